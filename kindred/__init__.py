@@ -1,0 +1,1 @@
+"""Kindred: recommendations that live on a graph database."""

@@ -1,0 +1,1 @@
+"""Every command: opens the stores, calls one function, prints."""

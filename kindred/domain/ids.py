@@ -1,0 +1,66 @@
+"""IdMap: the bijection between external ids and positions (rows of a tensor)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from kindred.domain.errors import SchemaError
+
+
+class IdMap:
+    """External ids in the order of their positions; order is theirs, uniqueness is checked.
+
+    Use `IdMap.sorted` where the order must not depend on how the data arrived.
+    """
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = tuple(ids)
+        self._positions = {external: position for position, external in enumerate(self._ids)}
+        if len(self._positions) != len(self._ids):
+            raise SchemaError(f"{len(self._ids) - len(self._positions)} ids appear twice", "deduplicate them first")
+
+    @classmethod
+    def sorted(cls, ids: Iterable[str]) -> IdMap:
+        """The distinct ids in lexicographic order, whatever order they arrived in."""
+        return cls(sorted(set(ids)))
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __contains__(self, external: object) -> bool:
+        return external in self._positions
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IdMap) and self._ids == other._ids
+
+    def __hash__(self) -> int:
+        return hash(self._ids)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return self._ids
+
+    def external(self, position: int) -> str:
+        return self._ids[position]
+
+    def position(self, external: str) -> int | None:
+        """Position of that id, None where it is unknown."""
+        return self._positions.get(external)
+
+    def positions(self, externals: Sequence[str]) -> NDArray[np.int64]:
+        """Positions, −1 for unknown ids, `[len(externals)]`."""
+        return np.fromiter((self._positions.get(e, -1) for e in externals), np.int64, len(externals))
+
+    def positions_of_column(self, column: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
+        """Positions of an Arrow column, −1 for unknown ids; vectorised, for millions of rows."""
+        found = pc.index_in(column, value_set=pa.array(self._ids, type=column.type))
+        positions: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+        return positions

@@ -1,0 +1,56 @@
+"""User-item events as arrays: what splits cut, models fit on and metrics are computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Events between users and items, one a row, in positions (rows of a tensor), never in external ids.
+
+    Attributes:
+        user_index: user of each event, `[num_events]`.
+        item_index: item of each event, `[num_events]`.
+        num_users: size of the user axis; users without an event count.
+        num_items: size of the catalogue; items without an event count.
+        rating: stars 1 to 5, `[num_events]`, or None where the source has no ratings.
+        at: seconds UTC, `[num_events]`, or None where the source has no times.
+        edge_index: row of each event in the graph's edge table, `[num_events]`, or None outside a graph.
+            It survives `take`, so the text of exactly these events can be found again.
+    """
+
+    user_index: IntArray
+    item_index: IntArray
+    num_users: int
+    num_items: int
+    rating: FloatArray | None = None
+    at: IntArray | None = None
+    edge_index: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        num_events = len(self.user_index)
+        for name in ("item_index", "rating", "at", "edge_index"):
+            column = getattr(self, name)
+            if column is not None and len(column) != num_events:
+                raise ValueError(f"{name} has {len(column)} rows, user_index has {num_events}")
+
+    def __len__(self) -> int:
+        return len(self.user_index)
+
+    def take(self, rows: IntArray | NDArray[np.bool_]) -> Interactions:
+        """The events at `rows` (positions or a mask), on the same user and item axes."""
+        return replace(
+            self,
+            user_index=self.user_index[rows],
+            item_index=self.item_index[rows],
+            rating=None if self.rating is None else self.rating[rows],
+            at=None if self.at is None else self.at[rows],
+            edge_index=None if self.edge_index is None else self.edge_index[rows],
+        )

@@ -1,0 +1,68 @@
+"""The kinds of property a record may have, as annotations that validate a value and name its column."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+EARLIEST_TIME = 631_152_000  # 1990-01-01, seconds UTC: older event times are data errors
+CLOCK_SLACK = 86_400  # seconds a source's clock may run ahead of ours
+
+# C0 and C1 controls but tab, newline, carriage return; and lone surrogates: no engine or file format keeps them all.
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSTORABLE_IN_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class PropertyKind(StrEnum):
+    """How a property is stored; each graph engine maps these few kinds to its own types."""
+
+    STRING = "string"  # short, kept on the node or edge
+    TEXT = "text"  # long, kept beside the light edge where the engine needs that
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"  # seconds UTC, as an integer
+    STRINGS = "strings"  # list of short strings
+    VECTOR = "vector"  # float16, its length set by the encoder
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Marks a text whose embedding is stored beside it, as the property `<name>_embedding`."""
+
+
+def _storable(text: str) -> str:
+    if _UNSTORABLE.search(text):
+        raise ValueError("control character or lone surrogate")
+    return text
+
+
+def _storable_id(text: str) -> str:
+    if _UNSTORABLE_IN_ID.search(text):
+        raise ValueError("control character or lone surrogate")
+    if text != text.strip():
+        raise ValueError("blank at the start or end")
+    return text
+
+
+def _not_in_future(seconds: int) -> int:
+    if seconds > time.time() + CLOCK_SLACK:
+        raise ValueError("time in the future")
+    return seconds
+
+
+ExternalId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_storable_id), PropertyKind.STRING]
+String = Annotated[str, Field(max_length=4096), AfterValidator(_storable), PropertyKind.STRING]
+Strings = Annotated[tuple[String, ...], PropertyKind.STRINGS]
+Text = Annotated[str, AfterValidator(_storable), PropertyKind.TEXT]
+EncodedText = Annotated[str, AfterValidator(_storable), PropertyKind.TEXT, Encoded()]
+Integer = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63), PropertyKind.INTEGER]
+Float = Annotated[float, Field(allow_inf_nan=False), PropertyKind.FLOAT]
+Boolean = Annotated[bool, PropertyKind.BOOLEAN]
+Timestamp = Annotated[int, Field(ge=EARLIEST_TIME), AfterValidator(_not_in_future), PropertyKind.TIMESTAMP]
+Rating = Annotated[float, Field(ge=1.0, le=5.0, allow_inf_nan=False), PropertyKind.FLOAT]

@@ -1,0 +1,169 @@
+"""The graph schema, derived from the record classes: labels, edge types, their properties and Arrow columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import get_args
+
+import pyarrow as pa
+from pydantic.fields import FieldInfo
+
+from kindred.domain.errors import SchemaError
+from kindred.domain.properties import Encoded, PropertyKind
+from kindred.domain.records import RECORDS, Edge, Node
+
+_ARROW_TYPES: dict[PropertyKind, pa.DataType] = {
+    PropertyKind.STRING: pa.string(),
+    PropertyKind.TEXT: pa.large_string(),
+    PropertyKind.INTEGER: pa.int64(),
+    PropertyKind.FLOAT: pa.float64(),
+    PropertyKind.BOOLEAN: pa.bool_(),
+    PropertyKind.TIMESTAMP: pa.int64(),
+    PropertyKind.STRINGS: pa.list_(pa.string()),
+}
+KEY_COLUMNS = ("event_id", "source_id", "target_id")
+
+
+@dataclass(frozen=True)
+class Property:
+    """A column of a node or edge table.
+
+    Attributes:
+        encodes: for a vector, the text property that it is the embedding of.
+    """
+
+    name: str
+    kind: PropertyKind
+    required: bool = False
+    encodes: str | None = None
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """A label and its properties; `id` is the first of them."""
+
+    label: str
+    properties: tuple[Property, ...]
+
+    @property
+    def name(self) -> str:
+        return self.label
+
+
+@dataclass(frozen=True)
+class EdgeType:
+    """An edge type between two labels and its properties; the key columns come first."""
+
+    source: str
+    type: str
+    target: str
+    properties: tuple[Property, ...]
+
+    @property
+    def name(self) -> str:
+        return self.type
+
+    @property
+    def triple(self) -> tuple[str, str, str]:
+        """The key that PyTorch Geometric uses: (source label, type, target label)."""
+        return (self.source, self.type, self.target)
+
+    @property
+    def is_event(self) -> bool:
+        return any(p.name == "at" for p in self.properties)
+
+
+@dataclass(frozen=True)
+class GraphSchema:
+    """Every label and edge type that a graph may hold."""
+
+    nodes: tuple[NodeType, ...]
+    edges: tuple[EdgeType, ...]
+
+    def node(self, label: str) -> NodeType:
+        """The node type of that label. Raises: SchemaError when there is none."""
+        for node in self.nodes:
+            if node.label == label:
+                return node
+        raise SchemaError(f"no label {label!r} in the schema", f"labels are {', '.join(n.label for n in self.nodes)}")
+
+    def edge(self, triple: Sequence[str]) -> EdgeType:
+        """The edge type of (source, type, target). Raises: SchemaError when there is none."""
+        for edge in self.edges:
+            if edge.triple == tuple(triple):
+                return edge
+        known = ", ".join("-".join(e.triple) for e in self.edges)
+        raise SchemaError(f"no edge type {tuple(triple)!r} in the schema", f"edge types are {known}")
+
+
+@cache
+def graph_schema() -> GraphSchema:
+    """The schema of everything declared in `records.RECORDS`."""
+    return derive_schema(RECORDS)
+
+
+def derive_schema(records: Iterable[type[Node] | type[Edge]]) -> GraphSchema:
+    """The schema that the record classes declare.
+
+    Raises:
+        SchemaError: an edge names a node class that is not among the records.
+    """
+    records = tuple(records)
+    nodes = tuple(NodeType(r.label, _properties(r)) for r in records if issubclass(r, Node))
+    edges = tuple(edge_type_of(r) for r in records if issubclass(r, Edge))
+    labels = {node.label for node in nodes}
+    for edge in edges:
+        if missing := {edge.source, edge.target} - labels:
+            raise SchemaError(f"{edge.type} joins undeclared label {missing.pop()!r}", "declare its record class")
+    return GraphSchema(nodes, edges)
+
+
+def edge_type_of(record: type[Edge]) -> EdgeType:
+    """The edge type that one record class declares."""
+    return EdgeType(record.source.label, record.edge_type, record.target.label, _properties(record))
+
+
+def _properties(record: type[Node] | type[Edge]) -> tuple[Property, ...]:
+    found: list[Property] = []
+    for name, field in record.model_fields.items():
+        metadata = _metadata(field)
+        kinds = [m for m in metadata if isinstance(m, PropertyKind)]
+        if len(kinds) != 1:
+            raise SchemaError(
+                f"{record.__name__}.{name} has no property kind", "annotate it with a type of properties.py"
+            )
+        found.append(Property(name, kinds[0], required=field.is_required()))
+        if any(isinstance(m, Encoded) for m in metadata):
+            found.append(Property(f"{name}_embedding", PropertyKind.VECTOR, encodes=name))
+    return tuple(found)
+
+
+def _metadata(field: FieldInfo) -> list[object]:
+    """Annotations of the field, those inside `X | None` included."""
+    inner = [m for arg in get_args(field.annotation) for m in getattr(arg, "__metadata__", ())]
+    return [*field.metadata, *inner]
+
+
+def arrow_schema(table: NodeType | EdgeType, vector_length: int | None = None) -> pa.Schema:
+    """Columns of one node or edge table.
+
+    Args:
+        table: the node or edge type.
+        vector_length: length of the embedding columns; None leaves these columns out.
+    """
+    fields = []
+    for prop in table.properties:
+        if prop.kind is not PropertyKind.VECTOR:
+            fields.append(pa.field(prop.name, _ARROW_TYPES[prop.kind], nullable=not prop.required))
+        elif vector_length is not None:
+            fields.append(pa.field(prop.name, pa.list_(pa.float16(), vector_length)))
+    return pa.schema(fields)
+
+
+def to_table(table: NodeType | EdgeType, records: Sequence[Node | Edge]) -> pa.Table:
+    """The records as Arrow columns, embeddings left out (the loader adds those)."""
+    schema = arrow_schema(table)
+    columns = [pa.array([getattr(r, f.name) for r in records], type=f.type) for f in schema]
+    return pa.Table.from_arrays(columns, schema=schema)

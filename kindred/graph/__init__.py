@@ -1,0 +1,1 @@
+"""The property graph: the GraphStore protocol, its engines, and what is read from it."""

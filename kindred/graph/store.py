@@ -1,0 +1,98 @@
+"""GraphStore: all that Kindred asks of a graph database. Arrow in, Arrow out.
+
+Rules that every implementation keeps (tests/graph/test_contract.py):
+
+* An upserted node keeps the properties that the new row leaves null (null is unknown, not empty); others are replaced.
+* An edge's `event_id` is unique within its edge type. Upserting an edge that is there, with equal content, changes
+  nothing and counts as `unchanged`; with other content, the row with the later `at` (then the greater content) stays.
+* Edges whose end points are missing are refused as a whole batch: SchemaError, nothing written.
+* A batch is written whole or not at all, and an acknowledged batch survives a kill.
+* Rows come back in no particular order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class UpsertCount:
+    """What an upsert did, in rows; the three add up to the rows given."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+
+
+@dataclass(frozen=True)
+class QueryLimits:
+    """Bounds of a user's own query: rows returned and seconds spent."""
+
+    rows: int = 1_000
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One edge at a node, seen from that node, with the properties of the edge (vectors left out)."""
+
+    edge: EdgeType
+    outgoing: bool
+    node_label: str
+    node_id: str
+    properties: Mapping[str, Scalar]
+
+
+class GraphStore(Protocol):
+    """A property graph. Raises StoreError where the engine fails, SchemaError where the data does not fit."""
+
+    url: str
+
+    def create_schema(self, schema: GraphSchema) -> None:
+        """Tables, keys and constraints of every label and edge type; what exists stays as it is."""
+
+    def upsert_nodes(self, node: NodeType, rows: pa.Table) -> UpsertCount:
+        """Nodes by `id`; ids within one table are unique. Vector columns are `list<float16>[n]`, and may be absent."""
+
+    def upsert_edges(self, edge: EdgeType, rows: pa.Table) -> UpsertCount:
+        """Edges by `event_id`; keys within one table are unique."""
+
+    def delete_nodes(self, node: NodeType, ids: Sequence[str]) -> int:
+        """Deletes nodes and their edges; the number of nodes that were there."""
+
+    def delete_edges(self, edge: EdgeType, event_ids: Sequence[str]) -> int:
+        """Deletes edges; the number that were there."""
+
+    def count(self, table: NodeType | EdgeType) -> int:
+        """Rows of one node or edge table."""
+
+    def read_nodes(self, node: NodeType, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Nodes, streamed; all columns unless named (vectors that were never written are absent)."""
+
+    def read_edges(
+        self, edge: EdgeType, columns: Sequence[str] | None = None, until: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Edges, streamed; `until`: events with `at` ≤ until only (seconds UTC), edges without `at` always."""
+
+    def neighbourhood(self, node: NodeType, node_id: str, limit: int = 100) -> list[Neighbour]:
+        """Edges at one node, of every type and direction, newest first, at most `limit` a type and direction."""
+
+    def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
+        """Runs read-only Cypher. Raises SchemaError where it would write, does not parse or takes too long."""
+
+    def read_metadata(self) -> dict[str, str]:
+        """What was noted about the graph itself, e.g. the encoder of its vectors."""
+
+    def write_metadata(self, key: str, value: str) -> None:
+        """Notes one thing about the graph itself."""
+
+    def close(self) -> None:
+        """Frees files, locks and connections; the store can't be used after."""

@@ -1,0 +1,1 @@
+"""Source files to validated records to the graph."""

@@ -1,0 +1,1 @@
+"""One module a data set: its files as records."""

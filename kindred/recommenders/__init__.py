@@ -1,0 +1,1 @@
+"""The recommender systems: composition only."""

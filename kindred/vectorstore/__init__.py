@@ -1,0 +1,1 @@
+"""Vectors by id: the VectorStore protocol, its engines, and publishing."""

@@ -1,0 +1,68 @@
+"""VectorStore: versioned collections of vectors, of which one version at a time is published.
+
+A version is a set of collections (users, products, …) made by one run. Readers see those of one version or of
+another, never a mixture: `publish` switches them all at once; a kill at any moment leaves one version serving whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.recommendation import Candidate
+
+Scalar = str | int | float | bool
+
+
+class VectorStore(Protocol):
+    """Vectors by external id. Scores are dot products, best first, ties by id."""
+
+    url: str
+
+    def create(self, version: str, collection: str, dimension: int) -> None:
+        """An empty, unpublished collection. Raises StoreError when it is there already."""
+
+    def upsert(
+        self,
+        version: str,
+        collection: str,
+        embeddings: Embeddings,
+        payloads: Sequence[Mapping[str, Scalar]] | None = None,
+    ) -> None:
+        """Writes vectors (and payloads, row by row) by id. Raises SchemaError for vectors of another size."""
+
+    def publish(self, version: str) -> None:
+        """Makes every collection of `version` the one that readers get, at once; the one before is kept."""
+
+    def rollback(self) -> str:
+        """Publishes the version before the published one again; its name. Raises StoreError when there is none."""
+
+    def published(self) -> str | None:
+        """The version that readers get, None before the first publish."""
+
+    def versions(self) -> list[str]:
+        """Every complete or incomplete version, oldest first."""
+
+    def drop(self, version: str) -> None:
+        """Deletes a version. Raises StoreError for the published one."""
+
+    def count(self, version: str, collection: str) -> int:
+        """Vectors in a collection."""
+
+    def search(
+        self,
+        version: str,
+        collection: str,
+        vector: Vectors,
+        k: int,
+        exclude: Collection[str] = (),
+        where: Mapping[str, Scalar] | None = None,
+    ) -> list[Candidate]:
+        """The k best of a collection, `exclude`d ids left out without losing recall, `where` payload values equal."""
+
+    def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
+        """Vectors of those of the ids that are there, in the order asked."""
+
+    def close(self) -> None:
+        """Frees files, locks and connections; the store can't be used after."""
