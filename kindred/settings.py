@@ -5,11 +5,18 @@ Precedence: command-line flag > environment (`KINDRED_*`) > `.env` > `kindred.to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from kindred.domain.errors import SettingsError
 
@@ -71,3 +78,11 @@ def load_settings(**flags: object) -> Settings:
         raise SettingsError(
             f"setting {name}: {first['msg'].lower()}, got {first['input']!r}", "see `kindred config show`"
         ) from error
+
+
+def setting_sources(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where each setting that is not at its default came from, flags aside: environment, .env or kindred.toml."""
+    upper = {name.upper() for name in environment}
+    sources = dict.fromkeys(TomlConfigSettingsSource(Settings)(), "kindred.toml")
+    sources |= dict.fromkeys(DotEnvSettingsSource(Settings)(), ".env")
+    return sources | {n: "environment" for n in Settings.model_fields if f"KINDRED_{n.upper()}" in upper}

@@ -1,0 +1,45 @@
+"""The command tree and the options that every command shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from kindred.settings import Settings
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 unexpected, 2 usage or settings, 3 bad data, 4 a service unreachable, "
+    "5 a quality gate missed, 130 interrupted. Example: kindred recommend --user U00042 -k 5"
+)
+
+app = typer.Typer(
+    name="kindred",
+    help="Recommendations from a graph: ingest reviews, train a graph network, publish, recommend, explain.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of everything Kindred writes.")] = None,
+    graph_url: Annotated[str | None, typer.Option(help="ladybug:FOLDER or neo4j://HOST:PORT.")] = None,
+    vector_url: Annotated[str | None, typer.Option(help="qdrant-edge:FOLDER or http://HOST:PORT.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log to stderr.")] = False,
+) -> None:
+    """Keeps the flags that override settings; `console.run` reads --debug."""
+    context.obj = {"data_dir": data_dir, "graph_url": graph_url, "vector_url": vector_url}
+
+
+def settings_of(context: typer.Context, **flags: object) -> Settings:
+    """The settings in force for a command: its own flags, then the shared ones, then the environment and files."""
+    from kindred.settings import load_settings
+
+    return load_settings(**context.obj, **flags)

@@ -1,0 +1,121 @@
+"""`kindred doctor`: is everything here that Kindred needs, and what to do about what is not."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import typer
+
+from kindred.cli import console
+from kindred.cli.app import settings_of
+from kindred.cli.data import AsJson
+from kindred.cli.stores import graph_of, vectors_of
+from kindred.domain.errors import KindredError, SettingsError
+
+if TYPE_CHECKING:
+    from kindred.settings import Settings
+
+# Exact where another version is known to give wrong answers or to break.
+_EXACT = {"ladybug": "0.20.4", "qdrant-edge-py": "0.9.0"}
+_NEEDED = ("torch", "torch-geometric", "pyarrow", "pydantic", "safetensors", *_EXACT)
+_MIN_FREE_BYTES = 2 << 30
+_MIN_MEMORY_BYTES = 3 << 30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's report."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+    """Check Python, packages, encoder, stores, disk and memory; say what to do about each red line."""
+    checks = list(_checks(settings_of(context)))
+    if as_json:
+        console.json_result([asdict(check) for check in checks])
+    else:
+        rows = [("ok" if c.ok else "RED", c.name, c.found, "" if c.ok else c.remedy) for c in checks]
+        console.result(console.table(["", "check", "found", "what to do"], rows))
+    if not all(check.ok for check in checks):
+        raise SettingsError("some checks are red", "do what the last column says, then run `kindred doctor` again")
+
+
+def _checks(settings: Settings) -> Iterator[Check]:
+    python_ok = sys.version_info >= (3, 11)
+    yield Check("python", python_ok, platform.python_version(), "install Python 3.11 or newer, then `make setup`")
+    yield from (_package(name) for name in _NEEDED)
+    yield _device(settings)
+    yield _attempt("text encoder", lambda: _encoder(settings), "run `make setup` again")
+    yield _attempt(f"graph {settings.effective_graph_url}", lambda: _graph(settings), "see the message")
+    yield _attempt(f"vectors {settings.effective_vector_url}", lambda: _vectors(settings), "see the message")
+    yield _disk(settings)
+    yield _memory()
+
+
+def _package(name: str) -> Check:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Check(name, False, "not installed", "run `make setup`")
+    wanted = _EXACT.get(name)
+    return Check(name, wanted in (None, version), version, f"needs exactly {wanted}: run `make setup`")
+
+
+def _attempt(name: str, look: Callable[[], str], remedy: str) -> Check:
+    try:
+        return Check(name, True, look())
+    except KindredError as error:
+        return Check(name, False, error.message, error.next_step or remedy)
+
+
+def _device(settings: Settings) -> Check:
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    ok = settings.device != "cuda" or has_cuda
+    bf16 = "with bf16" if torch.cpu._is_avx512_bf16_supported() else "no bf16"
+    found = torch.cuda.get_device_name(0) if has_cuda else f"CPU, {torch.get_num_threads()} threads, {bf16}"
+    return Check("device", ok, found, "no GPU is visible: set KINDRED_DEVICE=auto")
+
+
+def _encoder(settings: Settings) -> str:
+    from kindred.cli.stores import encoder_of
+
+    encoder = encoder_of(settings)
+    return f"{encoder.name}, {encoder.dimension} dimensions"
+
+
+def _graph(settings: Settings) -> str:
+    from kindred.domain.schema import graph_schema
+
+    with graph_of(settings) as store:
+        return f"{sum(store.count(edge) for edge in graph_schema().edges):,} edges"
+
+
+def _vectors(settings: Settings) -> str:
+    with vectors_of(settings) as store:
+        return f"published: {store.published() or 'nothing yet'}"
+
+
+def _disk(settings: Settings) -> Check:
+    folder = next(p for p in (settings.data_dir.absolute(), *settings.data_dir.absolute().parents) if p.exists())
+    free = shutil.disk_usage(folder).free
+    return Check("disk", free >= _MIN_FREE_BYTES, f"{free / 2**30:.1f} GiB free at {folder}", "free 2 GiB or more")
+
+
+def _memory() -> Check:
+    import psutil
+
+    memory = psutil.virtual_memory().available
+    ok = memory >= _MIN_MEMORY_BYTES
+    return Check("memory", ok, f"{memory / 2**30:.1f} GiB available", "3 GiB are needed to train on 250,000 reviews")

@@ -1,0 +1,117 @@
+"""`kindred graph`: what is in the graph, asked in Cypher, exported."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kindred.cli import console
+from kindred.cli.app import settings_of
+from kindred.cli.data import AsJson
+from kindred.cli.stores import graph_of
+
+if TYPE_CHECKING:
+    from kindred.graph.statistics import GraphStatistics
+
+graph_app = typer.Typer(help="Look into the graph.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class ExportFormat(StrEnum):
+    """What `graph export` writes."""
+
+    HETERO_DATA = "hetero-data"
+
+
+@graph_app.command("stats", epilog="Example: kindred graph stats --json")
+def stats(context: typer.Context, as_json: AsJson = False) -> None:
+    """Counts per label and edge type, the time span, and the content hash (equal content, equal hash)."""
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.statistics import graph_statistics
+
+    with graph_of(settings_of(context)) as store, console.Bars() as bars:
+        found = graph_statistics(store, graph_schema(), bars)
+    if as_json:
+        console.json_result(asdict(found))
+    else:
+        console.result(_stats_table(found))
+
+
+def _stats_table(found: GraphStatistics) -> str:
+    rows: list[tuple[str, object]] = [*found.nodes.items(), *found.edges.items()]
+    text = console.table(["label or type", "count"], rows)
+    if found.earliest is not None and found.latest is not None:
+        text += f"\n\nevents from {_day(found.earliest)} to {_day(found.latest)}"
+    return f"{text}\ncontent hash {found.content_hash}"
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+@graph_app.command("query", epilog="Example: kindred graph query 'MATCH (p:Product) RETURN p.id AS id LIMIT 5'")
+def query(
+    context: typer.Context,
+    cypher: Annotated[str, typer.Argument(help="A read-only query; alias every column.")],
+    param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for $NAME; JSON values are understood.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Rows returned at most.")] = 1000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Time allowed.")] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Run your own Cypher, read-only."""
+    from kindred.graph.store import QueryLimits
+
+    with graph_of(settings_of(context)) as store:
+        answer = store.query(cypher, parameters_of(param or []), QueryLimits(rows=rows, seconds=seconds))
+    if as_json:
+        console.json_result(answer.to_pylist())
+    else:
+        console.result(console.table(answer.column_names, [tuple(row.values()) for row in answer.to_pylist()]))
+    if answer.num_rows >= rows:
+        console.note(f"stopped at {rows} rows; raise --rows for more")
+
+
+def parameters_of(pairs: list[str]) -> dict[str, object]:
+    """Query parameters from NAME=VALUE; a value that is JSON is taken as JSON, anything else as a string."""
+    import json
+
+    from kindred.domain.errors import SettingsError
+
+    parameters: dict[str, object] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise SettingsError(f"--param {pair!r} is not NAME=VALUE", "for example --param user=U00042")
+        try:
+            parameters[name] = json.loads(value)
+        except json.JSONDecodeError:
+            parameters[name] = value
+    return parameters
+
+
+@graph_app.command("export", epilog="Example: kindred graph export --format hetero-data -o data/export")
+def export(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("-o", "--out", help="File or folder to write.")],
+    form: Annotated[ExportFormat, typer.Option("--format")] = ExportFormat.HETERO_DATA,
+    until: Annotated[datetime | None, typer.Option(help="The graph as of this moment (UTC).")] = None,
+) -> None:
+    """Write the graph for other tools."""
+    from kindred.domain.schema import graph_schema
+    from kindred.gnn.hetero_data import read_hetero_data, write_hetero_data
+
+    with graph_of(settings_of(context)) as store, console.Bars():
+        data, ids = read_hetero_data(store, graph_schema(), until=seconds_of(until))
+    write_hetero_data(data, ids, out)
+    console.result(str(out))
+
+
+def seconds_of(moment: datetime | None) -> int | None:
+    """Seconds UTC of a moment given on the command line; one without a zone is UTC."""
+    if moment is None:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

@@ -1,0 +1,54 @@
+"""Opens what the settings name: the graph, the vectors, the text encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kindred.domain.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from kindred.domain.embeddings import TextEncoder
+    from kindred.graph.store import GraphStore
+    from kindred.settings import Settings
+    from kindred.vectorstore.store import VectorStore
+
+
+@contextmanager
+def graph_of(settings: Settings) -> Iterator[GraphStore]:
+    """The graph store in force, its schema created, closed at the end."""
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.open import GraphServer, open_graph
+
+    server = GraphServer(
+        user=settings.graph_user,
+        password=settings.graph_password.get_secret_value(),
+        database=settings.graph_database,
+    )
+    store = open_graph(settings.effective_graph_url, server=server)
+    try:
+        store.create_schema(graph_schema())
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def vectors_of(settings: Settings) -> Iterator[VectorStore]:
+    """The vector store in force, closed at the end."""
+    from kindred.vectorstore.open import open_vectors
+
+    store = open_vectors(settings.effective_vector_url, settings.vector_api_key.get_secret_value())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def encoder_of(settings: Settings, progress: Progress = silent) -> TextEncoder:
+    """The text encoder in force, with its cache in the data folder."""
+    from kindred.features.text import open_text_encoder
+
+    cache = settings.data_dir / "cache" / "text"
+    return open_text_encoder(settings.encoder, device=settings.device, cache_folder=cache, progress=progress)
