@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import get_args
+from types import UnionType
+from typing import Union, get_args, get_origin
 
 import pyarrow as pa
 from pydantic.fields import FieldInfo
@@ -142,8 +143,9 @@ def _properties(record: type[Node] | type[Edge]) -> tuple[Property, ...]:
 
 def _metadata(field: FieldInfo) -> list[object]:
     """Annotations of the field, those inside `X | None` included."""
-    inner = [m for arg in get_args(field.annotation) for m in getattr(arg, "__metadata__", ())]
-    return [*field.metadata, *inner]
+    is_union = get_origin(field.annotation) in (Union, UnionType)
+    options = get_args(field.annotation) if is_union else ()
+    return [*field.metadata, *(m for option in options for m in getattr(option, "__metadata__", ()))]
 
 
 def arrow_schema(table: NodeType | EdgeType, vector_length: int | None = None) -> pa.Schema:
