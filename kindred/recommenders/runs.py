@@ -1,0 +1,88 @@
+"""Runs: the folders that training leaves behind, `<data folder>/artifacts/<system>/<run>/`, and their manifests.
+
+A run is deletable and rebuildable. Its `manifest.json` says what it was made of; it is written last, so a folder
+without one is a run that did not finish.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kindred.domain.errors import ArtifactError
+from kindred.domain.records import content_id
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    name: str
+    folder: Path
+    manifest: Mapping[str, Any]
+
+
+def new_run_folder(runs_folder: Path, *made_of: str | int) -> Path:
+    """An empty folder named after this second and what the run is made of."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = runs_folder / f"{stamp}-{content_id(stamp, os.getpid(), *made_of)[:6]}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
+    """Writes the manifest, which makes the run a finished one."""
+    write_json(folder / MANIFEST, manifest)
+    return Run(folder.name, folder, manifest)
+
+
+def finished_runs(runs_folder: Path) -> list[Run]:
+    """Finished runs, oldest first."""
+    manifests = sorted(runs_folder.glob(f"*/{MANIFEST}"))
+    return [Run(path.parent.name, path.parent, _read_json(path)) for path in manifests]
+
+
+def find_run(runs_folder: Path, name: str | None = None) -> Run:
+    """The run of that name, the newest one where no name is given.
+
+    Raises:
+        ArtifactError: there is no such finished run.
+    """
+    runs = finished_runs(runs_folder)
+    if name is None and runs:
+        return runs[-1]
+    for run in runs:
+        if run.name == name:
+            return run
+    if name is not None and (runs_folder / name).is_dir():
+        raise ArtifactError(f"run {name} did not finish", f"kindred train-gnn --resume {name}")
+    known = ", ".join(run.name for run in runs[-5:])
+    raise ArtifactError(
+        f"no finished run{f' named {name}' if name else ''} in {runs_folder}",
+        f"runs are {known}" if known else "train one with `kindred train-gnn`",
+    )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes the file whole or not at all, and survives a power cut once it returns."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False, default=str)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ArtifactError(f"{path} can't be read: {error}", f"delete the folder {path.parent}") from error
+    return manifest
