@@ -5,6 +5,7 @@ Precedence: command-line flag > environment (`KINDRED_*`) > `.env` > `kindred.to
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -72,6 +73,8 @@ def load_settings(**flags: object) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"kindred.toml can't be read: {error}", "mend or delete it") from error
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))

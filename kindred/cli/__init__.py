@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 from kindred.cli import console
-from kindred.cli.app import app
+from kindred.cli.app import add_commands, app
+
+add_commands()
 
 
 def main() -> None:
-    """The command line."""
-    console.run(lambda: app(prog_name="kindred"))
+    """The command line; `--debug` is understood anywhere on it."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    console.run(lambda: app(arguments, prog_name="kindred"), debug)

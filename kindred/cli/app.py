@@ -34,7 +34,7 @@ def root(
     vector_url: Annotated[str | None, typer.Option(help="qdrant-edge:FOLDER or http://HOST:PORT.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log to stderr.")] = False,
 ) -> None:
-    """Keeps the flags that override settings; `console.run` reads --debug."""
+    """Keeps the flags that override settings; --debug is listed here and read by `main`."""
     context.obj = {"data_dir": data_dir, "graph_url": graph_url, "vector_url": vector_url}
 
 
@@ -43,3 +43,17 @@ def settings_of(context: typer.Context, **flags: object) -> Settings:
     from kindred.settings import load_settings
 
     return load_settings(**context.obj, **flags)
+
+
+def add_commands() -> None:
+    """Hangs every group of commands into the tree; called once, by the package."""
+    from kindred.cli.config import config_app
+    from kindred.cli.data import generate_app, ingest_app
+    from kindred.cli.doctor import doctor
+    from kindred.cli.graph import graph_app
+
+    app.add_typer(generate_app, name="generate")
+    app.add_typer(ingest_app, name="ingest")
+    app.add_typer(graph_app, name="graph")
+    app.add_typer(config_app, name="config")
+    app.command("doctor", epilog="Example: kindred doctor --json")(doctor)

@@ -93,13 +93,12 @@ class Bars:
         self._bar, self._stage = None, ""
 
 
-def run(command: Callable[[], object]) -> None:
+def run(command: Callable[[], object], debug: bool = False) -> None:
     """Runs the command line and ends the process with the documented exit code.
 
     0 done · 1 unexpected · 2 usage or settings · 3 bad data · 4 a service unreachable · 5 a quality gate missed ·
     130 interrupted.
     """
-    debug = "--debug" in sys.argv or bool(os.environ.get("KINDRED_DEBUG"))
     logging.basicConfig(level=logging.INFO if debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     try:
         command()
