@@ -1,0 +1,162 @@
+"""One connection to a Neo4j server: driver, transactions with bounded retries, errors said once and clearly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from kindred.domain.errors import KindredError, SchemaError, SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from neo4j import Driver, ManagedTransaction, Session
+
+    from kindred.graph.open import GraphServer
+
+OLDEST_SERVER = (5, 23)  # `CALL (row) { … }`, relationship uniqueness and columns as parameters all work from there on
+CONNECT_SECONDS = 5.0
+POOL_SIZE = 8
+POOL_WAIT_SECONDS = 30.0
+SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
+INSTALL = "pip install 'kindred[neo4j]'"
+
+Result = TypeVar("Result")
+
+
+class Neo4jConnection:
+    """A pool of connections to one database.
+
+    Args:
+        url: `neo4j://`, `neo4j+s://`, `bolt://` … with host and port.
+        server: who we are there, and the database.
+        retry_seconds: how long a transaction is tried again after a transient error or a lost connection.
+
+    Raises:
+        SettingsError: the driver is not installed, or the URL can't be used.
+        StoreError: no server there, a wrong password, or a server that is too old.
+    """
+
+    def __init__(self, url: str, server: GraphServer, retry_seconds: float = 20.0) -> None:
+        _check_driver()
+        _check_url(url)
+        import neo4j
+
+        # What the driver logs is said again by the errors it raises; without a handler it would reach the terminal too.
+        logging.getLogger("neo4j").addHandler(logging.NullHandler())
+        self.url = url
+        self._user = server.user
+        self._database = server.database
+        with self.errors_translated():
+            self._driver: Driver = neo4j.GraphDatabase.driver(
+                url,
+                auth=(server.user, server.password),
+                connection_timeout=CONNECT_SECONDS,
+                connection_acquisition_timeout=POOL_WAIT_SECONDS,
+                max_connection_pool_size=POOL_SIZE,
+                max_transaction_retry_time=retry_seconds,
+                notifications_min_severity="OFF",
+                telemetry_disabled=True,
+                user_agent=f"kindred/{version('kindred')}",
+            )
+            try:
+                self._check_server()
+            except BaseException:
+                self._driver.close()
+                raise
+
+    def _check_server(self) -> None:
+        with self.session(read_only=True) as session:
+            agent = session.run("RETURN 1").consume().server.agent
+        number = agent.rpartition("/")[2]
+        found = tuple(int(part) for part in number.split(".")[:2] if part.isdigit())
+        if found < OLDEST_SERVER:
+            oldest = ".".join(map(str, OLDEST_SERVER))
+            raise StoreError(f"{self.url} runs {agent}; Kindred needs Neo4j {oldest} or newer", "upgrade the server")
+
+    def write(self, work: Callable[[ManagedTransaction], Result]) -> Result:
+        """Result of `work`, done whole or not at all; it may run more than once, so it must have no other effect."""
+        with self.errors_translated(), self.session() as session:
+            return session.execute_write(work)
+
+    def read(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[list[Any]]:
+        """Records of one reading statement, each a list of its columns."""
+        with self.errors_translated(), self.session(read_only=True) as session:
+            return session.execute_read(lambda transaction: _values(transaction, statement, parameters))
+
+    def session(self, read_only: bool = False, fetch_size: int = 1_000) -> Session:
+        """A session of the driver; what it raises is for `errors_translated`."""
+        mode = "READ" if read_only else "WRITE"
+        return self._driver.session(database=self._database, default_access_mode=mode, fetch_size=fetch_size)
+
+    @contextmanager
+    def errors_translated(self) -> Iterator[None]:
+        """Turns what the driver raises inside the block into errors of Kindred's tree."""
+        import neo4j.exceptions
+
+        try:
+            yield
+        except (neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError) as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> KindredError:
+        import neo4j.exceptions as known
+
+        if isinstance(error, known.AuthError):
+            return StoreError(
+                f"{self.url} refused user {self._user!r}: {_message(error)}",
+                "set KINDRED_GRAPH_USER and KINDRED_GRAPH_PASSWORD",
+            )
+        if isinstance(error, (known.ServiceUnavailable, known.SessionExpired)):
+            return StoreError(
+                f"no answer from the graph server at {self.url}",
+                "start it, or set KINDRED_GRAPH_URL; then run the command again: what was acknowledged is kept",
+            )
+        if isinstance(error, known.ConstraintError):
+            return SchemaError(f"{self.url}: {_message(error)}", "ids and event ids are unique within their type")
+        code = getattr(error, "code", None) or type(error).__name__
+        if code == "Neo.ClientError.Database.DatabaseNotFound":
+            return StoreError(f"no database {self._database!r} at {self.url}", "set KINDRED_GRAPH_DATABASE")
+        return StoreError(f"{self.url} failed: {_message(error)} ({code})", "see the log of the graph server")
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._driver.close()
+
+
+def _values(
+    transaction: ManagedTransaction, statement: str, parameters: Mapping[str, object] | None
+) -> list[list[Any]]:
+    return transaction.run(statement, dict(parameters or {})).values()
+
+
+def _message(error: Exception) -> str:
+    """First line of what the server said."""
+    said = getattr(error, "message", None) or str(error)
+    return str(said).splitlines()[0].strip() if said else type(error).__name__
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in SCHEMES and parts.hostname and (parts.port is None or parts.port > 0)
+        if usable and parts.username is None and parts.password is None:
+            return
+    except ValueError:  # a port that is no number
+        pass
+    # The URL is not repeated: somebody may have put a password into it.
+    raise SettingsError(
+        "the graph URL can't be used: it must be a scheme, a host and a port, without user or password",
+        "write neo4j://HOST:PORT",
+    )
+
+
+def _check_driver() -> None:
+    for package in ("neo4j", "neo4j-rust-ext"):
+        try:
+            version(package)
+        except PackageNotFoundError:
+            reason = "; without it vectors pack 40 times slower" if package == "neo4j-rust-ext" else ""
+            raise SettingsError(f"a Neo4j graph needs the package {package}{reason}", INSTALL) from None

@@ -1,0 +1,45 @@
+"""What tests of every room share: a real Neo4j server, started at most once a run and only when a test asks for it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone, unlike `python -m pytest`, does not add it
+
+from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests of the server in one worker where tests run in several: there is one server a run."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        if "neo4j_server" in getattr(item, "fixturenames", ()) or "neo4j" in (
+            parameters.params.values() if parameters else ()
+        ):
+            item.add_marker(pytest.mark.xdist_group("neo4j"))
+
+
+def no_server(reason: str) -> NoReturn:
+    """Skips, and says why; where CI runs, fails."""
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"CI must test Neo4j: {reason}")
+    pytest.skip(f"NOT TESTED on Neo4j: {reason}")
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
+    """A running Neo4j with a random password; it belongs to the whole run, so a test clears it before use."""
+    server = Neo4jServer(tmp_path_factory.mktemp("neo4j"), secrets.token_urlsafe(16))
+    try:
+        server.start()
+    except ServerUnavailable as error:
+        no_server(str(error))
+    yield server
+    server.kill()  # its home is temporary: nothing to end in order
