@@ -1,0 +1,207 @@
+"""Which events a model may learn from, which it chooses its settings on, and which it is judged by.
+
+No split depends on the order of the rows: whatever chance decides, a hash of the event's content decides, so that a
+shuffled or reloaded source is cut the same way. Positions are part of that content; build them with `IdMap.sorted`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.interactions import IntArray, Interactions
+
+ProtocolName = Literal["temporal", "random"]
+_NO_ROWS: IntArray = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of `interactions` by their use; the three never share a row, each ascends.
+
+    Attributes:
+        name: the rule that cut it: `temporal`, `random`, `as_of` or `given`.
+        interactions: every event, those of no use here included.
+        train: rows to learn from, `[num_train]`.
+        validation: rows to choose settings on, and to learn from once they are chosen, `[num_validation]`.
+        test: rows that nothing may look at before it is judged, `[num_test]`.
+    """
+
+    name: str
+    interactions: Interactions
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+
+    @property
+    def known(self) -> IntArray:
+        """Rows of train and validation: what a final fit sees, `[num_train + num_validation]`, ascending."""
+        return np.sort(np.concatenate([self.train, self.validation]))
+
+    @property
+    def train_events(self) -> Interactions:
+        """The events to learn from while settings are being chosen."""
+        return self.interactions.take(self.train)
+
+    @property
+    def validation_events(self) -> Interactions:
+        """The events to choose settings on."""
+        return self.interactions.take(self.validation)
+
+    @property
+    def known_events(self) -> Interactions:
+        """The events that a final fit sees, and whose items count as seen."""
+        return self.interactions.take(self.known)
+
+    @property
+    def test_events(self) -> Interactions:
+        """The answers."""
+        return self.interactions.take(self.test)
+
+
+def split_by(protocol: ProtocolName, interactions: Interactions, seed: int) -> Split:
+    """The split of that protocol; `temporal` is the same for every seed."""
+    return temporal_split(interactions) if protocol == "temporal" else random_split(interactions, seed)
+
+
+def temporal_split(interactions: Interactions, tie_order: IntArray | None = None) -> Split:
+    """Each user's last event is test, the one before it validation, the rest train.
+
+    A user's only event is train: without any history there is nothing to predict from. Of two events the first is train
+    and the second test. Sources often know the day only; events of one user at the same time are ordered by a hash of
+    (user, item, time, rating), which follows neither the rows nor anything that a model could guess. File or id order
+    would: ids often follow a product's age, and the test items would be the newer and less popular ones.
+
+    Args:
+        interactions: every event.
+        tie_order: what orders a user's events of the same time before the hash does, `[num_events]`: a sequence number
+            that the source knows, or the convention of a published benchmark.
+
+    Raises:
+        SettingsError: the events have no times.
+    """
+    at = _times(interactions)
+    user = interactions.user_index
+    same_content = () if interactions.edge_index is None else (interactions.edge_index,)
+    known_order = () if tie_order is None else (tie_order,)
+    order = np.lexsort((*same_content, _content_hash(interactions), *known_order, at, user))
+    counts = np.bincount(user, minlength=interactions.num_users)
+    history = counts[user[order]]
+    ends = np.cumsum(counts)[user[order]]
+    from_end = ends - 1 - np.arange(len(order))  # 0 for a user's last event
+    test = (from_end == 0) & (history >= 2)
+    validation = (from_end == 1) & (history >= 3)
+    return Split(
+        "temporal",
+        interactions,
+        np.sort(order[~test & ~validation]),
+        np.sort(order[validation]),
+        np.sort(order[test]),
+    )
+
+
+def random_split(
+    interactions: Interactions, seed: int, test_share: float = 0.2, validation_share: float = 0.1
+) -> Split:
+    """A seeded cut of the events, each of which falls by itself: sizes meet the shares in expectation only.
+
+    The hash of (user, item, seed) decides, so that two events between one user and one item are never on two sides,
+    where one would tell the other's rating.
+
+    Args:
+        interactions: every event.
+        seed: another seed, another cut.
+        test_share: share of all events, in [0, 1].
+        validation_share: share of all events, in [0, 1 − test_share].
+
+    Raises:
+        SettingsError: a share is negative or nothing is left for train.
+    """
+    if min(test_share, validation_share) < 0 or test_share + validation_share >= 1:
+        raise SettingsError(
+            f"shares of {test_share} for test and {validation_share} for validation leave nothing to train on",
+            "choose shares whose sum is below 1",
+        )
+    pair = _mix(_mix(_seed_state(seed), interactions.user_index), interactions.item_index)
+    place = (pair >> np.uint64(11)).astype(np.float64) / 2.0**53  # uniform in [0, 1)
+    test = place < test_share
+    validation = ~test & (place < test_share + validation_share)
+    rows = [np.flatnonzero(mask).astype(np.int64) for mask in (~test & ~validation, validation, test)]
+    return Split("random", interactions, *rows)
+
+
+def as_of_split(interactions: Interactions, cut: int, horizon: int, validation_horizon: int = 0) -> Split:
+    """The world as of one moment: what came up to `cut` is known, what came in `(cut, cut + horizon]` is test.
+
+    The strictest of the splits: no event of anybody is later than the cut. Later events are in none of its parts.
+
+    Args:
+        interactions: every event.
+        cut: seconds UTC.
+        horizon: seconds after the cut that are tested.
+        validation_horizon: seconds up to the cut that are validation instead of train.
+
+    Raises:
+        SettingsError: the events have no times, or a horizon is negative.
+    """
+    if horizon <= 0 or validation_horizon < 0:
+        raise SettingsError(
+            f"a horizon of {horizon} s and a validation horizon of {validation_horizon} s can't be cut",
+            "use seconds > 0",
+        )
+    at = _times(interactions)
+    train = at <= cut - validation_horizon
+    test = (at > cut) & (at <= cut + horizon)
+    rows = [np.flatnonzero(mask).astype(np.int64) for mask in (train, (at <= cut) & ~train, test)]
+    return Split("as_of", interactions, *rows)
+
+
+def given_split(interactions: Interactions, test: IntArray, validation: IntArray = _NO_ROWS) -> Split:
+    """A published split: these rows are test, those validation, all others train.
+
+    Raises:
+        SettingsError: a row is in both, twice in one, or outside the data.
+    """
+    use = np.zeros(len(interactions), dtype=np.int64)
+    chosen = np.concatenate([test, validation]).astype(np.int64)
+    if len(chosen) and (chosen.min() < 0 or chosen.max() >= len(interactions)):
+        raise SettingsError(
+            f"rows {chosen.min()} to {chosen.max()} of {len(interactions)} events", "give rows of the data"
+        )
+    if len(np.unique(chosen)) != len(chosen):
+        raise SettingsError(f"{len(chosen) - len(np.unique(chosen))} rows are given twice", "give each row one use")
+    use[chosen] = 1
+    return Split("given", interactions, np.flatnonzero(use == 0), np.sort(validation), np.sort(test))
+
+
+def _times(interactions: Interactions) -> IntArray:
+    if interactions.at is None:
+        raise SettingsError("these events have no times to split by", "use the random protocol")
+    return interactions.at
+
+
+def _content_hash(interactions: Interactions) -> NDArray[np.uint64]:
+    """A hash of everything that an event says, `[num_events]`."""
+    mixed = _mix(_mix(_seed_state(0), interactions.user_index), interactions.item_index)
+    if interactions.at is not None:
+        mixed = _mix(mixed, interactions.at)
+    if interactions.rating is not None:
+        mixed = _mix(mixed, interactions.rating.astype(np.float32).view(np.uint32))
+    return mixed
+
+
+def _seed_state(seed: int) -> NDArray[np.uint64]:
+    """A start for `_mix` in which neighbouring seeds have nothing in common, `[1]`."""
+    return _mix(np.zeros(1, dtype=np.uint64), np.array([seed], dtype=np.int64))
+
+
+def _mix(state: NDArray[np.uint64], values: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """The state with one more column mixed in (the finaliser of SplitMix64; Steele et al., 2014)."""
+    mixed = (state ^ values.astype(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
