@@ -1,0 +1,1 @@
+"""The lab: every figure the documentation quotes, one command each."""

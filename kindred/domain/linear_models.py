@@ -1,0 +1,47 @@
+"""Closed-form item-to-item models over a Gram matrix: the one place of this algebra.
+
+It lives in the domain because two sibling rooms need it, `gnn` (blocks of the ranking core) and `evaluation` (the EASE
+baseline), and it is plain numpy without any I/O.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+def ease_weights(gram: FloatArray, ridge: float) -> FloatArray:
+    """Item-to-item weights, zero on the diagonal, rebuilding a user's items from the others, `[num_items, num_items]`.
+
+    Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", 2019, arXiv 1905.03375. Column j scores item j: a
+    user's scores are the sum of the rows of the items they know.
+
+    Args:
+        gram: item by item co-occurrence Xᵀ X with item counts on the diagonal, `[num_items, num_items]`; left
+            unchanged.
+        ridge: L2 penalty, in the unit of the diagonal.
+    """
+    lifted = gram.astype(np.float32, copy=True)
+    diagonal = np.arange(len(lifted))
+    lifted[diagonal, diagonal] += ridge
+    precision = np.linalg.inv(lifted)
+    precision /= -precision[diagonal, diagonal][None, :]
+    precision[diagonal, diagonal] = 0.0
+    return precision
+
+
+def ridge_weights(gram: FloatArray, cross: FloatArray, ridge: float) -> FloatArray:
+    """The weights B that minimise ‖X B − Y‖² + ridge ‖B‖², `[num_inputs, num_outputs]`.
+
+    Args:
+        gram: Xᵀ X, `[num_inputs, num_inputs]`; left unchanged.
+        cross: Xᵀ Y, `[num_inputs, num_outputs]`.
+        ridge: L2 penalty, in the unit of the diagonal of `gram`.
+    """
+    lifted = gram.astype(np.float32, copy=True)
+    diagonal = np.arange(len(lifted))
+    lifted[diagonal, diagonal] += ridge
+    weights: FloatArray = np.linalg.solve(lifted, cross.astype(np.float32)).astype(np.float32)
+    return weights

@@ -1,0 +1,283 @@
+"""Full-catalogue ranking metrics, exact in the presence of ties.
+
+Every figure ranks the whole catalogue: sampled candidates hide large gaps between models (Krichene and Rendle, "On
+Sampled Metrics for Item Recommendation", 2020). Items with equal scores are in random order, and each metric is its
+exact expectation over that order, so a model that gives every item the same score earns what guessing earns, on any
+order of the catalogue.
+
+With `k` places and a user's distinct held-out items `T`:
+* recall@k = hits in the first k / |T|, as in LightGCN (He et al., 2020, arXiv 2002.02126);
+* NDCG@k = sum over hits of 1 / log2(rank + 1), divided by the same sum for min(k, |T|) hits in the first places;
+* MRR@k = 1 / rank of the first hit, 0 where there is none; hit rate@k = whether there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+
+Scorer = Callable[[IntArray], FloatArray]
+"""User positions `[batch]` -> scores of the whole catalogue `[batch, num_items]`, the best highest."""
+
+DoubleArray = NDArray[np.float64]
+METRICS = ("recall", "ndcg", "mrr", "hit_rate")
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """What a ranking was worth, user by user.
+
+    Attributes:
+        users: position of each user with a held-out item, ascending, `[num_evaluated]`.
+        per_user: `"recall@10"` and so on -> one value a user, aligned with `users`, `[num_evaluated]`.
+        top_items: the best `max(ks)` items of each user, best first, equal scores by item position, −1 where
+            the catalogue has no more unseen items, `[num_evaluated, max(ks)]`.
+    """
+
+    users: IntArray
+    per_user: dict[str, DoubleArray]
+    top_items: IntArray
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Each metric's mean over the evaluated users."""
+        return {name: float(values.mean()) if len(values) else 0.0 for name, values in self.per_user.items()}
+
+
+def evaluate_ranking(
+    score_users: Scorer,
+    held_out: Interactions,
+    seen: Interactions | None,
+    ks: Sequence[int] = (5, 10, 20),
+    batch_size: int = 1024,
+) -> RankingResult:
+    """Rank the whole catalogue for every user with a held-out item and measure where those items stand.
+
+    Args:
+        score_users: the model under test.
+        held_out: the answers; an item held out twice for a user counts once.
+        seen: events whose items may not be recommended to their user again, or None to keep them in the ranking. An
+            item that is both seen and held out is removed from the ranking and so can't be hit.
+        ks: list lengths to report.
+        batch_size: users scored at a time.
+
+    Raises:
+        ValueError: the scorer answered with the wrong shape or with NaN.
+    """
+    relevant = ItemsByUser.of(held_out)
+    removed = None if seen is None else ItemsByUser.of(seen)
+    users = np.flatnonzero(np.diff(relevant.offsets)).astype(np.int64)
+    longest = min(max(ks), held_out.num_items)
+    names = [f"{metric}@{k}" for k in ks for metric in METRICS]
+    per_user = {name: np.zeros(len(users)) for name in names}
+    top_items = np.full((len(users), longest), -1, dtype=np.int64)
+    for start in range(0, len(users), batch_size):
+        batch = users[start : start + batch_size]
+        scores = _checked_scores(score_users(batch), (len(batch), held_out.num_items))
+        if removed is not None:
+            rows, items = removed.rows_and_items(batch)
+            scores[rows, items] = -torch.inf
+        block = slice(start, start + len(batch))
+        values, top_items[block] = _top(scores, longest)
+        places = _tie_groups(scores, values, relevant, batch)
+        for k in ks:
+            for metric, column in _metrics_at(k, places, relevant.counts(batch)).items():
+                per_user[f"{metric}@{k}"][block] = column
+    return RankingResult(users, per_user, top_items)
+
+
+@dataclass(frozen=True)
+class ItemsByUser:
+    """Distinct items of each user as one sorted array with offsets (compressed sparse rows)."""
+
+    offsets: IntArray
+    items: IntArray
+
+    @classmethod
+    def of(cls, interactions: Interactions) -> ItemsByUser:
+        """The distinct items of every user of the axis, those without events included."""
+        pairs = np.unique(interactions.user_index * np.int64(interactions.num_items) + interactions.item_index)
+        counts = np.bincount(pairs // interactions.num_items, minlength=interactions.num_users)
+        return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), pairs % interactions.num_items)
+
+    def counts(self, users: IntArray) -> IntArray:
+        """How many distinct items each of `users` has, `[batch]`."""
+        return self.offsets[users + 1] - self.offsets[users]
+
+    def rows_and_items(self, users: IntArray) -> tuple[IntArray, IntArray]:
+        """Row within `users` and item of every pair, both `[num_pairs]`, rows ascending."""
+        counts = self.counts(users)
+        rows = np.repeat(np.arange(len(users)), counts)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return rows, self.items[np.repeat(self.offsets[users], counts) + within]
+
+
+@dataclass(frozen=True)
+class _TieGroups:
+    """For each group of equal scores that holds a held-out item, in order of (row, better scores first).
+
+    `above` items score strictly better, `size` items share the score, `hits` of them are held out; all `[num_groups]`.
+    """
+
+    row: IntArray
+    above: IntArray
+    size: IntArray
+    hits: IntArray
+
+
+def _checked_scores(scores: FloatArray, shape: tuple[int, int]) -> torch.Tensor:
+    """A private float copy of the scores, free of NaN and of the shape that was asked for."""
+    if scores.shape != shape:
+        raise ValueError(f"the scorer answered with shape {scores.shape} where {shape} was asked for")
+    tensor = torch.tensor(scores)
+    if bool(torch.isnan(tensor).any()):
+        raise ValueError("the scorer answered with NaN; a model must be finite before it is evaluated")
+    return tensor
+
+
+def _top(scores: torch.Tensor, k: int) -> tuple[DoubleArray, IntArray]:
+    """The k best values and items of each row, equal scores by item position, item −1 for removed ones."""
+    values, items = torch.topk(scores, k, dim=1)
+    # topk orders equal scores as it likes and may cut a tied group anywhere; only rows with a tie pay for the exact
+    # order.
+    tied = ((values[:, 1:] == values[:, :-1]).any(1) | ((scores == values[:, -1:]).sum(1) > 1)).nonzero().squeeze(1)
+    if len(tied):
+        ordered, order = torch.sort(scores[tied], dim=1, descending=True, stable=True)
+        values[tied], items[tied] = ordered[:, :k], order[:, :k]
+    items[values == -torch.inf] = -1
+    return values.double().numpy(), items.numpy()
+
+
+def _tie_groups(scores: torch.Tensor, top: DoubleArray, relevant: ItemsByUser, users: IntArray) -> _TieGroups:
+    """The groups of equal scores that reach into the first places and hold a held-out item."""
+    rows, items = relevant.rows_and_items(users)
+    score = scores[torch.from_numpy(rows), torch.from_numpy(items)].double().numpy()
+    reachable = (score >= top[rows, -1]) & np.isfinite(score)
+    rows, score = rows[reachable], score[reachable]
+    order = np.lexsort((-score, rows))
+    rows, score = rows[order], score[order]
+    first = np.ones(len(rows), dtype=bool)
+    first[1:] = (rows[1:] != rows[:-1]) | (score[1:] != score[:-1])
+    hits = np.diff(np.append(np.flatnonzero(first), len(rows)))
+    rows, score = rows[first], score[first]
+    above = (top[rows] > score[:, None]).sum(1)
+    size = (top[rows] == score[:, None]).sum(1)
+    cut = score == top[rows, -1]  # only the last group can go on beyond the first places
+    size[cut] = (scores[torch.from_numpy(rows[cut])].double() == torch.from_numpy(score[cut])[:, None]).sum(1).numpy()
+    return _TieGroups(rows, above, size, hits)
+
+
+def _metrics_at(k: int, groups: _TieGroups, num_relevant: IntArray) -> dict[str, DoubleArray]:
+    """The expectation of each metric over the order of equal scores, `[batch]` each."""
+    discount = np.concatenate(
+        [[0.0], np.cumsum(1.0 / np.log2(np.arange(2, k + 2)))]
+    )  # discount[n] = gain of n hits in front
+    places = np.clip(k - groups.above, 0, groups.size)  # of the first k, how many this group fills
+    share = groups.hits / groups.size
+    num_rows = len(num_relevant)
+    recall = np.bincount(groups.row, places * share, num_rows) / num_relevant
+    reach = np.minimum(groups.above, k)
+    gain = np.bincount(groups.row, (discount[reach + places] - discount[reach]) * share, num_rows)
+    hit_rate, mrr = np.zeros(num_rows), np.zeros(num_rows)
+    leading = np.ones(len(groups.row), dtype=bool)
+    leading[1:] = groups.row[1:] != groups.row[:-1]  # the first hit always falls into a user's best group
+    for group in np.flatnonzero(leading):
+        row = groups.row[group]
+        hit_rate[row], mrr[row] = _first_hit(
+            int(groups.above[group]), int(groups.size[group]), int(groups.hits[group]), k
+        )
+    return {"recall": recall, "ndcg": gain / discount[np.minimum(num_relevant, k)], "mrr": mrr, "hit_rate": hit_rate}
+
+
+def _first_hit(above: int, size: int, hits: int, k: int) -> tuple[float, float]:
+    """Chance that one of `hits` in `size` equal scores is in the first k, and the first one's mean reciprocal rank."""
+    none_yet, chance, reciprocal = 1.0, 0.0, 0.0
+    for place in range(min(k - above, size - hits + 1)):
+        here = none_yet * hits / (size - place)
+        chance, reciprocal = chance + here, reciprocal + here / (above + place + 1)
+        none_yet -= here
+    return chance, reciprocal
+
+
+def catalogue_coverage(top_items: IntArray, num_items: int) -> float:
+    """Share of the catalogue that is in at least one list, in [0, 1]."""
+    return len(np.unique(top_items[top_items >= 0])) / num_items
+
+
+def exposure_gini(top_items: IntArray, num_items: int) -> float:
+    """Gini coefficient of how often items are listed: 0 all alike, near 1 a few items take every place."""
+    exposure = np.sort(np.bincount(top_items[top_items >= 0], minlength=num_items))
+    if exposure.sum() == 0:
+        return 0.0
+    ranks = np.arange(1, num_items + 1)
+    return float((2 * ranks - num_items - 1) @ exposure / (num_items * exposure.sum()))
+
+
+def novelty(top_items: IntArray, seen: Interactions) -> float:
+    """Mean surprise −log2(share of users who know the item) of the listed items, in bits.
+
+    Vargas and Castells, "Rank and Relevance in Novelty and Diversity Metrics for Recommender Systems", 2011. An item
+    nobody knows counts as known to one user.
+    """
+    known = np.maximum(np.bincount(ItemsByUser.of(seen).items, minlength=seen.num_items), 1)
+    listed = top_items[top_items >= 0]
+    return float(-np.log2(known[listed] / seen.num_users).mean()) if len(listed) else 0.0
+
+
+def intra_list_diversity(top_items: IntArray, item_vectors: FloatArray) -> float:
+    """Mean of 1 − cosine over the pairs of a list, then over users, in [0, 2]; lists of one item don't count.
+
+    Ziegler et al., "Improving Recommendation Lists Through Topic Diversification", 2005.
+    """
+    norms = np.linalg.norm(item_vectors, axis=1, keepdims=True)
+    unit = item_vectors / np.maximum(norms, 1e-12)
+    values = []
+    for listed in top_items:
+        vectors = unit[listed[listed >= 0]].astype(np.float64)
+        if len(vectors) > 1:
+            pairs = len(vectors) * (len(vectors) - 1)
+            total = vectors.sum(0)
+            values.append(1.0 - (total @ total - (vectors * vectors).sum()) / pairs)
+    return float(np.mean(values)) if values else 0.0
+
+
+def popularity_calibration(top_items: IntArray, users: IntArray, seen: Interactions) -> float:
+    """Mean Jensen-Shannon divergence, in [0, 1] bits, between the popularity a user chose and the popularity listed.
+
+    Items fall into head, middle and tail, which carry 20, 60 and 20 per cent of the events. 0: lists as popular as
+    tastes. Abdollahpouri et al., "User-centered Evaluation of Popularity Bias in Recommender Systems", 2021, arXiv
+    2103.06364.
+    """
+    popularity = np.bincount(seen.item_index, minlength=seen.num_items)
+    order = np.argsort(-popularity, kind="stable")
+    before = np.cumsum(popularity[order]) - popularity[order]
+    group = np.empty(seen.num_items, dtype=np.int64)
+    group[order] = np.digitize(before / max(popularity.sum(), 1), [0.2, 0.8])
+    chosen = _group_shares(seen.user_index, group[seen.item_index], seen.num_users)[users]
+    rows, places = np.nonzero(top_items >= 0)
+    listed = _group_shares(rows, group[top_items[rows, places]], len(users))
+    known = (chosen.sum(1) > 0) & (listed.sum(1) > 0)
+    if not known.any():
+        return 0.0
+    middle = (chosen + listed) / 2
+    return float((_divergence(chosen, middle) + _divergence(listed, middle))[known].mean() / 2)
+
+
+def _group_shares(rows: IntArray, groups: IntArray, num_rows: int) -> DoubleArray:
+    """Share of each of the three popularity groups within each row, `[num_rows, 3]`."""
+    counts = np.bincount(rows * 3 + groups, minlength=num_rows * 3).reshape(num_rows, 3).astype(np.float64)
+    shares: DoubleArray = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    return shares
+
+
+def _divergence(share: DoubleArray, reference: DoubleArray) -> DoubleArray:
+    """Kullback-Leibler divergence of each row in bits, `[num_rows]`."""
+    ratio = np.where(share > 0, share / np.where(reference > 0, reference, 1.0), 1.0)
+    divergence: DoubleArray = (share * np.log2(ratio)).sum(1)
+    return divergence

@@ -1,0 +1,219 @@
+"""How much each block of the ranking core counts: learned on held-out training events, by one rule for all data.
+
+The weights start from a log-linear model (softmax over the unseen catalogue) and from each strong block alone, and
+then climb coordinate by coordinate to the best NDCG and recall of the held-out events. The likelihood alone is not
+enough: it pays for the order of the whole catalogue and shies away from blocks whose scores have heavy tails, while a
+    list shows only its top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kindred.domain.interactions import Interactions
+from kindred.gnn.ranking_blocks import Block
+from kindred.gnn.user_features import Feature, places_from_end
+
+FACTORS = (0.5, 0.75, 1.33, 2.0)
+REMOVED = -1e9
+
+
+@dataclass(frozen=True)
+class WeightConfig:
+    """How the weights are learned.
+
+    Attributes:
+        list_length: places that count.
+        max_users: users the weights are learned on, a seeded draw where there are more.
+        rounds: passes over all blocks.
+        share: part of the events held out by a random cut.
+        small: with fewer events than this, several cuts are averaged.
+        cuts: how many then.
+    """
+
+    list_length: int = 10
+    max_users: int = 2000
+    rounds: int = 3
+    share: float = 0.2
+    small: int = 50_000
+    cuts: int = 3
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Training events divided into `known` and `held_out`, with the rows of the known ones in the original."""
+
+    known: Interactions
+    known_rows: np.ndarray
+    held_out: Interactions
+
+
+def cut_validation(train: Interactions, temporal: bool, config: WeightConfig, seed: int) -> list[Cut]:
+    """Validation cut the way the test was: each user's last event, or a random share.
+
+    Several cuts where the data is small: other draws, or, in time, the last event but one of what is left.
+    """
+    count = config.cuts if len(train) < config.small else 1
+    cuts: list[Cut] = []
+    if not temporal:
+        for number in range(count):
+            held_out = np.random.default_rng([seed, number]).random(len(train)) < config.share
+            cuts.append(Cut(train.take(~held_out), np.flatnonzero(~held_out), train.take(held_out)))
+        return cuts
+    rows = np.arange(len(train))
+    for _ in range(min(count, 2)):
+        left = train.take(rows)
+        # a user's only event stays: without it nothing would be known of the user
+        several = np.bincount(left.user_index, minlength=left.num_users)[left.user_index] > 1
+        held_out = (places_from_end(left) == 0) & several
+        cuts.append(Cut(left.take(~held_out), rows[~held_out], left.take(held_out)))
+        rows = rows[~held_out]
+    return cuts
+
+
+class ValidationScores:
+    """Every block's scores of one cut's validation users, in units of its spread, `[num_users, num_items]` each."""
+
+    def __init__(
+        self, blocks: Sequence[Block], features: dict[str, Feature], cut: Cut, config: WeightConfig, seed: int
+    ):
+        users = np.unique(cut.held_out.user_index)
+        if len(users) > config.max_users:
+            users = np.sort(np.random.default_rng(seed).choice(users, config.max_users, replace=False))
+        self.scores = {}
+        for block in blocks:
+            scores = block.scores(features[block.feature][users])
+            self.scores[block.name] = torch.from_numpy(scores / score_spread(scores))
+        place = np.full(cut.known.num_users, -1)
+        place[users] = np.arange(len(users))
+        self.seen = _pairs(cut.known, place)
+        removed = torch.zeros(len(users), cut.known.num_items, dtype=torch.bool)
+        removed[self.seen] = True
+        rows, items = _pairs(cut.held_out, place)
+        new = ~removed[rows, items]
+        self.rows, self.items = rows[new], items[new]
+        self.removed = removed
+        self.counts = torch.bincount(self.rows, minlength=len(users)).clamp(min=1)
+        self.config = config
+
+    def mix(self, weights: dict[str, float]) -> Tensor:
+        """Weighted sum of the blocks, `[num_users, num_items]`."""
+        total = torch.zeros(self.removed.shape)
+        for name, weight in weights.items():
+            if weight:
+                total.add_(self.scores[name], alpha=weight)
+        return total
+
+    def value(self, scores: Tensor) -> float:
+        """NDCG plus half the recall of the held-out events at the configured list length.
+
+        Among equal scores the held-out item comes last: a block that says nothing of a user must not be paid for it.
+        """
+        k = min(self.config.list_length, scores.shape[1] - 1)
+        scores = scores.masked_fill(self.removed, REMOVED)
+        top = torch.topk(scores, k + 1, dim=1).values  # one place more shows whether a tie goes on beyond the list
+        rank = (top[self.rows] >= scores[self.rows, self.items][:, None]).sum(1) - 1
+        hit = (rank < k) & (scores[self.rows, self.items] > top[self.rows, -1])
+        discount = 1 / torch.log2(torch.arange(2, k + 2).double())
+        gain = torch.bincount(self.rows[hit], discount[rank[hit]], minlength=len(self.counts))
+        ndcg = gain / discount.cumsum(0)[self.counts.clamp(max=k) - 1]
+        recall = torch.bincount(self.rows[hit], minlength=len(self.counts)) / self.counts
+        return float(ndcg.mean() + 0.5 * recall.mean())
+
+
+def learn_weights(cuts: Sequence[ValidationScores], config: WeightConfig) -> dict[str, float]:
+    """The weight of each block in units of its own spread, not negative, best on the held-out events."""
+    names = list(cuts[0].scores)
+    likelihood = _fit_likelihood(cuts, names)
+    alone = {name: _mean([cut.value(cut.scores[name]) for cut in cuts]) for name in names}
+    strongest = max(alone, key=alone.__getitem__)
+    starts = [likelihood, {name: float(name == strongest) for name in names}]
+    climbed = [_climb(cuts, start, config.rounds) for start in starts]
+    weights, _ = max(climbed, key=lambda pair: pair[1])
+    return weights
+
+
+def _fit_likelihood(cuts: Sequence[ValidationScores], names: list[str]) -> dict[str, float]:
+    """Non-negative weights of the most likely log-linear model of which unseen item was held out."""
+    size = torch.full((len(names),), 0.2, requires_grad=True)
+    optimizer = torch.optim.LBFGS([size], max_iter=40, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        total = 1e-3 * (size**2).sum()
+        gradient = torch.zeros_like(size)
+        for cut in cuts:
+            scores = cut.mix(dict(zip(names, size.detach().abs().tolist(), strict=True))).masked_fill_(
+                cut.removed, REMOVED
+            )
+            scores = torch.log_softmax(scores, dim=1)
+            total = total - scores[cut.rows, cut.items].mean() / len(cuts)
+            # d loss / d weight = (expected − observed) block score, without keeping a graph of all blocks
+            chance = scores.exp_() * torch.bincount(cut.rows, minlength=len(cut.counts))[:, None]
+            for index, name in enumerate(names):
+                block = cut.scores[name]
+                expected = torch.dot(chance.view(-1), block.view(-1)) / len(cut.rows)
+                gradient[index] += (expected - block[cut.rows, cut.items].mean()) / len(cuts)
+        size.grad = gradient * size.detach().sign() + 2e-3 * size.detach()
+        return total.detach()
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return dict(zip(names, size.detach().abs().tolist(), strict=True))
+
+
+def _climb(cuts: Sequence[ValidationScores], start: dict[str, float], rounds: int) -> tuple[dict[str, float], float]:
+    """Change one weight at a time as long as the mean over the cuts grows; returns the weights and that mean."""
+    weights, mixed = dict(start), [cut.mix(start) for cut in cuts]
+    best = _mean([cut.value(scores) for cut, scores in zip(cuts, mixed, strict=True)])
+    for _ in range(rounds):
+        before = best
+        for name in weights:
+            best = _try_steps(cuts, mixed, weights, name, best)
+        if best <= before:
+            break
+    return weights, best
+
+
+def _try_steps(
+    cuts: Sequence[ValidationScores], mixed: list[Tensor], weights: dict[str, float], name: str, best: float
+) -> float:
+    """Give `name` the best of a few other weights if one is better; changes `weights` and `mixed` in place."""
+    largest = max(weights.values())
+    tried = [0.0] + [weights[name] * factor for factor in FACTORS]
+    if weights[name] < 0.05 * largest:
+        tried += [0.05 * largest, 0.15 * largest, 0.4 * largest]
+    for weight in sorted({value for value in tried if value != weights[name]}):
+        others = any(value for other, value in weights.items() if other != name)
+        if weight == 0 and not others:
+            continue
+        changed = [
+            torch.add(scores, cut.scores[name], alpha=weight - weights[name])
+            for cut, scores in zip(cuts, mixed, strict=True)
+        ]
+        value = _mean([cut.value(scores) for cut, scores in zip(cuts, changed, strict=True)])
+        if value > best + 1e-9:
+            best, weights[name] = value, weight
+            mixed[:] = changed
+    return best
+
+
+def _pairs(events: Interactions, place: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Row and item of the events whose user has a place, each pair once."""
+    rows = place[events.user_index]
+    pairs = np.unique(rows[rows >= 0] * np.int64(events.num_items) + events.item_index[rows >= 0])
+    return torch.from_numpy(pairs // events.num_items), torch.from_numpy(pairs % events.num_items)
+
+
+def score_spread(scores: np.ndarray) -> float:
+    """Standard deviation of the scores within users; 1 where all are alike."""
+    deviation = float(np.sqrt(scores.var(axis=1, dtype=np.float64).mean()))
+    return deviation if deviation > 1e-12 else 1.0
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

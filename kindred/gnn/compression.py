@@ -1,0 +1,90 @@
+"""Many weighted blocks become one pair of matrices: the score of the sum, in at most `width` dimensions.
+
+The sum of all blocks is one linear map per user feature, F = Σ feature · map. Its best approximation of a given rank
+in the users' own terms (reduced-rank regression; Izenman, 1975) projects the scores on their leading right singular
+vectors V: items become V, and a feature's rows become map · V. No block keeps dimensions of its own, so a further
+block costs nothing at serving time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kindred.domain.interactions import FloatArray
+from kindred.gnn.ranking_blocks import Block
+from kindred.gnn.spectral import leading_eigenvectors
+from kindred.gnn.user_features import Feature
+
+ITERATIONS = 4
+
+
+def compress_blocks(
+    blocks: Sequence[tuple[Block, float]], features: dict[str, Feature], width: int, seed: int
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """The rows of each feature, `[feature_dim, width]`, and the items, `[num_items, width]`; fewer where they suffice.
+
+    Args:
+        blocks: each with the factor of its scores.
+        features: of the users that the approximation is to serve best, normally those of the training data.
+        width: most dimensions allowed.
+        seed: of the randomised eigenvectors.
+    """
+    if any(block.right is None and block.left.shape[0] > 1 for block, _ in blocks):
+        return _compress_dense(blocks, features, width, seed)
+    return _compress_factors(blocks, features, width)
+
+
+def _compress_dense(
+    blocks: Sequence[tuple[Block, float]], features: dict[str, Feature], width: int, seed: int
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Blocks as full maps to the catalogue, summed by feature; only for catalogues that allow items by items."""
+    maps: dict[str, FloatArray] = {}
+    for block, factor in blocks:
+        full = block.left if block.right is None else block.left @ block.right.T
+        if block.feature in maps:
+            maps[block.feature] += np.float32(factor) * full
+        else:
+            maps[block.feature] = np.float32(factor) * full
+    num_items = next(iter(maps.values())).shape[1]
+    if width >= num_items:
+        return maps, np.eye(num_items, dtype=np.float32)
+
+    def product(x: Tensor) -> Tensor:
+        columns = x.numpy()
+        scores = sum(np.asarray(features[name] @ (full @ columns)) for name, full in maps.items())
+        return torch.from_numpy(sum(full.T @ np.asarray(features[name].T @ scores) for name, full in maps.items()))
+
+    _, vectors = leading_eigenvectors(product, num_items, width, seed, ITERATIONS)
+    items = vectors.numpy()
+    return {name: np.ascontiguousarray(full @ items) for name, full in maps.items()}, items
+
+
+def _compress_factors(
+    blocks: Sequence[tuple[Block, float]], features: dict[str, Feature], width: int
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Blocks as factors side by side, then exactly reduced to `width` where they are more."""
+    lefts = [block.left if block.right is not None else np.ones((1, 1), dtype=np.float32) for block, _ in blocks]
+    rights = [block.right if block.right is not None else block.left.T for block, _ in blocks]
+    ends = np.cumsum([right.shape[1] for right in rights])
+    rows: dict[str, FloatArray] = {}
+    for (block, factor), left, end in zip(blocks, lefts, ends, strict=True):
+        part = rows.setdefault(block.feature, np.zeros((left.shape[0], ends[-1]), dtype=np.float32))
+        part[:, end - left.shape[1] : end] = np.float32(factor) * left
+    items = np.concatenate(rights, axis=1)
+    if items.shape[1] <= width:
+        return rows, items
+    users = np.sum([np.asarray(features[name] @ part) for name, part in rows.items()], axis=0)
+    user_gram = users.T.astype(np.float64) @ users
+    item_gram = items.T.astype(np.float64) @ items
+    # items = Q Lᵀ with orthonormal Q: the leading right singular vectors of users · itemsᵀ are Q times those of users
+    # · L
+    lower = np.linalg.cholesky(item_gram + np.eye(len(item_gram)) * (1e-9 * item_gram.trace() / len(item_gram)))
+    _, rotation = np.linalg.eigh(lower.T @ user_gram @ lower)
+    rotation = rotation[:, ::-1][:, :width]
+    to_items = np.linalg.solve(lower.T, rotation).astype(np.float32)
+    to_users = (lower @ rotation).astype(np.float32)
+    return {name: part @ to_users for name, part in rows.items()}, items @ to_items

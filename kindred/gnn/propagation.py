@@ -1,0 +1,119 @@
+"""Message passing as an exact sparse-dense product on `F.embedding_bag`, forward and backward.
+
+On CPU `embedding_bag` gathers and sums rows without ever holding the messages `[num_edges, embedding_dim]`, which is
+what makes the scatter-based layers slow. Its own gradient is slow too, so the backward pass here is another
+`embedding_bag`, on the transpose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+
+
+@dataclass(frozen=True)
+class CompressedRows:
+    """A sparse matrix by rows: row r holds `weights[offsets[r]:offsets[r + 1]]` in `columns[...]`."""
+
+    offsets: Tensor
+    columns: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor, columns: Tensor, weights: Tensor, num_rows: int) -> CompressedRows:
+        """Sort `[num_edges]` triples by row; an entry given twice counts twice."""
+        order = torch.argsort(rows, stable=True)
+        offsets = torch.zeros(num_rows + 1, dtype=torch.long, device=rows.device)
+        offsets[1:] = torch.bincount(rows, minlength=num_rows).cumsum(0)
+        return cls(offsets, columns[order], weights[order])
+
+    def multiply(self, x: Tensor) -> Tensor:
+        """The product with `x`, `[num_columns, dim]` -> `[num_rows, dim]`; a row without entries gives zeros."""
+        return F.embedding_bag(
+            self.columns,
+            x,
+            self.offsets,
+            mode="sum",
+            per_sample_weights=self.weights.to(x.dtype),
+            include_last_offset=True,
+        )
+
+
+@dataclass(frozen=True)
+class SparseMatrix:
+    """A sparse matrix with its transpose at hand, `[num_rows, num_columns]`."""
+
+    forward: CompressedRows
+    backward: CompressedRows
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, rows: Tensor, columns: Tensor, weights: Tensor, shape: tuple[int, int]) -> SparseMatrix:
+        """Build both directions from parallel `[num_edges]` rows, columns and weights."""
+        forward = CompressedRows.of(rows, columns, weights, shape[0])
+        return cls(forward, CompressedRows.of(columns, rows, weights, shape[1]), shape)
+
+    @property
+    def transpose(self) -> SparseMatrix:
+        """The same matrix the other way round; nothing is copied."""
+        return SparseMatrix(self.backward, self.forward, (self.shape[1], self.shape[0]))
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """Differentiable product with `x`, `[num_columns, dim]` -> `[num_rows, dim]`."""
+        if x.shape[0] != self.shape[1]:
+            raise ValueError(f"a matrix of shape {self.shape} can't multiply {tuple(x.shape)}")
+        product: Tensor = _Propagate.apply(x, self)  # type: ignore[no-untyped-call]
+        return product
+
+
+class _Propagate(torch.autograd.Function):
+    """y = A x with gradient Aᵀ dy; A itself is constant."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, matrix: SparseMatrix) -> Tensor:
+        ctx.matrix = matrix  # type: ignore[attr-defined]
+        return matrix.forward.multiply(x)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
+        matrix: SparseMatrix = ctx.matrix  # type: ignore[attr-defined]
+        return matrix.backward.multiply(gradients[0].contiguous()), None
+
+
+def interaction_matrix(
+    interactions: Interactions,
+    user_exponent: float = 0.0,
+    item_exponent: float = 0.0,
+    weights: FloatArray | None = None,
+) -> SparseMatrix:
+    """Users by items, weight / (user degree ^ user_exponent · item degree ^ item_exponent), `[num_users, num_items]`.
+
+    Exponents of ½ and ½ give the symmetric normalisation of LightGCN (He et al., 2020, arXiv 2002.02126). Repeated
+    events of a pair add up; degrees are sums of weights.
+    """
+    users, items = interactions.user_index, interactions.item_index
+    value = np.ones(len(users), dtype=np.float64) if weights is None else weights.astype(np.float64)
+    scaled = (
+        value
+        * _inverse_power(users, value, interactions.num_users, user_exponent)
+        * _inverse_power(items, value, interactions.num_items, item_exponent)
+    )
+    return SparseMatrix.of(
+        torch.from_numpy(users),
+        torch.from_numpy(items),
+        torch.from_numpy(scaled.astype(np.float32)),
+        (interactions.num_users, interactions.num_items),
+    )
+
+
+def _inverse_power(positions: IntArray, values: np.ndarray, size: int, exponent: float) -> np.ndarray:
+    """degree ^ −exponent of each event's node, `[num_events]`."""
+    degree = np.bincount(positions, values, minlength=size)
+    result: np.ndarray = np.maximum(degree, 1e-12)[positions] ** -exponent
+    return result

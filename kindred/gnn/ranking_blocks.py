@@ -1,0 +1,216 @@
+"""The parts of the ranking core: linear maps from a feature of the user to a score of every item.
+
+Each block is fitted in closed form. A catalogue of up to `max_dense_items` gets full item-to-item matrices; a larger
+one gets the spectrum of its item graph, which never needs a matrix of items by items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.linear_models import ease_weights, ridge_weights
+from kindred.gnn.propagation import interaction_matrix
+from kindred.gnn.spectral import item_spectrum
+from kindred.gnn.user_features import Feature, HistoryStatistics, sum_by_item, time_memberships
+
+MAX_PREFIX = 50
+
+
+@dataclass(frozen=True)
+class BlockConfig:
+    """How blocks are fitted; the same values for every data set.
+
+    Attributes:
+        max_dense_items: up to this catalogue size blocks are item-by-item matrices, above they are factors.
+        ease_ridge: ridge of EASE, in mean item counts.
+        text_share: weight of text similarity beside co-occurrence in the Gram matrix of EASE with text.
+        next_ridge: ridge of the next-item regression, in mean item counts.
+        text_shrinkage: reviews at which an item's own text vector has half its weight.
+        user_exponent: how much long histories are toned down in the item graph.
+        item_exponent: how much popular items are toned down in the item graph.
+        spectral_rank: number of eigenvectors.
+        spectral_iterations: passes of subspace iteration.
+    """
+
+    max_dense_items: int = 12_000
+    ease_ridge: float = 25.0
+    text_share: float = 0.3
+    next_ridge: float = 15.0
+    text_shrinkage: float = 2.0
+    user_exponent: float = 0.4
+    item_exponent: float = 0.3
+    spectral_rank: int = 512
+    spectral_iterations: int = 4
+
+
+@dataclass(frozen=True)
+class Block:
+    """score = feature of the user @ left (@ rightᵀ).
+
+    Attributes:
+        name: what the block is.
+        feature: which user feature it reads (see `build_user_features`).
+        left: `[feature_dim, num_items]`, or `[feature_dim, rank]` where `right` is given.
+        right: `[num_items, rank]` or None.
+    """
+
+    name: str
+    feature: str
+    left: FloatArray
+    right: FloatArray | None = None
+
+    def scores(self, rows: Feature) -> FloatArray:
+        """Scores of the users with these feature rows, `[num_rows, num_items]`."""
+        projected = np.asarray(rows @ self.left, dtype=np.float32)
+        result: FloatArray = projected if self.right is None else projected @ self.right.T
+        return result
+
+
+def build_blocks(
+    train: Interactions,
+    text: tuple[FloatArray | None, FloatArray | None],
+    statistics: HistoryStatistics,
+    config: BlockConfig,
+    seed: int,
+) -> list[Block]:
+    """Every block the data allows: without text no text blocks, without times no time blocks.
+
+    Args:
+        train: the events to learn from.
+        text: (vector of each event's text `[num_events, dim]`, vector of each item's own text `[num_items, dim]`),
+            either None.
+        statistics: of `train`.
+        config: see there.
+        seed: of the spectrum's random start.
+    """
+    event_text, item_text = text
+    kernels = {}
+    if event_text is not None:
+        kernels["reviews"] = review_vectors(train, event_text, statistics.text_mean, config.text_shrinkage)
+    if item_text is not None:
+        kernels["description"] = unit_rows(item_text - item_text.mean(0))
+    dense = train.num_items <= config.max_dense_items
+    blocks = _dense_blocks(train, kernels, statistics, config) if dense else [_spectral_block(train, config, seed)]
+    for name, vectors in kernels.items():
+        blocks.append(Block(f"{name} alike", "items", vectors, vectors))
+    if "reviews" in kernels:
+        blocks.append(Block("own words", "text", np.ascontiguousarray(kernels["reviews"].T)))
+    blocks.append(Block("popularity", "constant", np.log1p(_counts(train))[None, :].astype(np.float32)))
+    if len(statistics.time_knots):
+        rates = _period_rates(train, statistics)
+        blocks += [Block("period", "time", rates), Block("latest period", "recent_time", rates)]
+    return blocks
+
+
+def _counts(train: Interactions) -> NDArray[np.float64]:
+    """Events of each item, `[num_items]`."""
+    counts: NDArray[np.float64] = np.bincount(train.item_index, minlength=train.num_items).astype(np.float64)
+    return counts
+
+
+def unit_rows(vectors: FloatArray) -> FloatArray:
+    """Rows scaled to length 1; zero rows stay zero."""
+    unit: FloatArray = (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    return unit
+
+
+def _matrix(train: Interactions) -> sp.csr_matrix:
+    """Which user knows which item, 0 or 1, `[num_users, num_items]`."""
+    ones = np.ones(len(train), dtype=np.float32)
+    matrix = sp.csr_matrix((ones, (train.user_index, train.item_index)), shape=(train.num_users, train.num_items))
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def review_vectors(train: Interactions, event_text: FloatArray, mean: FloatArray, shrinkage: float) -> FloatArray:
+    """Direction of each item's reviews from the mean, shorter than 1 where they are few, `[num_items, text_dim]`."""
+    has_text = (event_text != 0).any(axis=1, keepdims=True)
+    total = sum_by_item(train, np.where(has_text, event_text - mean, 0).astype(np.float32))
+    counts = sum_by_item(train, has_text.astype(np.float32))
+    return unit_rows(total) * np.sqrt(counts / (counts + shrinkage))
+
+
+def _dense_blocks(
+    train: Interactions, kernels: dict[str, FloatArray], statistics: HistoryStatistics, config: BlockConfig
+) -> list[Block]:
+    """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
+    matrix = _matrix(train)
+    gram = np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
+    mean_count = max(float(np.diag(gram).mean()), 1e-9)
+    ease = ease_weights(gram, config.ease_ridge * mean_count)
+    blocks = [Block("ease", "items", ease)]
+    if train.at is not None:
+        blocks.append(Block("recent ease", "recent_items", ease))
+        blocks.append(Block("next item", "recent_items", _next_item_weights(train, statistics, config.next_ridge)))
+    for name, vectors in kernels.items():
+        mixed = gram / mean_count + config.text_share * (vectors @ vectors.T)
+        blocks.append(Block(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
+    scale = np.maximum(np.diag(gram), 1.0) ** -0.5
+    gram *= scale[:, None]
+    gram *= scale[None, :]
+    np.fill_diagonal(gram, 0.0)
+    blocks.append(Block("cosine neighbours", "items", gram))
+    return blocks
+
+
+def _next_item_weights(train: Interactions, statistics: HistoryStatistics, ridge: float) -> FloatArray:
+    """Regression of each event's item on its user's earlier items, the latest heaviest, `[num_items, num_items]`.
+
+    Choi et al., "Session-aware Linear Item-Item Models for Session-based Recommendation" (SLIT), 2021, arXiv
+    2103.16104.
+    """
+    past, following = _prefixes(train, statistics)
+    gram = np.asarray((past.T @ past).todense(), dtype=np.float32)
+    cross = np.asarray((past.T @ following).todense(), dtype=np.float32)
+    mean = max(float(np.diag(gram).mean()), 1e-9)
+    weights = ridge_weights(gram, cross, ridge * mean)
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+def _prefixes(train: Interactions, statistics: HistoryStatistics) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """For each event the weighted earlier items of its user, and the item itself, `[num_events, num_items]` both."""
+    if train.at is None:
+        raise ValueError("the next item needs the order of events")
+    order = np.lexsort((np.arange(len(train)), train.at, train.user_index))
+    users, items = train.user_index[order], train.item_index[order]
+    rows, columns, weights = [], [], []
+    for back in range(1, min(MAX_PREFIX, len(train))):
+        later: IntArray = np.flatnonzero(users[back:] == users[:-back]) + back
+        if not len(later):
+            break
+        rows.append(later)
+        columns.append(items[later - back])
+        weights.append(np.full(len(later), statistics.recency_decay ** (back - 1), dtype=np.float32))
+    shape = (len(train), train.num_items)
+    if not rows:
+        return sp.csr_matrix(shape, dtype=np.float32), sp.csr_matrix(shape, dtype=np.float32)
+    past = sp.csr_matrix((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+    total = np.asarray(past.sum(1)).ravel()
+    past = sp.diags(np.where(total > 0, np.maximum(total, 1e-9) ** -statistics.history_exponent, 0)) @ past
+    ones = np.ones(len(train), dtype=np.float32)
+    following = sp.csr_matrix((ones, (np.arange(len(train)), items)), shape=shape)
+    return past.tocsr(), following
+
+
+def _spectral_block(train: Interactions, config: BlockConfig, seed: int) -> Block:
+    """Items by the leading eigenvectors of the item graph without diagonal; popularity returns in the item's norm."""
+    matrix = interaction_matrix(train, config.user_exponent, config.item_exponent)
+    _, vectors = item_spectrum(matrix, config.spectral_rank, seed, config.spectral_iterations)
+    exponent = config.item_exponent
+    degree = torch.from_numpy(np.maximum(_counts(train), 1.0)).to(vectors.dtype)[:, None]
+    return Block("spectrum", "items", (vectors * degree**-exponent).numpy(), (vectors * degree**exponent).numpy())
+
+
+def _period_rates(train: Interactions, statistics: HistoryStatistics) -> FloatArray:
+    """Log of how much more often than on average each item was chosen in each period, `[time_bins, num_items]`."""
+    in_period = sum_by_item(train, time_memberships(train, statistics))
+    expected = in_period.sum(1, keepdims=True) / statistics.time_bins
+    rates = np.log((in_period + 0.5 * expected + 0.1) / (1.5 * expected + 0.1))
+    return np.ascontiguousarray(rates.T, dtype=np.float32)

@@ -1,0 +1,251 @@
+"""The ranking core: every closed-form and learned signal in one space of dot products, inductive by construction.
+
+A user is a sum over their own events: of item rows, text, periods and a constant. So a user who came a second ago is
+encoded by the same sum as one of the training data, and a single vector search over `items` gives the ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, Interactions
+from kindred.domain.linear_models import ridge_weights
+from kindred.domain.progress import Progress, silent
+from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation, learn_weights, score_spread
+from kindred.gnn.compression import compress_blocks
+from kindred.gnn.ranking_blocks import Block, BlockConfig, build_blocks, unit_rows
+from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments, sum_by_item
+
+LearnedFit = Callable[[Interactions], tuple[FloatArray, FloatArray]]
+"""Training events -> learned user `[num_users, dim]` and item `[num_items, dim]` embeddings.
+
+Called on the known part of each validation cut too: a model that has seen the held-out events would be given far too
+much weight."""
+
+NUM_KNOTS = 257
+
+
+@dataclass(frozen=True)
+class RankingConfig:
+    """One family of settings for all data sets.
+
+    Attributes:
+        width: most dimensions of the space.
+        temporal: whether recommendations are for the time after the data; validation is then each user's last event.
+        history_exponent: see `HistoryStatistics`.
+        recency_decay: see `HistoryStatistics`.
+        time_bins: see `HistoryStatistics`.
+        time_bandwidth: see `HistoryStatistics`.
+        cold_ridge: ridge of the map from text to items, in mean squared text entries.
+        blocks: how blocks are fitted.
+        weights: how they are weighted.
+    """
+
+    width: int = 512
+    temporal: bool = False
+    history_exponent: float = 0.5
+    recency_decay: float = 0.8
+    time_bins: int = 24
+    time_bandwidth: float = 0.06
+    cold_ridge: float = 1.0
+    blocks: BlockConfig = field(default_factory=BlockConfig)
+    weights: WeightConfig = field(default_factory=WeightConfig)
+
+
+@dataclass(frozen=True)
+class TextVectors:
+    """Text of the training events and of the items, either None.
+
+    Attributes:
+        events: vector of each training event's text, zeros where it has none, `[num_events, text_dim]`.
+        items: vector of each item's own text (title, description), `[num_items, text_dim]`.
+    """
+
+    events: FloatArray | None = None
+    items: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class RankingCore:
+    """A fitted core. score(user, item) = user row · item row, the best highest.
+
+    Attributes:
+        statistics: what the sums over events need.
+        sources: rows of each user feature, `[feature_dim, width]`.
+        items: `[num_items, width]`.
+        text_mean: mean text vector of the items, `[text_dim]`, empty without text.
+        text_map: from an item's centred unit text vector to its row, `[text_dim + 1, width]`, empty without text.
+        block_weights: what validation gave each block, in units of its spread.
+    """
+
+    statistics: HistoryStatistics
+    sources: dict[str, FloatArray]
+    items: FloatArray
+    text_mean: FloatArray
+    text_map: FloatArray
+    block_weights: dict[str, float]
+
+    def encode_users(
+        self, events: Interactions, event_text: FloatArray | None = None, learned: FloatArray | None = None
+    ) -> FloatArray:
+        """The row of every user of the axis from these events alone, `[num_users, width]`.
+
+        Users need not be known from training, items must be; no user's row depends on another user.
+
+        Args:
+            events: what the users did.
+            event_text: text vector of each event, zeros where it has none, `[num_events, text_dim]`.
+            learned: learned embedding of each user, where the core holds a learned block, `[num_users, dim]`; left out
+                for users whom that model doesn't know.
+        """
+        features: dict[str, Feature] = build_user_features(events, event_text, self.statistics)
+        if learned is not None and "learned" in self.sources:
+            features["learned"] = learned
+        rows = np.zeros((events.num_users, self.items.shape[1]), dtype=np.float32)
+        for name, source in self.sources.items():
+            if name in features:
+                rows += np.asarray(features[name] @ source, dtype=np.float32)
+        return rows
+
+    def encode_cold_items(self, text: FloatArray) -> FloatArray:
+        """Rows of items nobody has chosen yet, from their text alone, `[num_texts, width]`.
+
+        Args:
+            text: `[num_texts, text_dim]`, from the same encoder as in training.
+
+        Raises:
+            ValueError: the core was fitted without text.
+        """
+        if not len(self.text_map):
+            raise ValueError(
+                "this core was fitted without text and can't place an item by its text; fit it with TextVectors"
+            )
+        rows: FloatArray = (_with_constant(unit_rows(text - self.text_mean)) @ self.text_map).astype(np.float32)
+        return rows
+
+    def state(self) -> tuple[dict[str, NDArray[np.floating]], dict[str, Any]]:
+        """Plain arrays and a JSON-able dict; `from_state` brings the same core back."""
+        numbers = asdict(self.statistics)
+        arrays = {"statistics.text_mean": numbers.pop("text_mean"), "statistics.time_knots": numbers.pop("time_knots")}
+        arrays |= {"items": self.items, "text_mean": self.text_mean, "text_map": self.text_map}
+        arrays |= {f"source.{name}": source for name, source in self.sources.items()}
+        return arrays, {"statistics": numbers, "block_weights": self.block_weights}
+
+    @classmethod
+    def from_state(cls, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> RankingCore:
+        """The core whose `state` this is."""
+        statistics = HistoryStatistics(
+            text_mean=arrays["statistics.text_mean"],
+            time_knots=arrays["statistics.time_knots"],
+            **numbers["statistics"],
+        )
+        prefix = "source."
+        sources = {name.removeprefix(prefix): rows for name, rows in arrays.items() if name.startswith(prefix)}
+        weights = {str(name): float(weight) for name, weight in numbers["block_weights"].items()}
+        return cls(statistics, sources, arrays["items"], arrays["text_mean"], arrays["text_map"], weights)
+
+
+def fit_ranking_core(
+    train: Interactions,
+    config: RankingConfig,
+    seed: int,
+    text: TextVectors | None = None,
+    learned: LearnedFit | None = None,
+    progress: Progress = silent,
+) -> RankingCore:
+    """Fit every block the data allows, weigh them on events held out of `train`, and put their sum into one space.
+
+    Args:
+        train: the events to learn from; nothing else is looked at.
+        config: see `RankingConfig`.
+        seed: of the validation cut and the randomised eigenvectors.
+        text: vectors of texts; those of held-out events must not be among them.
+        learned: fits one more block of embeddings, e.g. of the graph network.
+        progress: told of each stage.
+    """
+    text = text or TextVectors()
+    cuts = cut_validation(train, config.temporal, config.weights, seed)
+    validation = []
+    for number, cut in enumerate(cuts):
+        progress("validation cut", number, len(cuts) + 1)
+        known_text = TextVectors(None if text.events is None else text.events[cut.known_rows], text.items)
+        _, blocks, features = _fit_blocks(cut.known, known_text, config, seed, learned)
+        validation.append(ValidationScores(blocks, features, cut, config.weights, seed))
+        del blocks, features
+    weights = learn_weights(validation, config.weights)
+    del validation
+    progress("final fit", len(cuts), len(cuts) + 1)
+    statistics, blocks, features = _fit_blocks(train, text, config, seed, learned)
+    users = np.unique(train.user_index)
+    sample = np.random.default_rng(seed).permutation(users)[: config.weights.max_users]
+    weighted = [
+        (block, weights[block.name] / score_spread(block.scores(features[block.feature][sample])))
+        for block in blocks
+        if weights[block.name] > 0
+    ]
+    sources, items = compress_blocks(weighted, features, config.width, seed)
+    text_mean, text_map = _fit_text_map(train, text, items, config.cold_ridge)
+    progress("final fit", len(cuts) + 1, len(cuts) + 1)
+    return RankingCore(statistics, sources, items, text_mean, text_map, weights)
+
+
+def _fit_blocks(
+    train: Interactions, text: TextVectors, config: RankingConfig, seed: int, learned: LearnedFit | None
+) -> tuple[HistoryStatistics, list[Block], dict[str, Feature]]:
+    """Statistics, blocks and the users' features of one set of training events."""
+    statistics = _statistics(train, text.events, config)
+    blocks = build_blocks(train, (text.events, text.items), statistics, config.blocks, seed)
+    features = build_user_features(train, text.events, statistics)
+    if learned is not None:
+        users, items = learned(train)
+        features["learned"] = users
+        blocks.append(Block("learned", "learned", np.eye(users.shape[1], dtype=np.float32), items))
+    return statistics, blocks, features
+
+
+def _statistics(train: Interactions, event_text: FloatArray | None, config: RankingConfig) -> HistoryStatistics:
+    """The numbers of the training events that features need."""
+    text_mean: FloatArray = np.zeros(0, dtype=np.float32)
+    knots: NDArray[np.float64] = np.zeros(0)
+    if event_text is not None:
+        has_text = (event_text != 0).any(axis=1)
+        text_mean = (event_text[has_text].sum(0) / max(int(has_text.sum()), 1)).astype(np.float32)
+    if train.at is not None and has_moments(train):
+        knots = np.asarray(np.quantile(train.at, np.linspace(0, 1, NUM_KNOTS)), dtype=np.float64)
+    return HistoryStatistics(
+        num_items=train.num_items,
+        history_exponent=config.history_exponent,
+        recency_decay=config.recency_decay,
+        text_mean=text_mean,
+        time_knots=knots,
+        time_bins=config.time_bins,
+        time_bandwidth=config.time_bandwidth,
+    )
+
+
+def _fit_text_map(
+    train: Interactions, text: TextVectors, items: FloatArray, ridge: float
+) -> tuple[FloatArray, FloatArray]:
+    """Mean text vector and ridge map from an item's text to its row; items without events or text teach nothing."""
+    if text.items is not None:
+        vectors = text.items
+    elif text.events is not None:
+        counts = sum_by_item(train, (text.events != 0).any(axis=1, keepdims=True).astype(np.float32))
+        vectors = sum_by_item(train, text.events) / np.maximum(counts, np.float32(1))
+    else:
+        return np.zeros(0, dtype=np.float32), np.zeros((0, items.shape[1]), dtype=np.float32)
+    known = (np.bincount(train.item_index, minlength=train.num_items) > 0) & (vectors != 0).any(axis=1)
+    mean = np.asarray(vectors[known].mean(0), dtype=np.float32)
+    inputs = _with_constant(unit_rows(vectors[known] - mean))
+    penalty = ridge * known.sum() / vectors.shape[1]
+    return mean, ridge_weights(inputs.T @ inputs, inputs.T @ items[known], penalty)
+
+
+def _with_constant(rows: FloatArray) -> FloatArray:
+    """A column of ones at the end, `[num_rows, dim + 1]`."""
+    return np.concatenate([rows, np.ones((len(rows), 1), dtype=np.float32)], axis=1)

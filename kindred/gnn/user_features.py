@@ -1,0 +1,137 @@
+"""What the ranking core knows of a user: sums over the user's own events, and nothing else.
+
+Each feature of a user is a weighted sum over that user's events, so a user who came after training is described the
+same way as any other, alone or in a batch. `HistoryStatistics` holds the few numbers of the training data that the
+sums need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+
+SECONDS_PER_DAY = 86_400
+Feature: TypeAlias = FloatArray | sp.csr_matrix
+"""One row a user: dense `[num_users, dim]` or sparse `[num_users, num_items]`."""
+
+
+@dataclass(frozen=True)
+class HistoryStatistics:
+    """Numbers taken from the training events that turn events into features.
+
+    Attributes:
+        num_items: size of the catalogue.
+        history_exponent: a sum over n events is divided by n ^ history_exponent; 0 keeps long histories loud, 1 makes
+            a mean.
+        recency_decay: weight of an event relative to the next one of the same user.
+        text_mean: mean review vector, `[text_dim]`, empty where events have no text.
+        time_knots: evenly spaced quantiles of the event times in seconds UTC, empty where events have no moment.
+        time_bins: number of periods, each with the same number of training events.
+        time_bandwidth: width of a period's soft edges, as a share of all training events.
+    """
+
+    num_items: int
+    history_exponent: float
+    recency_decay: float
+    text_mean: FloatArray
+    time_knots: NDArray[np.float64]
+    time_bins: int
+    time_bandwidth: float
+
+
+def has_moments(events: Interactions) -> bool:
+    """Whether `at` holds moments; values that span less than a day are taken as an order only."""
+    return events.at is not None and len(events) > 0 and int(events.at.max() - events.at.min()) > SECONDS_PER_DAY
+
+
+def places_from_end(events: Interactions) -> IntArray:
+    """How many events of the same user came after each, `[num_events]`; equal times by row, all 0 without times."""
+    if events.at is None:
+        return np.zeros(len(events), dtype=np.int64)
+    order = np.lexsort((np.arange(len(events)), events.at, events.user_index))
+    counts = np.bincount(events.user_index, minlength=events.num_users)
+    ends = np.cumsum(counts)
+    places = np.empty(len(events), dtype=np.int64)
+    places[order] = ends[events.user_index[order]] - 1 - np.arange(len(events))
+    return places
+
+
+def time_memberships(events: Interactions, statistics: HistoryStatistics) -> FloatArray:
+    """How much each event belongs to each period, rows sum to 1, `[num_events, time_bins]`."""
+    if events.at is None:
+        return np.full((len(events), statistics.time_bins), 1 / statistics.time_bins, dtype=np.float32)
+    knots = statistics.time_knots.astype(np.float64)
+    share = np.interp(events.at.astype(np.float64), knots, np.linspace(0, 1, len(knots)))
+    centres = (np.arange(statistics.time_bins) + 0.5) / statistics.time_bins
+    closeness = np.exp(-0.5 * ((share[:, None] - centres) / statistics.time_bandwidth) ** 2)
+    memberships: FloatArray = (closeness / closeness.sum(1, keepdims=True)).astype(np.float32)
+    return memberships
+
+
+def build_user_features(
+    events: Interactions, event_text: FloatArray | None, statistics: HistoryStatistics
+) -> dict[str, Feature]:
+    """Every feature of every user of the axis; users without events have zeros, but for the constant.
+
+    Args:
+        events: what is known of the users; items are positions of the training catalogue.
+        event_text: text vector of each event, zeros where an event has none, `[num_events, text_dim]`.
+        statistics: of the training data.
+
+    Returns:
+        `constant [num_users, 1]`, `items` and `recent_items [num_users, num_items]` (sparse), and, where the training
+        data has them, `text [num_users, text_dim]`, `time` and `recent_time [num_users, time_bins]`.
+    """
+    even = np.ones(len(events), dtype=np.float32)
+    recent = (statistics.recency_decay ** places_from_end(events)).astype(np.float32)
+    exponent = statistics.history_exponent
+    features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
+    for name, weights in (("items", even), ("recent_items", recent)):
+        scaled = _normalised(events, weights, exponent)
+        features[name] = sp.csr_matrix(
+            (scaled, (events.user_index, events.item_index)),
+            shape=(events.num_users, statistics.num_items),
+            dtype=np.float32,
+        )
+    if len(statistics.text_mean):
+        if event_text is None:
+            features["text"] = np.zeros((events.num_users, len(statistics.text_mean)), dtype=np.float32)
+        else:
+            has_text = (event_text != 0).any(axis=1, keepdims=True)
+            centred = np.where(has_text, event_text - statistics.text_mean, 0).astype(np.float32)
+            features["text"] = _sum_by_user(events, _normalised(events, even, exponent), centred)
+    if len(statistics.time_knots):
+        memberships = time_memberships(events, statistics)
+        features["time"] = _sum_by_user(events, _normalised(events, even, 1.0), memberships)
+        features["recent_time"] = _sum_by_user(events, _normalised(events, recent**3, 1.0), memberships)
+    return features
+
+
+def _normalised(events: Interactions, weights: FloatArray, exponent: float) -> FloatArray:
+    """Each event's weight over (the sum of its user's weights) ^ exponent, `[num_events]`."""
+    totals = np.bincount(events.user_index, weights, minlength=events.num_users)
+    scaled: FloatArray = (weights * np.maximum(totals, 1e-12)[events.user_index] ** -exponent).astype(np.float32)
+    return scaled
+
+
+def _sum_by_user(events: Interactions, weights: FloatArray, rows: FloatArray) -> FloatArray:
+    """Weighted sum of event rows `[num_events, dim]` by user, `[num_users, dim]`."""
+    gather = sp.csr_matrix(
+        (weights, (events.user_index, np.arange(len(events)))), shape=(events.num_users, len(events))
+    )
+    total: FloatArray = np.asarray(gather @ rows, dtype=np.float32)
+    return total
+
+
+def sum_by_item(events: Interactions, rows: FloatArray) -> FloatArray:
+    """Sum of event rows `[num_events, dim]` by item, `[num_items, dim]`."""
+    ones = np.ones(len(events), dtype=np.float32)
+    gather = sp.csr_matrix((ones, (events.item_index, np.arange(len(events)))), shape=(events.num_items, len(events)))
+    total: FloatArray = np.asarray(gather @ rows, dtype=np.float32)
+    return total

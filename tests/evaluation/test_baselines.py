@@ -1,0 +1,108 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.interactions import Interactions
+from kindred.evaluation import baselines
+from kindred.evaluation.metrics import evaluate_ranking
+from kindred.gnn.propagation import interaction_matrix
+
+SIZE = 10
+
+
+def checkerboard():
+    """Even users like even items, odd users odd ones; each user has one item of their colour missing."""
+    users, items = np.nonzero((np.arange(2 * SIZE)[:, None] + np.arange(2 * SIZE)) % 2 == 0)
+    held_out = items == (users + 2 * (users // 4) + 2) % (2 * SIZE)
+    everything = Interactions(users.astype(np.int64), items.astype(np.int64), 2 * SIZE, 2 * SIZE)
+    return everything.take(~held_out), everything.take(held_out)
+
+
+def fit_small_lightgcn(train):
+    config = baselines.LightGCNConfig(embedding_dim=8, layers=2, learning_rate=0.05, batch_size=64, epochs=60)
+    return baselines.fit_lightgcn(train, interaction_matrix(train, 0.5, 0.5), config, seed=0)
+
+
+MODELS = {
+    "item_knn": baselines.fit_item_knn,
+    "user_knn": baselines.fit_user_knn,
+    "ease": lambda train: baselines.fit_ease(train, ridge=1.0),
+    "gf_cf": lambda train: baselines.fit_gf_cf(train, rank=2),
+    "lightgcn": fit_small_lightgcn,
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_personal_baseline_completes_the_checkerboard(name):
+    train, held_out = checkerboard()
+    result = evaluate_ranking(MODELS[name](train), held_out, train, ks=(1,))
+    assert result.means["recall@1"] == 1
+
+
+def test_als_completes_the_checkerboard():
+    pytest.importorskip("implicit")
+    train, held_out = checkerboard()
+    score = baselines.fit_als(train, seed=0, factors=4)
+    assert evaluate_ranking(score, held_out, train, ks=(1,)).means["recall@1"] == 1
+
+
+def test_als_names_the_extra_that_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "implicit.als", None)
+    with pytest.raises(SettingsError, match=r"kindred\[als\]"):
+        baselines.fit_als(checkerboard()[0], seed=0)
+
+
+def test_popularity_and_chance_cannot_complete_the_checkerboard():
+    train, held_out = checkerboard()
+    for score in (baselines.fit_popularity(train), baselines.fit_random(train, 0)):
+        assert evaluate_ranking(score, held_out, train, ks=(1,)).means["recall@1"] < 0.5
+
+
+def test_random_scores_do_not_depend_on_the_batch():
+    score = baselines.fit_random(checkerboard()[0], seed=3)
+    assert np.array_equal(score(np.array([4])), score(np.array([1, 4]))[1:])
+
+
+def test_ease_solves_its_own_constrained_regression():
+    rng = np.random.default_rng(0)
+    matrix = (rng.random((30, 6)) < 0.4).astype(np.float32)
+    users, items = np.nonzero(matrix)
+    weights = baselines.ease_weights(matrix.T @ matrix, 2.0)
+    assert np.allclose(np.diag(weights), 0)
+    for item in range(6):  # without its own row each column is a plain ridge regression
+        others = np.arange(6) != item
+        inputs = matrix[:, others]
+        solved = np.linalg.solve(inputs.T @ inputs + 2 * np.eye(5), inputs.T @ matrix[:, item])
+        np.testing.assert_allclose(weights[others, item], solved, atol=1e-4)
+    train = Interactions(users.astype(np.int64), items.astype(np.int64), 30, 6)
+    scores = baselines.fit_ease(train, 2.0)(np.arange(30))
+    np.testing.assert_allclose(scores, matrix @ weights, atol=1e-4)
+
+
+def test_rating_baselines_by_hand():
+    train = Interactions(
+        np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), 3, 3, rating=np.array([5, 3, 4, 2], dtype=np.float32)
+    )
+    users, items = np.array([0, 1, 2]), np.array([0, 1, 2])
+    assert baselines.fit_constant_rating(5)(users, items).tolist() == [5, 5, 5]
+    assert baselines.fit_mean_rating(train)(users, items).tolist() == [3.5, 3.5, 3.5]
+    exact = baselines.fit_bias_rating(train, user_ridge=1e-9, item_ridge=1e-9)(users, items)
+    np.testing.assert_allclose(exact, [5, 2, 3.5], atol=1e-5)
+    shrunken = baselines.fit_bias_rating(train, user_ridge=2, item_ridge=2)(users, items)
+    assert 3.5 < shrunken[0] < 5
+
+
+def test_rating_baselines_ask_for_ratings():
+    with pytest.raises(ValueError, match="ratings"):
+        baselines.fit_mean_rating(checkerboard()[0])
+
+
+def test_lightgcn_is_deterministic():
+    train, _ = checkerboard()
+    torch.manual_seed(1)
+    first = fit_small_lightgcn(train)(np.arange(3))
+    torch.manual_seed(2)
+    assert np.array_equal(first, fit_small_lightgcn(train)(np.arange(3)))

@@ -1,0 +1,175 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kindred.domain.interactions import Interactions
+from kindred.gnn.block_weights import WeightConfig, cut_validation
+from kindred.gnn.compression import compress_blocks
+from kindred.gnn.ranking_blocks import Block, BlockConfig
+from kindred.gnn.ranking_core import RankingConfig, RankingCore, TextVectors, fit_ranking_core
+
+DAY = 86_400
+SIZE = 12
+QUICK = RankingConfig(weights=WeightConfig(rounds=1, cuts=1))
+LARGE = replace(QUICK, blocks=BlockConfig(max_dense_items=0, spectral_rank=8))
+
+
+def checkerboard():
+    """Even users like even items, odd users odd ones; each user has one item of their colour missing."""
+    users, items = np.nonzero((np.arange(3 * SIZE)[:, None] + np.arange(SIZE)) % 2 == 0)
+    held_out = items == (users + 2 * (users // 4) + 2) % SIZE
+    everything = Interactions(users.astype(np.int64), items.astype(np.int64), 3 * SIZE, SIZE)
+    return everything.take(~held_out), everything.take(held_out)
+
+
+def clustered(seed=0, num_users=80, num_items=40, text_dim=6):
+    """Two tastes with times and texts that tell them apart; the text of an event is near its item's."""
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(num_users), 6)
+    items = rng.integers(0, num_items // 2, len(users)) * 2 + users % 2
+    at = rng.integers(0, 900, len(users)) * DAY
+    events = Interactions(users, items, num_users, num_items, at=at)
+    item_text = rng.normal(0, 0.3, (num_items, text_dim)).astype(np.float32)
+    item_text[:, 0] = np.where(np.arange(num_items) % 2 == 0, 1, -1)
+    event_text = (item_text[items] + rng.normal(0, 0.3, (len(items), text_dim))).astype(np.float32)
+    return events, item_text, event_text
+
+
+def on_users(events, users):
+    """The events of a few users, numbered anew."""
+    rows = np.flatnonzero(np.isin(events.user_index, users))
+    part = events.take(rows)
+    return replace(part, user_index=np.searchsorted(users, part.user_index), num_users=len(users)), rows
+
+
+@pytest.mark.parametrize("config", [QUICK, LARGE], ids=["items by items", "spectrum"])
+def test_completes_the_checkerboard(config):
+    train, held_out = checkerboard()
+    core = fit_ranking_core(train, config, seed=0)
+    scores = core.encode_users(train) @ core.items.T
+    scores[train.user_index, train.item_index] = -np.inf
+    best = scores.argmax(1)
+    assert best[held_out.user_index].tolist() == held_out.item_index.tolist()
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_a_user_is_encoded_alike_alone_and_among_others(temporal):
+    events, item_text, event_text = clustered()
+    core = fit_ranking_core(events, replace(QUICK, temporal=temporal), 0, TextVectors(event_text, item_text))
+    together = core.encode_users(events, event_text)
+    for user in (0, 41, 79):
+        alone, rows = on_users(events, np.array([user]))
+        np.testing.assert_allclose(core.encode_users(alone, event_text[rows])[0], together[user], atol=1e-5)
+
+
+def test_width_is_a_bound_and_the_order_of_scores_survives_it():
+    events, _, event_text = clustered()
+    wide = fit_ranking_core(events, QUICK, 0, TextVectors(event_text))
+    narrow = fit_ranking_core(events, replace(QUICK, width=24), 0, TextVectors(event_text))
+    assert narrow.items.shape == (40, 24)
+    full, short = (core.encode_users(events, event_text) @ core.items.T for core in (wide, narrow))
+    assert np.corrcoef(full.ravel(), short.ravel())[0, 1] > 0.98
+
+
+def test_factors_are_reduced_to_the_best_approximation_of_the_sum():
+    rng = np.random.default_rng(0)
+    features = {"a": rng.normal(size=(30, 5)).astype(np.float32), "constant": np.ones((30, 1), dtype=np.float32)}
+    left, right = rng.normal(size=(5, 4)).astype(np.float32), rng.normal(size=(20, 4)).astype(np.float32)
+    blocks = [
+        (Block("low rank", "a", left, right), 0.5),
+        (Block("prior", "constant", rng.normal(size=(1, 20)).astype(np.float32)), 2.0),
+    ]
+    exact = sum(factor * block.scores(features[block.feature]) for block, factor in blocks)
+    rows, items = compress_blocks(blocks, features, 512, seed=0)
+    np.testing.assert_allclose(sum(features[name] @ part for name, part in rows.items()) @ items.T, exact, atol=1e-4)
+    rows, items = compress_blocks(blocks, features, 3, seed=0)
+    left_out = np.linalg.svd(exact, compute_uv=False)[3:]
+    error = np.linalg.norm(sum(features[name] @ part for name, part in rows.items()) @ items.T - exact)
+    assert items.shape == (20, 3)
+    assert error == pytest.approx(np.linalg.norm(left_out), rel=1e-3)
+
+
+def test_save_and_load_give_equal_answers():
+    events, _, event_text = clustered()
+    core = fit_ranking_core(events, QUICK, 0, TextVectors(event_text))
+    arrays, numbers = core.state()
+    loaded = RankingCore.from_state(arrays, json.loads(json.dumps(numbers)))
+    assert np.array_equal(core.encode_users(events, event_text), loaded.encode_users(events, event_text))
+    assert np.array_equal(core.encode_cold_items(event_text), loaded.encode_cold_items(event_text))
+
+
+def test_the_same_seed_gives_the_same_core():
+    events, _, event_text = clustered()
+    first, second = (fit_ranking_core(events, LARGE, 5, TextVectors(event_text)) for _ in range(2))
+    assert first.block_weights == second.block_weights
+    assert np.array_equal(first.items, second.items)
+
+
+def test_items_known_by_text_only_go_to_the_right_taste():
+    events, item_text, event_text = clustered()
+    known = events.item_index < 30
+    train = events.take(known)
+    core = fit_ranking_core(train, QUICK, 0, TextVectors(event_text[known], item_text))
+    cold = core.encode_cold_items(item_text[30:])  # even items first taste, odd items second
+    scores = core.encode_users(train, event_text[known]) @ cold.T
+    even_users, even_items = np.arange(80) % 2 == 0, np.arange(30, 40) % 2 == 0
+    own = scores[np.ix_(even_users, even_items)].mean() + scores[np.ix_(~even_users, ~even_items)].mean()
+    other = scores[np.ix_(even_users, ~even_items)].mean() + scores[np.ix_(~even_users, even_items)].mean()
+    assert own > other
+
+
+def test_without_text_cold_items_are_refused():
+    core = fit_ranking_core(checkerboard()[0], QUICK, 0)
+    with pytest.raises(ValueError, match="without text"):
+        core.encode_cold_items(np.zeros((1, 6), dtype=np.float32))
+
+
+def test_a_user_without_events_gets_the_most_popular_items():
+    events, _, _ = clustered()
+    popular = np.concatenate([events.item_index, np.zeros(60, dtype=np.int64)])
+    users = np.concatenate([events.user_index, np.arange(60)])
+    train = Interactions(users, popular, events.num_users, events.num_items)
+    core = fit_ranking_core(train, QUICK, 0)
+    assert core.block_weights["popularity"] > 0
+    nobody = train.take(np.zeros(len(train), dtype=bool))
+    assert int((core.encode_users(nobody) @ core.items.T)[0].argmax()) == 0
+
+
+def test_a_learned_block_is_one_more_and_never_sees_the_held_out_events():
+    events, _, _ = clustered()
+    sizes = []
+
+    def learned(known):
+        sizes.append(len(known))
+        taste = np.eye(2, dtype=np.float32)
+        return taste[np.arange(known.num_users) % 2], taste[np.arange(known.num_items) % 2]
+
+    core = fit_ranking_core(events, QUICK, 0, learned=learned)
+    assert sizes[-1] == len(events)
+    assert all(size < len(events) for size in sizes[:-1])
+    assert core.block_weights["learned"] > 0
+    taste = np.eye(2, dtype=np.float32)[np.arange(events.num_users) % 2]
+    assert not np.allclose(core.encode_users(events, learned=taste), core.encode_users(events))
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_validation_cuts_divide_the_training_events(temporal):
+    events, _, _ = clustered()
+    for cut in cut_validation(events, temporal, WeightConfig(), seed=0):
+        assert len(cut.known) == len(cut.known_rows)
+        assert np.array_equal(events.item_index[cut.known_rows], cut.known.item_index)
+        if temporal:
+            latest = np.full(events.num_users, -1)
+            np.maximum.at(latest, cut.known.user_index, cut.known.at)
+            assert (cut.held_out.at >= latest[cut.held_out.user_index]).all()
+
+
+def test_more_history_than_training_saw_is_no_obstacle():
+    events, _, event_text = clustered()
+    core = fit_ranking_core(events, QUICK, 0, TextVectors(event_text))
+    users = np.zeros(40, dtype=np.int64)
+    newcomer = Interactions(users, np.arange(40), 1, 40, at=np.arange(40) * DAY + 10**9)
+    rows = core.encode_users(newcomer, np.zeros((40, event_text.shape[1]), dtype=np.float32))
+    assert np.isfinite(rows).all()
