@@ -65,6 +65,7 @@ def _not_in_future(seconds: int) -> int:
 ExternalId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_storable_id), PropertyKind.STRING]
 String = Annotated[str, Field(max_length=4096), AfterValidator(_storable), PropertyKind.STRING]
 Strings = Annotated[tuple[String, ...], PropertyKind.STRINGS]
+EncodedString = Annotated[str, Field(max_length=4096), AfterValidator(_storable), PropertyKind.STRING, Encoded()]
 Text = Annotated[str, AfterValidator(_storable), PropertyKind.TEXT]
 EncodedText = Annotated[str, AfterValidator(_storable), PropertyKind.TEXT, Encoded()]
 Integer = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63), PropertyKind.INTEGER]

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from kindred.domain.properties import Boolean, EncodedText, ExternalId, Rating, String, Timestamp
+from kindred.domain.properties import Boolean, EncodedString, EncodedText, ExternalId, Rating, String, Timestamp
 
 
 class Node(BaseModel):
@@ -58,7 +58,7 @@ class Product(Node):
 
     label = "Product"
 
-    title: EncodedText | None = None
+    title: EncodedString | None = None
     description: EncodedText | None = None
 
 
