@@ -1,0 +1,78 @@
+"""Decoding one line: JSON as its standard has it, as Python writes it, and dictionaries as Python prints them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+
+import orjson
+
+from kindred.ingest.bad_records import BadRecord, Reason
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def decode_json(raw: bytes) -> object:
+    """The value of one line of JSON.
+
+    NaN, Infinity and lone surrogates pass, so that only what is kept of a line is judged.
+
+    Raises:
+        BadRecord: it is no JSON.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return _decode_as_python_does(raw)
+
+
+def _decode_as_python_does(raw: bytes) -> object:
+    text = decode_utf8(raw)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if _CONTROL.search(raw):
+            raise BadRecord(Reason.CONTROL_CHARACTER, "control character in JSON") from error
+        raise BadRecord(Reason.BROKEN_JSON, str(error)) from error
+
+
+def decode_json_or_literal(raw: bytes) -> object:
+    """The value of one line of JSON, or of a Python dictionary as `print` shows it: the metadata of 2014 come so.
+
+    Raises:
+        BadRecord: it is neither.
+    """
+    try:
+        return decode_json(raw)
+    except BadRecord as bad:
+        if bad.reason is not Reason.BROKEN_JSON or not raw.lstrip().startswith(b"{'"):
+            raise
+    return decode_literal(raw.decode().strip())
+
+
+def decode_literal(text: str) -> object:
+    """The value of a Python literal; nothing in it is run.
+
+    Raises:
+        BadRecord: it is no literal.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of unknown escapes such as '\d', which stay as they are
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise BadRecord(Reason.BROKEN_JSON, f"neither JSON nor a Python literal: {type(error).__name__}") from error
+
+
+def decode_utf8(raw: bytes) -> str:
+    """The text of these bytes.
+
+    Raises:
+        BadRecord: they are no UTF-8.
+    """
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise BadRecord(Reason.INVALID_UTF8, f"byte {error.start}: {error.reason}") from error

@@ -1,0 +1,41 @@
+"""Source: what a data set's module hands to ingest, so that reading, staging and loading know no data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from kindred.domain.records import Edge, Node
+from kindred.ingest.json_lines import decode_json
+
+Values = Mapping[str, object]
+
+
+class Parsed(NamedTuple):
+    """The records of one row.
+
+    Attributes:
+        records: the one that the row is about first, then those that it mentions. The first decides whether the row
+            is a duplicate of another.
+        assumed: properties that the layout does not hold, whose value was assumed.
+    """
+
+    records: Sequence[Node | Edge]
+    assumed: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """How the rows of one kind of file become records.
+
+    Attributes:
+        columns: the columns understood, each with what makes its value of the text of a CSV cell (ValueError where it
+            can't).
+        parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
+        decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
+    """
+
+    columns: Mapping[str, Callable[[str], object]]
+    parse: Callable[[Values], Parsed]
+    decode: Callable[[bytes], object] = decode_json

@@ -1,0 +1,180 @@
+"""Staging: accepted records on disk, by table and by a hash of their key, until it is clear that they may be loaded.
+
+Rows with one key are always in one part, so duplicates are found part by part, and never all records are in memory.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pyarrow as pa
+
+from kindred.domain.errors import StoreError
+from kindred.domain.records import Edge, Node
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, arrow_schema, to_table
+
+NUM_PARTS = 64
+SOURCE_COLUMN = "_source"  # number of the file whose row is about this record; null where a row only mentions it
+_ROWS_PER_FLUSH = 16_384
+_BYTES_PER_FLUSH = 16 << 20
+_REMEMBERED = 100_000
+
+
+class TableStage:
+    """The staged rows of one node or edge table: an Arrow file whose every batch holds rows of one part."""
+
+    def __init__(self, table: NodeType | EdgeType, path: Path) -> None:
+        self.table = table
+        self.key = "id" if isinstance(table, NodeType) else "event_id"
+        self.num_rows = 0
+        self._path = path
+        self._schema = arrow_schema(table).append(pa.field(SOURCE_COLUMN, pa.int16()))
+        self._writer = pa.ipc.new_file(str(self._path), self._schema)
+        self._parts: list[tuple[int, int]] = []  # part and number of rows of each batch, in the order of the file
+        self._records: list[Node | Edge] = []
+        self._sources: list[int | None] = []
+        self._mentioned: dict[str, Node | Edge] = {}
+
+    def add(self, record: Node | Edge, source: int) -> None:
+        """Stages what a row of file number `source` is about."""
+        self._records.append(record)
+        self._sources.append(source)
+
+    def mention(self, record: Node | Edge) -> None:
+        """Stages what a row only mentions; one that was mentioned just before is left out."""
+        key = record.id if isinstance(record, Node) else record.event_id
+        last = self._mentioned.get(key)
+        if last is record or last == record:
+            return
+        if len(self._mentioned) >= _REMEMBERED:
+            self._mentioned.clear()
+        self._mentioned[key] = record
+        self._records.append(record)
+        self._sources.append(None)
+
+    def flush(self) -> None:
+        """Writes what has been collected."""
+        if not self._records:
+            return
+        rows = to_table(self.table, self._records)
+        rows = rows.append_column(self._schema.field(SOURCE_COLUMN), pa.array(self._sources, pa.int16()))
+        parts = np.fromiter((zlib.crc32(k.encode()) % NUM_PARTS for k in rows[self.key].to_pylist()), np.int64)
+        order = np.argsort(parts, kind="stable")
+        rows = rows.take(pa.array(order))
+        starts = np.searchsorted(parts[order], np.arange(NUM_PARTS + 1))
+        for part in range(NUM_PARTS):
+            if num_rows := int(starts[part + 1] - starts[part]):
+                self._writer.write_table(rows.slice(starts[part], num_rows).combine_chunks())
+                self._parts.append((part, num_rows))
+        self.num_rows += len(self._records)
+        self._records.clear()
+        self._sources.clear()
+
+    def finish(self) -> None:
+        """Writes the rest; rows can be read from now on."""
+        self.flush()
+        self.close()
+
+    def close(self) -> None:
+        """Frees the file; what is in it is of no use any more unless `finish` was called."""
+        self._writer.close()
+
+    def read(self, max_rows: int, max_bytes: int) -> Iterator[pa.Table]:
+        """All staged rows, whole parts at a time: as many as stay below the limits, at least one."""
+        with pa.OSFile(str(self._path)) as file:
+            reader = pa.ipc.open_file(file)
+            batches_of: dict[int, list[int]] = {}
+            for index, (part, _) in enumerate(self._parts):
+                batches_of.setdefault(part, []).append(index)
+            waiting: list[pa.RecordBatch] = []
+            for part in sorted(batches_of):
+                batches = [reader.get_batch(index) for index in batches_of[part]]
+                together = waiting + batches
+                too_much = sum(b.num_rows for b in together) > max_rows or sum(b.nbytes for b in together) > max_bytes
+                if waiting and too_much:
+                    yield pa.Table.from_batches(waiting, self._schema)
+                    together = batches
+                waiting = together
+            if waiting:
+                yield pa.Table.from_batches(waiting, self._schema)
+
+
+class Stage:
+    """A folder of staged tables, gone when the `with` block ends; what a kill left there is removed at the start.
+
+    Raises:
+        StoreError: another process stages there now, or the folder can't be written.
+    """
+
+    def __init__(self, folder: Path, schema: GraphSchema) -> None:
+        self._folder = folder
+        self._schema = schema
+        self._lock: TextIO | None = None
+        self._stage_of: dict[type[Node] | type[Edge], TableStage] = {}
+        self._num_rows = self._num_bytes = 0
+
+    def __enter__(self) -> Stage:
+        try:
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            # Beside the folder and never removed: a lock on a file that is removed and made again locks nobody out.
+            self._lock = self._folder.with_name(f"{self._folder.name}.lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.mkdir()
+        except BlockingIOError as error:
+            raise StoreError(f"another ingest is using {self._folder}", "wait until it has ended") from error
+        except OSError as error:
+            raise not_writable(self._folder, error) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stage in self._stage_of.values():
+            stage.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock:
+            self._lock.close()
+
+    def add(self, records: Sequence[Node | Edge], source: int, num_bytes: int) -> None:
+        """Stages the records of one row of file number `source`, the first being what the row is about."""
+        stage_of = self._stage_of
+        for position, record in enumerate(records):
+            stage = stage_of.get(type(record)) or self._open(type(record))
+            if position:
+                stage.mention(record)
+            else:
+                stage.add(record, source)
+        self._num_rows += 1
+        self._num_bytes += num_bytes
+        if self._num_rows >= _ROWS_PER_FLUSH or self._num_bytes >= _BYTES_PER_FLUSH:
+            self._num_rows = self._num_bytes = 0
+            for stage in stage_of.values():
+                stage.flush()
+
+    def finish(self) -> list[TableStage]:
+        """What was staged, nodes before edges, each in the schema's order."""
+        for stage in self._stage_of.values():
+            stage.finish()
+        order = [*self._schema.nodes, *self._schema.edges]
+        return sorted(self._stage_of.values(), key=lambda stage: order.index(stage.table))
+
+    def _open(self, record: type[Node] | type[Edge]) -> TableStage:
+        if issubclass(record, Edge):
+            table = self._schema.edge((record.source.label, record.edge_type, record.target.label))
+            self._stage_of[record] = TableStage(table, self._folder / f"{'-'.join(table.triple)}.arrow")
+        else:
+            node = self._schema.node(record.label)
+            self._stage_of[record] = TableStage(node, self._folder / f"{node.label}.arrow")
+        return self._stage_of[record]
+
+
+def not_writable(folder: Path, error: OSError) -> StoreError:
+    """What a failed write to the disk becomes."""
+    return StoreError(
+        f"can't write to {folder}: {error.strerror or error}", "free some space, or choose another folder"
+    )
