@@ -1,0 +1,119 @@
+"""Puts reviews into words: which aspects a review speaks of, well or badly, and the sentences for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kindred.ingest.generate.aspects import ASPECTS, expand
+from kindred.ingest.generate.catalogue import MATTERS, Catalogue
+from kindred.ingest.generate.draws import Draws, FloatArray, IntArray, one_allowed
+from kindred.ingest.generate.phrases import ASIDES, BLAND, HEADLINES, OPENERS, VERDICTS
+from kindred.ingest.generate.shop import SHELVES
+from kindred.ingest.generate.tastes import Purchases, Users
+
+EMPTY = 0.012  # share of reviews without text
+BLANDNESS = 0.05  # share that speaks of no aspect
+OFF_TOPIC = 0.08  # share whose first aspect is any that matters on the shelf, not one dear to the user
+SECOND_ASPECT = 0.5  # share that speaks of the user's other aspect too, where it matters
+MISJUDGED = 0.25  # deviation of a user's impression of an aspect from the truth
+
+PROPER = ("French", "MIDI", "Bluetooth")  # words of nouns that keep their capitals in a sentence
+
+
+@dataclass(frozen=True)
+class Phrasebook:
+    """Every sentence there is, in one list; a group is a run of it that says the same thing.
+
+    Attributes:
+        sentences: all sentences, the empty one first.
+        start: where each group begins, `[num_groups + 1]`.
+    """
+
+    sentences: list[str]
+    start: IntArray
+
+    def draw(self, group: IntArray, draws: Draws) -> IntArray:
+        """A position in `sentences` for each group, 0 (nothing) for group −1."""
+        size = (self.start[1:] - self.start[:-1])[group]
+        return np.where(group < 0, 0, self.start[group] + draws.below(size))
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Texts and headlines, one for each review."""
+
+    texts: list[str]
+    headlines: list[str]
+
+
+def phrasebook() -> Phrasebook:
+    """The sentences of the generator; groups in the order of `_group_*` below."""
+    groups: list[tuple[str, ...]] = [part for aspect in ASPECTS for part in (aspect.fault, aspect.praise)]
+    groups += [*VERDICTS, ASIDES, BLAND]
+    for templates in (OPENERS, *HEADLINES):
+        groups += [_named(templates, noun) for shelf in SHELVES for noun in shelf.nouns]
+    expanded = [[sentence for template in group for sentence in expand(template)] for group in groups]
+    start = 1 + np.concatenate([[0], np.cumsum([len(group) for group in expanded])])
+    return Phrasebook(["", *(sentence for group in expanded for sentence in group)], start)
+
+
+def _named(templates: Iterable[str], noun: str) -> tuple[str, ...]:
+    spoken = " ".join(word if word in PROPER else word.lower() for word in noun.split())
+    if spoken.endswith("s") and not spoken.endswith("ss"):
+        spoken = f"pair of {spoken}"
+    return tuple(template.replace("{noun}", spoken) for template in templates)
+
+
+_GROUP_VERDICTS = 2 * len(ASPECTS)
+_GROUP_ASIDES = _GROUP_VERDICTS + 5
+_GROUP_BLAND = _GROUP_ASIDES + 1
+_GROUP_OPENERS = _GROUP_BLAND + 1
+_NOUN_START = np.cumsum([0] + [len(shelf.nouns) for shelf in SHELVES])
+
+
+def spoken_aspects(catalogue: Catalogue, users: Users, purchases: Purchases, draws: Draws) -> IntArray:
+    """The aspects that each review speaks of, −1 for none, mostly dear to its user, `[num_reviews, 2]`."""
+    num = len(purchases.product)
+    rows = np.arange(num)
+    matters = MATTERS[catalogue.shelf[purchases.product]]
+    cares = users.cares[purchases.visits.user]
+    swapped = draws.chance(0.35, num)
+    dear, other = np.where(swapped, cares[:, ::-1].T, cares.T)
+    any_aspect = one_allowed(matters, draws)
+    first = np.where(matters[rows, dear], dear, np.where(matters[rows, other], other, any_aspect))
+    first = np.where(draws.chance(OFF_TOPIC, num), any_aspect, first)
+    tells_more = matters[rows, other] & (other != first) & draws.chance(SECOND_ASPECT, num)
+    aspects = np.stack([first, np.where(tells_more, other, -1)], axis=1)
+    return np.where(draws.chance(BLANDNESS, num)[:, None], -1, aspects)
+
+
+def word(book: Phrasebook, catalogue: Catalogue, purchases: Purchases, aspects: IntArray, draws: Draws) -> Wording:
+    """A text and a headline for each purchase."""
+    num, product = len(purchases.product), purchases.product
+    impression = _impression(catalogue, product, aspects, draws)
+    spoken = np.where(aspects < 0, -1, 2 * aspects + (impression > 0))
+    is_bland = aspects[:, 0] < 0
+    noun = _NOUN_START[catalogue.shelf[product]] + catalogue.noun[product]
+    stars = purchases.stars - 1
+    groups = [
+        np.where(is_bland | draws.chance(0.55, num), _GROUP_OPENERS + noun, -1),
+        np.where(is_bland, _GROUP_BLAND, spoken[:, 0]),
+        spoken[:, 1],
+        np.where(draws.chance(0.15, num), _GROUP_ASIDES, -1),
+        np.where(draws.chance(0.2, num) & ~is_bland, _GROUP_VERDICTS + stars, -1),
+    ]
+    unsaid = draws.chance(EMPTY, num)
+    columns = [book.draw(np.where(unsaid, -1, group), draws).tolist() for group in groups]
+    headline = book.draw(_GROUP_OPENERS + (1 + stars) * _NOUN_START[-1] + noun, draws)
+    said = book.sentences
+    texts = [" ".join([said[part] for part in parts if part]) for parts in zip(*columns, strict=True)]
+    return Wording(texts, [said[part] for part in headline.tolist()])
+
+
+def _impression(catalogue: Catalogue, product: IntArray, aspects: IntArray, draws: Draws) -> FloatArray:
+    """What users make of those aspects: the truth and some error, `[num_reviews, 2]`."""
+    impression: FloatArray = catalogue.quality[product[:, None], aspects] + MISJUDGED * draws.bell(*aspects.shape)
+    return impression
