@@ -1,7 +1,15 @@
 """VectorStore: versioned collections of vectors, of which one version at a time is published.
 
-A version is a set of collections (users, products, …) made by one run. Readers see those of one version or of
-another, never a mixture: `publish` switches them all at once; a kill at any moment leaves one version serving whole.
+A version is a set of collections (users, products, …) made by one run: created, filled, sealed, published. Readers see
+those of one version or of another, never a mixture: `publish` switches them all at once; a kill at any moment leaves
+one version serving whole. A reader asks for `published()` once a request and names that version in every call of it.
+
+Rules that every implementation keeps (tests/vectorstore/test_contract.py):
+
+* Names of versions and collections are letters, digits, `.`, `_` and `-`. Raises SettingsError for others.
+* Vectors that are not finite, or of another length than the collection's, are refused whole: SchemaError.
+* A version that is not sealed is never published. A published one still takes upserts: the later row of an id counts.
+* `where` compares like with like: a boolean never equals a number, 1 equals 1.0.
 """
 
 from __future__ import annotations
@@ -32,8 +40,19 @@ class VectorStore(Protocol):
     ) -> None:
         """Writes vectors (and payloads, row by row) by id. Raises SchemaError for vectors of another size."""
 
+    def seal(self, version: str, counts: Mapping[str, int]) -> None:
+        """Declares a version whole: these collections, so many vectors each. Makes it durable and fast to search.
+
+        Raises:
+            StoreError: the version holds something else; it stays unsealed.
+        """
+
     def publish(self, version: str) -> None:
-        """Makes every collection of `version` the one that readers get, at once; the one before is kept."""
+        """Makes every collection of `version` the one that readers get, at once; the one before is kept.
+
+        Raises:
+            StoreError: the version is not sealed, or not what was sealed; the published one stays.
+        """
 
     def rollback(self) -> str:
         """Publishes the version before the published one again; its name. Raises StoreError when there is none."""
@@ -41,11 +60,14 @@ class VectorStore(Protocol):
     def published(self) -> str | None:
         """The version that readers get, None before the first publish."""
 
+    def previous(self) -> str | None:
+        """The version that `rollback` would publish, None where there is none."""
+
     def versions(self) -> list[str]:
-        """Every complete or incomplete version, oldest first."""
+        """Every version, sealed or not, oldest first."""
 
     def drop(self, version: str) -> None:
-        """Deletes a version. Raises StoreError for the published one."""
+        """Deletes a version, whole or half-built. Raises StoreError for the published one."""
 
     def count(self, version: str, collection: str) -> int:
         """Vectors in a collection."""

@@ -1,0 +1,53 @@
+"""Exact search: every vector is compared. The reference for the others, and the fastest below some 100,000 vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.recommendation import Candidate
+from kindred.vectorstore.folder_store import Question
+from kindred.vectorstore.rows import Rows, View
+
+# Relative error of a float32 dot product, with room to spare: rows this close to the last place are compared again.
+_ROUNDING = 1e-5
+
+
+@dataclass(frozen=True)
+class ExactSearch:
+    """One matrix-vector product over all rows."""
+
+    def prepare(self, rows: Rows) -> None:
+        """Nothing: the vectors are the index."""
+
+    def best(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
+        return best_exact(view, question)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def best_exact(view: View, question: Question) -> list[Candidate]:
+    """The best k rows of the whole view."""
+    if not len(view):
+        return []
+    scores = view.vectors @ question.vector
+    slack = _ROUNDING * np.abs(scores).max()
+    scores[question.refused] = -np.inf
+    if question.allowed is not None:
+        scores[~question.allowed] = -np.inf
+    place = max(0, len(scores) - question.k)
+    last_score = np.partition(scores, place)[place]
+    rows = np.flatnonzero((scores >= last_score - slack) & (scores > -np.inf))
+    return rank(view, rows, question)
+
+
+def rank(view: View, rows: NDArray[np.int64], question: Question) -> list[Candidate]:
+    """The best k of the given rows, scored in double precision so that equal vectors tie wherever they are."""
+    scores = (view.vectors[rows].astype(np.float64) * question.vector).sum(axis=1).astype(np.float32)
+    place = max(0, len(rows) - question.k)
+    in_reach = np.flatnonzero(scores >= np.partition(scores, place)[place]) if place else range(len(rows))
+    found = [Candidate(view.ids[rows[place]], float(scores[place])) for place in in_reach]
+    return sorted(found, key=lambda c: (-c.score, c.item_id))[: question.k]

@@ -1,0 +1,146 @@
+"""FolderVectors: a VectorStore in a folder, with a search handed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.errors import SchemaError
+from kindred.domain.recommendation import Candidate
+from kindred.vectorstore.folders import VersionFolders
+from kindred.vectorstore.rows import Mask, Rows, View
+from kindred.vectorstore.store import Scalar
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to look for in a view.
+
+    Attributes:
+        vector: `[dimension]`, finite.
+        refused: rows that must not come back, `[num_refused]`.
+        allowed: rows that may, `[num_rows]`; None for all.
+    """
+
+    vector: Vectors
+    k: int
+    refused: NDArray[np.int64]
+    allowed: Mask | None
+
+
+class Search(Protocol):
+    """How the best rows of a collection are found."""
+
+    def prepare(self, rows: Rows) -> None:
+        """Called once, when the collection is about to be sealed."""
+
+    def best(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
+        """The best k rows, best first, ties by id."""
+
+    def close(self) -> None:
+        """Frees what it holds."""
+
+
+class FolderVectors:
+    """A VectorStore in a folder: any number of processes read, each collection has one writer at a time."""
+
+    def __init__(self, url: str, folder: Path, search: Search) -> None:
+        self.url = url
+        self._folders = VersionFolders(folder)
+        self._search = search
+        self._open: dict[Path, Rows] = {}
+        self._lock = Lock()
+
+    def create(self, version: str, collection: str, dimension: int) -> None:
+        self._folders.create(version, collection, dimension)
+
+    def upsert(
+        self,
+        version: str,
+        collection: str,
+        embeddings: Embeddings,
+        payloads: Sequence[Mapping[str, Scalar]] | None = None,
+    ) -> None:
+        self._rows(version, collection).append(embeddings, payloads)
+
+    def seal(self, version: str, counts: Mapping[str, int]) -> None:
+        self._folders.require(version, counts)
+        for collection in counts:
+            self._search.prepare(self._rows(version, collection))
+        self._folders.seal(version)
+
+    def publish(self, version: str) -> None:
+        self._folders.publish(version)
+
+    def rollback(self) -> str:
+        return self._folders.rollback()
+
+    def published(self) -> str | None:
+        return self._folders.pointer().published
+
+    def previous(self) -> str | None:
+        return self._folders.pointer().previous
+
+    def versions(self) -> list[str]:
+        return self._folders.versions()
+
+    def drop(self, version: str) -> None:
+        self._folders.drop(version)
+
+    def count(self, version: str, collection: str) -> int:
+        return self._rows(version, collection).count()
+
+    def search(
+        self,
+        version: str,
+        collection: str,
+        vector: Vectors,
+        k: int,
+        exclude: Collection[str] = (),
+        where: Mapping[str, Scalar] | None = None,
+    ) -> list[Candidate]:
+        rows = self._rows(version, collection)
+        query = checked_query(vector, rows.dimension, k)
+        view = rows.view()
+        refused = np.concatenate([rows.rows_of(exclude, view), view.superseded])
+        allowed = rows.matching(where, view) if where else None
+        return self._search.best(rows, view, Question(query, k, refused, allowed))
+
+    def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
+        return self._rows(version, collection).fetch(ids)
+
+    def close(self) -> None:
+        self._search.close()
+        self._open.clear()
+
+    def _rows(self, version: str, collection: str) -> Rows:
+        """The collection, opened once and opened again when its version was dropped and built anew."""
+        folder = self._folders.collection(version, collection)
+        with self._lock:
+            rows = self._open.get(folder)
+            if rows is None or not rows.is_current():
+                # Dropped versions are let go here: their files keep their disk space while they are mapped.
+                self._open = {path: kept for path, kept in self._open.items() if kept.is_current()}
+                rows = self._open[folder] = Rows(folder)
+            return rows
+
+
+def checked_query(vector: Vectors, dimension: int, k: int) -> Vectors:
+    """The query as float32 `[dimension]`. Raises SchemaError where it does not fit, or k is not positive."""
+    query = np.asarray(vector, dtype=np.float32)
+    if query.shape != (dimension,):
+        raise SchemaError(
+            f"the query has shape {query.shape}, the collection ({dimension},)", "use vectors of one version"
+        )
+    if not np.isfinite(query).all():
+        raise SchemaError("the query holds NaN or infinity", "encode it again")
+    if k < 1:
+        raise SchemaError(f"asked for the {k} best", "ask for at least 1")
+    return query

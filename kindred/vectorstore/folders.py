@@ -1,0 +1,237 @@
+"""Versions as folders: built aside, sealed by one rename, published by the replacement of one small file."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from kindred.domain.errors import StoreError
+from kindred.vectorstore.names import checked
+from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
+
+_POINTER = "published.json"
+_CREATED = "created.json"
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Which version readers get, and which one a rollback brings back."""
+
+    published: str | None = None
+    previous: str | None = None
+
+
+class VersionFolders:
+    """The life of versions under one folder.
+
+    `building/VERSION` becomes `versions/VERSION` by a rename once it is whole and on disk, and is served once
+    `published.json` names it. Each step is one atomic operation of the file system, so a kill leaves it done or not
+    begun; what it leaves lying about is never listed as sealed and goes with the next `drop`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._building = root / "building"
+        self._sealed = root / "versions"
+        self._trash = root / "trash"
+        try:
+            for folder in (self._building, self._sealed, self._trash):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{root} can't be used: {error.strerror}", "set KINDRED_VECTOR_URL to another folder"
+            ) from error
+
+    def create(self, version: str, collection: str, dimension: int) -> None:
+        """An empty collection of an unsealed version. Raises StoreError when it is there, or the version sealed."""
+        if (self._sealed / checked(version)).exists():
+            raise StoreError(f"version {version} is sealed already", "publish under another version name, or drop it")
+        folder = self._building / version
+        if not folder.exists():
+            with _appearing(folder) as new:
+                (new / _CREATED).write_text(json.dumps({"at": time.time_ns()}))
+        if (folder / checked(collection)).exists():
+            raise StoreError(
+                f"version {version} has a collection {collection!r} already", f"drop version {version} first"
+            )
+        with _appearing(folder / collection) as new:
+            Rows.create(new, dimension)
+
+    def collection(self, version: str, collection: str) -> Path:
+        """Folder of a collection. Raises StoreError when there is none."""
+        folder = self.version(version) / checked(collection)
+        if not folder.is_dir():
+            raise StoreError(f"version {version} has no collection {collection!r}", "publish it again")
+        return folder
+
+    def version(self, version: str) -> Path:
+        """Folder of a version. Raises StoreError when there is none."""
+        for parent in (self._sealed, self._building):
+            if (parent / checked(version)).is_dir():
+                return parent / version
+        known = ", ".join(self.versions()) or "none"
+        raise StoreError(f"there is no version {version!r} in {self.root}, only {known}", "run `kindred publish`")
+
+    def collections(self, version: str) -> list[str]:
+        """Names of the collections of a version."""
+        entries = self.version(version).iterdir()
+        return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
+
+    def require(self, version: str, counts: Mapping[str, int]) -> None:
+        """Passes where a version that is being built holds exactly `counts`. Raises StoreError otherwise."""
+        folder = self._building / checked(version)
+        if (self._sealed / version).exists() or not folder.exists():
+            raise StoreError(f"version {version} is not being built", "create its collections first")
+        found = {name: Rows(folder / name).count() for name in self.collections(version)}
+        if found != dict(counts):
+            raise StoreError(f"version {version} holds {found}, should hold {dict(counts)}", "drop and build it again")
+
+    def seal(self, version: str) -> None:
+        """Brings a built version to the disk and moves it to the sealed ones."""
+        folder = self._building / checked(version)
+        manifest = {name: _digests(folder / name) for name in self.collections(version)}
+        _write_durably(folder / _MANIFEST, json.dumps({"collections": manifest}, indent=1))
+        for path in [*folder.rglob("*"), folder]:
+            _sync(path)
+        folder.rename(self._sealed / version)
+        _sync(self._sealed)
+
+    def publish(self, version: str) -> None:
+        """Points readers at a sealed version. Raises StoreError when it is not sealed, or not what was sealed."""
+        with self._exclusive():
+            self._verify(version)
+            now = self.pointer()
+            if now.published != version:
+                self._point(Pointer(version, now.published))
+
+    def rollback(self) -> str:
+        """Points readers at the version before; its name. Raises StoreError when there is none."""
+        with self._exclusive():
+            previous = self.pointer().previous
+            if previous is None:
+                raise StoreError("there is no earlier version to go back to", "publish a run: see `kindred runs`")
+            self._verify(previous)
+            self._point(Pointer(previous, None))
+            return previous
+
+    def pointer(self) -> Pointer:
+        """What is published. Raises StoreError when the pointer can't be read."""
+        try:
+            return Pointer(**json.loads((self.root / _POINTER).read_bytes()))
+        except FileNotFoundError:
+            return Pointer()
+        except (OSError, ValueError, TypeError) as error:
+            raise StoreError(f"{self.root / _POINTER} can't be read: {error}", "delete it and publish again") from error
+
+    def versions(self) -> list[str]:
+        """Sealed and unsealed versions, oldest first."""
+        found = [
+            entry for parent in (self._sealed, self._building) for entry in parent.iterdir() if entry.name[0] != "."
+        ]
+        return [entry.name for entry in sorted(found, key=_age)]
+
+    def drop(self, version: str) -> None:
+        """Deletes a version. Raises StoreError for the published one."""
+        with self._exclusive():
+            pointer = self.pointer()
+            if version == pointer.published:
+                raise StoreError(f"version {version} is published", "publish another one or roll back first")
+            folder = self.version(version)
+            if version == pointer.previous:
+                self._point(Pointer(pointer.published, None))
+            folder.rename(self._trash / uuid4().hex)  # whole or not at all; what follows may be cut short
+            shutil.rmtree(self._trash, ignore_errors=True)
+            self._trash.mkdir(exist_ok=True)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """One process at a time changes what is published."""
+        with (self.root / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _verify(self, version: str) -> None:
+        folder = self._sealed / checked(version)
+        if not folder.is_dir():
+            state = "not sealed: its building was cut short" if (self._building / version).exists() else "not there"
+            raise StoreError(f"version {version} is {state}", "drop it and publish the run again")
+        try:
+            manifest = json.loads((folder / _MANIFEST).read_text())["collections"]
+            bad = [name for name, digest in manifest.items() if not _is_intact(folder / name, digest)]
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise StoreError(f"version {version} is damaged: {error}", "drop it and publish the run again") from error
+        if bad:
+            raise StoreError(
+                f"version {version} is damaged: {', '.join(bad)} changed", "drop it and publish the run again"
+            )
+
+    def _point(self, pointer: Pointer) -> None:
+        temporary = self.root / f".{_POINTER}.{uuid4().hex}"
+        _write_durably(temporary, json.dumps({"published": pointer.published, "previous": pointer.previous}))
+        temporary.replace(self.root / _POINTER)
+        _sync(self.root)
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """A new folder to fill, which comes to its place whole, or never."""
+    temporary = folder.parent / f".{uuid4().hex}"
+    temporary.mkdir()
+    yield temporary
+    try:
+        temporary.rename(folder)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise StoreError(f"{folder} was made by another process meanwhile", "let one of them finish") from error
+
+
+def _age(folder: Path) -> tuple[int, str]:
+    """Sort key: when the version was begun."""
+    return int(json.loads((folder / _CREATED).read_text())["at"]), folder.name
+
+
+def _digests(collection: Path) -> dict[str, tuple[int, str]]:
+    """Size and sha256 of each file of a collection."""
+    sizes = {name: (collection / name).stat().st_size for name in (VECTORS_FILE, ROWS_FILE)}
+    return {name: (size, _sha256(collection / name, size)) for name, size in sizes.items()}
+
+
+def _is_intact(collection: Path, digests: Mapping[str, tuple[int, str]]) -> bool:
+    """Whether the sealed part of each file is what it was; live upserts may have come after it."""
+    return all(_sha256(collection / name, size) == sha256 for name, (size, sha256) in digests.items())
+
+
+def _sha256(path: Path, size: int) -> str:
+    """Hex digest of the first `size` bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while size > 0 and (block := file.read(min(size, 1 << 20))):
+            digest.update(block)
+            size -= len(block)
+    return digest.hexdigest()
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with path.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(path: Path) -> None:
+    """Brings a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,98 @@
+"""Publishing: new collections checked against what was meant before any reader sees them, and old ones cleared away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kindred.domain.embeddings import Embeddings
+from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.ids import IdMap
+from kindred.vectorstore.store import Scalar, VectorStore
+
+Payloads = Sequence[Mapping[str, Scalar]]
+
+_ROWS_PER_UPSERT = 10_000
+_SAMPLE = 16
+_K = 10
+_MIN_RECALL = 0.9
+_SCORE_TOLERANCE = 1e-3
+
+
+def publish_collections(
+    store: VectorStore,
+    version: str,
+    collections: Mapping[str, Embeddings],
+    payloads: Mapping[str, Payloads] | None = None,
+    keep: int = 2,
+) -> None:
+    """Makes `collections` the published version, after checking counts, vectors and a sample of searches.
+
+    Whatever fails, the version published before stays so. A version of the same name that is not published, such as
+    the rest of a build that was cut short, is replaced. Publishing again what is published changes nothing.
+
+    Args:
+        store: where to.
+        version: name of the version, usually the run's.
+        collections: vectors by collection name.
+        payloads: by collection name, one a vector.
+        keep: versions that stay; at least the published one and the one before it always do.
+
+    Raises:
+        SchemaError: a collection is empty.
+        StoreError: what the store holds or finds is not what was given.
+    """
+    if empty := [name for name, embeddings in collections.items() if not len(embeddings.ids)]:
+        raise SchemaError(f"collection {', '.join(empty)} is empty", "train on data that has some")
+    if store.published() != version:
+        if version in store.versions():
+            store.drop(version)
+        for name, embeddings in collections.items():
+            _fill(store, version, name, embeddings, (payloads or {}).get(name))
+        store.seal(version, {name: len(embeddings.ids) for name, embeddings in collections.items()})
+    for name, embeddings in collections.items():
+        _check(store, version, name, embeddings)
+    store.publish(version)
+    _clear(store, keep)
+
+
+def _fill(store: VectorStore, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:
+    store.create(version, name, embeddings.dimension)
+    for start in range(0, len(embeddings.ids), _ROWS_PER_UPSERT):
+        block = slice(start, start + _ROWS_PER_UPSERT)
+        some = Embeddings(IdMap(embeddings.ids.ids[block]), embeddings.vectors[block])
+        store.upsert(version, name, some, None if payloads is None else payloads[block])
+
+
+def _check(store: VectorStore, version: str, name: str, embeddings: Embeddings) -> None:
+    """Compares a sample of what the store holds and finds with the vectors themselves."""
+    rows = np.unique(np.linspace(0, len(embeddings.ids) - 1, _SAMPLE).astype(np.int64))
+    sample = [embeddings.ids.external(row) for row in rows]
+    stored = store.fetch(version, name, sample)
+    if list(stored.ids) != sample or not np.allclose(stored.vectors, embeddings.vectors[rows], rtol=1e-5, atol=1e-6):
+        raise StoreError(
+            f"version {version} holds other {name} vectors than it was given", "publish under another name"
+        )
+    recalls = []
+    k = min(_K, len(embeddings.ids))
+    for row in rows:
+        scores = embeddings.vectors @ embeddings.vectors[row]
+        last_score = np.partition(scores, -k)[-k]
+        found = store.search(version, name, embeddings.vectors[row], k)
+        tolerance = _SCORE_TOLERANCE * max(1.0, abs(float(scores.max())))
+        recalls.append(sum(candidate.score >= last_score - tolerance for candidate in found) / k)
+    if np.mean(recalls) < _MIN_RECALL:
+        raise StoreError(
+            f"searching {name} of version {version} finds {np.mean(recalls):.0%} of what is there",
+            "publish it again; if it stays so, use an exact: vector store",
+        )
+
+
+def _clear(store: VectorStore, keep: int) -> None:
+    """Drops the oldest versions beyond `keep`, never the published one or the one that a rollback brings back."""
+    needed = {store.published(), store.previous()}
+    spare = [version for version in store.versions() if version not in needed]
+    excess = len(spare) + len(needed - {None}) - max(keep, 2)
+    for version in spare[: max(0, excess)]:
+        store.drop(version)

@@ -1,0 +1,224 @@
+"""Rows: ids, vectors and payloads of one collection on disk, readable while another process writes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.ids import IdMap
+from kindred.vectorstore.store import Scalar
+
+Mask = NDArray[np.bool_]
+
+VECTORS_FILE = "vectors.f32"
+ROWS_FILE = "rows.jsonl"
+_SHAPE_FILE = "collection.json"
+
+
+@dataclass(frozen=True)
+class View:
+    """A collection as of one moment.
+
+    Attributes:
+        ids: external id of each row; the list may have grown longer since.
+        vectors: `[num_rows, dimension]`, a map of the file.
+        superseded: rows whose id came again later; they do not count.
+    """
+
+    ids: Sequence[str]
+    vectors: Vectors
+    superseded: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+class Rows:
+    """One collection: an append-only file of vectors and one of `[id, payload]` lines.
+
+    A line is written after its vector, so whole lines are the commit log: what a kill cuts off never was, and the next
+    writer overwrites it. Writers hold a file lock. Readers need none: they map the file and follow it as it grows.
+    Thread-safe.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._vectors_path = folder / VECTORS_FILE
+        self._rows_path = folder / ROWS_FILE
+        self.dimension = int(json.loads((folder / _SHAPE_FILE).read_text())["dimension"])
+        self._lock = Lock()
+        self._bytes_read = 0
+        self._ids: list[str] = []
+        self._row_of: dict[str, int] = {}
+        self._superseded: list[int] = []
+        self._rows_with: dict[tuple[str, str, Scalar], list[int]] = {}
+        self._view = View(self._ids, np.empty((0, self.dimension), np.float32), np.empty(0, np.int64))
+        self._born = self._birth()
+
+    @staticmethod
+    def create(folder: Path, dimension: int) -> None:
+        """Empty files in a folder that is there."""
+        (folder / VECTORS_FILE).touch()
+        (folder / ROWS_FILE).touch()
+        (folder / _SHAPE_FILE).write_text(json.dumps({"dimension": dimension}))
+
+    def is_current(self) -> bool:
+        """Whether the folder still holds the collection that was opened."""
+        return self._birth() == self._born
+
+    def _birth(self) -> tuple[int, int] | None:
+        try:
+            status = (self.folder / _SHAPE_FILE).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def view(self) -> View:
+        """What is there now, whoever wrote it; of a dropped collection what was read last."""
+        try:
+            has_grown = self._rows_path.stat().st_size != self._bytes_read
+        except FileNotFoundError:
+            return self._view
+        if has_grown:
+            with self._lock:
+                self._read_on()
+        return self._view
+
+    def count(self) -> int:
+        """Ids."""
+        view = self.view()
+        return len(view) - len(view.superseded)
+
+    def rows_of(self, ids: Collection[str], view: View) -> NDArray[np.int64]:
+        """Rows of those of the ids that the view has, in the order given."""
+        found = [row for external in ids if (row := self._row_of.get(external, len(view))) < len(view)]
+        return np.array(found, dtype=np.int64)
+
+    def matching(self, where: Mapping[str, Scalar], view: View) -> Mask:
+        """Which rows of the view have all these payload values, `[num_rows]`."""
+        mask = np.ones(len(view), dtype=bool)
+        for key, value in where.items():
+            with self._lock:
+                rows = np.array(self._rows_with.get(_token(key, value), ()), dtype=np.int64)
+            has_value = np.zeros(len(view), dtype=bool)
+            has_value[rows[rows < len(view)]] = True
+            mask &= has_value
+        return mask
+
+    def fetch(self, ids: Sequence[str]) -> Embeddings:
+        """Vectors of those of the ids that are there, in the order asked, each once."""
+        view = self.view()
+        rows = self.rows_of(dict.fromkeys(ids), view)
+        return Embeddings(IdMap(view.ids[row] for row in rows), np.array(view.vectors[rows]))
+
+    def append(self, embeddings: Embeddings, payloads: Sequence[Mapping[str, Scalar]] | None) -> None:
+        """Adds rows; they count once this returns.
+
+        Raises:
+            SchemaError: vectors of another size or not finite, or a payload that is not one of scalars.
+            StoreError: the files can't be written.
+        """
+        vectors = self._checked(embeddings.vectors)
+        lines = _lines(embeddings.ids, payloads)
+        try:
+            with self._writing() as (vectors_file, rows_file):
+                with self._lock:
+                    self._read_on()
+                    num_rows, num_bytes = len(self._view), self._bytes_read
+                os.ftruncate(vectors_file, num_rows * 4 * self.dimension)
+                os.ftruncate(rows_file, num_bytes)
+                _append(vectors_file, vectors.tobytes())
+                _append(rows_file, lines)
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder} can't be written: {error.strerror}", "free disk space, then run it again"
+            ) from error
+
+    def _checked(self, vectors: Vectors) -> Vectors:
+        if vectors.shape[1] != self.dimension:
+            raise SchemaError(
+                f"collection {self.folder.name} holds vectors of {self.dimension} numbers, got {vectors.shape[1]}",
+                "publish a new version instead",
+            )
+        checked = np.ascontiguousarray(vectors, dtype=np.float32)
+        if not np.isfinite(checked).all():
+            raise SchemaError(f"vectors for collection {self.folder.name} hold NaN or infinity", "train again")
+        return checked
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[int, int]]:
+        """Both files open for appending, under the lock that one writer at a time holds."""
+        vectors_file = os.open(self._vectors_path, os.O_RDWR | os.O_APPEND)
+        rows_file = os.open(self._rows_path, os.O_RDWR | os.O_APPEND)
+        try:
+            fcntl.flock(rows_file, fcntl.LOCK_EX)
+            yield vectors_file, rows_file
+        finally:
+            os.close(rows_file)
+            os.close(vectors_file)
+
+    def _read_on(self) -> None:
+        """Takes in the whole lines that came since the last look."""
+        with self._rows_path.open("rb") as file:
+            file.seek(self._bytes_read)
+            tail = file.read()
+        tail = tail[: tail.rfind(b"\n") + 1]
+        if not tail:
+            return
+        for line in tail.splitlines():
+            external, payload = orjson.loads(line)
+            row = len(self._ids)
+            if (before := self._row_of.get(external)) is not None:
+                self._superseded.append(before)
+            self._ids.append(external)
+            self._row_of[external] = row
+            for key, value in (payload or {}).items():
+                self._rows_with.setdefault(_token(key, value), []).append(row)
+        shape = (len(self._ids), self.dimension)
+        if self._vectors_path.stat().st_size < 4 * shape[0] * shape[1]:
+            raise StoreError(f"{self._vectors_path} is shorter than its rows", "drop the version and publish it again")
+        vectors = np.asarray(np.memmap(self._vectors_path, np.float32, mode="r", shape=shape))
+        self._view = View(self._ids, vectors, np.array(self._superseded, dtype=np.int64))
+        self._bytes_read += len(tail)
+
+
+def _token(key: str, value: Scalar) -> tuple[str, str, Scalar]:
+    """A dictionary key under which only like values meet: Python's True equals 1, a payload's does not."""
+    kind = "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
+    return key, kind, value
+
+
+def _lines(ids: IdMap, payloads: Sequence[Mapping[str, Scalar]] | None) -> bytes:
+    """One JSON line for each id."""
+    if payloads is not None and len(payloads) != len(ids):
+        raise SchemaError(f"{len(ids)} vectors but {len(payloads)} payloads", "give one payload a vector, or none")
+    if bad := next((p for p in payloads or () if not all(isinstance(v, Scalar) for v in p.values())), None):
+        raise SchemaError(f"payload {bad!r} holds something else than text, numbers and booleans", "leave it out")
+    try:
+        return b"".join(
+            orjson.dumps([external, None if payloads is None else dict(payloads[row])]) + b"\n"
+            for row, external in enumerate(ids)
+        )
+    except orjson.JSONEncodeError as error:
+        raise SchemaError(
+            f"an id or payload can't be stored: {error}", "remove lone surrogates and huge numbers"
+        ) from error
+
+
+def _append(file: int, data: bytes) -> None:
+    """Writes all of `data`."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]

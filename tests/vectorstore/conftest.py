@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kindred.domain.embeddings import Embeddings
+from kindred.domain.ids import IdMap
+from kindred.vectorstore.exact import ExactSearch
+from kindred.vectorstore.folder_store import FolderVectors
+from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
+from kindred.vectorstore.store import VectorStore
+
+Opener = Callable[[Path], VectorStore]
+ALWAYS_INDEXED = IndexLimits(exact_bytes=0, bytes_per_ef=0)
+
+
+def open_exact(folder: Path) -> VectorStore:
+    return FolderVectors("exact:", folder, ExactSearch())
+
+
+def open_edge(folder: Path) -> VectorStore:
+    return FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits()))
+
+
+def open_edge_indexed(folder: Path) -> VectorStore:
+    return FolderVectors("qdrant-edge:", folder, EdgeSearch(ALWAYS_INDEXED))
+
+
+OPENERS: dict[str, Opener] = {"exact": open_exact, "edge": open_edge, "edge-indexed": open_edge_indexed}
+
+
+@pytest.fixture(params=list(OPENERS))
+def opener(request: pytest.FixtureRequest) -> Opener:
+    return OPENERS[request.param]
+
+
+@pytest.fixture
+def store(opener: Opener, tmp_path: Path) -> Iterator[VectorStore]:
+    opened = opener(tmp_path / "vectors")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def openers() -> dict[str, Opener]:
+    return OPENERS
+
+
+@pytest.fixture(scope="session")
+def embeddings_of() -> Callable[..., Embeddings]:
+    return make_embeddings
+
+
+@pytest.fixture(scope="session")
+def sealed() -> Callable[[VectorStore, str, dict[str, Embeddings]], None]:
+    """Fills and seals a version."""
+    return fill_and_seal
+
+
+def make_embeddings(num: int, dimension: int = 8, seed: int = 0, prefix: str = "item") -> Embeddings:
+    """Clustered vectors whose lengths differ, as ranking embeddings do."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(12, dimension))
+    vectors = centres[rng.integers(0, 12, num)] + 0.5 * rng.normal(size=(num, dimension))
+    vectors *= rng.lognormal(0, 0.3, (num, 1))
+    return Embeddings(IdMap(f"{prefix}-{row:05d}" for row in range(num)), vectors.astype(np.float32))
+
+
+def fill_and_seal(store: VectorStore, version: str, collections: dict[str, Embeddings]) -> None:
+    for name, embeddings in collections.items():
+        store.create(version, name, embeddings.dimension)
+        store.upsert(version, name, embeddings)
+    store.seal(version, {name: len(embeddings.ids) for name, embeddings in collections.items()})

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from kindred.domain.embeddings import Embeddings
+from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.ids import IdMap
+from kindred.vectorstore import publish
+from kindred.vectorstore.publish import publish_collections
+from kindred.vectorstore.store import VectorStore
+
+MakeEmbeddings = Callable[..., Embeddings]
+
+
+def test_publishes_all_collections_with_their_payloads(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+    users, items = embeddings_of(20, prefix="user"), embeddings_of(50)
+    payloads = {"items": [{"brand": f"b{row % 5}"} for row in range(50)]}
+    publish_collections(store, "v1", {"users": users, "items": items}, payloads)
+    assert store.published() == "v1"
+    assert (store.count("v1", "users"), store.count("v1", "items")) == (20, 50)
+    found = store.search("v1", "items", users.vectors[0], 50, where={"brand": "b2"})
+    assert {int(c.item_id[-5:]) % 5 for c in found} == {2} and len(found) == 10
+
+
+def test_large_collections_are_written_in_blocks(
+    store: VectorStore, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "_ROWS_PER_UPSERT", 7)
+    items = embeddings_of(50)
+    publish_collections(store, "v1", {"items": items}, {"items": [{"row": row} for row in range(50)]})
+    assert [c.item_id for c in store.search("v1", "items", items.vectors[0], 9, where={"row": 33})] == ["item-00033"]
+
+
+def test_old_versions_go_but_never_the_one_to_roll_back_to(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+    for number in range(1, 5):
+        publish_collections(store, f"v{number}", {"items": embeddings_of(10, seed=number)}, keep=1)
+    assert store.versions() == ["v3", "v4"]
+    assert store.rollback() == "v3"
+    publish_collections(store, "v5", {"items": embeddings_of(10, seed=5)}, keep=3)
+    assert store.versions() == ["v3", "v4", "v5"] and store.previous() == "v3"
+
+
+def test_a_half_built_version_is_replaced(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+    store.create("v1", "leftover", 4)
+    items = embeddings_of(30)
+    for _ in range(2):
+        publish_collections(store, "v1", {"items": items})
+    assert store.published() == "v1" and store.versions() == ["v1"]
+    with pytest.raises(StoreError, match="leftover"):
+        store.count("v1", "leftover")
+
+
+def test_whatever_fails_the_old_version_stays(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+    good = embeddings_of(30)
+    publish_collections(store, "v1", {"items": good})
+    broken = embeddings_of(30)
+    broken.vectors[7] = np.nan
+    empty = Embeddings(IdMap([]), np.empty((0, 8), np.float32))
+    for bad in (broken, empty):
+        with pytest.raises(SchemaError):
+            publish_collections(store, "v2", {"users": good, "items": bad})
+    with pytest.raises(StoreError, match="other items vectors"):
+        publish_collections(store, "v1", {"items": embeddings_of(30, seed=9)})
+    assert store.published() == "v1"
+    assert store.search("v1", "items", good.vectors[0], 1)
+
+
+def test_a_search_that_misses_is_not_published(
+    store: VectorStore, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = embeddings_of(200)
+    monkeypatch.setattr(type(store), "search", lambda *args: [])
+    with pytest.raises(StoreError, match="finds 0%"):
+        publish_collections(store, "v1", {"items": items})
+    assert store.published() is None
