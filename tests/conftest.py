@@ -6,14 +6,20 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+
+from kindred.domain.schema import graph_schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone, unlike `python -m pytest`, does not add it
 
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
+
+if TYPE_CHECKING:
+    from kindred.graph.neo4j_store import Neo4jStore
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,3 +49,28 @@ def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServ
         no_server(str(error))
     yield server
     server.kill()  # its home is temporary: nothing to end in order
+
+
+@pytest.fixture
+def neo4j_store(neo4j_server: Neo4jServer) -> Iterator[Neo4jStore]:
+    """The store of an empty graph on the real server, its constraints made."""
+    with closing(open_neo4j(neo4j_server)) as store:
+        clear_graph(neo4j_server)
+        store.create_schema(graph_schema())
+        yield store
+
+
+def open_neo4j(server: Neo4jServer, retry_seconds: float = 5.0) -> Neo4jStore:
+    from kindred.graph.neo4j_store import Neo4jStore
+    from kindred.graph.open import GraphServer
+
+    return Neo4jStore(server.url, GraphServer("neo4j", server.password, "neo4j"), retry_seconds)
+
+
+def clear_graph(server: Neo4jServer) -> None:
+    """Deletes everything but constraints, in batches that the small heap can hold."""
+    import neo4j
+
+    login = ("neo4j", server.password)
+    with neo4j.GraphDatabase.driver(server.url, auth=login) as driver, driver.session() as session:
+        session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS").consume()

@@ -13,13 +13,18 @@ from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property
 Table = NodeType | EdgeType
 
 EACH_ROW = "UNWIND range(0, size($c.{key}) - 1) AS i"
-METADATA = "`_Kindred`"
-VECTORS = "`_KindredVector`"
+METADATA = "_Kindred"  # labels that no schema can declare: names there are identifiers of classes
+VECTORS = "_KindredVector"
 
 
 def quoted(name: str) -> str:
     """A name of the schema as Cypher writes it."""
     return "`" + name.replace("`", "``") + "`"
+
+
+def full_name(table: Table) -> str:
+    """A name that no other table has: types may join several pairs of labels."""
+    return table.label if isinstance(table, NodeType) else "-".join(table.triple)
 
 
 def key_of(table: Table) -> str:

@@ -4,7 +4,10 @@ How it keeps the protocol's rules:
 
 * One call of an upsert is one managed transaction, in statements of a few thousand rows, so it is written whole or not
   at all, and the driver repeats it whole after a transient error. `CALL { … } IN TRANSACTIONS` would commit in
-  the middle. The caller chooses the size of a batch; the server must hold one in memory.
+  the middle.
+* The server holds a transaction in memory, so a call of more than `TRANSACTION_BYTES` is several. All its end points
+  are checked first: a call that is refused wrote nothing. Only a kill can leave a part of such a call, which was
+  never acknowledged, and which the same call completes.
 * Keys are unique by constraint, so two loaders at once may fail but can't write an event twice.
 * First the keys are looked up, then only what is missing is created; what is there is compared on the server. A first
   load sends each row once, and a replay reads nothing back but row numbers.
@@ -14,8 +17,10 @@ How it keeps the protocol's rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -44,8 +49,11 @@ if TYPE_CHECKING:
     from kindred.graph.open import GraphServer
 
 Table = NodeType | EdgeType
+AnyTable = TypeVar("AnyTable", NodeType, EdgeType)
+UpsertSlice = Callable[["ManagedTransaction", AnyTable, pa.Table], UpsertCount]
 IntArray = NDArray[np.int64]
 
+TRANSACTION_BYTES = 16 << 20  # of Arrow data, 15,000 reviews with vectors: the server's heap needs ten times as much
 STATEMENT_ROWS = 5_000  # rows a writing statement carries; more gain nothing
 LIGHT_PAGE_ROWS = 25_000  # rows of short columns an answer carries: a few MB
 HEAVY_PAGE_ROWS = 4_000  # rows with texts or vectors
@@ -72,27 +80,28 @@ class Neo4jStore:
     def create_schema(self, schema: GraphSchema) -> None:
         self._schema = schema
         for statement in cypher.schema_statements(schema):
-            self._connection.write(lambda transaction, text=statement: transaction.run(text).consume())  # type: ignore[misc]
+            self._connection.write(partial(_run, statement=statement, parameters={}))
 
     def upsert_nodes(self, node: NodeType, rows: pa.Table) -> UpsertCount:
-        rows = fitted(node, rows)
-
-        def work(transaction: ManagedTransaction) -> UpsertCount:
-            _note_vectors(transaction, node, rows)
-            counts = [_upsert_node_slice(transaction, node, part) for part in _slices(rows)]
-            return _total(counts)
-
-        return self._connection.write(work)
+        return self._upsert(_upsert_node_slice, node, fitted(node, rows))
 
     def upsert_edges(self, edge: EdgeType, rows: pa.Table) -> UpsertCount:
         rows = fitted(edge, rows)
+        if rows.nbytes > TRANSACTION_BYTES:
+            for part in _slices(rows.select(KEY_COLUMNS), STATEMENT_ROWS):
+                self._connection.write(partial(_check_end_points, edge=edge, rows=part))
+        return self._upsert(_upsert_edge_slice, edge, rows)
 
-        def work(transaction: ManagedTransaction) -> UpsertCount:
-            _note_vectors(transaction, edge, rows)
-            counts = [_upsert_edge_slice(transaction, edge, part) for part in _slices(rows)]
-            return _total(counts)
+    def _upsert(self, upsert_slice: UpsertSlice[AnyTable], table: AnyTable, rows: pa.Table) -> UpsertCount:
+        def work(transaction: ManagedTransaction, some: pa.Table) -> list[UpsertCount]:
+            _note_vectors(transaction, table, some)
+            return [upsert_slice(transaction, table, part) for part in _slices(some, STATEMENT_ROWS)]
 
-        return self._connection.write(work)
+        transaction_rows = max(1, len(rows) * TRANSACTION_BYTES // max(rows.nbytes, 1))
+        counts = [UpsertCount(0, 0, 0)]
+        for some in _slices(rows, transaction_rows):
+            counts.extend(self._connection.write(partial(work, some=some)))
+        return UpsertCount(*(sum(column) for column in zip(*map(astuple, counts), strict=True)))
 
     def delete_nodes(self, node: NodeType, ids: Sequence[str]) -> int:
         return self._delete(node, ids)
@@ -141,18 +150,20 @@ class Neo4jStore:
                 return
 
     def _stored_schema(self, table: Table, columns: Sequence[str] | None) -> pa.Schema:
-        """Arrow schema of the named columns, of all that were ever written where none are named."""
+        """Arrow schema of the named columns, or of all; a vector that was never written has no column."""
         noted = self._connection.read(f"MATCH (x:{cypher.VECTORS}) RETURN x.name, x.length")
         lengths: dict[str, int] = dict(map(tuple, noted))
         fields = {field.name: field for field in arrow_schema(table)}
         for prop in table.properties:
-            length = lengths.get(f"{_full_name(table)}.{prop.name}")
+            length = lengths.get(f"{cypher.full_name(table)}.{prop.name}")
             if prop.kind is PropertyKind.VECTOR and length is not None:
                 fields[prop.name] = pa.field(prop.name, pa.list_(pa.float16(), length))
-        wanted = [prop.name for prop in table.properties if prop.name in fields] if columns is None else columns
-        if unknown := [name for name in wanted if name not in fields]:
-            raise SchemaError(f"{table.name} holds no column {unknown[0]!r}", f"it holds {', '.join(fields)}")
-        return pa.schema([fields[name] for name in wanted])
+        declared = [prop.name for prop in table.properties]
+        if unknown := [name for name in columns or () if name not in declared]:
+            raise SchemaError(
+                f"{table.name} has no property {unknown[0]!r}", f"its properties are {', '.join(declared)}"
+            )
+        return pa.schema([fields[name] for name in (declared if columns is None else columns) if name in fields])
 
     def neighbourhood(self, node: NodeType, node_id: str, limit: int = 100) -> list[Neighbour]:
         edges = [edge for edge in self._schema.edges if node.label in (edge.source, edge.target)]
@@ -170,7 +181,7 @@ class Neo4jStore:
 
     def write_metadata(self, key: str, value: str) -> None:
         statement = f"MERGE (x:{cypher.METADATA} {{key: $key}}) SET x.value = $value"
-        self._connection.write(lambda transaction: transaction.run(statement, key=key, value=value).consume())
+        self._connection.write(partial(_run, statement=statement, parameters={"key": key, "value": value}))
 
     def close(self) -> None:
         self._connection.close()
@@ -253,6 +264,10 @@ def _others(rows: IntArray, total: int) -> IntArray:
     return np.setdiff1d(np.arange(total), rows)
 
 
+def _run(transaction: ManagedTransaction, statement: str, parameters: Mapping[str, object]) -> None:
+    transaction.run(statement, dict(parameters)).consume()
+
+
 def _single(transaction: ManagedTransaction, statement: str, columns: Mapping[str, list[Any]]) -> Any:
     """The one value that the statement answers for the rows in `columns`."""
     return transaction.run(statement, c=columns).single(strict=True)[0]
@@ -262,7 +277,7 @@ def _note_vectors(transaction: ManagedTransaction, table: Table, rows: pa.Table)
     """Notes the length of each vector column. Raises SchemaError where vectors of another length are there."""
     for name, length in vector_lengths(rows).items():
         statement = f"MERGE (x:{cypher.VECTORS} {{name: $name}}) ON CREATE SET x.length = $length RETURN x.length"
-        parameters = {"name": f"{_full_name(table)}.{name}", "length": length}
+        parameters = {"name": f"{cypher.full_name(table)}.{name}", "length": length}
         noted = transaction.run(statement, parameters).single(strict=True)[0]
         if noted != length:
             raise SchemaError(
@@ -271,21 +286,9 @@ def _note_vectors(transaction: ManagedTransaction, table: Table, rows: pa.Table)
             )
 
 
-def _full_name(table: Table) -> str:
-    return table.label if isinstance(table, NodeType) else "-".join(table.triple)
-
-
-def _slices(rows: pa.Table) -> Iterator[pa.Table]:
-    for start in range(0, len(rows), STATEMENT_ROWS):
-        yield rows.slice(start, STATEMENT_ROWS)
-
-
-def _total(counts: Sequence[UpsertCount]) -> UpsertCount:
-    return UpsertCount(
-        sum(count.inserted for count in counts),
-        sum(count.updated for count in counts),
-        sum(count.unchanged for count in counts),
-    )
+def _slices(rows: pa.Table, size: int) -> Iterator[pa.Table]:
+    for start in range(0, len(rows), size):
+        yield rows.slice(start, size)
 
 
 def _is_heavy(kind: pa.DataType) -> bool:
