@@ -57,12 +57,11 @@ def _read_json_rows(lines: Iterator[Line], source: Source) -> Iterator[Row]:
         if length > MAX_LINE_BYTES:
             yield Row(number, raw, length, BadRecord(Reason.LINE_TOO_LONG, f"{length:,} bytes"))
             continue
-        if not raw.strip():
-            continue
         try:
             value = source.decode(raw)
         except BadRecord as bad:
-            yield Row(number, raw, length, bad)
+            if raw.strip():
+                yield Row(number, raw, length, bad)
             continue
         if isinstance(value, dict):
             yield Row(number, raw, length, value)

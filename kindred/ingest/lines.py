@@ -61,7 +61,8 @@ def open_file(path: Path) -> Iterator[OpenFile]:
         RecordError: it is missing, not readable or not a file, now or while it is read (a gzip file that is cut off).
     """
     try:
-        with io.BufferedReader(io.FileIO(path), BUFFER_BYTES) as packed:
+        with path.open("rb", BUFFER_BYTES) as file:
+            packed = cast(io.BufferedReader, file)
             size = path.stat().st_size
             if packed.peek(2)[:2] == _GZIP_MAGIC:
                 unpacked = cast(io.RawIOBase, gzip.GzipFile(fileobj=packed))

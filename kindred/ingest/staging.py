@@ -39,24 +39,11 @@ class TableStage:
         self._parts: list[tuple[int, int]] = []  # part and number of rows of each batch, in the order of the file
         self._records: list[Node | Edge] = []
         self._sources: list[int | None] = []
-        self._mentioned: dict[str, Node | Edge] = {}
 
-    def add(self, record: Node | Edge, source: int) -> None:
-        """Stages what a row of file number `source` is about."""
+    def add(self, record: Node | Edge, source: int | None) -> None:
+        """Stages a record: what a row of file number `source` is about, or, with None, what a row mentions."""
         self._records.append(record)
         self._sources.append(source)
-
-    def mention(self, record: Node | Edge) -> None:
-        """Stages what a row only mentions; one that was mentioned just before is left out."""
-        key = record.id if isinstance(record, Node) else record.event_id
-        last = self._mentioned.get(key)
-        if last is record or last == record:
-            return
-        if len(self._mentioned) >= _REMEMBERED:
-            self._mentioned.clear()
-        self._mentioned[key] = record
-        self._records.append(record)
-        self._sources.append(None)
 
     def flush(self) -> None:
         """Writes what has been collected."""
@@ -118,6 +105,8 @@ class Stage:
         self._lock: TextIO | None = None
         self._stage_of: dict[type[Node] | type[Edge], TableStage] = {}
         self._num_rows = self._num_bytes = 0
+        # By identity, which is cheap: sources hand out the same object for a node that they have mentioned before.
+        self._mentioned: dict[int, Node | Edge] = {}
 
     def __enter__(self) -> Stage:
         try:
@@ -142,19 +131,23 @@ class Stage:
 
     def add(self, records: Sequence[Node | Edge], source: int, num_bytes: int) -> None:
         """Stages the records of one row of file number `source`, the first being what the row is about."""
-        stage_of = self._stage_of
-        for position, record in enumerate(records):
-            stage = stage_of.get(type(record)) or self._open(type(record))
-            if position:
-                stage.mention(record)
-            else:
-                stage.add(record, source)
+        about, mentioned = records[0], self._mentioned
+        self._stage(type(about)).add(about, source)
+        for record in records[1:]:
+            if id(record) not in mentioned:
+                mentioned[id(record)] = record
+                self._stage(type(record)).add(record, None)
         self._num_rows += 1
         self._num_bytes += num_bytes
         if self._num_rows >= _ROWS_PER_FLUSH or self._num_bytes >= _BYTES_PER_FLUSH:
-            self._num_rows = self._num_bytes = 0
-            for stage in stage_of.values():
-                stage.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        self._num_rows = self._num_bytes = 0
+        if len(self._mentioned) > _REMEMBERED:
+            self._mentioned.clear()
+        for stage in self._stage_of.values():
+            stage.flush()
 
     def finish(self) -> list[TableStage]:
         """What was staged, nodes before edges, each in the schema's order."""
@@ -163,7 +156,9 @@ class Stage:
         order = [*self._schema.nodes, *self._schema.edges]
         return sorted(self._stage_of.values(), key=lambda stage: order.index(stage.table))
 
-    def _open(self, record: type[Node] | type[Edge]) -> TableStage:
+    def _stage(self, record: type[Node] | type[Edge]) -> TableStage:
+        if stage := self._stage_of.get(record):
+            return stage
         if issubclass(record, Edge):
             table = self._schema.edge((record.source.label, record.edge_type, record.target.label))
             self._stage_of[record] = TableStage(table, self._folder / f"{'-'.join(table.triple)}.arrow")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import SchemaError
@@ -37,8 +38,8 @@ class DictGraph:
         self.batches: list[tuple[str, int]] = []
 
     def create_schema(self, schema: GraphSchema) -> None:
-        for table in (*schema.nodes, *schema.edges):
-            self.tables.setdefault(table.name, {})
+        for name in (*(node.label for node in schema.nodes), *(edge.type for edge in schema.edges)):
+            self.tables.setdefault(name, {})
 
     def upsert_nodes(self, node: NodeType, rows: pa.Table) -> UpsertCount:
         return self._upsert(node.name, "id", rows, lambda old, new: {**old, **_known(new)})
@@ -122,10 +123,11 @@ def encoder() -> TextEncoder:
 
 
 def hash_encoder(name: str) -> TextEncoder:
-    def encode(texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float16]]:
+    def encode(texts: Sequence[str]) -> NDArray[np.float16]:
         rows = [list(hashlib.sha256(t.encode()).digest()[:4]) if t else [0] * 4 for t in texts]
         vectors = np.array(rows, np.float32).reshape(len(texts), 4)
-        return (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)).astype(np.float16)
+        lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)
+        return np.asarray(vectors / lengths, np.float16)
 
     return TextEncoder(name, 4, encode)
 
