@@ -1,0 +1,221 @@
+"""A report in words: the table for a terminal and the page for a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Report = dict[str, Any]
+
+RANKING_COLUMNS = ("recall@10", "ndcg@10", "mrr@10", "coverage")
+LIST_COLUMNS = ("coverage", "gini", "novelty", "diversity", "popularity_calibration")
+RATING_COLUMNS = ("mae", "mse", "accuracy", "f1")
+LOWER_IS_BETTER = frozenset({"mae", "mse"})
+
+_MEANINGS = {
+    "recall@k": "share of a user's held-out items among the first k, mean over tested users",
+    "ndcg@k": "the same with hits near the top counting more, 1 when all held-out items come first",
+    "mrr@k": "1 / place of the first hit, 0 if none is among the first k",
+    "coverage": "share of the catalogue that anybody's list holds",
+    "gini": "how unevenly items are listed: 0 all alike, near 1 a few take every place",
+    "novelty": "mean surprise of a listed item in bits; an item that half of the users know has 1",
+    "diversity": "mean of 1 − cosine between the items of a list",
+    "popularity_calibration": "distance between how popular a user's items and their list are, 0 alike to 1",
+    "mae, mse": "mean absolute and mean squared error in stars, smaller is better",
+    "accuracy, f1": "whether a rating above 3 is told from the others; undefined where only one kind was given",
+}
+_LIMITS = (
+    "Only what users chose by themselves counts as a hit: an item that they would have liked but never met is a miss, "
+    "for every model alike.",
+    "The interval says how sure the difference is for other users of the same kind. It does not cover other data, and "
+    "the spread between trainings only as far as several seeds were run.",
+    "Many intervals are shown: about one in twenty of those without any true difference excludes zero by chance. "
+    "Decide by the one that you named before.",
+    "Baselines run with one fixed setting, the same for all data; tuned to this data they may do better.",
+)
+_LIMITS_OF_SPLIT = {
+    "temporal": "Each user is cut at their own last event, so events of other users may be later than the one asked "
+    "about. An as-of evaluation by months is stricter.",
+    "random": "Time is ignored: a user's later events help to find earlier ones, which never happens live.",
+    "as_of": "Users without an event before the cut are tested too; nobody can know their taste.",
+    "given": "Whatever the published split does, leaks included, is taken as it is.",
+}
+
+
+def verdict(interval: Report, metric: str) -> str:
+    """What the interval says of the model: `better`, `worse` or `no clear difference`."""
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    low, high = sorted((sign * interval["low"], sign * interval["high"]))
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "no clear difference"
+
+
+def render_table(report: Report) -> str:
+    """The report in at most 100 columns, for a terminal."""
+    protocol = report["protocol"]
+    lines = [
+        f"{protocol['split']} protocol, {_seeds(protocol)}: {protocol['tested_users']:,} users tested, "
+        f"{protocol['items']:,} items ranked, seen removed",
+    ]
+    if "ranking" in report:
+        lines += ["", *_block("ranking", report["ranking"], RANKING_COLUMNS, "recall@10")]
+    if "rating" in report:
+        lines += ["", *_block("rating", report["rating"], RATING_COLUMNS, "mse")]
+    for name, variant in report.get("ablation", {}).items():
+        shown = [f"{m} {_interval(variant['delta'][m])}" for m in ("recall@10", "mse") if m in variant["delta"]]
+        lines += ["", f"model − {name}: {', '.join(shown)}"]
+    lines += [f"! {warning}" for warning in report["warnings"]]
+    return "\n".join(lines)
+
+
+def _block(title: str, section: Report, columns: Sequence[str], compared: str) -> list[str]:
+    """Aligned lines of the model and its baselines, each baseline with the model's lead on it."""
+    rows = {"model": section["model"], **section["baselines"]}
+    head = f"{title:<12}" + "".join(f"{column:>11}" for column in columns) + f"   model − it, {compared}"
+    lines = [head]
+    for name, figures in rows.items():
+        line = f"{name[:12]:<12}" + "".join(f"{_number(figures[column]):>11}" for column in columns)
+        delta = section["delta"].get(name)
+        if delta is not None:
+            line += f"   {_interval(delta[compared])} {_sign(verdict(delta[compared], compared))}"
+        lines.append(line.rstrip())
+    return lines
+
+
+def markdown(report: Report, plots: Sequence[str]) -> str:
+    """The whole report as a Markdown page; `plots` are file names beside it."""
+    parts = ["# Evaluation", _setting(report["protocol"]), _warnings(report["warnings"])]
+    if "ranking" in report:
+        parts.append(_ranking(report["ranking"], report["protocol"]["list_length"]))
+    if "rating" in report:
+        parts.append(_rating(report["rating"]))
+    if "ablation" in report:
+        parts.append(_ablation(report["ablation"]))
+    parts += [f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in plots]
+    parts += [_meanings(), _limits(report["protocol"]["split"])]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _setting(protocol: Report) -> str:
+    rows = [
+        ["split", f"{protocol['split']}: {protocol['rule']}"],
+        ["seen items", protocol["seen"]],
+        ["catalogue", protocol["catalogue"]],
+        ["fit on", protocol["fit"]],
+        ["settings", protocol["selection"]],
+        ["intervals", protocol["interval"]],
+        ["seeds", ", ".join(map(str, protocol["seeds"]))],
+        ["data", f"{protocol['events']:,} events of {protocol['users']:,} users and {protocol['items']:,} items"],
+        ["known / tested events", f"{_mean(protocol['known_events']):,.0f} / {_mean(protocol['test_events']):,.0f}"],
+        ["tested users", f"{protocol['tested_users']:,}, {protocol['cases']:,} cases over all seeds"],
+    ]
+    return "## How it was measured\n\n" + _table(["", ""], rows)
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    return "\n".join(["## Too good to believe", "", *(f"* {warning}" for warning in warnings)]) if warnings else ""
+
+
+def _ranking(section: Report, list_length: int) -> str:
+    metrics = [name for name in section["model"] if "@" in name and not name.startswith("hit_rate")]
+    parts = [
+        "## Ranking",
+        _figures_table(section, metrics),
+        "Model minus baseline with its 95 % interval; “better” and “worse” where the whole interval excludes zero:",
+        _delta_table(section["delta"], ("recall@10", "ndcg@10", "mrr@10")),
+        f"### Beyond accuracy, lists of {list_length}",
+        _figures_table(section, LIST_COLUMNS),
+        "### Recall@10 by length of the user's history (known events)",
+        _bucket_table(section["by_history"]),
+        "### Recall@10 by popularity of the held-out item",
+        "Head, middle and tail items carry 20, 60 and 20 % of the known events; cold items have none.",
+        _bucket_table(section["by_popularity"]),
+    ]
+    return "\n\n".join(parts)
+
+
+def _rating(section: Report) -> str:
+    parts = [
+        "## Rating",
+        _figures_table(section, RATING_COLUMNS),
+        f"Model minus baseline over {section['events']:,} held-out ratings; below zero is better for errors:",
+        _delta_table(section["delta"], ("mae", "mse")),
+    ]
+    return "\n\n".join(parts)
+
+
+def _ablation(section: Report) -> str:
+    """Each variant's figures beside the model's lead over it."""
+    rows = []
+    for name, variant in section.items():
+        for metric, interval in variant["delta"].items():
+            if metric in ("recall@10", "ndcg@10", "mae", "mse"):
+                figures = {**variant.get("ranking", {}), **variant.get("rating", {})}
+                seeds = variant["delta_by_seed"][metric]
+                sign = -1 if metric in LOWER_IS_BETTER else 1
+                wins = f"{sum(sign * delta > 0 for delta in seeds)} of {len(seeds)}"
+                rows.append(
+                    [name, metric, _number(figures[metric]), _interval(interval), verdict(interval, metric), wins]
+                )
+    header = ["variant", "metric", "its figure", "model − it", "the model is", "better in seeds"]
+    return "## Variants\n\nThe model with one thing changed, everything else alike.\n\n" + _table(header, rows)
+
+
+def _meanings() -> str:
+    return "## What the figures mean\n\n" + "\n".join(f"* **{name}**: {text}." for name, text in _MEANINGS.items())
+
+
+def _limits(split: str) -> str:
+    limits = [limit for limit in (_LIMITS_OF_SPLIT[split], *_LIMITS) if limit]
+    return "## Limits\n\n" + "\n".join(f"* {limit}" for limit in limits)
+
+
+def _figures_table(section: Report, metrics: Sequence[str]) -> str:
+    rows = {"**model**": section["model"], **section["baselines"]}
+    return _table(["", *metrics], ([name, *(_number(f[m]) for m in metrics)] for name, f in rows.items()))
+
+
+def _delta_table(delta: Report, metrics: Sequence[str]) -> str:
+    rows = ([name, *(f"{_interval(by[m])} {verdict(by[m], m)}" for m in metrics)] for name, by in delta.items())
+    return _table(["model − …", *metrics], rows)
+
+
+def _bucket_table(buckets: Report) -> str:
+    """Recall@10 of everybody in each bucket, and the model's lead over the baseline that is best there."""
+    names = list(next(iter(buckets.values()))["baselines"]) if buckets else []
+    rows = []
+    for bucket, part in buckets.items():
+        row = [bucket, f"{part['users']:,}", _number(part["model"]["recall@10"])]
+        recall = {name: part["baselines"][name]["recall@10"] for name in names}
+        best = max(recall, key=recall.__getitem__, default=None)
+        row += [_number(value) for value in recall.values()]
+        interval = None if best is None or part["delta"] is None else part["delta"][best]["recall@10"]
+        row.append("too few users" if interval is None else f"{best}: {_interval(interval)}")
+        rows.append(row)
+    return _table(["", "users", "**model**", *names, "model − best baseline"], rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _interval(interval: Report) -> str:
+    return f"{interval['mean']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}]"
+
+
+def _sign(found: str) -> str:
+    return {"better": "better", "worse": "worse"}.get(found, "~")
+
+
+def _seeds(protocol: Report) -> str:
+    return f"{len(protocol['seeds'])} seed" + ("s" if len(protocol["seeds"]) > 1 else "")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kindred.domain.errors import GateError, SettingsError
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.evaluation.baselines import fit_bias_rating, fit_mean_rating, fit_popularity, fit_random
+from kindred.evaluation.protocol import Baselines, FittedModel, ProtocolConfig, run_protocol
+from kindred.evaluation.report import ABOVE_POPULARITY, build_report, gate, suspicious, write_report
+from kindred.evaluation.report_text import render_table, verdict
+from kindred.evaluation.splits import Split
+
+Report = dict[str, Any]
+
+NUM_USERS, NUM_ITEMS = 60, 24
+BASELINES = Baselines(
+    {"random": lambda known: fit_random(known, 0), "popularity": fit_popularity},
+    {"mean": fit_mean_rating, "bias": fit_bias_rating},
+)
+
+
+def interactions() -> Interactions:
+    """Two communities of users, each of which knows its own half of the catalogue."""
+    rng = np.random.default_rng(0)
+    user = np.repeat(np.arange(NUM_USERS), 6)
+    half = np.arange(0, NUM_ITEMS, 2)
+    item = np.concatenate([rng.permutation(half)[:6] + u % 2 for u in range(NUM_USERS)])
+    rating = np.where(rng.random(len(user)) < 0.6, 5, 2).astype(np.float32)
+    return Interactions(user, item, NUM_USERS, NUM_ITEMS, rating, np.tile(np.arange(6), NUM_USERS) * 86_400)
+
+
+def fit_taste(split: Split, seed: int) -> FittedModel:
+    parity = np.arange(NUM_ITEMS) % 2
+    popularity = fit_popularity(split.known_events)
+
+    def score(users: IntArray) -> FloatArray:
+        same_side: FloatArray = (parity[None, :] == users[:, None] % 2).astype(np.float32)
+        return same_side
+
+    rating = fit_mean_rating(split.known_events)
+    variants = {"no_text": FittedModel(popularity), "cosine": FittedModel(None, fit_bias_rating(split.known_events))}
+    return FittedModel(score, rating, variants)
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    config = ProtocolConfig("random", seeds=(0, 1), baselines=BASELINES, num_samples=200)
+    return build_report(run_protocol(interactions(), fit_taste, config), "fixed beforehand")
+
+
+def figure(report: Report, *path: str) -> float:
+    value: Any = report
+    for key in path:
+        value = value[key]
+    assert isinstance(value, float)
+    return value
+
+
+@pytest.mark.parametrize("metric", ["recall@5", "recall@10", "recall@20", "ndcg@10", "mrr@20"])
+def test_the_delta_is_the_model_minus_the_baseline(report: Report, metric: str) -> None:
+    model = figure(report, "ranking", "model", metric)
+    baseline = figure(report, "ranking", "baselines", "popularity", metric)
+    delta = report["ranking"]["delta"]["popularity"][metric]
+    assert delta["mean"] == pytest.approx(model - baseline)
+    assert delta["low"] <= delta["mean"] <= delta["high"]
+
+
+def test_every_promised_key_is_there(report: Report) -> None:
+    for name in ("coverage", "gini", "novelty", "diversity", "popularity_calibration"):
+        figure(report, "ranking", "model", name)
+        figure(report, "ranking", "baselines", "random", name)
+    figure(report, "rating", "model", "mae")
+    figure(report, "rating", "baselines", "bias", "mse")
+    for bound in ("mean", "low", "high"):
+        figure(report, "rating", "delta", "bias", "mse", bound)
+        figure(report, "ablation", "no_text", "delta", "recall@10", bound)
+    assert figure(report, "ablation", "no_text", "delta", "recall@10", "low") > 0
+    assert set(report["ablation"]["cosine"]["delta"]) == {"mae", "mse", "accuracy"}
+    assert len(report["ablation"]["no_text"]["delta_by_seed"]["recall@10"]) == 2
+    assert report["protocol"]["seeds"] == [0, 1]
+    assert "removed" in report["protocol"]["seen"]
+    assert report["protocol"]["selection"] == "fixed beforehand"
+    assert report["protocol"]["known_events"][0] + report["protocol"]["test_events"][0] == report["protocol"]["events"]
+
+
+def test_buckets_add_up_to_the_whole(report: Report) -> None:
+    """Of one split each user is in one history bucket, so the buckets' means weighed by users give the mean."""
+    config = ProtocolConfig("random", seeds=(0,), baselines=BASELINES, num_samples=50)
+    one = build_report(run_protocol(interactions(), fit_taste, config), "fixed")
+    buckets = one["ranking"]["by_history"].values()
+    total = sum(bucket["users"] * bucket["model"]["recall@10"] for bucket in buckets)
+    users = sum(bucket["users"] for bucket in buckets)
+    assert users == one["protocol"]["tested_users"]
+    assert total / users == pytest.approx(one["ranking"]["model"]["recall@10"])
+
+
+def test_few_users_get_no_interval(report: Report) -> None:
+    parts = [*report["ranking"]["by_history"].values(), *report["ranking"]["by_popularity"].values()]
+    assert all((part["delta"] is None) == (part["users"] < 20) for part in parts)
+
+
+def test_a_model_that_only_ranks_has_no_rating_section() -> None:
+    config = ProtocolConfig("temporal", baselines=BASELINES, num_samples=50)
+    result = run_protocol(interactions(), lambda split, seed: FittedModel(fit_popularity(split.known_events)), config)
+    report = build_report(result, "fixed")
+    assert "rating" not in report
+    assert "ablation" not in report
+    delta = report["ranking"]["delta"]["popularity"]["recall@10"]
+    assert delta == {"mean": 0.0, "low": 0.0, "high": 0.0}  # popularity against itself
+
+
+def test_ratings_of_one_class_leave_accuracy_undefined() -> None:
+    likes = interactions()
+    assert likes.rating is not None
+    likes.rating[:] = 5
+    config = ProtocolConfig("temporal", baselines=BASELINES, num_samples=50)
+    report = build_report(run_protocol(likes, fit_taste, config), "fixed")
+    assert report["rating"]["model"]["accuracy"] is None
+    assert report["rating"]["model"]["f1"] is None
+    assert "–" in render_table(report)
+
+
+def test_the_report_is_written_whole(report: Report, tmp_path: Path) -> None:
+    paths = write_report(report, tmp_path / "run")
+    names = ["report.json", "report.md", "ranking.png", "by_history.png", "by_popularity.png", "rating.png"]
+    assert [path.name for path in paths] == names
+    assert json.loads(paths[0].read_text()) == report
+    page = paths[1].read_text()
+    assert all(f"({name})" in page for name in names[2:])
+    assert f"{report['ranking']['model']['recall@10']:.4f}" in page
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths[2:])
+    again = write_report(report, tmp_path / "again")
+    assert [a.read_bytes() == b.read_bytes() for a, b in zip(paths, again, strict=True)] == [True] * len(names)
+
+
+def test_the_table_fits_a_terminal_and_shows_the_figures(report: Report) -> None:
+    table = render_table(report)
+    assert max(map(len, table.splitlines())) <= 100
+    rows = {line.split()[0]: line for line in table.splitlines() if line}
+    assert f"{report['ranking']['model']['recall@10']:.4f}" in table
+    assert rows["popularity"].endswith("better")
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "expected"),
+    [
+        ("recall@10", 0.01, 0.02, "better"),
+        ("recall@10", -0.02, -0.01, "worse"),
+        ("recall@10", -0.01, 0.02, "no clear difference"),
+        ("mse", -0.02, -0.01, "better"),
+        ("mae", 0.01, 0.02, "worse"),
+        ("mse", 0.0, 0.0, "no clear difference"),
+    ],
+)
+def test_the_verdict_follows_the_interval(metric: str, low: float, high: float, expected: str) -> None:
+    assert verdict({"low": low, "high": high}, metric) == expected
+
+
+def with_figures(report: Report, recall: float, mse: float) -> Report:
+    changed = copy.deepcopy(report)
+    changed["ranking"]["model"]["recall@10"] = recall
+    for name in changed["ranking"]["baselines"].values():
+        name["recall@10"] = 0.1
+    changed["rating"]["model"]["mse"] = mse
+    changed["rating"]["baselines"]["bias"]["mse"] = 0.8
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("recall", "mse", "num_warnings"), [(0.19, 0.69, 0), (0.2, 0.69, 1), (0.19, 0.67, 1), (0.3, 0.5, 2)]
+)
+def test_results_too_good_to_believe_are_named(report: Report, recall: float, mse: float, num_warnings: int) -> None:
+    assert len(suspicious(with_figures(report, recall, mse))) == num_warnings
+
+
+def test_reading_the_answer_is_suspicious(report: Report) -> None:
+    """A model that looks at the held-out ratings must not pass without a word."""
+
+    def cheat(split: Split, seed: int) -> FittedModel:
+        events = split.test_events
+        assert events.rating is not None
+        given = dict(zip(zip(events.user_index, events.item_index, strict=True), events.rating, strict=True))
+
+        def read(users: IntArray, items: IntArray) -> FloatArray:
+            return np.array([given[pair] for pair in zip(users, items, strict=True)], dtype=np.float32)
+
+        return FittedModel(fit_popularity(split.known_events), read)
+
+    config = ProtocolConfig("random", baselines=BASELINES, num_samples=50)
+    warnings = build_report(run_protocol(interactions(), cheat, config), "none")["warnings"]
+    assert len(warnings) == 1
+    assert "MSE" in warnings[0]
+
+
+def test_the_gate_passes_good_models_and_stops_bad_ones(report: Report) -> None:
+    gate(report, ABOVE_POPULARITY)
+    gate(report, {}, below={"rating.delta.mean.mse.high": 1.0})
+    with pytest.raises(GateError, match=r"recall@10 is .* must be above 1") as missed:
+        gate(report, {"ranking.model.recall@10": 1.0})
+    assert missed.value.exit_code == 5
+    with pytest.raises(GateError, match="must be below"):
+        gate(report, {}, below={"rating.model.mse": 0.0})
+    on_the_line = report["ranking"]["model"]["recall@10"]
+    with pytest.raises(GateError):
+        gate(report, {"ranking.model.recall@10": on_the_line})
+
+
+@pytest.mark.parametrize("path", ["ranking.model.recall@7", "ranking.model", "nothing", "protocol.split"])
+def test_the_gate_refuses_figures_that_are_not_there(report: Report, path: str) -> None:
+    with pytest.raises(SettingsError):
+        gate(report, {path: 0.0})
+
+
+def test_an_undefined_figure_is_a_missed_gate(report: Report) -> None:
+    undefined = copy.deepcopy(report)
+    undefined["rating"]["model"]["f1"] = None
+    with pytest.raises(GateError, match="undefined"):
+        gate(undefined, {"rating.model.f1": 0.5})
+
+
+def test_plots_are_imported_only_when_drawn() -> None:
+    code = "import sys, kindred.evaluation.report; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
