@@ -67,13 +67,24 @@ def _compress_factors(
     blocks: Sequence[tuple[Block, float]], features: dict[str, Feature], width: int
 ) -> tuple[dict[str, FloatArray], FloatArray]:
     """Blocks as factors side by side, then exactly reduced to `width` where they are more."""
-    lefts = [block.left if block.right is not None else np.ones((1, 1), dtype=np.float32) for block, _ in blocks]
-    rights = [block.right if block.right is not None else block.left.T for block, _ in blocks]
-    ends = np.cumsum([right.shape[1] for right in rights])
+    rights: list[FloatArray] = []
+    starts: list[int] = []
+    num_columns = 0
+    parts = []
+    for block, factor in blocks:
+        left = block.left if block.right is not None else np.ones((1, 1), dtype=np.float32)
+        right = block.right if block.right is not None else block.left.T
+        shared = next((start for start, known in zip(starts, rights, strict=True) if known is right), None)
+        if shared is None:  # blocks with one and the same right side share its columns
+            shared = num_columns
+            rights.append(right)
+            starts.append(shared)
+            num_columns += right.shape[1]
+        parts.append((block.feature, np.float32(factor) * left, shared))
     rows: dict[str, FloatArray] = {}
-    for (block, factor), left, end in zip(blocks, lefts, ends, strict=True):
-        part = rows.setdefault(block.feature, np.zeros((left.shape[0], ends[-1]), dtype=np.float32))
-        part[:, end - left.shape[1] : end] = np.float32(factor) * left
+    for feature, left, start in parts:
+        columns = rows.setdefault(feature, np.zeros((left.shape[0], num_columns), dtype=np.float32))
+        columns[:, start : start + left.shape[1]] += left
     items = np.concatenate(rights, axis=1)
     if items.shape[1] <= width:
         return rows, items

@@ -1,7 +1,9 @@
 """The parts of the ranking core: linear maps from a feature of the user to a score of every item.
 
 Each block is fitted in closed form. A catalogue of up to `max_dense_items` gets full item-to-item matrices; a larger
-one gets the spectrum of its item graph, which never needs a matrix of items by items.
+one gets the spectrum of its item graph, which never needs a matrix of items by items. Full matrices rank better where
+the space has room for them; cut down to a small part of their rank they fall behind the spectrum, which is made for
+its rank.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
@@ -38,12 +39,12 @@ class BlockConfig:
         spectral_iterations: passes of subspace iteration.
     """
 
-    max_dense_items: int = 12_000
+    max_dense_items: int = 4_096
     ease_ridge: float = 25.0
     text_share: float = 0.3
     next_ridge: float = 15.0
     text_shrinkage: float = 2.0
-    user_exponent: float = 0.4
+    user_exponent: float = 0.3
     item_exponent: float = 0.3
     spectral_rank: int = 512
     spectral_iterations: int = 4
@@ -96,7 +97,11 @@ def build_blocks(
     if item_text is not None:
         kernels["description"] = unit_rows(item_text - item_text.mean(0))
     dense = train.num_items <= config.max_dense_items
-    blocks = _dense_blocks(train, kernels, statistics, config) if dense else [_spectral_block(train, config, seed)]
+    blocks = (
+        _dense_blocks(train, kernels, statistics, config)
+        if dense
+        else _spectral_blocks(train, statistics, config, seed)
+    )
     for name, vectors in kernels.items():
         blocks.append(Block(f"{name} alike", "items", vectors, vectors))
     if "reviews" in kernels:
@@ -199,13 +204,24 @@ def _prefixes(train: Interactions, statistics: HistoryStatistics) -> tuple[sp.cs
     return past.tocsr(), following
 
 
-def _spectral_block(train: Interactions, config: BlockConfig, seed: int) -> Block:
-    """Items by the leading eigenvectors of the item graph without diagonal; popularity returns in the item's norm."""
+def _spectral_blocks(train: Interactions, statistics: HistoryStatistics, config: BlockConfig, seed: int) -> list[Block]:
+    """Blocks in the basis of the item graph's leading eigenvectors: on even and recent history, and on what comes next.
+
+    Popularity, taken out by the item exponent, returns in the norm of the items. All blocks share one right side, so
+    together they need no more dimensions than one.
+    """
     matrix = interaction_matrix(train, config.user_exponent, config.item_exponent)
     _, vectors = item_spectrum(matrix, config.spectral_rank, seed, config.spectral_iterations)
-    exponent = config.item_exponent
-    degree = torch.from_numpy(np.maximum(_counts(train), 1.0)).to(vectors.dtype)[:, None]
-    return Block("spectrum", "items", (vectors * degree**-exponent).numpy(), (vectors * degree**exponent).numpy())
+    degree = np.maximum(_counts(train), 1.0).astype(np.float32)[:, None]
+    left = vectors.numpy() * degree**-config.item_exponent
+    right = vectors.numpy() * degree**config.item_exponent
+    blocks = [Block("spectrum", "items", left, right)]
+    if train.at is not None:
+        blocks.append(Block("recent spectrum", "recent_items", left, right))
+        past, following = _prefixes(train, statistics)
+        mean_next = np.asarray(past.T @ (following @ left), dtype=np.float32) * degree**-0.5
+        blocks.append(Block("next in spectrum", "recent_items", mean_next, right))
+    return blocks
 
 
 def _period_rates(train: Interactions, statistics: HistoryStatistics) -> FloatArray:

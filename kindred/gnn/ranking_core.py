@@ -233,10 +233,10 @@ def _fit_text_map(
 ) -> tuple[FloatArray, FloatArray]:
     """Mean text vector and ridge map from an item's text to its row; items without events or text teach nothing."""
     if text.items is not None:
-        vectors = text.items
+        vectors: FloatArray = text.items
     elif text.events is not None:
         counts = sum_by_item(train, (text.events != 0).any(axis=1, keepdims=True).astype(np.float32))
-        vectors = sum_by_item(train, text.events) / np.maximum(counts, np.float32(1))
+        vectors = (sum_by_item(train, text.events) / np.maximum(counts, 1)).astype(np.float32)
     else:
         return np.zeros(0, dtype=np.float32), np.zeros((0, items.shape[1]), dtype=np.float32)
     known = (np.bincount(train.item_index, minlength=train.num_items) > 0) & (vectors != 0).any(axis=1)
