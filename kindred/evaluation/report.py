@@ -26,7 +26,8 @@ ABOVE_POPULARITY = {"ranking.delta.popularity.recall@10.low": 0.0}
 """The least that a model has to show before it is worth publishing."""
 
 SPLIT_RULES = {
-    "temporal": "each user's last event is test, the one before it validation, the rest train",
+    "temporal": "each user's last event is test, the one before it validation, the rest train; "
+    "a hash orders events of one user at the same time",
     "random": "each user-item pair falls by a seeded hash: 20 % test, 10 % validation, 70 % train",
     "as_of": "events up to a moment are known, those of the time after it are test",
     "given": "rows given by the caller, as published",

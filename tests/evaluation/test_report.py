@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ import pytest
 from kindred.domain.errors import GateError, SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.evaluation.baselines import fit_bias_rating, fit_mean_rating, fit_popularity, fit_random
-from kindred.evaluation.protocol import Baselines, FittedModel, ProtocolConfig, run_protocol
+from kindred.evaluation.protocol import Baselines, FittedModel, ProtocolConfig, evaluate_splits, run_protocol
 from kindred.evaluation.report import ABOVE_POPULARITY, build_report, gate, suspicious, write_report
 from kindred.evaluation.report_text import render_table, verdict
-from kindred.evaluation.splits import Split
+from kindred.evaluation.splits import Split, as_of_split
 
 Report = dict[str, Any]
 
@@ -226,6 +224,14 @@ def test_an_undefined_figure_is_a_missed_gate(report: Report) -> None:
         gate(undefined, {"rating.model.f1": 0.5})
 
 
-def test_plots_are_imported_only_when_drawn() -> None:
-    code = "import sys, kindred.evaluation.report; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_rolling_months_are_reported_together() -> None:
+    """As-of splits of three days in a row: the cases of all come together, split by split they stay apart."""
+    rows = interactions()
+    splits = [as_of_split(rows, cut * 86_400, 86_400) for cut in (2, 3, 4)]
+    config = ProtocolConfig("temporal", seeds=(0, 0, 0), baselines=BASELINES, num_samples=50)
+    report = build_report(evaluate_splits(splits, fit_taste, config), "fixed")
+    assert report["protocol"]["split"] == "as_of"
+    assert report["protocol"]["cases"] == 3 * NUM_USERS
+    assert report["protocol"]["known_events"] == [3 * NUM_USERS, 4 * NUM_USERS, 5 * NUM_USERS]
+    assert len(report["ranking"]["by_seed"]["model"]["recall@10"]) == 3
+    assert set(report["ranking"]["by_history"]) == {"2-3", "4-7"}
