@@ -19,7 +19,7 @@ from kindred.domain.errors import StoreError
 from kindred.domain.records import Edge, Node
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType, arrow_schema, to_table
 
-NUM_PARTS = 64
+NUM_PARTS = 32
 SOURCE_COLUMN = "_source"  # number of the file whose row is about this record; null where a row only mentions it
 _ROWS_PER_FLUSH = 16_384
 _BYTES_PER_FLUSH = 16 << 20
@@ -36,7 +36,7 @@ class TableStage:
         self._path = path
         self._schema = arrow_schema(table).append(pa.field(SOURCE_COLUMN, pa.int16()))
         self._writer = pa.ipc.new_file(str(self._path), self._schema)
-        self._parts: list[tuple[int, int]] = []  # part and number of rows of each batch, in the order of the file
+        self._batches: list[tuple[int, int, int]] = []  # part, rows and bytes of each batch, in the order of the file
         self._records: list[Node | Edge] = []
         self._sources: list[int | None] = []
 
@@ -57,8 +57,9 @@ class TableStage:
         starts = np.searchsorted(parts[order], np.arange(NUM_PARTS + 1))
         for part in range(NUM_PARTS):
             if num_rows := int(starts[part + 1] - starts[part]):
-                self._writer.write_table(rows.slice(starts[part], num_rows).combine_chunks())
-                self._parts.append((part, num_rows))
+                batch = rows.slice(starts[part], num_rows).combine_chunks()
+                self._writer.write_table(batch)
+                self._batches.append((part, num_rows, batch.nbytes))
         self.num_rows += len(self._records)
         self._records.clear()
         self._sources.clear()
@@ -76,20 +77,27 @@ class TableStage:
         """All staged rows, whole parts at a time: as many as stay below the limits, at least one."""
         with pa.OSFile(str(self._path)) as file:
             reader = pa.ipc.open_file(file)
-            batches_of: dict[int, list[int]] = {}
-            for index, (part, _) in enumerate(self._parts):
-                batches_of.setdefault(part, []).append(index)
-            waiting: list[pa.RecordBatch] = []
-            for part in sorted(batches_of):
-                batches = [reader.get_batch(index) for index in batches_of[part]]
-                together = waiting + batches
-                too_much = sum(b.num_rows for b in together) > max_rows or sum(b.nbytes for b in together) > max_bytes
-                if waiting and too_much:
-                    yield pa.Table.from_batches(waiting, self._schema)
-                    together = batches
-                waiting = together
-            if waiting:
-                yield pa.Table.from_batches(waiting, self._schema)
+            for indexes in self._groups(max_rows, max_bytes):
+                yield pa.Table.from_batches([reader.get_batch(index) for index in indexes], self._schema)
+
+    def _groups(self, max_rows: int, max_bytes: int) -> Iterator[list[int]]:
+        """Which batches of the file are read together."""
+        of_part: list[list[int]] = [[] for _ in range(NUM_PARTS)]
+        for index, (part, _, _) in enumerate(self._batches):
+            of_part[part].append(index)
+        group: list[int] = []
+        group_rows = group_bytes = 0
+        for indexes in of_part:
+            num_rows = sum(self._batches[index][1] for index in indexes)
+            num_bytes = sum(self._batches[index][2] for index in indexes)
+            if group and (group_rows + num_rows > max_rows or group_bytes + num_bytes > max_bytes):
+                yield group
+                group, group_rows, group_bytes = [], 0, 0
+            group += indexes
+            group_rows += num_rows
+            group_bytes += num_bytes
+        if group:
+            yield group
 
 
 class Stage:

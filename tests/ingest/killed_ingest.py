@@ -1,0 +1,109 @@
+"""Runs one ingest many times over, each in a process of its own that kills itself at its nth sign of life.
+
+A sign of life comes before, in the middle of and after every write to the graph, and with every report of progress:
+so in the middle of reading, staging and loading. After each kill the same ingest runs once more, to its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+
+from kindred.domain.schema import GraphSchema
+from kindred.graph.store import UpsertCount
+from kindred.ingest import load, staging
+from kindred.ingest.pipeline import IngestOptions
+from kindred.ingest.products import ProductFiles, ingest_products
+from tests.ingest.conftest import DictGraph, Merge, hash_encoder
+
+NEVER = -1
+KILLS = 12
+
+
+class Life:
+    """Counts the signs of life, and ends it at the chosen one."""
+
+    def __init__(self, kill_at: int) -> None:
+        self.signs = 0
+        self.kill_at = kill_at
+
+    def sign(self, *_: object) -> None:
+        self.signs += 1
+        if self.signs == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FileGraph(DictGraph):
+    """A graph whose batches are written whole or not at all, and survive once they are acknowledged."""
+
+    def __init__(self, path: Path, life: Life) -> None:
+        super().__init__()
+        self.path, self.life = path, life
+        if path.exists():
+            self.tables, self.metadata = json.loads(path.read_text())
+
+    def _save(self) -> None:
+        self.life.sign()
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps([self.tables, self.metadata]))
+        self.life.sign()
+        part.replace(self.path)
+        self.life.sign()
+
+    def create_schema(self, schema: GraphSchema) -> None:
+        super().create_schema(schema)
+        self._save()
+
+    def write_metadata(self, key: str, value: str) -> None:
+        super().write_metadata(key, value)
+        self._save()
+
+    def _upsert(self, name: str, key: str, rows: pa.Table, merge: Merge) -> UpsertCount:
+        count = super()._upsert(name, key, rows, merge)
+        self._save()
+        return count
+
+
+def ingest(folder: Path, graph: Path, kill_at: int) -> int:
+    """Signs of life of an ingest into the graph in that file."""
+    life = Life(kill_at)
+    files = ProductFiles(folder / "reviews.jsonl", folder / "metadata.jsonl")
+    options = IngestOptions(folder / "staging", folder / "quarantine")
+    ingest_products(FileGraph(graph, life), files, hash_encoder("hash"), options, life.sign)
+    return life.signs
+
+
+def in_a_process(folder: Path, graph: Path, kill_at: int) -> int:
+    """Status of a process that ingests: 0, or the signal that ended it, negative."""
+    child = os.fork()
+    if child == 0:
+        ingest(folder, graph, kill_at)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main() -> None:
+    """Prints, for each kill, the statuses of both runs and whether the graph is that of an undisturbed ingest."""
+    folder = Path(sys.argv[1])
+    staging._ROWS_PER_FLUSH, load.BATCH_ROWS = 50, 60
+    pa.set_cpu_count(1)
+    signs = folder / "signs"
+    if (child := os.fork()) == 0:
+        signs.write_text(str(ingest(folder, folder / "whole.json", NEVER)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    whole = json.loads((folder / "whole.json").read_text())
+    total = int(signs.read_text())
+    for kill_at in sorted({1 + (total - 1) * step // (KILLS - 1) for step in range(KILLS)}):
+        graph = folder / f"killed_at_{kill_at}.json"
+        killed, again = in_a_process(folder, graph, kill_at), in_a_process(folder, graph, NEVER)
+        sys.stdout.write(json.dumps([killed, again, json.loads(graph.read_text()) == whole]) + "\n")
+
+
+if __name__ == "__main__":
+    main()

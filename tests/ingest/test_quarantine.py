@@ -1,0 +1,136 @@
+"""Every bad line is kept, nothing else is, and it can be brought back byte by byte."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kindred.domain.errors import RecordError, SettingsError
+from kindred.ingest.pipeline import IngestOptions
+from kindred.ingest.products import ProductFiles, ingest_products
+from tests.ingest.conftest import REAL_REVIEWS, DictGraph, Row, json_lines, review
+
+
+def changed(**changes: object) -> Callable[[Row], bytes]:
+    return lambda row: json.dumps(row | changes).encode()
+
+
+def text_with(escape: str) -> Callable[[Row], bytes]:
+    return lambda row: json.dumps(row | {"reviewText": "MARK"}).encode().replace(b"MARK", escape.encode())
+
+
+# Twelve ways to break a line of JSON, each with the reason it must be given.
+BREAKS: dict[str, tuple[Callable[[Row], bytes], str]] = {
+    "cut off": (lambda row: json.dumps(row).encode()[:-9], "broken_json"),
+    "a word for a number": (changed(overall="five"), "wrong_type"),
+    "NaN": (changed(overall=float("nan")), "out_of_range"),
+    "six stars": (changed(overall=6), "out_of_range"),
+    "no product": (changed(asin=None), "missing_id"),
+    "in the future": (changed(unixReviewTime=7_000_000_000), "time_out_of_range"),
+    "before 1990": (changed(unixReviewTime=600_000_000), "time_out_of_range"),
+    "NUL": (text_with("a\\u0000b"), "control_character"),
+    "bell, raw": (text_with("a\x07b"), "control_character"),
+    "half a pair": (text_with("a\\ud83db"), "lone_surrogate"),
+    "no UTF-8": (lambda row: json.dumps(row).encode().replace(b"summary", b"summ\xc3\x28ry"), "invalid_utf8"),
+    "over 1 MB": (changed(reviewText="x" * 1_000_000), "line_too_long"),
+}
+
+
+def break_some(rows: list[Row], num_bad: int, seed: int) -> tuple[list[bytes], dict[int, str]]:
+    """The lines with `num_bad` of them broken in turn in every way; and the reason for each by its line number."""
+    rng = random.Random(seed)
+    lines, expected = [json.dumps(row).encode() for row in rows], {}
+    for turn, position in enumerate(rng.sample(range(len(rows)), num_bad)):
+        damage, reason = list(BREAKS.values())[turn % len(BREAKS)]
+        lines[position] = damage(rows[position])
+        expected[position + 1] = reason
+    return lines, expected
+
+
+def check_exactly_those(rows: list[Row], num_bad: int, options: IngestOptions, folder: Path) -> None:
+    lines, expected = break_some(rows, num_bad, seed=3)
+    path = folder / "reviews.jsonl.gz"
+    path.write_bytes(gzip.compress(b"\n".join(lines), compresslevel=1))
+    graph = DictGraph()
+    summary = ingest_products(graph, ProductFiles(path), None, replace(options, max_bad=0.1))
+    assert summary.quarantine_file is not None
+    found = [json.loads(line) for line in Path(summary.quarantine_file).read_bytes().splitlines()]
+    assert {entry["line"]: entry["reason"] for entry in found} == expected
+    assert len(found) == num_bad
+    assert summary.files[0].reasons == dict(Counter(expected.values()))
+    assert (summary.accepted, summary.duplicates, summary.quarantined) == (len(rows) - num_bad, 0, num_bad)
+    assert len(graph.tables["REVIEWED"]) == len(rows) - num_bad
+    for entry in found:
+        raw = base64.b64decode(entry["raw_base64"]) if "raw_base64" in entry else entry["raw"].encode()
+        line = lines[entry["line"] - 1]
+        assert entry["bytes"] == len(line)
+        assert raw == (line if len(line) <= 1_000_000 else line[:65_536])
+        assert entry["file"] == "reviews.jsonl.gz" and entry["detail"]
+
+
+def test_broken_in_twelve_ways_exactly_those_are_quarantined(tmp_path: Path, options: IngestOptions) -> None:
+    check_exactly_those([review(n) for n in range(800)], 60, options, tmp_path)
+
+
+@pytest.mark.skipif(not REAL_REVIEWS.exists(), reason="the Musical Instruments reviews of 2014 are not here")
+def test_500_of_the_real_reviews_broken(tmp_path: Path, options: IngestOptions) -> None:
+    rows = [json.loads(line) for line in gzip.decompress(REAL_REVIEWS.read_bytes()).splitlines()]
+    check_exactly_those(rows, 500, options, tmp_path)
+
+
+@pytest.mark.skipif(not REAL_REVIEWS.exists(), reason="the Musical Instruments reviews of 2014 are not here")
+def test_the_real_reviews_are_all_accepted(options: IngestOptions) -> None:
+    graph = DictGraph()
+    summary = ingest_products(graph, ProductFiles(REAL_REVIEWS), None, options)
+    assert (summary.lines, summary.accepted, summary.quarantine_file) == (10_261, 10_261, None)
+    assert {t.name: t.inserted for t in summary.tables} == {"User": 1_429, "Product": 900, "REVIEWED": 10_261}
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_above_the_limit_nothing_is_loaded(tmp_path: Path, options: IngestOptions, dry_run: bool) -> None:
+    lines, expected = break_some([review(n) for n in range(100)], 11, seed=1)
+    path = tmp_path / "reviews.jsonl"
+    path.write_bytes(b"\n".join(lines))
+    graph = DictGraph()
+    with pytest.raises(RecordError, match=r"11 of 100 lines .* time_out_of_range 2") as caught:
+        ingest_products(graph, ProductFiles(path), None, replace(options, max_bad=0.1, dry_run=dry_run))
+    assert caught.value.exit_code == 3
+    assert graph.tables == {} and graph.metadata == {}
+    (file,) = options.quarantine.iterdir()
+    assert str(file) in caught.value.next_step
+    assert len(file.read_bytes().splitlines()) == len(expected)
+    assert ingest_products(graph, ProductFiles(path), None, replace(options, max_bad=0.11)).quarantined == 11
+
+
+def test_the_limit_holds_for_each_file(tmp_path: Path, options: IngestOptions) -> None:
+    reviews, metadata = tmp_path / "reviews", tmp_path / "metadata"
+    reviews.write_bytes(json_lines([review(n) for n in range(100)]))
+    metadata.write_bytes(b'{"asin": "P1"}\n{"asin": ""}\n')
+    with pytest.raises(RecordError, match=r"1 of 2 lines of .*metadata"):
+        ingest_products(DictGraph(), ProductFiles(reviews, metadata), None, replace(options, max_bad=0.2))
+
+
+def test_nothing_bad_leaves_no_file(tmp_path: Path, options: IngestOptions) -> None:
+    path = tmp_path / "reviews"
+    path.write_bytes(json_lines([review(1)]) + b"\n  \n")
+    options.quarantine.mkdir()
+    (options.quarantine / ".20260101T000000.000000Z.part").write_bytes(b"left by a kill")
+    summary = ingest_products(DictGraph(), ProductFiles(path), None, replace(options, max_bad=0.0))
+    assert summary.lines == 1 and summary.quarantine_file is None
+    assert list(options.quarantine.iterdir()) == []
+
+
+def test_a_share_is_a_share() -> None:
+    values: tuple[Any, ...] = (-0.1, 1.1, float("nan"))
+    for value in values:
+        with pytest.raises(SettingsError):
+            IngestOptions(Path("a"), Path("b"), max_bad=value)
