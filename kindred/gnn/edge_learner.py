@@ -1,0 +1,140 @@
+"""The steps of a training: predict some edges, ratings and ranking jointly, from messages along all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from kindred.domain.interactions import IntArray
+from kindred.gnn.hetero_data import Triple
+from kindred.gnn.losses import RATING_ERRORS, sampled_softmax_loss
+from kindred.gnn.model import EndVectors, Gnn, GnnConfig, GnnEmbeddings, embed_states
+from kindred.gnn.trained import GraphTensors, row_mask
+from kindred.training.fit import has_bfloat16
+from kindred.training.sampling import KnownPairs, sample_candidates, supervision_folds
+
+
+@dataclass(frozen=True)
+class EdgeLearner:
+    """One training's tensors: everything a step needs that does not change from step to step.
+
+    Attributes:
+        network: what learns.
+        config: its settings.
+        target: the edge type to predict.
+        tensors: the graph.
+        rows: rows of the training edges in the table of their type, ascending, `[num_train]`.
+        ends: their source and target, `[2, num_train]`.
+        ratings: theirs, `[num_train]`; None where the edge type has none.
+        known: their pairs; what a source has is no negative for it.
+        popularity: how many of them each target has, `[num_targets]`.
+    """
+
+    network: Gnn
+    config: GnnConfig
+    target: Triple
+    tensors: GraphTensors
+    rows: Tensor
+    ends: Tensor
+    ratings: Tensor | None
+    known: KnownPairs
+    popularity: IntArray
+
+    @classmethod
+    def of(cls, data: HeteroData, target: Triple, rows: Tensor, network: Gnn, config: GnnConfig) -> EdgeLearner:
+        """The learner of these rows of the target type."""
+        tensors = GraphTensors.of(data, network)
+        store = data[target]
+        ends = store.edge_index[:, rows]
+        num_sources, num_targets = int(data[target[0]].num_nodes), int(data[target[2]].num_nodes)
+        source_index, target_index = ends.numpy()
+        ratings = store.rating[rows].float().to(_device(network)) if "rating" in store else None
+        return cls(
+            network,
+            config,
+            target,
+            tensors,
+            rows,
+            ends,
+            ratings,
+            KnownPairs.of(source_index, target_index, num_sources, num_targets),
+            np.bincount(target_index, minlength=num_targets),
+        )
+
+    def step_losses(self, rng: np.random.Generator) -> Iterator[Mapping[str, Tensor]]:
+        """The losses of each step of an epoch."""
+        num_folds = max(2, round(1 / self.config.supervision_share))
+        folds = supervision_folds(len(self.rows), num_folds, rng)
+        for _, supervised in zip(range(self.config.steps_per_epoch), folds, strict=False):
+            yield self.losses(supervised, rng)
+
+    def losses(self, supervised: IntArray, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        """Losses of predicting these places of `rows` from the messages of all others."""
+        device = _device(self.network)
+        ends = self.ends[:, supervised].to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
+            source, target = self.vectors(supervised)
+            losses = {}
+            if self.ratings is not None:
+                predicted = _pair_ratings(source, target, ends)
+                losses["rating"] = RATING_ERRORS[self.config.rating_loss](predicted, self.ratings[supervised])
+            if self.config.ranking_weight:
+                losses["ranking"] = self._ranking_loss(source, target, supervised, rng)
+        total = losses.get("rating", torch.zeros((), device=device))
+        if "ranking" in losses:
+            total = total + self.config.ranking_weight * losses["ranking"]
+        return {"loss": total, **losses}
+
+    def embeddings(self) -> GnnEmbeddings:
+        """Vectors with all training edges as messages."""
+        relations = self.tensors.relations({self.target: self._message_mask()})
+        with torch.no_grad():
+            states = self.network.encoder(self.tensors.node_features, relations)
+        return embed_states(self.network, self.target, states)
+
+    def _message_mask(self) -> Tensor:
+        return row_mask(self.rows.numpy(), self.tensors.orders[self.target].edge_index).to(_device(self.network))
+
+    def vectors(self, supervised: IntArray) -> tuple[EndVectors, EndVectors]:
+        """Both ends' vectors, from messages that leave the supervised edges out, text and all.
+
+        Args:
+            supervised: places in `rows`.
+        """
+        kept = self._message_mask()
+        kept[self.rows[supervised]] = False
+        states = self.network.encoder(self.tensors.node_features, self.tensors.relations({self.target: kept}))
+        return (
+            self.network("source", [layer[self.target[0]] for layer in states]),
+            self.network("target", [layer[self.target[2]] for layer in states]),
+        )
+
+    def _ranking_loss(
+        self, source: EndVectors, target: EndVectors, supervised: IntArray, rng: np.random.Generator
+    ) -> Tensor:
+        if len(supervised) > self.config.ranking_batch:
+            supervised = rng.choice(supervised, self.config.ranking_batch, replace=False)
+        source_index, answers = self.ends[:, supervised].numpy()
+        candidates = sample_candidates(self.popularity, self.config.candidates, answers, rng)
+        device = _device(self.network)
+        scores = source.ranking[torch.from_numpy(source_index).to(device)] @ (
+            target.ranking[torch.from_numpy(candidates.items).to(device)].T
+        )
+        positive = torch.from_numpy(np.searchsorted(candidates.items, answers)).to(device)
+        excluded = torch.from_numpy(self.known.among(source_index, candidates.items)).to(device)
+        expected = None if candidates.log_expected is None else torch.from_numpy(candidates.log_expected).to(device)
+        return sampled_softmax_loss(scores.float(), positive, expected, excluded)
+
+
+def _pair_ratings(source: EndVectors, target: EndVectors, ends: Tensor) -> Tensor:
+    cosine = (source.rating[ends[0]] * target.rating[ends[1]]).sum(1)
+    return (2.5 * (cosine + 1) + source.bias[ends[0]] + target.bias[ends[1]]).float()
+
+
+def _device(network: Gnn) -> torch.device:
+    return next(network.parameters()).device

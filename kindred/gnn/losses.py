@@ -1,0 +1,53 @@
+"""What training minimises: errors of ratings read from cosines, and the sampled softmax of rankings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+RatingLoss = Literal["absolute", "huber", "squared"]
+
+RATING_ERRORS: dict[RatingLoss, Callable[[Tensor, Tensor], Tensor]] = {
+    "absolute": functional.l1_loss,
+    "huber": functional.huber_loss,
+    "squared": functional.mse_loss,
+}
+
+
+def cosine_rating(source: Tensor, target: Tensor) -> Tensor:
+    """Ratings 2.5 · (cos + 1), in [0, 5], `[num_pairs]`.
+
+    Args:
+        source: `[num_pairs, dim]`.
+        target: `[num_pairs, dim]`.
+    """
+    return 2.5 * (functional.cosine_similarity(source, target, dim=1) + 1)
+
+
+def sampled_softmax_loss(
+    scores: Tensor, positive: Tensor, log_expected: Tensor | None = None, excluded: Tensor | None = None
+) -> Tensor:
+    """Mean of −log softmax(score − log expected count)[positive] over the rows.
+
+    The correction makes a sampled softmax estimate the full one: Yi et al., "Sampling-Bias-Corrected Neural Modeling
+    for Large Corpus Item Recommendations", 2019; Bengio and Senécal, "Adaptive Importance Sampling to Accelerate
+    Training of a Neural Probabilistic Language Model", 2008.
+
+    Args:
+        scores: score of each candidate, `[num_rows, num_candidates]`.
+        positive: column of the right answer, `[num_rows]`.
+        log_expected: log of how often each candidate was expected in the sample, `[num_candidates]`; None where all
+            were taken.
+        excluded: true where a candidate is another right answer (a false negative), `[num_rows, num_candidates]`; the
+            positive itself always counts.
+    """
+    if log_expected is not None:
+        scores = scores - log_expected
+    if excluded is not None:
+        is_positive = functional.one_hot(positive, scores.shape[1]).bool()
+        scores = scores.masked_fill(excluded & ~is_positive, -torch.inf)
+    return functional.cross_entropy(scores, positive)

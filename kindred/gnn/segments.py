@@ -1,0 +1,44 @@
+"""Sums, means and softmax over the edges of each node; plain kernels, whose gradients their callers know."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from kindred.gnn.adjacency import Grouping
+
+
+def segment_sum(values: Tensor, grouping: Grouping) -> Tensor:
+    """Sum of the rows of each node's edges, zero where it has none, `[num_nodes, dim]`; not differentiable.
+
+    `embedding_bag` reads each row once and allocates nothing a row, ten times faster on a CPU than `index_add`.
+    """
+    num_nodes = len(grouping.offsets) - 1
+    if not values.numel():
+        return values.new_zeros(num_nodes, values.shape[1])
+    order = grouping.order
+    if order is None:
+        order = torch.arange(len(values), device=values.device)
+    return embedding_bag(order, values, grouping.offsets, mode="sum", include_last_offset=True)
+
+
+def segment_softmax(logits: Tensor, grouping: Grouping, index: Tensor) -> Tensor:
+    """Softmax over each node's edges, head by head, `[num_edges, heads]`; not differentiable.
+
+    Args:
+        logits: `[num_edges, heads]`.
+        grouping: edges by the node they are normalised over.
+        index: that node of each edge, `[num_edges]`.
+    """
+    if not len(logits):
+        return logits
+    ordered = logits if grouping.order is None else logits[grouping.order]
+    peaks = torch.segment_reduce(ordered, "max", offsets=grouping.offsets, axis=0, initial=-torch.inf)
+    weights = (logits - peaks[index]).exp_()
+    return weights.div_(segment_sum(weights, grouping)[index])
+
+
+def segment_mean(values: Tensor, grouping: Grouping) -> Tensor:
+    """Mean of the rows of each node's edges, zero where it has none, `[num_nodes, dim]`; not differentiable."""
+    return segment_sum(values, grouping) / grouping.counts.clamp(min=1).to(values.dtype).unsqueeze(1)

@@ -1,0 +1,118 @@
+"""Training of the graph network from a HeteroData, a split and a config."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import torch
+import torch_geometric
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from kindred.domain.errors import SchemaError, SettingsError
+from kindred.domain.interactions import IntArray
+from kindred.gnn.edge_learner import EdgeLearner
+from kindred.gnn.graph_features import fit_graph_features, forward_types
+from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
+from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings
+from kindred.gnn.trained import TrainedGnn
+from kindred.training.fit import Metrics, Objective, RunOptions, choose_device, fit
+
+Measure = Callable[[GnnEmbeddings], Metrics]
+"""Validation: vectors of a graph of training edges → metrics, `ndcg@10` among them, over the full catalogue."""
+
+
+@dataclass(frozen=True)
+class EdgeSplit:
+    """Rows of the target edge type.
+
+    Attributes:
+        train: edges to learn from, as messages and as answers.
+        validation: edges held back; empty trains for the full number of epochs.
+        measure: judges the vectors after each epoch, on the validation edges that its maker gave it.
+    """
+
+    train: IntArray
+    validation: IntArray
+    measure: Measure | None = None
+
+
+def train_gnn(data: HeteroData, target: Triple, split: EdgeSplit, config: GnnConfig, run: RunOptions) -> TrainedGnn:
+    """A network trained on the `split.train` rows of the target edge type; it never sees another row of it.
+
+    Args:
+        data: the graph, from `read_hetero_data`.
+        target: the edge type to predict, with `rating` on its edges where ratings are to be learnt.
+        split: which of its edges serve for what.
+        config: the settings.
+        run: folder, seed and device.
+
+    Raises:
+        SchemaError: the graph has no such edge type, or no training edges.
+        SettingsError: validation edges without a measure.
+    """
+    _check(data, target, split)
+    device = choose_device(run.device)
+    rows = torch.from_numpy(np.sort(split.train))
+    features = fit_graph_features(data, {target: rows}, config.text_dim)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        network = Gnn(features, data.node_types, forward_types(data), config).to(device)
+    learner = EdgeLearner.of(data, target, rows, network, config)
+    made_of = {
+        "config": config.model_dump(),
+        "target": list(target),
+        "data": content_hash(data, target, split),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "pyg": torch_geometric.__version__,
+        },
+    }
+    measure = split.measure if len(split.validation) else None
+    validate = (lambda: measure(learner.embeddings())) if measure is not None else None
+    result = fit(Objective(network, learner.step_losses, made_of, validate), config, run)
+    network.eval()
+    manifest: dict[str, Any] = {
+        **made_of,
+        "seed": run.seed,
+        "best_epoch": result.best_epoch,
+        "best_score": result.best_score,
+        "epochs": len(result.metrics),
+    }
+    trained = TrainedGnn(network, config, target, manifest)
+    trained.save(run.folder)
+    return trained
+
+
+def content_hash(data: HeteroData, target: Triple, split: EdgeSplit) -> str:
+    """A digest of everything training reads: the graph, and which edges serve for what; 32 hex digits."""
+    digest = blake2b(digest_size=16)
+    for key in [*data.node_types, *(t for t in data.edge_types if not t[1].startswith(REVERSE_PREFIX))]:
+        digest.update(repr((key, data[key].num_nodes if isinstance(key, str) else None)).encode())
+        for name, value in sorted(data[key].items()):
+            if isinstance(value, Tensor):
+                digest.update(repr((name, tuple(value.shape), value.dtype)).encode())
+                digest.update(value.contiguous().numpy().data)
+    for rows in (split.train, split.validation):
+        digest.update(np.sort(rows).tobytes())
+    digest.update(repr(target).encode())
+    return digest.hexdigest()
+
+
+def _check(data: HeteroData, target: Triple, split: EdgeSplit) -> None:
+    if target not in data.edge_types:
+        raise SchemaError(f"the graph has no edges {target}", "ingest them first")
+    if not len(split.train):
+        raise SchemaError(f"there are no training edges {target}", "ingest some, or choose a later --until")
+    num_edges = data[target].edge_index.shape[1]
+    rows = np.concatenate([split.train, split.validation])
+    if rows.min() < 0 or rows.max() >= num_edges or len(np.unique(rows)) != len(rows):
+        raise SchemaError(f"split rows must be distinct and below {num_edges}", "cut the split from this very graph")
+    if len(split.validation) and split.measure is None:
+        raise SettingsError("validation edges were given, but nothing to measure them with", "set EdgeSplit.measure")

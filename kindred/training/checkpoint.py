@@ -1,0 +1,78 @@
+"""Checkpoints: a safetensors file and a JSON manifest that names it. The manifest comes last and in one piece, so a
+reader finds a whole checkpoint or none, whenever the writer was killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from kindred.domain.errors import ArtifactError
+
+FORMAT = 1
+
+
+def write_checkpoint(folder: Path, name: str, tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]) -> None:
+    """Writes `<name>.json` and the tensors it names, in place of an older checkpoint of that name.
+
+    Args:
+        folder: made if it is not there.
+        name: of the checkpoint.
+        tensors: moved to the CPU and copied where they share memory.
+        manifest: what the tensors are; JSON-able.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content = save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"{name}-{digest[:16]}.safetensors"
+    _write(folder / file, content)
+    whole = {"format": FORMAT, "tensors": file, "sha256": digest, "manifest": dict(manifest)}
+    _write(folder / f"{name}.json", json.dumps(whole, indent=2, ensure_ascii=False).encode())
+    for old in folder.glob(f"{name}-{'[0-9a-f]' * 16}.safetensors"):
+        if old.name != file:
+            old.unlink()
+
+
+def has_checkpoint(folder: Path, name: str) -> bool:
+    """Whether there is a checkpoint of that name."""
+    return (folder / f"{name}.json").exists()
+
+
+def read_checkpoint(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors, on the CPU, and manifest of the checkpoint.
+
+    Raises:
+        ArtifactError: there is none, it is damaged, or it is of another format.
+    """
+    path = folder / f"{name}.json"
+    try:
+        whole = json.loads(path.read_text())
+        if whole["format"] != FORMAT:
+            raise ArtifactError(f"{path} has format {whole['format']}, this version reads {FORMAT}", "train again")
+        content = (folder / whole["tensors"]).read_bytes()
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError(f"{path} is missing or damaged: {error}", "train again") from error
+    if hashlib.sha256(content).hexdigest() != whole["sha256"]:
+        raise ArtifactError(f"{folder / whole['tensors']} is not the file that {path} was written with", "train again")
+    try:
+        return load(content), whole["manifest"]
+    except SafetensorError as error:
+        raise ArtifactError(f"{folder / whole['tensors']} can't be read: {error}", "train again") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes the file whole or not at all, and survives a power cut once it returns."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,93 @@
+"""What a training step is shown: which edges it must predict, among which candidates, and which of these are no fair
+negatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, IntArray
+
+
+def supervision_folds(num_rows: int, num_folds: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """`num_folds` random disjoint parts of `range(num_rows)`, together all of it, sizes differing by one at most."""
+    order = rng.permutation(num_rows)
+    for fold in np.array_split(order, num_folds):
+        if len(fold):
+            yield np.sort(fold)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Items that stand for the catalogue in one step.
+
+    Attributes:
+        items: distinct, ascending, `[num_candidates]`.
+        log_expected: log of the probability that each is in such a sample, `[num_candidates]`; None where all items
+            are taken.
+    """
+
+    items: IntArray
+    log_expected: FloatArray | None
+
+
+def sample_candidates(popularity: IntArray, count: int, positives: IntArray, rng: np.random.Generator) -> Candidates:
+    """At most about `count` items drawn by the square root of popularity, and the positives; the whole catalogue
+    where that is no more.
+
+    Args:
+        popularity: training events of each item, `[num_items]`.
+        count: items to draw, repeats counted.
+        positives: items that must be there, e.g. the answers of the step.
+        rng: the source of the draw.
+    """
+    num_items = len(popularity)
+    if num_items <= count:
+        return Candidates(np.arange(num_items), None)
+    weights = np.sqrt(popularity + 1.0)
+    probability = weights / weights.sum()
+    answers, draws = np.unique(positives, return_counts=True)
+    drawn = rng.choice(num_items, count, p=probability)
+    items = np.union1d(drawn, answers)
+    # An item is there when it was drawn or is an answer; answers come in proportion to popularity.
+    share = popularity / max(int(popularity.sum()), 1)
+    expected = 1.0 - np.exp(-(count * probability + int(draws.sum()) * share))
+    return Candidates(items, np.log(np.maximum(expected[items], 1e-12)).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class KnownPairs:
+    """The targets of every source as sorted rows with offsets, to find false negatives among candidates."""
+
+    offsets: IntArray
+    targets: IntArray
+    num_targets: int
+
+    @classmethod
+    def of(cls, source_index: IntArray, target_index: IntArray, num_sources: int, num_targets: int) -> KnownPairs:
+        """The distinct pairs of these events."""
+        pairs = np.unique(source_index * np.int64(num_targets) + target_index)
+        counts = np.bincount(pairs // num_targets, minlength=num_sources)
+        return cls(np.concatenate([[0], np.cumsum(counts)]), pairs % num_targets, num_targets)
+
+    def among(self, sources: IntArray, candidates: IntArray) -> NDArray[np.bool_]:
+        """True where the source is known to have the candidate, `[num_sources, num_candidates]`.
+
+        Args:
+            sources: `[num_rows]`.
+            candidates: distinct targets, ascending, `[num_candidates]`.
+        """
+        counts = self.offsets[sources + 1] - self.offsets[sources]
+        rows = np.repeat(np.arange(len(sources)), counts)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        targets = self.targets[np.repeat(self.offsets[sources], counts) + within]
+        columns = np.full(self.num_targets, -1)
+        columns[candidates] = np.arange(len(candidates))
+        found = columns[targets] >= 0
+        known = np.zeros((len(sources), len(candidates)), dtype=np.bool_)
+        known[rows[found], columns[targets[found]]] = True
+        return known
