@@ -112,7 +112,7 @@ def _fame(shelf: IntArray, shelf_start: IntArray, draws: Draws) -> FloatArray:
     by_shelf = np.lexsort((key, shelf))
     rank = np.empty(num_products, dtype=np.int64)
     rank[by_shelf] = np.arange(num_products) - shelf_start[shelf[by_shelf]]
-    weight = 1.0 / (rank + 2.0)
+    weight = 1.0 / (rank + 6.0)
     launch = (draws.uniform(num_products) * 1.6 - 0.7) * NUM_SEASONS
     launch[rank == 0] = -1.0  # something is on sale on every shelf from the first day
     lifetime = 6.0 + 14.0 * draws.uniform(num_products)  # seasons until half the attraction is gone

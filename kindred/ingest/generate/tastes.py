@@ -11,12 +11,12 @@ from kindred.ingest.generate.catalogue import END, MATTERS, START, Catalogue, se
 from kindred.ingest.generate.draws import Draws, FloatArray, IntArray, apportion, one_allowed
 from kindred.ingest.generate.shop import COMMUNITIES, SHELVES, STYLES
 
-CONSIDERED = 12  # products that a user looks at before each choice
+CONSIDERED = 24  # products that a user looks at before each choice
 LOYALTY = 0.8  # share of choices within the user's first community
 CURIOSITY = 0.05  # share of choices from any shelf of the shop
-IMPULSE = 0.2  # share of choices made without a thought for aspects
+IMPULSE = 0.1  # share of choices made without a thought for aspects
 AGAIN = 0.005  # share of reviews that are a second review of the same product
-STYLE_PULL = 3.0  # a product in a style that the user likes is chosen this much more often
+STYLE_PULL = 2.0  # a product in a style that the user likes is chosen this much more often
 CARE = (0.6, 0.4)  # what the first and the second aspect of a user weigh
 STAR_EDGES = (-1.75, -1.3, -0.75, -0.1)  # where one star ends, two end, …
 REDRAWS = 6
@@ -148,7 +148,7 @@ def choose(catalogue: Catalogue, users: Users, draws: Draws) -> Purchases:
     verified = draws.chance(users.verified[visits.user], len(visits))
     # Above all the aspects decide; unverified judgements scatter more.
     noise = draws.bell(len(visits)) * np.where(verified, 0.45, 0.9)
-    judgement = 0.35 * catalogue.level[product] + users.mood[visits.user] + 1.5 * (match - 0.2) + noise
+    judgement = 0.35 * catalogue.level[product] + users.mood[visits.user] + 1.8 * (match - 0.3) + noise
     stretched = judgement * users.stretch[visits.user]
     stars = 1 + (stretched[:, None] > np.array(STAR_EDGES)).sum(axis=1)
     return Purchases(visits, product, match, verified, stars)
@@ -181,7 +181,8 @@ def _draw_products(catalogue: Catalogue, users: Users, visits: Visits, which: In
     liked = _LIKES_STYLE[users.community[user][:, None], catalogue.style[considered]]
     fit = (1.0 + _match(catalogue, users, user[:, None], considered)) * 0.5
     squared = fit * fit
-    fit = np.where(draws.chance(IMPULSE, num)[:, None], 0.25, squared * squared * squared)
+    fourth = squared * squared
+    fit = np.where(draws.chance(IMPULSE, num)[:, None], 0.25, fourth * fourth)
     appeal = np.cumsum(fit * np.where(liked, STYLE_PULL, 1.0) + 1e-6, axis=1)
     chosen = (appeal <= (draws.uniform(num) * appeal[:, -1])[:, None]).sum(axis=1)
     product: IntArray = considered[np.arange(num), np.minimum(chosen, CONSIDERED - 1)]

@@ -16,8 +16,9 @@ from kindred.ingest.generate.tastes import Purchases, Users
 
 EMPTY = 0.012  # share of reviews without text
 BLANDNESS = 0.05  # share that speaks of no aspect
-OFF_TOPIC = 0.08  # share whose first aspect is any that matters on the shelf, not one dear to the user
-SECOND_ASPECT = 0.5  # share that speaks of the user's other aspect too, where it matters
+OFF_TOPIC = 0.06  # share whose first aspect is any that matters on the shelf, not one dear to the user
+SECOND_ASPECT = 0.6  # share that speaks of the user's other aspect too, where it matters
+PLAIN_OPENINGS = 0.45  # share of openings that name the product, not what the user looks for
 MISJUDGED = 0.25  # deviation of a user's impression of an aspect from the truth
 
 PROPER = ("French", "MIDI", "Bluetooth")  # words of nouns that keep their capitals in a sentence
@@ -52,7 +53,7 @@ class Wording:
 def phrasebook() -> Phrasebook:
     """The sentences of the generator; groups in the order of `_group_*` below."""
     groups: list[tuple[str, ...]] = [part for aspect in ASPECTS for part in (aspect.fault, aspect.praise)]
-    groups += [*VERDICTS, ASIDES, BLAND]
+    groups += [*(aspect.wish for aspect in ASPECTS), *VERDICTS, ASIDES, BLAND]
     for templates in (OPENERS, *HEADLINES):
         groups += [_named(templates, noun) for shelf in SHELVES for noun in shelf.nouns]
     expanded = [[sentence for template in group for sentence in expand(template)] for group in groups]
@@ -67,7 +68,8 @@ def _named(templates: Iterable[str], noun: str) -> tuple[str, ...]:
     return tuple(template.replace("{noun}", spoken) for template in templates)
 
 
-_GROUP_VERDICTS = 2 * len(ASPECTS)
+_GROUP_WISHES = 2 * len(ASPECTS)
+_GROUP_VERDICTS = _GROUP_WISHES + len(ASPECTS)
 _GROUP_ASIDES = _GROUP_VERDICTS + 5
 _GROUP_BLAND = _GROUP_ASIDES + 1
 _GROUP_OPENERS = _GROUP_BLAND + 1
@@ -96,14 +98,18 @@ def word(book: Phrasebook, catalogue: Catalogue, purchases: Purchases, aspects: 
     impression = _impression(catalogue, product, aspects, draws)
     spoken = np.where(aspects < 0, -1, 2 * aspects + (impression > 0))
     is_bland = aspects[:, 0] < 0
+    tells_little = aspects[:, 1] < 0
+    ending = draws.uniform(num)
     noun = _NOUN_START[catalogue.shelf[product]] + catalogue.noun[product]
     stars = purchases.stars - 1
+    opener = np.where(
+        is_bland | draws.chance(PLAIN_OPENINGS, num), _GROUP_OPENERS + noun, _GROUP_WISHES + aspects[:, 0]
+    )
     groups = [
-        np.where(is_bland | draws.chance(0.55, num), _GROUP_OPENERS + noun, -1),
+        np.where(tells_little | draws.chance(0.15, num), opener, -1),
         np.where(is_bland, _GROUP_BLAND, spoken[:, 0]),
         spoken[:, 1],
-        np.where(draws.chance(0.15, num), _GROUP_ASIDES, -1),
-        np.where(draws.chance(0.2, num) & ~is_bland, _GROUP_VERDICTS + stars, -1),
+        np.where(ending < 0.15, _GROUP_VERDICTS + stars, np.where(tells_little & (ending > 0.85), _GROUP_ASIDES, -1)),
     ]
     unsaid = draws.chance(EMPTY, num)
     columns = [book.draw(np.where(unsaid, -1, group), draws).tolist() for group in groups]
