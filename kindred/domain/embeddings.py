@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,12 @@ class TextEncoder:
     name: str
     dimension: int
     encode: Callable[[Sequence[str]], NDArray[np.float16]]
+
+
+def text_to_encode(parts: Iterable[str | None]) -> str | None:
+    """The one text that an embedding of several is made of; None where none of them is known."""
+    known = [part for part in parts if part is not None]
+    return ". ".join(part for part in known if part) if known else None
 
 
 @dataclass(frozen=True)

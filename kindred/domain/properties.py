@@ -34,7 +34,13 @@ class PropertyKind(StrEnum):
 
 @dataclass(frozen=True)
 class Encoded:
-    """Marks a text whose embedding is stored beside it, as the property `<name>_embedding`."""
+    """Marks a text whose embedding is stored beside it, as the property `<name>_embedding`.
+
+    Attributes:
+        after: another text property that the embedding reads first, such as a headline.
+    """
+
+    after: str | None = None
 
 
 def _storable(text: str) -> str:

@@ -7,11 +7,21 @@ constraints and tensors are derived (`schema.py`).
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from kindred.domain.properties import Boolean, EncodedString, EncodedText, ExternalId, Rating, String, Timestamp
+from kindred.domain.properties import (
+    Boolean,
+    Encoded,
+    EncodedString,
+    EncodedText,
+    ExternalId,
+    Rating,
+    String,
+    Text,
+    Timestamp,
+)
 
 
 class Node(BaseModel):
@@ -84,7 +94,7 @@ class Reviewed(Event):
     rating: Rating
     verified: Boolean | None = None
     summary: String = ""
-    text: EncodedText = ""
+    text: Annotated[Text, Encoded(after="summary")] = ""
 
 
 class InCategory(Edge):

@@ -33,13 +33,13 @@ class Property:
     """A column of a node or edge table.
 
     Attributes:
-        encodes: for a vector, the text property that it is the embedding of.
+        encodes: for a vector, the text properties that it is the embedding of, in the order they are read.
     """
 
     name: str
     kind: PropertyKind
     required: bool = False
-    encodes: str | None = None
+    encodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,9 @@ def _properties(record: type[Node] | type[Edge]) -> tuple[Property, ...]:
                 f"{record.__name__}.{name} has no property kind", "annotate it with a type of properties.py"
             )
         found.append(Property(name, kinds[0], required=field.is_required()))
-        if any(isinstance(m, Encoded) for m in metadata):
-            found.append(Property(f"{name}_embedding", PropertyKind.VECTOR, encodes=name))
+        for mark in (m for m in metadata if isinstance(m, Encoded)):
+            read = (mark.after, name) if mark.after else (name,)
+            found.append(Property(f"{name}_embedding", PropertyKind.VECTOR, encodes=read))
     return tuple(found)
 
 

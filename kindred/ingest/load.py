@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kindred.domain.embeddings import TextEncoder
+from kindred.domain.embeddings import TextEncoder, text_to_encode
 from kindred.domain.errors import SchemaError
 from kindred.domain.progress import Progress, silent
 from kindred.domain.properties import PropertyKind
@@ -111,17 +111,21 @@ def _with_embeddings(rows: pa.Table, table: NodeType | EdgeType, encoder: TextEn
     """The rows with a vector column for each encoded text; a text that is unknown has no vector."""
     for prop in table.properties:
         if prop.kind is PropertyKind.VECTOR and prop.encodes:
-            rows = rows.append_column(prop.name, _embeddings(rows[prop.encodes], encoder))
+            rows = rows.append_column(prop.name, _embeddings(rows.select(prop.encodes), encoder))
     return rows
 
 
-def _embeddings(texts: pa.ChunkedArray, encoder: TextEncoder) -> pa.FixedSizeListArray:
-    known = texts.is_valid().to_numpy()
-    vectors = np.zeros((len(texts), encoder.dimension), np.float16)
-    positions = np.flatnonzero(known)
-    for start in range(0, len(positions), TEXTS_PER_CALL):
-        part = positions[start : start + TEXTS_PER_CALL]
-        vectors[part] = _encode(texts.take(pa.array(part)).to_pylist(), encoder)
+def _embeddings(columns: pa.Table, encoder: TextEncoder) -> pa.FixedSizeListArray:
+    """One vector a row for the texts of its columns, read one after the other; null where none of them is known."""
+    known = np.zeros(len(columns), np.bool_)
+    vectors = np.zeros((len(columns), encoder.dimension), np.float16)
+    for start in range(0, len(columns), TEXTS_PER_CALL):
+        part = columns.slice(start, TEXTS_PER_CALL)
+        texts = [text_to_encode(parts) for parts in zip(*(c.to_pylist() for c in part.columns), strict=True)]
+        places = np.array([place for place, text in enumerate(texts) if text is not None], np.int64)
+        known[start + places] = True
+        if len(places):
+            vectors[start + places] = _encode([text for text in texts if text is not None], encoder)
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), encoder.dimension, mask=pa.array(~known))
 
 

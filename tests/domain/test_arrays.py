@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kindred.domain.embeddings import Embeddings
+from kindred.domain.embeddings import Embeddings, text_to_encode
 from kindred.domain.errors import SchemaError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import Interactions
@@ -41,3 +41,11 @@ def test_vectors_that_are_not_finite_are_refused(bad: float) -> None:
 def test_every_vector_has_an_id() -> None:
     with pytest.raises(SchemaError, match="2 ids"):
         Embeddings(IdMap(["a", "b"]), np.zeros((3, 4), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [((None, None), None), (("", ""), ""), (("Great", ""), "Great"), ((None, "Loud."), "Loud."), (("A", "b"), "A. b")],
+)
+def test_texts_are_read_as_one(parts: tuple[str | None, ...], text: str | None) -> None:
+    assert text_to_encode(parts) == text

@@ -28,10 +28,10 @@ def test_a_new_domain_needs_only_records() -> None:
     schema = derive_schema([User, Album, Played])
     album = schema.node("Album")
     assert [(p.name, p.kind, p.encodes) for p in album.properties] == [
-        ("id", PropertyKind.STRING, None),
-        ("title", PropertyKind.TEXT, None),
-        ("title_embedding", PropertyKind.VECTOR, "title"),
-        ("genres", PropertyKind.STRINGS, None),
+        ("id", PropertyKind.STRING, ()),
+        ("title", PropertyKind.TEXT, ()),
+        ("title_embedding", PropertyKind.VECTOR, ("title",)),
+        ("genres", PropertyKind.STRINGS, ()),
     ]
     played = schema.edge(("User", "PLAYED", "Album"))
     assert played.is_event and [p.name for p in played.properties][:4] == ["event_id", "source_id", "target_id", "at"]

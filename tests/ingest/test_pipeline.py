@@ -71,7 +71,8 @@ def test_what_is_in_the_graph(tmp_path: Path, encoder: TextEncoder) -> None:
             row["asin"],
             row["unixReviewTime"],
         )
-        assert found["text_embedding"] == encoder.encode([row["reviewText"]])[0].tolist()
+        read = f"{row['summary']}. {row['reviewText']}"
+        assert found["text_embedding"] == encoder.encode([read])[0].tolist()
     product = graph.tables["Product"]["P2"]
     assert product["title"] == "Title 2" and product["title_embedding"] == encoder.encode(["Title 2"])[0].tolist()
     assert product["description"] is None and product["description_embedding"] is None
