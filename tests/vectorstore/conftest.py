@@ -62,8 +62,8 @@ def sealed() -> Callable[[VectorStore, str, dict[str, Embeddings]], None]:
 
 def make_embeddings(num: int, dimension: int = 8, seed: int = 0, prefix: str = "item") -> Embeddings:
     """Clustered vectors whose lengths differ, as ranking embeddings do."""
+    centres = np.random.default_rng(dimension).normal(size=(12, dimension))
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(12, dimension))
     vectors = centres[rng.integers(0, 12, num)] + 0.5 * rng.normal(size=(num, dimension))
     vectors *= rng.lognormal(0, 0.3, (num, 1))
     return Embeddings(IdMap(f"{prefix}-{row:05d}" for row in range(num)), vectors.astype(np.float32))
