@@ -98,7 +98,7 @@ class EdgeLearner:
         return embed_states(self.network, self.target, states)
 
     def _message_mask(self) -> Tensor:
-        return row_mask(self.rows.numpy(), self.tensors.orders[self.target].edge_index).to(_device(self.network))
+        return row_mask(self.rows.numpy(), self.tensors.orders[self.target])
 
     def vectors(self, supervised: IntArray) -> tuple[EndVectors, EndVectors]:
         """Both ends' vectors, from messages that leave the supervised edges out, text and all.

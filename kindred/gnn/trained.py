@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,11 +100,19 @@ class TrainedGnn:
             data: the graph.
             message_rows: edges of the target type that messages run along; all of them where None.
         """
+        return self.state_reader(data)(message_rows)
+
+    def state_reader(self, data: HeteroData) -> Callable[[IntArray | None], NodeStates]:
+        """`states` of one graph as a function of the message rows, its features computed once."""
         tensors = GraphTensors.of(data, self.network)
-        kept = {} if message_rows is None else {self.target: row_mask(message_rows, data[self.target].edge_index)}
-        self.network.eval()
-        with torch.no_grad():
-            states: NodeStates = self.network.encoder(tensors.node_features, tensors.relations(kept))
+
+        def states(message_rows: IntArray | None) -> NodeStates:
+            kept = {} if message_rows is None else {self.target: row_mask(message_rows, tensors.orders[self.target])}
+            self.network.eval()
+            with torch.no_grad():
+                read: NodeStates = self.network.encoder(tensors.node_features, tensors.relations(kept))
+            return read
+
         return states
 
     def embed(self, states: NodeStates) -> GnnEmbeddings:
@@ -150,11 +158,11 @@ def load_gnn(folder: Path) -> TrainedGnn:
     return TrainedGnn(network, config, _triple(manifest["target"]), manifest["trained"])
 
 
-def row_mask(rows: IntArray, edge_index: Tensor) -> Tensor:
-    """True at these rows of the edge table, `[num_edges]`."""
-    mask = torch.zeros(edge_index.shape[1], dtype=torch.bool)
+def row_mask(rows: IntArray, order: EdgeOrder) -> Tensor:
+    """True at these rows of the edge table, `[num_edges]`, on the device of the order."""
+    mask = torch.zeros(len(order.rows), dtype=torch.bool)
     mask[torch.from_numpy(rows)] = True
-    return mask
+    return mask.to(order.rows.device)
 
 
 def _triple(parts: Sequence[str]) -> Triple:

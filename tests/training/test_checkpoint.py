@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from kindred.domain.errors import ArtifactError
+from kindred.training import checkpoint
+from kindred.training.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
+
+TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "empty": torch.zeros(0, 4), "scalar": torch.tensor(2.5)}
+
+
+def test_comes_back_the_same(tmp_path: Path) -> None:
+    shared = TENSORS["a"]
+    write_checkpoint(tmp_path, "best", {**TENSORS, "again": shared, "turned": shared.T}, {"epoch": 3, "name": "ö"})
+    tensors, manifest = read_checkpoint(tmp_path, "best")
+    assert manifest == {"epoch": 3, "name": "ö"}
+    assert torch.equal(tensors["turned"], shared.T)
+    assert all(torch.equal(tensors[name], value) for name, value in TENSORS.items())
+
+
+def test_a_newer_one_takes_the_place_of_the_older(tmp_path: Path) -> None:
+    for epoch in range(3):
+        write_checkpoint(tmp_path, "last", {"a": torch.full((2,), float(epoch))}, {"epoch": epoch})
+    write_checkpoint(tmp_path, "last-good", TENSORS, {})
+    assert read_checkpoint(tmp_path, "last")[1] == {"epoch": 2}
+    assert len(list(tmp_path.glob("last-*.safetensors"))) == 2
+    assert read_checkpoint(tmp_path, "last-good")[0].keys() == TENSORS.keys()
+
+
+def test_a_kill_between_the_files_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_checkpoint(tmp_path, "last", TENSORS, {"epoch": 1})
+    write = checkpoint._write
+
+    def killed(path: Path, content: bytes) -> None:
+        if path.suffix == ".json":
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(checkpoint, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_checkpoint(tmp_path, "last", {"a": torch.zeros(1)}, {"epoch": 2})
+    tensors, manifest = read_checkpoint(tmp_path, "last")
+    assert manifest == {"epoch": 1} and torch.equal(tensors["a"], TENSORS["a"])
+
+
+def test_what_is_missing_or_damaged_is_refused(tmp_path: Path) -> None:
+    assert not has_checkpoint(tmp_path, "best")
+    with pytest.raises(ArtifactError, match="missing or damaged"):
+        read_checkpoint(tmp_path, "best")
+    write_checkpoint(tmp_path, "best", TENSORS, {})
+    assert has_checkpoint(tmp_path, "best")
+    file = next(tmp_path.glob("*.safetensors"))
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ArtifactError, match="is not the file"):
+        read_checkpoint(tmp_path, "best")
+    manifest = json.loads((tmp_path / "best.json").read_text())
+    (tmp_path / "best.json").write_text(json.dumps(manifest | {"format": 99}))
+    with pytest.raises(ArtifactError, match="format 99"):
+        read_checkpoint(tmp_path, "best")
