@@ -33,10 +33,6 @@ class Line(NamedTuple):
     raw: bytes
     length: int
 
-    @property
-    def too_long(self) -> bool:
-        return self.length > MAX_LINE_BYTES
-
 
 @dataclass(frozen=True)
 class OpenFile:

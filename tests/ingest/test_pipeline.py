@@ -6,12 +6,14 @@ import fcntl
 import json
 import random
 import tempfile
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +21,9 @@ from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import SchemaError, StoreError
-from kindred.ingest import staging
+from kindred.domain.schema import EdgeType
+from kindred.graph.store import UpsertCount
+from kindred.ingest import load, staging
 from kindred.ingest.pipeline import IngestOptions
 from kindred.ingest.products import ProductFiles, ingest_products
 from kindred.ingest.summary import IngestSummary
@@ -185,6 +189,36 @@ def test_staging_is_empty_afterwards_and_what_a_kill_left_is_removed(tmp_path: P
     left.write_bytes(b"half a file")
     graph, _ = ingest(tmp_path, REVIEWS)
     assert len(graph.tables["REVIEWED"]) == 200 and not left.parent.exists()
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "_ROWS_PER_FLUSH", 128)
+    monkeypatch.setattr(load, "BATCH_ROWS", 256)
+
+    def peak_of(num_reviews: int) -> int:
+        with (tmp_path / "reviews").open("wb") as file:
+            for n in range(num_reviews):
+                text = f"{n} " + "text " * 200
+                file.write(json_lines([review(n % 100, reviewText=text)]))
+        arrow: list[int] = []
+
+        class Sink(DictGraph):
+            def upsert_edges(self, edge: EdgeType, rows: pa.Table) -> UpsertCount:
+                arrow.append(pa.total_allocated_bytes())
+                return UpsertCount(len(rows), 0, 0)
+
+        tracemalloc.start()
+        try:
+            options = IngestOptions(tmp_path / "staging", tmp_path / "quarantine")
+            ingest_products(Sink(), ProductFiles(tmp_path / "reviews"), None, options)
+            return tracemalloc.get_traced_memory()[1] + max(arrow)
+        finally:
+            tracemalloc.stop()
+
+    peak_of(10)  # what is imported or cached once belongs to no file
+    small, big = peak_of(1_000), peak_of(6_000)
+    assert big < 2.5 * small
+    assert big < (tmp_path / "reviews").stat().st_size / 2
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
