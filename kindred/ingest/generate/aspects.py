@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 
@@ -16,6 +18,8 @@ class Aspect:
         wish: sentences of users to whom it matters, whatever they found.
         praise: sentences of users who found it good.
         fault: sentences of users who found it bad.
+        praise_headline: headlines of reviews that praise it.
+        fault_headline: headlines of reviews that fault it.
     """
 
     name: str
@@ -23,6 +27,8 @@ class Aspect:
     wish: tuple[str, ...]
     praise: tuple[str, ...]
     fault: tuple[str, ...]
+    praise_headline: tuple[str, ...]
+    fault_headline: tuple[str, ...]
 
 
 FILLS: dict[str, tuple[str, ...]] = {
@@ -61,18 +67,19 @@ FILLS: dict[str, tuple[str, ...]] = {
 }
 
 
+_MARKS = "=?+-><"  # claim, wish, praise, fault, headlines of praise and of fault: the order of the fields
+
+
 def read_aspects(text: str) -> tuple[Aspect, ...]:
     """The aspects declared in the format of `aspects.txt`, in its order."""
     found: list[tuple[str, dict[str, list[str]]]] = []
     for line in text.splitlines():
         mark, _, sentence = line.partition(" ")
         if line.startswith("["):
-            found.append((line.strip("[]"), {"=": [], "?": [], "+": [], "-": []}))
+            found.append((line.strip("[]"), {mark: [] for mark in _MARKS}))
         elif line and mark != "#":
-            found[-1][1][mark].append(sentence)
-    return tuple(
-        Aspect(name, said["="][0], tuple(said["?"]), tuple(said["+"]), tuple(said["-"])) for name, said in found
-    )
+            found[-1][1][mark] += sentence.split(" | ")
+    return tuple(Aspect(name, said["="][0], *(tuple(said[mark]) for mark in _MARKS[1:])) for name, said in found)
 
 
 ASPECTS: tuple[Aspect, ...] = read_aspects(files(__package__).joinpath("aspects.txt").read_text("utf-8"))
@@ -86,3 +93,20 @@ def expand(template: str) -> list[str]:
             filled = (template.replace(f"{{{slot}}}", fill) for fill in fills)
             return [sentence for part in filled for sentence in expand(part)]
     return [template[0].upper() + template[1:]]
+
+
+def mentions(text: str) -> list[tuple[int, bool]]:
+    """The aspects that a generated text speaks of and whether it praises each: what its writer knew, for the lab."""
+    meanings = _meanings()
+    return [meanings[sentence] for sentence in re.split(r"(?<=[.!?]) ", text) if sentence in meanings]
+
+
+@cache
+def _meanings() -> dict[str, tuple[int, bool]]:
+    return {
+        sentence: (position, is_praise)
+        for position, aspect in enumerate(ASPECTS)
+        for is_praise, templates in ((False, aspect.fault), (True, aspect.praise))
+        for template in templates
+        for sentence in expand(template)
+    }

@@ -18,6 +18,7 @@ EMPTY = 0.012  # share of reviews without text
 BLANDNESS = 0.05  # share that speaks of no aspect
 OFF_TOPIC = 0.06  # share whose first aspect is any that matters on the shelf, not one dear to the user
 SECOND_ASPECT = 0.6  # share that speaks of the user's other aspect too, where it matters
+PLAIN_HEADLINES = 0.4  # share of headlines that say how it was, not what
 PLAIN_OPENINGS = 0.45  # share of openings that name the product, not what the user looks for
 MISJUDGED = 0.25  # deviation of a user's impression of an aspect from the truth
 
@@ -51,8 +52,9 @@ class Wording:
 
 
 def phrasebook() -> Phrasebook:
-    """The sentences of the generator; groups in the order of `_group_*` below."""
+    """The sentences of the generator; groups in the order of `_GROUP_…` below."""
     groups: list[tuple[str, ...]] = [part for aspect in ASPECTS for part in (aspect.fault, aspect.praise)]
+    groups += [part for aspect in ASPECTS for part in (aspect.fault_headline, aspect.praise_headline)]
     groups += [*(aspect.wish for aspect in ASPECTS), *VERDICTS, ASIDES, BLAND]
     for templates in (OPENERS, *HEADLINES):
         groups += [_named(templates, noun) for shelf in SHELVES for noun in shelf.nouns]
@@ -68,7 +70,8 @@ def _named(templates: Iterable[str], noun: str) -> tuple[str, ...]:
     return tuple(template.replace("{noun}", spoken) for template in templates)
 
 
-_GROUP_WISHES = 2 * len(ASPECTS)
+_GROUP_ASPECT_HEADLINES = 2 * len(ASPECTS)
+_GROUP_WISHES = 2 * _GROUP_ASPECT_HEADLINES
 _GROUP_VERDICTS = _GROUP_WISHES + len(ASPECTS)
 _GROUP_ASIDES = _GROUP_VERDICTS + 5
 _GROUP_BLAND = _GROUP_ASIDES + 1
@@ -113,10 +116,14 @@ def word(book: Phrasebook, catalogue: Catalogue, purchases: Purchases, aspects: 
     ]
     unsaid = draws.chance(EMPTY, num)
     columns = [book.draw(np.where(unsaid, -1, group), draws).tolist() for group in groups]
-    headline = book.draw(_GROUP_OPENERS + (1 + stars) * _NOUN_START[-1] + noun, draws)
+    at_odds = (impression[:, 0] > 0) != (purchases.stars > 3)  # nobody heads five stars with a fault
+    plain = is_bland | at_odds | draws.chance(PLAIN_HEADLINES, num)
+    headline = np.where(
+        plain, _GROUP_OPENERS + (1 + stars) * _NOUN_START[-1] + noun, _GROUP_ASPECT_HEADLINES + spoken[:, 0]
+    )
     said = book.sentences
     texts = [" ".join([said[part] for part in parts if part]) for parts in zip(*columns, strict=True)]
-    return Wording(texts, [said[part] for part in headline.tolist()])
+    return Wording(texts, [said[part] for part in book.draw(headline, draws).tolist()])
 
 
 def _impression(catalogue: Catalogue, product: IntArray, aspects: IntArray, draws: Draws) -> FloatArray:

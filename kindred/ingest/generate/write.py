@@ -10,8 +10,6 @@ import orjson
 
 from kindred.domain.errors import SettingsError
 
-_LINES_A_WRITE = 2048
-
 
 def write_json_lines(path: Path, rows: Iterable[dict[str, object]]) -> int:
     """Write one JSON document a line and return their number; memory does not grow with it.
@@ -22,24 +20,24 @@ def write_json_lines(path: Path, rows: Iterable[dict[str, object]]) -> int:
         SettingsError: the file can't be written there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    num_rows = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            lines: list[bytes] = []
-            for row in rows:
-                lines.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-                if len(lines) == _LINES_A_WRITE:
-                    file.write(b"".join(lines))
-                    num_rows += len(lines)
-                    lines.clear()
-            file.write(b"".join(lines))
-            num_rows += len(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            num_rows = _write(temporary, rows)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise SettingsError(f"can't write {path}: {error.strerror}", "name another folder with --out") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise SettingsError(f"can't write {path}: {error.strerror}", "name another folder") from error
+    return num_rows
+
+
+def _write(path: Path, rows: Iterable[dict[str, object]]) -> int:
+    num_rows = 0
+    with path.open("wb") as file:
+        for row in rows:
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            num_rows += 1
+        file.flush()
+        os.fsync(file.fileno())
     return num_rows
