@@ -30,6 +30,7 @@ class WeightConfig:
     Attributes:
         list_length: places that count.
         max_users: users the weights are learned on, a seeded draw where there are more.
+        max_scores: users × items that a block's scores may fill; large catalogues get fewer users.
         rounds: passes over all blocks.
         share: part of the events held out by a random cut.
         small: with fewer events than this, several cuts are averaged.
@@ -38,6 +39,7 @@ class WeightConfig:
 
     list_length: int = 10
     max_users: int = 2000
+    max_scores: int = 40_000_000
     rounds: int = 3
     share: float = 0.2
     small: int = 50_000
@@ -83,8 +85,9 @@ class ValidationScores:
         self, blocks: Sequence[Block], features: dict[str, Feature], cut: Cut, config: WeightConfig, seed: int
     ):
         users = np.unique(cut.held_out.user_index)
-        if len(users) > config.max_users:
-            users = np.sort(np.random.default_rng(seed).choice(users, config.max_users, replace=False))
+        most = max(1, min(config.max_users, config.max_scores // cut.known.num_items))
+        if len(users) > most:
+            users = np.sort(np.random.default_rng(seed).choice(users, most, replace=False))
         self.scores = {}
         for block in blocks:
             scores = block.scores(features[block.feature][users])

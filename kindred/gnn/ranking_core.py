@@ -182,7 +182,8 @@ def fit_ranking_core(
     progress("final fit", len(cuts), len(cuts) + 1)
     statistics, blocks, features = _fit_blocks(train, text, config, seed, learned)
     users = np.unique(train.user_index)
-    sample = np.random.default_rng(seed).permutation(users)[: config.weights.max_users]
+    most = max(1, min(config.weights.max_users, config.weights.max_scores // train.num_items))
+    sample = np.random.default_rng(seed).permutation(users)[:most]
     weighted = [
         (block, weights[block.name] / score_spread(block.scores(features[block.feature][sample])))
         for block in blocks
