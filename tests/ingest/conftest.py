@@ -21,7 +21,6 @@ from kindred.graph.store import Neighbour, QueryLimits, UpsertCount
 from kindred.ingest.pipeline import IngestOptions
 
 Row = dict[str, Any]
-Merge = Callable[[Row, Row], Row]
 REAL_REVIEWS = (
     Path(__file__).resolve().parents[3]
     / "shared/data/amazon_reviews_musical_instruments_2014/reviews_Musical_Instruments_5.json.gz"
@@ -52,7 +51,7 @@ class DictGraph:
                 raise SchemaError("dangling edge")
         return self._upsert(edge.name, "event_id", rows, lambda old, new: max(old, new, key=_precedence))
 
-    def _upsert(self, name: str, key: str, rows: pa.Table, merge: Merge) -> UpsertCount:
+    def _upsert(self, name: str, key: str, rows: pa.Table, merge: Callable[[Row, Row], Row]) -> UpsertCount:
         table, inserted, updated = self.tables[name], 0, 0
         keys = rows[key].to_pylist()
         assert len(set(keys)) == len(keys), "keys within one table are unique"

@@ -1,7 +1,7 @@
 """Runs one ingest many times over, each in a process of its own that kills itself at its nth sign of life.
 
-A sign of life comes before, in the middle of and after every write to the graph, and with every report of progress:
-so in the middle of reading, staging and loading. After each kill the same ingest runs once more, to its end.
+A sign of life comes before and after every write to the graph, and with every report of progress: so in the middle of
+reading, staging and loading. After each kill the same ingest runs once more, to its end.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ import json
 import os
 import signal
 import sys
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 
-from kindred.domain.schema import GraphSchema
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, graph_schema
+from kindred.graph.embedded import EmbeddedGraph
+from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import UpsertCount
 from kindred.ingest import load, staging
 from kindred.ingest.pipeline import IngestOptions
 from kindred.ingest.products import ProductFiles, ingest_products
-from tests.ingest.conftest import DictGraph, Merge, hash_encoder
+from tests.ingest.conftest import hash_encoder
 
 NEVER = -1
-KILLS = 12
+KILLS = 8
 
 
 class Life:
@@ -38,34 +42,31 @@ class Life:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class FileGraph(DictGraph):
-    """A graph whose batches are written whole or not at all, and survive once they are acknowledged."""
+class WatchedGraph(EmbeddedGraph):
+    """The embedded graph, with a sign of life around every write."""
 
-    def __init__(self, path: Path, life: Life) -> None:
-        super().__init__()
-        self.path, self.life = path, life
-        if path.exists():
-            self.tables, self.metadata = json.loads(path.read_text())
-
-    def _save(self) -> None:
-        self.life.sign()
-        part = self.path.with_suffix(".part")
-        part.write_text(json.dumps([self.tables, self.metadata]))
-        self.life.sign()
-        part.replace(self.path)
-        self.life.sign()
+    def __init__(self, folder: Path, life: Life) -> None:
+        super().__init__(folder)
+        self._life = life
 
     def create_schema(self, schema: GraphSchema) -> None:
         super().create_schema(schema)
-        self._save()
+        self._life.sign()
 
     def write_metadata(self, key: str, value: str) -> None:
         super().write_metadata(key, value)
-        self._save()
+        self._life.sign()
 
-    def _upsert(self, name: str, key: str, rows: pa.Table, merge: Merge) -> UpsertCount:
-        count = super()._upsert(name, key, rows, merge)
-        self._save()
+    def upsert_nodes(self, node: NodeType, rows: pa.Table) -> UpsertCount:
+        self._life.sign()
+        count = super().upsert_nodes(node, rows)
+        self._life.sign()
+        return count
+
+    def upsert_edges(self, edge: EdgeType, rows: pa.Table) -> UpsertCount:
+        self._life.sign()
+        count = super().upsert_edges(edge, rows)
+        self._life.sign()
         return count
 
 
@@ -74,7 +75,9 @@ def ingest(folder: Path, graph: Path, kill_at: int) -> int:
     life = Life(kill_at)
     files = ProductFiles(folder / "reviews.jsonl", folder / "metadata.jsonl")
     options = IngestOptions(folder / "staging", folder / "quarantine")
-    ingest_products(FileGraph(graph, life), files, hash_encoder("hash"), options, life.sign)
+    with closing(WatchedGraph(graph, life)) as store:
+        ingest_products(store, files, hash_encoder("hash"), options, life.sign)
+        (folder / f"{graph.name}.json").write_text(json.dumps(asdict(graph_statistics(store, graph_schema()))))
     return life.signs
 
 
@@ -92,17 +95,16 @@ def main() -> None:
     folder = Path(sys.argv[1])
     staging._ROWS_PER_FLUSH, load.BATCH_ROWS = 50, 60
     pa.set_cpu_count(1)
-    signs = folder / "signs"
     if (child := os.fork()) == 0:
-        signs.write_text(str(ingest(folder, folder / "whole.json", NEVER)))
+        (folder / "signs").write_text(str(ingest(folder, folder / "whole", NEVER)))
         os._exit(0)
     os.waitpid(child, 0)
-    whole = json.loads((folder / "whole.json").read_text())
-    total = int(signs.read_text())
+    total = int((folder / "signs").read_text())
+    whole = (folder / "whole.json").read_text()
     for kill_at in sorted({1 + (total - 1) * step // (KILLS - 1) for step in range(KILLS)}):
-        graph = folder / f"killed_at_{kill_at}.json"
+        graph = folder / f"killed_at_{kill_at}"
         killed, again = in_a_process(folder, graph, kill_at), in_a_process(folder, graph, NEVER)
-        sys.stdout.write(json.dumps([killed, again, json.loads(graph.read_text()) == whole]) + "\n")
+        sys.stdout.write(json.dumps([killed, again, (folder / f"{graph.name}.json").read_text() == whole]) + "\n")
 
 
 if __name__ == "__main__":
