@@ -26,7 +26,7 @@ from kindred.ingest.products import ProductFiles, ingest_products
 from tests.ingest.conftest import hash_encoder
 
 NEVER = -1
-KILLS = 8
+KILLS = 6
 
 
 class Life:
@@ -93,7 +93,7 @@ def in_a_process(folder: Path, graph: Path, kill_at: int) -> int:
 def main() -> None:
     """Prints, for each kill, the statuses of both runs and whether the graph is that of an undisturbed ingest."""
     folder = Path(sys.argv[1])
-    staging._ROWS_PER_FLUSH, load.BATCH_ROWS = 50, 60
+    staging._ROWS_PER_FLUSH, load.BATCH_ROWS = 50, 100
     pa.set_cpu_count(1)
     if (child := os.fork()) == 0:
         (folder / "signs").write_text(str(ingest(folder, folder / "whole", NEVER)))
