@@ -47,13 +47,23 @@ def settings_of(context: typer.Context, **flags: object) -> Settings:
 
 def add_commands() -> None:
     """Hangs every group of commands into the tree; called once, by the package."""
+    from kindred.cli import answers, training
     from kindred.cli.config import config_app
     from kindred.cli.data import generate_app, ingest_app
+    from kindred.cli.demo import demo
     from kindred.cli.doctor import doctor
     from kindred.cli.graph import graph_app
 
     app.add_typer(generate_app, name="generate")
     app.add_typer(ingest_app, name="ingest")
     app.add_typer(graph_app, name="graph")
+    app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)
+    app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
+    app.command("runs", epilog="Example: kindred runs --json")(training.runs)
+    app.command("publish", epilog="Example: kindred publish")(answers.publish)
+    app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
+    app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
+    app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
     app.add_typer(config_app, name="config")
+    app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)
     app.command("doctor", epilog="Example: kindred doctor --json")(doctor)

@@ -102,7 +102,8 @@ def export(
 ) -> None:
     """Write the graph for other tools."""
     from kindred.domain.schema import graph_schema
-    from kindred.gnn.hetero_data import read_hetero_data, write_hetero_data
+    from kindred.gnn.hetero_data import read_hetero_data
+    from kindred.gnn.hetero_files import write_hetero_data
 
     with graph_of(settings_of(context)) as store, console.Bars():
         data, ids = read_hetero_data(store, graph_schema(), until=seconds_of(until))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kindred.domain.progress import Progress, silent
@@ -52,3 +53,8 @@ def encoder_of(settings: Settings, progress: Progress = silent) -> TextEncoder:
 
     cache = settings.data_dir / "cache" / "text"
     return open_text_encoder(settings.encoder, device=settings.device, cache_folder=cache, progress=progress)
+
+
+def runs_folder_of(settings: Settings) -> Path:
+    """Where the product system's runs are."""
+    return settings.data_dir / "artifacts" / "products"

@@ -1,0 +1,206 @@
+"""`kindred train-gnn`, `evaluate`, `runs`: from a graph to a run and its report."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kindred.cli import console
+from kindred.cli.app import settings_of
+from kindred.cli.data import AsJson
+from kindred.cli.graph import seconds_of
+from kindred.cli.stores import graph_of, runs_folder_of
+
+if TYPE_CHECKING:
+    from kindred.domain.progress import Progress
+    from kindred.evaluation.report import Report
+    from kindred.recommenders.product_run import ProductConfig
+    from kindred.recommenders.product_training import EvaluationOptions
+    from kindred.recommenders.runs import Run
+    from kindred.settings import Settings
+
+
+class Conv(StrEnum):
+    """Attention of the message passing."""
+
+    TRANSFORMER = "transformer"
+    GAT = "gat"
+
+
+class Protocol(StrEnum):
+    """How reviews are held out."""
+
+    TEMPORAL = "temporal"
+    RANDOM = "random"
+
+
+class Device(StrEnum):
+    """Where tensors are computed."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+def train_gnn(
+    context: typer.Context,
+    conv: Annotated[Conv, typer.Option(help="TransformerConv or GATv2Conv attention.")] = Conv.TRANSFORMER,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; early stopping may end sooner.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None,
+    device: Annotated[Device | None, typer.Option()] = None,
+    until: Annotated[datetime | None, typer.Option(help="Train on the graph as of this moment (UTC).")] = None,
+    no_text: Annotated[bool, typer.Option("--no-text", help="Leave all text out.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train on the graph; the run lands in the data folder under artifacts/products."""
+    settings = settings_of(context, seed=seed, device=device.value if device else None)
+    with console.Bars() as bars:
+        if resume is None:
+            run = train(settings, product_config(conv, epochs, text=not no_text), seconds_of(until), bars)
+        else:
+            run = resume_training(settings, resume, bars)
+    if as_json:
+        console.json_result({"run": run.name, "folder": run.folder, **run.manifest})
+    else:
+        console.result(run_text(run))
+        console.note("next: kindred evaluate, then kindred publish")
+
+
+def product_config(conv: Conv = Conv.TRANSFORMER, epochs: int | None = None, *, text: bool = True) -> ProductConfig:
+    """The default settings with what the command line changes."""
+    from kindred.recommenders.product_run import ProductConfig
+
+    default = ProductConfig(text=text)
+    changed: dict[str, object] = {"conv": conv.value}
+    if epochs is not None:
+        changed["epochs"] = epochs
+    return default.model_copy(update={"gnn": default.gnn.model_copy(update=changed)})
+
+
+def train(settings: Settings, config: ProductConfig, until: int | None, progress: Progress) -> Run:
+    """A new run on the graph in force."""
+    from kindred.recommenders.runs import new_run_folder
+
+    folder = new_run_folder(runs_folder_of(settings), settings.seed)
+    return _train_in(settings, config, until, folder, progress)
+
+
+def resume_training(settings: Settings, name: str, progress: Progress) -> Run:
+    """Goes on with a run that was interrupted, with the settings that it began with."""
+    from kindred.recommenders.product_training import read_begun_run
+
+    folder = runs_folder_of(settings) / name
+    begun = read_begun_run(folder)
+    resumed = settings.model_copy(update={"seed": begun.seed})
+    return _train_in(resumed, begun.config, begun.until, folder, progress)
+
+
+def _train_in(settings: Settings, config: ProductConfig, until: int | None, folder: Path, progress: Progress) -> Run:
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.statistics import graph_statistics
+    from kindred.recommenders.product_graph import read_product_graph
+    from kindred.recommenders.product_training import GraphState, train_products
+    from kindred.training.fit import RunOptions
+    from kindred.training.tracking import open_tracker
+
+    with graph_of(settings) as store:
+        statistics = graph_statistics(store, graph_schema())
+        graph = read_product_graph(store, until)
+    state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
+    with open_tracker(settings.mlflow_uri, folder.name, config.model_dump(mode="json")) as track:
+        options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress, track=track)
+        return train_products(graph, config, options, state)
+
+
+def evaluate(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(help="Whose settings to judge; the newest run by default.")] = None,
+    protocol: Annotated[Protocol, typer.Option(help="Each user's last review, or 20 % at random.")] = Protocol.TEMPORAL,
+    seeds: Annotated[int, typer.Option(min=1, help="Splits and fits, seeded 0, 1, …")] = 1,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="Also fit without text; report what text is worth.")
+    ] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="Exit code 5 unless the ranking is above popularity.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a run's settings beside every baseline; report.json, report.md and plots land in its folder."""
+    from kindred.evaluation.report import ABOVE_POPULARITY
+    from kindred.evaluation.report import gate as check
+    from kindred.evaluation.report_text import render_table
+    from kindred.recommenders.product_training import EvaluationOptions
+    from kindred.recommenders.runs import find_run
+
+    settings = settings_of(context)
+    found = find_run(runs_folder_of(settings), run)
+    options = EvaluationOptions(protocol.value, range(seeds), no_text)
+    with console.Bars() as bars:
+        report, folder = evaluate_run(settings, found, options, bars)
+    if as_json:
+        console.json_result(report)
+    else:
+        console.result(render_table(report))
+        console.note(f"report and plots: {folder}")
+    if gate:
+        check(report, ABOVE_POPULARITY)
+
+
+def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progress: Progress) -> tuple[Report, Path]:
+    """The report, and the folder that it was written to."""
+    from kindred.recommenders.product_graph import read_product_graph
+    from kindred.recommenders.product_run import ProductConfig
+    from kindred.recommenders.product_training import evaluate_products
+    from kindred.training.fit import RunOptions
+
+    with graph_of(settings) as store:
+        graph = read_product_graph(store, run.manifest["graph"]["until"])
+    config = ProductConfig.model_validate(run.manifest["config"])
+    folder = run.folder / "evaluation" / options.protocol
+    report = evaluate_products(graph, config, options, RunOptions(folder, device=settings.device, progress=progress))
+    return report, folder
+
+
+def runs(context: typer.Context, as_json: AsJson = False) -> None:
+    """Finished runs, oldest first, and which one is published."""
+    from kindred.cli.stores import vectors_of
+    from kindred.recommenders.runs import finished_runs
+
+    settings = settings_of(context)
+    found = finished_runs(runs_folder_of(settings))
+    with vectors_of(settings) as vectors:
+        published = vectors.published()
+    if as_json:
+        console.json_result([{"run": r.name, "published": r.name == published, **r.manifest} for r in found])
+        return
+    header = ["run", "reviews", "users", "products", "graph", "published"]
+    rows = [
+        (
+            r.name,
+            *(r.manifest[name] for name in header[1:4]),
+            r.manifest["graph"]["content_hash"][:12],
+            _mark(r, published),
+        )
+        for r in found
+    ]
+    console.result(console.table(header, rows))
+
+
+def _mark(run: Run, published: str | None) -> str:
+    return "yes" if run.name == published else ""
+
+
+def run_text(run: Run) -> str:
+    """A finished run for people."""
+    made = run.manifest
+    parts = ", ".join(f"{name} {weight:g}" for name, weight in made["block_weights"].items() if weight)
+    lines = [
+        f"run {run.name}: {made['reviews']:,} reviews, {made['users']:,} users, {made['products']:,} products",
+        f"graph network: {made['gnn']['epochs']} epochs, best {made['gnn']['best_epoch']}",
+        f"weights of the parts, from held-out reviews: {parts}",
+        f"folder {run.folder}",
+    ]
+    return "\n".join(lines)
