@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings, Vectors
-from kindred.domain.errors import SchemaError
 from kindred.domain.recommendation import Candidate
+from kindred.vectorstore.checks import checked_query
 from kindred.vectorstore.folders import VersionFolders
 from kindred.vectorstore.rows import Mask, Rows, View
 from kindred.vectorstore.store import Scalar
@@ -130,17 +130,3 @@ class FolderVectors:
                 self._open = {path: kept for path, kept in self._open.items() if kept.is_current()}
                 rows = self._open[folder] = Rows(folder)
             return rows
-
-
-def checked_query(vector: Vectors, dimension: int, k: int) -> Vectors:
-    """The query as float32 `[dimension]`. Raises SchemaError where it does not fit, or k is not positive."""
-    query = np.asarray(vector, dtype=np.float32)
-    if query.shape != (dimension,):
-        raise SchemaError(
-            f"the query has shape {query.shape}, the collection ({dimension},)", "use vectors of one version"
-        )
-    if not np.isfinite(query).all():
-        raise SchemaError("the query holds NaN or infinity", "encode it again")
-    if k < 1:
-        raise SchemaError(f"asked for the {k} best", "ask for at least 1")
-    return query

@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from kindred.domain.errors import StoreError
-from kindred.vectorstore.names import checked
+from kindred.vectorstore.checks import checked_name
 from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
 
 _POINTER = "published.json"
@@ -54,13 +54,13 @@ class VersionFolders:
 
     def create(self, version: str, collection: str, dimension: int) -> None:
         """An empty collection of an unsealed version. Raises StoreError when it is there, or the version sealed."""
-        if (self._sealed / checked(version)).exists():
+        if (self._sealed / checked_name(version)).exists():
             raise StoreError(f"version {version} is sealed already", "publish under another version name, or drop it")
         folder = self._building / version
         if not folder.exists():
             with _appearing(folder) as new:
                 (new / _CREATED).write_text(json.dumps({"at": time.time_ns()}))
-        if (folder / checked(collection)).exists():
+        if (folder / checked_name(collection)).exists():
             raise StoreError(
                 f"version {version} has a collection {collection!r} already", f"drop version {version} first"
             )
@@ -69,7 +69,7 @@ class VersionFolders:
 
     def collection(self, version: str, collection: str) -> Path:
         """Folder of a collection. Raises StoreError when there is none."""
-        folder = self.version(version) / checked(collection)
+        folder = self.version(version) / checked_name(collection)
         if not folder.is_dir():
             raise StoreError(f"version {version} has no collection {collection!r}", "publish it again")
         return folder
@@ -77,7 +77,7 @@ class VersionFolders:
     def version(self, version: str) -> Path:
         """Folder of a version. Raises StoreError when there is none."""
         for parent in (self._sealed, self._building):
-            if (parent / checked(version)).is_dir():
+            if (parent / checked_name(version)).is_dir():
                 return parent / version
         known = ", ".join(self.versions()) or "none"
         raise StoreError(f"there is no version {version!r} in {self.root}, only {known}", "run `kindred publish`")
@@ -89,7 +89,7 @@ class VersionFolders:
 
     def require(self, version: str, counts: Mapping[str, int]) -> None:
         """Passes where a version that is being built holds exactly `counts`. Raises StoreError otherwise."""
-        folder = self._building / checked(version)
+        folder = self._building / checked_name(version)
         if (self._sealed / version).exists() or not folder.exists():
             raise StoreError(f"version {version} is not being built", "create its collections first")
         found = {name: Rows(folder / name).count() for name in self.collections(version)}
@@ -98,7 +98,7 @@ class VersionFolders:
 
     def seal(self, version: str) -> None:
         """Brings a built version to the disk and moves it to the sealed ones."""
-        folder = self._building / checked(version)
+        folder = self._building / checked_name(version)
         manifest = {name: _digests(folder / name) for name in self.collections(version)}
         _write_durably(folder / _MANIFEST, json.dumps({"collections": manifest}, indent=1))
         for path in [*folder.rglob("*"), folder]:
@@ -161,7 +161,7 @@ class VersionFolders:
             yield
 
     def _verify(self, version: str) -> None:
-        folder = self._sealed / checked(version)
+        folder = self._sealed / checked_name(version)
         if not folder.is_dir():
             state = "not sealed: its building was cut short" if (self._building / version).exists() else "not there"
             raise StoreError(f"version {version} is {state}", "drop it and publish the run again")

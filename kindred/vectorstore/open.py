@@ -36,6 +36,11 @@ def open_vectors(url: str, api_key: str = "") -> VectorStore:
         from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
 
         return FolderVectors(url, Path(place), EdgeSearch(IndexLimits()))
+    if scheme in ("http", "https"):
+        _need("qdrant_client", "pip install 'kindred[qdrant]'")
+        from kindred.vectorstore.qdrant_server import connect
+
+        return connect(url, api_key)
     raise SettingsError(f"no vector store is known by {scheme + ':'!r}", _KNOWN)
 
 

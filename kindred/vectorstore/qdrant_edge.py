@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -37,15 +39,16 @@ class EdgeSearch:
     where so many are wanted that it is cheaper, all rows are compared.
     """
 
-    def __init__(self, limits: IndexLimits) -> None:
+    def __init__(self, limits: IndexLimits, build: Callable[[Path], None] = build_in_child) -> None:
         self._limits = limits
+        self._build = build
         self._indexes: dict[Rows, EdgeIndex | None] = {}
         self._lock = Lock()
 
     def prepare(self, rows: Rows) -> None:
         view = rows.view()
         if len(view) and view.vectors.nbytes >= self._limits.exact_bytes:
-            build_in_child(rows.folder)
+            self._build(rows.folder)
 
     def best(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
         index = self._index(rows)

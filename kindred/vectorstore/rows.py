@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.ids import IdMap
+from kindred.vectorstore.checks import checked_payloads, checked_vectors
 from kindred.vectorstore.store import Scalar
 
 Mask = NDArray[np.bool_]
@@ -130,8 +131,8 @@ class Rows:
             SchemaError: vectors of another size or not finite, or a payload that is not one of scalars.
             StoreError: the files can't be written.
         """
-        vectors = self._checked(embeddings.vectors)
-        lines = _lines(embeddings.ids, payloads)
+        vectors = checked_vectors(embeddings.vectors, self.dimension, self.folder.name)
+        lines = _lines(embeddings.ids, checked_payloads(payloads, len(embeddings.ids)))
         try:
             with self._writing() as (vectors_file, rows_file):
                 with self._lock:
@@ -145,17 +146,6 @@ class Rows:
             raise StoreError(
                 f"{self.folder} can't be written: {error.strerror}", "free disk space, then run it again"
             ) from error
-
-    def _checked(self, vectors: Vectors) -> Vectors:
-        if vectors.shape[1] != self.dimension:
-            raise SchemaError(
-                f"collection {self.folder.name} holds vectors of {self.dimension} numbers, got {vectors.shape[1]}",
-                "publish a new version instead",
-            )
-        checked = np.ascontiguousarray(vectors, dtype=np.float32)
-        if not np.isfinite(checked).all():
-            raise SchemaError(f"vectors for collection {self.folder.name} hold NaN or infinity", "train again")
-        return checked
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[int, int]]:
@@ -184,7 +174,7 @@ class Rows:
                 self._superseded.append(before)
             self._ids.append(external)
             self._row_of[external] = row
-            for key, value in (payload or {}).items():
+            for key, value in payload.items():
                 self._rows_with.setdefault(_token(key, value), []).append(row)
         shape = (len(self._ids), self.dimension)
         if self._vectors_path.stat().st_size < 4 * shape[0] * shape[1]:
@@ -200,20 +190,14 @@ def _token(key: str, value: Scalar) -> tuple[str, str, Scalar]:
     return key, kind, value
 
 
-def _lines(ids: IdMap, payloads: Sequence[Mapping[str, Scalar]] | None) -> bytes:
+def _lines(ids: IdMap, payloads: Sequence[Mapping[str, Scalar]]) -> bytes:
     """One JSON line for each id."""
-    if payloads is not None and len(payloads) != len(ids):
-        raise SchemaError(f"{len(ids)} vectors but {len(payloads)} payloads", "give one payload a vector, or none")
-    if bad := next((p for p in payloads or () if not all(isinstance(v, Scalar) for v in p.values())), None):
-        raise SchemaError(f"payload {bad!r} holds something else than text, numbers and booleans", "leave it out")
     try:
-        return b"".join(
-            orjson.dumps([external, None if payloads is None else dict(payloads[row])]) + b"\n"
-            for row, external in enumerate(ids)
-        )
+        pairs = zip(ids, payloads, strict=True)
+        return b"".join(orjson.dumps([external, dict(payload)]) + b"\n" for external, payload in pairs)
     except orjson.JSONEncodeError as error:
         raise SchemaError(
-            f"an id or payload can't be stored: {error}", "remove lone surrogates and huge numbers"
+            f"an id or payload can't be stored: {error}", "no lone surrogates, no huge numbers"
         ) from error
 
 

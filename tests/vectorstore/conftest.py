@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from qdrant_client import QdrantClient
 
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
+from kindred.vectorstore.edge_index import build
 from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors
+from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
+from kindred.vectorstore.qdrant_server import QdrantServer
 from kindred.vectorstore.store import VectorStore
 
 Opener = Callable[[Path], VectorStore]
@@ -26,10 +32,39 @@ def open_edge(folder: Path) -> VectorStore:
 
 
 def open_edge_indexed(folder: Path) -> VectorStore:
-    return FolderVectors("qdrant-edge:", folder, EdgeSearch(ALWAYS_INDEXED))
+    return FolderVectors("qdrant-edge:", folder, EdgeSearch(ALWAYS_INDEXED, build))
 
 
-OPENERS: dict[str, Opener] = {"exact": open_exact, "edge": open_edge, "edge-indexed": open_edge_indexed}
+def open_server_double(folder: Path) -> VectorStore:
+    """The driver's own stand-in for a server, which keeps its collections in a folder."""
+    return QdrantServer("http://stand-in", QdrantClient(path=str(folder)))
+
+
+@cache
+def clean_live_server(folder: Path) -> str:
+    """The server of QDRANT_URL, emptied of what tests left there, once for each test."""
+    url = os.environ["QDRANT_URL"]
+    client = QdrantClient(url=url, api_key=os.environ.get("QDRANT_API_KEY"))
+    for collection in client.get_collections().collections:
+        if "~" in collection.name:
+            client.delete_collection(collection.name)
+    client.close()
+    return url
+
+
+def open_live_server(folder: Path) -> VectorStore:
+    return open_vectors(clean_live_server(folder), os.environ.get("QDRANT_API_KEY", ""))
+
+
+OPENERS: dict[str, Opener] = {
+    "server": open_server_double,
+    "exact": open_exact,
+    "edge": open_edge,
+    "edge-indexed": open_edge_indexed,
+}
+
+if "QDRANT_URL" in os.environ:  # a server kept for tests: its versions are deleted
+    OPENERS["live-server"] = open_live_server
 
 
 @pytest.fixture(params=list(OPENERS))

@@ -17,6 +17,13 @@ Opener = Callable[[Path], VectorStore]
 MakeEmbeddings = Callable[..., Embeddings]
 Seal = Callable[[VectorStore, str, dict[str, Embeddings]], None]
 
+# What the stand-in for a server says about itself.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
+    pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection"),
+]
+
 
 def best_by_hand(embeddings: Embeddings, query: np.ndarray, k: int, exclude: set[str] = frozenset()) -> list[str]:
     scores = embeddings.vectors @ query

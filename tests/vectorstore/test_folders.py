@@ -95,10 +95,11 @@ def test_readers_beside_a_publisher_see_one_version_each(tmp_path: Path) -> None
     assert store.versions() == ["v11", "v12", "v13", "v14"]
 
 
+@pytest.mark.parametrize("engine", ["exact", "edge-indexed"])
 def test_another_process_follows_live_upserts(
-    opener: Opener, tmp_path: Path, embeddings_of: MakeEmbeddings, sealed: Seal
+    engine: str, openers: dict[str, Opener], tmp_path: Path, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
-    writer, reader = opener(tmp_path), opener(tmp_path)
+    writer, reader = openers[engine](tmp_path), openers[engine](tmp_path)
     items = embeddings_of(30)
     sealed(writer, "v1", {"items": items})
     writer.publish("v1")

@@ -14,6 +14,13 @@ from kindred.vectorstore.store import VectorStore
 
 MakeEmbeddings = Callable[..., Embeddings]
 
+# What the stand-in for a server says about itself.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
+    pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection"),
+]
+
 
 def test_publishes_all_collections_with_their_payloads(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
     users, items = embeddings_of(20, prefix="user"), embeddings_of(50)

@@ -131,11 +131,10 @@ def test_an_index_that_finds_too_little_is_not_kept(
     """Users unlike any item are where such an index fails; it is measured on them before it is kept."""
     monkeypatch.setattr(edge_index, "_EFFORTS", (1,))
     monkeypatch.setattr(edge_index, "_EF_PER_WANTED", 0)
-    monkeypatch.setattr(qdrant_edge, "build_in_child", edge_index.build)
     items = embeddings_of(3_000, dimension=32)
     strangers = np.random.default_rng(1).normal(size=(50, 32)).astype(np.float32)
     users = Embeddings(IdMap(map(str, range(50))), strangers)
-    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0)))
+    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0), edge_index.build))
     sealed(store, "v1", {"items": items, "users": users})
     assert not (tmp_path / "versions" / "v1" / "items" / "index").exists()
     best = int(np.argmax(items.vectors @ strangers[0]))

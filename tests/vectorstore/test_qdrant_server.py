@@ -1,0 +1,124 @@
+"""What only a server does: aliases, payload indexes, errors of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from qdrant_client import QdrantClient
+
+from kindred.domain.embeddings import Embeddings
+from kindred.domain.errors import SchemaError, SettingsError, StoreError
+from kindred.vectorstore import qdrant_server
+from kindred.vectorstore.open import open_vectors
+from kindred.vectorstore.qdrant_server import QdrantServer
+from kindred.vectorstore.store import VectorStore
+
+MakeEmbeddings = Callable[..., Embeddings]
+Seal = Callable[[VectorStore, str, dict[str, Embeddings]], None]
+
+# What the stand-in for a server says about itself.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
+    pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection"),
+]
+
+
+@pytest.fixture
+def client() -> Iterator[QdrantClient]:
+    opened = QdrantClient(":memory:")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(client: QdrantClient) -> QdrantServer:
+    return QdrantServer("http://stand-in", client)
+
+
+def aliases(client: QdrantClient) -> dict[str, str]:
+    return {alias.alias_name: alias.collection_name for alias in client.get_aliases().aliases}
+
+
+def test_aliases_name_what_is_published(
+    store: QdrantServer, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
+) -> None:
+    sealed(store, "v1", {"users": embeddings_of(3), "items": embeddings_of(4)})
+    sealed(store, "v2", {"items": embeddings_of(4)})
+    store.publish("v1")
+    assert aliases(client) == {"users": "v1~users", "items": "v1~items"}
+    store.publish("v2")
+    assert aliases(client) == {"items": "v2~items", "users~previous": "v1~users", "items~previous": "v1~items"}
+    assert store.rollback() == "v1"
+    assert aliases(client) == {"users": "v1~users", "items": "v1~items"}
+
+
+def test_all_aliases_switch_in_one_request(
+    store: QdrantServer,
+    client: QdrantClient,
+    embeddings_of: MakeEmbeddings,
+    sealed: Seal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for version in ("v1", "v2"):
+        sealed(store, version, {"users": embeddings_of(3), "items": embeddings_of(4)})
+    store.publish("v1")
+    requests = []
+    switch = client.update_collection_aliases
+    monkeypatch.setattr(
+        client, "update_collection_aliases", lambda changes: requests.append(changes) or switch(changes)
+    )
+    store.publish("v2")
+    assert len(requests) == 1
+
+
+def test_a_server_may_hold_other_things(
+    store: QdrantServer, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
+) -> None:
+    foreign = {"vectors_config": qdrant_server.models.VectorParams(size=2, distance="Cosine")}
+    client.create_collection("theirs", **foreign)
+    client.update_collection_aliases([qdrant_server._alias("their-alias", "theirs")])
+    for version in ("v1", "v2"):
+        sealed(store, version, {"items": embeddings_of(4)})
+        store.publish(version)
+    assert store.versions() == ["v1", "v2"] and store.previous() == "v1"
+    assert aliases(client)["their-alias"] == "theirs"
+
+
+def test_a_version_that_lost_a_collection_is_not_published(
+    store: QdrantServer, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
+) -> None:
+    """As a kill in the middle of sealing or dropping leaves it."""
+    sealed(store, "v1", {"users": embeddings_of(3), "items": embeddings_of(4)})
+    client.delete_collection("v1~users")
+    with pytest.raises(StoreError, match="not whole"):
+        store.publish("v1")
+    store.drop("v1")
+    assert store.versions() == []
+
+
+def test_large_collections_are_asked_in_excess(
+    store: QdrantServer, embeddings_of: MakeEmbeddings, sealed: Seal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = embeddings_of(300)
+    sealed(store, "v1", {"items": items})
+    exclude = [c.item_id for c in store.search("v1", "items", items.vectors[0], 40)]
+    expected = store.search("v1", "items", items.vectors[0], 5, exclude=exclude)
+    monkeypatch.setattr(qdrant_server, "_EXACT_POINTS", 0)
+    assert store.search("v1", "items", items.vectors[0], 5, exclude=exclude) == expected
+    assert not {c.item_id for c in expected} & set(exclude)
+
+
+def test_the_key_of_the_id_is_reserved(store: QdrantServer, embeddings_of: MakeEmbeddings) -> None:
+    store.create("v1", "items", 8)
+    with pytest.raises(SchemaError, match="external_id"):
+        store.upsert("v1", "items", embeddings_of(1), [{"external_id": "x"}])
+
+
+def test_a_server_that_does_not_answer() -> None:
+    with pytest.raises(StoreError, match=r"127\.0\.0\.1:9") as caught:
+        open_vectors("http://127.0.0.1:9", "key")
+    assert "KINDRED_VECTOR_API_KEY" in caught.value.next_step
+    with pytest.raises(SettingsError, match="port"):
+        open_vectors("http://127.0.0.1:port")
