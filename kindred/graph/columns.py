@@ -1,0 +1,250 @@
+"""Long texts and vectors beside the embedded engine: append-only files, mapped into memory, found by row number.
+
+One table has one `RowColumns` and one row number for all its columns; the light row in the engine carries that number.
+Rows are forced to disk before the engine commits anything that points at them, so a crash leaves nothing worse than
+rows that nobody points at. Rows cut off half-way are cut away when the files are opened; the others stay as garbage,
+like the rows of what was replaced or deleted, until the graph is built anew.
+
+Files of a text property: `NAME.text` (UTF-8), `NAME.ends` (int64, where each text ends, after a first 0), `NAME.known`
+(a byte a row, 0 for null). Of a vector property: `NAME.384.f16` (float16, here rows of 384) and `NAME.known`. All are
+little endian.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.properties import PropertyKind
+from kindred.domain.schema import Property
+from kindred.graph.rows import vector_matrix
+
+RowNumbers = NDArray[np.int64]
+
+NO_ROW = -1
+_END = np.dtype("<i8")
+_HALF = np.dtype("<f2")
+
+
+class Column(Protocol):
+    """One property of many rows."""
+
+    name: str
+
+    def num_rows(self) -> int:
+        """Rows that are whole in every file of the column."""
+
+    def resize(self, num_rows: int) -> None:
+        """Makes the column that long: cuts rows away, or adds nulls."""
+
+    def append(self, values: pa.ChunkedArray) -> None:
+        """Writes more rows and forces them to disk."""
+
+    def take(self, rows: RowNumbers) -> pa.Array:
+        """The values of these rows, null for `NO_ROW`."""
+
+
+class TextColumn:
+    """Texts of any length."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self._text, self._ends, self._known = (folder / f"{name}.{end}" for end in ("text", "ends", "known"))
+
+    def num_rows(self) -> int:
+        written = min(_size(self._ends) // _END.itemsize - 1, _size(self._known))
+        if written <= 0:
+            return 0
+        ends = _mapped(self._ends, _END, written + 1)
+        return min(written, int(np.searchsorted(ends, _size(self._text), side="right")) - 1)
+
+    def resize(self, num_rows: int) -> None:
+        kept = min(self.num_rows(), num_rows)
+        end = int(_mapped(self._ends, _END, kept + 1)[kept]) if kept else 0
+        _resize(self._text, end)
+        _resize(self._ends, (kept + 1) * _END.itemsize)
+        _append(self._ends, [np.full(num_rows - kept, end, _END)])
+        _resize(self._known, kept)
+        _resize(self._known, num_rows)
+
+    def append(self, values: pa.ChunkedArray) -> None:
+        texts, ends = [], []
+        end = _size(self._text)
+        for chunk in values.cast(pa.large_string()).fill_null("").chunks:
+            _, offsets, text = chunk.buffers()
+            places = np.frombuffer(offsets, _END)[chunk.offset : chunk.offset + len(chunk) + 1]
+            if text is not None:
+                texts.append(np.frombuffer(text, np.uint8)[places[0] : places[-1]])
+            ends.append(places[1:] - places[0] + end)
+            end += int(places[-1] - places[0])
+        _append(self._text, texts)
+        _append(self._ends, ends)
+        _append(self._known, [values.is_valid().to_numpy().astype(np.uint8)])
+
+    def take(self, rows: RowNumbers) -> pa.Array:
+        num_rows = self.num_rows()
+        known = _known_rows(self._known, rows, num_rows)
+        if not known.any():
+            return pa.nulls(len(rows), pa.large_string())
+        ends = pa.py_buffer(_mapped(self._ends, _END, num_rows + 1))
+        text = pa.py_buffer(_mapped(self._text, np.dtype(np.uint8), _size(self._text)))
+        whole = pa.Array.from_buffers(pa.large_string(), num_rows, [None, ends, text])
+        taken = whole.slice(int(rows[0]), len(rows)) if _is_run(rows) else whole.take(pa.array(np.maximum(rows, 0)))
+        return taken if known.all() else pc.if_else(pa.array(known), taken, pa.scalar(None, pa.large_string()))
+
+
+class VectorColumn:
+    """Vectors of one length."""
+
+    def __init__(self, folder: Path, name: str, length: int) -> None:
+        self.name = name
+        self.length = length
+        self._vectors, self._known = folder / f"{name}.{length}.f16", folder / f"{name}.known"
+
+    def num_rows(self) -> int:
+        return min(_size(self._vectors) // (self.length * _HALF.itemsize), _size(self._known))
+
+    def resize(self, num_rows: int) -> None:
+        kept = min(self.num_rows(), num_rows)
+        _resize(self._vectors, num_rows * self.length * _HALF.itemsize)
+        _resize(self._known, kept)
+        _resize(self._known, num_rows)
+
+    def append(self, values: pa.ChunkedArray) -> None:
+        _append(self._vectors, (vector_matrix(chunk)[0].astype(_HALF, copy=False) for chunk in values.chunks))
+        _append(self._known, [values.is_valid().to_numpy().astype(np.uint8)])
+
+    def take(self, rows: RowNumbers) -> pa.Array:
+        num_rows = self.num_rows()
+        known = _known_rows(self._known, rows, num_rows)
+        kind = pa.list_(pa.float16(), self.length)
+        if not known.any():
+            return pa.nulls(len(rows), kind)
+        whole = _mapped(self._vectors, _HALF, num_rows * self.length).reshape(num_rows, self.length)
+        taken = whole[rows[0] : rows[0] + len(rows)] if _is_run(rows) else whole[np.maximum(rows, 0)]
+        flat = pa.Array.from_buffers(pa.float16(), taken.size, [None, pa.py_buffer(taken)])
+        return pa.FixedSizeListArray.from_arrays(flat, type=kind, mask=None if known.all() else pa.array(~known))
+
+
+class RowColumns:
+    """The texts and vectors of one node or edge table.
+
+    Args:
+        folder: where its files are.
+        properties: of the table; only texts and vectors matter here.
+        writable: whether rows may be added; then rows cut off half-way are cut away first.
+    """
+
+    def __init__(self, folder: Path, properties: Sequence[Property], *, writable: bool) -> None:
+        self._folder = folder
+        self._texts = [p.name for p in properties if p.kind is PropertyKind.TEXT]
+        self._vectors = [p.name for p in properties if p.kind is PropertyKind.VECTOR]
+        if writable and (self._texts or self._vectors):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._columns = self._found()
+        self._num_rows = max((column.num_rows() for column in self._columns.values()), default=0)
+        if writable:
+            self._resize_all()
+
+    def _found(self) -> dict[str, Column]:
+        found: dict[str, Column] = {name: TextColumn(self._folder, name) for name in self._texts}
+        for name in self._vectors:
+            for path in sorted(self._folder.glob(f"{name}.*.f16")):
+                found[name] = VectorColumn(self._folder, name, int(path.suffixes[-2][1:]))
+        return found
+
+    def _resize_all(self) -> None:
+        for column in self._columns.values():
+            column.resize(self._num_rows)
+
+    @property
+    def vector_lengths(self) -> dict[str, int]:
+        """Length of the vectors of each vector column that was ever written."""
+        return {name: column.length for name, column in self._columns.items() if isinstance(column, VectorColumn)}
+
+    def check_lengths(self, table_name: str, lengths: Mapping[str, int]) -> None:
+        """Raises SchemaError where vectors of another length are here already."""
+        for name, length in lengths.items():
+            there = self.vector_lengths.get(name, length)
+            if there != length:
+                raise SchemaError(
+                    f"{table_name}.{name} holds vectors of length {there}, got {length}",
+                    "encode with the encoder that the graph was made with, or build the graph anew",
+                )
+
+    def append(self, values: Mapping[str, pa.ChunkedArray], num_rows: int) -> RowNumbers:
+        """Row numbers of the rows written, `[num_rows]`; they are on disk, null in the columns that are missing."""
+        first = self._num_rows
+        for name, column in values.items():
+            if name in self._vectors and name not in self._columns:
+                self._columns[name] = VectorColumn(self._folder, name, column.type.list_size)
+                self._columns[name].resize(first)
+        try:
+            for name, column in self._columns.items():
+                if name in values:
+                    column.append(values[name])
+                else:
+                    column.resize(first + num_rows)
+        except OSError as error:
+            self._resize_all()
+            raise StoreError(f"can't write to {self._folder}: {error}", "free some disk space; run it again") from error
+        self._num_rows = first + num_rows
+        return np.arange(first, first + num_rows, dtype=np.int64)
+
+    def take(self, name: str, rows: RowNumbers) -> pa.Array:
+        """The texts or vectors of these rows, null for `NO_ROW`; a run of rows is mapped, not copied."""
+        return self._columns[name].take(rows)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _mapped(path: Path, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
+    return np.memmap(path, dtype=dtype, mode="r", shape=(length,)) if length else np.zeros(0, dtype)
+
+
+def _append(path: Path, parts: Iterable[NDArray[np.generic]]) -> None:
+    with path.open("ab") as file:
+        for part in parts:
+            file.write(np.ascontiguousarray(part).data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _resize(path: Path, size: int) -> None:
+    """Cuts the file, or lengthens it by zeros that take no space on disk."""
+    if _size(path) != size or not path.exists():
+        with path.open("ab") as file:
+            file.truncate(size)
+            os.fsync(file.fileno())
+
+
+def _known_rows(path: Path, rows: RowNumbers, num_rows: int) -> NDArray[np.bool_]:
+    """Which of the rows have a value. Raises StoreError where a row was never written."""
+    if len(rows) and int(rows.max()) >= num_rows:
+        raise StoreError(
+            f"{path.parent} holds {num_rows} rows of {path.stem}, but the graph points at row {int(rows.max())}",
+            "the folder was changed by hand or comes from elsewhere: build the graph anew",
+        )
+    known: NDArray[np.bool_] = rows != NO_ROW
+    known[known] = _mapped(path, np.dtype(np.uint8), num_rows)[rows[known]].astype(np.bool_)
+    return known
+
+
+def _is_run(rows: RowNumbers) -> bool:
+    """Whether the rows are neighbours in order."""
+    if rows[0] < 0 or rows[-1] - rows[0] != len(rows) - 1:
+        return False
+    return bool((np.diff(rows) == 1).all())

@@ -1,0 +1,178 @@
+"""The embedded engine behind `EmbeddedGraph`: one locked folder, one database, Arrow in and out, errors translated."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.metadata
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from kindred.domain.errors import SchemaError, SettingsError, StoreError
+from kindred.graph.embedded_statements import Table, copy_rows
+from kindred.graph.store import QueryLimits
+
+ENGINE_VERSION = "0.20.4"  # others lose edges or miscount two-hop paths
+BUFFER_POOL_BYTES = 1 << 30  # the engine's default takes most of the machine's memory
+RESULT_CHUNK_ROWS = 65_536
+
+
+class FolderLock:
+    """A graph folder taken by one writer, or by any number of readers, until it is closed.
+
+    Raises:
+        StoreError: somebody else has it; the message names the process that writes.
+    """
+
+    def __init__(self, folder: Path, *, shared: bool) -> None:
+        self._file: IO[str] = (folder / "lock").open("r+" if shared else "a+")
+        try:
+            fcntl.flock(self._file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process reads it"
+            self._file.close()
+            raise StoreError(
+                f"the graph in {folder} is in use: {holder}", "wait until it ends, or stop it; one process at a time"
+            ) from error
+        if not shared:
+            self._file.truncate(0)
+            self._file.write(f"process {os.getpid()} writes it")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Lets others have the folder."""
+        if not self._file.closed and self._file.writable() and "a" in self._file.mode:
+            self._file.truncate(0)
+        self._file.close()
+
+
+class Engine:
+    """The database file of a graph folder. Not safe for threads: its owner holds a lock around every call.
+
+    Raises:
+        SettingsError: the engine is missing, or has another version than the one that was verified.
+        StoreError: the database can't be opened.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        _check_version()
+        import ladybug
+
+        self._path = path
+        self._connect = ladybug.Connection
+        try:
+            # Without compression a bulk load stays linear; on disk the light columns are three times as large.
+            self._database = ladybug.Database(
+                path, buffer_pool_size=BUFFER_POOL_BYTES, compression=False, read_only=read_only
+            )
+            self._connection = ladybug.Connection(self._database)
+        except RuntimeError as error:
+            raise StoreError(
+                f"can't open the graph database {path}: {_first_line(error)}",
+                "close whatever else has it open; if it is damaged, delete its folder and ingest again",
+            ) from error
+
+    def run(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Runs a statement for its effect."""
+        self._execute(statement, parameters).close()
+
+    def rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+        """The answer to a statement of ours."""
+        result = self._execute(statement, parameters)
+        try:
+            return result.get_as_arrow(RESULT_CHUNK_ROWS)
+        finally:
+            result.close()
+
+    def copy(self, table: Table, rows: pa.Table) -> None:
+        """Adds rows in bulk; costs a rewrite of the table, so few and large calls are best."""
+        copied = rows  # the engine finds the table by the name of this variable
+        self.run(copy_rows(table, copied.schema.names, "copied"))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside, or nothing."""
+        self.run("BEGIN TRANSACTION")
+        try:
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            # The engine ends the transaction itself when a statement fails; then there is nothing to roll back.
+            with contextlib.suppress(StoreError):
+                self.run("ROLLBACK")
+            raise
+
+    def answer(
+        self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits
+    ) -> tuple[list[str], list[Sequence[Any]]]:
+        """Column names and at most `limits.rows` rows of a user's query, run where nothing can be written.
+
+        Raises:
+            SchemaError: it does not parse, fails, takes too long or would write.
+        """
+        connection = self._connect(self._database)
+        try:
+            connection.set_query_timeout(max(1, int(limits.seconds * 1000)))
+            connection.execute("BEGIN TRANSACTION READ ONLY")
+            result: Any = connection.execute(cypher, dict(parameters))
+            names = result.get_column_names()
+            found: list[Sequence[Any]] = []
+            while len(found) < limits.rows and result.has_next():
+                found.append(result.get_next())
+            result.close()
+            return names, found
+        except RuntimeError as error:
+            raise _query_error(error, limits) from error
+        finally:
+            with contextlib.suppress(RuntimeError):
+                connection.execute("ROLLBACK")
+            connection.close()
+
+    def close(self) -> None:
+        """Writes everything to the database file and closes it."""
+        self._connection.close()
+        self._database.close()
+
+    def _execute(self, statement: str, parameters: Mapping[str, object] | None) -> Any:
+        try:
+            return self._connection.execute(statement, dict(parameters or {}))
+        except RuntimeError as error:
+            raise StoreError(
+                f"the graph database {self._path} failed: {_first_line(error)}",
+                "run it again; if it stays, delete the graph's folder and ingest again",
+            ) from error
+
+
+def _check_version() -> None:
+    try:
+        found = importlib.metadata.version("ladybug")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise SettingsError(
+            "the embedded graph engine is not installed", f"pip install ladybug=={ENGINE_VERSION}"
+        ) from error
+    if found != ENGINE_VERSION:
+        raise SettingsError(
+            f"ladybug {found} is installed, but only {ENGINE_VERSION} is known to count and keep edges right",
+            f"pip install ladybug=={ENGINE_VERSION}",
+        )
+
+
+def _query_error(error: RuntimeError, limits: QueryLimits) -> SchemaError:
+    message = _first_line(error)
+    if "Interrupted" in message:
+        return SchemaError(f"the query took longer than {limits.seconds:g} s", "narrow it, or add a LIMIT")
+    if "read-only transaction" in message:
+        return SchemaError("the query would change the graph", "only reading queries are allowed")
+    if "Buffer manager" in message:
+        return SchemaError("the query needs too much memory", "narrow it, or add a LIMIT")
+    return SchemaError(f"the query failed: {message}", "see `kindred graph stats` for what is there")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

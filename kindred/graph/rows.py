@@ -1,0 +1,161 @@
+"""What the rows of an upsert must be, and which of two rows about one event stays: the same for any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from kindred.domain.errors import SchemaError
+from kindred.domain.schema import EdgeType, NodeType, arrow_schema
+
+Table = NodeType | EdgeType
+BoolArray = NDArray[np.bool_]
+Halves = NDArray[np.float16]
+
+
+def key_of(table: Table) -> str:
+    """The column that identifies a row."""
+    return "id" if isinstance(table, NodeType) else "event_id"
+
+
+def full_name(table: Table) -> str:
+    """A name that no other node or edge table has."""
+    return table.label if isinstance(table, NodeType) else "-".join(table.triple)
+
+
+def is_vector(kind: pa.DataType) -> bool:
+    """Whether values of that Arrow type are vectors of one length."""
+    return bool(pa.types.is_fixed_size_list(kind))
+
+
+def fitted(table: Table, rows: pa.Table) -> pa.Table:
+    """The rows with the types and the column order of the schema; optional columns may be missing and stay so.
+
+    Raises:
+        SchemaError: a column that is unknown, missing, of another type, null where it must not be; a vector that is
+            not finite; a key that comes twice.
+    """
+    fields = {field.name: field for field in arrow_schema(table, 1)}
+    if unknown := [name for name in rows.schema.names if name not in fields]:
+        raise SchemaError(f"{table.name} has no property {unknown[0]!r}", f"its properties are {', '.join(fields)}")
+    for prop in table.properties:
+        if prop.required and (prop.name not in rows.schema.names or rows[prop.name].null_count):
+            raise SchemaError(f"{table.name} rows need a value for {prop.name!r}", "leave incomplete rows out")
+    names = [name for name in fields if name in rows.schema.names]
+    target = pa.schema([_fitted_field(table, fields[name], rows.schema.field(name).type) for name in names])
+    try:
+        fit = rows.select(names).cast(target)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SchemaError(f"{table.name} rows do not fit: {error}", "give the types of the schema") from error
+    _check_keys(table, fit[key_of(table)])
+    _check_finite(table, fit)
+    return fit
+
+
+def _fitted_field(table: Table, field: pa.Field, given: pa.DataType) -> pa.Field:
+    if not is_vector(field.type):
+        return field.with_nullable(True)
+    if not is_vector(given):
+        raise SchemaError(f"{table.name}.{field.name} must be vectors of one length, got {given}", "encode it again")
+    return pa.field(field.name, pa.list_(pa.float16(), given.list_size))
+
+
+def _check_keys(table: Table, keys: pa.ChunkedArray) -> None:
+    twice = len(keys) - int(pc.count_distinct(keys).as_py())
+    if twice:
+        raise SchemaError(f"{twice} rows of {table.name} have the {key_of(table)} of another", "deduplicate the batch")
+
+
+def _check_finite(table: Table, rows: pa.Table) -> None:
+    for field in rows.schema:
+        if is_vector(field.type) and len(rows):
+            vectors, known = vector_matrix(rows[field.name])
+            # The ten-bit exponent of NaN and infinity is all ones: an integer test is 20 times faster than isfinite.
+            wrong = ((vectors.view(np.uint16) & 0x7C00) == 0x7C00).any(axis=1) & known
+            if wrong.any():
+                raise SchemaError(
+                    f"{int(wrong.sum())} of {len(rows)} vectors of {table.name}.{field.name} hold NaN or infinity",
+                    "encode the texts again",
+                )
+
+
+def vector_lengths(rows: pa.Table) -> dict[str, int]:
+    """Length of each vector column that holds at least one vector."""
+    return {
+        field.name: field.type.list_size
+        for field in rows.schema
+        if is_vector(field.type) and rows[field.name].null_count < len(rows)
+    }
+
+
+def vector_matrix(column: pa.ChunkedArray | pa.Array) -> tuple[Halves, BoolArray]:
+    """The vectors of a column, `[num_rows, length]`, and which rows have one; the others hold anything."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(whole, pa.ChunkedArray):
+        whole = pa.concat_arrays(whole.chunks)
+    length = whole.type.list_size
+    flat = whole.values.slice(whole.offset * length, len(whole) * length).to_numpy(zero_copy_only=False)
+    return flat.reshape(len(whole), length), whole.is_valid().to_numpy(zero_copy_only=False)
+
+
+def differing(given: pa.Table, stored: pa.Table) -> dict[str, BoolArray]:
+    """For each column of `given`, which rows differ from the same row of `stored`; two nulls are equal.
+
+    A column that `stored` lacks is null there.
+    """
+    return {
+        name: _column_differs(given[name], stored[name] if name in stored.schema.names else None)
+        for name in given.schema.names
+    }
+
+
+def _column_differs(given: pa.ChunkedArray, stored: pa.ChunkedArray | None) -> BoolArray:
+    if stored is None:
+        return _mask(given.is_valid())
+    if is_vector(given.type):
+        new, new_known = vector_matrix(given)
+        old, old_known = vector_matrix(stored)
+        other = (new.view(np.uint16) != old.view(np.uint16)).any(axis=1)
+        return np.asarray(np.where(new_known & old_known, other, new_known != old_known))
+    if pa.types.is_list(given.type):
+        pairs = zip(given.to_pylist(), stored.to_pylist(), strict=True)
+        return np.fromiter((new != old for new, old in pairs), np.bool_, len(given))
+    same = pc.fill_null(pc.equal(given, stored.cast(given.type)), False)
+    both_null = pc.and_(pc.is_null(given), pc.is_null(stored))
+    return _mask(pc.invert(pc.or_(same, both_null)))
+
+
+def _mask(values: pa.ChunkedArray) -> BoolArray:
+    mask: BoolArray = values.to_numpy()
+    return mask
+
+
+def takes_place(edge: EdgeType, given: pa.Table, stored: pa.Table) -> BoolArray:
+    """Which given edges take the place of the stored ones: the later `at`, then the greater content.
+
+    Content is compared property by property in the order of the schema; a null is less than any value.
+    """
+    order = [p.name for p in edge.properties if p.name in given.schema.names and p.name != "at"]
+    order = ["at", *order] if edge.is_event else order
+    new, old = (_comparable_rows(table, order) for table in (given, stored))
+    return np.fromiter((a > b for a, b in zip(new, old, strict=True)), np.bool_, len(given))
+
+
+def _comparable_rows(rows: pa.Table, order: Sequence[str]) -> list[tuple[tuple[bool, Any], ...]]:
+    columns = [_comparable(rows[name]) if name in rows.schema.names else [(False, None)] * len(rows) for name in order]
+    return list(zip(*columns, strict=True))
+
+
+def _comparable(column: pa.ChunkedArray) -> list[tuple[bool, Any]]:
+    if is_vector(column.type):
+        vectors, known = vector_matrix(column)
+        return [
+            (True, row.astype("<f2").tobytes()) if has else (False, None)
+            for row, has in zip(vectors, known, strict=True)
+        ]
+    return [(value is not None, value) for value in column.to_pylist()]
