@@ -37,11 +37,11 @@ VERDICTS: tuple[tuple[str, ...], ...] = (
 )
 
 HEADLINES: tuple[tuple[str, ...], ...] = (
-    ("One star", "Don't", "My worst {noun} yet", "Sent back", "Very disappointed"),
-    ("Two stars", "Hoped for more", "Not my {noun}", "Meh", "Regret it"),
-    ("Three stars", "So-so", "An average {noun}", "Fine, I suppose", "Good and bad"),
-    ("Four stars", "Good {noun}", "Nearly perfect", "Glad I bought it", "Does it well"),
-    ("Five stars", "Wonderful {noun}", "Just right", "My favourite {noun}", "Très bien!", "Exactly what I wanted"),
+    ("One star", "Don't", "A mistake", "Sent back", "Very disappointed"),
+    ("Two stars", "Hoped for more", "Not mine", "Meh", "Regret it"),
+    ("Three stars", "So-so", "Average", "Fine, I suppose", "Good and bad"),
+    ("Four stars", "Well made", "Nearly perfect", "Glad I bought it", "Does it well"),
+    ("Five stars", "Wonderful", "Just right", "My favourite", "Très bien!", "Exactly what I wanted"),
 )
 
 BLAND: tuple[str, ...] = (

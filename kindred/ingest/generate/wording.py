@@ -19,7 +19,8 @@ BLANDNESS = 0.05  # share that speaks of no aspect
 OFF_TOPIC = 0.06  # share whose first aspect is any that matters on the shelf, not one dear to the user
 SECOND_ASPECT = 0.6  # share that speaks of the user's other aspect too, where it matters
 PLAIN_HEADLINES = 0.4  # share of headlines that say how it was, not what
-PLAIN_OPENINGS = 0.45  # share of openings that name the product, not what the user looks for
+OPENED = 0.9  # share of reviews of one aspect that have an opening
+PLAIN_OPENINGS = 0.4  # share of openings that name the product, not what the user looks for
 MISJUDGED = 0.25  # deviation of a user's impression of an aspect from the truth
 
 PROPER = ("French", "MIDI", "Bluetooth")  # words of nouns that keep their capitals in a sentence
@@ -55,9 +56,8 @@ def phrasebook() -> Phrasebook:
     """The sentences of the generator; groups in the order of `_GROUP_…` below."""
     groups: list[tuple[str, ...]] = [part for aspect in ASPECTS for part in (aspect.fault, aspect.praise)]
     groups += [part for aspect in ASPECTS for part in (aspect.fault_headline, aspect.praise_headline)]
-    groups += [*(aspect.wish for aspect in ASPECTS), *VERDICTS, ASIDES, BLAND]
-    for templates in (OPENERS, *HEADLINES):
-        groups += [_named(templates, noun) for shelf in SHELVES for noun in shelf.nouns]
+    groups += [*(aspect.wish for aspect in ASPECTS), *VERDICTS, *HEADLINES, ASIDES, BLAND]
+    groups += [_named(OPENERS, noun) for shelf in SHELVES for noun in shelf.nouns]
     expanded = [[sentence for template in group for sentence in expand(template)] for group in groups]
     start = 1 + np.concatenate([[0], np.cumsum([len(group) for group in expanded])])
     return Phrasebook(["", *(sentence for group in expanded for sentence in group)], start)
@@ -73,7 +73,8 @@ def _named(templates: Iterable[str], noun: str) -> tuple[str, ...]:
 _GROUP_ASPECT_HEADLINES = 2 * len(ASPECTS)
 _GROUP_WISHES = 2 * _GROUP_ASPECT_HEADLINES
 _GROUP_VERDICTS = _GROUP_WISHES + len(ASPECTS)
-_GROUP_ASIDES = _GROUP_VERDICTS + 5
+_GROUP_HEADLINES = _GROUP_VERDICTS + 5
+_GROUP_ASIDES = _GROUP_HEADLINES + 5
 _GROUP_BLAND = _GROUP_ASIDES + 1
 _GROUP_OPENERS = _GROUP_BLAND + 1
 _NOUN_START = np.cumsum([0] + [len(shelf.nouns) for shelf in SHELVES])
@@ -109,18 +110,16 @@ def word(book: Phrasebook, catalogue: Catalogue, purchases: Purchases, aspects: 
         is_bland | draws.chance(PLAIN_OPENINGS, num), _GROUP_OPENERS + noun, _GROUP_WISHES + aspects[:, 0]
     )
     groups = [
-        np.where(tells_little | draws.chance(0.15, num), opener, -1),
+        np.where(is_bland | (tells_little & draws.chance(OPENED, num)), opener, -1),
         np.where(is_bland, _GROUP_BLAND, spoken[:, 0]),
         spoken[:, 1],
-        np.where(ending < 0.15, _GROUP_VERDICTS + stars, np.where(tells_little & (ending > 0.85), _GROUP_ASIDES, -1)),
+        np.where(ending < 0.1, _GROUP_VERDICTS + stars, np.where(tells_little & (ending > 0.9), _GROUP_ASIDES, -1)),
     ]
     unsaid = draws.chance(EMPTY, num)
     columns = [book.draw(np.where(unsaid, -1, group), draws).tolist() for group in groups]
     at_odds = (impression[:, 0] > 0) != (purchases.stars > 3)  # nobody heads five stars with a fault
     plain = is_bland | at_odds | draws.chance(PLAIN_HEADLINES, num)
-    headline = np.where(
-        plain, _GROUP_OPENERS + (1 + stars) * _NOUN_START[-1] + noun, _GROUP_ASPECT_HEADLINES + spoken[:, 0]
-    )
+    headline = np.where(plain, _GROUP_HEADLINES + stars, _GROUP_ASPECT_HEADLINES + spoken[:, 0])
     said = book.sentences
     texts = [" ".join([said[part] for part in parts if part]) for parts in zip(*columns, strict=True)]
     return Wording(texts, [said[part] for part in book.draw(headline, draws).tolist()])
