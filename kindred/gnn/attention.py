@@ -120,24 +120,29 @@ class _TransformerAttention(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         query, key, value, edge, weights, output = ctx.saved_tensors
-        sums = _head_sums(query.shape[1], ctx.heads, query)
-        spread = sums.t().contiguous()
-        scale = (query.shape[1] // ctx.heads) ** -0.5
+        width = query.shape[1]
+        sums = _head_sums(width, ctx.heads, query)
+        spread = torch.block_diag(sums.t(), sums.t())  # type: ignore[no-untyped-call]
+        scale = (width // ctx.heads) ** -0.5
         expected = (gradient * output) @ sums  # mean gradient of a target's weights, [num_targets, heads]
-        to_query, to_key, to_value = torch.zeros_like(query), torch.zeros_like(key), torch.zeros_like(value)
+        # Key beside value, query beside gradient: one gather and scatter of wide rows, not two of narrow ones.
+        at_source, at_target = torch.cat([key, value], dim=1), torch.cat([query, gradient], dim=1)
+        to_query, to_source = torch.zeros_like(query), torch.zeros_like(at_source)
         to_edge = torch.empty_like(edge) if edge is not None else None
         for part, source, target in _chunks(ctx.adjacency):
-            incoming = gradient.index_select(0, target)
-            to_weights = _rows(value, source, edge, part).mul_(incoming) @ sums
-            to_logits = to_weights.sub_(expected.index_select(0, target)).mul_(weights[part]).mul_(scale) @ spread
-            to_values = incoming.mul_(weights[part] @ spread)
-            to_keys = query.index_select(0, target).mul_(to_logits)
-            to_query.index_add_(0, target, to_logits.mul_(_rows(key, source, edge, part)))
-            to_key.index_add_(0, source, to_keys)
-            to_value.index_add_(0, source, to_values)
+            rows, outer = at_source.index_select(0, source), at_target.index_select(0, target)
+            if edge is not None:
+                rows[:, :width] += edge[part]
+                rows[:, width:] += edge[part]
+            to_weights = (rows[:, width:] * outer[:, width:]) @ sums
+            to_logits = to_weights.sub_(expected.index_select(0, target)).mul_(weights[part]).mul_(scale)
+            factors = torch.cat([to_logits, weights[part]], dim=1) @ spread  # [chunk, 2 * width]
+            to_query.index_add_(0, target, rows[:, :width].mul_(factors[:, :width]))
+            outer.mul_(factors)
+            to_source.index_add_(0, source, outer)
             if to_edge is not None:
-                torch.add(to_keys, to_values, out=to_edge[part])
-        return to_query, to_key, to_value, to_edge, None, None
+                torch.add(outer[:, :width], outer[:, width:], out=to_edge[part])
+        return to_query, to_source[:, :width], to_source[:, width:], to_edge, None, None
 
 
 class _Gatv2Attention(torch.autograd.Function):

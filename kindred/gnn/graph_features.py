@@ -59,7 +59,8 @@ class FeatureColumn:
         if not self.tells_missing:
             return features
         known = columns.get(f"has_{self.name}")
-        known = torch.ones(num_rows, dtype=torch.bool) if known is None else known
+        if known is None:
+            known = values.any(dim=1) if self.kind == "vector" else torch.ones(num_rows, dtype=torch.bool)
         return torch.cat([features * known.unsqueeze(1), known.float().unsqueeze(1)], dim=1)
 
 

@@ -48,6 +48,7 @@ def sampled_softmax_loss(
     if log_expected is not None:
         scores = scores - log_expected
     if excluded is not None:
-        is_positive = functional.one_hot(positive, scores.shape[1]).bool()
-        scores = scores.masked_fill(excluded & ~is_positive, -torch.inf)
+        wrong = excluded.clone()
+        wrong[torch.arange(len(positive), device=positive.device), positive] = False
+        scores = scores.masked_fill(wrong, -torch.inf)
     return functional.cross_entropy(scores, positive)
