@@ -18,7 +18,7 @@ from kindred.cli.stores import graph_of, runs_folder_of
 if TYPE_CHECKING:
     from kindred.domain.progress import Progress
     from kindred.evaluation.report import Report
-    from kindred.recommenders.product_run import ProductConfig
+    from kindred.recommenders.product_model import ProductConfig
     from kindred.recommenders.product_training import EvaluationOptions
     from kindred.recommenders.runs import Run
     from kindred.settings import Settings
@@ -73,7 +73,7 @@ def train_gnn(
 
 def product_config(conv: Conv = Conv.TRANSFORMER, epochs: int | None = None, *, text: bool = True) -> ProductConfig:
     """The default settings with what the command line changes."""
-    from kindred.recommenders.product_run import ProductConfig
+    from kindred.recommenders.product_model import ProductConfig
 
     default = ProductConfig(text=text)
     changed: dict[str, object] = {"conv": conv.value}
@@ -152,7 +152,7 @@ def evaluate(
 def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progress: Progress) -> tuple[Report, Path]:
     """The report, and the folder that it was written to."""
     from kindred.recommenders.product_graph import read_product_graph
-    from kindred.recommenders.product_run import ProductConfig
+    from kindred.recommenders.product_model import ProductConfig
     from kindred.recommenders.product_training import evaluate_products
     from kindred.training.fit import RunOptions
 
