@@ -14,8 +14,8 @@ from kindred.domain.errors import ArtifactError
 from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.report import Report, build_report, write_report
 from kindred.evaluation.splits import ProtocolName, Split
-from kindred.recommenders.product_graph import ProductGraph, without_text
 from kindred.recommenders.product_fitting import fit_product_model
+from kindred.recommenders.product_graph import ProductGraph, without_text
 from kindred.recommenders.product_model import ProductConfig, ProductModel
 from kindred.recommenders.runs import MANIFEST, Run, finish_run, write_json
 from kindred.training.fit import RunOptions

@@ -15,8 +15,8 @@ from kindred.domain.records import Reviewed
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore, Neighbour, QueryLimits
 from kindred.recommenders.pipeline import Pipeline, best_first
-from kindred.recommenders.product_reasons import explain
 from kindred.recommenders.product_model import ProductModel, Review, load_product_model
+from kindred.recommenders.product_reasons import explain
 from kindred.recommenders.runs import Run, find_run
 from kindred.vectorstore.publish import publish_collections
 from kindred.vectorstore.store import VectorStore
