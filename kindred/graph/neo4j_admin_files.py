@@ -19,8 +19,9 @@ from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.progress import Progress, silent
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType
-from kindred.graph.neo4j_statements import METADATA, VECTORS, full_name
+from kindred.graph.neo4j_statements import METADATA, VECTORS
 from kindred.graph.neo4j_values import HALF
+from kindred.graph.rows import full_name, is_vector, vector_matrix
 from kindred.graph.store import GraphStore
 
 DELIMITER = "\x1f"  # between elements of a list: no stored string holds a control character
@@ -105,7 +106,7 @@ def _write_table(
             lines = pa.table([_text(column) for column in batch.columns], names=names)
             if writer is None:
                 writer = csv.CSVWriter(path, lines.schema)
-                vectors = [field for field in batch.schema if _is_vector(field.type)]
+                vectors = [field for field in batch.schema if is_vector(field.type)]
                 lengths.update({f"{full_name(table)}.{field.name}": field.type.list_size for field in vectors})
             writer.write_table(lines)
     finally:
@@ -123,10 +124,6 @@ def _header(table: NodeType | EdgeType, column: str) -> str:
     return f"{column}:{HEADER_TYPES[kind]}"
 
 
-def _is_vector(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_fixed_size_list(kind))
-
-
 def _text(column: pa.Array) -> pa.Array:
     """A column as the CSV writer and the importer both take it: lists as one string, the rest as it is."""
     if pa.types.is_list(column.type):
@@ -134,15 +131,11 @@ def _text(column: pa.Array) -> pa.Array:
         if pc.any(pc.equal(joined, "")).as_py():
             raise SchemaError("an empty list can't be imported: neo4j-admin takes it for a missing one", "leave it out")
         return joined
-    if not _is_vector(column.type):
+    if not is_vector(column.type):
         return column
-    length = column.type.list_size
-    values = column.values.slice(column.offset * length, len(column) * length).to_numpy(zero_copy_only=False)
-    texts = _BYTE_TEXTS[values.astype(HALF).view(np.uint8)]  # [rows * length * 2]
-    width = length * HALF.itemsize * texts.itemsize
+    vectors, known = vector_matrix(column)
+    texts = _BYTE_TEXTS[vectors.astype(HALF).view(np.uint8)]  # [num_rows, length * 2]
+    width = texts.shape[1] * texts.itemsize
     packed = texts.tobytes()
-    rows = (packed[i * width : (i + 1) * width - 1] for i in range(len(column)))
-    valid = column.is_valid().to_pylist()
-    return pa.array((row if there else None for row, there in zip(rows, valid, strict=True)), pa.binary()).cast(
-        pa.string()
-    )
+    rows = [packed[i * width : (i + 1) * width - 1] if there else None for i, there in enumerate(known)]
+    return pa.array(rows, pa.binary()).cast(pa.string())

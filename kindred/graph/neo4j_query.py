@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kindred.domain.errors import SchemaError
+from kindred.graph.answers import answer_table
 from kindred.graph.cypher import check_read_only
 from kindred.graph.neo4j_connection import Neo4jConnection
-from kindred.graph.neo4j_values import answer_table
+from kindred.graph.neo4j_values import plain
 from kindred.graph.store import QueryLimits
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run_read_only(
             _check_plan(session, cypher, parameters)
             query = neo4j.Query(cypher, timeout=limits.seconds)
             result = session.run(query, dict(parameters))
-            rows = [record.values() for record in result.fetch(limits.rows)]
+            rows = [[plain(value) for value in record.values()] for record in result.fetch(limits.rows)]
             return answer_table(result.keys(), rows)
         except neo4j.exceptions.Neo4jError as error:
             if (error.code or "").startswith(TIMED_OUT):

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property
-
-Table = NodeType | EdgeType
+from kindred.graph.rows import Table, key_of
 
 EACH_ROW = "UNWIND range(0, size($c.{key}) - 1) AS i"
 METADATA = "_Kindred"  # labels that no schema can declare: names there are identifiers of classes
@@ -20,16 +19,6 @@ VECTORS = "_KindredVector"
 def quoted(name: str) -> str:
     """A name of the schema as Cypher writes it."""
     return "`" + name.replace("`", "``") + "`"
-
-
-def full_name(table: Table) -> str:
-    """A name that no other table has: types may join several pairs of labels."""
-    return table.label if isinstance(table, NodeType) else "-".join(table.triple)
-
-
-def key_of(table: Table) -> str:
-    """The column that identifies a row."""
-    return "id" if isinstance(table, NodeType) else "event_id"
 
 
 def pattern(table: Table, condition: str = "") -> str:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kindred.domain.errors import SchemaError
@@ -40,7 +41,8 @@ from kindred.domain.schema import (
 from kindred.graph import neo4j_statements as cypher
 from kindred.graph.neo4j_connection import Neo4jConnection
 from kindred.graph.neo4j_query import run_read_only
-from kindred.graph.neo4j_values import batch_of, fitted, parameters_of, vector_lengths
+from kindred.graph.neo4j_values import batch_of, parameters_of
+from kindred.graph.rows import Table, fitted, full_name, key_of, takes_place, vector_lengths
 from kindred.graph.store import Neighbour, QueryLimits, Scalar, UpsertCount
 
 if TYPE_CHECKING:
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
 
     from kindred.graph.open import GraphServer
 
-Table = NodeType | EdgeType
 AnyTable = TypeVar("AnyTable", NodeType, EdgeType)
 UpsertSlice = Callable[["ManagedTransaction", AnyTable, pa.Table], UpsertCount]
 IntArray = NDArray[np.int64]
@@ -116,7 +117,7 @@ class Neo4jStore:
         def work(transaction: ManagedTransaction) -> int:
             deleted = 0
             for start in range(0, len(distinct), STATEMENT_ROWS):
-                part = {cypher.key_of(table): distinct[start : start + STATEMENT_ROWS]}
+                part = {key_of(table): distinct[start : start + STATEMENT_ROWS]}
                 deleted += _single(transaction, statement, part)
             return deleted
 
@@ -155,7 +156,7 @@ class Neo4jStore:
         lengths: dict[str, int] = dict(map(tuple, noted))
         fields = {field.name: field for field in arrow_schema(table)}
         for prop in table.properties:
-            length = lengths.get(f"{cypher.full_name(table)}.{prop.name}")
+            length = lengths.get(f"{full_name(table)}.{prop.name}")
             if prop.kind is PropertyKind.VECTOR and length is not None:
                 fields[prop.name] = pa.field(prop.name, pa.list_(pa.float16(), length))
         declared = [prop.name for prop in table.properties]
@@ -219,19 +220,11 @@ def _newer(transaction: ManagedTransaction, edge: EdgeType, rows: pa.Table) -> p
     if not len(rows):
         return rows
     _check_end_points(transaction, edge, rows)
-    names = rows.schema.names
-    lists = transaction.run(cypher.rows_by_key(edge, names), c={"event_id": rows["event_id"].to_pylist()}).values()[0]
-    stored = dict(zip(lists[names.index("event_id")], zip(*lists, strict=True), strict=True))
-    order = [names.index("at")] if edge.is_event else []
-    order += [names.index(prop.name) for prop in edge.properties if prop.name in names and prop.name != "at"]
-    given = zip(*parameters_of(rows).values(), strict=True)
-    wins = [_precedence(row, order) > _precedence(stored[row[names.index("event_id")]], order) for row in given]
-    return rows.filter(pa.array(wins))
-
-
-def _precedence(row: Sequence[Any], order: Sequence[int]) -> list[tuple[bool, Any]]:
-    """What two rows with one key are compared by: `at` first, then the content; a null is less than any value."""
-    return [(row[position] is not None, row[position]) for position in order]
+    keys = {"event_id": rows["event_id"].to_pylist()}
+    lists = transaction.run(cypher.rows_by_key(edge, rows.schema.names), c=keys).single(strict=True)
+    stored = pa.table(batch_of(list(lists), rows.schema))
+    stored = stored.take(pc.index_in(rows["event_id"], stored["event_id"].combine_chunks()))
+    return rows.filter(pa.array(takes_place(edge, rows, stored)))
 
 
 def _create_edges(transaction: ManagedTransaction, edge: EdgeType, rows: pa.Table) -> None:
@@ -255,7 +248,7 @@ def _check_end_points(transaction: ManagedTransaction, edge: EdgeType, rows: pa.
 
 
 def _known(transaction: ManagedTransaction, table: Table, rows: pa.Table) -> IntArray:
-    key = cypher.key_of(table)
+    key = key_of(table)
     known = _single(transaction, cypher.known_rows(table), {key: rows[key].to_pylist()})
     return np.sort(np.array(known, np.int64))
 
@@ -277,7 +270,7 @@ def _note_vectors(transaction: ManagedTransaction, table: Table, rows: pa.Table)
     """Notes the length of each vector column. Raises SchemaError where vectors of another length are there."""
     for name, length in vector_lengths(rows).items():
         statement = f"MERGE (x:{cypher.VECTORS} {{name: $name}}) ON CREATE SET x.length = $length RETURN x.length"
-        parameters = {"name": f"{cypher.full_name(table)}.{name}", "length": length}
+        parameters = {"name": f"{full_name(table)}.{name}", "length": length}
         noted = transaction.run(statement, parameters).single(strict=True)[0]
         if noted != length:
             raise SchemaError(

@@ -85,6 +85,7 @@ def _download(jars: Path) -> None:
         raise ServerUnavailable("no Maven found (command mvn), which fetches Neo4j's jars the first time")
     sys.stderr.write(f"Fetching Neo4j's jars (125 MB, once) into {jars}\n")
     shutil.rmtree(jars, ignore_errors=True)
+    jars.mkdir(parents=True)
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={jars}"]
     done = subprocess.run([maven, "-q", "-B", "-f", str(POM), *goal], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -132,6 +133,11 @@ class Neo4jServer:
         if self._process is None:
             raise ServerUnavailable("the server does not run")
         return self._process.pid
+
+    def cpu_seconds(self) -> float:
+        """CPU time that the running server has used; on Linux."""
+        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def start(self) -> None:
         """Starts the server and returns when it answers.
@@ -188,7 +194,7 @@ class Neo4jServer:
         """The command line that stands for `neo4j-admin` on this home."""
         settings = [f"-Dbasedir={self.home}", "-cp", f"{server_jars()}/*"]
         places = ["env", f"NEO4J_HOME={self.home}", f"NEO4J_CONF={self.home / 'conf'}"]
-        return [*places, java_command(), *SHORT_LIVED, *settings, "org.neo4j.server.startup.Neo4jAdminCommand"]
+        return [*places, java_command(), *self.jvm_options, *settings, "org.neo4j.server.startup.Neo4jAdminCommand"]
 
     def _command(self) -> list[str]:
         # The class that `neo4j console` would start as a child: started directly, there is one process to stop.
