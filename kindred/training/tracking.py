@@ -1,49 +1,73 @@
-"""Tracking of runs in MLflow: an extra, off unless a tracking URI is set."""
+"""Runs in MLflow, for those who keep theirs there; nothing else needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from kindred.domain.errors import SettingsError
-from kindred.training.fit import Metrics, Track, untracked
+from kindred.domain.errors import SettingsError, StoreError
+from kindred.training.fit import Metrics, Track
 
-EXPERIMENT = "kindred"
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_LONGEST_PARAMETER = 500  # characters, a limit of MLflow's
 
 
 @contextmanager
-def open_tracker(uri: str, run_name: str, parameters: Mapping[str, object]) -> Iterator[Track]:
-    """What takes the metrics of every epoch; nothing is tracked where `uri` is empty.
+def mlflow_tracking(uri: str, experiment: str, run_name: str, parameters: Mapping[str, object]) -> Iterator[Track]:
+    """A `track` for `RunOptions` that logs to one MLflow run, which ends with the block: finished, failed or killed.
 
     Args:
-        uri: of the tracking server or store, e.g. `sqlite:///mlflow.db`.
-        run_name: name of the run there.
-        parameters: the settings of the run, nested names joined by dots.
+        uri: of the tracking store, e.g. `sqlite:///runs.db`, a folder, or a server's address.
+        experiment: made if it is not there.
+        run_name: of the run.
+        parameters: settings to note.
 
     Raises:
         SettingsError: MLflow is not installed.
+        StoreError: the store can't be used.
     """
-    if not uri:
-        yield untracked
-        return
+    mlflow = _import_mlflow()
+    try:
+        client = mlflow.MlflowClient(tracking_uri=uri)
+        found = client.get_experiment_by_name(experiment)
+        experiment_id = found.experiment_id if found else client.create_experiment(experiment)
+        run_id = client.create_run(experiment_id, run_name=run_name).info.run_id
+        for name, value in parameters.items():
+            client.log_param(run_id, name, str(value)[:_LONGEST_PARAMETER])
+    except mlflow.exceptions.MlflowException as error:
+        raise StoreError(f"MLflow at {uri} can't be used: {error}", "check KINDRED_MLFLOW_URI") from error
+
+    def track(metrics: Metrics, step: int) -> None:
+        entries = [mlflow.entities.Metric(_name(name), float(value), 0, step) for name, value in metrics.items()]
+        client.log_batch(run_id, metrics=entries)
+
+    try:
+        yield track
+    except KeyboardInterrupt:
+        client.set_terminated(run_id, "KILLED")
+        raise
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _name(metric: str) -> str:
+    """MLflow takes no @ in a name: `ndcg@10` becomes `ndcg_at_10`."""
+    return metric.replace("@", "_at_")
+
+
+def _import_mlflow() -> ModuleType:
     try:
         import mlflow
-    except ModuleNotFoundError as error:
-        raise SettingsError("MLflow is not installed", "pip install 'kindred[mlflow]', or unset mlflow_uri") from error
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(EXPERIMENT)
-    with mlflow.start_run(run_name=run_name):
-        mlflow.log_params(dict(_flat(parameters)))
-
-        def track(metrics: Metrics, step: int) -> None:
-            mlflow.log_metrics({name.replace("@", "_at_"): value for name, value in metrics.items()}, step=step)
-
-        yield track
-
-
-def _flat(parameters: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in parameters.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+        import mlflow.entities
+        import mlflow.exceptions
+    except ImportError as error:
+        raise SettingsError(
+            "MLflow is not installed", "pip install 'kindred[mlflow]', or unset KINDRED_MLFLOW_URI"
+        ) from error
+    module: ModuleType = mlflow
+    return module
