@@ -9,7 +9,7 @@ MiniLM (Wang et al., 2020, arXiv 2002.10957).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kindred.features.weights import BertShape
+
+Embed = Callable[[Tensor, Tensor], NDArray[np.floating]]
 
 # A batch whose activations stay in the CPU's cache is fastest; a GPU wants enough of them to fill it.
 _TOKENS_PER_BATCH = {"cpu": 2_048, "cuda": 65_536}
@@ -67,24 +69,29 @@ class BertEncoder:
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> NDArray[np.float16]:
         """Vectors `[num_texts, hidden_size]` of length 1; texts of like length should come together."""
+        return self.encode_with(self._embed, texts)
+
+    def encode_with(self, embed: Embed, texts: Sequence[str]) -> NDArray[np.float16]:
+        """The same, the network computed by `embed`."""
         vectors = np.empty((len(texts), self.shape.hidden_size), np.float16)
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
         for rows in _batches([len(ids) for ids in tokens], _TOKENS_PER_BATCH[self._device.type]):
-            vectors[rows] = self._encode_batch([tokens[row] for row in rows])
+            vectors[rows] = embed(*_padded([tokens[row] for row in rows]))
         return vectors
 
-    def _encode_batch(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float16]:
-        """Vectors of token id lists, the longest first."""
-        longest = len(tokens[0])
-        ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in tokens], device=self._device)
-        lengths = torch.tensor([len(row) for row in tokens], device=self._device)
-        is_token = torch.arange(longest, device=self._device) < lengths[:, None]
-        hidden = self._forward(ids, None if bool(is_token.all()) else is_token).float()
-        pooled = (hidden * is_token[:, :, None]).sum(dim=1) / lengths[:, None]
-        vectors: NDArray[np.float16] = F.normalize(pooled).to(torch.float16).cpu().numpy()
-        return vectors
+    def _embed(self, ids: Tensor, is_token: Tensor) -> NDArray[np.float16]:
+        is_padded = not bool(is_token.all())
+        ids, is_token = ids.to(self._device), is_token.to(self._device)
+        vectors = self.pooled(self.hidden(ids, is_token if is_padded else None), is_token)
+        embedded: NDArray[np.float16] = vectors.to(torch.float16).cpu().numpy()
+        return embedded
 
-    def _forward(self, ids: Tensor, is_token: Tensor | None) -> Tensor:
+    def pooled(self, hidden: Tensor, is_token: Tensor) -> Tensor:
+        """Mean over each text's tokens, of length 1, `[num_texts, hidden_size]`."""
+        sums = (hidden.float() * is_token[:, :, None]).sum(dim=1)
+        return F.normalize(sums / is_token.sum(dim=1, keepdim=True))
+
+    def hidden(self, ids: Tensor, is_token: Tensor | None) -> Tensor:
         """Hidden states `[num_texts, longest, hidden_size]`; `is_token` None where no text is padded."""
         mask = None if is_token is None else is_token[:, None, None, :]
         hidden = self._norm(self._words[ids] + self._positions[: ids.shape[1]], self._embedding_norm)
@@ -110,6 +117,14 @@ class BertEncoder:
 
 def _linear(inputs: Tensor, affine: _Affine) -> Tensor:
     return F.linear(inputs, affine.weight, affine.bias)
+
+
+def _padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Token ids, the longest first, padded with 0 to `[num_texts, longest]`; and which of them are tokens."""
+    longest = len(tokens[0])
+    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in tokens])
+    lengths = torch.tensor([len(row) for row in tokens])
+    return ids, torch.arange(longest) < lengths[:, None]
 
 
 def _batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.error import HTTPError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # A kill loses at most this many encoded texts.
 _TEXTS_PER_CHUNK = 2_048
+_OPENVINO = "openvino:"
 
 Vectors16 = NDArray[np.float16]
 
@@ -59,6 +61,7 @@ def open_text_encoder(
 
     Args:
         name_or_folder: a sentence-transformers model by name or folder; empty for the bundled all-MiniLM-L6-v2.
+            `openvino:` before it has the network compiled by OpenVINO (CPU, plain BERT models).
         device: `auto`, `cpu` or `cuda`.
         cache_folder: where vectors are kept by content; None keeps none.
         progress: told of the texts that had to be encoded, as stage "encode texts".
@@ -155,6 +158,8 @@ def precision(device: torch.device) -> torch.dtype:
 
 
 def _find_model(name_or_folder: str, device: torch.device, cache_folder: Path | None) -> _Model:
+    if name_or_folder.startswith(_OPENVINO):
+        return _openvino_model(name_or_folder.removeprefix(_OPENVINO), cache_folder)
     if not name_or_folder:
         folder = bundled_folder()
         verify_bundled(file_sha256(folder / "model.safetensors", cache_folder))
@@ -180,17 +185,39 @@ def _bert_model(folder: Path, name: str, device: torch.device, cache_folder: Pat
 
     weights = file_sha256(folder / "model.safetensors", cache_folder)
     tokenizer = file_sha256(folder / "tokenizer.json", cache_folder)
-    fingerprint = _fingerprint(weights, tokenizer, shape.max_length, dtype)
+    fingerprint = _fingerprint(weights, tokenizer, shape.max_length, str(dtype))
     return _Model(f"{name}@{weights[:12]}", shape.hidden_size, fingerprint, load)
 
 
-def _fingerprint(weights: str, tokenizer: str, max_length: int | None, dtype: torch.dtype) -> str:
+def _openvino_model(folder_name: str, cache_folder: Path | None) -> _Model:
+    """A plain BERT compiled by OpenVINO. Raises SettingsError where that is not installed, or the model another."""
+    import torch
+
+    if find_spec("openvino") is None:
+        raise SettingsError("openvino is not installed", "run `pip install 'kindred[openvino]'`")
+    device = torch.device("cpu")
+    folder = Path(folder_name).expanduser() if folder_name else bundled_folder()
+    plain = _find_model(folder_name, device, cache_folder) if folder.is_dir() else None
+    shape = bert_shape(folder)
+    if plain is None or shape is None:
+        raise SettingsError(f"no plain BERT encoder in folder {folder_name!r}", f"leave {_OPENVINO!r} away")
+
+    def load() -> _Network:
+        from kindred.features.bert import BertEncoder
+        from kindred.features.openvino_bert import OpenVinoEncoder
+
+        return OpenVinoEncoder(BertEncoder(folder, shape, device, torch.float32), precision(device))
+
+    return replace(plain, fingerprint=_fingerprint(plain.fingerprint, "", None, "openvino"), load=load)
+
+
+def _fingerprint(weights: str, tokenizer: str, max_length: int | None, arithmetic: str) -> str:
     """Digest of what a vector depends on.
 
-    The number type is part of it, though bf16 moves a vector by 1e-4 of cosine only: a cache that travels to another
+    The arithmetic is part of it, though bf16 moves a vector by 1e-4 of cosine only: a cache that travels to another
     machine must not make results depend on which of the two encoded a text.
     """
-    return hashlib.sha256(f"{weights} {tokenizer} {max_length} {dtype}".encode()).hexdigest()
+    return hashlib.sha256(f"{weights} {tokenizer} {max_length} {arithmetic}".encode()).hexdigest()
 
 
 def _sentence_model(name: str, device: torch.device) -> _Model:
@@ -207,7 +234,7 @@ def _sentence_model(name: str, device: torch.device) -> _Model:
         digest.update(tensor.detach().float().cpu().numpy().tobytes())
     backend = getattr(network.tokenizer, "backend_tokenizer", None)
     tokenizer = hashlib.sha256((backend.to_str() if backend else name).encode()).hexdigest()
-    fingerprint = _fingerprint(digest.hexdigest(), tokenizer, network.get_max_seq_length(), dtype)
+    fingerprint = _fingerprint(digest.hexdigest(), tokenizer, network.get_max_seq_length(), str(dtype))
     short = Path(name).resolve().name if Path(name).is_dir() else name
     dimension = int(network.encode(["length?"], show_progress_bar=False).shape[1])
     return _Model(f"{short}@{digest.hexdigest()[:12]}", dimension, fingerprint, lambda: _SentenceNetwork(network))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.errors import StoreError
 from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.checks import checked_query
 from kindred.vectorstore.folders import VersionFolders
@@ -55,7 +56,7 @@ class FolderVectors:
         self.url = url
         self._folders = VersionFolders(folder)
         self._search = search
-        self._open: dict[Path, Rows] = {}
+        self._open: dict[tuple[str, str], Rows] = {}
         self._lock = Lock()
 
     def create(self, version: str, collection: str, dimension: int) -> None:
@@ -122,11 +123,18 @@ class FolderVectors:
 
     def _rows(self, version: str, collection: str) -> Rows:
         """The collection, opened once and opened again when its version was dropped and built anew."""
-        folder = self._folders.collection(version, collection)
+        key = (version, collection)
         with self._lock:
-            rows = self._open.get(folder)
+            rows = self._open.get(key)
             if rows is None or not rows.is_current():
                 # Dropped versions are let go here: their files keep their disk space while they are mapped.
-                self._open = {path: kept for path, kept in self._open.items() if kept.is_current()}
-                rows = self._open[folder] = Rows(folder)
+                self._open = {kept: others for kept, others in self._open.items() if others.is_current()}
+                rows = self._open[key] = self._opened(version, collection)
             return rows
+
+    def _opened(self, version: str, collection: str) -> Rows:
+        folder = self._folders.collection(version, collection)
+        try:
+            return Rows(folder)
+        except FileNotFoundError as error:
+            raise StoreError(f"version {version} was dropped or sealed just now", "ask again") from error

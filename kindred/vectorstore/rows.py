@@ -58,7 +58,8 @@ class Rows:
         self.folder = folder
         self._vectors_path = folder / VECTORS_FILE
         self._rows_path = folder / ROWS_FILE
-        self.dimension = int(json.loads((folder / _SHAPE_FILE).read_text())["dimension"])
+        self._shape_path = folder / _SHAPE_FILE
+        self.dimension = int(json.loads(self._shape_path.read_text())["dimension"])
         self._lock = Lock()
         self._bytes_read = 0
         self._ids: list[str] = []
@@ -81,7 +82,7 @@ class Rows:
 
     def _birth(self) -> tuple[int, int] | None:
         try:
-            status = (self.folder / _SHAPE_FILE).stat()
+            status = self._shape_path.stat()
         except FileNotFoundError:
             return None
         return status.st_ino, status.st_mtime_ns
@@ -104,7 +105,8 @@ class Rows:
 
     def rows_of(self, ids: Collection[str], view: View) -> NDArray[np.int64]:
         """Rows of those of the ids that the view has, in the order given."""
-        found = [row for external in ids if (row := self._row_of.get(external, len(view))) < len(view)]
+        num_rows = len(view)  # rows that came since the view was taken are not of it
+        found = [row for external in ids if (row := self._row_of.get(external, num_rows)) < num_rows]
         return np.array(found, dtype=np.int64)
 
     def matching(self, where: Mapping[str, Scalar], view: View) -> Mask:

@@ -160,3 +160,21 @@ def test_importing_costs_no_tensor_library() -> None:
         "import sys, kindred.features.text; print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_openvino_gives_the_same_vectors(tmp_path: Path, texts: list[str], encoder: TextEncoder) -> None:
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    compiled = open_text_encoder("openvino:", cache_folder=tmp_path)
+    assert compiled.name == encoder.name
+    assert cosine(compiled.encode(texts), encoder.encode(texts)).min() > 0.9998
+    open_text_encoder(device="cpu", cache_folder=tmp_path).encode(texts[:2])
+    assert len(list(tmp_path.glob("*/keys"))) == 2
+    with pytest.raises(SettingsError, match="no plain BERT"):
+        open_text_encoder("openvino:some/name")
+
+
+def test_openvino_that_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_module, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match="not installed") as caught:
+        open_text_encoder("openvino:")
+    assert "kindred[openvino]" in caught.value.next_step
