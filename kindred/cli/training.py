@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -105,14 +106,17 @@ def _train_in(settings: Settings, config: ProductConfig, until: int | None, fold
     from kindred.graph.statistics import graph_statistics
     from kindred.recommenders.product_graph import read_product_graph
     from kindred.recommenders.product_training import GraphState, train_products
-    from kindred.training.fit import RunOptions
-    from kindred.training.tracking import open_tracker
+    from kindred.training.fit import RunOptions, untracked
+    from kindred.training.tracking import mlflow_tracking
 
     with graph_of(settings) as store:
         statistics = graph_statistics(store, graph_schema())
         graph = read_product_graph(store, until)
     state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
-    with open_tracker(settings.mlflow_uri, folder.name, config.model_dump(mode="json")) as track:
+    noted = config.model_dump(mode="json")
+    uri = settings.mlflow_uri
+    tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
+    with tracking as track:
         options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress, track=track)
         return train_products(graph, config, options, state)
 

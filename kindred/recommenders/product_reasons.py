@@ -11,7 +11,7 @@ from kindred.graph.store import GraphStore, QueryLimits
 _SHARED_FANS = """
 MATCH (mine:Product)<-[a:REVIEWED]-(fan:User)-[b:REVIEWED]->(theirs:Product)
 WHERE mine.id = $mine AND theirs.id = $theirs AND a.rating >= 4 AND b.rating >= 4 AND fan.id <> $user
-RETURN fan.id AS fan ORDER BY fan LIMIT 100
+RETURN fan.id AS fan_id ORDER BY fan_id LIMIT 100
 """
 _SHARED_CATEGORY = """
 MATCH (mine:Product)-[:IN_CATEGORY]->(shared:Category)<-[:IN_CATEGORY]-(theirs:Product)
@@ -50,7 +50,7 @@ def _reason(store: GraphStore, user: str, mine: str, theirs: str, titles: Mappin
     name = f"“{titles[mine]}”" if mine in titles else mine
     start = (user, "REVIEWED", mine)
     pair = {"mine": mine, "theirs": theirs}
-    fans = store.query(_SHARED_FANS, {**pair, "user": user}, _LIMITS).column("fan").to_pylist()
+    fans = store.query(_SHARED_FANS, {**pair, "user": user}, _LIMITS).column("fan_id").to_pylist()
     if fans:
         others = "100 or more others" if len(fans) == 100 else f"{len(fans)} other{'s' if len(fans) > 1 else ''}"
         path = (*start, "REVIEWED", fans[0], "REVIEWED", theirs)

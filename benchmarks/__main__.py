@@ -1,0 +1,29 @@
+"""`make bench`: every figure that the documents quote, beside its anchor, in one run.
+
+Those that need long or another machine's parts are run by hand: `python -m benchmarks.ranking gowalla`,
+`python -m benchmarks.graph_neo4j`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+STEPS = ("parsing", "encoding", "graph_load", "epoch", "vector_search", "recommend", "ranking reviews14")
+
+
+def main() -> int:
+    """Runs each step in a process of its own, so that none warms or burdens the next; 1 if any failed."""
+    failed = []
+    for step in STEPS:
+        print(f"\n== python -m benchmarks.{step}", flush=True)
+        module, *arguments = step.split()
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{module}", *arguments], check=False).returncode:
+            failed.append(step)
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""One small world for the whole room: sample reviews in an embedded graph, trained once, published once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.schema import graph_schema
+from kindred.gnn.model import GnnConfig
+from kindred.graph.open import open_graph
+from kindred.graph.store import GraphStore
+from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.ingest.pipeline import IngestOptions
+from kindred.ingest.products import ProductFiles, ingest_products
+from kindred.recommenders.product_graph import read_product_graph
+from kindred.recommenders.product_model import ProductConfig
+from kindred.recommenders.product_training import GraphState, train_products
+from kindred.recommenders.products import ProductRecommender, publish_products
+from kindred.recommenders.runs import Run
+from kindred.training.fit import RunOptions
+from kindred.vectorstore.open import open_vectors
+from kindred.vectorstore.store import VectorStore
+
+SMALL = ProductConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8))
+DIMENSION = 24
+
+
+def _word_vector(word: str) -> NDArray[np.float32]:
+    digest = blake2b(word.encode(), digest_size=8).digest()
+    return np.random.default_rng(int.from_bytes(digest, "little")).standard_normal(DIMENSION).astype(np.float32)
+
+
+def _encode(texts: Sequence[str]) -> NDArray[np.float16]:
+    rows = np.zeros((len(texts), DIMENSION), np.float32)
+    for row, text in zip(rows, texts, strict=True):
+        for word in text.lower().split():
+            row += _word_vector(word)
+        row /= max(float(np.linalg.norm(row)), 1e-9)
+    return rows.astype(np.float16)
+
+
+ENCODER = TextEncoder("sum of word vectors", DIMENSION, _encode)
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that a command would open."""
+
+    folder: Path
+    reviews: list[dict[str, object]]
+    store: GraphStore
+    vectors: VectorStore
+    run: Run
+    recommender: ProductRecommender
+
+
+def load(folder: Path, reviews: Path, metadata: Path) -> GraphStore:
+    store = open_graph(f"ladybug:{folder / 'graph'}")
+    store.create_schema(graph_schema())
+    options = IngestOptions(folder / "staging", folder / "quarantine")
+    ingest_products(store, ProductFiles(reviews, metadata), ENCODER, options)
+    return store
+
+
+def train(store: GraphStore, folder: Path) -> Run:
+    folder.mkdir(parents=True)
+    options = RunOptions(folder, seed=3, device="cpu")
+    return train_products(read_product_graph(store), SMALL, options, GraphState(store.url, "test"))
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    files = generate_products(ProductSample(users=60, products=50, reviews=500, seed=5), folder / "sample")
+    store = load(folder, files.reviews, files.metadata)
+    run = train(store, folder / "runs" / "20260101-000000-aaaaaa")
+    vectors = open_vectors(f"qdrant-edge:{folder / 'vectors'}")
+    publish_products(run, store, vectors)
+    reviews = [json.loads(line) for line in files.reviews.read_text(encoding="utf-8").splitlines()]
+    yield World(
+        folder, reviews, store, vectors, run, ProductRecommender(store, vectors, folder / "runs", lambda: ENCODER)
+    )
+    vectors.close()
+    store.close()
