@@ -132,8 +132,7 @@ class _TransformerAttention(torch.autograd.Function):
         for part, source, target in _chunks(ctx.adjacency):
             rows, outer = at_source.index_select(0, source), at_target.index_select(0, target)
             if edge is not None:
-                rows[:, :width] += edge[part]
-                rows[:, width:] += edge[part]
+                rows.view(-1, 2, width).add_(edge[part].unsqueeze(1))
             to_weights = (rows[:, width:] * outer[:, width:]) @ sums
             to_logits = to_weights.sub_(expected.index_select(0, target)).mul_(weights[part]).mul_(scale)
             factors = torch.cat([to_logits, weights[part]], dim=1) @ spread  # [chunk, 2 * width]

@@ -38,8 +38,8 @@ class FitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(300, ge=1, description="most epochs")
-    patience: int = Field(30, ge=1, description="epochs without a better validation score before training stops")
+    epochs: int = Field(60, ge=1, description="most epochs")
+    patience: int = Field(12, ge=1, description="epochs without a better validation score before training stops")
     learning_rate: float = Field(3e-3, gt=0, description="after the warm-up; falls to a tenth along a cosine")
     warmup_epochs: int = Field(5, ge=0, description="epochs of linear warm-up")
     weight_decay: float = Field(1e-2, ge=0, description="of AdamW")

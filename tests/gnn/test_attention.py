@@ -64,13 +64,16 @@ def test_no_edges_bring_nothing() -> None:
     assert torch.equal(query.grad, torch.zeros(2, 8))  # type: ignore[arg-type]
 
 
-def test_selected_edges_keep_their_rows() -> None:
+@pytest.mark.parametrize(("num_sources", "num_targets"), [(5, 6), (6, 5)])
+def test_selected_edges_keep_their_rows(num_sources: int, num_targets: int) -> None:
     torch.manual_seed(2)
-    edge_index = torch.stack([torch.randint(0, 5, (40,)), torch.randint(0, 6, (40,))])
+    edge_index = torch.stack([torch.randint(0, num_sources, (40,)), torch.randint(0, num_targets, (40,))])
     kept = torch.rand(40) < 0.5
-    chosen, rows = EdgeOrder.of(edge_index, 5, 6).select(kept)
+    chosen, rows = EdgeOrder.of(edge_index, num_sources, num_targets).select(kept)
     assert sorted(rows.tolist()) == kept.nonzero().squeeze(1).tolist()
     assert torch.equal(torch.stack([chosen.source, chosen.target]), edge_index[:, rows])
-    for node in range(5):
-        places = chosen.by_source.order[chosen.by_source.offsets[node] : chosen.by_source.offsets[node + 1]]  # type: ignore[index]
-        assert sorted(places.tolist()) == (chosen.source == node).nonzero().squeeze(1).tolist()
+    for grouping, ends in ((chosen.by_source, chosen.source), (chosen.by_target, chosen.target)):
+        order = torch.arange(len(rows)) if grouping.order is None else grouping.order
+        for node in range(len(grouping.counts)):
+            places = order[grouping.offsets[node] : grouping.offsets[node + 1]]
+            assert sorted(places.tolist()) == (ends == node).nonzero().squeeze(1).tolist()
