@@ -89,6 +89,19 @@ class Engine:
         finally:
             result.close()
 
+    def catalog(self) -> tuple[dict[str, dict[str, str]], dict[str, set[tuple[str, str]]]]:
+        """Engine types by column of each table, and the (source, target) labels that each relationship table joins."""
+        columns: dict[str, dict[str, str]] = {}
+        pairs: dict[str, set[tuple[str, str]]] = {}
+        for table in self.rows("CALL show_tables() RETURN name AS name, type AS type").to_pylist():
+            name = table["name"]
+            described = self.rows(f"CALL table_info('{name}') RETURN name AS name, type AS type").to_pylist()
+            columns[name] = {column["name"]: column["type"] for column in described}
+            if table["type"] == "REL":
+                joins = self.rows(f"CALL show_connection('{name}') RETURN *").to_pylist()
+                pairs[name] = {(source, target) for source, target, *_ in (join.values() for join in joins)}
+        return columns, pairs
+
     def copy(self, table: Table, rows: pa.Table) -> None:
         """Adds rows in bulk; costs a rewrite of the table, so few and large calls are best."""
         copied = rows  # the engine finds the table by the name of this variable

@@ -55,6 +55,12 @@ def read_rows_by_key(table: Table, columns: Sequence[str]) -> str:
     return f"UNWIND $keys AS key {pattern(table)} WHERE x.`{key_of(table)}` = key {_returned(columns)}"
 
 
+def read_edges_of_source(edge: EdgeType, columns: Sequence[str]) -> str:
+    """The columns of the edges that start at node `$source`; only a single id is looked up in the index."""
+    hop = f"MATCH (s:`{edge.source}` {{`id`: $source}})-[x:`{edge.type}`]->(t:`{edge.target}`)"
+    return f"{hop} {_returned(columns)}"
+
+
 def count_rows(table: Table) -> str:
     """The number of rows. It counts values: `count(*)` reads a size that is wrong after some deletions."""
     return f"{pattern(table)} RETURN count(x.`{key_of(table)}`) AS rows"

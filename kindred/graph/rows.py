@@ -135,6 +135,53 @@ def _mask(values: pa.ChunkedArray) -> BoolArray:
     return mask
 
 
+def places_of(keys: pa.ChunkedArray, stored: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Where each key is among the stored ones, −1 where it is not, `[num_keys]`."""
+    if not len(stored):
+        return np.full(len(keys), -1, np.int64)
+    places: NDArray[np.int64] = pc.fill_null(pc.index_in(keys, value_set=stored), -1).to_numpy().astype(np.int64)
+    return places
+
+
+def filled_nodes(given: pa.Table, stored: pa.Table) -> pa.Table:
+    """Those of the given nodes that say something new; what they leave null comes from the same row of `stored`."""
+    says = np.zeros(len(given), np.bool_)
+    for name, differs in differing(given, stored).items():
+        says |= differs & _mask(given[name].is_valid())
+    given, stored = given.filter(pa.array(says)), stored.filter(pa.array(says))
+    names = [*stored.schema.names, *(name for name in given.schema.names if name not in stored.schema.names)]
+    return pa.table({name: _coalesced(name, given, stored) for name in names})
+
+
+def _coalesced(name: str, given: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
+    if name not in given.schema.names:
+        return stored[name]
+    if name not in stored.schema.names:
+        return given[name]
+    kind = given[name].type
+    both = pa.concat_arrays([one_array(given[name], kind), one_array(stored[name], kind)])
+    rows = np.arange(len(given))
+    chosen = np.where(_mask(given[name].is_valid()), rows, rows + len(given))
+    return pa.chunked_array([both.take(pa.array(chosen))])
+
+
+def newer_edges(edge: EdgeType, given: pa.Table, stored: pa.Table) -> pa.Table:
+    """Those of the given edges that take the place of the same row of `stored`."""
+    differs = np.zeros(len(given), np.bool_)
+    for column in differing(given, stored).values():
+        differs |= column
+    given, stored = given.filter(pa.array(differs)), stored.filter(pa.array(differs))
+    return given.filter(pa.array(takes_place(edge, given, stored)))
+
+
+def one_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    """The column as one array of that type."""
+    column = column.cast(kind)
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], kind)
+
+
 def takes_place(edge: EdgeType, given: pa.Table, stored: pa.Table) -> BoolArray:
     """Which given edges take the place of the stored ones: the later `at`, then the greater content.
 

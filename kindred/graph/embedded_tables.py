@@ -1,0 +1,224 @@
+"""Nodes and edges as they lie on disk: light rows in the engine, texts and vectors beside it, joined by row number."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kindred.domain.errors import SchemaError
+from kindred.domain.properties import PropertyKind
+from kindred.domain.schema import EdgeType, NodeType, arrow_schema
+from kindred.graph import embedded_statements as cypher
+from kindred.graph.columns import NO_ROW, RowColumns, RowNumbers
+from kindred.graph.embedded_engine import Engine
+from kindred.graph.embedded_statements import ROW, Table, engine_columns
+from kindred.graph.rows import BoolArray, full_name, key_of, one_array, places_of
+
+BATCH_ROWS = 65_536  # of what is read
+STATEMENT_ROWS = 5_000  # of one UNWIND
+BULK_ROWS = 2_000  # from so many rows on, keys are joined here instead of being asked for one by one
+FEW_SOURCES = 40  # as many single look-ups cost what reading all the keys of 200,000 edges costs
+BULK_SHARE = 8  # a bulk load rewrites the table: worth it when 1/8 of it is new
+
+
+class Tables:
+    """The node and edge tables of one graph folder. Whoever holds it takes care that one thread at a time calls."""
+
+    def __init__(self, engine: Engine, folder: Path, *, writable: bool) -> None:
+        self.engine = engine
+        self._folder = folder
+        self._writable = writable
+        self._columns: dict[str, RowColumns] = {}
+        # What is remembered of one table from write to write, until it changes: all light rows for a load of many
+        # batches, all keys for a trickle of single events.
+        self._light: dict[str, pa.Table] = {}
+        self._keys: dict[str, set[str]] = {}
+
+    def beside(self, table: Table) -> RowColumns:
+        """The texts and vectors of a table."""
+        name = full_name(table)
+        if name not in self._columns:
+            self._columns[name] = RowColumns(self._folder / name, table.properties, writable=self._writable)
+        return self._columns[name]
+
+    def count(self, table: Table) -> int:
+        """Number of rows."""
+        return int(self.engine.rows(cypher.count_rows(table))["rows"][0].as_py())
+
+    def schema(self, table: Table, columns: Sequence[str] | None = None) -> pa.Schema:
+        """Arrow schema of the named columns, or of all; a vector that was never written has no column.
+
+        Raises:
+            SchemaError: a name that the table does not declare.
+        """
+        lengths = self.beside(table).vector_lengths
+        fields = {field.name: field for field in arrow_schema(table)}
+        for prop in table.properties:
+            if prop.kind is PropertyKind.VECTOR and prop.name in lengths:
+                fields[prop.name] = pa.field(prop.name, pa.list_(pa.float16(), lengths[prop.name]))
+        declared = [prop.name for prop in table.properties]
+        if unknown := [name for name in columns or () if name not in declared]:
+            raise SchemaError(
+                f"{table.name} has no property {unknown[0]!r}", f"its properties are {', '.join(declared)}"
+            )
+        return pa.schema([fields[name] for name in (declared if columns is None else columns) if name in fields])
+
+    def read(
+        self, table: Table, columns: Sequence[str] | None, condition: str, parameters: Mapping[str, object]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows as they are now; texts and vectors are read from disk as the batches are taken."""
+        self._light.clear()  # whoever reads has stopped loading
+        schema = self.schema(table, columns)
+        beside = {prop.name for prop in table.properties if cypher.is_beside(prop)} & set(schema.names)
+        names = [name for name in schema.names if name not in beside] + ([ROW] if beside else [])
+        light = self.engine.rows(cypher.read_rows(table, names or [key_of(table)], condition), parameters)
+        if beside and len(light):
+            # In the order of their rows, texts and vectors are mapped or at least read from front to back.
+            light = light.take(pc.sort_indices(light[ROW]))
+        return self._batches(table, light.combine_chunks(), schema)
+
+    def _batches(self, table: Table, light: pa.Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        for start in range(0, len(light), BATCH_ROWS):
+            yield self.completed(table, light.slice(start, BATCH_ROWS), schema)
+
+    def completed(self, table: Table, light: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
+        """Light rows with the texts and vectors of the schema beside them."""
+        rows = _row_numbers(light)
+        arrays = [
+            one_array(light[field.name], field.type)
+            if field.name in light.schema.names
+            else self.beside(table).take(field.name, rows)
+            for field in schema
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def known(self, table: Table, rows: pa.Table) -> tuple[BoolArray, pa.Table]:
+        """Which of the rows are there by their key, and what is stored of those, whole and in the same order."""
+        key = key_of(table)
+        light = self._light_rows(table, rows)
+        places = places_of(rows[key], light[key]) if light is not None else np.full(len(rows), NO_ROW)
+        there = places != NO_ROW
+        schema = self.schema(table)
+        if light is None or not there.any():
+            return there, schema.empty_table()
+        return there, pa.Table.from_batches([self.completed(table, light.take(pa.array(places[there])), schema)])
+
+    def _light_rows(self, table: Table, rows: pa.Table) -> pa.Table | None:
+        """Light rows, those with the keys of the given rows among them; None where there is none of these."""
+        keys = rows[key_of(table)]
+        if len(keys) >= BULK_ROWS:
+            name = full_name(table)
+            if name not in self._light:
+                self._light = {name: self.engine.rows(cypher.read_rows(table, _light_names(table)))}
+            return self._light[name]
+        if isinstance(table, EdgeType):
+            return self._few_edges(table, keys, rows["source_id"])
+        return self._rows_by_key(table, keys.to_pylist())
+
+    def _few_edges(self, edge: EdgeType, keys: pa.ChunkedArray, sources: pa.ChunkedArray) -> pa.Table | None:
+        """Light rows of a few edges: found at their source node if they are where they were, else by reading all."""
+        known = self._known_keys(edge).intersection(keys.to_pylist())
+        if not known:
+            return None
+        start_ids = sources.filter(pc.is_in(keys, value_set=pa.array(known, pa.string()))).unique().to_pylist()
+        if len(start_ids) > FEW_SOURCES:
+            return self._rows_by_key(edge, list(known))
+        statement = cypher.read_edges_of_source(edge, _light_names(edge))
+        found = pa.concat_tables([self.engine.rows(statement, {"source": start}) for start in start_ids])
+        moved = known.difference(found["event_id"].to_pylist())
+        return pa.concat_tables([found, self._rows_by_key(edge, list(moved))]) if moved else found
+
+    def _rows_by_key(self, table: Table, keys: list[str]) -> pa.Table:
+        return self.engine.rows(cypher.read_rows_by_key(table, _light_names(table)), {"keys": keys})
+
+    def _known_keys(self, edge: EdgeType) -> set[str]:
+        name = full_name(edge)
+        if name not in self._keys:
+            self._keys[name] = set(self.engine.rows(cypher.read_rows(edge, ["event_id"]))["event_id"].to_pylist())
+        return self._keys[name]
+
+    def missing_nodes(self, node: NodeType, ids: pa.Array) -> pa.Array:
+        """Those of the distinct ids that no node of the label has."""
+        if len(ids) >= BULK_ROWS:
+            there = self.engine.rows(cypher.read_rows(node, ["id"]))
+        else:
+            there = self.engine.rows(cypher.read_rows_by_key(node, ["id"]), {"keys": ids.to_pylist()})
+        return ids.filter(pc.invert(pc.is_in(ids, value_set=there["id"])))
+
+    def write_beside(self, table: Table, rows: pa.Table) -> pa.Table:
+        """Writes the texts and vectors of the rows to their columns; the light rows that the engine gets."""
+        light = rows.select([name for name in _light_names(table) if name in rows.schema.names])
+        if not len(rows) or ROW not in engine_columns(table):
+            return light
+        beside = {prop.name for prop in table.properties if cypher.is_beside(prop)} & set(rows.schema.names)
+        values = {name: rows[name] for name in beside if rows[name].null_count < len(rows)}
+        return light.append_column(ROW, pa.array(self.beside(table).append(values, len(rows))))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything that is written inside, or nothing."""
+        try:
+            with self.engine.transaction():
+                yield
+        except BaseException:
+            self.forget()
+            raise
+
+    def insert(self, table: Table, light: pa.Table) -> None:
+        """Adds rows that are not there yet."""
+        if not len(light):
+            return
+        self._light.pop(full_name(table), None)
+        if len(light) >= BULK_ROWS and len(light) * BULK_SHARE >= self.count(table):
+            self.engine.copy(table, light)
+        else:
+            self._run(cypher.create_rows(table), _padded(table, light))
+        if full_name(table) in self._keys:
+            self._keys[full_name(table)].update(light[key_of(table)].to_pylist())
+
+    def update_nodes(self, node: NodeType, light: pa.Table) -> None:
+        """Gives nodes that are there these values."""
+        if len(light):
+            self.forget(node)
+            self._run(cypher.update_nodes(node), _padded(node, light))
+
+    def delete(self, table: Table, keys: pa.ChunkedArray) -> None:
+        """Deletes rows, nodes with their edges."""
+        if len(keys):
+            self.forget()
+            self.engine.run(cypher.delete_rows(table), {"keys": keys.to_pylist()})
+
+    def forget(self, table: Table | None = None) -> None:
+        """Drops what is remembered of a table, or of all."""
+        for remembered in (self._light, self._keys):
+            for name in [full_name(table)] if table else list(remembered):
+                remembered.pop(name, None)
+
+    def _run(self, statement: str, rows: pa.Table) -> None:
+        for start in range(0, len(rows), STATEMENT_ROWS):
+            self.engine.run(statement, {"rows": rows.slice(start, STATEMENT_ROWS).to_pylist()})
+
+
+def _light_names(table: Table) -> list[str]:
+    ends = ["source_id", "target_id"] if isinstance(table, EdgeType) else []
+    return [*ends, *engine_columns(table)]
+
+
+def _padded(table: Table, light: pa.Table) -> pa.Table:
+    """The rows with every column of the engine, null where it was missing."""
+    for name in engine_columns(table):
+        if name not in light.schema.names:
+            light = light.append_column(name, pa.nulls(len(light)))
+    return light
+
+
+def _row_numbers(light: pa.Table) -> RowNumbers:
+    if ROW not in light.schema.names:
+        return np.full(len(light), NO_ROW, np.int64)
+    numbers: RowNumbers = pc.fill_null(light[ROW], NO_ROW).to_numpy().astype(np.int64)
+    return numbers

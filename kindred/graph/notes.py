@@ -1,0 +1,43 @@
+"""Notes about an embedded graph, in a small file that is replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from kindred.domain.errors import StoreError
+
+FORMAT = 1  # of the graph's folder; another number is refused
+
+
+def read_notes(folder: Path) -> dict[str, str]:
+    """The notes of the graph in that folder, none where it is new.
+
+    Raises:
+        StoreError: they can't be read, or the folder has the format of another version.
+    """
+    path = folder / "metadata.json"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        found, notes = content["format"], dict(content["notes"])
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"can't read {path}: {error}", "delete the graph's folder and ingest again") from error
+    if found != FORMAT:
+        raise StoreError(
+            f"the graph in {folder} has format {found}, this program reads {FORMAT}",
+            "delete the folder and ingest again",
+        )
+    return notes
+
+
+def write_notes(folder: Path, notes: dict[str, str]) -> None:
+    """Replaces the notes: a crash leaves the old or the new ones."""
+    temporary = folder / "metadata.json.new"
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump({"format": FORMAT, "notes": notes}, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / "metadata.json")
