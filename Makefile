@@ -20,7 +20,7 @@ lint: setup-dev  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 
 format: setup-dev  ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .

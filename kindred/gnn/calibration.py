@@ -11,15 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch_geometric.data import HeteroData
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.gnn.trained import TrainedGnn
 from kindred.training.sampling import supervision_folds
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 NUM_FOLDS = 5
 SOURCE_SHRINKAGES = (3.0, 6.0, 12.0)

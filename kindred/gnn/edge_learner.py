@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
 
 from kindred.domain.interactions import IntArray
 from kindred.gnn.hetero_data import Triple
@@ -17,6 +17,9 @@ from kindred.gnn.model import EndVectors, Gnn, GnnConfig, GnnEmbeddings, embed_s
 from kindred.gnn.trained import GraphTensors, row_mask
 from kindred.training.fit import has_bfloat16
 from kindred.training.sampling import KnownPairs, sample_candidates, supervision_folds
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
 
 from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 TIME_BINS = 8
 _PCA_ROWS = 50_000  # the covariance of 384 dimensions needs no more

@@ -12,18 +12,21 @@ boolean `has_<property>` beside it tells. Every edge type has its reverse `rev_<
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, Property
 from kindred.graph.store import GraphStore
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 Triple = tuple[str, str, str]
 Positions = NDArray[np.int64]
@@ -63,6 +66,8 @@ def read_hetero_data(
     edges = schema.edges if triples is None else tuple(schema.edge(triple) for triple in triples)
     ends = {label for edge in edges for label in (edge.source, edge.target)}
     nodes = tuple(node for node in schema.nodes if triples is None or node.label in ends)
+    from torch_geometric.data import HeteroData  # its import takes seconds, which an answer must not cost
+
     data, ids = HeteroData(), {}
     for node in nodes:
         ids[node.label] = _read_nodes(store, node, data)
@@ -193,7 +198,9 @@ def _scatter_vectors(
         values[rows] = flat.reshape(len(column), length)
         if column.null_count:
             values[rows[column.is_null().to_numpy(zero_copy_only=False)]] = 0
-    return values, np.asarray(values.any(axis=1))
+    # Bits are compared, many at a time: numpy converts float16 one by one.
+    words = values.view(np.uint64 if length % 4 == 0 else np.uint16)
+    return values, np.asarray(words.any(axis=1))
 
 
 def _with_rows(batches: Sequence[pa.RecordBatch], places: Positions) -> Iterator[tuple[Positions, pa.RecordBatch]]:

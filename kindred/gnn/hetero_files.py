@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.gnn.hetero_data import REVERSE_PREFIX, reverse_of
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 TENSORS, IDS = "tensors.safetensors", "ids.json"
 _SEPARATOR = "|"  # between the parts of a tensor's name: `User|REVIEWED|Product|rating`
@@ -50,6 +53,8 @@ def read_back(folder: Path) -> tuple[HeteroData, dict[str, IdMap]]:
         tensors = load_file(folder / TENSORS)
     except (OSError, json.JSONDecodeError, SafetensorError) as error:
         raise ArtifactError(f"{folder} holds no whole export: {error}", "export it again") from error
+    from torch_geometric.data import HeteroData
+
     data = HeteroData()
     for label, names in ids.items():
         data[label].num_nodes = len(names)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import ArtifactError, SchemaError
 from kindred.domain.interactions import IntArray
@@ -19,6 +18,9 @@ from kindred.gnn.graph_features import GraphFeatures
 from kindred.gnn.hetero_data import Triple
 from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings, embed_states
 from kindred.training.checkpoint import read_checkpoint, write_checkpoint
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 MODEL = "gnn"
 _FEATURES, _NETWORK = "features.", "network."

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
@@ -14,6 +14,9 @@ from kindred.domain.interactions import FloatArray, Interactions
 from kindred.domain.schema import graph_schema
 from kindred.gnn.hetero_data import read_hetero_data
 from kindred.graph.store import GraphStore
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 TARGET = ("User", "REVIEWED", "Product")
 PART_OF_GRAPH = (TARGET, ("Product", "IN_CATEGORY", "Category"), ("Product", "MADE_BY", "Brand"))
