@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kindred.domain.embeddings import Embeddings
+from kindred.domain.embeddings import Embeddings, TextEncoder
 from kindred.domain.ids import IdMap
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
@@ -41,7 +41,7 @@ def main() -> None:
             for collection, ids in ((USERS, users), (PRODUCTS, products), (ANYONE, [ANYONE]))
         }
         publish_collections(vectors, "v1", collections)
-        recommender = ProductRecommender(store, vectors, folder, lambda: _unused())
+        recommender = ProductRecommender(store, vectors, folder, _no_encoder)
         asked = rng.choice(users, NUM_ASKED)
         for user in asked[:50]:
             recommender.recommend(user, reasons=False)
@@ -72,7 +72,7 @@ def _fill(store: GraphStore, users: list[str], products: list[str], rng: np.rand
     store.upsert_edges(schema.edge(("User", "REVIEWED", "Product")), pa.table(reviews))
 
 
-def _unused() -> None:
+def _no_encoder() -> TextEncoder:
     raise AssertionError("a published user needs no text encoder")
 
 

@@ -86,5 +86,4 @@ def _product_text(data: HeteroData) -> FloatArray | None:
     found = [vectors for column in stored if (vectors := _vectors(column)) is not None]
     if not found:
         return None
-    mean: FloatArray = np.mean(np.stack(found), axis=0, dtype=np.float32)
-    return mean
+    return np.asarray(np.stack(found).mean(axis=0), dtype=np.float32)
