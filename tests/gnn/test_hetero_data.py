@@ -8,11 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.schema import graph_schema
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
 from kindred.gnn.hetero_files import IDS, read_back, write_hetero_data
+from kindred.graph.open import open_graph
 from tests.gnn.graphs import REVIEWED, TableStore, vectors_column
 
 IN_CATEGORY = ("Product", "IN_CATEGORY", "Category")
@@ -63,6 +65,33 @@ def test_tensors_follow_from_the_schema() -> None:
     assert products.title_embedding.tolist() == [[0, 0, 0, 0], [1, 2, 3, 4], [5, 6, 7, 8]]
     assert products.has_title_embedding.tolist() == [False, True, True]
     assert data["Brand"].num_nodes == 0
+
+
+def test_an_engine_gives_what_its_tables_hold(tmp_path: Path) -> None:
+    schema = graph_schema()
+    expected, expected_ids = read_hetero_data(TableStore(tables()), schema)
+    store = open_graph(f"ladybug:{tmp_path / 'graph'}")
+    try:
+        store.create_schema(schema)
+        for label in ("User", "Product", "Category"):
+            store.upsert_nodes(schema.node(label), tables()[label])
+        for triple in (REVIEWED, IN_CATEGORY):
+            store.upsert_edges(schema.edge(triple), tables()[triple[1]])
+        data, ids = read_hetero_data(store, schema)
+        early, _ = read_hetero_data(store, schema, until=20)
+    finally:
+        store.close()
+    assert ids == expected_ids and early[REVIEWED]["at"].tolist() == [10, 10, 20]
+    assert_same(data, expected)
+
+
+def assert_same(data: HeteroData, expected: HeteroData) -> None:
+    assert set(data.node_types) == set(expected.node_types) and set(data.edge_types) == set(expected.edge_types)
+    for kind in [*expected.node_types, *expected.edge_types]:
+        assert set(data[kind].keys()) == set(expected[kind].keys()), kind
+        for name, value in expected[kind].items():
+            got = data[kind][name]
+            assert torch.equal(got, value) if isinstance(value, torch.Tensor) else got == value, (kind, name)
 
 
 def test_reverse_types_share_all_but_the_ends() -> None:
@@ -127,14 +156,8 @@ def test_files_bring_back_the_same(tmp_path: Path) -> None:
     data, ids = read_hetero_data(TableStore(tables()), graph_schema())
     write_hetero_data(data, ids, tmp_path)
     again, again_ids = read_back(tmp_path)
-    assert again_ids == ids and set(again.edge_types) == set(data.edge_types)
-    for kind in [*data.node_types, *data.edge_types]:
-        assert set(again[kind].keys()) == set(data[kind].keys())
-        for name, value in data[kind].items():
-            same = (
-                torch.equal(again[kind][name], value) if isinstance(value, torch.Tensor) else again[kind][name] == value
-            )
-            assert same, (kind, name)
+    assert again_ids == ids
+    assert_same(again, data)
     (tmp_path / IDS).unlink()
     with pytest.raises(ArtifactError, match="holds no whole export"):
         read_back(tmp_path)
