@@ -31,7 +31,7 @@ class ProductConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    gnn: GnnConfig = Field(default_factory=lambda: GnnConfig(epochs=60, patience=8))
+    gnn: GnnConfig = Field(default_factory=lambda: GnnConfig(epochs=20, patience=5))
     ranking: RankingConfig = Field(default_factory=lambda: RankingConfig(weights=WeightConfig(cuts=1)))
     text: bool = Field(True, description="read the texts of reviews and products; off for the ablation")
 
