@@ -254,14 +254,18 @@ def measure_kills(folder: Path, num_kills: int, num_server_kills: int) -> bool:
             expected = content_hash_of(store)
         undisturbed.kill()
         server.start()
-        for number in range(num_kills):
-            acknowledged = kill_loader(server, size, rng.random())
-            print(f"loader killed, {number + 1} of {num_kills}: {_kept(server, acknowledged)}")
-        for number in range(num_server_kills):
-            acknowledged, code, said = kill_server(server, size, rng.random())
-            print(
-                f"server killed, {number + 1} of {num_server_kills}: {_kept(server, acknowledged)}; exit {code}: {said}"
-            )
+        victims = ["loader"] * num_kills + ["server"] * num_server_kills
+        rng.shuffle(victims)
+        # Later and later, so that each kill falls where rows are written for the first time.
+        for victim, moment in zip(victims, sorted(rng.random() for _ in victims), strict=True):
+            if victim == "loader":
+                print(f"loader killed: {_kept(server, kill_loader(server, size, moment))}", flush=True)
+            else:
+                acknowledged, code, said = kill_server(server, size, moment)
+                print(
+                    f"server killed: {_kept(server, acknowledged)}; loader's exit code {code}: {said.strip()}",
+                    flush=True,
+                )
         with closing(open_store(server.url, PASSWORD)) as store:
             list(load(store, size))
             equal = content_hash_of(store) == expected
@@ -280,8 +284,8 @@ def _kept(server: Neo4jServer, acknowledged: int) -> str:
 def main() -> int:
     """Runs what the arguments ask for; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=0, help="also kill the loader so many times")
-    parser.add_argument("--server-kills", type=int, default=0, help="also kill the server so many times")
+    parser.add_argument("--kills", type=int, default=0, help="instead, kill the loader so many times")
+    parser.add_argument("--server-kills", type=int, default=0, help="instead, kill the server so many times")
     parser.add_argument("--reviews", type=int, default=Size.num_reviews, help="reviews in the synthetic graph")
     parser.add_argument("--load-into", metavar="URL", help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, nargs=5, help=argparse.SUPPRESS)
@@ -289,9 +293,9 @@ def main() -> int:
     if arguments.load_into:
         return load_into(arguments.load_into, Size(*arguments.size))
     with tempfile.TemporaryDirectory(prefix="kindred-neo4j-") as folder:
-        measure(Path(folder), Size(num_reviews=arguments.reviews))
         if arguments.kills or arguments.server_kills:
             return 0 if measure_kills(Path(folder), arguments.kills, arguments.server_kills) else 1
+        measure(Path(folder), Size(num_reviews=arguments.reviews))
     return 0
 
 
