@@ -14,7 +14,7 @@ demo: setup  ## Generate (or take REVIEWS=… METADATA=…), ingest, train, eval
 	@$(BIN)/kindred demo $(if $(REVIEWS),--reviews '$(REVIEWS)') $(if $(METADATA),--metadata '$(METADATA)')
 
 test: setup-dev lint  ## Lint and the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup-dev  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

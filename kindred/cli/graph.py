@@ -25,6 +25,7 @@ class ExportFormat(StrEnum):
     """What `graph export` writes."""
 
     HETERO_DATA = "hetero-data"
+    NEO4J_ADMIN = "neo4j-admin"
 
 
 @graph_app.command("stats", epilog="Example: kindred graph stats --json")
@@ -104,11 +105,40 @@ def export(
     from kindred.domain.schema import graph_schema
     from kindred.gnn.hetero_data import read_hetero_data
     from kindred.gnn.hetero_files import write_hetero_data
+    from kindred.graph.neo4j_admin_files import write_admin_files
 
-    with graph_of(settings_of(context)) as store, console.Bars():
+    with graph_of(settings_of(context)) as store, console.Bars() as bars:
+        if form is ExportFormat.NEO4J_ADMIN:
+            command = write_admin_files(store, graph_schema(), out, bars)
+            console.result(command)
+            console.note(
+                "run this on an empty, stopped server, start it, then any kindred command makes the constraints"
+            )
+            return
         data, ids = read_hetero_data(store, graph_schema(), until=seconds_of(until))
     write_hetero_data(data, ids, out)
     console.result(str(out))
+
+
+@graph_app.command("copy", epilog="Example: kindred graph copy --from ladybug:data/graph --to neo4j://127.0.0.1:7687")
+def copy(
+    context: typer.Context,
+    source: Annotated[str, typer.Option("--from", help="URL of the graph to copy.")],
+    target: Annotated[str, typer.Option("--to", help="URL of the graph to fill.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy a graph from one engine to another, proved by its content hash; a copy cut off is completed by the same."""
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.copy import copy_graph
+
+    settings = settings_of(context)
+    urls = [settings.model_copy(update={"graph_url": url}) for url in (source, target)]
+    with graph_of(urls[0]) as given, graph_of(urls[1]) as filled, console.Bars() as bars:
+        report = copy_graph(given, filled, graph_schema(), bars)
+    if as_json:
+        console.json_result(asdict(report))
+    else:
+        console.result(f"{report.num_nodes:,} nodes and {report.num_edges:,} edges, content hash {report.content_hash}")
 
 
 def seconds_of(moment: datetime | None) -> int | None:

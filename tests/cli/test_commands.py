@@ -1,0 +1,83 @@
+"""The commands as a user types them: what they print where, and how they end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kindred.cli.app import app
+from kindred.domain.errors import KindredError
+
+
+@pytest.fixture
+def kindred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Runs a command in an empty folder and returns its stdout; errors are raised."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    yield run
+
+
+def test_generate_then_dry_run_then_an_empty_graph(kindred: Callable[..., str]) -> None:
+    made = json.loads(
+        kindred("generate", "products", "--users", "20", "--products", "9", "--reviews", "60", "--out", "s", "--json")
+    )
+    checked = json.loads(kindred("ingest", "products", "--reviews", made["reviews"], "--dry-run", "--json"))
+    assert (checked["lines"], checked["accepted"], checked["quarantined"]) == (60, 60, 0)
+    stats = json.loads(kindred("graph", "stats", "--json"))
+    assert set(stats["nodes"].values()) == {0} and stats["earliest"] is None
+
+
+def test_graph_query_prints_rows_and_takes_parameters(kindred: Callable[..., str]) -> None:
+    answer = kindred(
+        "graph", "query", "UNWIND [1, 2, 3] AS n WITH n WHERE n > $least RETURN n", "--param", "least=1", "--json"
+    )
+    assert json.loads(answer) == [{"n": 2}, {"n": 3}]
+
+
+def test_config_show_never_prints_a_secret(kindred: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KINDRED_GRAPH_PASSWORD", "hunter2")
+    shown = kindred("config", "show", "--json")
+    assert "hunter2" not in shown and json.loads(shown)["graph_password"]["source"] == "environment"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("recommend",),
+        ("recommend", "--user", "a", "--reviews", "b"),
+        ("graph", "query", "RETURN 1 AS n", "--param", "no-equals"),
+        ("evaluate",),
+        ("publish", "no-such-run"),
+        ("rollback",),
+        ("train-gnn",),
+        ("ingest", "products", "--reviews", "no-such-file"),
+    ],
+)
+def test_what_can_t_be_done_names_the_next_step(kindred: Callable[..., str], arguments: tuple[str, ...]) -> None:
+    with pytest.raises(KindredError) as raised:
+        kindred(*arguments)
+    assert raised.value.exit_code in (2, 3, 4) and raised.value.next_step
+
+
+def test_the_launcher_ends_with_the_documented_codes(tmp_path: Path) -> None:
+    launcher = Path(__file__).parents[2] / "cli.py"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, str(launcher), *arguments], capture_output=True, text=True, cwd=tmp_path)
+
+    assert run("--help").returncode == 0
+    assert run("no-such-command").returncode == 2
+    failed = run("graph", "query", "MATCH (n) DELETE n")
+    assert failed.returncode == 3 and failed.stdout == "" and failed.stderr.count("\n") == 1
+    assert "Traceback" in run("--debug", "graph", "query", "MATCH (n) DELETE n").stderr
