@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import embedding_bag
 
-from kindred.gnn.adjacency import Adjacency
+from kindred.gnn.adjacency import Adjacency, Grouping
 from kindred.gnn.segments import segment_softmax
 
 _CPU_CHUNK = 8_192  # edges; 2 MB a tensor at 64 dimensions
@@ -94,6 +95,17 @@ def _rows(table: Tensor, index: Tensor, edge: Tensor | None, part: slice) -> Ten
     return rows if edge is None else rows.add_(edge[part])
 
 
+def _accumulate(output: Tensor, index: Tensor, grouping: Grouping, part: slice, rows: Tensor) -> None:
+    """Adds each row of the chunk to the output row of its node; a running sum where the edges lie sorted by node."""
+    if grouping.order is not None:
+        output.index_add_(0, index, rows)
+        return
+    first, last = int(index[0]), int(index[-1])
+    offsets = grouping.offsets[first : last + 2].sub(part.start).clamp_(0, len(rows))
+    places = torch.arange(len(rows), device=rows.device)
+    output[first : last + 1] += embedding_bag(places, rows, offsets, mode="sum", include_last_offset=True)
+
+
 class _TransformerAttention(torch.autograd.Function):
     @staticmethod
     @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
@@ -110,7 +122,8 @@ class _TransformerAttention(torch.autograd.Function):
         weights = segment_softmax(logits.mul_(scale), adjacency.by_target, adjacency.target)
         output = torch.zeros_like(query)
         for part, source, target in _chunks(adjacency):
-            output.index_add_(0, target, _rows(value, source, edge, part).mul_(weights[part] @ spread))
+            messages = _rows(value, source, edge, part).mul_(weights[part] @ spread)
+            _accumulate(output, target, adjacency.by_target, part, messages)
         ctx.save_for_backward(query, key, value, edge, weights, output)
         ctx.adjacency, ctx.heads = adjacency, heads
         return output
@@ -120,6 +133,7 @@ class _TransformerAttention(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         query, key, value, edge, weights, output = ctx.saved_tensors
+        graph: Adjacency = ctx.adjacency
         width = query.shape[1]
         sums = _head_sums(width, ctx.heads, query)
         spread = torch.block_diag(sums.t(), sums.t())  # type: ignore[no-untyped-call]
@@ -129,16 +143,16 @@ class _TransformerAttention(torch.autograd.Function):
         at_source, at_target = torch.cat([key, value], dim=1), torch.cat([query, gradient], dim=1)
         to_query, to_source = torch.zeros_like(query), torch.zeros_like(at_source)
         to_edge = torch.empty_like(edge) if edge is not None else None
-        for part, source, target in _chunks(ctx.adjacency):
+        for part, source, target in _chunks(graph):
             rows, outer = at_source.index_select(0, source), at_target.index_select(0, target)
             if edge is not None:
                 rows.view(-1, 2, width).add_(edge[part].unsqueeze(1))
             to_weights = (rows[:, width:] * outer[:, width:]) @ sums
             to_logits = to_weights.sub_(expected.index_select(0, target)).mul_(weights[part]).mul_(scale)
             factors = torch.cat([to_logits, weights[part]], dim=1) @ spread  # [chunk, 2 * width]
-            to_query.index_add_(0, target, rows[:, :width].mul_(factors[:, :width]))
+            _accumulate(to_query, target, graph.by_target, part, rows[:, :width] * factors[:, :width])
             outer.mul_(factors)
-            to_source.index_add_(0, source, outer)
+            _accumulate(to_source, source, graph.by_source, part, outer)
             if to_edge is not None:
                 torch.add(outer[:, :width], outer[:, width:], out=to_edge[part])
         return to_query, to_source[:, :width], to_source[:, width:], to_edge, None, None
@@ -162,7 +176,7 @@ class _Gatv2Attention(torch.autograd.Function):
         output = torch.zeros_like(target)
         for part, source_index, target_index in _chunks(adjacency):
             messages = source.index_select(0, source_index).mul_(weights[part] @ spread)
-            output.index_add_(0, target_index, messages)
+            _accumulate(output, target_index, adjacency.by_target, part, messages)
         ctx.save_for_backward(source, target, edge, scorer, weights, output)
         ctx.adjacency = adjacency
         return output
@@ -172,6 +186,7 @@ class _Gatv2Attention(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         source, target, edge, scorer, weights, output = ctx.saved_tensors
+        graph: Adjacency = ctx.adjacency
         heads, dim = scorer.shape
         sums = _head_sums(heads * dim, heads, source)
         spread = sums.t().contiguous()
@@ -180,7 +195,7 @@ class _Gatv2Attention(torch.autograd.Function):
         to_source, to_target = torch.zeros_like(source), torch.zeros_like(target)
         to_edge = torch.empty_like(edge) if edge is not None else None
         to_scores = torch.zeros_like(sums)
-        for part, source_index, target_index in _chunks(ctx.adjacency):
+        for part, source_index, target_index in _chunks(graph):
             incoming = gradient.index_select(0, target_index)
             rows = source.index_select(0, source_index)
             to_weights = (incoming * rows) @ sums
@@ -191,8 +206,9 @@ class _Gatv2Attention(torch.autograd.Function):
             slope = (joined > 0).to(joined.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
             to_scores += joined.mul_(slope).t() @ to_logits
             to_joined = slope.mul_(to_logits @ scores)
-            to_target.index_add_(0, target_index, to_joined)
+            _accumulate(to_target, target_index, graph.by_target, part, to_joined)
             if to_edge is not None:
                 to_edge[part] = to_joined
-            to_source.index_add_(0, source_index, to_joined.add_(incoming.mul_(weights[part] @ spread)))
+            to_rows = to_joined.add_(incoming.mul_(weights[part] @ spread))
+            _accumulate(to_source, source_index, graph.by_source, part, to_rows)
         return to_source, to_target, to_edge, (to_scores * sums).sum(1).reshape(heads, dim), None

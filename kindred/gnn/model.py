@@ -42,7 +42,7 @@ class GnnConfig(FitConfig):
     candidates: int = Field(
         2048, ge=2, description="candidates of the ranking loss; smaller catalogues are taken whole"
     )
-    ranking_batch: int = Field(2048, ge=1, description="most supervision edges a step ranks")
+    ranking_batch: int = Field(1024, ge=1, description="most supervision edges a step ranks")
 
     @model_validator(mode="after")
     def _dimensions_fit(self) -> GnnConfig:

@@ -33,10 +33,10 @@ def segment_softmax(logits: Tensor, grouping: Grouping, index: Tensor) -> Tensor
     """
     if not len(logits):
         return logits
-    ordered = logits if grouping.order is None else logits[grouping.order]
+    ordered = logits if grouping.order is None else logits.index_select(0, grouping.order)
     peaks = torch.segment_reduce(ordered, "max", offsets=grouping.offsets, axis=0, initial=-torch.inf)
-    weights = (logits - peaks[index]).exp_()
-    return weights.div_(segment_sum(weights, grouping)[index])
+    weights = logits.sub(peaks.index_select(0, index)).exp_()
+    return weights.div_(segment_sum(weights, grouping).index_select(0, index))
 
 
 def segment_mean(values: Tensor, grouping: Grouping) -> Tensor:
