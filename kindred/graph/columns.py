@@ -150,7 +150,9 @@ class RowColumns:
         if writable and (self._texts or self._vectors):
             folder.mkdir(parents=True, exist_ok=True)
         self._columns = self._found()
-        self._num_rows = max((column.num_rows() for column in self._columns.values()), default=0)
+        # Columns of properties that are no longer declared count as well: their rows belong to other nodes or edges.
+        others = (_size(path) for path in folder.glob("*.known"))
+        self._num_rows = max([0, *(column.num_rows() for column in self._columns.values()), *others])
         if writable:
             self._resize_all()
 

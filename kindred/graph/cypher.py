@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kindred.domain.errors import SchemaError
 
@@ -79,6 +80,20 @@ def check_read_only(cypher: str) -> None:
                 f"if it is a name, write it as `{token.text}` in backticks",
             )
     _check_starts(tokens)
+
+
+def check_parameters(cypher: str, parameters: Mapping[str, object]) -> None:
+    """Makes sure that every `$name` of the query has a value.
+
+    Raises:
+        SchemaError: one has none.
+    """
+    tokens = list(_tokens(cypher))
+    for sign, name in pairwise(tokens):
+        if sign.text == "$" and name.text.strip("`") not in parameters:
+            raise SchemaError(
+                f"the query asks for ${name.text}, which was not given", "give it with --param NAME=VALUE"
+            )
 
 
 def _tokens(cypher: str) -> Iterator[Token]:

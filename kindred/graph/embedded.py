@@ -25,7 +25,7 @@ from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, 
 from kindred.graph import embedded_statements as statements
 from kindred.graph import embedded_tables
 from kindred.graph.answers import answer_table
-from kindred.graph.cypher import check_read_only
+from kindred.graph.cypher import check_parameters, check_read_only
 from kindred.graph.embedded_engine import Engine, FolderLock
 from kindred.graph.embedded_statements import Table, engine_columns
 from kindred.graph.embedded_tables import Tables
@@ -83,6 +83,7 @@ class EmbeddedGraph:
                 self._settle()
             for statement in changes:
                 self._tables.engine.run(statement)
+            self._tables.schema_changed()
 
     def upsert_nodes(self, node: NodeType, rows: pa.Table) -> UpsertCount:
         rows = fitted(node, rows)
@@ -212,13 +213,16 @@ class EmbeddedGraph:
         if not len(light):
             return []
         shown = [p.name for p in edge.properties if p.kind is not PropertyKind.VECTOR and p.name not in KEY_COLUMNS]
-        rows = tables.completed(edge, light, tables.schema(edge, shown)).to_pylist()
+        columns = tables.completed(edge, light, tables.schema(edge, shown)).to_pydict()
         label = edge.target if outgoing else edge.source
-        others = light["_other"].to_pylist()
-        return [Neighbour(edge, outgoing, label, other, row) for other, row in zip(others, rows, strict=True)]
+        return [
+            Neighbour(edge, outgoing, label, other, {name: values[place] for name, values in columns.items()})
+            for place, other in enumerate(light["_other"].to_pylist())
+        ]
 
     def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
         check_read_only(cypher)
+        check_parameters(cypher, parameters)
         with self._mutex:
             self._settle()
             return answer_table(*self._tables.engine.answer(cypher, parameters, limits))

@@ -46,6 +46,11 @@ class Tables:
             self._columns[name] = RowColumns(self._folder / name, table.properties, writable=self._writable)
         return self._columns[name]
 
+    def schema_changed(self) -> None:
+        """Makes texts and vectors that are declared from now on known."""
+        self._columns.clear()
+        self.forget()
+
     def count(self, table: Table) -> int:
         """Number of rows."""
         return int(self.engine.rows(cypher.count_rows(table))["rows"][0].as_py())

@@ -17,6 +17,9 @@ Table = NodeType | EdgeType
 BoolArray = NDArray[np.bool_]
 Halves = NDArray[np.float16]
 
+_EXPONENT = np.uint16(0x7C00)  # of a float16
+_BLOCK_ROWS = 512
+
 
 def key_of(table: Table) -> str:
     """The column that identifies a row."""
@@ -74,14 +77,24 @@ def _check_keys(table: Table, keys: pa.ChunkedArray) -> None:
 def _check_finite(table: Table, rows: pa.Table) -> None:
     for field in rows.schema:
         if is_vector(field.type) and len(rows):
-            vectors, known = vector_matrix(rows[field.name])
-            # The ten-bit exponent of NaN and infinity is all ones: an integer test is 20 times faster than isfinite.
-            wrong = ((vectors.view(np.uint16) & 0x7C00) == 0x7C00).any(axis=1) & known
-            if wrong.any():
+            wrong = num_not_finite(*vector_matrix(rows[field.name]))
+            if wrong:
                 raise SchemaError(
-                    f"{int(wrong.sum())} of {len(rows)} vectors of {table.name}.{field.name} hold NaN or infinity",
+                    f"{wrong} of {len(rows)} vectors of {table.name}.{field.name} hold NaN or infinity",
                     "encode the texts again",
                 )
+
+
+def num_not_finite(vectors: Halves, known: BoolArray) -> int:
+    """How many of the known vectors hold NaN or infinity."""
+    found = 0
+    # The five exponent bits of NaN and infinity are all ones: testing integers, in blocks that stay in the cache, is
+    # 20 times as fast as `isfinite`.
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        exponents = vectors[start : start + _BLOCK_ROWS].view(np.uint16) & _EXPONENT
+        if exponents.max(initial=0) == _EXPONENT:
+            found += int(((exponents == _EXPONENT).any(axis=1) & known[start : start + _BLOCK_ROWS]).sum())
+    return found
 
 
 def vector_lengths(rows: pa.Table) -> dict[str, int]:

@@ -1,0 +1,24 @@
+"""The graph stores that every test of the contract runs on. A further engine is one more name in `ENGINES`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kindred.graph.open import open_graph
+from kindred.graph.store import GraphStore
+
+ENGINES = ("embedded", "neo4j")
+
+
+@pytest.fixture(params=ENGINES)
+def graph_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
+    """An empty graph on each engine; a server is started only when a test for it runs."""
+    if request.param == "neo4j":
+        yield request.getfixturevalue("neo4j_store")
+        return
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        yield store
