@@ -40,7 +40,8 @@ PENDING_ROWS = 2_000_000  # of one edge type, in memory as well: 0.3 GB
 class EmbeddedGraph:
     """A graph in a folder of its own. See `GraphStore` for what each method guarantees.
 
-    Cypher sees what the engine holds: long texts and vectors are not among the properties that a query can use.
+    Cypher sees what the engine holds: of a node's texts the first 1,000 characters, of an edge's texts and of vectors
+    nothing. Texts and vectors of what was replaced or deleted stay on disk until the graph is built anew.
 
     Args:
         folder: made where it is missing.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+import pyarrow as pa
+
 from kindred.domain.errors import SchemaError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property
@@ -24,6 +26,14 @@ _ENGINE_TYPES: dict[PropertyKind, str] = {
     PropertyKind.TIMESTAMP: "INT64",
     PropertyKind.STRINGS: "STRING[]",
 }
+_CAST_TYPES = {
+    "string": "STRING",
+    "large_string": "STRING",
+    "int64": "INT64",
+    "double": "DOUBLE",
+    "bool": "BOOL",
+    "list<item: string>": "STRING[]",
+}
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -36,6 +46,18 @@ def engine_columns(table: Table) -> dict[str, str]:
     """Names and engine types of the properties that the engine itself holds, the row number last."""
     light = {p.name: _ENGINE_TYPES[p.kind] for p in table.properties if not is_beside(p) and p.name not in _END_POINTS}
     return light | ({ROW: "INT64"} if any(map(is_beside, table.properties)) else {})
+
+
+def excerpt_columns(table: Table) -> dict[str, str]:
+    """Names and engine types of the texts of which the engine holds the start, for Cypher alone: those of nodes."""
+    if isinstance(table, EdgeType):
+        return {}
+    return {prop.name: "STRING" for prop in table.properties if prop.kind is PropertyKind.TEXT}
+
+
+def written_columns(table: Table) -> dict[str, str]:
+    """Names and engine types of every column of the engine's table."""
+    return engine_columns(table) | excerpt_columns(table)
 
 
 def pattern(table: Table) -> str:
@@ -73,10 +95,9 @@ def copy_rows(table: Table, columns: Sequence[str], variable: str) -> str:
     return f"COPY `{table.name}` ({named}) FROM {variable}{pair}"
 
 
-def create_rows(table: Table) -> str:
-    """Adds the rows of `$rows`; nulls are cast, since a column of nothing else has no type of its own."""
-    columns = engine_columns(table)
-    values = ", ".join(f"`{name}`: {_given(name, kind)}" for name, kind in columns.items())
+def create_rows(table: Table, columns: pa.Schema) -> str:
+    """Adds the rows of `$rows`, which have these columns."""
+    values = ", ".join(f"`{name}`: {value}" for name, value in _given(columns).items())
     if isinstance(table, NodeType):
         return f"UNWIND $rows AS row CREATE (:`{table.label}` {{{values}}})"
     return (
@@ -85,10 +106,9 @@ def create_rows(table: Table) -> str:
     )
 
 
-def update_nodes(node: NodeType) -> str:
-    """Gives the nodes of `$rows` these values."""
-    columns = {name: kind for name, kind in engine_columns(node).items() if name != "id"}
-    values = ", ".join(f"x.`{name}` = {_given(name, kind)}" for name, kind in columns.items())
+def update_nodes(node: NodeType, columns: pa.Schema) -> str:
+    """Gives the nodes of `$rows`, which have these columns, their values."""
+    values = ", ".join(f"x.`{name}` = {value}" for name, value in _given(columns).items() if name != "id")
     return f"UNWIND $rows AS row MATCH (x:`{node.label}` {{`id`: row.`id`}}) SET {values}"
 
 
@@ -112,8 +132,10 @@ def _returned(columns: Sequence[str]) -> str:
     return "RETURN " + ", ".join(f"{_END_POINTS.get(name, f'x.`{name}`')} AS `{name}`" for name in columns)
 
 
-def _given(name: str, kind: str) -> str:
-    return f"CAST(row.`{name}` AS {kind})"
+def _given(columns: pa.Schema) -> dict[str, str]:
+    """The value of each column of `row`; cast, since a column of nothing but nulls has no type of its own."""
+    names = [name for name in columns.names if name not in _END_POINTS]
+    return {name: f"CAST(row.`{name}` AS {_CAST_TYPES[str(columns.field(name).type)]})" for name in names}
 
 
 def schema_statements(
@@ -136,7 +158,7 @@ def schema_statements(
     tables: tuple[Table, ...] = (*schema.nodes, *schema.edges)
     for table in tables:
         if table.name not in there:
-            there[table.name] = engine_columns(table)
+            there[table.name] = written_columns(table)
             statements.append(_create_table(table))
             if isinstance(table, EdgeType):
                 joined[table.name] = {(table.source, table.target)}
@@ -149,7 +171,7 @@ def schema_statements(
 
 
 def _create_table(table: Table) -> str:
-    columns = ", ".join(f"`{name}` {kind}" for name, kind in engine_columns(table).items())
+    columns = ", ".join(f"`{name}` {kind}" for name, kind in written_columns(table).items())
     if isinstance(table, NodeType):
         return f"CREATE NODE TABLE `{table.label}` ({columns}, PRIMARY KEY (`id`))"
     return f"CREATE REL TABLE `{table.type}` (FROM `{table.source}` TO `{table.target}`, {columns})"
@@ -157,7 +179,7 @@ def _create_table(table: Table) -> str:
 
 def _added_columns(table: Table, there: dict[str, str]) -> list[str]:
     added = []
-    for name, kind in engine_columns(table).items():
+    for name, kind in written_columns(table).items():
         if name not in there:
             there[name] = kind
             added.append(f"ALTER TABLE `{table.name}` ADD `{name}` {kind}")

@@ -20,6 +20,7 @@ from kindred.graph.embedded_statements import ROW, Table, engine_columns
 from kindred.graph.rows import BoolArray, full_name, key_of, one_array, places_of
 
 BATCH_ROWS = 65_536  # of what is read
+EXCERPT_CHARACTERS = 1_000  # of a node's text, for Cypher; the engine has a limit, and 1,000 are enough to look at
 STATEMENT_ROWS = 5_000  # of one UNWIND
 BULK_ROWS = 2_000  # from so many rows on, keys are joined here instead of being asked for one by one
 FEW_SOURCES = 40  # as many single look-ups cost what reading all the keys of 200,000 edges costs
@@ -162,6 +163,9 @@ class Tables:
             return light
         beside = {prop.name for prop in table.properties if cypher.is_beside(prop)} & set(rows.schema.names)
         values = {name: rows[name] for name in beside if rows[name].null_count < len(rows)}
+        for name in cypher.excerpt_columns(table):
+            if name in rows.schema.names:
+                light = light.append_column(name, pc.utf8_slice_codeunits(rows[name], 0, EXCERPT_CHARACTERS))
         return light.append_column(ROW, pa.array(self.beside(table).append(values, len(rows))))
 
     @contextlib.contextmanager
@@ -182,7 +186,7 @@ class Tables:
         if len(light) >= BULK_ROWS and len(light) * BULK_SHARE >= self.count(table):
             self.engine.copy(table, light)
         else:
-            self._run(cypher.create_rows(table), _padded(table, light))
+            self._run(cypher.create_rows(table, light.schema), light)
         if full_name(table) in self._keys:
             self._keys[full_name(table)].update(light[key_of(table)].to_pylist())
 
@@ -190,7 +194,7 @@ class Tables:
         """Gives nodes that are there these values."""
         if len(light):
             self.forget(node)
-            self._run(cypher.update_nodes(node), _padded(node, light))
+            self._run(cypher.update_nodes(node, light.schema), light)
 
     def delete(self, table: Table, keys: pa.ChunkedArray) -> None:
         """Deletes rows, nodes with their edges."""
@@ -212,14 +216,6 @@ class Tables:
 def _light_names(table: Table) -> list[str]:
     ends = ["source_id", "target_id"] if isinstance(table, EdgeType) else []
     return [*ends, *engine_columns(table)]
-
-
-def _padded(table: Table, light: pa.Table) -> pa.Table:
-    """The rows with every column of the engine, null where it was missing."""
-    for name in engine_columns(table):
-        if name not in light.schema.names:
-            light = light.append_column(name, pa.nulls(len(light)))
-    return light
 
 
 def _row_numbers(light: pa.Table) -> RowNumbers:

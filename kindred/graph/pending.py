@@ -66,7 +66,7 @@ class PendingEdges:
 
     def clear(self, edge: EdgeType) -> None:
         """Forgets the rows of an edge type, which are in the engine now."""
-        for path in self._folder.glob(f"{full_name(edge)}.*.arrow"):
+        for path in self._folder.glob(f"{full_name(edge)}.*"):
             path.unlink()
         self._batches.pop(full_name(edge), None)
 

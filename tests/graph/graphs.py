@@ -108,7 +108,9 @@ def _array(values: list[object], kind: pa.DataType) -> pa.Array:
     if kind != HALVES:
         return pa.array(values, kind)
     flat = np.array([value or [0, 0, 0] for value in values], np.float16).reshape(-1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=HALVES, mask=pa.array([v is None for v in values]))
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(flat), type=HALVES, mask=pa.array([v is None for v in values], pa.bool_())
+    )
 
 
 def like(event_id: str, reader: str = "r1", book: str = "b1", at: int = 1_000_000_000, **others: object) -> Row:
