@@ -17,12 +17,11 @@ import torch
 from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import embedding_bag
 
-from kindred.gnn.adjacency import Adjacency, Grouping
+from kindred.gnn.adjacency import Adjacency
+from kindred.gnn.edge_sweep import Chunk, accumulate, sweep
 from kindred.gnn.segments import segment_softmax
 
-_CPU_CHUNK = 8_192  # edges; 2 MB a tensor at 64 dimensions
 NEGATIVE_SLOPE = 0.2
 
 Gradients = tuple[Tensor | None, ...]
@@ -72,14 +71,6 @@ def gatv2_attention(
     return result
 
 
-def _chunks(adjacency: Adjacency) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Slices of the edges with their sources and targets."""
-    step = _CPU_CHUNK if adjacency.source.device.type == "cpu" else max(adjacency.num_edges, 1)
-    for start in range(0, adjacency.num_edges, step):
-        part = slice(start, min(start + step, adjacency.num_edges))
-        yield part, adjacency.source[part], adjacency.target[part]
-
-
 def _head_sums(width: int, heads: int, like: Tensor) -> Tensor:
     """The 0/1 matrix that sums each head's dimensions, `[width, heads]`; its transpose spreads a weight over them.
 
@@ -95,17 +86,6 @@ def _rows(table: Tensor, index: Tensor, edge: Tensor | None, part: slice) -> Ten
     return rows if edge is None else rows.add_(edge[part])
 
 
-def _accumulate(output: Tensor, index: Tensor, grouping: Grouping, part: slice, rows: Tensor) -> None:
-    """Adds each row of the chunk to the output row of its node; a running sum where the edges lie sorted by node."""
-    if grouping.order is not None:
-        output.index_add_(0, index, rows)
-        return
-    first, last = int(index[0]), int(index[-1])
-    offsets = grouping.offsets[first : last + 2].sub(part.start).clamp_(0, len(rows))
-    places = torch.arange(len(rows), device=rows.device)
-    output[first : last + 1] += embedding_bag(places, rows, offsets, mode="sum", include_last_offset=True)
-
-
 class _TransformerAttention(torch.autograd.Function):
     @staticmethod
     @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
@@ -116,14 +96,23 @@ class _TransformerAttention(torch.autograd.Function):
         spread = sums.t().contiguous()
         scale = (query.shape[1] // heads) ** -0.5
         logits = query.new_empty(adjacency.num_edges, heads)
-        for part, source, target in _chunks(adjacency):
-            products = _rows(key, source, edge, part).mul_(query.index_select(0, target))
-            torch.mm(products, sums, out=logits[part])
+
+        def score(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+            for part, source, target in chunks:
+                products = _rows(key, source, edge, part).mul_(query.index_select(0, target))
+                torch.mm(products, sums, out=logits[part])
+            return ()
+
+        def combine(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+            combined = torch.zeros_like(query)
+            for part, source, target in chunks:
+                messages = _rows(value, source, edge, part).mul_(weights[part] @ spread)
+                accumulate(combined, target, adjacency.by_target, part, messages)
+            return (combined,)
+
+        sweep(adjacency, score)
         weights = segment_softmax(logits.mul_(scale), adjacency.by_target, adjacency.target)
-        output = torch.zeros_like(query)
-        for part, source, target in _chunks(adjacency):
-            messages = _rows(value, source, edge, part).mul_(weights[part] @ spread)
-            _accumulate(output, target, adjacency.by_target, part, messages)
+        (output,) = sweep(adjacency, combine)
         ctx.save_for_backward(query, key, value, edge, weights, output)
         ctx.adjacency, ctx.heads = adjacency, heads
         return output
@@ -141,20 +130,25 @@ class _TransformerAttention(torch.autograd.Function):
         expected = (gradient * output) @ sums  # mean gradient of a target's weights, [num_targets, heads]
         # Key beside value, query beside gradient: one gather and scatter of wide rows, not two of narrow ones.
         at_source, at_target = torch.cat([key, value], dim=1), torch.cat([query, gradient], dim=1)
-        to_query, to_source = torch.zeros_like(query), torch.zeros_like(at_source)
         to_edge = torch.empty_like(edge) if edge is not None else None
-        for part, source, target in _chunks(graph):
-            rows, outer = at_source.index_select(0, source), at_target.index_select(0, target)
-            if edge is not None:
-                rows.view(-1, 2, width).add_(edge[part].unsqueeze(1))
-            to_weights = (rows[:, width:] * outer[:, width:]) @ sums
-            to_logits = to_weights.sub_(expected.index_select(0, target)).mul_(weights[part]).mul_(scale)
-            factors = torch.cat([to_logits, weights[part]], dim=1) @ spread  # [chunk, 2 * width]
-            _accumulate(to_query, target, graph.by_target, part, rows[:, :width] * factors[:, :width])
-            outer.mul_(factors)
-            _accumulate(to_source, source, graph.by_source, part, outer)
-            if to_edge is not None:
-                torch.add(outer[:, :width], outer[:, width:], out=to_edge[part])
+
+        def differentiate(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+            to_query, to_source = torch.zeros_like(query), torch.zeros_like(at_source)
+            for part, source, target in chunks:
+                rows, outer = at_source.index_select(0, source), at_target.index_select(0, target)
+                if edge is not None:
+                    rows.view(-1, 2, width).add_(edge[part].unsqueeze(1))
+                to_weights = (rows[:, width:] * outer[:, width:]) @ sums
+                to_logits = to_weights.sub_(expected.index_select(0, target)).mul_(weights[part]).mul_(scale)
+                factors = torch.cat([to_logits, weights[part]], dim=1) @ spread  # [chunk, 2 * width]
+                accumulate(to_query, target, graph.by_target, part, rows[:, :width] * factors[:, :width])
+                outer.mul_(factors)
+                accumulate(to_source, source, graph.by_source, part, outer)
+                if to_edge is not None:
+                    torch.add(outer[:, :width], outer[:, width:], out=to_edge[part])
+            return to_query, to_source
+
+        to_query, to_source = sweep(graph, differentiate)
         return to_query, to_source[:, :width], to_source[:, width:], to_edge, None, None
 
 
@@ -169,14 +163,23 @@ class _Gatv2Attention(torch.autograd.Function):
         spread = sums.t().contiguous()
         scores = sums * scorer.reshape(-1, 1)
         logits = source.new_empty(adjacency.num_edges, heads)
-        for part, source_index, target_index in _chunks(adjacency):
-            joined = _rows(source, source_index, edge, part).add_(target.index_select(0, target_index))
-            torch.mm(torch.nn.functional.leaky_relu_(joined, NEGATIVE_SLOPE), scores, out=logits[part])
+
+        def score(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+            for part, source_index, target_index in chunks:
+                joined = _rows(source, source_index, edge, part).add_(target.index_select(0, target_index))
+                torch.mm(torch.nn.functional.leaky_relu_(joined, NEGATIVE_SLOPE), scores, out=logits[part])
+            return ()
+
+        def combine(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+            combined = torch.zeros_like(target)
+            for part, source_index, target_index in chunks:
+                messages = source.index_select(0, source_index).mul_(weights[part] @ spread)
+                accumulate(combined, target_index, adjacency.by_target, part, messages)
+            return (combined,)
+
+        sweep(adjacency, score)
         weights = segment_softmax(logits, adjacency.by_target, adjacency.target)
-        output = torch.zeros_like(target)
-        for part, source_index, target_index in _chunks(adjacency):
-            messages = source.index_select(0, source_index).mul_(weights[part] @ spread)
-            _accumulate(output, target_index, adjacency.by_target, part, messages)
+        (output,) = sweep(adjacency, combine)
         ctx.save_for_backward(source, target, edge, scorer, weights, output)
         ctx.adjacency = adjacency
         return output
@@ -192,23 +195,28 @@ class _Gatv2Attention(torch.autograd.Function):
         spread = sums.t().contiguous()
         scores = (sums * scorer.reshape(-1, 1)).t().contiguous()
         expected = (gradient * output) @ sums
-        to_source, to_target = torch.zeros_like(source), torch.zeros_like(target)
         to_edge = torch.empty_like(edge) if edge is not None else None
-        to_scores = torch.zeros_like(sums)
-        for part, source_index, target_index in _chunks(graph):
-            incoming = gradient.index_select(0, target_index)
-            rows = source.index_select(0, source_index)
-            to_weights = (incoming * rows) @ sums
-            to_logits = to_weights.sub_(expected.index_select(0, target_index)).mul_(weights[part])
-            joined = rows.add_(target.index_select(0, target_index))
-            if edge is not None:
-                joined.add_(edge[part])
-            slope = (joined > 0).to(joined.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
-            to_scores += joined.mul_(slope).t() @ to_logits
-            to_joined = slope.mul_(to_logits @ scores)
-            _accumulate(to_target, target_index, graph.by_target, part, to_joined)
-            if to_edge is not None:
-                to_edge[part] = to_joined
-            to_rows = to_joined.add_(incoming.mul_(weights[part] @ spread))
-            _accumulate(to_source, source_index, graph.by_source, part, to_rows)
+
+        def differentiate(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+            to_source, to_target = torch.zeros_like(source), torch.zeros_like(target)
+            to_scores = torch.zeros_like(sums)
+            for part, source_index, target_index in chunks:
+                incoming = gradient.index_select(0, target_index)
+                rows = source.index_select(0, source_index)
+                to_weights = (incoming * rows) @ sums
+                to_logits = to_weights.sub_(expected.index_select(0, target_index)).mul_(weights[part])
+                joined = rows.add_(target.index_select(0, target_index))
+                if edge is not None:
+                    joined.add_(edge[part])
+                slope = (joined > 0).to(joined.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
+                to_scores += joined.mul_(slope).t() @ to_logits
+                to_joined = slope.mul_(to_logits @ scores)
+                accumulate(to_target, target_index, graph.by_target, part, to_joined)
+                if to_edge is not None:
+                    to_edge[part] = to_joined
+                to_rows = to_joined.add_(incoming.mul_(weights[part] @ spread))
+                accumulate(to_source, source_index, graph.by_source, part, to_rows)
+            return to_source, to_target, to_scores
+
+        to_source, to_target, to_scores = sweep(graph, differentiate)
         return to_source, to_target, to_edge, (to_scores * sums).sum(1).reshape(heads, dim), None

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch_geometric.nn import GATv2Conv, TransformerConv
 
-from kindred.gnn import attention
+from kindred.gnn import edge_sweep
 from kindred.gnn.adjacency import Adjacency, EdgeOrder
 from kindred.gnn.attention import gatv2_attention, transformer_attention
 
@@ -28,7 +28,7 @@ def adjacency(request: pytest.FixtureRequest) -> Adjacency:
 def test_equals_pytorch_geometric(
     adjacency: Adjacency, name: str, has_edge: bool, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "_CPU_CHUNK", chunk)
+    monkeypatch.setattr(edge_sweep, "CHUNK", chunk)
     torch.manual_seed(1)
     source = torch.randn(len(adjacency.by_source.counts), 12, requires_grad=True)
     target = torch.randn(len(adjacency.by_target.counts), 10, requires_grad=True)
