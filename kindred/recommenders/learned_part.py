@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
@@ -40,7 +39,8 @@ class LearnedPart:
 
     def encode_users(self, events: Interactions, event_text: FloatArray | None) -> FloatArray:
         """Ranking vectors of users that the graph does not hold, from these events alone, `[num_users, dim]`."""
-        columns = {"rating": _column(events.rating), "at": _column(events.at)}
+        given = {"rating": events.rating, "at": events.at}
+        columns = {name: torch.from_numpy(values) for name, values in given.items() if values is not None}
         if event_text is not None:
             columns["text_embedding"] = torch.from_numpy(event_text).half()
         edges = NewEdges(self.gnn.target, events.user_index, events.item_index, columns)
@@ -60,7 +60,3 @@ class LearnedPart:
         arrays, _ = read_checkpoint(folder, CALIBRATION)
         calibration = RatingCalibration.from_state({name: tensor.numpy() for name, tensor in arrays.items()})
         return cls(gnn, states, gnn.embed(states), calibration)
-
-
-def _column(values: FloatArray | IntArray | None) -> torch.Tensor:
-    return torch.from_numpy(np.empty(0) if values is None else values)
