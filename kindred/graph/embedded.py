@@ -130,7 +130,7 @@ class EmbeddedGraph:
 
     def _check_end_points(self, edge: EdgeType, rows: pa.Table) -> None:
         for column, label in (("source_id", edge.source), ("target_id", edge.target)):
-            missing = self._tables.missing_nodes(self._schema.node(label), rows[column].unique())
+            missing = self._tables.missing_nodes(label, rows[column].unique())
             if len(missing):
                 raise SchemaError(
                     f"{len(missing)} {label} nodes that {edge.type} edges join are not there, e.g. {missing[0]!s}",

@@ -148,8 +148,9 @@ class Tables:
             self._keys[name] = set(self.engine.rows(cypher.read_rows(edge, ["event_id"]))["event_id"].to_pylist())
         return self._keys[name]
 
-    def missing_nodes(self, node: NodeType, ids: pa.Array) -> pa.Array:
+    def missing_nodes(self, label: str, ids: pa.Array) -> pa.Array:
         """Those of the distinct ids that no node of the label has."""
+        node = NodeType(label, ())
         if len(ids) >= BULK_ROWS:
             there = self.engine.rows(cypher.read_rows(node, ["id"]))
         else:

@@ -282,7 +282,7 @@ def test_a_kill_at_any_moment_leaves_every_acknowledged_step_and_no_half_one(kil
     assert len(set(hashes)) == len(hashes) - 2  # the schema and the note change no content
     runs = sorted((path.parent for path in killed.glob("*/acknowledged")), key=lambda path: int(path.name))
     assert len(runs) > KILLS
-    for number, run in enumerate(runs):
+    for position, run in enumerate(runs):
         done = len((run / "acknowledged").read_bytes())
         with closing(EmbeddedGraph(run / "graph")) as store:
             store.create_schema(SCHEMA)
@@ -291,7 +291,7 @@ def test_a_kill_at_any_moment_leaves_every_acknowledged_step_and_no_half_one(kil
             for row in edges_of(store, LIKED).values():
                 text, number = str(row["text"]).rsplit(" ", 1)
                 assert row["text_embedding"] == [int(number), (int(str(row["at"])) - int(number)) % 100, len(text)]
-            if number % 4 == 2:
+            if position % 4 == 2:
                 finish(store)
                 assert graph_statistics(store, SCHEMA).content_hash == hashes[-1]
 
