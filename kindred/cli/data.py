@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +14,30 @@ from kindred.cli.app import settings_of
 from kindred.cli.stores import encoder_of, graph_of
 
 if TYPE_CHECKING:
+    from kindred.ingest.pipeline import SourceFile
     from kindred.ingest.summary import IngestSummary
 
 generate_app = typer.Typer(help="Make sample data, seeded.", no_args_is_help=True, rich_markup_mode=None)
 ingest_app = typer.Typer(help="Load source files into the graph.", no_args_is_help=True, rich_markup_mode=None)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+MaxBad = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of bad lines above which nothing loads.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, load nothing.")]
+UserNamespace = Annotated[
+    str, typer.Option(metavar="NAME", help="Prefix for the ids of users, where equal ids elsewhere are other people.")
+]
+ItemNamespace = Annotated[str, typer.Option(metavar="NAME", help="The same for everything else the source numbers.")]
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What every `kindred ingest` command can be told."""
+
+    user_namespace: str
+    item_namespace: str
+    max_bad: float
+    dry_run: bool
+    as_json: bool
 
 
 @generate_app.command("products", epilog="Example: kindred generate products --reviews 24000 --out data/sample")
@@ -49,33 +69,50 @@ def ingest_products(
     context: typer.Context,
     reviews: Annotated[Path, typer.Option(help="Reviews: JSON lines, CSV or Parquet, gzipped or not.")],
     metadata: Annotated[Path | None, typer.Option(help="Metadata of the products, in the same formats.")] = None,
-    max_bad: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of bad lines above which nothing loads.")
-    ] = 0.05,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, load nothing.")] = False,
+    user_namespace: UserNamespace = "",
+    item_namespace: ItemNamespace = "",
+    max_bad: MaxBad = 0.05,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Load product reviews; bad records go to a quarantine file, replays change nothing."""
-    from kindred.ingest.pipeline import IngestOptions
-    from kindred.ingest.products import ProductFiles
-    from kindred.ingest.products import ingest_products as ingest
+    from kindred.ingest.products import product_files
+
+    load(
+        context,
+        product_files(reviews, metadata),
+        LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json),
+        next_step="kindred train-gnn",
+    )
+
+
+def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptions, next_step: str) -> None:
+    """Ingests the files and prints what became of every line and record."""
+    from kindred.ingest.namespace import Namespace, in_namespace
+    from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
 
     settings = settings_of(context)
-    options = IngestOptions(settings.data_dir / "staging", settings.data_dir / "quarantine", max_bad, dry_run)
+    namespace = Namespace(options.user_namespace, options.item_namespace)
+    named = [SourceFile(file.path, in_namespace(file.source, namespace)) for file in files]
+    folders = (settings.data_dir / "staging", settings.data_dir / "quarantine")
     with graph_of(settings) as store, console.Bars() as bars:
-        summary = ingest(store, ProductFiles(reviews, metadata), encoder_of(settings, bars), options, bars)
-    if as_json:
+        encoder = encoder_of(settings, bars)
+        summary = ingest_files(store, named, encoder, IngestOptions(*folders, options.max_bad, options.dry_run), bars)
+    if options.as_json:
         console.json_result(summary.to_json())
     else:
         console.result(summary_text(summary))
-        console.note("next: kindred train-gnn" if not dry_run else "next: the same command without --dry-run")
+        console.note(f"next: {'the same command without --dry-run' if options.dry_run else next_step}")
 
 
 def summary_text(summary: IngestSummary) -> str:
     """What became of every line and record, as tables."""
-    header = ["file", "lines", "accepted", "duplicates", "quarantined", "reasons"]
+    header = ["file", "lines", "accepted", "duplicates", "quarantined", "skipped", "reasons"]
     files = [
-        (f.file, f.lines, f.accepted, f.duplicates, f.quarantined, ", ".join(f"{r} {n}" for r, n in f.reasons.items()))
+        (
+            *(f.file, f.lines, f.accepted, f.duplicates, f.quarantined, f.skipped),
+            ", ".join(f"{reason} {count}" for reason, count in f.reasons.items()),
+        )
         for f in summary.files
     ]
     tables = [(t.name, t.records, t.inserted, t.updated, t.unchanged) for t in summary.tables if t.records]

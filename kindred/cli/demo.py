@@ -71,8 +71,8 @@ def _ingest(settings: Settings, files: tuple[Path, Path | None], progress: Progr
     """The graph's content hash once the files are in it."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
-    from kindred.ingest.pipeline import IngestOptions
-    from kindred.ingest.products import ProductFiles, ingest_products
+    from kindred.ingest.pipeline import IngestOptions, ingest_files
+    from kindred.ingest.products import product_files
 
     _heading("ingest")
     noted = settings.data_dir / "demo.json"
@@ -84,7 +84,7 @@ def _ingest(settings: Settings, files: tuple[Path, Path | None], progress: Progr
             console.result(f"in the graph already, content hash {before.content_hash}")
             return before.content_hash
         options = IngestOptions(settings.data_dir / "staging", settings.data_dir / "quarantine")
-        summary = ingest_products(store, ProductFiles(*files), encoder_of(settings, progress), options, progress)
+        summary = ingest_files(store, product_files(*files), encoder_of(settings, progress), options, progress)
         console.result(summary_text(summary))
         content_hash = graph_statistics(store, graph_schema()).content_hash
     from kindred.recommenders.runs import write_json

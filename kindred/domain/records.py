@@ -1,7 +1,8 @@
 """What Kindred knows of: one frozen class for each node label and each edge type, the only declaration of either.
 
-A new domain is added by declaring its records here and listing them in `RECORDS`: Arrow columns, graph tables,
-constraints and tensors are derived (`schema.py`).
+An edge type that joins several pairs of labels has one class a pair, all with the same properties: engines keep the
+edges of one type in one table. A new domain is added by declaring its records here and listing them in `RECORDS`:
+Arrow columns, graph tables, constraints and tensors are derived (`schema.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from kindred.domain.properties import (
     EncodedString,
     EncodedText,
     ExternalId,
+    Float,
+    Integer,
+    Probability,
     Rating,
     String,
     Text,
@@ -57,10 +61,32 @@ def content_id(*parts: str | int) -> str:
     return blake2b("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+# --- who acts
+
+
 class User(Node):
-    """Someone who acts; nothing but the id is kept."""
+    """Someone who acts; what is known of them beyond the id comes from the profiles of a feed."""
 
     label = "User"
+
+    gender: Integer | None = None
+    age: Integer | None = None
+    country: String | None = None
+    city: String | None = None
+    os: String | None = None
+    source: String | None = None
+    exp_group: Integer | None = None
+
+
+class FriendOf(Edge):
+    """A user names another as a friend; friendship in both directions is two edges."""
+
+    edge_type = "FRIEND_OF"
+    source = User
+    target = User
+
+
+# --- products, and the searches that lead to them
 
 
 class Product(Node):
@@ -82,6 +108,14 @@ class Brand(Node):
     """A maker of products; its id is its name."""
 
     label = "Brand"
+
+
+class Query(Node):
+    """What people search for; its id is the text, brought to one form."""
+
+    label = "Query"
+
+    text: EncodedString | None = None
 
 
 class Reviewed(Event):
@@ -113,4 +147,213 @@ class MadeBy(Edge):
     target = Brand
 
 
-RECORDS: tuple[type[Node] | type[Edge], ...] = (User, Product, Category, Brand, Reviewed, InCategory, MadeBy)
+class Searched(Event):
+    """A user typed a query."""
+
+    edge_type = "SEARCHED"
+    source = User
+    target = Query
+
+    session: String | None = None
+
+
+class LedTo(Event):
+    """A query led someone to a product; `count` is more than one only where the source had added up."""
+
+    edge_type = "LED_TO"
+    source = Query
+    target = Product
+
+    action: String = "click"
+    count: Integer = 1
+    position: Integer | None = None
+
+
+class Bought(Event):
+    """A user put a product into the cart or bought it."""
+
+    edge_type = "BOUGHT"
+    source = User
+    target = Product
+
+    action: String = "purchase"
+
+
+class Judged(Edge):
+    """Someone judged how well a product answers a query: 100 exact, 10 substitute, 1 complement, 0 irrelevant."""
+
+    edge_type = "JUDGED"
+    source = Query
+    target = Product
+
+    gain: Float
+
+
+# --- music
+
+
+class Track(Node):
+    """A piece of music.
+
+    `frames` is the path of a .npy file of frame embeddings, `[num_frames, frame_dim]`; the graph only refers to it.
+    """
+
+    label = "Track"
+
+    title: EncodedString | None = None
+    album: String | None = None
+    duration: Float | None = None
+    popularity: Float | None = None
+    frames: String | None = None
+
+
+class Artist(Node):
+    """Someone who performs tracks."""
+
+    label = "Artist"
+
+    name: EncodedString | None = None
+
+
+class Genre(Node):
+    """A kind of music; its id is its name."""
+
+    label = "Genre"
+
+
+class Tag(Node):
+    """A word that people or models put on music."""
+
+    label = "Tag"
+
+    name: EncodedString | None = None
+
+
+class Listened(Event):
+    """A user listened to a track: how many times, or which share of it (0 to 1)."""
+
+    edge_type = "LISTENED"
+    source = User
+    target = Track
+
+    plays: Integer | None = None
+    share: Probability | None = None
+
+
+class ListenedToArtist(Event):
+    """The same of an artist, for sources that know no tracks."""
+
+    edge_type = "LISTENED"
+    source = User
+    target = Artist
+
+    plays: Integer | None = None
+    share: Probability | None = None
+
+
+class PerformedBy(Edge):
+    """An artist performs a track."""
+
+    edge_type = "PERFORMED_BY"
+    source = Track
+    target = Artist
+
+
+class HasGenre(Edge):
+    """A track is of a genre."""
+
+    edge_type = "HAS_GENRE"
+    source = Track
+    target = Genre
+
+
+class Tagged(Event):
+    """A track bears a tag; `probability` where a model said so."""
+
+    edge_type = "TAGGED"
+    source = Track
+    target = Tag
+
+    probability: Probability | None = None
+
+
+class TaggedArtist(Event):
+    """An artist bears a tag."""
+
+    edge_type = "TAGGED"
+    source = Artist
+    target = Tag
+
+    probability: Probability | None = None
+
+
+class UsedTag(Event):
+    """A user put a tag on something; the TAGGED edge of the same `event_id` says on what."""
+
+    edge_type = "USED_TAG"
+    source = User
+    target = Tag
+
+
+# --- posts and news
+
+
+class Post(Node):
+    """A post of a feed, or an article."""
+
+    label = "Post"
+
+    text: EncodedText | None = None
+
+
+class Topic(Node):
+    """What posts are about; its id is its name."""
+
+    label = "Topic"
+
+
+class About(Edge):
+    """A post is about a topic."""
+
+    edge_type = "ABOUT"
+    source = Post
+    target = Topic
+
+
+class Viewed(Event):
+    """A user was shown a post, or opened an article.
+
+    `target_met` says whether a like followed, where the source knows; `at_ms` is the moment in milliseconds UTC, where
+    the source is that exact.
+    """
+
+    edge_type = "VIEWED"
+    source = User
+    target = Post
+
+    target_met: Boolean | None = None
+    at_ms: Integer | None = None
+    session: String | None = None
+    device: Integer | None = None
+    os: Integer | None = None
+    country: Integer | None = None
+    region: Integer | None = None
+    referrer: Integer | None = None
+
+
+class Liked(Event):
+    """A user liked a post."""
+
+    edge_type = "LIKED"
+    source = User
+    target = Post
+
+
+# fmt: off
+RECORDS: tuple[type[Node] | type[Edge], ...] = (
+    User, Product, Category, Brand, Query, Track, Artist, Genre, Tag, Post, Topic,
+    Reviewed, InCategory, MadeBy, Searched, LedTo, Bought, Judged,
+    Listened, ListenedToArtist, PerformedBy, HasGenre, Tagged, TaggedArtist, UsedTag, FriendOf,
+    Viewed, Liked, About,
+)
+# fmt: on

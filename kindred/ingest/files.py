@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from kindred.domain.errors import RecordError
@@ -41,15 +42,27 @@ def _rows_of(path: Path, file: OpenFile, source: Source) -> Iterator[Row]:
         return read_parquet_rows(path, source)
     if head.startswith(_UTF16_MARKS):
         raise RecordError(f"{path} is UTF-16", f"convert it: iconv -f UTF-16 -t UTF-8 {path} > converted")
+    if source.read and (rows := source.read(file.content)) is not None:
+        return rows
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0].strip()
     if _ARRAY_START.match(first):
         raise RecordError(
             f"{path} is one JSON array, not one JSON object a line", f"convert it: jq -c '.[]' {path} > lines.jsonl"
         )
     lines = read_lines(file.content)
+    if source.encoding != "utf-8":
+        lines = _in_utf8(lines, source.encoding)
     if delimiter := delimiter_of(path, first, source):
         return read_csv_rows(lines, delimiter, source)
     return _read_json_rows(lines, source)
+
+
+def _in_utf8(lines: Iterator[Line], encoding: str) -> Iterator[Line]:
+    """The lines of a file in another encoding; one that is not in it either stays as it is, and is judged later."""
+    for line in lines:
+        with suppress(UnicodeDecodeError):
+            line = line._replace(raw=line.raw.decode(encoding).encode())
+        yield line
 
 
 def _read_json_rows(lines: Iterator[Line], source: Source) -> Iterator[Row]:

@@ -58,6 +58,7 @@ class _FileCount:
     """What has been read of one file so far."""
 
     lines: int = 0
+    skipped: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
     assumed: Counter[str] = field(default_factory=Counter)
 
@@ -132,6 +133,9 @@ def _stage_file(number: int, file: SourceFile, stage: Stage, quarantine: Quarant
             count.quarantined[bad.reason.value] += 1
             quarantine.add(file.path.name, row, bad)
             continue
+        if not parsed.records:
+            count.skipped += 1
+            continue
         if parsed.assumed:
             count.assumed.update(parsed.assumed)
         stage.add(parsed.records, number, row.length)
@@ -159,6 +163,7 @@ def _file_summary(file: SourceFile, count: _FileCount, tally: Tally) -> FileSumm
         duplicates=tally.duplicates,
         conflicting=tally.conflicting,
         quarantined=count.num_quarantined,
+        skipped=count.skipped,
         reasons=dict(sorted(count.quarantined.items())),
         assumed=dict(sorted(count.assumed.items())),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from kindred.domain.records import Edge, Node
 from kindred.ingest.json_lines import decode_json
+from kindred.ingest.rows import Row
 
 Values = Mapping[str, object]
 
@@ -17,7 +19,7 @@ class Parsed(NamedTuple):
 
     Attributes:
         records: the one that the row is about first, then those that it mentions. The first decides whether the row
-            is a duplicate of another.
+            is a duplicate of another. None at all: the row is well-formed and holds nothing for the graph.
         assumed: properties that the layout does not hold, whose value was assumed.
     """
 
@@ -34,8 +36,13 @@ class Source:
             can't).
         parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
         decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
+        encoding: of a file of text.
+        read: reads what is no file of lines, such as a database dump or one JSON document; it is given the content,
+            unpacked, and None from it means that the content is a file of lines after all.
     """
 
     columns: Mapping[str, Callable[[str], object]]
     parse: Callable[[Values], Parsed]
     decode: Callable[[bytes], object] = decode_json
+    encoding: str = "utf-8"
+    read: Callable[[io.BufferedReader], Iterator[Row] | None] | None = None

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class FileSummary:
-    """What became of the rows of one file: `accepted + duplicates + quarantined == lines`, always.
+    """What became of the rows of one file: `accepted + duplicates + quarantined + skipped == lines`, always.
 
     Blank lines are not counted; a CSV row that spans lines counts once, a CSV header not at all.
 
     Attributes:
         duplicates: rows about something that another row of the file is about.
         conflicting: those of the duplicates that also say something else; what was kept does not depend on their order.
+        skipped: well-formed rows that hold nothing for the graph, such as events of other kinds.
         reasons: quarantined rows by reason code.
         assumed: rows for which a value was assumed that their layout does not hold, by property.
     """
@@ -24,6 +25,7 @@ class FileSummary:
     duplicates: int
     conflicting: int
     quarantined: int
+    skipped: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     assumed: dict[str, int] = field(default_factory=dict)
 
@@ -71,7 +73,11 @@ class IngestSummary:
     def quarantined(self) -> int:
         return sum(file.quarantined for file in self.files)
 
+    @property
+    def skipped(self) -> int:
+        return sum(file.skipped for file in self.files)
+
     def to_json(self) -> dict[str, object]:
         """Plain values, with the totals over all files."""
-        totals = {name: getattr(self, name) for name in ("lines", "accepted", "duplicates", "quarantined")}
+        totals = {name: getattr(self, name) for name in ("lines", "accepted", "duplicates", "quarantined", "skipped")}
         return totals | asdict(self)

@@ -56,7 +56,7 @@ def test_unknown_names_list_what_there_is() -> None:
     with pytest.raises(SchemaError, match="Product"):
         graph_schema().node("Prodct")
     with pytest.raises(SchemaError, match="User-REVIEWED-Product"):
-        graph_schema().edge(("User", "BOUGHT", "Product"))
+        graph_schema().edge(("User", "BORROWED", "Product"))
 
 
 def test_required_properties_are_not_nullable_and_vectors_have_the_encoder_s_length() -> None:

@@ -21,8 +21,8 @@ from kindred.graph.embedded import EmbeddedGraph
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import UpsertCount
 from kindred.ingest import load, staging
-from kindred.ingest.pipeline import IngestOptions
-from kindred.ingest.products import ProductFiles, ingest_products
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.products import product_files
 from tests.ingest.conftest import hash_encoder
 
 NEVER = -1
@@ -73,10 +73,10 @@ class WatchedGraph(EmbeddedGraph):
 def ingest(folder: Path, graph: Path, kill_at: int) -> int:
     """Signs of life of an ingest into the graph in that file."""
     life = Life(kill_at)
-    files = ProductFiles(folder / "reviews.jsonl", folder / "metadata.jsonl")
+    files = product_files(folder / "reviews.jsonl", folder / "metadata.jsonl")
     options = IngestOptions(folder / "staging", folder / "quarantine")
     with closing(WatchedGraph(graph, life)) as store:
-        ingest_products(store, files, hash_encoder("hash"), options, life.sign)
+        ingest_files(store, files, hash_encoder("hash"), options, life.sign)
         (folder / f"{graph.name}.json").write_text(json.dumps(asdict(graph_statistics(store, graph_schema()))))
     return life.signs
 

@@ -10,8 +10,8 @@ from kindred.domain.embeddings import TextEncoder
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
-from kindred.ingest.pipeline import IngestOptions
-from kindred.ingest.products import ProductFiles, ingest_products
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.products import product_files
 from tests.ingest.conftest import json_lines, review
 
 
@@ -23,12 +23,12 @@ def test_order_and_repetition_leave_the_content_hash(
     found = []
     for seed, times in ((1, 1), (2, 2)):
         rng = random.Random(seed)
-        files = ProductFiles(tmp_path / "reviews", tmp_path / "metadata")
+        files = product_files(tmp_path / "reviews", tmp_path / "metadata")
         files.reviews.write_bytes(json_lines(rng.sample(rows * times, len(rows) * times)))
         (tmp_path / "metadata").write_bytes(json_lines(rng.sample(products * times, len(products) * times)))
         with closing(open_graph(f"ladybug:{tmp_path / f'graph{seed}'}")) as store:
             for _ in range(times):
-                summary = ingest_products(store, files, encoder, options)
+                summary = ingest_files(store, files, encoder, options)
             found.append(graph_statistics(store, graph_schema()))
             assert all(table.records == table.inserted + table.unchanged for table in summary.tables)
     assert found[0] == found[1]

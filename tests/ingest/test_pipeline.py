@@ -24,8 +24,8 @@ from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.schema import EdgeType
 from kindred.graph.store import UpsertCount
 from kindred.ingest import load, staging
-from kindred.ingest.pipeline import IngestOptions
-from kindred.ingest.products import ProductFiles, ingest_products
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.products import product_files
 from kindred.ingest.summary import IngestSummary
 from tests.ingest.conftest import DictGraph, Row, hash_encoder, json_lines, review
 
@@ -59,8 +59,8 @@ def ingest_into(
 ) -> IngestSummary:
     (folder / "reviews.jsonl").write_bytes(json_lines(reviews))
     (folder / "metadata.jsonl").write_bytes(json_lines(products))
-    files = ProductFiles(folder / "reviews.jsonl", folder / "metadata.jsonl")
-    return ingest_products(graph, files, encoder, IngestOptions(folder / "staging", folder / "quarantine"))
+    files = product_files(folder / "reviews.jsonl", folder / "metadata.jsonl")
+    return ingest_files(graph, files, encoder, IngestOptions(folder / "staging", folder / "quarantine"))
 
 
 def test_what_is_in_the_graph(tmp_path: Path, encoder: TextEncoder) -> None:
@@ -144,9 +144,9 @@ def test_a_mention_never_takes_from_a_product_what_is_known(tmp_path: Path) -> N
 def test_a_dry_run_counts_the_same_and_changes_nothing(tmp_path: Path) -> None:
     _, loaded = ingest(tmp_path, REVIEWS * 2, METADATA)
     graph = DictGraph()
-    files = ProductFiles(tmp_path / "reviews.jsonl", tmp_path / "metadata.jsonl")
+    files = product_files(tmp_path / "reviews.jsonl", tmp_path / "metadata.jsonl")
     options = IngestOptions(tmp_path / "staging", tmp_path / "quarantine", dry_run=True)
-    checked = ingest_products(graph, files, None, options)
+    checked = ingest_files(graph, files, None, options)
     assert (checked.files, checked.dry_run) == (loaded.files, True)
     assert [(t.name, t.records) for t in checked.tables] == [(t.name, t.records) for t in loaded.tables]
     assert graph.tables == {} and graph.metadata == {}
@@ -210,7 +210,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
         tracemalloc.start()
         try:
             options = IngestOptions(tmp_path / "staging", tmp_path / "quarantine")
-            ingest_products(Sink(), ProductFiles(tmp_path / "reviews"), None, options)
+            ingest_files(Sink(), product_files(tmp_path / "reviews"), None, options)
             return tracemalloc.get_traced_memory()[1] + max(arrow)
         finally:
             tracemalloc.stop()
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
         IngestOptions(tmp_path / "staging", tmp_path / "file" / "quarantine"),
     ):
         with pytest.raises(StoreError, match="can't write"):
-            ingest_products(DictGraph(), ProductFiles(tmp_path / "reviews"), None, options)
+            ingest_files(DictGraph(), product_files(tmp_path / "reviews"), None, options)
 
 
 JSON_VALUES = st.recursive(
@@ -286,7 +286,7 @@ def test_every_line_is_accepted_a_duplicate_or_quarantined(lines: list[bytes], l
         products.write_bytes(content)
         graph = DictGraph()
         options = IngestOptions(Path(folder) / "s", Path(folder) / "q", max_bad=1.0)
-        summary = ingest_products(graph, ProductFiles(reviews, products), None, options)
+        summary = ingest_files(graph, product_files(reviews, products), None, options)
         for file in summary.files:
             assert file.accepted + file.duplicates + file.quarantined == file.lines
             assert file.quarantined == sum(file.reasons.values())

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.ingest.pipeline import IngestOptions
-from kindred.ingest.products import ProductFiles, ingest_products
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.products import product_files
 from tests.ingest.conftest import REAL_REVIEWS, DictGraph, Row, json_lines, review
 
 
@@ -61,7 +61,7 @@ def check_exactly_those(rows: list[Row], num_bad: int, options: IngestOptions, f
     path = folder / "reviews.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n".join(lines), compresslevel=1))
     graph = DictGraph()
-    summary = ingest_products(graph, ProductFiles(path), None, replace(options, max_bad=0.1))
+    summary = ingest_files(graph, product_files(path), None, replace(options, max_bad=0.1))
     assert summary.quarantine_file is not None
     found = [json.loads(line) for line in Path(summary.quarantine_file).read_bytes().splitlines()]
     assert {entry["line"]: entry["reason"] for entry in found} == expected
@@ -90,7 +90,7 @@ def test_500_of_the_real_reviews_broken(tmp_path: Path, options: IngestOptions) 
 @pytest.mark.skipif(not REAL_REVIEWS.exists(), reason="the Musical Instruments reviews of 2014 are not here")
 def test_the_real_reviews_are_all_accepted(options: IngestOptions) -> None:
     graph = DictGraph()
-    summary = ingest_products(graph, ProductFiles(REAL_REVIEWS), None, options)
+    summary = ingest_files(graph, product_files(REAL_REVIEWS), None, options)
     assert (summary.lines, summary.accepted, summary.quarantine_file) == (10_261, 10_261, None)
     assert {t.name: t.inserted for t in summary.tables} == {"User": 1_429, "Product": 900, "REVIEWED": 10_261}
 
@@ -102,13 +102,13 @@ def test_above_the_limit_nothing_is_loaded(tmp_path: Path, options: IngestOption
     path.write_bytes(b"\n".join(lines))
     graph = DictGraph()
     with pytest.raises(RecordError, match=r"11 of 100 lines .* time_out_of_range 2") as caught:
-        ingest_products(graph, ProductFiles(path), None, replace(options, max_bad=0.1, dry_run=dry_run))
+        ingest_files(graph, product_files(path), None, replace(options, max_bad=0.1, dry_run=dry_run))
     assert caught.value.exit_code == 3
     assert graph.tables == {} and graph.metadata == {}
     (file,) = options.quarantine.iterdir()
     assert str(file) in caught.value.next_step
     assert len(file.read_bytes().splitlines()) == len(expected)
-    assert ingest_products(graph, ProductFiles(path), None, replace(options, max_bad=0.11)).quarantined == 11
+    assert ingest_files(graph, product_files(path), None, replace(options, max_bad=0.11)).quarantined == 11
 
 
 def test_the_limit_holds_for_each_file(tmp_path: Path, options: IngestOptions) -> None:
@@ -116,7 +116,7 @@ def test_the_limit_holds_for_each_file(tmp_path: Path, options: IngestOptions) -
     reviews.write_bytes(json_lines([review(n) for n in range(100)]))
     metadata.write_bytes(b'{"asin": "P1"}\n{"asin": ""}\n')
     with pytest.raises(RecordError, match=r"1 of 2 lines of .*metadata"):
-        ingest_products(DictGraph(), ProductFiles(reviews, metadata), None, replace(options, max_bad=0.2))
+        ingest_files(DictGraph(), product_files(reviews, metadata), None, replace(options, max_bad=0.2))
 
 
 def test_nothing_bad_leaves_no_file(tmp_path: Path, options: IngestOptions) -> None:
@@ -124,7 +124,7 @@ def test_nothing_bad_leaves_no_file(tmp_path: Path, options: IngestOptions) -> N
     path.write_bytes(json_lines([review(1)]) + b"\n  \n")
     options.quarantine.mkdir()
     (options.quarantine / ".20260101T000000.000000Z.part").write_bytes(b"left by a kill")
-    summary = ingest_products(DictGraph(), ProductFiles(path), None, replace(options, max_bad=0.0))
+    summary = ingest_files(DictGraph(), product_files(path), None, replace(options, max_bad=0.0))
     assert summary.lines == 1 and summary.quarantine_file is None
     assert list(options.quarantine.iterdir()) == []
 

@@ -18,8 +18,8 @@ from kindred.gnn.model import GnnConfig
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.pipeline import IngestOptions
-from kindred.ingest.products import ProductFiles, ingest_products
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.products import product_files
 from kindred.recommenders.product_graph import read_product_graph
 from kindred.recommenders.product_model import ProductConfig
 from kindred.recommenders.product_training import GraphState, train_products
@@ -66,7 +66,7 @@ def load(folder: Path, reviews: Path, metadata: Path) -> GraphStore:
     store = open_graph(f"ladybug:{folder / 'graph'}")
     store.create_schema(graph_schema())
     options = IngestOptions(folder / "staging", folder / "quarantine")
-    ingest_products(store, ProductFiles(reviews, metadata), ENCODER, options)
+    ingest_files(store, product_files(reviews, metadata), ENCODER, options)
     return store
 
 
