@@ -198,11 +198,13 @@ class EmbeddedGraph:
                 return self._tables.read(edge, columns, "", {})
             return self._tables.read(edge, columns, "WHERE x.`at` <= $until", {"until": until})
 
-    def neighbourhood(self, node: NodeType, node_id: str, limit: int = 100) -> list[Neighbour]:
+    def neighbourhood(
+        self, node: NodeType, node_id: str, limit: int = 100, edges: Sequence[EdgeType] | None = None
+    ) -> list[Neighbour]:
         found: list[Neighbour] = []
         with self._mutex:
             self._settle()
-            for edge in self._schema.edges:
+            for edge in self._schema.edges if edges is None else edges:
                 for outgoing in _ways(edge, node):
                     found += self._neighbours(edge, outgoing, node_id, limit)
         return found

@@ -166,13 +166,16 @@ class Neo4jStore:
             )
         return pa.schema([fields[name] for name in (declared if columns is None else columns) if name in fields])
 
-    def neighbourhood(self, node: NodeType, node_id: str, limit: int = 100) -> list[Neighbour]:
-        edges = [edge for edge in self._schema.edges if node.label in (edge.source, edge.target)]
-        if not edges:
+    def neighbourhood(
+        self, node: NodeType, node_id: str, limit: int = 100, edges: Sequence[EdgeType] | None = None
+    ) -> list[Neighbour]:
+        followed = self._schema.edges if edges is None else edges
+        here = [edge for edge in followed if node.label in (edge.source, edge.target)]
+        if not here:
             return []
-        light = [_light_properties(edge) for edge in edges]
-        found = self._connection.read(cypher.neighbours(node, edges, light), {"id": node_id, "limit": limit})
-        return [_neighbour(edges[row[0]], light[row[0]], row) for row in found]
+        light = [_light_properties(edge) for edge in here]
+        found = self._connection.read(cypher.neighbours(node, here, light), {"id": node_id, "limit": limit})
+        return [_neighbour(here[row[0]], light[row[0]], row) for row in found]
 
     def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
         return run_read_only(self._connection, cypher, parameters, limits)

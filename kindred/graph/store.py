@@ -82,8 +82,10 @@ class GraphStore(Protocol):
     ) -> Iterator[pa.RecordBatch]:
         """Edges, streamed; `until`: events with `at` ≤ until only (seconds UTC), edges without `at` always."""
 
-    def neighbourhood(self, node: NodeType, node_id: str, limit: int = 100) -> list[Neighbour]:
-        """Edges at one node, of every type and direction, newest first, at most `limit` a type and direction."""
+    def neighbourhood(
+        self, node: NodeType, node_id: str, limit: int = 100, edges: Sequence[EdgeType] | None = None
+    ) -> list[Neighbour]:
+        """Edges at one node, newest first, at most `limit` a type and direction; of every type unless named."""
 
     def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
         """Runs read-only Cypher. Raises SchemaError where it would write, does not parse or takes too long."""

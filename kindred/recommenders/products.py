@@ -12,7 +12,7 @@ from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation
 from kindred.domain.records import Reviewed
-from kindred.domain.schema import graph_schema
+from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.graph.store import GraphStore, Neighbour, QueryLimits
 from kindred.recommenders.pipeline import Pipeline, best_first
 from kindred.recommenders.product_model import ProductModel, Review, load_product_model
@@ -25,6 +25,7 @@ SYSTEM = "products"
 USERS, PRODUCTS, ANYONE = "users", "products", "anyone"
 """Collections of a published version; `anyone` holds one vector, of a user of whom nothing is known."""
 MAX_HISTORY = 1_000_000
+_REVIEWED = edge_type_of(Reviewed)
 _BUSY_USERS = """
 MATCH (user:User)-[review:REVIEWED]->(:Product)
 RETURN user.id AS id, count(review) AS reviews ORDER BY reviews DESC, id LIMIT $count
@@ -169,8 +170,8 @@ class ProductRecommender:
         return vector
 
     def _history(self, user_id: str) -> list[Review]:
-        neighbours = self._store.neighbourhood(graph_schema().node("User"), user_id, limit=MAX_HISTORY)
-        return [_review(n) for n in neighbours if n.edge.type == "REVIEWED"]
+        user = graph_schema().node("User")
+        return [_review(n) for n in self._store.neighbourhood(user, user_id, MAX_HISTORY, edges=(_REVIEWED,))]
 
     @cached_property
     def _titles(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from kindred.vectorstore.folder_store import Question
 from kindred.vectorstore.rows import Rows, View
 
 # Relative error of a float32 dot product, with room to spare: rows this close to the last place are compared again.
-_ROUNDING = 1e-5
+_ROUNDING = 3e-5
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ def best_exact(view: View, question: Question) -> list[Candidate]:
     """The best k rows of the whole view."""
     if not len(view):
         return []
-    scores = view.vectors @ question.vector
+    # Not `@`: its threads wait for one another wherever cores are shared, and cost more than they bring at this size.
+    scores = np.einsum("ij,j->i", view.vectors, question.vector)
     slack = _ROUNDING * np.abs(scores).max()
     scores[question.refused] = -np.inf
     if question.allowed is not None:

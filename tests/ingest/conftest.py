@@ -87,7 +87,9 @@ class DictGraph:
     ) -> Iterator[pa.RecordBatch]:
         yield from pa.Table.from_pylist(list(self.tables[edge.name].values())).to_batches()
 
-    def neighbourhood(self, node: NodeType, node_id: str, limit: int = 100) -> list[Neighbour]:
+    def neighbourhood(
+        self, node: NodeType, node_id: str, limit: int = 100, edges: Sequence[EdgeType] | None = None
+    ) -> list[Neighbour]:
         raise SchemaError("a dictionary has no neighbourhoods")
 
     def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
