@@ -24,13 +24,13 @@ def delimiter_of(path: Path, first_line: bytes, source: Source) -> str | None:
     """What parts the cells, if the first line is the header of a CSV file; None where it is not.
 
     Raises:
-        RecordError: the file is named as CSV and its first line holds no column that the source knows.
+        RecordError: the file is named as CSV, or can be nothing else, and its first line holds no column known.
     """
     names = {name: _header_cells(first_line, name) & source.columns.keys() for name in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda delimiter: len(names[delimiter]))
     if len(names[best]) >= 2:
         return best
-    if _CSV_SUFFIXES & set(path.suffixes):
+    if _CSV_SUFFIXES & set(path.suffixes) or not source.quoted:
         known = ", ".join(source.columns)
         raise RecordError(f"{path} has no header that is understood: {first_line[:200]!r}", f"columns are {known}")
     return None
@@ -48,7 +48,8 @@ def read_csv_rows(lines: Iterator[Line], delimiter: str, source: Source) -> Iter
         RecordError: the header names a column twice or can't be read.
     """
     header: list[str] | None = None
-    for group, cells in _split_rows(lines, delimiter):
+    split = _split_rows if source.quoted else _split_plain_rows
+    for group, cells in split(lines, delimiter):
         raw = b"\n".join(line.raw for line in group)
         length = sum(line.length for line in group) + len(group) - 1
         if header is None:
@@ -98,6 +99,14 @@ def _split_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[list[Li
         yield group, cells
 
 
+def _split_plain_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
+    """Each line and its cells, quotes being characters like any other."""
+    for line in lines:
+        if line.raw.strip():
+            text = _text([line])
+            yield [line], text if isinstance(text, BadRecord) else text.split(delimiter)
+
+
 def _until_closed(size: int, waiting: deque[Line], lines: Iterator[Line]) -> Iterator[Line]:
     """The lines up to the one that closes a quote, or up to `MAX_LINE_BYTES` in all."""
     while size <= MAX_LINE_BYTES and (line := waiting.popleft() if waiting else next(lines, None)) is not None:
@@ -108,13 +117,21 @@ def _until_closed(size: int, waiting: deque[Line], lines: Iterator[Line]) -> Ite
 
 
 def _cells(group: list[Line], delimiter: str) -> list[str] | BadRecord:
+    text = _text(group)
+    if isinstance(text, BadRecord):
+        return text
+    try:
+        return next(csv.reader([text], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return BadRecord(Reason.BROKEN_CSV, str(error))
+
+
+def _text(group: list[Line]) -> str | BadRecord:
+    """The text of the lines, without the carriage return of a last line that ends as Windows ends lines."""
     length = sum(line.length for line in group) + len(group) - 1
     if length > MAX_LINE_BYTES:
         return BadRecord(Reason.LINE_TOO_LONG, f"{length:,} bytes")
     try:
-        text = decode_utf8(b"\n".join(line.raw for line in group))
-        return next(csv.reader([text.removesuffix("\r")], delimiter=delimiter, strict=True))
+        return decode_utf8(b"\n".join(line.raw for line in group)).removesuffix("\r")
     except BadRecord as bad:
         return bad
-    except csv.Error as error:
-        return BadRecord(Reason.BROKEN_CSV, str(error))

@@ -28,6 +28,11 @@ def read_rows(path: Path, source: Source, progress: Progress) -> Iterator[Row]:
         RecordError: the file as a whole can't be read.
     """
     stage = f"reading {path.name}"
+    if source.read_folder and path.is_dir():
+        for count, row in enumerate(source.read_folder(path), 1):
+            progress(stage, count, None)
+            yield row
+        return
     with open_file(path) as file:
         for count, row in enumerate(_rows_of(path, file, source)):
             if count % _ROWS_PER_REPORT == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from kindred.domain.records import Edge, Node
@@ -37,12 +38,17 @@ class Source:
         parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
         decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
         encoding: of a file of text.
+        quoted: cells of a CSV file may stand in quotes; False where a quote is a character like any other, and the file
+            is always a table.
         read: reads what is no file of lines, such as a database dump or one JSON document; it is given the content,
             unpacked, and None from it means that the content is a file of lines after all.
+        read_folder: reads a folder, for sources whose rows are files.
     """
 
     columns: Mapping[str, Callable[[str], object]]
     parse: Callable[[Values], Parsed]
     decode: Callable[[bytes], object] = decode_json
     encoding: str = "utf-8"
+    quoted: bool = True
     read: Callable[[io.BufferedReader], Iterator[Row] | None] | None = None
+    read_folder: Callable[[Path], Iterator[Row]] | None = None

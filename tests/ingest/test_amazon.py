@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from kindred.domain.records import Brand, Category, InCategory, MadeBy, Product, Reviewed, User
 from kindred.ingest.bad_records import BadRecord, Reason, bad_record
-from kindred.ingest.sources.amazon import ASSUMED_RATING, ASSUMED_TIME, METADATA, REVIEWS, parse_metadata, parse_review
+from kindred.ingest.sources.amazon import ASSUMED_RATING, METADATA, REVIEWS, parse_metadata, parse_review
+from kindred.ingest.values import ASSUMED_TIME
 from tests.ingest.conftest import review
 
 FLAT = {

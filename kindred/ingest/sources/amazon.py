@@ -20,19 +20,24 @@ NFC; ids stay as they are.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import chain
 
-from kindred.domain.properties import EARLIEST_TIME
 from kindred.domain.records import Brand, Category, Edge, InCategory, MadeBy, Node, Product, Reviewed, User, content_id
-from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.json_lines import decode_json, decode_json_or_literal, decode_literal
+from kindred.ingest.json_lines import decode_json, decode_json_or_literal
 from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.values import (
+    ASSUMED_TIME,
+    cell_list,
+    cell_number,
+    cell_truth,
+    name_of,
+    text_of,
+    texts_of,
+    whole,
+)
 
 ASSUMED_RATING = 3.0  # the middle of the scale: neither praise nor complaint
-ASSUMED_TIME = EARLIEST_TIME  # known since ever: in the graph as of any moment, and before every event that has a time
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because reviews name the same users and products again and again
 
@@ -46,7 +51,7 @@ def parse_review(row: Values) -> Parsed:
     if "reviewerID" not in row and ("nickname" in row or "reviewID" in row):
         return _parse_flat_review(row)
     user_id, product_id = row.get("reviewerID"), row.get("asin")
-    at, text = _whole(row.get("unixReviewTime")), _text(row.get("reviewText"), "reviewText")
+    at, text = whole(row.get("unixReviewTime")), text_of(row.get("reviewText"), "reviewText")
     review = Reviewed.model_validate(
         {
             "event_id": _event_id(user_id, product_id, at, text),
@@ -55,7 +60,7 @@ def parse_review(row: Values) -> Parsed:
             "at": at,
             "rating": row.get("overall"),
             "verified": row.get("verified"),
-            "summary": _text(row.get("summary"), "summary"),
+            "summary": text_of(row.get("summary"), "summary"),
             "text": text,
         },
         strict=True,
@@ -65,7 +70,7 @@ def parse_review(row: Values) -> Parsed:
 
 def _parse_flat_review(row: Values) -> Parsed:
     user_id, product_id = row.get("nickname"), row.get("asin")
-    text, at = _text(row.get("TextReview"), "TextReview"), _whole(row.get("unixReviewTime"))
+    text, at = text_of(row.get("TextReview"), "TextReview"), whole(row.get("unixReviewTime"))
     rating, event_id = row.get("overall"), row.get("reviewID")
     assumed = [name for name, value in (("rating", rating), ("at", at)) if value is None]
     at = ASSUMED_TIME if at is None else at
@@ -77,12 +82,12 @@ def _parse_flat_review(row: Values) -> Parsed:
             "at": at,
             "rating": ASSUMED_RATING if rating is None else rating,
             "verified": row.get("verified"),
-            "summary": _text(row.get("summary"), "summary"),
+            "summary": text_of(row.get("summary"), "summary"),
             "text": text,
         },
         strict=True,
     )
-    product = _product(review.target_id, _text(row.get("ProductName"), "ProductName") or None)
+    product = _product(review.target_id, text_of(row.get("ProductName"), "ProductName") or None)
     return Parsed(
         (review, _user(review.source_id), product, *_in_categories(product.id, row.get("Style"), "Style")), assumed
     )
@@ -97,14 +102,14 @@ def parse_metadata(row: Values) -> Parsed:
     product = Product.model_validate(
         {
             "id": row.get("asin"),
-            "title": _text(row.get("title"), "title") or None,
-            "description": "\n".join(_texts(row.get("description"), "description")) or None,
+            "title": text_of(row.get("title"), "title") or None,
+            "description": "\n".join(texts_of(row.get("description"), "description")) or None,
         },
         strict=True,
     )
     field = "categories" if "categories" in row else "category"
     records: list[Node | Edge] = [product, *_in_categories(product.id, row.get(field), field)]
-    if brand := _name(_text(row.get("brand"), "brand")):
+    if brand := name_of(text_of(row.get("brand"), "brand")):
         event_id = content_id(product.id, brand)
         records += [_brand(brand), MadeBy(event_id=event_id, source_id=product.id, target_id=brand)]
     return Parsed(records)
@@ -118,7 +123,7 @@ def _event_id(user_id: object, product_id: object, at: object, text: str) -> str
 
 
 def _in_categories(product_id: str, value: object, field: str) -> Iterable[Node | Edge]:
-    names = dict.fromkeys(name for text in _texts(value, field) if (name := _name(text)))
+    names = dict.fromkeys(name for text in texts_of(value, field) if (name := name_of(text)))
     for name in names:
         yield _category(name)
         yield InCategory(event_id=content_id(product_id, name), source_id=product_id, target_id=name)
@@ -144,65 +149,20 @@ def _brand(name: str) -> Brand:
     return Brand(id=name)
 
 
-def _text(value: object, field: str) -> str:
-    """The text in form NFC; empty where there is none."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadRecord(Reason.WRONG_TYPE, f"a text is wanted, got {type(value).__name__}", field)
-    return value if value.isascii() else unicodedata.normalize("NFC", value)
-
-
-def _texts(value: object, field: str) -> list[str]:
-    """The texts of one text, a list of texts or a list of such lists; empty ones are left out."""
-    outer = value if isinstance(value, (list, tuple)) else (value,)
-    parts = chain.from_iterable(part if isinstance(part, (list, tuple)) else (part,) for part in outer)
-    return [text for part in parts if (text := _text(part, field))]
-
-
-def _name(text: str) -> str:
-    """The text as a name: no blanks around it, and one where there were several in a row."""
-    return " ".join(text.split())
-
-
-def _whole(value: object) -> object:
-    """The number as an integer where it is one: tools that know missing values write times as 1400000000.0."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _cell_number(cell: str) -> float:
-    return float(cell) if not cell.strip().lstrip("+-").isdecimal() else int(cell)
-
-
-def _cell_truth(cell: str) -> bool:
-    truth = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(cell.strip().lower())
-    if truth is None:
-        raise ValueError(f"neither true nor false: {cell!r}")
-    return truth
-
-
-def _cell_list(cell: str) -> object:
-    """A list that was printed into a cell; any other text as it is."""
-    try:
-        return decode_literal(cell.strip()) if cell.lstrip().startswith("[") else cell
-    except BadRecord:
-        return cell
-
-
 REVIEWS = Source(
     columns={
         "reviewerID": str,
         "asin": str,
-        "overall": _cell_number,
-        "unixReviewTime": _cell_number,
+        "overall": cell_number,
+        "unixReviewTime": cell_number,
         "reviewText": str,
         "summary": str,
-        "verified": _cell_truth,
+        "verified": cell_truth,
         "reviewID": str,
         "nickname": str,
         "ProductName": str,
         "TextReview": str,
-        "Style": _cell_list,
+        "Style": cell_list,
     },
     parse=parse_review,
     decode=decode_json,
@@ -211,10 +171,10 @@ METADATA = Source(
     columns={
         "asin": str,
         "title": str,
-        "description": _cell_list,
+        "description": cell_list,
         "brand": str,
-        "categories": _cell_list,
-        "category": _cell_list,
+        "categories": cell_list,
+        "category": cell_list,
     },
     parse=parse_metadata,
     decode=decode_json_or_literal,
