@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from kindred.domain.records import Brand, Category, Edge, Genre, Node, Query, Topic, User, content_id
+from kindred.domain.records import Brand, Category, Edge, Event, Genre, Node, Query, Topic, User, content_id
 from kindred.ingest.source import Parsed, Source, Values
 
 # Their ids are names and texts, which mean the same wherever they come from.
@@ -40,9 +40,12 @@ def in_namespace(source: Source, namespace: Namespace) -> Source:
         return node.model_copy(update={"id": namespace.id_of(type(node), node.id)})
 
     def renamed_edge(edge: Edge) -> Edge:
+        prefixes = [namespace.users, namespace.items]
+        if not isinstance(edge, Event):  # what holds once between two nodes is told apart by its ends alone
+            prefixes = [namespace.id_of(end, "") for end in (edge.source, edge.target)]
         return edge.model_copy(
             update={
-                "event_id": content_id(namespace.users, namespace.items, edge.event_id),
+                "event_id": content_id(*prefixes, edge.event_id) if any(prefixes) else edge.event_id,
                 "source_id": namespace.id_of(edge.source, edge.source_id),
                 "target_id": namespace.id_of(edge.target, edge.target_id),
             }

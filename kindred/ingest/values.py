@@ -45,6 +45,18 @@ def whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def count_of(value: object, field: str) -> object:
+    """The number as a count; what is no number stays as it is, for the record class to judge.
+
+    Raises:
+        BadRecord: it is below zero.
+    """
+    value = whole(value)
+    if isinstance(value, (int, float)) and value < 0:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a count is 0 or more, got {value}", field)
+    return value
+
+
 def id_of(value: object) -> object:
     """The id as a text where the source numbers its things; anything else as it is, for the record class to judge."""
     value = whole(value)

@@ -1,0 +1,64 @@
+"""`kindred ingest tracks` and `kindred ingest tags`: music in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kindred.cli.app import settings_of
+from kindred.cli.data import AsJson, DryRun, ItemNamespace, LoadOptions, MaxBad, UserNamespace, ingest_app, load
+
+_NEXT_STEP = "kindred graph stats"
+
+
+@ingest_app.command("tracks", epilog="Example: kindred ingest tracks --lastfm hetrec2011-lastfm-2k --dry-run")
+def ingest_tracks(
+    context: typer.Context,
+    lastfm: Annotated[Path | None, typer.Option(help="Folder of the Last.fm data set of HetRec 2011.")] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Listening events (user, track, at, plays, share): JSON lines, CSV or Parquet."),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="Tracks (track, title, artist, album, genres, duration, popularity), in the same formats."),
+    ] = None,
+    user_namespace: UserNamespace = "",
+    item_namespace: ItemNamespace = "",
+    max_bad: MaxBad = 0.05,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Load who listens to what; bad records go to a quarantine file, replays change nothing."""
+    from kindred.ingest.music import track_files
+
+    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
+    load(context, track_files(lastfm, events, metadata), options, _NEXT_STEP)
+
+
+@ingest_app.command("tags", epilog="Example: kindred ingest tags --tags train.csv --frames embeddings/")
+def ingest_tags(
+    context: typer.Context,
+    tags: Annotated[
+        list[Path] | None, typer.Option(help="Tag lists (track, tags): CSV, JSON lines or Parquet; may be repeated.")
+    ] = None,
+    frames: Annotated[
+        list[Path] | None,
+        typer.Option(help="Frames of audio: an .npz file (X, IDS, Y) or a folder of TRACK.npy; may be repeated."),
+    ] = None,
+    item_namespace: ItemNamespace = "",
+    max_bad: MaxBad = 0.05,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Load tags of tracks and frames of their audio; bad ones go to a quarantine file, replays change nothing."""
+    from functools import partial
+
+    from kindred.ingest.frame_files import frame_path, write_frames
+    from kindred.ingest.music import tag_files
+
+    save = partial(frame_path if dry_run else write_frames, settings_of(context).data_dir / "frames")
+    options = LoadOptions("", item_namespace, max_bad, dry_run, as_json)
+    load(context, tag_files(tags or [], frames or [], save), options, _NEXT_STEP)

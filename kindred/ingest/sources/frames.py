@@ -1,0 +1,145 @@
+"""Frame embeddings of audio: a sequence of vectors a track, `[num_frames, frame_dim]`, all of one dimension.
+
+* An .npz archive with arrays X (frames, `[num_frames, frame_dim]`), IDS (the track of each frame) and perhaps Y (the
+  genre of each frame): one row a track, its frames in the order of X, saved as a float32 .npy file. Genres may be names
+  or numbers. A number below zero means that the genre is unknown; another goes by the name of the folder that its
+  tracks are in, where numbers and folders match one to one (`blues/blues.00012.au`), or else by itself.
+* A folder of .npy files, each named for its track: referred to where they are. The dimension that most of them have is
+  the one that all must have.
+
+Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.errors import RecordError
+from kindred.domain.records import Edge, Genre, Node, Track
+from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.rows import Row
+from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.sources.listening import has_genre
+from kindred.ingest.values import name_of, texts_of
+
+SaveFrames = Callable[[str, NDArray[np.float32]], Path]
+
+_UNREADABLE = (ValueError, EOFError, OSError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+_LAYOUT = "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and perhaps Y [num_frames], unpickled"
+
+
+def frames_source(path: Path, save: SaveFrames) -> Source:
+    """The source that reads this archive or folder; `save` keeps the frames of an archive's track and says where."""
+    return Source({}, parse_frames, read=partial(_read_archive, path, save), read_folder=_read_folder)
+
+
+def parse_frames(row: Values) -> Parsed:
+    """The track, the file of its frames, and its genres."""
+    track = Track.model_validate({"id": row.get("track"), "frames": row.get("frames")}, strict=True)
+    records: list[Node | Edge] = [track]
+    for genre in texts_of(row.get("genres"), "genres"):
+        records += [Genre(id=genre), has_genre(track.id, genre)]
+    return Parsed(records)
+
+
+def _read_archive(path: Path, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
+    frames, ids, genres = _arrays(path, content)
+    names = _genre_names(genres, ids) if genres is not None else {}
+    tracks, first, track_of = np.unique(ids, return_index=True, return_inverse=True)
+    places_of = np.split(np.argsort(track_of, kind="stable"), np.cumsum(np.bincount(track_of))[:-1])
+    for number in np.argsort(first):
+        track, places = str(tracks[number]), places_of[number]
+        with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused below
+            own = frames[places].astype(np.float32)
+        value: Values | BadRecord | None = _refusal(own, frames.shape[1])
+        if value is None and track.strip():
+            labels = [] if genres is None else np.unique(genres[places]).tolist()
+            value = {"track": track, "frames": str(save(track, own)), "genres": [names[label] for label in labels]}
+        raw = track.encode("utf-8", "surrogatepass")
+        missing = BadRecord(Reason.MISSING_ID, "an empty id", "IDS")
+        yield Row(int(first[number]) + 1, raw, len(raw), missing if value is None else value)
+
+
+def _arrays(path: Path, content: BufferedReader) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[Any] | None]:
+    """X, IDS as texts, and Y where there is one."""
+    try:
+        archive = np.load(content, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise RecordError(f"{path} is one array, not an archive of them", "give the folder that it is in")
+        frames, ids = archive["X"], archive["IDS"]
+        genres = archive["Y"] if "Y" in archive.files else None
+    except _UNREADABLE as error:
+        raise RecordError(f"{path} can't be read as an .npz archive: {error}", _LAYOUT) from error
+    if frames.ndim != 2 or frames.dtype.kind not in "fiu" or not frames.shape[1]:
+        raise RecordError(f"X of {path} is {frames.dtype} {list(frames.shape)}", _LAYOUT)
+    for name, array in (("IDS", ids), ("Y", genres)):
+        if array is not None and (array.shape != frames.shape[:1] or array.dtype.kind not in "USiu"):
+            raise RecordError(f"{name} of {path} is {array.dtype} {list(array.shape)}, X has {len(frames):,}", _LAYOUT)
+    return frames, _texts(path, ids), genres if genres is None or genres.dtype.kind in "iu" else _texts(path, genres)
+
+
+def _texts(path: Path, array: NDArray[Any]) -> NDArray[np.str_]:
+    try:
+        return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array.astype(np.str_)
+    except UnicodeDecodeError as error:
+        raise RecordError(f"a name in {path} is no UTF-8: {error.reason}", _LAYOUT) from error
+
+
+def _genre_names(genres: NDArray[Any], ids: NDArray[np.str_]) -> dict[int | str, str]:
+    """What each value of Y is called; empty where that is unknown."""
+    if genres.dtype.kind == "U":
+        return {name: name_of(name) for name in np.unique(genres).tolist()}
+    frames = set(zip(genres.tolist(), ids.tolist(), strict=True))
+    pairs = {(number, PurePosixPath(track).parent.name) for number, track in frames if number >= 0}
+    folders = dict(pairs)
+    one_to_one = len(pairs) == len(folders) == len(set(folders.values())) and all(folders.values())
+    names = folders if one_to_one else {number: str(number) for number in folders}
+    return dict.fromkeys(np.unique(genres).tolist(), "") | names
+
+
+def _read_folder(folder: Path) -> Iterator[Row]:
+    paths = sorted(folder.resolve().glob("*.npy"))
+    if not paths:
+        raise RecordError(f"{folder} holds no .npy file", "give the folder that holds one .npy file for each track")
+    arrays = (_open(path) for path in paths)
+    widths = Counter(array.shape[1] for array in arrays if not isinstance(array, BadRecord) and array.ndim == 2)
+    dimension = widths.most_common(1)[0][0] if widths else 0
+    for number, path in enumerate(paths, 1):
+        frames = _open(path)
+        bad = frames if isinstance(frames, BadRecord) else _refusal(frames, dimension)
+        raw = os.fsencode(path.name)
+        yield Row(number, raw, len(raw), bad or {"track": path.stem, "frames": str(path)})
+
+
+def _open(path: Path) -> NDArray[Any] | BadRecord:
+    """The array of this file, which is read when it is looked into."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except _UNREADABLE as error:
+        return BadRecord(Reason.BROKEN_ARRAY, str(error).split("\n")[0][:200])
+
+
+def _refusal(frames: NDArray[Any], dimension: int) -> BadRecord | None:
+    """Why these frames can't be used; None where they can."""
+    if frames.dtype.kind not in "fiu":
+        return BadRecord(Reason.WRONG_TYPE, f"numbers are wanted, got {frames.dtype}", "frames")
+    if not frames.size:
+        return BadRecord(Reason.MISSING_VALUE, "a sequence without frames", "frames")
+    if frames.ndim != 2 or frames.shape[1] != dimension:
+        shape = list(frames.shape)
+        return BadRecord(Reason.WRONG_SHAPE, f"[num_frames, {dimension}] is wanted, got {shape}", "frames")
+    if not np.isfinite(frames).all():
+        num_bad = int((~np.isfinite(frames)).sum())
+        return BadRecord(Reason.OUT_OF_RANGE, f"{num_bad:,} of {frames.size:,} numbers are not finite", "frames")
+    return None

@@ -1,0 +1,148 @@
+"""The Last.fm data set of HetRec 2011: who listens to which artists, who tagged them with what, who is whose friend.
+
+Five files of tab-parted cells without quoting, each with a header; any of them may be missing:
+
+* user_artists.dat (userID, artistID, weight): how often a user played an artist. It holds no times: `ASSUMED_TIME`
+  stands in, and the summary counts how often.
+* artists.dat (id, name, url, pictureURL), in UTF-8. Addresses are left out: nothing here needs them.
+* tags.dat (tagID, tagValue), in Latin-1.
+* user_taggedartists.dat (userID, artistID, tagID, day, month, year): a row is about the artist's tag; the edge that
+  tells who put it there has the same `event_id`. A day counts from midnight UTC.
+* user_friends.dat (userID, friendID): each friendship is there in both directions.
+
+Names are brought to Unicode form NFC; ids stay as they are.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from kindred.domain.errors import RecordError
+from kindred.domain.records import Artist, FriendOf, ListenedToArtist, Tag, TaggedArtist, UsedTag, User, content_id
+from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.values import ASSUMED_TIME, cell_number, count_of, text_of
+
+_REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
+
+
+def parse_plays(row: Values) -> Parsed:
+    """How often a user listened to an artist: one edge for each pair, since the source had added up.
+
+    Raises:
+        BadRecord, ValidationError: the row can't be used.
+    """
+    user_id, artist_id = row.get("userID"), row.get("artistID")
+    listened = ListenedToArtist.model_validate(
+        {
+            "event_id": _key("plays", user_id, artist_id),
+            "source_id": user_id,
+            "target_id": artist_id,
+            "at": ASSUMED_TIME,
+            "plays": count_of(row.get("weight"), "weight"),
+        },
+        strict=True,
+    )
+    return Parsed((listened, _user(listened.source_id), _artist(listened.target_id)), ("at",))
+
+
+def parse_artist(row: Values) -> Parsed:
+    """An artist and its name."""
+    name = text_of(row.get("name"), "name") or None
+    return Parsed((Artist.model_validate({"id": row.get("id"), "name": name}, strict=True),))
+
+
+def parse_tag(row: Values) -> Parsed:
+    """A tag and its name."""
+    name = text_of(row.get("tagValue"), "tagValue") or None
+    return Parsed((Tag.model_validate({"id": row.get("tagID"), "name": name}, strict=True),))
+
+
+def parse_tagging(row: Values) -> Parsed:
+    """An artist's tag, and who put it there.
+
+    Raises:
+        BadRecord, ValidationError: the row can't be used.
+    """
+    user_id, artist_id, tag_id, at = row.get("userID"), row.get("artistID"), row.get("tagID"), _midnight(row)
+    event = {"event_id": _key("tagged", user_id, artist_id, tag_id, at), "target_id": tag_id, "at": at}
+    tagged = TaggedArtist.model_validate({"source_id": artist_id, **event}, strict=True)
+    used = UsedTag.model_validate({"source_id": user_id, **event}, strict=True)
+    return Parsed((tagged, used, _artist(tagged.source_id), _tag(tagged.target_id), _user(used.source_id)))
+
+
+def parse_friend(row: Values) -> Parsed:
+    """A user names another as a friend."""
+    user_id, friend_id = row.get("userID"), row.get("friendID")
+    edge = {"event_id": _key("friend", user_id, friend_id), "source_id": user_id, "target_id": friend_id}
+    friend = FriendOf.model_validate(edge, strict=True)
+    return Parsed((friend, _user(friend.source_id), _user(friend.target_id)))
+
+
+def _midnight(row: Values) -> int:
+    """The start of the row's day, seconds UTC."""
+    year, month, day = (_number(row, name) for name in ("year", "month", "day"))
+    try:
+        return int(datetime(year, month, day, tzinfo=UTC).timestamp())
+    except (ValueError, OverflowError) as error:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"there is no day {year}-{month}-{day}"[:100], "day") from error
+
+
+def _number(row: Values, name: str) -> int:
+    value = row.get(name)
+    if not isinstance(value, int):
+        raise BadRecord(Reason.MISSING_VALUE, "a whole number is wanted", name)
+    return value
+
+
+def _key(kind: str, *parts: object) -> str:
+    """The key of an edge of this kind; parts that are no ids are refused by the record class, whatever the key."""
+    return content_id(kind, *map(str, parts))
+
+
+@lru_cache(_REMEMBERED)
+def _user(user_id: str) -> User:
+    return User(id=user_id)
+
+
+@lru_cache(_REMEMBERED)
+def _artist(artist_id: str) -> Artist:
+    return Artist(id=artist_id)
+
+
+@lru_cache(_REMEMBERED)
+def _tag(tag_id: str) -> Tag:
+    return Tag(id=tag_id)
+
+
+PLAYS = Source({"userID": str, "artistID": str, "weight": cell_number}, parse_plays, quoted=False)
+ARTISTS = Source({"id": str, "name": str}, parse_artist, quoted=False)
+TAGS = Source({"tagID": str, "tagValue": str}, parse_tag, encoding="latin-1", quoted=False)
+TAGGINGS = Source(
+    {"userID": str, "artistID": str, "tagID": str, "day": int, "month": int, "year": int}, parse_tagging, quoted=False
+)
+FRIENDS = Source({"userID": str, "friendID": str}, parse_friend, quoted=False)
+
+_SOURCE_OF = {
+    "artists.dat": ARTISTS,
+    "tags.dat": TAGS,
+    "user_artists.dat": PLAYS,
+    "user_taggedartists.dat": TAGGINGS,
+    "user_friends.dat": FRIENDS,
+}
+
+
+def sources_in(folder: Path) -> dict[Path, Source]:
+    """The files of the data set that are in the folder, and how each is read.
+
+    Raises:
+        RecordError: there is no such folder, or none of them is in it.
+    """
+    if not folder.is_dir():
+        raise RecordError(f"{folder} is no folder", "give the folder that holds user_artists.dat")
+    found = {folder / name: source for name, source in _SOURCE_OF.items() if (folder / name).is_file()}
+    if not found:
+        raise RecordError(f"{folder} holds no file of Last.fm", f"at least one is wanted of {', '.join(_SOURCE_OF)}")
+    return found
