@@ -1,11 +1,9 @@
-"""`kindred graph`: what is in the graph, asked in Cypher, exported."""
+"""`kindred graph`: what is in the graph, asked in Cypher, copied; `graph_files.py` adds what writes files."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,13 +17,6 @@ if TYPE_CHECKING:
     from kindred.graph.statistics import GraphStatistics
 
 graph_app = typer.Typer(help="Look into the graph.", no_args_is_help=True, rich_markup_mode=None)
-
-
-class ExportFormat(StrEnum):
-    """What `graph export` writes."""
-
-    HETERO_DATA = "hetero-data"
-    NEO4J_ADMIN = "neo4j-admin"
 
 
 @graph_app.command("stats", epilog="Example: kindred graph stats --json")
@@ -92,32 +83,6 @@ def parameters_of(pairs: list[str]) -> dict[str, object]:
         except json.JSONDecodeError:
             parameters[name] = value
     return parameters
-
-
-@graph_app.command("export", epilog="Example: kindred graph export --format hetero-data -o data/export")
-def export(
-    context: typer.Context,
-    out: Annotated[Path, typer.Option("-o", "--out", help="File or folder to write.")],
-    form: Annotated[ExportFormat, typer.Option("--format")] = ExportFormat.HETERO_DATA,
-    until: Annotated[datetime | None, typer.Option(help="The graph as of this moment (UTC).")] = None,
-) -> None:
-    """Write the graph for other tools."""
-    from kindred.domain.schema import graph_schema
-    from kindred.gnn.hetero_data import read_hetero_data
-    from kindred.gnn.hetero_files import write_hetero_data
-    from kindred.graph.neo4j_admin_files import write_admin_files
-
-    with graph_of(settings_of(context)) as store, console.Bars() as bars:
-        if form is ExportFormat.NEO4J_ADMIN:
-            command = write_admin_files(store, graph_schema(), out, bars)
-            console.result(command)
-            console.note(
-                "run this on an empty, stopped server, start it, then any kindred command makes the constraints"
-            )
-            return
-        data, ids = read_hetero_data(store, graph_schema(), until=seconds_of(until))
-    write_hetero_data(data, ids, out)
-    console.result(str(out))
 
 
 @graph_app.command("copy", epilog="Example: kindred graph copy --from ladybug:data/graph --to neo4j://127.0.0.1:7687")
