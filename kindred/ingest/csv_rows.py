@@ -103,7 +103,7 @@ def _split_plain_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[l
     """Each line and its cells, quotes being characters like any other."""
     for line in lines:
         if line.raw.strip():
-            text = _text([line])
+            text = _text(line.raw, line.length)
             yield [line], text if isinstance(text, BadRecord) else text.split(delimiter)
 
 
@@ -117,7 +117,8 @@ def _until_closed(size: int, waiting: deque[Line], lines: Iterator[Line]) -> Ite
 
 
 def _cells(group: list[Line], delimiter: str) -> list[str] | BadRecord:
-    text = _text(group)
+    length = sum(line.length for line in group) + len(group) - 1
+    text = _text(b"\n".join(line.raw for line in group), length)
     if isinstance(text, BadRecord):
         return text
     try:
@@ -126,12 +127,11 @@ def _cells(group: list[Line], delimiter: str) -> list[str] | BadRecord:
         return BadRecord(Reason.BROKEN_CSV, str(error))
 
 
-def _text(group: list[Line]) -> str | BadRecord:
-    """The text of the lines, without the carriage return of a last line that ends as Windows ends lines."""
-    length = sum(line.length for line in group) + len(group) - 1
+def _text(raw: bytes, length: int) -> str | BadRecord:
+    """The text of a row of `length` bytes, without the carriage return that ends lines on Windows."""
     if length > MAX_LINE_BYTES:
         return BadRecord(Reason.LINE_TOO_LONG, f"{length:,} bytes")
     try:
-        return decode_utf8(b"\n".join(line.raw for line in group)).removesuffix("\r")
+        return decode_utf8(raw).removesuffix("\r")
     except BadRecord as bad:
         return bad

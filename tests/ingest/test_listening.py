@@ -1,0 +1,146 @@
+"""Listening events and metadata of tracks: one meaning in every format and unit of time."""
+
+from __future__ import annotations
+
+import io
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kindred.domain.records import Artist, Genre, HasGenre, Listened, PerformedBy, Track
+from kindred.ingest.music import track_files
+from kindred.ingest.namespace import Namespace, in_namespace
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.sources.listening import parse_event, parse_track
+from kindred.ingest.summary import IngestSummary
+from tests.ingest.conftest import DictGraph, json_lines
+
+MOMENT = 1_400_000_000
+EVENTS: list[dict[str, Any]] = [
+    {"user": "u1", "track": "t1", "at": MOMENT, "plays": 3},
+    {"user": "u1", "track": "t1", "at": MOMENT + 60, "share": 0.25},
+    {"user": "u2", "track": "t2", "timestamp": MOMENT, "artist": "The  Band", "genres": "rock|folk", "title": "Weight"},
+]
+TRACKS: list[dict[str, Any]] = [
+    {"track": "t1", "title": "Caf\u0065\u0301", "artist": "The Band", "album": "One", "genres": ["rock", "rock"]},
+    {"track": "t3", "title": "Unheard", "duration": 181.5, "popularity": 7},
+]
+
+
+def listened(**changes: object) -> Listened:
+    event = parse_event({"user": "u", "track": "t", "at": MOMENT, **changes}).records[0]
+    assert isinstance(event, Listened)
+    return event
+
+
+def ingest(graph: DictGraph, options: IngestOptions, events: Path, metadata: Path | None = None) -> IngestSummary:
+    return ingest_files(graph, track_files(None, events, metadata), None, options)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        {"at": MOMENT},
+        {"at": float(MOMENT)},
+        {"at": MOMENT * 1000 + 999},
+        {"at": str(MOMENT)},
+        {"at": "2014-05-13T16:53:20Z"},
+        {"at": "2014-05-13 16:53:20.7"},
+        {"at": "2014-05-13T18:53:20+02:00"},
+        {"at": None, "timestamp": MOMENT * 1000},
+    ],
+)
+def test_moments_in_every_unit_are_one_event(moment: dict[str, object]) -> None:
+    assert listened(**moment) == listened()
+
+
+def test_events_differ_by_all_of_their_content_and_a_given_key_is_kept() -> None:
+    variants = [{}, {"user": "v"}, {"track": "v"}, {"at": MOMENT + 1}, {"plays": 1}, {"share": 1.0}, {"event_id": "e"}]
+    assert len({listened(**variant).event_id for variant in variants}) == len(variants)
+    assert listened(share=1).event_id == listened(share=1.0).event_id
+    assert (listened(event_id="e").event_id, listened(event_id=5).event_id) == ("e", "5")
+
+
+def test_a_track_brings_its_artist_and_genres() -> None:
+    records = parse_track({**TRACKS[0], "artist": " The  Band ", "genres": "rock | folk|"}).records
+    assert records[0] == Track(id="t1", title="Café", album="One")
+    assert Artist(id="The Band", name="The Band") in records
+    assert [r.id for r in records if isinstance(r, Genre)] == ["rock", "folk"]
+    assert sum(isinstance(r, (HasGenre, PerformedBy)) for r in records) == 3
+
+
+def test_every_format_gives_the_same_graph(tmp_path: Path, options: IngestOptions) -> None:
+    in_parquet = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(EVENTS, schema=_ARROW), in_parquet)
+    cells = [["" if (value := row.get(name)) is None else str(value) for name in _ARROW.names] for row in EVENTS]
+    in_csv = "\n".join(map(",".join, [_ARROW.names, *cells]))
+    found = []
+    for content in (json_lines(EVENTS), in_csv.encode(), in_parquet.getvalue()):
+        (tmp_path / "events").write_bytes(content)
+        graph = DictGraph()
+        ingest(graph, options, tmp_path / "events")
+        found.append(graph.tables)
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]["LISTENED"]) == 3 and set(found[0]["Genre"]) == {"rock", "folk"}
+
+
+_ARROW = pa.schema(
+    [
+        *((name, pa.string()) for name in ("user", "track", "artist", "genres", "title")),
+        *((name, pa.int64()) for name in ("at", "timestamp", "plays")),
+        ("share", pa.float64()),
+    ]
+)
+
+
+def test_bad_events_are_quarantined_and_every_line_counts_once(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    bad: list[dict[str, object]] = [
+        {"track": "t1", "at": MOMENT},
+        {"user": "u", "track": "t1"},
+        {"user": "u", "track": "t1", "at": "yesterday"},
+        {"user": "u", "track": "t1", "at": 0},
+        {"user": "u", "track": "t1", "at": MOMENT, "share": 1.5},
+        {"user": "u", "track": "t1", "at": MOMENT, "plays": -1},
+        {"user": "u", "track": "t1", "at": MOMENT, "plays": 1.5},
+        {"user": "u", "track": "t1", "at": MOMENT, "genres": [5]},
+    ]
+    (tmp_path / "events").write_bytes(json_lines([*EVENTS, *bad, EVENTS[0]]))
+    summary = ingest(graph, options, tmp_path / "events")
+    assert (summary.lines, summary.accepted, summary.duplicates, summary.quarantined) == (12, 3, 1, 8)
+    assert summary.files[0].reasons == {
+        "missing_id": 1,
+        "missing_value": 1,
+        "time_out_of_range": 1,
+        "out_of_range": 2,
+        "wrong_type": 3,
+    }
+
+
+def test_order_and_repetition_leave_the_graph(tmp_path: Path, options: IngestOptions) -> None:
+    graphs = [DictGraph(), DictGraph()]
+    for graph, times in zip(graphs, (1, 2), strict=True):
+        for name, rows in (("events", EVENTS), ("metadata", TRACKS)):
+            (tmp_path / name).write_bytes(json_lines(random.Random(times).sample(rows * times, len(rows) * times)))
+        for _ in range(times):
+            ingest(graph, options, tmp_path / "events", tmp_path / "metadata")
+    assert graphs[0].tables == graphs[1].tables
+    assert graphs[0].tables["Track"]["t1"]["title"] == "Café" and set(graphs[0].tables["Artist"]) == {"The Band"}
+
+
+def test_users_of_another_namespace_are_others_while_genres_stay_one(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    (tmp_path / "events").write_bytes(json_lines(EVENTS))
+    for namespace in (Namespace(), Namespace(users="music")):
+        files = [
+            f.__class__(f.path, in_namespace(f.source, namespace)) for f in track_files(None, tmp_path / "events", None)
+        ]
+        ingest_files(graph, files, None, options)
+    assert set(graph.tables["User"]) == {"u1", "u2", "music:u1", "music:u2"}
+    assert len(graph.tables["LISTENED"]) == 6 and len(graph.tables["HAS_GENRE"]) == 2
