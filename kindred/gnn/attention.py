@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import once_differentiable
 
 from kindred.gnn.adjacency import Adjacency
@@ -46,7 +45,8 @@ def transformer_attention(
     Returns:
         `[num_targets, heads * dim]`, zero where a target has no edge.
     """
-    result: Tensor = _TransformerAttention.apply(query, key, value, edge, adjacency, heads)  # type: ignore[no-untyped-call]
+    with torch.autocast(query.device.type, enabled=False):
+        result: Tensor = _TransformerAttention.apply(*map(_exact, (query, key, value)), edge, adjacency, heads)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -67,8 +67,14 @@ def gatv2_attention(
     Returns:
         `[num_targets, heads * dim]`, zero where a target has no edge.
     """
-    result: Tensor = _Gatv2Attention.apply(source, target, edge, scorer, adjacency)  # type: ignore[no-untyped-call]
+    with torch.autocast(source.device.type, enabled=False):
+        result: Tensor = _Gatv2Attention.apply(_exact(source), _exact(target), edge, scorer, adjacency)  # type: ignore[no-untyped-call]
     return result
+
+
+def _exact(nodes: Tensor) -> Tensor:
+    """In float32 at least; only what edges carry may stay in bfloat16, since it is what fills the memory."""
+    return nodes.to(torch.promote_types(nodes.dtype, torch.float32))
 
 
 def _head_sums(width: int, heads: int, like: Tensor) -> Tensor:
@@ -88,7 +94,6 @@ def _rows(table: Tensor, index: Tensor, edge: Tensor | None, part: slice) -> Ten
 
 class _TransformerAttention(torch.autograd.Function):
     @staticmethod
-    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, edge: Tensor | None, adjacency: Adjacency, heads: int
     ) -> Tensor:
@@ -118,7 +123,6 @@ class _TransformerAttention(torch.autograd.Function):
         return output
 
     @staticmethod
-    @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         query, key, value, edge, weights, output = ctx.saved_tensors
@@ -154,7 +158,6 @@ class _TransformerAttention(torch.autograd.Function):
 
 class _Gatv2Attention(torch.autograd.Function):
     @staticmethod
-    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(
         ctx: Any, source: Tensor, target: Tensor, edge: Tensor | None, scorer: Tensor, adjacency: Adjacency
     ) -> Tensor:
@@ -185,7 +188,6 @@ class _Gatv2Attention(torch.autograd.Function):
         return output
 
     @staticmethod
-    @custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         source, target, edge, scorer, weights, output = ctx.saved_tensors

@@ -1,14 +1,16 @@
 """How much each block of the ranking core counts: learned on held-out training events, by one rule for all data.
 
-The weights start from a log-linear model (softmax over the unseen catalogue) and from each strong block alone, and
+The weights start from a log-linear model (softmax over the unseen catalogue) and from the strongest block alone, and
 then climb coordinate by coordinate to the best NDCG and recall of the held-out events. The likelihood alone is not
 enough: it pays for the order of the whole catalogue and shies away from blocks whose scores have heavy tails, while a
-    list shows only its top.
+list shows only its top. But a climb also learns the accidents of the events it is shown, so it is repeated on several
+draws of the users, and the mean counts: "Bagging Predictors" (Breiman, 1996).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +34,8 @@ class WeightConfig:
         max_users: users the weights are learned on, a seeded draw where there are more.
         max_scores: users × items that a block's scores may fill; large catalogues get fewer users.
         rounds: passes over all blocks.
+        draws: how many times weights are learned, each time on another draw of the users.
+        draw_share: part of the users in each draw.
         share: part of the events held out by a random cut.
         small: with fewer events than this, several cuts are averaged.
         cuts: how many then.
@@ -41,6 +45,8 @@ class WeightConfig:
     max_users: int = 2000
     max_scores: int = 40_000_000
     rounds: int = 3
+    draws: int = 8
+    draw_share: float = 0.5
     share: float = 0.2
     small: int = 50_000
     cuts: int = 3
@@ -104,6 +110,19 @@ class ValidationScores:
         self.counts = torch.bincount(self.rows, minlength=len(users)).clamp(min=1)
         self.config = config
 
+    def draw(self, rng: np.random.Generator, share: float) -> ValidationScores:
+        """The same of some of the users, at least one."""
+        num_users = len(self.counts)
+        chosen = torch.from_numpy(np.sort(rng.choice(num_users, max(1, round(num_users * share)), replace=False)))
+        place = torch.full((num_users,), -1)
+        place[chosen] = torch.arange(len(chosen))
+        drawn = copy(self)
+        drawn.scores = {name: scores[chosen] for name, scores in self.scores.items()}
+        drawn.removed, drawn.counts = self.removed[chosen], self.counts[chosen]
+        kept = place[self.rows] >= 0
+        drawn.rows, drawn.items = place[self.rows[kept]], self.items[kept]
+        return drawn
+
     def mix(self, weights: dict[str, float]) -> Tensor:
         """Weighted sum of the blocks, `[num_users, num_items]`."""
         total = torch.zeros(self.removed.shape)
@@ -130,14 +149,27 @@ class ValidationScores:
 
 
 def learn_weights(cuts: Sequence[ValidationScores], config: WeightConfig) -> dict[str, float]:
-    """The weight of each block in units of its own spread, not negative, best on the held-out events."""
+    """The weight of each block in units of its own spread, not negative, of sum 1: good on the held-out events."""
     names = list(cuts[0].scores)
     likelihood = _fit_likelihood(cuts, names)
-    alone = {name: _mean([cut.value(cut.scores[name]) for cut in cuts]) for name in names}
+    mean = dict.fromkeys(names, 0.0)
+    for draw in range(config.draws):
+        found = _best_climb(
+            [cut.draw(np.random.default_rng(draw), config.draw_share) for cut in cuts], likelihood, config
+        )
+        for name, weight in found.items():
+            mean[name] += weight / (sum(found.values()) * config.draws)
+    return mean
+
+
+def _best_climb(
+    cuts: Sequence[ValidationScores], likelihood: dict[str, float], config: WeightConfig
+) -> dict[str, float]:
+    """The better of the weights reached from the likelihood and from the block that is strongest alone."""
+    alone = {name: _mean([cut.value(cut.scores[name]) for cut in cuts]) for name in likelihood}
     strongest = max(alone, key=alone.__getitem__)
-    starts = [likelihood, {name: float(name == strongest) for name in names}]
-    climbed = [_climb(cuts, start, config.rounds) for start in starts]
-    weights, _ = max(climbed, key=lambda pair: pair[1])
+    starts = [likelihood, {name: float(name == strongest) for name in likelihood}]
+    weights, _ = max((_climb(cuts, start, config.rounds) for start in starts), key=lambda pair: pair[1])
     return weights
 
 
