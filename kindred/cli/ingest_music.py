@@ -42,13 +42,21 @@ def ingest_tracks(
 def ingest_tags(
     context: typer.Context,
     tags: Annotated[
-        list[Path] | None, typer.Option(help="Tag lists (track, tags): CSV, JSON lines or Parquet; may be repeated.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Tag lists (track, tags): CSV, JSON lines or Parquet; may be repeated."),
     ] = None,
     frames: Annotated[
         list[Path] | None,
-        typer.Option(help="Frames of audio: an .npz file (X, IDS, Y) or a folder of TRACK.npy; may be repeated."),
+        typer.Option(
+            metavar="PATH", help="Frames of audio: an .npz file (X, IDS, Y) or a folder of TRACK.npy; may be repeated."
+        ),
     ] = None,
-    item_namespace: ItemNamespace = "",
+    item_namespace: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Prefix for the ids of tracks and tags, where equal ids elsewhere are others."
+        ),
+    ] = "",
     max_bad: MaxBad = 0.05,
     dry_run: DryRun = False,
     as_json: AsJson = False,

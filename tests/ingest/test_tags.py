@@ -184,13 +184,14 @@ def test_what_is_no_archive_is_explained(
 ) -> None:
     (tmp_path / "text.npz").write_text("no archive")
     (tmp_path / "torn.npz").write_bytes(archive(tmp_path / "whole.npz").read_bytes()[:-300])
+    (tmp_path / "zip.npz").write_bytes(b"PK and then nothing")
     np.savez(tmp_path / "other.npz", A=np.ones(3))
     np.save(tmp_path / "one.npy", np.ones((3, 3)))
     (tmp_path / "nothing").mkdir()
-    for name in ("text.npz", "torn.npz", "other.npz", "one.npy", "nothing", "missing.npz"):
+    for name in ("text.npz", "zip.npz", "torn.npz", "other.npz", "one.npy", "nothing", "missing.npz"):
         with pytest.raises(RecordError, match=name) as caught:
             ingest(graph, options, folder, frames=[tmp_path / name])
-        assert caught.value.next_step
+        assert caught.value.next_step and "pickle" not in caught.value.message
     with pytest.raises(SettingsError, match="nothing to load"):
         ingest(graph, options, folder)
 

@@ -35,6 +35,7 @@ from kindred.ingest.values import name_of, texts_of
 
 SaveFrames = Callable[[str, NDArray[np.float32]], Path]
 
+_ONE_ARRAY = np.lib.format.MAGIC_PREFIX
 _UNREADABLE = (ValueError, EOFError, OSError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 _LAYOUT = "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and perhaps Y [num_frames], unpickled"
 
@@ -73,10 +74,10 @@ def _read_archive(path: Path, save: SaveFrames, content: BufferedReader) -> Iter
 
 def _arrays(path: Path, content: BufferedReader) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[Any] | None]:
     """X, IDS as texts, and Y where there is one."""
+    if content.peek(len(_ONE_ARRAY)).startswith(_ONE_ARRAY):
+        raise RecordError(f"{path} is one array, not an archive of them", "give the folder that it is in")
     try:
-        archive = np.load(content, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise RecordError(f"{path} is one array, not an archive of them", "give the folder that it is in")
+        archive = np.lib.npyio.NpzFile(content, allow_pickle=False)
         frames, ids = archive["X"], archive["IDS"]
         genres = archive["Y"] if "Y" in archive.files else None
     except _UNREADABLE as error:
@@ -111,7 +112,9 @@ def _genre_names(genres: NDArray[Any], ids: NDArray[np.str_]) -> dict[int | str,
 def _read_folder(folder: Path) -> Iterator[Row]:
     paths = sorted(folder.resolve().glob("*.npy"))
     if not paths:
-        raise RecordError(f"{folder} holds no .npy file", "give the folder that holds one .npy file for each track")
+        raise RecordError(
+            f"{folder} holds no .npy file", "give a folder with one .npy file for each track, or an .npz archive itself"
+        )
     arrays = (_open(path) for path in paths)
     widths = Counter(array.shape[1] for array in arrays if not isinstance(array, BadRecord) and array.ndim == 2)
     dimension = widths.most_common(1)[0][0] if widths else 0
