@@ -52,11 +52,13 @@ def add_commands() -> None:
     from kindred.cli.data import generate_app, ingest_app
     from kindred.cli.demo import demo
     from kindred.cli.doctor import doctor
+    from kindred.cli.explore import explore_app
     from kindred.cli.graph import graph_app
 
     app.add_typer(generate_app, name="generate")
     app.add_typer(ingest_app, name="ingest")
     app.add_typer(graph_app, name="graph")
+    app.add_typer(explore_app, name="explore")
     app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)
     app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
     app.command("runs", epilog="Example: kindred runs --json")(training.runs)

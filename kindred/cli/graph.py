@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,6 +46,31 @@ def _day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
+class SchemaFormat(StrEnum):
+    """How `graph schema` shows the schema."""
+
+    TABLE = "table"
+    MERMAID = "mermaid"
+
+
+@graph_app.command("schema", epilog="Example: kindred graph schema --format mermaid")
+def schema(
+    form: Annotated[SchemaFormat, typer.Option("--format", help="A table, or a Mermaid picture.")] = SchemaFormat.TABLE,
+    as_json: AsJson = False,
+) -> None:
+    """What a graph may hold: labels, edge types, their properties. No graph is opened."""
+    from kindred.domain.schema import graph_schema
+    from kindred.graph import schema_text
+
+    if as_json:
+        console.json_result(schema_text.schema_data(graph_schema()))
+    elif form is SchemaFormat.MERMAID:
+        console.result(schema_text.mermaid(graph_schema()))
+    else:
+        console.result(console.table(schema_text.SCHEMA_HEADER, schema_text.schema_rows(graph_schema())))
+        console.note("every edge has event_id, its key; encoded: a text whose embedding is kept beside it")
+
+
 @graph_app.command("query", epilog="Example: kindred graph query 'MATCH (p:Product) RETURN p.id AS id LIMIT 5'")
 def query(
     context: typer.Context,
@@ -71,18 +97,26 @@ def parameters_of(pairs: list[str]) -> dict[str, object]:
     """Query parameters from NAME=VALUE; a value that is JSON is taken as JSON, anything else as a string."""
     import json
 
-    from kindred.domain.errors import SettingsError
-
     parameters: dict[str, object] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise SettingsError(f"--param {pair!r} is not NAME=VALUE", "for example --param user=U00042")
+    for name, value in texts_of(pairs).items():
         try:
             parameters[name] = json.loads(value)
         except json.JSONDecodeError:
             parameters[name] = value
     return parameters
+
+
+def texts_of(pairs: list[str]) -> dict[str, str]:
+    """The text of each NAME=VALUE by its name."""
+    from kindred.domain.errors import SettingsError
+
+    texts: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise SettingsError(f"--param {pair!r} is not NAME=VALUE", "for example --param user=U00042")
+        texts[name] = value
+    return texts
 
 
 @graph_app.command("copy", epilog="Example: kindred graph copy --from ladybug:data/graph --to neo4j://127.0.0.1:7687")

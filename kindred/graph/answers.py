@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -37,6 +38,8 @@ def _shown(value: Any) -> Any:
         return {_shown_name(name): _shown(inner) for name, inner in value.items() if name not in _INTERNAL}
     if isinstance(value, (list, tuple)):
         return [_shown(inner) for inner in value]
+    if isinstance(value, Decimal):  # how the engine hands out a sum of integers
+        return int(value) if value == int(value) else float(value)
     return value if value is None or isinstance(value, _PLAIN) else str(value)
 
 

@@ -29,6 +29,9 @@ _FORBIDDEN = frozenset(
     }
 )
 # fmt: on
+# Where the functions that every Neo4j has live; those of its plugins may run Cypher, or reach files and the network.
+_NAMESPACES = frozenset({"DATE", "DATETIME", "DURATION", "LOCALDATETIME", "LOCALTIME", "POINT", "TIME", "VECTOR"})
+_AGGREGATES = frozenset({"AVG", "COLLECT", "COUNT", "MAX", "MIN", "SUM"})
 _OPENING, _CLOSING = "([{", ")]}"
 
 _TOKEN = re.compile(
@@ -39,7 +42,7 @@ _TOKEN = re.compile(
     | (?P<name>`(?:[^`]|``)+`)
     | (?P<word>[^\W\d]\w*)
     | (?P<number>\d+)
-    | (?P<sign>[^\w\s'"`\\])
+    | (?P<sign>[!#-&(-/:-@[\]^{-~])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -79,6 +82,7 @@ def check_read_only(cypher: str) -> None:
                 f"the query holds {token.keyword}, and only reading queries are allowed",
                 f"if it is a name, write it as `{token.text}` in backticks",
             )
+    _check_functions(tokens)
     _check_starts(tokens)
 
 
@@ -93,6 +97,31 @@ def check_parameters(cypher: str, parameters: Mapping[str, object]) -> None:
         if sign.text == "$" and name.text.strip("`") not in parameters:
             raise SchemaError(
                 f"the query asks for ${name.text}, which was not given", "give it with --param NAME=VALUE"
+            )
+
+
+def check_aggregates(cypher: str) -> None:
+    """Makes sure that no plain aggregate follows a DISTINCT one in the same WITH or RETURN.
+
+    The embedded engine answers 0 or null for it without a word; the other way round it is right.
+
+    Raises:
+        SchemaError: one does.
+    """
+    tokens = list(_tokens(cypher))
+    distinct, depth = "", 0
+    for word, opening, first in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        depth += (word.text in _OPENING) - (word.text in _CLOSING)
+        if depth == 0 and word.keyword in ("WITH", "RETURN"):
+            distinct = ""
+        if word.keyword not in _AGGREGATES or opening.text != "(":
+            continue
+        if first.keyword == "DISTINCT":
+            distinct = word.text
+        elif distinct:
+            raise SchemaError(
+                f"{word.text}(…) stands after {distinct}(DISTINCT …), where the embedded engine miscounts it",
+                "write aggregates with DISTINCT last, or in a WITH of their own",
             )
 
 
@@ -131,6 +160,19 @@ def _check_depth(tokens: Sequence[Token]) -> None:
         depth += (token.text in _OPENING) - (token.text in _CLOSING)
         if depth > MAX_DEPTH:
             raise SchemaError(f"the query nests more than {MAX_DEPTH} brackets", "split it, or use a parameter")
+
+
+def _check_functions(tokens: Sequence[Token]) -> None:
+    """Refuses functions of plugins, and names in backticks that are called."""
+    for place, (token, opening) in enumerate(pairwise(tokens)):
+        if opening.text != "(" or token.kind not in ("word", "name"):
+            continue
+        root = place
+        while root > 1 and tokens[root - 1].text == "." and tokens[root - 2].kind in ("word", "name"):
+            root -= 2
+        if token.kind == "name" or (root < place and tokens[root].keyword not in _NAMESPACES):
+            name = "".join(part.text for part in tokens[root : place + 1])
+            raise SchemaError(f"the query calls {name}, which is not built in", "only built-in functions are allowed")
 
 
 def _check_starts(tokens: Sequence[Token]) -> None:

@@ -25,7 +25,7 @@ from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, 
 from kindred.graph import embedded_statements as statements
 from kindred.graph import embedded_tables
 from kindred.graph.answers import answer_table
-from kindred.graph.cypher import check_parameters, check_read_only
+from kindred.graph.cypher import check_aggregates, check_parameters, check_read_only
 from kindred.graph.embedded_engine import Engine, FolderLock
 from kindred.graph.embedded_statements import Table, engine_columns
 from kindred.graph.embedded_tables import Tables
@@ -225,6 +225,7 @@ class EmbeddedGraph:
 
     def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
         check_read_only(cypher)
+        check_aggregates(cypher)
         check_parameters(cypher, parameters)
         with self._mutex:
             self._settle()

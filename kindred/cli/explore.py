@@ -1,0 +1,99 @@
+"""`kindred explore`: questions people ask, ready to be asked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kindred.cli import console
+from kindred.cli.app import settings_of
+from kindred.cli.data import AsJson
+from kindred.cli.graph import texts_of
+from kindred.cli.stores import graph_of
+
+if TYPE_CHECKING:
+    from kindred.graph.questions import Column, Parameter, Question
+
+CELL_CHARACTERS = 60
+
+explore_app = typer.Typer(
+    help="Ask the graph ready-made questions.", invoke_without_command=True, rich_markup_mode=None
+)
+
+
+@explore_app.callback(epilog="Example: kindred explore run taste_neighbours --param user=U00042")
+def list_questions(context: typer.Context, as_json: AsJson = False) -> None:
+    """Ask the graph ready-made questions; without a command, lists them."""
+    if context.invoked_subcommand is not None:
+        return
+    from kindred.graph.question_files import read_questions
+
+    questions = read_questions()
+    if as_json:
+        console.json_result([_described(question) for question in questions])
+        return
+    rows = [(q.full_name, q.title, ", ".join(_brief(p) for p in q.parameters if p.name != "limit")) for q in questions]
+    console.result(console.table(["name", "question", "parameters"], rows))
+    console.note("ask one with `kindred explore run NAME --param PARAMETER=VALUE`")
+    console.note("parameters with = have a default, and every question takes limit, the rows at most")
+
+
+@explore_app.command("run", epilog="Example: kindred explore run taste_neighbours --param user=U00042")
+def run(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of a question, with or without its number.")],
+    param: Annotated[list[str] | None, typer.Option(help="PARAMETER=VALUE.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Time allowed.")] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Ask one question; the graph is only read."""
+    from kindred.graph.question_files import question_of
+    from kindred.graph.questions import run_question
+    from kindred.graph.store import QueryLimits
+
+    question = question_of(name)
+    values = question.values(texts_of(param or []))
+    limit = values.get("limit")
+    limits = QueryLimits(rows=max(1, limit) if isinstance(limit, int) else QueryLimits.rows, seconds=seconds)
+    with graph_of(settings_of(context)) as store:
+        answer = run_question(store, question, values, limits).to_pylist()
+    if as_json:
+        console.json_result(answer)
+        return
+    rows = [[_shown(row[column.name], column) for column in question.columns] for row in answer]
+    console.result(console.table([column.name for column in question.columns], rows))
+    if not answer:
+        console.note("no rows; `kindred graph stats` says what is there")
+
+
+@explore_app.command("show", epilog="Example: kindred explore show taste_neighbours")
+def show(name: Annotated[str, typer.Argument(help="Name of a question, with or without its number.")]) -> None:
+    """Print the Cypher of a question, and what it takes and answers."""
+    from kindred.graph.question_files import question_of
+
+    console.result(question_of(name).text.rstrip())
+
+
+def _described(question: Question) -> dict[str, object]:
+    described = {name: value for name, value in asdict(question).items() if name != "text"}
+    return described | {"example": question.example}
+
+
+def _brief(parameter: Parameter) -> str:
+    return parameter.name if parameter.is_required else f"{parameter.name}={parameter.example}"
+
+
+def _shown(value: object, column: Column) -> object:
+    """A value as people read it: days as dates, years without separators, long texts cut."""
+    from kindred.graph.questions import ColumnKind
+
+    if column.kind is ColumnKind.DATE and isinstance(value, int):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d")
+    if column.kind is ColumnKind.YEAR:
+        return str(value)
+    if isinstance(value, str) and len(value) > CELL_CHARACTERS:
+        return f"{value[: CELL_CHARACTERS - 1].rstrip()}…"
+    return value

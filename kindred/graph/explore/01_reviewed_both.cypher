@@ -1,0 +1,18 @@
+// Who reviewed both of two products, and how did they rate them?
+// reads: the neighbourhood of a product
+// parameters:
+//   first: string, e.g. P00001 - id of a product
+//   second: string, e.g. P00002 - id of another product
+//   limit: integer = 20 - rows at most
+// columns:
+//   user: string - who reviewed both
+//   first_rating: number - their stars for the first, the mean where there are several
+//   second_rating: number - the same for the second
+//   last_at: date - day of their last review of either
+
+MATCH (p:Product {id: $first})<-[r:REVIEWED]-(u:User)-[s:REVIEWED]->(q:Product)
+WHERE q.id = $second
+RETURN u.id AS user, avg(r.rating) AS first_rating, avg(s.rating) AS second_rating,
+       CASE WHEN max(r.at) > max(s.at) THEN max(r.at) ELSE max(s.at) END AS last_at
+ORDER BY last_at DESC, user
+LIMIT $limit

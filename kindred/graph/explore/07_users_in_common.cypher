@@ -1,0 +1,20 @@
+// Which products did two users both review, and do they agree?
+// reads: the neighbourhood of a user
+// parameters:
+//   first: string, e.g. U00001 - id of a user
+//   second: string, e.g. U00002 - id of another user
+//   limit: integer = 20 - rows at most
+// columns:
+//   product: string - reviewed by both
+//   title: string - its title
+//   first_rating: number - stars of the first user, the mean where there are several reviews
+//   second_rating: number - stars of the second user
+//   gap: number - how far apart they are, in stars
+
+MATCH (u:User {id: $first})-[r:REVIEWED]->(p:Product)<-[s:REVIEWED]-(v:User)
+WHERE v.id = $second
+WITH p, avg(r.rating) AS first_rating, avg(s.rating) AS second_rating
+RETURN p.id AS product, coalesce(p.title, '') AS title, first_rating, second_rating,
+       round(abs(first_rating - second_rating), 2) AS gap
+ORDER BY gap, product
+LIMIT $limit

@@ -1,0 +1,19 @@
+// Who comes back to a brand again and again?
+// reads: the neighbourhood of a brand
+// parameters:
+//   brand: string, e.g. Fender - id of a brand
+//   least_products: integer = 2 - different products of the brand that count as coming back
+//   limit: integer = 20 - rows at most
+// columns:
+//   user: string - a regular
+//   products: integer - different products of the brand they reviewed
+//   mean_rating: number - their mean stars for the brand
+//   first_at: date - day of the first review
+//   last_at: date - day of the last
+
+MATCH (b:Brand {id: $brand})<-[:MADE_BY]-(p:Product)<-[r:REVIEWED]-(u:User)
+WITH u, avg(r.rating) AS mean, min(r.at) AS first_at, max(r.at) AS last_at, count(DISTINCT p.id) AS products
+WHERE products >= $least_products
+RETURN u.id AS user, products, round(mean, 2) AS mean_rating, first_at, last_at
+ORDER BY products DESC, mean_rating DESC, user
+LIMIT $limit

@@ -1,0 +1,16 @@
+// How large, how busy and how well rated is each category?
+// reads: the whole graph
+// parameters:
+//   limit: integer = 20 - rows at most
+// columns:
+//   category: string - a category
+//   products: integer - products in it
+//   reviews: integer - their reviews
+//   mean_rating: number - the mean stars of those
+
+MATCH (c:Category)<-[:IN_CATEGORY]-(p:Product)
+OPTIONAL MATCH (p)<-[r:REVIEWED]-(:User)
+WITH c, count(r.event_id) AS reviews, avg(r.rating) AS mean, count(DISTINCT p.id) AS products
+RETURN c.id AS category, products, reviews, round(mean, 2) AS mean_rating
+ORDER BY reviews DESC, category
+LIMIT $limit

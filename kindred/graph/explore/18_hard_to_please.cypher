@@ -1,0 +1,22 @@
+// Whose ratings differ most from what others give the same products?
+// reads: the whole graph
+// parameters:
+//   least_reviews: integer = 5 - reviews a user must have
+//   limit: integer = 20 - rows at most
+// columns:
+//   user: string - harsh or generous
+//   reviews: integer - their reviews of products that others reviewed too
+//   mean_rating: number - the mean stars they give
+//   gap: number - how far above the mean of the others, in stars; negative is harsher
+
+MATCH (p:Product)<-[r:REVIEWED]-(:User)
+WITH p, sum(r.rating) AS stars, count(r.event_id) AS num_reviews
+WHERE num_reviews > 1
+MATCH (p)<-[s:REVIEWED]-(u:User)
+WITH u, count(s.event_id) AS reviews, avg(s.rating) AS mean,
+     avg(s.rating - (stars - s.rating) / (num_reviews - 1)) AS above
+WHERE reviews >= $least_reviews
+WITH u, reviews, round(mean, 2) AS mean_rating, round(above, 2) AS gap
+RETURN u.id AS user, reviews, mean_rating, gap
+ORDER BY abs(gap) DESC, reviews DESC, user
+LIMIT $limit

@@ -1,0 +1,18 @@
+// Which topics does a user view, and which of them like?
+// reads: the neighbourhood of a user
+// parameters:
+//   user: string, e.g. U00001 - id of a user
+//   limit: integer = 20 - rows at most
+// columns:
+//   topic: string - a topic
+//   views: integer - views of posts on it
+//   likes: integer - likes of posts on it
+//   like_rate: number - likes per hundred views
+
+MATCH (u:User {id: $user})-[v:VIEWED]->(p:Post)-[:ABOUT]->(t:Topic)
+WITH u, t, count(v.event_id) AS views
+OPTIONAL MATCH (u)-[l:LIKED]->(q:Post)-[:ABOUT]->(t)
+WITH t, views, count(l.event_id) AS likes
+RETURN t.id AS topic, views, likes, round(100.0 * likes / views, 1) AS like_rate
+ORDER BY likes DESC, views DESC, topic
+LIMIT $limit
