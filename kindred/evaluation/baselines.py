@@ -52,9 +52,13 @@ def fit_item_knn(train: Interactions, neighbours: int = 100, shrinkage: float = 
     Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms", 2001; shrinkage tones down chance
     agreement.
     """
-    matrix = _user_item_matrix(train)
-    similarity = _nearest(_cosine(matrix.T.tocsr(), shrinkage), neighbours).T.tocsr()
+    matrix, similarity = _user_item_matrix(train), item_knn_weights(train, neighbours, shrinkage)
     return lambda users: np.asarray((matrix[users] @ similarity).todense(), dtype=np.float32)
+
+
+def item_knn_weights(train: Interactions, neighbours: int = 100, shrinkage: float = 10.0) -> sp.csr_matrix:
+    """What a user's item adds to the score of each other: the map of `fit_item_knn`, `[num_items, num_items]`."""
+    return _nearest(_cosine(_user_item_matrix(train).T.tocsr(), shrinkage), neighbours).T.tocsr()
 
 
 def fit_user_knn(train: Interactions, neighbours: int = 100, shrinkage: float = 10.0) -> Scorer:
@@ -88,17 +92,30 @@ def _nearest(similarity: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
 
 def fit_ease(train: Interactions, ridge: float = 300.0) -> Scorer:
     """EASE: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", 2019, arXiv 1905.03375."""
-    matrix = _user_item_matrix(train)
-    weights = ease_weights(np.asarray((matrix.T @ matrix).todense(), dtype=np.float32), ridge)
+    matrix, weights = _user_item_matrix(train), ease_map(train, ridge)
     return lambda users: np.asarray(matrix[users] @ weights, dtype=np.float32)
+
+
+def ease_map(train: Interactions, ridge: float = 300.0) -> FloatArray:
+    """What a user's item adds to the score of each other: the map of `fit_ease`, `[num_items, num_items]`."""
+    matrix = _user_item_matrix(train)
+    return ease_weights(np.asarray((matrix.T @ matrix).todense(), dtype=np.float32), ridge)
 
 
 def fit_als(
     train: Interactions, seed: int, factors: int = 512, regularization: float = 0.05, iterations: int = 15
 ) -> Scorer:
-    """Weighted matrix factorisation by the `implicit` package; run it with OPENBLAS_NUM_THREADS=1.
+    """Weighted matrix factorisation: scores are dot products of `als_factors`."""
+    return _dot_scorer(*als_factors(train, seed, factors, regularization, iterations))
 
-    Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", 2008.
+
+def als_factors(
+    train: Interactions, seed: int, factors: int = 512, regularization: float = 0.05, iterations: int = 15
+) -> tuple[FloatArray, FloatArray]:
+    """Users and items by the `implicit` package, `[num_users, factors]` and `[num_items, factors]`.
+
+    Run it with OPENBLAS_NUM_THREADS=1. Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback
+    Datasets", 2008.
 
     Raises:
         SettingsError: the extra is not installed.
@@ -111,7 +128,7 @@ def fit_als(
         factors=factors, regularization=regularization, iterations=iterations, random_state=seed, num_threads=1
     )
     model.fit(_user_item_matrix(train), show_progress=False)
-    return _dot_scorer(model.user_factors, model.item_factors)
+    return model.user_factors, model.item_factors
 
 
 def fit_gf_cf(train: Interactions, rank: int = 256, alpha: float = 0.3) -> Scorer:
@@ -120,13 +137,7 @@ def fit_gf_cf(train: Interactions, rank: int = 256, alpha: float = 0.3) -> Score
     Shen et al., "How Powerful is Graph Convolution for Recommendation?", 2021, arXiv 2108.07567.
     """
     matrix = _user_item_matrix(train)
-    by_user = sp.diags(np.maximum(np.asarray(matrix.sum(1)).ravel(), 1.0) ** -0.5)
-    item_degree = np.maximum(np.asarray(matrix.sum(0)).ravel(), 1.0).astype(np.float32)
-    normalised = (by_user @ matrix @ sp.diags(item_degree**-0.5)).tocsr().astype(np.float32)
-    rank = min(rank, min(matrix.shape) - 1)
-    start = np.ones(min(matrix.shape), dtype=np.float32)
-    vectors = svds(normalised, k=rank, v0=start, return_singular_vectors="vh")[2].T.astype(np.float32)
-    left, right = item_degree[:, None] ** -0.5 * vectors, item_degree[:, None] ** 0.5 * vectors
+    normalised, left, right = gf_cf_filter(train, rank)
 
     def score(users: IntArray) -> FloatArray:
         known = matrix[users]
@@ -134,6 +145,24 @@ def fit_gf_cf(train: Interactions, rank: int = 256, alpha: float = 0.3) -> Score
         return np.asarray(neighbours.todense() + alpha * ((known @ left) @ right.T), dtype=np.float32)
 
     return score
+
+
+def gf_cf_map(train: Interactions, rank: int = 256, alpha: float = 0.3) -> FloatArray:
+    """What a user's item adds to the score of each item: the map of `fit_gf_cf`, `[num_items, num_items]`."""
+    normalised, left, right = gf_cf_filter(train, rank)
+    return np.asarray((normalised.T @ normalised).todense() + alpha * (left @ right.T), dtype=np.float32)
+
+
+def gf_cf_filter(train: Interactions, rank: int) -> tuple[sp.csr_matrix, FloatArray, FloatArray]:
+    """The normalised matrix `[num_users, num_items]` and the two sides of its low-pass filter, `[num_items, rank]`."""
+    matrix = _user_item_matrix(train)
+    by_user = sp.diags(np.maximum(np.asarray(matrix.sum(1)).ravel(), 1.0) ** -0.5)
+    item_degree = np.maximum(np.asarray(matrix.sum(0)).ravel(), 1.0).astype(np.float32)
+    normalised = (by_user @ matrix @ sp.diags(item_degree**-0.5)).tocsr().astype(np.float32)
+    rank = min(rank, min(matrix.shape) - 1)
+    start = np.ones(min(matrix.shape), dtype=np.float32)
+    vectors = svds(normalised, k=rank, v0=start, return_singular_vectors="vh")[2].T.astype(np.float32)
+    return normalised, item_degree[:, None] ** -0.5 * vectors, item_degree[:, None] ** 0.5 * vectors
 
 
 class Propagation(Protocol):
@@ -158,7 +187,14 @@ class LightGCNConfig:
 
 
 def fit_lightgcn(train: Interactions, graph: Propagation, config: LightGCNConfig, seed: int) -> Scorer:
-    """LightGCN with the BPR loss (He et al., 2020, arXiv 2002.02126).
+    """LightGCN: scores are dot products of `lightgcn_factors`."""
+    return _dot_scorer(*lightgcn_factors(train, graph, config, seed))
+
+
+def lightgcn_factors(
+    train: Interactions, graph: Propagation, config: LightGCNConfig, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    """Users and items of LightGCN with the BPR loss (He et al., 2020, arXiv 2002.02126), `[…, embedding_dim]` each.
 
     Args:
         train: the events to learn from.
@@ -185,7 +221,7 @@ def fit_lightgcn(train: Interactions, graph: Propagation, config: LightGCNConfig
             optimizer.step()
     with torch.no_grad():
         user_rows, item_rows = _light_convolution(users, items, graph, config.layers)
-    return _dot_scorer(user_rows.numpy(), item_rows.numpy())
+    return user_rows.numpy(), item_rows.numpy()
 
 
 def _light_convolution(

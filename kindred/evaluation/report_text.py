@@ -7,7 +7,7 @@ from typing import Any
 
 Report = dict[str, Any]
 
-RANKING_COLUMNS = ("recall@10", "ndcg@10", "mrr@10", "coverage")
+RANKING_COLUMNS = ("recall@10", "ndcg@10", "mrr@10")
 LIST_COLUMNS = ("coverage", "gini", "novelty", "diversity", "popularity_calibration")
 RATING_COLUMNS = ("mae", "mse", "accuracy", "f1")
 LOWER_IS_BETTER = frozenset({"mae", "mse"})
@@ -60,6 +60,7 @@ def render_table(report: Report) -> str:
     ]
     if "ranking" in report:
         lines += ["", *_block("ranking", report["ranking"], RANKING_COLUMNS, "recall@10")]
+        lines += ["", *_lists(report["ranking"], protocol["list_length"])]
     if "rating" in report:
         lines += ["", *_block("rating", report["rating"], RATING_COLUMNS, "mse")]
     for name, variant in report.get("ablation", {}).items():
@@ -80,6 +81,16 @@ def _block(title: str, section: Report, columns: Sequence[str], compared: str) -
         if delta is not None:
             line += f"   {_interval(delta[compared])} {_sign(verdict(delta[compared], compared))}"
         lines.append(line.rstrip())
+    return lines
+
+
+def _lists(section: Report, list_length: int) -> list[str]:
+    """What accuracy does not tell of the lists, one figure a line under the names of the models, with its meaning."""
+    models = {"model": section["model"], **section["baselines"]}
+    lines = [f"{f'lists of {list_length}':<22}" + "".join(f"{name[:10]:>11}" for name in models)]
+    for figure in LIST_COLUMNS:
+        lines.append(f"{figure:<22}" + "".join(f"{_number(figures[figure]):>11}" for figures in models.values()))
+        lines.append(f"  {_MEANINGS[figure]}")
     return lines
 
 
@@ -126,6 +137,7 @@ def _ranking(section: Report, list_length: int) -> str:
         _delta_table(section["delta"], ("recall@10", "ndcg@10", "mrr@10")),
         f"### Beyond accuracy, lists of {list_length}",
         _figures_table(section, LIST_COLUMNS),
+        "\n".join(f"* **{figure}**: {_MEANINGS[figure]}." for figure in LIST_COLUMNS),
         "### Recall@10 by length of the user's history (known events)",
         _bucket_table(section["by_history"]),
         "### Recall@10 by popularity of the held-out item",
@@ -163,7 +175,9 @@ def _ablation(section: Report) -> str:
 
 
 def _meanings() -> str:
-    return "## What the figures mean\n\n" + "\n".join(f"* **{name}**: {text}." for name, text in _MEANINGS.items())
+    """The figures of other sections than the one on lists, which explains its own."""
+    meanings = {name: text for name, text in _MEANINGS.items() if name not in LIST_COLUMNS}
+    return "## What the figures mean\n\n" + "\n".join(f"* **{name}**: {text}." for name, text in meanings.items())
 
 
 def _limits(split: str) -> str:

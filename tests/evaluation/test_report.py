@@ -147,6 +147,18 @@ def test_the_table_fits_a_terminal_and_shows_the_figures(report: Report) -> None
     assert rows["popularity"].endswith("better")
 
 
+@pytest.mark.parametrize("figure", ["coverage", "gini", "novelty", "diversity", "popularity_calibration"])
+def test_what_accuracy_does_not_tell_is_shown_and_explained(report: Report, figure: str, tmp_path: Path) -> None:
+    lines = render_table(report).splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith(figure))
+    of_everyone = [report["ranking"]["model"], *report["ranking"]["baselines"].values()]
+    assert lines[place].split()[1:] == [f"{figures[figure]:.4f}" for figures in of_everyone]
+    meaning = lines[place + 1].strip()
+    page = write_report(report, tmp_path)[1].read_text()
+    assert len(meaning.split()) > 4 and page.count(f"* **{figure}**: {meaning}.") == 1
+    assert f"{report['ranking']['model'][figure]:.4f}" in page
+
+
 @pytest.mark.parametrize(
     ("metric", "low", "high", "expected"),
     [
