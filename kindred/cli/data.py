@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,11 +89,11 @@ def ingest_products(
 def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptions, next_step: str) -> None:
     """Ingests the files and prints what became of every line and record."""
     from kindred.ingest.namespace import Namespace, in_namespace
-    from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
+    from kindred.ingest.pipeline import IngestOptions, ingest_files
 
     settings = settings_of(context)
     namespace = Namespace(options.user_namespace, options.item_namespace)
-    named = [SourceFile(file.path, in_namespace(file.source, namespace)) for file in files]
+    named = [replace(file, source=in_namespace(file.source, namespace)) for file in files]
     folders = (settings.data_dir / "staging", settings.data_dir / "quarantine")
     with graph_of(settings) as store, console.Bars() as bars:
         encoder = encoder_of(settings, bars)

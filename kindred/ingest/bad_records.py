@@ -20,6 +20,7 @@ class Reason(StrEnum):
     BROKEN_JSON = "broken_json"  # no JSON value, or more than one
     NOT_AN_OBJECT = "not_an_object"  # JSON, but a list, string or number
     BROKEN_CSV = "broken_csv"  # a quote left open, or more or fewer cells than the header
+    BROKEN_SQL = "broken_sql"  # a row of a database dump with a quote left open, or other values than its columns
     BROKEN_ARRAY = "broken_array"  # a file that holds no array of numbers
     WRONG_SHAPE = "wrong_shape"  # an array of other dimensions than the rest
     CONTROL_CHARACTER = "control_character"  # NUL, bell, escape …: no engine keeps them

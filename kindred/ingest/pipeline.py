@@ -26,10 +26,20 @@ from kindred.ingest.summary import FileSummary, IngestSummary
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file and the source that knows its rows."""
+    """A file and the source that knows its rows.
+
+    Attributes:
+        part: which part of the file the source reads, such as a table of a dump; empty where it reads the whole.
+    """
 
     path: Path
     source: Source
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in summaries and messages."""
+        return f"{self.path} ({self.part})" if self.part else str(self.path)
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,7 @@ def _refuse_if_bad(
         if count.num_quarantined > max_bad * count.lines:
             top = ", ".join(f"{reason} {number:,}" for reason, number in count.quarantined.most_common(3))
             raise RecordError(
-                f"{count.num_quarantined:,} of {count.lines:,} lines of {file.path} are bad "
+                f"{count.num_quarantined:,} of {count.lines:,} lines of {file.name} are bad "
                 f"({count.num_quarantined / count.lines:.1%}, at most {max_bad:.1%} may be): {top}; nothing was loaded",
                 f"look into {quarantine_file}, or raise --max-bad",
             )
@@ -157,7 +167,7 @@ def _refuse_if_bad(
 
 def _file_summary(file: SourceFile, count: _FileCount, tally: Tally) -> FileSummary:
     return FileSummary(
-        file=str(file.path),
+        file=file.name,
         lines=count.lines,
         accepted=tally.accepted,
         duplicates=tally.duplicates,

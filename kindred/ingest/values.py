@@ -69,23 +69,40 @@ def seconds_of(value: object, field: str) -> int | None:
     Raises:
         BadRecord: it is none of them.
     """
+    milliseconds = milliseconds_of(value, field)
+    return None if milliseconds is None else milliseconds // 1000
+
+
+def milliseconds_of(value: object, field: str) -> int | None:
+    """The moment in whole milliseconds UTC, of the same forms.
+
+    Raises:
+        BadRecord: it is none of them.
+    """
     if value is None:
         return None
     if isinstance(value, str):
-        return _seconds_of_text(value.strip(), field)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return _milliseconds_of_text(value.strip(), field)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) >= _FIRST_MILLISECONDS else value * 1000
+    if not isinstance(value, float) or not math.isfinite(value):
         raise BadRecord(Reason.WRONG_TYPE, f"no moment: {str(value)[:100]!r}", field)
-    return math.floor(value / 1000 if abs(value) >= _FIRST_MILLISECONDS else value)
+    return _floor(value if abs(value) >= _FIRST_MILLISECONDS else value * 1000)
 
 
-def _seconds_of_text(text: str, field: str) -> int | None:
+def _floor(milliseconds: float) -> int:
+    """The whole milliseconds; 1.007 s are 7 of them, though in binary a little less."""
+    return math.floor(round(milliseconds, 3))
+
+
+def _milliseconds_of_text(text: str, field: str) -> int | None:
     try:
-        return seconds_of(float(text), field)
+        return milliseconds_of(float(text), field)
     except ValueError:
         pass
     try:
         moment = datetime.fromisoformat(text)
-        return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        return _floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
         raise BadRecord(Reason.WRONG_TYPE, f"neither a number nor an ISO date: {text[:100]!r}", field) from error
 

@@ -1,0 +1,149 @@
+"""The shopping queries data set (ESCI): graded judgments of products for queries, and the products.
+
+* judgments: one JSON document {"judgmentRatings": [{"query", "ratings": [{"docId", "rating"}]}]}, whose rows are its
+  judgments; or JSON lines, CSV or Parquet with query, product_id and esci_label (E exact, S substitute, C complement,
+  I irrelevant) or `rating`, a number.
+* products: JSON lines, CSV or Parquet with asin, title, description, bullet_points, brand, category […]; or with the
+  names of the original files (product_id, product_title …). The bullet points are the description where that is empty.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import orjson
+
+from kindred.domain.errors import RecordError
+from kindred.domain.queries import query_id
+from kindred.domain.records import Judged, content_id
+from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.lines import BUFFER_BYTES
+from kindred.ingest.rows import Row
+from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.sources import amazon
+from kindred.ingest.sources.search_records import product_node, query_node
+from kindred.ingest.values import cell_list, cell_number, id_of, text_of
+
+_GAINS = {
+    **{"E": 100.0, "S": 10.0, "C": 1.0, "I": 0.0},
+    **{"EXACT": 100.0, "SUBSTITUTE": 10.0, "COMPLEMENT": 1.0, "IRRELEVANT": 0.0},
+}
+_DOCUMENT_KEY = "judgmentRatings"
+_MAX_DOCUMENT_BYTES = 256 << 20  # it is read as a whole
+_AMAZON_NAMES = {
+    "product_id": "asin",
+    "product_title": "title",
+    "product_description": "description",
+    "product_bullet_point": "bullet_points",
+    "product_brand": "brand",
+}
+
+
+def parse_judgment(row: Values) -> Parsed:
+    """The judgment, its query and its product.
+
+    Raises:
+        BadRecord, ValidationError: the row can't be used.
+    """
+    query = query_id(text_of(row.get("query"), "query"))
+    product_id = id_of(row.get("product_id"))
+    judged = Judged.model_validate(
+        {
+            "event_id": content_id(query, str(product_id)),
+            "source_id": query,
+            "target_id": product_id,
+            "gain": _gain(row),
+        },
+        strict=True,
+    )
+    return Parsed((judged, query_node(query), product_node(judged.target_id)))
+
+
+def _gain(row: Values) -> float:
+    """What the label is worth, or the rating."""
+    if (label := row.get("esci_label")) is not None:
+        gain = _GAINS.get(text_of(label, "esci_label").strip().upper())
+        if gain is None:
+            raise BadRecord(Reason.OUT_OF_RANGE, f"a label is E, S, C or I, got {str(label)[:100]!r}", "esci_label")
+        return gain
+    rating = row.get("rating")
+    if rating is None:
+        raise BadRecord(Reason.MISSING_VALUE, "neither esci_label nor rating", "esci_label")
+    try:
+        gain = float(rating) if isinstance(rating, (str, int, float)) else -1.0
+    except ValueError as error:
+        raise BadRecord(Reason.WRONG_TYPE, f"no number: {str(rating)[:100]!r}", "rating") from error
+    if not gain >= 0:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a rating is 0 or more, got {str(rating)[:100]!r}", "rating")
+    return gain
+
+
+def read_document(content: io.BufferedReader) -> Iterator[Row] | None:
+    """The judgments of one JSON document, numbered from 1; None where the content is a file of lines.
+
+    Raises:
+        RecordError: the document can't be read.
+    """
+    head = content.peek(BUFFER_BYTES).lstrip()
+    if not head.startswith(b"{") or f'"{_DOCUMENT_KEY}"'.encode() not in head:
+        return None
+    raw = content.read(_MAX_DOCUMENT_BYTES + 1)
+    if len(raw) > _MAX_DOCUMENT_BYTES:
+        raise RecordError("a JSON document of judgments of more than 256 MiB", "write one judgment a line")
+    try:
+        queries = orjson.loads(raw)[_DOCUMENT_KEY]
+    except (orjson.JSONDecodeError, KeyError) as error:
+        raise RecordError(f"the document of judgments can't be read: {error}", "fetch it again") from error
+    return _judgments(queries)
+
+
+def _judgments(queries: object) -> Iterator[Row]:
+    if not isinstance(queries, list):
+        raise RecordError(f"{_DOCUMENT_KEY} is no list", "check that the file holds judgments")
+    number = 0
+    for entry in queries:
+        ratings = entry.get("ratings") if isinstance(entry, dict) else None
+        if not isinstance(ratings, list):
+            number += 1
+            raw = orjson.dumps(entry)
+            yield Row(number, raw, len(raw), BadRecord(Reason.MISSING_VALUE, "a query without ratings", "ratings"))
+            continue
+        for rating in ratings:
+            number += 1
+            yield _judgment(number, entry.get("query"), rating)
+
+
+def _judgment(number: int, query: object, rating: object) -> Row:
+    raw = orjson.dumps({"query": query, "rating": rating})
+    if not isinstance(rating, dict):
+        return Row(number, raw, len(raw), BadRecord(Reason.NOT_AN_OBJECT, f"a {type(rating).__name__}"))
+    values = {"query": query, "product_id": rating.get("docId"), "rating": rating.get("rating")}
+    return Row(number, raw, len(raw), values)
+
+
+def parse_product(row: Values) -> Parsed:
+    """The product, its categories and its brand.
+
+    Raises:
+        BadRecord, ValidationError: the row can't be used.
+    """
+    product = {_AMAZON_NAMES.get(name, name): value for name, value in row.items()}
+    if not product.get("description"):
+        product["description"] = product.get("bullet_points")
+    return amazon.parse_metadata(product)
+
+
+JUDGMENTS = Source(
+    columns={"query": str, "product_id": str, "esci_label": str, "rating": cell_number},
+    parse=parse_judgment,
+    read=read_document,
+)
+PRODUCTS = Source(
+    columns={
+        **amazon.METADATA.columns,
+        **dict.fromkeys(_AMAZON_NAMES, str),
+        "bullet_points": cell_list,
+    },
+    parse=parse_product,
+)

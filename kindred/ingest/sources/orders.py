@@ -1,0 +1,48 @@
+"""Orders with the searches that came before them, as JSON lines, CSV or Parquet: user, query, time, product.
+
+A row is one query that led to one product; a product found by several queries has a row for each, and is bought once
+where user, product and time agree. `time` is seconds, milliseconds or ISO 8601. Left out, as nothing can be learnt from
+them, are rows whose query contains that product's id, and rows whose query is only digits, an article number or a link.
+"""
+
+from __future__ import annotations
+
+from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.sources.search_records import (
+    Search,
+    bought,
+    led_to,
+    product_node,
+    query_node,
+    searched,
+    useful_query,
+    user_node,
+)
+from kindred.ingest.values import id_of, milliseconds_of, text_of
+
+_ACTION = "purchase"
+
+
+def parse_order(row: Values) -> Parsed:
+    """The way from the query to the product, the purchase, and the search; none where nothing can be learnt from it.
+
+    Raises:
+        BadRecord, ValidationError: the row can't be used.
+    """
+    text, product_id = text_of(row.get("query"), "query"), id_of(row.get("product"))
+    if not text.strip():
+        raise BadRecord(Reason.MISSING_VALUE, "an order without a query", "query")
+    search = Search(id_of(row.get("user")), useful_query(text, product_id), milliseconds_of(row.get("time"), "time"))
+    if not search.query:
+        return Parsed(())
+    lead, purchase, search_edge = (
+        led_to(search, product_id, _ACTION),
+        bought(search, product_id, _ACTION),
+        searched(search),
+    )
+    nodes = (query_node(search.query), product_node(lead.target_id), user_node(purchase.source_id))
+    return Parsed((lead, purchase, search_edge, *nodes))
+
+
+ORDERS = Source(columns={"user": str, "query": str, "time": str, "product": str}, parse=parse_order)

@@ -1,0 +1,108 @@
+"""Records of searches, the same from whichever source, so that one purchase in two of them stays one edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from kindred.domain.queries import contains_id, has_words, query_id
+from kindred.domain.records import Bought, LedTo, Node, Product, Query, Searched, User, content_id
+
+_REMEMBERED = 50_000  # nodes that are kept ready, because events name the same ones again and again
+
+
+@dataclass(frozen=True)
+class Search:
+    """A user's search, as the source names its parts: what is no id is refused by the record classes.
+
+    Attributes:
+        query: a `query_id`.
+        at_ms: the moment of what is told of the search, milliseconds UTC.
+        search_id: what the source calls this one search; without it the moment tells it from others.
+    """
+
+    user_id: object
+    query: str
+    at_ms: int | None
+    search_id: object = None
+    session: object = None
+
+    @property
+    def at(self) -> int | None:
+        """The moment in seconds UTC."""
+        return None if self.at_ms is None else self.at_ms // 1000
+
+    @property
+    def key(self) -> str:
+        """Which search it is, by user, query and the source's name for it or else the moment."""
+        moment = self.at_ms if self.search_id is None else self.search_id
+        return "\x1f".join(map(str, (self.user_id, self.query, moment)))
+
+
+def useful_query(text: str, product_id: object = None) -> str:
+    """The `query_id` of the text; empty where it is only digits, an article number or a link, or names the product."""
+    query = query_id(text)
+    if not has_words(query) or (isinstance(product_id, str) and contains_id(query, product_id)):
+        return ""
+    return query
+
+
+def searched(search: Search) -> Searched:
+    """The user typed the query."""
+    return Searched.model_validate(
+        {
+            "event_id": content_id("searched", search.key),
+            "source_id": search.user_id,
+            "target_id": search.query,
+            "at": search.at,
+            "session": search.session,
+        },
+        strict=True,
+    )
+
+
+def led_to(search: Search, product_id: object, action: str, position: object = None) -> LedTo:
+    """The query led to the product."""
+    return LedTo.model_validate(
+        {
+            "event_id": content_id("led to", search.key, str(product_id), action, str(search.at_ms)),
+            "source_id": search.query,
+            "target_id": product_id,
+            "at": search.at,
+            "action": action,
+            "position": position,
+        },
+        strict=True,
+    )
+
+
+def bought(search: Search, product_id: object, action: str) -> Bought:
+    """The user put the product into the cart or bought it; which query led there is not part of its key."""
+    return Bought.model_validate(
+        {
+            "event_id": content_id("bought", str(search.user_id), str(product_id), action, str(search.at_ms)),
+            "source_id": search.user_id,
+            "target_id": product_id,
+            "at": search.at,
+            "action": action,
+        },
+        strict=True,
+    )
+
+
+@lru_cache(_REMEMBERED)
+def query_node(query: str) -> Query:
+    """The node of a `query_id`."""
+    return Query(id=query, text=query)
+
+
+@lru_cache(_REMEMBERED)
+def user_node(user_id: str) -> Node:
+    """The node of a user of whom nothing else is known here."""
+    return User(id=user_id)
+
+
+@lru_cache(_REMEMBERED)
+def product_node(product_id: str) -> Node:
+    """The node of a product of which nothing else is known here."""
+    return Product(id=product_id)
