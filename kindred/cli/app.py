@@ -47,7 +47,7 @@ def settings_of(context: typer.Context, **flags: object) -> Settings:
 
 def add_commands() -> None:
     """Hangs every group of commands into the tree; called once, by the package."""
-    from kindred.cli import answers, graph_files, ingest_music, training  # noqa: F401 - two add to groups
+    from kindred.cli import answers, graph_files, ingest_music, ingest_text, training  # noqa: F401 - some add to groups
     from kindred.cli.config import config_app
     from kindred.cli.data import generate_app, ingest_app
     from kindred.cli.demo import demo
