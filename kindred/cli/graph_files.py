@@ -1,4 +1,4 @@
-"""`kindred graph export`: the graph in files, for other tools."""
+"""`kindred graph view` and `kindred graph export`: the graph in files, to look at and for other tools."""
 
 from __future__ import annotations
 
@@ -46,3 +46,50 @@ def export(
         data, ids = read_hetero_data(store, graph_schema(), until=seconds_of(until))
     write_hetero_data(data, ids, out)
     console.result(str(out))
+
+
+@graph_app.command("view", epilog="Example: kindred graph view --user U00042 -o view.html")
+def view(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write.")],
+    user: Annotated[str | None, typer.Option(help="Id of a user.")] = None,
+    product: Annotated[str | None, typer.Option(help="Id of a product.")] = None,
+    node: Annotated[str | None, typer.Option(help="LABEL:ID of any other node, e.g. Brand:Fender.")] = None,
+    hops: Annotated[int, typer.Option(min=1, max=4, help="How far from the node, in edges.")] = 2,
+    limit: Annotated[int, typer.Option(min=1, max=2000, help="Nodes at most.")] = 150,
+) -> None:
+    """Draw what is around a node, as one page that works offline."""
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.view.neighbourhood import read_view
+    from kindred.graph.view.page import page_of
+
+    middle = _node_of(user, product, node)
+    with graph_of(settings_of(context)) as store:
+        found = read_view(store, graph_schema(), middle, hops, limit)
+    _write(out, page_of(found))
+    left_out = f", {found.num_left_out:,} more left out (--limit)" if found.num_left_out else ""
+    console.note(f"{len(found.nodes):,} nodes and {len(found.edges):,} edges{left_out}; open it in a browser")
+    console.result(str(out))
+
+
+def _node_of(user: str | None, product: str | None, node: str | None) -> tuple[str, str]:
+    """Label and id of the one node that the options name."""
+    from kindred.domain.errors import SettingsError
+
+    label, colon, node_id = (node or "").partition(":")
+    named = {"User": user, "Product": product} | ({label: node_id} if node is not None else {})
+    given = [(label, node_id) for label, node_id in named.items() if node_id is not None]
+    if len([option for option in (user, product, node) if option is not None]) != 1:
+        raise SettingsError("name one node", "give one of --user ID, --product ID, --node LABEL:ID")
+    if node is not None and not (colon and label and node_id):
+        raise SettingsError(f"--node {node!r} is not LABEL:ID", "for example --node Brand:Fender")
+    return given[0]
+
+
+def _write(path: Path, text: str) -> None:
+    from kindred.domain.errors import StoreError
+
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise StoreError(f"can't write {path}: {error.strerror}", "name another file") from error

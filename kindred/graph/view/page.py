@@ -1,0 +1,180 @@
+"""A view as one HTML page: no request leaves it, and nothing that it shows can run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from html import escape
+from importlib import resources
+
+from kindred.domain.properties import PropertyKind
+from kindred.domain.schema import EdgeType, NodeType, Property
+from kindred.graph.store import Scalar
+from kindred.graph.view.neighbourhood import NodeKey, View, ViewEdge, ViewNode
+
+TEXT_CHARACTERS = 900  # of one value in the page; engines give at least 1,000 of a text
+CELL_CHARACTERS = 160  # of one value in the tables
+CAPTION_CHARACTERS = 80  # the drawing shortens further
+
+# Each has a contrast of 3 : 1 or more with the page's light and dark background, as WCAG 2.2 asks of graphics.
+COLOURS = {
+    "User": "#3f7fd0",
+    "Product": "#c96a1f",
+    "Category": "#7a8a2a",
+    "Brand": "#a0743c",
+    "Query": "#9a68cf",
+    "Track": "#2c8f87",
+    "Artist": "#cf4f8a",
+    "Genre": "#5a8f3c",
+    "Tag": "#b57f12",
+    "Post": "#d2524a",
+    "Topic": "#6f7fa8",
+}
+OTHER_COLOUR = "#7d8590"
+LIGHT_BACKGROUND, DARK_BACKGROUND = "#fbfaf8", "#14171c"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CAPTIONS = ("title", "name", "text")  # the first that a node has; its id where it has none
+_WEIGHTS = ("rating", "count", "plays")  # what an edge's width says
+
+
+def page_of(view: View) -> str:
+    """The page that shows the view."""
+    middle = view.nodes[0]
+    script, style = _asset("view.js"), _asset("view.css")
+    library = _asset("cytoscape.min.js")
+    policy = (
+        f"default-src 'none'; script-src {_source(library)} {_source(script)}; style-src {_source(style)}; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "policy": policy,
+        "title": escape(f"{_caption(middle)} · {middle.type.label}"),
+        "middle": escape(_caption(middle)),
+        "summary": escape(_summary(view)),
+        "style": style,
+        "tables": _node_table(view) + _edge_table(view),
+        "data": _script_json(_page_data(view)),
+        "library": library,
+        "script": script,
+    }
+    # One pass: a placeholder's look-alike inside the data stays text.
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files("kindred.graph.view").joinpath(name).read_text("utf-8")
+
+
+def _source(code: str) -> str:
+    """What a content security policy calls this very script or style, and no other."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+
+
+def _script_json(value: object) -> str:
+    """JSON that can stand in a script element: none of its characters means anything to HTML."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _page_data(view: View) -> dict[str, object]:
+    places = {node.key: place for place, node in enumerate(view.nodes)}
+    labels = sorted({node.type.label for node in view.nodes})
+    return {
+        "colours": {label: COLOURS.get(label, OTHER_COLOUR) for label in labels},
+        "nodes": [_node_data(node) for node in view.nodes],
+        "edges": [_edge_data(edge, places) for edge in view.edges],
+    }
+
+
+def _node_data(node: ViewNode) -> dict[str, object]:
+    return {
+        "label": node.type.label,
+        "id": node.id,
+        "hops": node.hops,
+        "caption": _caption(node),
+        "properties": _shown(node.type, node.properties),
+    }
+
+
+def _edge_data(edge: ViewEdge, places: dict[NodeKey, int]) -> dict[str, object]:
+    return {
+        "type": edge.type.type,
+        "source": places[edge.source],
+        "target": places[edge.target],
+        "width": _width(edge),
+        "properties": _shown(edge.type, edge.properties),
+    }
+
+
+def _caption(node: ViewNode) -> str:
+    named = (str(node.properties[name]) for name in _CAPTIONS if node.properties.get(name))
+    return _cut(" ".join(next(named, node.id).split()), CAPTION_CHARACTERS)
+
+
+def _width(edge: ViewEdge) -> float:
+    """Pixels: stars as they are, counts by their logarithm."""
+    for name in _WEIGHTS:
+        value = edge.properties.get(name)
+        if isinstance(value, int | float):
+            steps = value if name == "rating" else 1 + math.log2(max(value, 1))
+            return round(0.6 + 0.7 * min(steps, 6.0), 2)
+    return 1.5
+
+
+def _shown(table: NodeType | EdgeType, properties: Mapping[str, Scalar]) -> dict[str, str]:
+    """Each property as people read it, in the order of the schema; ids are shown elsewhere."""
+    named = [p for p in table.properties if p.name != "id" and properties.get(p.name) not in (None, "")]
+    return {p.name: _cut(_readable(p, properties[p.name]), TEXT_CHARACTERS) for p in named}
+
+
+def _readable(prop: Property, value: Scalar) -> str:
+    if prop.kind is PropertyKind.TIMESTAMP and isinstance(value, int):
+        moment = _EPOCH + timedelta(seconds=value)
+        return f"{moment:%Y-%m-%d}" if value % 86_400 == 0 else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[:characters].rstrip() + "…"
+
+
+def _summary(view: View) -> str:
+    text = f"{view.nodes[0].type.label} · {len(view.nodes):,} nodes, {len(view.edges):,} edges"
+    return f"{text}; {view.num_left_out:,} more nodes were left out" if view.num_left_out else text
+
+
+def _node_table(view: View) -> str:
+    rows = [
+        (node.type.label, _caption(node), node.id, str(node.hops), _listed(_shown(node.type, node.properties)))
+        for node in view.nodes
+    ]
+    return _table("Nodes", ("label", "name", "id", "hops", "properties"), rows)
+
+
+def _edge_table(view: View) -> str:
+    captions = {node.key: _caption(node) for node in view.nodes}
+    rows = [
+        (captions[e.source], e.type.type, captions[e.target], _listed(_shown(e.type, e.properties))) for e in view.edges
+    ]
+    return _table("Edges", ("from", "type", "to", "properties"), rows)
+
+
+def _listed(shown: Mapping[str, str]) -> str:
+    return " · ".join(f"{name}: {_cut(value, CELL_CHARACTERS)}" for name, value in shown.items())
+
+
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' for name in header)
+    lines = ("".join(f'<td dir="auto">{escape(cell)}</td>' for cell in row) for row in rows)
+    body = "".join(f"<tr>{line}</tr>\n" for line in lines)
+    return f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n"

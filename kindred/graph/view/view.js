@@ -1,0 +1,497 @@
+// Draws the graph that page.py wrote into the page. Data reaches the page as text only: textContent, never innerHTML.
+"use strict";
+
+const START = [1, 24, 32, 16]; // nodes of each hop that are unfolded at first
+const LABEL_LENGTH = 26;
+const GAP = 6; // pixels between a node and its label
+const RING_GAP = 130; // between two rings, in the units of the drawing
+const FONT = 'system-ui, "Segoe UI", "DejaVu Sans", sans-serif';
+const FONT_SIZE = 12.5; // pixels on the screen, at any zoom
+const SHAPES = {
+  User: "ellipse", Product: "round-rectangle", Track: "round-rectangle", Post: "round-rectangle", Query: "round-triangle",
+  Brand: "round-hexagon", Artist: "round-hexagon", Category: "diamond", Genre: "diamond", Tag: "diamond", Topic: "diamond",
+};
+
+const byId = (id) => document.getElementById(id);
+const { nodes, edges, colours } = JSON.parse(byId("data").textContent);
+const around = nodes.map(() => []); // by node: {edge, other, outgoing}
+edges.forEach((edge, index) => {
+  around[edge.source].push({ edge: index, other: edge.target, outgoing: true });
+  if (edge.source !== edge.target) around[edge.target].push({ edge: index, other: edge.source, outgoing: false });
+});
+const shown = nodes.map(() => false); // unfolded
+const off = { labels: new Set(), types: new Set() }; // switched off in the legend
+let selected = 0;
+
+const isDrawn = (index) => shown[index] && !off.labels.has(nodes[index].label);
+const isEdgeDrawn = (edge) => isDrawn(edge.source) && isDrawn(edge.target) && !off.types.has(edge.type);
+const others = (index) => [...new Set(around[index].map((link) => link.other))].filter((other) => other !== index);
+const numHidden = (index) => others(index).filter((other) => !shown[other]).length;
+
+function unfoldStart() {
+  shown[0] = true;
+  const last = Math.max(...nodes.map((node) => node.hops));
+  for (let hop = 1; hop <= last; hop++) {
+    const near = nodes.map((_, index) => index).filter((i) => nodes[i].hops === hop && others(i).some((other) => shown[other]));
+    near.slice(0, last === 1 ? 40 : START[hop] ?? START.at(-1)).forEach((i) => (shown[i] = true));
+  }
+}
+
+// --- text
+
+const segmenter = new Intl.Segmenter();
+
+function shortened(text) {
+  const letters = [...segmenter.segment(text)];
+  return letters.length <= LABEL_LENGTH ? text : text.slice(0, letters[LABEL_LENGTH - 1].index).trimEnd() + "…";
+}
+
+function element(tag, properties = {}, children = []) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+const spoken = (text) => element("bdi", { textContent: text });
+
+function propertyList(properties) {
+  const parts = Object.entries(properties).flatMap(([name, value]) => {
+    const wide = value.length > 60 ? "wide" : "";
+    return [
+      element("dt", { textContent: name, className: wide }),
+      element("dd", { textContent: value, className: wide, dir: "auto" }),
+    ];
+  });
+  return element("dl", {}, parts);
+}
+
+function mark(label) {
+  const dot = element("span", { className: `dot ${SHAPES[label] ?? "ellipse"}` });
+  dot.style.background = colours[label];
+  return dot;
+}
+
+const chip = (label) => element("span", { className: "chip" }, [mark(label), label]);
+
+// --- drawing
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+function drawingStyle() {
+  const [background, ink, soft, line, focus] = ["background", "ink", "soft", "edge", "focus"].map(colour);
+  return [
+    { selector: "node", style: {
+      shape: "data(shape)", width: "data(size)", height: "data(size)", "background-color": "data(colour)",
+      "border-width": 1.5, "border-color": background, label: "data(text)", color: ink, "font-family": FONT,
+      "text-valign": "data(vertical)", "text-halign": "data(horizontal)", "text-margin-x": "data(aside)", "text-margin-y": "data(down)", "overlay-opacity": 0,
+      "text-outline-color": background,
+    } },
+    { selector: "node.more", style: { "outline-width": 1.5, "outline-offset": 2, "outline-style": "dashed", "outline-color": soft } },
+    { selector: "node.middle", style: { "border-width": 3, "border-color": ink } },
+    { selector: "edge", style: {
+      width: "data(width)", "line-color": line, "target-arrow-color": line, "target-arrow-shape": "triangle",
+      "arrow-scale": 0.7, "curve-style": "bezier", "control-point-step-size": 18, opacity: "data(opacity)", "overlay-opacity": 0,
+    } },
+    { selector: "node:selected, node.found", style: { "border-width": 4, "border-color": focus } },
+    { selector: ".dim", style: { opacity: 0.15 } },
+    { selector: "edge.lit", style: { "line-color": focus, "target-arrow-color": focus, opacity: 0.95, "z-index": 5 } },
+    { selector: ".hidden", style: { display: "none" } },
+  ];
+}
+
+function elementsOf() {
+  const drawnNodes = nodes.map((node, index) => ({
+    data: {
+      id: `n${index}`, index, shape: SHAPES[node.label] ?? "ellipse", colour: colours[node.label], text: "",
+      size: Math.min(13 + 4 * Math.sqrt(others(index).length), 38) + (index === 0 ? 8 : 0),
+      vertical: "bottom", horizontal: "center", aside: 0, down: 0,
+    },
+    classes: index === 0 ? "middle" : "",
+  }));
+  const drawnEdges = edges.map((edge, index) => ({
+    data: { id: `e${index}`, index, source: `n${edge.source}`, target: `n${edge.target}`, width: edge.width, opacity: 0.6 },
+  }));
+  return [...drawnNodes, ...drawnEdges];
+}
+
+document.documentElement.classList.add("has-script");
+byId("tables").open = false;
+unfoldStart();
+const cy = cytoscape({
+  container: byId("graph"), elements: elementsOf(), style: drawingStyle(), layout: { name: "preset" },
+  minZoom: 0.1, maxZoom: 5, selectionType: "single", boxSelectionEnabled: false,
+});
+const drawnNode = (index) => cy.getElementById(`n${index}`);
+const drawnEdge = (index) => cy.getElementById(`e${index}`);
+
+// --- layout: a tree of rings around the middle, everything else drawn across it
+
+const drawnAround = (index) => [...new Set(around[index].filter(({ edge }) => isEdgeDrawn(edges[edge])).map(({ other }) => other))];
+
+function ringsOf() {
+  const depth = new Map([[0, 0]]), queue = [0];
+  for (const index of queue) { // grows while it is walked
+    for (const other of drawnAround(index)) {
+      if (!depth.has(other)) depth.set(other, depth.get(index) + 1) && queue.push(other);
+    }
+  }
+  nodes.forEach((_, index) => isDrawn(index) && !depth.has(index) && depth.set(index, 1)); // cut off by the legend
+  return depth;
+}
+
+// Each node hangs on that neighbour one ring further in which has least to carry.
+function treeOf() {
+  const depth = ringsOf(), parent = new Map(), children = new Map([...depth.keys()].map((index) => [index, []]));
+  const above = (index) => drawnAround(index).filter((other) => depth.get(other) === depth.get(index) - 1);
+  const waiting = [...depth.keys()].filter((index) => index !== 0).sort((a, b) => depth.get(a) - depth.get(b) || above(a).length - above(b).length || a - b);
+  for (const index of waiting) {
+    const load = (other) => children.get(other).length;
+    const best = above(index).reduce((a, b) => (load(b) < load(a) ? b : a), above(index)[0] ?? 0);
+    parent.set(index, best);
+    children.get(best).push(index);
+  }
+  return { depth, parent, children };
+}
+
+// Siblings that share neighbours come to stand side by side, so that fewer edges cross the middle.
+function besideTheLike(siblings) {
+  const near = new Map(siblings.map((index) => [index, new Set(others(index))]));
+  const rest = [...siblings], order = rest.splice(0, 1);
+  while (rest.length) {
+    const last = near.get(order.at(-1));
+    const likeness = rest.map((index) => [...near.get(index)].filter((other) => last.has(other)).length);
+    order.push(...rest.splice(likeness.indexOf(Math.max(...likeness)), 1));
+  }
+  return order;
+}
+
+// Units along the rings that each node and what hangs on it take; one outermost node takes one.
+function sectorsOf({ depth, children }) {
+  const sectors = new Map();
+  for (const index of [...depth.keys()].sort((a, b) => depth.get(b) - depth.get(a))) {
+    const below = children.get(index).reduce((sum, child) => sum + sectors.get(child), 0);
+    sectors.set(index, Math.max(depth.get(index) === 1 ? 1.6 : 1, below ? below + 0.8 : 0));
+  }
+  return sectors;
+}
+
+function anglesOf(tree) {
+  const { children } = tree, sectors = sectorsOf(tree), turn = (2 * Math.PI) / sectors.get(0), angles = new Map([[0, 0]]);
+  const wide = (siblings) => siblings.reduce((sum, child) => sum + sectors.get(child), 0) * turn;
+  for (let ring = [0]; ring.length; ring = ring.flatMap((index) => children.get(index))) {
+    for (const index of ring) {
+      const below = children.get(index), middle = angles.get(index);
+      const siblings = index === 0 ? besideTheLike(below) : towardsTheirOthers(below, middle, angles);
+      let from = index === 0 ? -Math.PI / 2 : middle - wide(siblings) / 2;
+      for (const child of siblings) {
+        angles.set(child, from + (sectors.get(child) * turn) / 2);
+        from += sectors.get(child) * turn;
+      }
+    }
+  }
+  return angles;
+}
+
+// Of each ring, wide enough for its nodes side by side.
+function radiiOf({ depth }, angles) {
+  const rings = [[0]];
+  for (const [index, ring] of depth) if (index !== 0) (rings[ring] ??= []).push(index);
+  const size = (index) => drawnNode(index).data("size");
+  const least = rings.reduce((radii, ring, at) => {
+    if (at === 0) return [0];
+    const sorted = ring.sort((a, b) => angles.get(a) - angles.get(b)), first = angles.get(sorted[0]) + 2 * Math.PI;
+    const needed = sorted.map((index, place) => {
+      const next = sorted[place + 1] ?? sorted[0], gap = (place + 1 < sorted.length ? angles.get(next) : first) - angles.get(index);
+      return ((size(index) + size(next)) / 2 + 9) / gap;
+    });
+    return [...radii, Math.max(radii.at(-1) + RING_GAP, ...needed)];
+  }, []);
+  return least.map((radius, ring) => Math.max(radius, (0.85 * least.at(-1) * ring) / (rings.length - 1 || 1)));
+}
+
+function placesInRings(tree) {
+  const angles = anglesOf(tree), radii = radiiOf(tree, angles);
+  const { wide, tall } = roomOf(), stretch = Math.min(Math.max(wide / tall, 0.75), 1.5); // fills a wide window
+  return new Map([...angles].map(([index, angle]) => {
+    const radius = radii[tree.depth.get(index)];
+    return [index, { x: stretch * radius * Math.cos(angle), y: radius * Math.sin(angle) }];
+  }));
+}
+
+// Children sorted by the side on which their other neighbours stand.
+function towardsTheirOthers(siblings, middle, angles) {
+  const side = (index) => drawnAround(index).filter((other) => other !== 0 && angles.has(other))
+    .reduce((sum, other) => sum + Math.sin(angles.get(other) - middle), 0);
+  const sides = new Map(siblings.map((index) => [index, side(index)]));
+  return [...siblings].sort((a, b) => sides.get(a) - sides.get(b));
+}
+
+// Pixels for nodes; the rest is for labels beside them.
+const roomOf = () => ({ wide: cy.width() - 2 * Math.min(150, cy.width() * 0.14), tall: cy.height() - 84 });
+
+// Zoom and pan that show all places.
+function viewOf(places) {
+  const xs = [...places.values()].map(({ x }) => x), ys = [...places.values()].map(({ y }) => y);
+  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const { wide, tall } = roomOf(), zoom = Math.min(wide / Math.max(right - left, 1), tall / Math.max(bottom - top, 1), 1.4);
+  return { zoom, pan: { x: cy.width() / 2 - (zoom * (left + right)) / 2, y: cy.height() / 2 - (zoom * (top + bottom)) / 2 } };
+}
+
+const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
+
+function move(places, animated) {
+  const duration = animated && !isCalm.matches ? 350 : 0;
+  cy.stop(true).nodes().stop(true);
+  if (!duration) {
+    for (const [index, position] of places) drawnNode(index).position(position);
+    cy.viewport(viewOf(places));
+    return labelSoon();
+  }
+  for (const [index, position] of places) drawnNode(index).animate({ position }, { duration });
+  cy.animate({ ...viewOf(places) }, { duration, complete: labelSoon });
+}
+
+function redraw(animated) {
+  const tree = treeOf(), { parent, children } = tree;
+  const isAcross = (edge) => parent.get(edge.source) !== edge.target && parent.get(edge.target) !== edge.source;
+  const numAcross = edges.filter((edge) => isEdgeDrawn(edge) && isAcross(edge)).length;
+  const faint = Math.min(0.3, Math.max(0.09, 20 / numAcross)); // many edges across must not hide the rest
+  cy.batch(() => {
+    nodes.forEach((_, index) => {
+      drawnNode(index).toggleClass("hidden", !isDrawn(index)).toggleClass("more", numHidden(index) > 0);
+      drawnNode(index).data("isOuter", index !== 0 && !children.get(index)?.length);
+    });
+    edges.forEach((edge, index) => {
+      drawnEdge(index).toggleClass("hidden", !isEdgeDrawn(edge)).data("opacity", isAcross(edge) ? faint : 0.6);
+    });
+  });
+  move(placesInRings(tree), animated);
+  showLegend();
+  byId("expand").disabled = numHidden(selected) === 0;
+  byId("expand-all").disabled = shown.every(Boolean);
+}
+
+function unfold(index) {
+  others(index).forEach((other) => (shown[other] = true));
+  redraw(true);
+}
+
+// --- labels: of constant size on the screen, and only where they cover nothing; zooming in shows more
+
+const pen = document.createElement("canvas").getContext("2d");
+pen.font = `${FONT_SIZE}px ${FONT}`;
+const lengths = new Map(); // text → pixels
+
+function lengthOf(text) {
+  if (!lengths.has(text)) lengths.set(text, pen.measureText(text).width);
+  return lengths.get(text);
+}
+
+function textOf(index) {
+  const hidden = numHidden(index);
+  return shortened(nodes[index].caption) + (hidden ? `  +${hidden}` : "");
+}
+
+const leaves = (box) => box.left < 2 || box.top < 2 || box.right > cy.width() - 2 || box.bottom > cy.height() - 2;
+const overlaps = (a, b) => a.left < b.right + 4 && b.left < a.right + 4 && a.top < b.bottom && b.top < a.bottom;
+
+const outerHalf = (node) => node.renderedOuterWidth() / 2 + (node.hasClass("more") ? 3.5 * cy.zoom() : 0);
+
+// Where a label of that length may stand: beside the node, away from the middle first; below; above.
+function spotsOf(node, length) {
+  const { x, y } = node.renderedPosition(), half = outerHalf(node) + GAP, tall = FONT_SIZE * 1.25;
+  const box = (left, top, vertical, horizontal) => ({ left, top, right: left + length, bottom: top + tall, vertical, horizontal });
+  const right = box(x + half, y - tall / 2, "center", "right"), left = box(x - half - length, y - tall / 2, "center", "left");
+  const below = box(x - length / 2, y + half, "bottom", "center"), above = box(x - length / 2, y - half - tall, "top", "center");
+  const { x: toRight, y: down } = node.position();
+  const sides = toRight >= 0 ? [right, left] : [left, right], ends = down >= 0 ? [below, above] : [above, below];
+  const isBeside = Math.abs(toRight) > Math.abs(down) * 0.7;
+  if (node.data("isOuter")) return isBeside ? [sides[0], ends[0]] : [ends[0], sides[0]]; // away from the drawing
+  return isBeside ? [sides[0], ...ends, sides[1]] : [...ends, ...sides];
+}
+
+const MARGINS = { // of a label, by where it stands
+  rightcenter: (gap) => ({ aside: gap, down: 0 }), leftcenter: (gap) => ({ aside: -gap, down: 0 }),
+  centerbottom: (gap) => ({ aside: 0, down: gap }), centertop: (gap) => ({ aside: 0, down: -gap }),
+};
+
+function label() {
+  const zoom = cy.zoom(), taken = [], drawn = cy.nodes(":visible").toArray();
+  for (const node of drawn) {
+    const { x, y } = node.renderedPosition(), half = outerHalf(node);
+    taken.push({ left: x - half, right: x + half, top: y - half, bottom: y + half, node });
+  }
+  const weight = (node) => (node.selected() || node.hasClass("found") || node.hasClass("hovered") ? 1e6 : 0)
+    - 1e3 * nodes[node.data("index")].hops + node.data("size");
+  const ordered = drawn.sort((a, b) => weight(b) - weight(a));
+  cy.batch(() => {
+    for (const node of ordered) {
+      const text = textOf(node.data("index"));
+      const spot = spotsOf(node, lengthOf(text)).find((box) => !leaves(box) && !taken.some((other) => other.node !== node && overlaps(box, other)));
+      if (spot) taken.push({ ...spot, node: null });
+      const { vertical = "bottom", horizontal = "center" } = spot ?? {};
+      node.data({ text: spot ? text : "", vertical, horizontal, ...MARGINS[horizontal + vertical](GAP / zoom + (node.hasClass("more") ? 3.5 : 0)) });
+    }
+    cy.nodes().style({ "font-size": FONT_SIZE / zoom, "text-outline-width": 2.5 / zoom });
+  });
+}
+
+let waiting = 0;
+function labelSoon() {
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(label);
+}
+
+// --- legend
+
+function legendButton(set, name, sign, count) {
+  const button = element("button", { type: "button", title: `Show or hide ${name}` }, [
+    sign, element("span", { textContent: name }), element("span", { className: "count", textContent: count }),
+  ]);
+  button.setAttribute("aria-pressed", String(!set.has(name)));
+  button.addEventListener("click", () => {
+    if (!set.delete(name)) set.add(name);
+    redraw(true);
+    [...byId("legend").querySelectorAll("button")].find((other) => other.title === button.title)?.focus();
+  });
+  return button;
+}
+
+function showLegend() {
+  const counted = (names) => names.reduce((counts, name) => counts.set(name, (counts.get(name) ?? 0) + 1), new Map());
+  const labels = [...counted(nodes.map((node) => node.label))].map(([name, all]) => {
+    const open = nodes.filter((node, index) => node.label === name && shown[index]).length;
+    return legendButton(off.labels, name, mark(name), open < all ? `${open} of ${all}` : `${all}`);
+  });
+  const types = [...counted(edges.map((edge) => edge.type))].map(([name, all]) =>
+    legendButton(off.types, name, element("span", { className: "dash" }), `${all}`));
+  byId("legend").replaceChildren(...labels, ...(types.length ? [element("hr"), ...types] : []));
+}
+
+// --- side panel
+
+function neighbourButton({ edge, other, outgoing }) {
+  const { properties } = edges[edge];
+  const said = ["rating", "count", "plays", "action"].filter((name) => name in properties).map((name) => (name === "rating" ? `${properties[name]} ★` : `${name} ${properties[name]}`));
+  const button = element("button", { type: "button" }, [
+    mark(nodes[other].label), spoken(nodes[other].caption), element("small", { textContent: [...said, (properties.at ?? "").slice(0, 10)].filter(Boolean).join(" · ") }),
+  ]);
+  button.title = outgoing ? "outgoing" : "incoming";
+  button.addEventListener("click", () => {
+    shown[other] || reveal(other);
+    select(other);
+    centre(other);
+  });
+  return element("li", {}, [button]);
+}
+
+const newestFirst = (links) => [...links].sort((a, b) => (edges[b.edge].properties.at ?? "").localeCompare(edges[a.edge].properties.at ?? ""));
+
+function showPanel() {
+  const node = nodes[selected];
+  const facts = propertyList({ id: node.id, ...node.properties });
+  const groups = Map.groupBy(newestFirst(around[selected]), (link) => `${link.outgoing ? "" : "← "}${edges[link.edge].type}${link.outgoing ? " →" : ""}`);
+  const lists = [...groups].flatMap(([title, links]) => [
+    element("h3", { textContent: `${title}  ${links.length}` }), element("ul", {}, links.map(neighbourButton)),
+  ]);
+  const hint = element("p", { className: "hint", textContent: "Click a node to see it here; double click shows what is hidden around it (+n)." });
+  byId("panel").replaceChildren(chip(node.label), element("h2", { textContent: node.caption, dir: "auto" }), facts, ...lists, hint);
+  byId("panel").scrollTop = 0;
+}
+
+function select(index) {
+  selected = index;
+  cy.batch(() => {
+    cy.elements().unselect().removeClass("lit");
+    drawnNode(index).select().connectedEdges().addClass("lit");
+  });
+  byId("expand").disabled = numHidden(index) === 0;
+  showPanel();
+  labelSoon();
+}
+
+function reveal(index) {
+  shown[index] = true;
+  redraw(false);
+}
+
+const centre = (index) => cy.animate({ center: { eles: drawnNode(index) }, duration: 250 });
+
+// --- search
+
+let found = [], next = 0;
+
+function search(text) {
+  const wanted = text.trim().toLowerCase(); // "" finds nothing and dims nothing
+  const has = (node) => [node.caption, node.id, ...Object.values(node.properties)].some((value) => value.toLowerCase().includes(wanted));
+  found = wanted ? nodes.flatMap((node, index) => (has(node) ? [index] : [])) : [];
+  next = 0;
+  const isFound = new Set(found);
+  const isDim = (...ends) => wanted !== "" && !ends.some((index) => isFound.has(index));
+  cy.batch(() => {
+    nodes.forEach((_, index) => drawnNode(index).toggleClass("found", isFound.has(index)).toggleClass("dim", isDim(index)));
+    edges.forEach(({ source, target }, index) => drawnEdge(index).toggleClass("dim", isDim(source, target)));
+  });
+  byId("matches").textContent = wanted ? `${found.length} found` : "";
+  labelSoon();
+}
+
+function nextFound() {
+  if (!found.length) return;
+  const index = found[next++ % found.length];
+  byId("matches").textContent = `${((next - 1) % found.length) + 1} of ${found.length}`;
+  off.labels.delete(nodes[index].label);
+  if (!isDrawn(index) || drawnNode(index).hasClass("hidden")) reveal(index);
+  select(index);
+  centre(index);
+}
+
+// --- tip
+
+function showTip(event, head, properties) {
+  const tip = byId("tip"), { x, y } = event.renderedPosition;
+  tip.replaceChildren(head, propertyList(properties));
+  tip.hidden = false;
+  tip.style.left = `${Math.max(6, Math.min(x + 16, cy.width() - tip.offsetWidth - 6))}px`;
+  tip.style.top = `${Math.max(6, Math.min(y + 16, cy.height() - tip.offsetHeight - 6))}px`;
+}
+
+function nodeTip(event) {
+  const node = nodes[event.target.data("index")];
+  showTip(event, element("p", {}, [chip(node.label), " ", spoken(node.caption)]), { id: node.id, ...node.properties });
+}
+
+function edgeTip(event) {
+  const edge = edges[event.target.data("index")];
+  const head = [spoken(nodes[edge.source].caption), ` ${edge.type} → `, spoken(nodes[edge.target].caption)];
+  showTip(event, element("p", {}, head), edge.properties);
+}
+
+// --- what people do
+
+function savePicture() {
+  const picture = cy.png({ output: "blob", scale: 2, bg: colour("background") });
+  const link = element("a", { href: URL.createObjectURL(picture), download: "graph.png" });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+cy.on("mouseover", "node", nodeTip);
+cy.on("mouseover", "edge", edgeTip);
+cy.on("mouseout drag pan zoom", () => (byId("tip").hidden = true));
+cy.on("tap", "node", (event) => select(event.target.data("index")));
+cy.on("dbltap", "node", (event) => unfold(event.target.data("index")));
+cy.on("viewport dragfree resize", labelSoon);
+byId("search").addEventListener("input", (event) => search(event.target.value));
+byId("search").addEventListener("keydown", (event) => {
+  if (event.key === "Enter") nextFound();
+  if (event.key === "Escape") search((event.target.value = ""));
+});
+byId("expand").addEventListener("click", () => unfold(selected));
+byId("expand-all").addEventListener("click", () => shown.fill(true) && redraw(true));
+byId("fit").addEventListener("click", () => move(placesInRings(treeOf()), true));
+byId("save").addEventListener("click", savePicture);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy.style(drawingStyle()) && label());
+
+redraw(false);
+select(0);
