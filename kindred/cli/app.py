@@ -48,6 +48,7 @@ def settings_of(context: typer.Context, **flags: object) -> Settings:
 def add_commands() -> None:
     """Hangs every group of commands into the tree; called once, by the package."""
     from kindred.cli import answers, graph_files, ingest_music, ingest_text, training  # noqa: F401 - some add to groups
+    from kindred.cli.browser_guide import browser_guide_app
     from kindred.cli.config import config_app
     from kindred.cli.data import generate_app, ingest_app
     from kindred.cli.demo import demo
@@ -66,6 +67,7 @@ def add_commands() -> None:
     app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
     app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
     app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
+    app.add_typer(browser_guide_app, name="browser-guide")
     app.add_typer(config_app, name="config")
     app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)
     app.command("doctor", epilog="Example: kindred doctor --json")(doctor)

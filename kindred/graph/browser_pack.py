@@ -1,0 +1,103 @@
+"""The Browser pack: guide, style, saved queries and perspective, so that Neo4j Browser shows a Kindred graph well.
+
+Guide and style are files in `browser/`; saved queries come from the questions of `explore/`, and the perspective from
+the schema. What the Browser can read was found out with the real one: a style has no comments, a guide is an HTML
+carousel, and a zip of .cypher files dropped onto the page becomes a folder of favorites.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import zipfile
+from pathlib import Path
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.schema import GraphSchema, graph_schema
+from kindred.graph.perspective import perspective
+from kindred.graph.question_files import read_questions
+from kindred.graph.questions import Parameter, ParameterKind, Question
+
+FOLDER = Path(__file__).with_name("browser")
+FAVORITES = "Kindred"  # the folder of saved queries in the Browser's drawer
+_ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # equal content, equal bytes
+
+
+def pack_files(address: str) -> dict[str, bytes]:
+    """Content of every file of the pack by its name.
+
+    Args:
+        address: where a browser finds the files, such as http://localhost:8765; the guide links to them.
+    """
+    queries = {f"{question.full_name}.cypher": saved_query(question).encode() for question in read_questions()}
+    style = (FOLDER / "style.grass").read_text(encoding="utf-8")
+    files = {
+        "guide.html": guide(address).encode(),
+        "style.grass": style.encode(),
+        "perspective.json": json.dumps(perspective(graph_schema(), style), indent=2).encode(),
+        "queries.zip": _zipped(queries),
+    }
+    return files | {f"queries/{name}": content for name, content in queries.items()}
+
+
+def write_pack(folder: Path, address: str) -> list[Path]:
+    """Writes the pack into a folder, over an older one, and returns its files.
+
+    Raises:
+        SettingsError: the folder can't be written.
+    """
+    written = []
+    try:
+        for name, content in pack_files(address).items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            written.append(path)
+    except OSError as error:
+        raise SettingsError(f"can't write {folder}: {error.strerror}", "name another folder") from error
+    return written
+
+
+def guide(address: str) -> str:
+    """The guide as HTML, its links to the pack at `address`."""
+    text = (FOLDER / "guide.html").read_text(encoding="utf-8")
+    one_of_each = html.escape(one_edge_of_each(graph_schema()), quote=False)
+    return text.replace("{{one_of_each}}", one_of_each).replace("{{address}}", html.escape(address))
+
+
+def one_edge_of_each(schema: GraphSchema) -> str:
+    """A query for one path of every edge type that the graph holds."""
+    paths = [f"MATCH path = (:{e.source})-[:{e.type}]->(:{e.target}) RETURN path LIMIT 1" for e in schema.edges]
+    return " UNION\n".join(paths)
+
+
+def saved_query(question: Question) -> str:
+    """The question as a favorite: its first line names it, `:param` lines give it values, then comes the query.
+
+    A parameter that names a node starts as the node with most edges, so the query answers on any graph.
+    """
+    name = f"// {question.number:02} {question.name.replace('_', ' ')}"
+    header, statement = question.text.split("\n\n", 1)
+    given = [f":param {parameter.name} => {_first_value(parameter)};" for parameter in question.parameters]
+    return "\n".join([name, header, *given, "", statement])
+
+
+def _first_value(parameter: Parameter) -> str:
+    """A Cypher expression for the parameter's default, or where it has none for an example."""
+    label = parameter.meaning.split()[-1].capitalize()
+    if parameter.is_required and label in {node.label for node in graph_schema().nodes}:
+        skip = "SKIP 1 " if "another" in parameter.meaning.split() else ""
+        return f"head(COLLECT {{ MATCH (n:{label}) RETURN n.id ORDER BY COUNT {{ (n)--() }} DESC {skip}LIMIT 1 }})"
+    value = parameter.example if parameter.is_required else parameter.default
+    if parameter.kind is not ParameterKind.STRING:
+        return str(value)
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _zipped(queries: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in queries.items():
+            archive.writestr(zipfile.ZipInfo(f"{FAVORITES}/{name}", _ZIP_DATE), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
