@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import importlib.metadata
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,7 @@ from kindred.graph.store import QueryLimits
 ENGINE_VERSION = "0.20.4"  # others lose edges or miscount two-hop paths
 BUFFER_POOL_BYTES = 1 << 30  # the engine's default takes most of the machine's memory
 RESULT_CHUNK_ROWS = 65_536
+_INTERSECTION = re.compile(r"│\s*INTERSECT\s*│")  # the operator's box in a plan
 
 
 class FolderLock:
@@ -126,12 +128,13 @@ class Engine:
         """Column names and at most `limits.rows` rows of a user's query, run where nothing can be written.
 
         Raises:
-            SchemaError: it does not parse, fails, takes too long or would write.
+            SchemaError: it does not parse, fails, takes too long, would write, or needs a join that goes wrong.
         """
         connection = self._connect(self._database)
         try:
             connection.set_query_timeout(max(1, int(limits.seconds * 1000)))
             connection.execute("BEGIN TRANSACTION READ ONLY")
+            _check_plan(connection.execute(f"EXPLAIN LOGICAL {cypher}", dict(parameters)))
             result: Any = connection.execute(cypher, dict(parameters))
             names = result.get_column_names()
             found: list[Sequence[Any]] = []
@@ -172,6 +175,17 @@ def _check_version() -> None:
         raise SettingsError(
             f"ladybug {found} is installed, but only {ENGINE_VERSION} is known to count and keep edges right",
             f"pip install ladybug=={ENGINE_VERSION}",
+        )
+
+
+def _check_plan(explained: Any) -> None:
+    """Refuses a plan that intersects lists of neighbours: with parallel edges that loses rows, or ends the process."""
+    plan = "".join(str(row[0]) for row in explained.get_all())
+    explained.close()
+    if _INTERSECTION.search(plan):
+        raise SchemaError(
+            "the pattern closes a circle or joins two known nodes, which the embedded engine miscounts",
+            "give the last node a name of its own and compare ids: MATCH (a)-->(b)-->(c)-->(d) WHERE d.id = a.id",
         )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import KindredError, SchemaError
+from kindred.domain.schema import graph_schema
 from kindred.graph import neo4j_query
 from kindred.graph.cypher import MAX_CHARACTERS, check_parameters, check_read_only
 from kindred.graph.embedded_engine import Engine
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import GraphStatistics, graph_statistics
 from kindred.graph.store import GraphStore, QueryLimits
-from tests.graph.graphs import BOOK, LIKED, SCHEMA, like, make_library, nodes_of, table_of
+from tests.graph.crowd import IDS, build_crowd
+from tests.graph.graphs import BOOK, LIKED, SCHEMA, edges_of, like, make_library, nodes_of, table_of
 
 WRITES = [
     "CREATE (:Reader {id: 'x'})",
@@ -352,6 +355,26 @@ def test_reading_passes_whatever_words_it_mentions(library: GraphStore, before: 
 def test_what_the_embedded_engine_would_miscount_is_refused(library: GraphStore, cypher: str) -> None:
     with pytest.raises(SchemaError, match="DISTINCT last"):
         library.query(cypher, {}, QueryLimits())
+
+
+def test_a_circle_is_refused_by_the_embedded_engine_and_answered_where_ids_are_compared(tmp_path: Path) -> None:
+    # With parallel edges, which the crowd has, the engine loses rows of a plan with an intersection, or crashes.
+    path = "MATCH (u:User)-[r:REVIEWED]->(p:Product)<-[b:BOUGHT]-(v:User)-[f:FRIEND_OF]->"
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        build_crowd(store, seed=3)
+        with pytest.raises(SchemaError, match=r"compare ids"):
+            store.query(f"{path}(u) RETURN r.event_id AS r", {}, QueryLimits())
+        answer = store.query(f"{path}(w:User) WHERE w.id = u.id RETURN count(r.event_id) AS n", {}, QueryLimits())
+        reviewed = ends_of(store, "User", "REVIEWED", "Product")
+        bought = Counter(ends_of(store, "User", "BOUGHT", "Product"))
+        friends = Counter(ends_of(store, "User", "FRIEND_OF", "User"))
+        num_circles = sum(bought[v, p] * friends[v, u] for u, p in reviewed for v in IDS["User"])
+    assert answer.to_pylist() == [{"n": num_circles}] and num_circles > 0
+
+
+def ends_of(store: GraphStore, *triple: str) -> list[tuple[object, object]]:
+    found = edges_of(store, graph_schema().edge(triple), ["source_id", "target_id"])
+    return [(row["source_id"], row["target_id"]) for row in found.values()]
 
 
 ENGINE_MUST_REFUSE = [

@@ -16,7 +16,7 @@ from kindred.graph.store import GraphStore
 Row = Mapping[str, object]
 
 PEOPLE = "ann ben cara dan eve ring1 ring2 ring3 ring4"
-FRIENDS = "ann>ben ben>ann cara>ann dan>eve"
+FRIENDS = "ann>ben ben>ann cara>ann dan>eve dan>ann"
 TITLES = {
     "guitar": "Six-string guitar",
     "strings": "Light strings",

@@ -12,7 +12,7 @@
 
 MATCH (u:User {id: $user})-[r:REVIEWED]->(p:Product)<-[s:REVIEWED]-(v:User)
 WHERE v.id <> u.id
-WITH v, avg(abs(r.rating - s.rating)) AS gap, count(DISTINCT p.id) AS shared,
+WITH v, sum(abs(r.rating - s.rating)) / count(r.event_id) AS gap, count(DISTINCT p.id) AS shared,
      count(DISTINCT CASE WHEN abs(r.rating - s.rating) < 1 THEN p.id ELSE null END) AS agreed
 WHERE shared >= $least_shared
 RETURN v.id AS user, shared, agreed, round(gap, 2) AS mean_gap

@@ -13,7 +13,7 @@ MATCH (p:Product)<-[r:REVIEWED]-(:User)
 WITH p, sum(r.rating) AS stars, count(r.event_id) AS num_reviews
 WHERE num_reviews > 1
 MATCH (p)<-[s:REVIEWED]-(u:User)
-WITH u, count(s.event_id) AS reviews, avg(s.rating) AS mean,
+WITH u, count(s.event_id) AS reviews, sum(s.rating) / count(s.event_id) AS mean,
      avg(s.rating - (stars - s.rating) / (num_reviews - 1)) AS above
 WHERE reviews >= $least_reviews
 WITH u, reviews, round(mean, 2) AS mean_rating, round(above, 2) AS gap

@@ -11,7 +11,7 @@
 
 MATCH (q:Query {id: $query})-[l:LED_TO]->(p:Product)
 WITH q, p, sum(l.count) AS times
-OPTIONAL MATCH (q)-[j:JUDGED]->(p)
+OPTIONAL MATCH (q)-[j:JUDGED]->(judged:Product) WHERE judged.id = p.id
 RETURN p.id AS product, coalesce(p.title, '') AS title, times, max(j.gain) AS gain
 ORDER BY times DESC, product
 LIMIT $limit

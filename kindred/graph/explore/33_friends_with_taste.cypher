@@ -6,17 +6,21 @@
 // columns:
 //   friend: string - a friend, named by either of the two
 //   artists: integer - artists both listen to, by name or through a track
-//   most_plays: integer - the friend's plays of the artist they play most; an event without a number counts once
+//   most_plays: integer - the friend's most plays of one of those; an event without a number counts once
 
 MATCH (u:User {id: $user})-[:FRIEND_OF]-(f:User)
 WITH DISTINCT u, f
 UNWIND ['artist', 'track'] AS known_by
-OPTIONAL MATCH (u)-[:LISTENED]->(a:Artist)<-[l:LISTENED]-(f) WHERE known_by = 'artist'
-OPTIONAL MATCH (u)-[:LISTENED]->(:Track)-[:PERFORMED_BY]->(b:Artist)<-[:PERFORMED_BY]-(:Track)<-[m:LISTENED]-(f)
-WHERE known_by = 'track'
-WITH f, coalesce(a.id, b.id) AS artist, coalesce(l.plays, m.plays, 1) AS plays
+OPTIONAL MATCH (u)-[:LISTENED]->(a:Artist) WHERE known_by = 'artist'
+OPTIONAL MATCH (u)-[:LISTENED]->(:Track)-[:PERFORMED_BY]->(b:Artist) WHERE known_by = 'track'
+WITH DISTINCT f, coalesce(a.id, b.id) AS artist
 WHERE artist IS NOT NULL
-WITH f, max(plays) AS most_plays, count(DISTINCT artist) AS artists
+UNWIND ['artist', 'track'] AS known_by
+OPTIONAL MATCH (f)-[l:LISTENED]->(c:Artist) WHERE known_by = 'artist' AND c.id = artist
+OPTIONAL MATCH (f)-[m:LISTENED]->(:Track)-[:PERFORMED_BY]->(d:Artist) WHERE known_by = 'track' AND d.id = artist
+WITH f, coalesce(c.id, d.id) AS shared, coalesce(l.plays, m.plays, 1) AS plays
+WHERE shared IS NOT NULL
+WITH f, max(plays) AS most_plays, count(DISTINCT shared) AS artists
 RETURN f.id AS friend, artists, most_plays
 ORDER BY artists DESC, most_plays DESC, friend
 LIMIT $limit

@@ -10,9 +10,9 @@
 //   like_rate: number - likes per hundred views
 
 MATCH (u:User {id: $user})-[v:VIEWED]->(p:Post)-[:ABOUT]->(t:Topic)
-WITH u, t, count(v.event_id) AS views
-OPTIONAL MATCH (u)-[l:LIKED]->(q:Post)-[:ABOUT]->(t)
-WITH t, views, count(l.event_id) AS likes
+WITH u, t, count(DISTINCT v.event_id) AS views
+OPTIONAL MATCH (u)-[l:LIKED]->(q:Post)-[:ABOUT]->(liked:Topic) WHERE liked.id = t.id
+WITH t, views, count(DISTINCT l.event_id) AS likes
 RETURN t.id AS topic, views, likes, round(100.0 * likes / views, 1) AS like_rate
 ORDER BY likes DESC, views DESC, topic
 LIMIT $limit
