@@ -1,8 +1,8 @@
 // Who likes products of both of two categories?
 // reads: the neighbourhood of a category
 // parameters:
-//   first: string, e.g. Guitars - id of a category
-//   second: string, e.g. Drums - id of another category
+//   first: string, e.g. Music - id of a category
+//   second: string, e.g. Kitchen - id of another category
 //   least_rating: number = 4 - stars from which a review counts as liking
 //   limit: integer = 20 - rows at most
 // columns:

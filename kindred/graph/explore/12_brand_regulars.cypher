@@ -1,7 +1,7 @@
 // Who comes back to a brand again and again?
 // reads: the neighbourhood of a brand
 // parameters:
-//   brand: string, e.g. Fender - id of a brand
+//   brand: string, e.g. Wolfnote - id of a brand
 //   least_products: integer = 2 - different products of the brand that count as coming back
 //   limit: integer = 20 - rows at most
 // columns:
