@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,38 +14,79 @@ from kindred.cli.app import settings_of
 from kindred.cli.graph import graph_app, seconds_of
 from kindred.cli.stores import graph_of
 
+if TYPE_CHECKING:
+    from kindred.graph.store import GraphStore
+
 
 class ExportFormat(StrEnum):
     """What `graph export` writes."""
 
     HETERO_DATA = "hetero-data"
+    DGL = "dgl"
+    NETWORKX = "networkx"
+    GRAPHML = "graphml"
     NEO4J_ADMIN = "neo4j-admin"
 
 
-@graph_app.command("export", epilog="Example: kindred graph export --format hetero-data -o data/export")
+@graph_app.command("export", epilog="Example: kindred graph export --format graphml -o graph.graphml")
 def export(
     context: typer.Context,
     out: Annotated[Path, typer.Option("-o", "--out", help="File or folder to write.")],
-    form: Annotated[ExportFormat, typer.Option("--format")] = ExportFormat.HETERO_DATA,
+    form: Annotated[
+        ExportFormat,
+        typer.Option(
+            "--format",
+            help="hetero-data: a folder of tensors; dgl, networkx (JSON), graphml: a file; "
+            "neo4j-admin: a folder of CSV files for the offline import.",
+        ),
+    ] = ExportFormat.HETERO_DATA,
     until: Annotated[datetime | None, typer.Option(help="The graph as of this moment (UTC).")] = None,
 ) -> None:
     """Write the graph for other tools."""
+    from kindred.domain.errors import SettingsError
+
+    moment = seconds_of(until)
+    if form is ExportFormat.NEO4J_ADMIN and until is not None:
+        raise SettingsError("--until is not for --format neo4j-admin", "leave it out: the whole graph is written")
+    with graph_of(settings_of(context)) as store:
+        if form is ExportFormat.NEO4J_ADMIN:
+            _export_neo4j_admin(store, out)
+            return
+        if form in (ExportFormat.NETWORKX, ExportFormat.GRAPHML):
+            _export_networkx(store, form, out, moment)
+        else:
+            _export_tensors(store, form, out, moment)
+    console.result(str(out))
+
+
+def _export_neo4j_admin(store: GraphStore, out: Path) -> None:
     from kindred.domain.schema import graph_schema
-    from kindred.gnn.hetero_data import read_hetero_data
-    from kindred.gnn.hetero_files import write_hetero_data
     from kindred.graph.neo4j_admin_files import write_admin_files
 
-    with graph_of(settings_of(context)) as store, console.Bars() as bars:
-        if form is ExportFormat.NEO4J_ADMIN:
-            command = write_admin_files(store, graph_schema(), out, bars)
-            console.result(command)
-            console.note(
-                "run this on an empty, stopped server, start it, then any kindred command makes the constraints"
-            )
-            return
-        data, ids = read_hetero_data(store, graph_schema(), until=seconds_of(until))
-    write_hetero_data(data, ids, out)
-    console.result(str(out))
+    with console.Bars() as bars:
+        console.result(write_admin_files(store, graph_schema(), out, bars))
+    console.note("run this on an empty, stopped server, start it, then any kindred command makes the constraints")
+
+
+def _export_networkx(store: GraphStore, form: ExportFormat, out: Path, until: int | None) -> None:
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.networkx_graph import to_networkx, write_graphml, write_node_link
+
+    write = write_graphml if form is ExportFormat.GRAPHML else write_node_link
+    write(to_networkx(store, graph_schema(), until), out)
+
+
+def _export_tensors(store: GraphStore, form: ExportFormat, out: Path, until: int | None) -> None:
+    from kindred.domain.schema import graph_schema
+    from kindred.gnn.dgl_graph import write_dgl
+    from kindred.gnn.hetero_data import read_hetero_data
+    from kindred.gnn.hetero_files import write_hetero_data
+
+    data, ids = read_hetero_data(store, graph_schema(), until=until)
+    if form is ExportFormat.DGL:
+        write_dgl(data, out)
+    else:
+        write_hetero_data(data, ids, out)
 
 
 @graph_app.command("view", epilog="Example: kindred graph view --user U00042 -o view.html")

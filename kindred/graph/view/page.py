@@ -39,6 +39,7 @@ COLOURS = {
 OTHER_COLOUR = "#7d8590"
 LIGHT_BACKGROUND, DARK_BACKGROUND = "#fbfaf8", "#14171c"
 
+_SCRIPTS = ("cytoscape.min.js", "model.js", "layout.js", "view.js")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CAPTIONS = ("title", "name", "text")  # the first that a node has; its id where it has none
 _WEIGHTS = ("rating", "count", "plays")  # what an edge's width says
@@ -47,10 +48,9 @@ _WEIGHTS = ("rating", "count", "plays")  # what an edge's width says
 def page_of(view: View) -> str:
     """The page that shows the view."""
     middle = view.nodes[0]
-    script, style = _asset("view.js"), _asset("view.css")
-    library = _asset("cytoscape.min.js")
+    style, scripts = _asset("view.css"), [_asset(name) for name in _SCRIPTS]
     policy = (
-        f"default-src 'none'; script-src {_source(library)} {_source(script)}; style-src {_source(style)}; "
+        f"default-src 'none'; script-src {' '.join(map(_source, scripts))}; style-src {_source(style)}; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     parts = {
@@ -61,8 +61,7 @@ def page_of(view: View) -> str:
         "style": style,
         "tables": _node_table(view) + _edge_table(view),
         "data": _script_json(_page_data(view)),
-        "library": library,
-        "script": script,
+        "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }
     # One pass: a placeholder's look-alike inside the data stays text.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
