@@ -99,9 +99,9 @@ class _Dump:
                 self._rest_of_statement()
             text.skip(_GAP)
         if seen.isdisjoint(tables):
-            held = f"it holds rows of {', '.join(sorted(seen)[:10])}" if seen else "it holds no rows"
+            held = f"it holds those of {', '.join(sorted(seen)[:10])}" if seen else "it holds none at all"
             raise RecordError(
-                f"a dump without any of the tables {', '.join(tables)}: {held}",
+                f"a dump without rows of {', '.join(tables)}: {held}",
                 "give a plain dump: pg_dump --format=plain",
             )
 
