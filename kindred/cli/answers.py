@@ -68,6 +68,9 @@ def recommend(
         Path | None, typer.Option(help="Reviews of someone who need not be in the graph; any format `ingest` reads.")
     ] = None,
     k: HowMany = 10,
+    diversity: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="0: the best first; towards 1: the less alike, the better.")
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """What next for this user: the best products not yet reviewed, and why."""
@@ -76,9 +79,12 @@ def recommend(
 
     with recommender_of(settings_of(context)) as recommender:
         if user is not None and reviews is None:
-            answers = [recommender.recommend(user, k)]
+            answers = [recommender.recommend(user, k, diversity=diversity)]
         elif reviews is not None and user is None:
-            answers = [recommender.recommend_for_reviews(written, k) for written in read_reviews(reviews).values()]
+            answers = [
+                recommender.recommend_for_reviews(written, k, diversity=diversity)
+                for written in read_reviews(reviews).values()
+            ]
         else:
             raise SettingsError("recommend takes either --user ID or --reviews FILE", "kindred recommend --help")
     _print_answers(answers, as_json)

@@ -47,7 +47,14 @@ def settings_of(context: typer.Context, **flags: object) -> Settings:
 
 def add_commands() -> None:
     """Hangs every group of commands into the tree; called once, by the package."""
-    from kindred.cli import answers, graph_files, ingest_music, ingest_text, training  # noqa: F401 - some add to groups
+    from kindred.cli import (  # noqa: F401 - some add to groups
+        answers,
+        experiments,
+        graph_files,
+        ingest_music,
+        ingest_text,
+        training,
+    )
     from kindred.cli.browser_guide import browser_guide_app
     from kindred.cli.config import config_app
     from kindred.cli.data import generate_app, ingest_app
@@ -61,7 +68,10 @@ def add_commands() -> None:
     app.add_typer(graph_app, name="graph")
     app.add_typer(explore_app, name="explore")
     app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)
+    app.command("train", epilog="Example: kindred train --model ease")(training.train_baseline)
+    app.command("tune", epilog="Example: kindred tune --trials 30 --timeout 3600 --resume")(experiments.tune)
     app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
+    app.command("compare", epilog="Example: kindred compare RUN RUN --protocol random --seeds 5")(experiments.compare)
     app.command("runs", epilog="Example: kindred runs --json")(training.runs)
     app.command("publish", epilog="Example: kindred publish")(answers.publish)
     app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)

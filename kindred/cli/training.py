@@ -1,4 +1,4 @@
-"""`kindred train-gnn`, `evaluate`, `runs`: from a graph to a run and its report."""
+"""`kindred train-gnn`, `train`, `evaluate`, `runs`: from a graph to a run and its report."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ class Conv(StrEnum):
     GAT = "gat"
 
 
+class Baseline(StrEnum):
+    """Baselines that can be published."""
+
+    EASE = "ease"
+    ITEM_KNN = "itemknn"
+    POPULARITY = "popularity"
+    GF_CF = "gf-cf"
+    ALS = "als"
+    LIGHTGCN = "lightgcn"
+
+
 class Protocol(StrEnum):
     """How reviews are held out."""
 
@@ -47,14 +58,22 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+Until = Annotated[datetime | None, typer.Option(help="Train on the graph as of this moment (UTC).")]
+
+
 def train_gnn(
     context: typer.Context,
-    conv: Annotated[Conv, typer.Option(help="TransformerConv or GATv2Conv attention.")] = Conv.TRANSFORMER,
+    conv: Annotated[
+        Conv | None, typer.Option(help="TransformerConv or GATv2Conv attention; transformer by default.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; early stopping may end sooner.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None,
     device: Annotated[Device | None, typer.Option()] = None,
-    until: Annotated[datetime | None, typer.Option(help="Train on the graph as of this moment (UTC).")] = None,
+    until: Until = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings as JSON, e.g. those that `kindred tune` found.")
+    ] = None,
     no_text: Annotated[bool, typer.Option("--no-text", help="Leave all text out.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,9 +81,30 @@ def train_gnn(
     settings = settings_of(context, seed=seed, device=device.value if device else None)
     with console.Bars() as bars:
         if resume is None:
-            run = train(settings, product_config(conv, epochs, text=not no_text), seconds_of(until), bars)
+            chosen = product_config(conv, epochs, text=not no_text, file=config)
+            run = train(settings, chosen, seconds_of(until), bars)
         else:
             run = resume_training(settings, resume, bars)
+    _print_run(run, as_json)
+
+
+def train_baseline(
+    context: typer.Context,
+    model: Annotated[Baseline, typer.Option(help="A baseline; als needs the extra `als`.")],
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a baseline: publish, recommend and evaluate take its run as any other. It only ranks: no ratings."""
+    from kindred.recommenders.product_model import ProductConfig
+
+    settings = settings_of(context, seed=seed)
+    with console.Bars() as bars:
+        run = train(settings, ProductConfig(model=model.value, text=False), seconds_of(until), bars)
+    _print_run(run, as_json)
+
+
+def _print_run(run: Run, as_json: bool) -> None:
     if as_json:
         console.json_result({"run": run.name, "folder": run.folder, **run.manifest})
     else:
@@ -72,15 +112,16 @@ def train_gnn(
         console.note("next: kindred evaluate, then kindred publish")
 
 
-def product_config(conv: Conv = Conv.TRANSFORMER, epochs: int | None = None, *, text: bool = True) -> ProductConfig:
-    """The default settings with what the command line changes."""
-    from kindred.recommenders.product_model import ProductConfig
+def product_config(
+    conv: Conv | None = None, epochs: int | None = None, *, text: bool = True, file: Path | None = None
+) -> ProductConfig:
+    """The default settings, or those of the file, with what the command line changes."""
+    from kindred.recommenders.product_model import ProductConfig, read_product_config
 
-    default = ProductConfig(text=text)
-    changed: dict[str, object] = {"conv": conv.value}
-    if epochs is not None:
-        changed["epochs"] = epochs
-    return default.model_copy(update={"gnn": default.gnn.model_copy(update=changed)})
+    given = ProductConfig() if file is None else read_product_config(file)
+    changed: dict[str, object] = {"conv": conv and conv.value, "epochs": epochs}
+    gnn = given.gnn.model_copy(update={name: value for name, value in changed.items() if value is not None})
+    return given.model_copy(update={"gnn": gnn, "text": given.text and text})
 
 
 def train(settings: Settings, config: ProductConfig, until: int | None, progress: Progress) -> Run:
@@ -180,11 +221,12 @@ def runs(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         console.json_result([{"run": r.name, "published": r.name == published, **r.manifest} for r in found])
         return
-    header = ["run", "reviews", "users", "products", "graph", "published"]
+    header = ["run", "model", "reviews", "users", "products", "graph", "published"]
     rows = [
         (
             r.name,
-            *(r.manifest[name] for name in header[1:4]),
+            model_of(r),
+            *(r.manifest[name] for name in header[2:5]),
             r.manifest["graph"]["content_hash"][:12],
             _mark(r, published),
         )
@@ -197,14 +239,19 @@ def _mark(run: Run, published: str | None) -> str:
     return "yes" if run.name == published else ""
 
 
+def model_of(run: Run) -> str:
+    """The model that the run is of."""
+    return str(run.manifest["config"].get("model", "gnn"))
+
+
 def run_text(run: Run) -> str:
     """A finished run for people."""
     made = run.manifest
-    parts = ", ".join(f"{name} {weight:g}" for name, weight in made["block_weights"].items() if weight)
-    lines = [
-        f"run {run.name}: {made['reviews']:,} reviews, {made['users']:,} users, {made['products']:,} products",
-        f"graph network: {made['gnn']['epochs']} epochs, best {made['gnn']['best_epoch']}",
-        f"weights of the parts, from held-out reviews: {parts}",
-        f"folder {run.folder}",
-    ]
-    return "\n".join(lines)
+    lines = [f"run {run.name}: {made['reviews']:,} reviews, {made['users']:,} users, {made['products']:,} products"]
+    if model_of(run) == "gnn":
+        parts = ", ".join(f"{name} {weight:g}" for name, weight in made["block_weights"].items() if weight)
+        lines.append(f"graph network: {made['gnn']['epochs']} epochs, best {made['gnn']['best_epoch']}")
+        lines.append(f"weights of the parts, from held-out reviews: {parts}")
+    else:
+        lines.append(f"model {model_of(run)} in {made['width']} dimensions; it only ranks, ratings are not predicted")
+    return "\n".join([*lines, f"folder {run.folder}"])

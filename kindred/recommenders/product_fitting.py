@@ -14,6 +14,7 @@ from kindred.gnn.model import GnnConfig, GnnEmbeddings
 from kindred.gnn.ranking_core import TextVectors, fit_ranking_core
 from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn
+from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.learned_part import LearnedPart
 from kindred.recommenders.product_graph import TARGET, ProductGraph
 from kindred.recommenders.product_model import FEWEST_EVENTS_TO_LEARN, ProductConfig, ProductModel
@@ -33,6 +34,9 @@ def fit_product_model(
         temporal: whether the model is for the time after its data; its own validation is then each user's last review.
     """
     events = graph.interactions.take(rows)
+    if config.model != "gnn":
+        core, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed)
+        return ProductModel(config, graph.users, graph.products, core, vectors, None)
     text = TextVectors(None if graph.review_text is None else graph.review_text[rows], graph.product_text)
     learner = _Learner(graph, config.gnn, options) if len(events) >= FEWEST_EVENTS_TO_LEARN else None
     ranking = replace(config.ranking, temporal=temporal)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kindred.domain.embeddings import TextEncoder, Vectors
-from kindred.domain.errors import ArtifactError
+from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.gnn.block_weights import WeightConfig
 from kindred.gnn.model import GnnConfig
 from kindred.gnn.ranking_core import RankingConfig, RankingCore
+from kindred.recommenders.baseline_models import NOBODY, ModelName, encode_histories
 from kindred.recommenders.learned_part import LearnedPart
 from kindred.training.checkpoint import read_checkpoint, write_checkpoint
 
@@ -31,9 +33,28 @@ class ProductConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    model: ModelName = Field("gnn", description="the graph network beside closed-form parts, or a baseline alone")
     gnn: GnnConfig = Field(default_factory=lambda: GnnConfig(epochs=20, patience=5))
     ranking: RankingConfig = Field(default_factory=lambda: RankingConfig(weights=WeightConfig(cuts=1)))
     text: bool = Field(True, description="read the texts of reviews and products; off for the ablation")
+
+
+def read_product_config(path: Path) -> ProductConfig:
+    """The settings in a JSON file; what it leaves out is at its default.
+
+    Raises:
+        SettingsError: the file can't be read, or names a setting or value that does not exist.
+    """
+    try:
+        return ProductConfig.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"{path} can't be read: {error.strerror}", "give a file that `kindred tune` wrote"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "the file"
+        raise SettingsError(f"{path}, {name}: {first['msg'].lower()}", "correct it, or leave it out") from error
 
 
 class Review(NamedTuple):
@@ -74,8 +95,10 @@ class ProductModel:
         """Expected stars of each pair, `[num_pairs]`.
 
         Raises:
-            ArtifactError: there were too few reviews to learn ratings from.
+            ArtifactError: the model only ranks, or there were too few reviews to learn ratings from.
         """
+        if self.config.model != "gnn":
+            raise ArtifactError(f"{self.config.model} only ranks, it has no ratings", "train with `kindred train-gnn`")
         if self.learned is None:
             raise ArtifactError("this run learned no ratings", f"train on {FEWEST_EVENTS_TO_LEARN} reviews or more")
         return self.learned.rate(user_index, product_index)
@@ -83,7 +106,7 @@ class ProductModel:
     @property
     def anyone(self) -> Vectors:
         """The row of a user of whom nothing is known, `[1, width]`."""
-        return self.ranking.encode_users(_no_events(num_items=len(self.products)))
+        return self.ranking.sources.get(NOBODY, self._nothing_known)
 
     def encode_users(self, histories: Sequence[Sequence[Review]], encoder: TextEncoder | None) -> Vectors:
         """Rows of unseen users from their reviews alone, `[len(histories), width]`; each as if it were alone.
@@ -103,13 +126,32 @@ class ProductModel:
         text = None
         if encoder is not None and self.config.text and known:
             text = encoder.encode([review.text for _, review in known]).astype(np.float32)
+        return self._encode(events, text)
+
+    def _encode(self, events: Interactions, text: FloatArray | None) -> Vectors:
+        if self.config.model != "gnn":
+            return encode_histories(self.ranking, events)
         learned = None if self.learned is None else self.learned.encode_users(events, text)
         return self.ranking.encode_users(events, text, learned)
 
+    def _added_by(self, reviews: Sequence[Review]) -> Vectors:
+        """What each of these reviews adds to a user's row, `[num_reviews, width]`."""
+        added: Vectors = self.encode_users([[review] for review in reviews], None) - self._nothing_known
+        return added
+
+    @property
+    def _nothing_known(self) -> Vectors:
+        """The sum over no events, `[1, width]`."""
+        return self.ranking.encode_users(_no_events(num_items=len(self.products)))
+
     def similarity_vector(self, product_id: str) -> Vectors:
-        """What one good review of this product adds to a user of whom nothing is known, `[width]`."""
-        alone = self.encode_users([[Review(product_id, 5.0, 0, "")]], None)
-        added: Vectors = (alone - self.anyone)[0]
+        """What one good review of this product adds to a user of whom nothing is known, `[width]`.
+
+        Raises:
+            ArtifactError: the model does not look at what a user knows.
+        """
+        self._need_histories()
+        added: Vectors = self._added_by([Review(product_id, 5.0, 0, "")])[0]
         return added
 
     def strongest_reviews(self, history: Sequence[Review], product_ids: Sequence[str]) -> dict[str, str]:
@@ -118,13 +160,38 @@ class ProductModel:
         A user's row is a sum over reviews, so what one review adds is what it says alone, less what anyone gets.
         """
         known = [review for review in history if review.product_id in self.products]
-        if not known:
+        if not known or self.config.model == "popularity":
             return {}
-        alone = self.encode_users([[review] for review in known], None) - self.anyone
-        shares = alone @ self.ranking.items[self.products.positions(product_ids)].T
+        shares = self._added_by(known) @ self.ranking.items[self.products.positions(product_ids)].T
         return {
             product: known[int(best)].product_id for product, best in zip(product_ids, shares.argmax(0), strict=True)
         }
+
+    def likeness(self, product_ids: Sequence[str]) -> FloatArray:
+        """How far each two products speak for the same products, as a cosine, `[num_products, num_products]`.
+
+        Rows of items alone can't tell: where the space has a dimension for each item they are at right angles.
+
+        Raises:
+            ArtifactError: the model does not look at what a user knows.
+        """
+        self._need_histories()
+        place = self.products.positions(product_ids)
+        rows: FloatArray = np.zeros((len(place), self.ranking.items.shape[1]), dtype=np.float32)
+        for name in ("items", "recent_items"):
+            if name in self.ranking.sources:
+                rows += self.ranking.sources[name][place]
+        return cosines(rows, self._scores_gram)
+
+    @cached_property
+    def _scores_gram(self) -> FloatArray:
+        """Makes a product of two rows one of the scores that they give, `[width, width]`."""
+        gram: FloatArray = self.ranking.items.T @ self.ranking.items
+        return gram
+
+    def _need_histories(self) -> None:
+        if self.config.model == "popularity":
+            raise ArtifactError("popularity knows no likeness between products", "publish a run of another model")
 
     def save(self, folder: Path) -> None:
         """Writes the model into the folder; `load_product_model` brings it back."""
@@ -156,6 +223,14 @@ def load_product_model(folder: Path) -> ProductModel:
         raise ArtifactError(f"the model in {folder} does not fit this version: {error}", "train again") from error
     learned = LearnedPart.load(folder) if manifest["learned"] else None
     return ProductModel(config, IdMap(ids["users"]), IdMap(ids["products"]), core, vectors["users"].numpy(), learned)
+
+
+def cosines(rows: FloatArray, gram: FloatArray) -> FloatArray:
+    """Cosine between each two rows in the metric of `gram`, `[num_rows, num_rows]`; 0 with a row of zeros."""
+    products = rows @ gram @ rows.T
+    length = np.sqrt(np.maximum(np.diag(products), 1e-12))
+    between: FloatArray = products / (length[:, None] * length[None, :])
+    return between
 
 
 def _no_events(num_items: int) -> Interactions:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kindred.domain.errors import ArtifactError
+from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.report import Report, build_report, write_report
 from kindred.evaluation.splits import ProtocolName, Split
@@ -24,6 +24,12 @@ CONFIG = "config.json"
 SELECTION = (
     "early stopping and the weight of each part of the ranking are chosen on reviews held out of the known ones, "
     "never on the test reviews; all other settings are the program's defaults, the same for every data set"
+)
+SELECTION_OF_BASELINE = "none: a baseline with its one fixed setting, the same for every data set"
+SELECTION_OF_GIVEN = (
+    "early stopping and the weight of each part of the ranking are chosen on reviews held out of the known ones; other "
+    "settings than the defaults were given: if `kindred tune` found them on this data, it looked at each user's last "
+    "review but one, which the temporal protocol never tests and the random one may"
 )
 
 
@@ -123,28 +129,47 @@ def evaluate_products(
     """The report of models fitted with a run's settings on the known part of each split; written to `options.folder`.
 
     A run has seen every review, so it can't be judged itself: what is judged is its recipe.
+
+    Raises:
+        SettingsError: asked what text is worth to a model that reads none.
     """
+    if evaluation.without_text and not config.text:
+        raise SettingsError("this run reads no text, so there is none to leave out", "evaluate it without --no-text")
 
     def fit_model(split: Split, seed: int) -> FittedModel:
-        fitted = _fit_and_wrap(graph, config, split, _of_seed(options, evaluation, seed, "model"))
+        fitted = fit_recipe(graph, config, split, of_seed(options, seed, "model"))
         if not evaluation.without_text:
             return fitted
-        bare = _fit_and_wrap(without_text(graph), config, split, _of_seed(options, evaluation, seed, "no_text"))
+        bare = fit_recipe(graph, _textless(config), split, of_seed(options, seed, "no_text"))
         return replace(fitted, variants={**fitted.variants, "no_text": replace(bare, variants={})})
 
     protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds)
-    report = build_report(run_protocol(graph.interactions, fit_model, protocol, options.progress), SELECTION)
+    report = build_report(run_protocol(graph.interactions, fit_model, protocol, options.progress), _selection(config))
     write_report(report, options.folder)
     return report
 
 
-def _of_seed(options: RunOptions, evaluation: EvaluationOptions, seed: int, part: str) -> RunOptions:
+def of_seed(options: RunOptions, seed: int, part: str) -> RunOptions:
+    """The options of one of several fits: its own folder and seed."""
     return replace(options, folder=options.folder / f"{part}-{seed}", seed=seed)
 
 
-def _fit_and_wrap(graph: ProductGraph, config: ProductConfig, split: Split, options: RunOptions) -> FittedModel:
-    """The model of one split as evaluation sees it."""
-    model = fit_product_model(graph, split.known, config, options, temporal=split.name == "temporal")
+def _textless(config: ProductConfig) -> ProductConfig:
+    return config.model_copy(update={"text": False})
+
+
+def _selection(config: ProductConfig) -> str:
+    """How the settings came about, for the reader of a report."""
+    if config.model != "gnn":
+        return SELECTION_OF_BASELINE
+    default = ProductConfig()
+    return SELECTION if (config.gnn, config.ranking) == (default.gnn, default.ranking) else SELECTION_OF_GIVEN
+
+
+def fit_recipe(graph: ProductGraph, config: ProductConfig, split: Split, options: RunOptions) -> FittedModel:
+    """The model of one split as evaluation sees it, fitted on the known part."""
+    seen = graph if config.text else without_text(graph)
+    model = fit_product_model(seen, split.known, config, options, temporal=split.name == "temporal")
     if model.learned is None:
         return FittedModel(model.score_users)
     return FittedModel(

@@ -14,6 +14,7 @@ from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendat
 from kindred.domain.records import Reviewed
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.graph.store import GraphStore, Neighbour, QueryLimits
+from kindred.recommenders.diversity import CANDIDATES_PER_PLACE, diversify
 from kindred.recommenders.pipeline import Pipeline, best_first
 from kindred.recommenders.product_model import ProductModel, Review, load_product_model
 from kindred.recommenders.product_reasons import explain
@@ -34,12 +35,13 @@ RETURN user.id AS id, count(review) AS reviews ORDER BY reviews DESC, id LIMIT $
 
 @dataclass(frozen=True)
 class Request:
-    """One question: the vector to search with, what to leave out, how many to answer."""
+    """One question: the vector to search with, what to leave out, how many to answer, how varied."""
 
     version: str
     vector: Vectors
     seen: frozenset[str]
     k: int
+    diversity: float = 0.0
 
 
 def publish_products(run: Run, store: GraphStore, vectors: VectorStore) -> dict[str, int]:
@@ -84,8 +86,15 @@ class ProductRecommender:
         self._open_encoder = encoder
         self._loaded: dict[str, ProductModel] = {}
 
-    def recommend(self, user_id: str, k: int = 10, *, reasons: bool = True) -> Answer:
-        """The k best products that the user has not reviewed; an unknown user gets what suits anyone."""
+    def recommend(self, user_id: str, k: int = 10, *, reasons: bool = True, diversity: float = 0.0) -> Answer:
+        """The k best products that the user has not reviewed; an unknown user gets what suits anyone.
+
+        Args:
+            user_id: who asks.
+            k: how many products.
+            reasons: whether to look for reasons.
+            diversity: from 0, the best first, to 1, the least alike next (`diversity.py`).
+        """
         version = self._version()
         history = self._history(user_id)
         known = self._vectors.fetch(version, USERS, [user_id])
@@ -95,15 +104,18 @@ class ProductRecommender:
             level, vector = "inductive", self._encode(version, history)
         else:
             level, vector = "popular", self._vectors.fetch(version, ANYONE, [ANYONE]).vectors[0]
-        return self._answer(Request(version, vector, _products(history), k), user_id, level, history if reasons else [])
+        request = Request(version, vector, _products(history), k, diversity)
+        return self._answer(request, user_id, level, history if reasons else [])
 
-    def recommend_for_reviews(self, reviews: Sequence[Reviewed], k: int = 10, *, reasons: bool = True) -> Answer:
+    def recommend_for_reviews(
+        self, reviews: Sequence[Reviewed], k: int = 10, *, reasons: bool = True, diversity: float = 0.0
+    ) -> Answer:
         """The k best products for someone who wrote these reviews and need not be in the graph."""
         if not reviews:
             raise RecordError("there is no review to go by", "give at least one")
         version = self._version()
         history = [Review(r.target_id, r.rating, r.at, r.text) for r in reviews]
-        request = Request(version, self._encode(version, history), _products(history), k)
+        request = Request(version, self._encode(version, history), _products(history), k, diversity)
         return self._answer(request, reviews[0].source_id, "inductive", history if reasons else [])
 
     def similar(self, product_id: str, k: int = 10) -> Answer:
@@ -141,11 +153,17 @@ class ProductRecommender:
             sources=(self._nearest,),
             filters=(lambda request, candidate: "already reviewed" if candidate.item_id in request.seen else None,),
             scorers=(),
-            select=lambda request, candidates: best_first(candidates, request.k),
+            select=self._select,
         )
 
     def _nearest(self, request: Request) -> Sequence[Candidate]:
-        return self._vectors.search(request.version, PRODUCTS, request.vector, request.k, exclude=request.seen)
+        count = request.k * CANDIDATES_PER_PLACE if request.diversity else request.k
+        return self._vectors.search(request.version, PRODUCTS, request.vector, count, exclude=request.seen)
+
+    def _select(self, request: Request, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        if not request.diversity:
+            return best_first(candidates, request.k)
+        return diversify(candidates, self._run(request.version).likeness, request.k, request.diversity)
 
     def example_users(self, count: int) -> list[str]:
         """Ids of users with a long history, to show something with."""
@@ -166,7 +184,8 @@ class ProductRecommender:
 
     def _encode(self, version: str, history: Sequence[Review]) -> Vectors:
         """Vector of a user with this history, `[width]`."""
-        vector: Vectors = self._run(version).encode_users([history], self._encoder)[0]
+        run = self._run(version)
+        vector: Vectors = run.encode_users([history], self._encoder if run.config.text else None)[0]
         return vector
 
     def _history(self, user_id: str) -> list[Review]:

@@ -1,0 +1,94 @@
+"""`kindred compare`, `tune`: two runs side by side, and better settings for the next one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kindred.cli import console
+from kindred.cli.app import settings_of
+from kindred.cli.data import AsJson
+from kindred.cli.stores import graph_of, runs_folder_of
+from kindred.cli.training import Protocol
+
+if TYPE_CHECKING:
+    from kindred.recommenders.tuning import TuningResult
+
+
+def compare(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(metavar="RUN", help="Name of a run.")],
+    second: Annotated[str, typer.Argument(metavar="RUN", help="Name of the run to compare it with.")],
+    protocol: Annotated[Protocol, typer.Option(help="Each user's last review, or 20 % at random.")] = Protocol.TEMPORAL,
+    seeds: Annotated[int, typer.Option(min=1, help="Splits and fits of either, seeded 0, 1, …")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the settings of two runs on the same reviews: the first minus the second, with paired intervals."""
+    from kindred.evaluation.comparison import comparison_text
+    from kindred.recommenders.product_graph import read_product_graph
+    from kindred.recommenders.product_training import EvaluationOptions
+    from kindred.recommenders.run_comparison import check_same_data, compare_runs
+    from kindred.recommenders.runs import find_run
+    from kindred.training.fit import RunOptions
+
+    settings = settings_of(context)
+    runs = find_run(runs_folder_of(settings), first), find_run(runs_folder_of(settings), second)
+    check_same_data(*runs)
+    with graph_of(settings) as store:
+        graph = read_product_graph(store, runs[0].manifest["graph"]["until"])
+    folder = runs[0].folder / "comparison" / f"{runs[1].name}-{protocol.value}"
+    with console.Bars() as bars:
+        options = RunOptions(folder, device=settings.device, progress=bars)
+        comparison = compare_runs(graph, runs, EvaluationOptions(protocol.value, range(seeds)), options)
+    if as_json:
+        console.json_result(comparison.as_json())
+    else:
+        console.result(comparison_text(comparison))
+        console.note(f"written to {folder}")
+
+
+def tune(
+    context: typer.Context,
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try in all, the defaults first.")] = 30,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, metavar="S", help="Begin no trial after so many seconds.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study of this graph.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search for better settings on each user's last review before the test; needs the extra `tune`."""
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.statistics import graph_statistics
+    from kindred.recommenders.product_graph import read_product_graph
+    from kindred.recommenders.tuning import TuningOptions, tune_products
+    from kindred.training.fit import RunOptions
+
+    settings = settings_of(context)
+    with graph_of(settings) as store:
+        content_hash = graph_statistics(store, graph_schema()).content_hash
+        graph = read_product_graph(store)
+    folder = settings.data_dir / "artifacts" / "tuning" / f"products-{content_hash[:12]}"
+    with console.Bars() as bars:
+        options = RunOptions(folder, settings.seed, settings.device, resume=resume, progress=bars)
+        result = tune_products(graph, TuningOptions(trials, timeout), options)
+    if as_json:
+        console.json_result(result.as_json())
+    else:
+        console.result(tuning_text(result))
+        console.note(f"next: kindred train-gnn --config {result.config_file}, then kindred evaluate")
+
+
+def tuning_text(result: TuningResult) -> str:
+    """What a search found, for people."""
+    lines = [f"{len(result.trials)} trials; NDCG@10 on validation: defaults {result.defaults:.4f}, "]
+    lines[0] += f"best {result.best.value:.4f} (trial {result.best.number}, {result.gain:+.4f})"
+    lines += [
+        f"  {name} {value:g}" if isinstance(value, float) else f"  {name} {value}"
+        for name, value in result.best.params.items()
+    ]
+    lines.append(
+        "This is a validation figure: the best of many tries on the same reviews flatters itself. What the settings "
+        "are worth, `kindred evaluate` and `kindred compare` tell on the test reviews."
+    )
+    return "\n".join([*lines, f"settings: {result.config_file}"])

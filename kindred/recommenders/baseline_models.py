@@ -1,0 +1,134 @@
+"""Baselines as models to publish: their scores as dot products of a user's row and an item's.
+
+EASE, item neighbours and GF-CF add up one row an item that the user knows, popularity knows no user: such a model is a
+ranking core with a single block and no learned part, exact where the catalogue has no more items than the space has
+dimensions, else cut to the users' leading directions. ALS and LightGCN are factors from the start; somebody who came
+after training gets the sum of their items' rows through the linear map that comes nearest to the rows of known users.
+
+Neighbours among users are left out: whose neighbour a user is, is no sum over the user's own events, so no vector
+search can answer it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+
+from kindred.domain.embeddings import Vectors
+from kindred.domain.errors import SettingsError
+from kindred.domain.interactions import FloatArray, Interactions
+from kindred.domain.linear_models import ridge_weights
+from kindred.evaluation.baselines import (
+    LightGCNConfig,
+    als_factors,
+    ease_map,
+    gf_cf_map,
+    item_knn_weights,
+    lightgcn_factors,
+)
+from kindred.gnn.compression import compress_blocks
+from kindred.gnn.propagation import interaction_matrix
+from kindred.gnn.ranking_blocks import Block
+from kindred.gnn.ranking_core import RankingCore
+from kindred.gnn.user_features import HistoryStatistics, build_user_features
+
+BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgcn"]
+ModelName = Literal["gnn"] | BaselineName
+NOBODY = "nobody"
+"""The source that holds the row of a user without a known event: as near to popularity as the space allows."""
+MAX_ITEMS = 20_000
+"""Above this a matrix of items by items needs more memory than a laptop has."""
+_RIDGE = 1e-3
+
+_ITEM_MAPS: Mapping[str, Callable[[Interactions], FloatArray]] = {
+    "ease": ease_map,
+    "itemknn": lambda train: np.asarray(item_knn_weights(train).todense(), dtype=np.float32),
+    "gf-cf": gf_cf_map,
+}
+
+
+def fit_baseline(train: Interactions, name: BaselineName, width: int, seed: int) -> tuple[RankingCore, Vectors]:
+    """The baseline as a ranking core, and the rows of its users, `[num_users, width]`, in at most `width` dimensions.
+
+    Raises:
+        SettingsError: the catalogue is too large for a matrix of items by items, or the model's package is missing.
+    """
+    if name in _ITEM_MAPS and train.num_items > MAX_ITEMS:
+        raise SettingsError(
+            f"{name} needs a matrix of {train.num_items:,} × {train.num_items:,} items, more than {MAX_ITEMS:,} a side",
+            "train als, lightgcn or popularity, or `kindred train-gnn`",
+        )
+    statistics = _statistics(train.num_items)
+    if name in ("als", "lightgcn"):
+        users, items = _factors(train, name, width, seed)
+        sources = {"items": _fold_in(train, users, items)}
+    else:
+        features = build_user_features(distinct(train), None, statistics)
+        sources, items = compress_blocks([(_block(train, name), 1.0)], features, width, seed)
+    counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
+    none: FloatArray = np.zeros((0, items.shape[1]), dtype=np.float32)
+    sources[NOBODY] = _solve(items, counts[:, None]).T
+    core = RankingCore(statistics, sources, items, np.zeros(0, dtype=np.float32), none, {name: 1.0})
+    if name in ("als", "lightgcn"):
+        return core, _with_nobody(core, train, users)
+    return core, encode_histories(core, train)
+
+
+def encode_histories(core: RankingCore, events: Interactions) -> Vectors:
+    """Rows of users from these events alone, `[num_users, width]`; to know an item twice is to know it."""
+    return _with_nobody(core, events, core.encode_users(distinct(events)))
+
+
+def distinct(events: Interactions) -> Interactions:
+    """The first event of each user with each item."""
+    pairs = events.user_index * np.int64(events.num_items) + events.item_index
+    return events.take(np.sort(np.unique(pairs, return_index=True)[1]))
+
+
+def _with_nobody(core: RankingCore, events: Interactions, rows: FloatArray) -> Vectors:
+    """The rows, with that of nobody for users without an event."""
+    known = np.bincount(events.user_index, minlength=events.num_users) > 0
+    filled: Vectors = np.where(known[:, None], rows, core.sources[NOBODY]).astype(np.float32)
+    return filled
+
+
+def _statistics(num_items: int) -> HistoryStatistics:
+    """Histories as plain sums: no event counts more than another, and long histories are not toned down."""
+    return HistoryStatistics(
+        num_items=num_items,
+        history_exponent=0.0,
+        recency_decay=1.0,
+        text_mean=np.zeros(0, dtype=np.float32),
+        time_knots=np.zeros(0),
+        time_bins=1,
+        time_bandwidth=1.0,
+    )
+
+
+def _block(train: Interactions, name: BaselineName) -> Block:
+    if name == "popularity":
+        counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
+        return Block(name, "constant", counts[None, :])
+    return Block(name, "items", _ITEM_MAPS[name](train))
+
+
+def _factors(train: Interactions, name: BaselineName, width: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    if name == "als":
+        return als_factors(train, seed, factors=width)
+    config = LightGCNConfig(embedding_dim=min(64, width), epochs=200 if len(train) < 50_000 else 40)
+    return lightgcn_factors(train, interaction_matrix(train, 0.5, 0.5), config, seed)
+
+
+def _fold_in(train: Interactions, users: FloatArray, items: FloatArray) -> FloatArray:
+    """What each item adds to the row of somebody who came after training, `[num_items, width]`."""
+    matrix = build_user_features(distinct(train), None, _statistics(train.num_items))["items"]
+    added: FloatArray = items @ _solve(np.asarray(matrix @ items), users)
+    return added
+
+
+def _solve(inputs: FloatArray, outputs: FloatArray) -> FloatArray:
+    """The ridge regression of the outputs on the inputs, `[num_inputs, num_outputs]`."""
+    gram = inputs.T @ inputs
+    return ridge_weights(gram, inputs.T @ outputs, _RIDGE * float(gram.trace()) / len(gram))

@@ -1,0 +1,86 @@
+"""The settings of the product system that `kindred tune` searches, and how they become a config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kindred.recommenders.product_model import ProductConfig
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+Params = Mapping[str, Any]
+"""Setting → value, named by its place in the config: `gnn.dropout`, `ranking.blocks.ease_ridge`."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """A number from `low` to `high`; whole where both ends are, on a log scale where `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of these values; of numbers the greater ones cost more."""
+
+    values: tuple[str | int, ...]
+
+
+SPACE: Mapping[str, Between | OneOf] = {
+    "gnn.conv": OneOf(("transformer", "gat")),
+    "gnn.hidden_dim": OneOf((32, 64, 128)),
+    "gnn.heads": OneOf((2, 4, 8)),
+    "gnn.layers": Between(1, 3),
+    "gnn.dropout": Between(0.0, 0.5),
+    "gnn.learning_rate": Between(1e-3, 2e-2, log=True),
+    "gnn.epochs": Between(5, 60),
+    "ranking.width": OneOf((128, 256, 512)),
+    "ranking.history_exponent": Between(0.0, 1.0),
+    "ranking.recency_decay": Between(0.5, 1.0),
+    "ranking.blocks.ease_ridge": Between(3.0, 200.0, log=True),
+    "ranking.blocks.next_ridge": Between(3.0, 200.0, log=True),
+    "ranking.blocks.text_share": Between(0.03, 3.0, log=True),
+    "ranking.blocks.user_exponent": Between(0.0, 0.7),
+    "ranking.blocks.item_exponent": Between(0.0, 0.7),
+}
+"""Whatever else there is to choose stays at its default."""
+
+
+def suggest(trial: Trial) -> Params:
+    """A value of every setting, chosen by the study."""
+    found: dict[str, Any] = {}
+    for name, choice in SPACE.items():
+        if isinstance(choice, OneOf):
+            found[name] = trial.suggest_categorical(name, choice.values)
+        elif isinstance(choice.low, int) and isinstance(choice.high, int):
+            found[name] = trial.suggest_int(name, choice.low, choice.high, log=choice.log)
+        else:
+            found[name] = trial.suggest_float(name, choice.low, choice.high, log=choice.log)
+    return found
+
+
+def params_of(config: ProductConfig) -> Params:
+    """The values that a config has of the settings searched."""
+    found = {}
+    for name in SPACE:
+        value: Any = config
+        for part in name.split("."):
+            value = getattr(value, part)
+        found[name] = value
+    return found
+
+
+def config_of(params: Params, base: ProductConfig) -> ProductConfig:
+    """The config with these values, all others as in `base`."""
+    gnn, ranking, blocks = ({n.removeprefix(p): v for n, v in params.items() if n.startswith(p)} for p in _PLACES)
+    ranking = {name: value for name, value in ranking.items() if "." not in name}
+    changed = replace(base.ranking, **ranking, blocks=replace(base.ranking.blocks, **blocks))
+    return base.model_copy(update={"gnn": base.gnn.model_copy(update=gnn), "ranking": changed})
+
+
+_PLACES = ("gnn.", "ranking.", "ranking.blocks.")

@@ -1,0 +1,188 @@
+"""Searches settings of the product system on validation reviews, and on no other.
+
+The reviews are cut as the temporal protocol cuts them. A trial fits a model on the train part and is judged on each
+user's last review before the test; a test review is neither learnt from nor ranked, nor does it take a product out of
+the ranking. So settings found here may be judged on the temporal protocol's test reviews afterwards, but not on those
+of the random one, among which validation reviews may be.
+
+The study is a journal of JSON lines in the folder: kill it, and the trials that had ended are there.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from kindred.domain.errors import ArtifactError, SettingsError
+from kindred.evaluation.metrics import evaluate_ranking
+from kindred.evaluation.splits import Split, temporal_split
+from kindred.recommenders.product_fitting import fit_product_model
+from kindred.recommenders.product_graph import ProductGraph
+from kindred.recommenders.product_model import ProductConfig
+from kindred.recommenders.runs import write_json
+from kindred.recommenders.search_space import Params, config_of, params_of, suggest
+from kindred.training.fit import Metrics, RunOptions
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+STUDY, BEST = "study.journal", "best.json"
+DECIDES = "ndcg@10"
+_STARTUP_TRIALS = 10
+
+
+@dataclass(frozen=True)
+class TuningOptions:
+    """How long to search.
+
+    Attributes:
+        trials: settings to try in all, those of earlier calls included.
+        timeout: seconds after which no trial begins, None for no end.
+        base: the settings that are tried first and that the others are compared with; what is not searched is theirs.
+    """
+
+    trials: int
+    timeout: float | None = None
+    base: ProductConfig = field(default_factory=ProductConfig)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial that ended: its settings, and NDCG@10 on validation."""
+
+    number: int
+    params: Params
+    value: float
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """What a search found.
+
+    Attributes:
+        trials: all that ended, in order.
+        defaults: NDCG@10 on validation of the settings tried first.
+        best: the trial with the highest value; the settings tried first where none is above them.
+        config_file: the best settings, as `kindred train-gnn --config` reads them.
+    """
+
+    trials: tuple[Tried, ...]
+    defaults: float
+    best: Tried
+    config_file: Path
+
+    @property
+    def gain(self) -> float:
+        """How far the best is above the defaults, on validation."""
+        return self.best.value - self.defaults
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON types."""
+        return {
+            **asdict(self),
+            "config_file": str(self.config_file),
+            "gain": self.gain,
+            "figure": f"validation {DECIDES}",
+        }
+
+
+def tune_products(graph: ProductGraph, options: TuningOptions, run: RunOptions) -> TuningResult:
+    """The best settings of a search on the graph's validation reviews; the study and the settings are in `run.folder`.
+
+    An interrupted search keeps every trial that ended, and the best settings among them.
+
+    Raises:
+        SettingsError: optuna is missing, there is a study already and `run.resume` is off, or nothing to validate on.
+        ArtifactError: time was up before the first trial had ended.
+    """
+    split = temporal_split(graph.interactions)
+    if not len(split.validation):
+        raise SettingsError("no user has the three reviews that validation needs", "use more data")
+    study = open_study(run, options.base)
+    tracked = _Trials(graph, split, options, run)
+    left = options.trials - len(_ended(study))
+    try:
+        if left > 0:
+            run.progress("trials", options.trials - left, options.trials)
+            study.optimize(tracked, n_trials=left, timeout=options.timeout, callbacks=[tracked.report])
+    finally:
+        if _ended(study):
+            _write_best(study, options.base, run.folder)
+    return _result(study, options.base, run.folder)
+
+
+class _Trials:
+    """One trial: fit on train, measure on validation."""
+
+    def __init__(self, graph: ProductGraph, split: Split, options: TuningOptions, run: RunOptions) -> None:
+        self._graph, self._split, self._options, self._run = graph, split, options, run
+
+    def __call__(self, trial: Any) -> float:
+        config = config_of(suggest(trial), self._options.base)
+        with TemporaryDirectory(prefix="trial-", dir=self._run.folder) as folder:
+            options = RunOptions(Path(folder), self._run.seed, self._run.device)
+            metrics = validate(self._graph, self._split, config, options)
+        trial.set_user_attr("metrics", dict(metrics))
+        return float(metrics[DECIDES])
+
+    def report(self, study: Study, trial: Any) -> None:
+        """Tells how many trials have ended."""
+        self._run.progress("trials", len(_ended(study)), self._options.trials)
+
+
+def validate(graph: ProductGraph, split: Split, config: ProductConfig, options: RunOptions) -> Metrics:
+    """Recall and NDCG at 10 on the validation reviews of a model fitted on the train reviews alone."""
+    model = fit_product_model(graph, split.train, config, options)
+    return evaluate_ranking(model.score_users, split.validation_events, split.train_events, ks=(10,)).means
+
+
+def open_study(run: RunOptions, base: ProductConfig) -> Study:
+    """The study in the folder, its next trial the base where that has not been tried."""
+    try:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+    except ImportError as missing:
+        raise SettingsError("tuning needs the package optuna", "pip install 'kindred[tune]'") from missing
+    optuna.logging.set_verbosity(logging.WARNING)
+    path = run.folder / STUDY
+    if path.exists() and not run.resume:
+        raise SettingsError(
+            f"there is a study of this graph in {run.folder}", "go on with --resume, or delete the folder"
+        )
+    run.folder.mkdir(parents=True, exist_ok=True)
+    storage = JournalStorage(JournalFileBackend(str(path)))
+    study = optuna.create_study(storage=storage, study_name="products", direction="maximize", load_if_exists=True)
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # what ran when the process was killed
+    study.sampler = optuna.samplers.TPESampler(seed=run.seed + len(study.trials), n_startup_trials=_STARTUP_TRIALS)
+    first = params_of(base)
+    waiting = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
+    if not waiting and not any(trial.params == first for trial in _ended(study)):
+        study.enqueue_trial(dict(first))
+    return study
+
+
+def _ended(study: Study) -> list[Any]:
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.value is not None]
+
+
+def _best(study: Study) -> Any:
+    """The trial with the highest value, the earliest of several."""
+    return max(_ended(study), key=lambda trial: (trial.value, -trial.number))
+
+
+def _write_best(study: Study, base: ProductConfig, folder: Path) -> None:
+    write_json(folder / BEST, config_of(_best(study).params, base).model_dump(mode="json"))
+
+
+def _result(study: Study, base: ProductConfig, folder: Path) -> TuningResult:
+    ended = [Tried(trial.number, trial.params, trial.value) for trial in _ended(study)]
+    defaults = [trial.value for trial in ended if trial.params == params_of(base)]
+    if not defaults:
+        raise ArtifactError("no trial ended in time", "give a longer --timeout, then --resume")
+    best = _best(study)
+    return TuningResult(tuple(ended), defaults[0], Tried(best.number, best.params, best.value), folder / BEST)

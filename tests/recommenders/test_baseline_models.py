@@ -1,0 +1,146 @@
+"""Baselines as published models: they answer, and score as the baseline itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kindred.domain.errors import ArtifactError, SettingsError
+from kindred.domain.interactions import Interactions
+from kindred.evaluation.baselines import fit_ease, fit_gf_cf, fit_item_knn, fit_popularity
+from kindred.recommenders.baseline_models import MAX_ITEMS, BaselineName, encode_histories, fit_baseline
+from kindred.recommenders.product_graph import read_product_graph
+from kindred.recommenders.product_model import ProductConfig, load_product_model
+from kindred.recommenders.product_training import EvaluationOptions, GraphState, evaluate_products, train_products
+from kindred.recommenders.products import ProductRecommender, publish_products
+from kindred.recommenders.runs import Run
+from kindred.training.fit import RunOptions
+from kindred.vectorstore.open import open_vectors
+from tests.recommenders.conftest import World
+
+SCORERS = {"ease": fit_ease, "itemknn": fit_item_knn, "gf-cf": fit_gf_cf, "popularity": fit_popularity}
+NAMES: list[BaselineName] = ["ease", "itemknn", "gf-cf", "popularity", "lightgcn", "als"]
+
+
+def tastes() -> Interactions:
+    """Even users know even items; pair (0, 0) is there twice, the last user knows nothing."""
+    rng = np.random.default_rng(1)
+    users = np.repeat(np.arange(40), 6)
+    items = np.concatenate([rng.permutation(np.arange(u % 2, 30, 2))[:6] for u in range(40)])
+    return Interactions(np.append(users, users[0]), np.append(items, items[0]), 41, 30)
+
+
+def config(name: BaselineName) -> ProductConfig:
+    return ProductConfig(model=name, text=False)
+
+
+def train(world: World, name: BaselineName, folder: Path) -> Run:
+    folder.mkdir(parents=True)
+    options = RunOptions(folder, seed=3, device="cpu")
+    return train_products(read_product_graph(world.store), config(name), options, GraphState(world.store.url, "test"))
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_scores_are_the_baseline_s_own(name: BaselineName) -> None:
+    events = tastes()
+    core, rows = fit_baseline(events, name, 512, seed=0)
+    known = np.arange(40)
+    assert np.allclose(rows[known] @ core.items.T, SCORERS[name](events)(known), atol=1e-4)
+    assert np.allclose(encode_histories(core, events), rows, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ease", "gf-cf", "lightgcn"])
+def test_a_space_too_narrow_keeps_what_matters(name: BaselineName) -> None:
+    """Two tastes fit into few dimensions: even users still get even items only."""
+    events = tastes()
+    core, rows = fit_baseline(events, name, 8, seed=0)
+    assert rows.shape == (41, 8) and core.items.shape[1] == 8
+    best = np.argsort(-(rows[:40] @ core.items.T), axis=1)[:, :5]
+    assert (best % 2 == np.arange(40)[:, None] % 2).all()
+
+
+@pytest.mark.parametrize("name", ["ease", "lightgcn"])
+def test_somebody_of_whom_nothing_is_known_gets_what_is_popular(name: BaselineName) -> None:
+    events = tastes()
+    core, rows = fit_baseline(events, name, 512, seed=0)
+    counts = np.bincount(events.item_index, minlength=30)
+    assert np.corrcoef(rows[40] @ core.items.T, counts)[0, 1] > 0.5
+
+
+def test_factors_place_who_came_after_training_with_people_of_the_same_taste() -> None:
+    events = tastes()
+    core, _ = fit_baseline(events, "lightgcn", 512, seed=0)
+    new = Interactions(np.array([0, 0]), np.array([1, 3]), 1, 30)
+    best = np.argsort(-(encode_histories(core, new) @ core.items.T)[0])[:8]
+    assert (best % 2 == 1).all()
+
+
+def test_too_large_a_catalogue_is_refused_with_a_way_out() -> None:
+    few = Interactions(np.array([0]), np.array([0]), 1, MAX_ITEMS + 1)
+    with pytest.raises(SettingsError, match="20,001") as raised:
+        fit_baseline(few, "ease", 512, seed=0)
+    assert "lightgcn" in raised.value.next_step
+
+
+def test_als_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "implicit.als", None)
+    with pytest.raises(SettingsError, match=r"kindred\[als\]"):
+        fit_baseline(tastes(), "als", 512, seed=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_baseline_is_published_recommended_and_rolled_back(world: World, name: BaselineName, tmp_path: Path) -> None:
+    if name == "als":
+        pytest.importorskip("implicit")
+    run = train(world, name, tmp_path / "runs" / "20260101-000000-bbbbbb")
+    vectors = open_vectors(f"qdrant-edge:{tmp_path / 'vectors'}")
+    publish_products(world.run, world.store, vectors)
+    publish_products(run, world.store, vectors)
+
+    def no_encoder() -> object:
+        raise AssertionError("a baseline reads no text")
+
+    recommender = ProductRecommender(world.store, vectors, tmp_path / "runs", no_encoder)  # type: ignore[arg-type]
+    user = str(world.reviews[0]["reviewerID"])
+    answer = recommender.recommend(user, k=10)
+    seen = {row["asin"] for row in world.reviews if row["reviewerID"] == user}
+    assert answer.version == run.name and len(answer.recommendations) == 10
+    assert not seen & {item.item_id for item in answer.recommendations}
+    model = load_product_model(run.folder)
+    assert [round(float(s), 4) for s in -np.sort(-_unseen(model, user, seen))[:10]] == [
+        round(item.score, 4) for item in answer.recommendations
+    ]
+    assert all((item.reason is None) == (name == "popularity") for item in answer.recommendations)
+    assert len(recommender.recommend("nobody at all", k=5).recommendations) == 5
+    if name == "popularity":
+        with pytest.raises(ArtifactError, match="no likeness"):
+            recommender.similar(str(world.reviews[0]["asin"]))
+    else:
+        assert len(recommender.similar(str(world.reviews[0]["asin"]), k=5).recommendations) == 5
+    assert vectors.rollback() == world.run.name
+    vectors.close()
+
+
+def _unseen(model: object, user: str, seen: set[object]) -> np.ndarray:
+    scores = model.score_users(model.users.positions([user]))[0]  # type: ignore[attr-defined]
+    return scores[[product not in seen for product in model.products]]  # type: ignore[attr-defined, no-any-return]
+
+
+def test_evaluating_a_run_of_ease_finds_it_level_with_ease(world: World, tmp_path: Path) -> None:
+    graph = read_product_graph(world.store)
+    options = RunOptions(tmp_path, device="cpu")
+    report = evaluate_products(graph, config("ease"), EvaluationOptions("temporal", (0,)), options)
+    assert report["ranking"]["delta"]["ease"]["recall@10"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert report["ranking"]["delta"]["popularity"]["ndcg@10"]["mean"] != 0
+    assert "rating" not in report and "baseline" in report["protocol"]["selection"]
+    with pytest.raises(SettingsError, match="no text"):
+        evaluate_products(graph, config("ease"), EvaluationOptions("temporal", (0,), without_text=True), options)
+
+
+def test_a_baseline_has_no_ratings_and_says_so(world: World, tmp_path: Path) -> None:
+    run = train(world, "popularity", tmp_path / "run")
+    with pytest.raises(ArtifactError, match="only ranks"):
+        load_product_model(run.folder).rate(np.array([0]), np.array([0]))

@@ -1,0 +1,139 @@
+"""The search for settings: what it may look at, and that it can be interrupted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kindred.domain.errors import SettingsError
+from kindred.evaluation.splits import temporal_split
+from kindred.recommenders.product_graph import TARGET, ProductGraph, read_product_graph
+from kindred.recommenders.product_model import ProductConfig, read_product_config
+from kindred.recommenders.search_space import SPACE, config_of, params_of
+from kindred.recommenders.tuning import BEST, STUDY, TuningOptions, open_study, tune_products
+from kindred.training.fit import RunOptions
+from tests.recommenders.conftest import World
+
+pytest.importorskip("optuna")
+
+
+@pytest.fixture(scope="module")
+def graph(world: World) -> ProductGraph:
+    return read_product_graph(world.store)
+
+
+@pytest.fixture(scope="module")
+def few(graph: ProductGraph) -> ProductGraph:
+    """So few reviews that no network learns from them: a trial takes no time."""
+    rows = np.flatnonzero(graph.interactions.user_index < 6)[:60]
+    assert graph.review_text is not None
+    return replace(graph, interactions=graph.interactions.take(rows), review_text=graph.review_text[rows])
+
+
+def with_other_test_reviews(graph: ProductGraph) -> ProductGraph:
+    """The graph with other products, stars and words in the reviews that the test is of."""
+    test = temporal_split(graph.interactions).test
+    rng = np.random.default_rng(0)
+    events, data = graph.interactions, graph.data.clone()
+    items, rating = events.item_index.copy(), events.rating.copy()  # type: ignore[union-attr]
+    items[test], rating[test] = rng.integers(0, events.num_items, len(test)), rng.integers(1, 6, len(test))
+    edges = data[TARGET]
+    for name in list(edges.keys()):
+        edges[name] = edges[name].clone()
+    assert graph.review_text is not None
+    text = graph.review_text.copy()
+    text[test] = rng.standard_normal(text[test].shape)
+    changed = replace(events, item_index=items, rating=rating)
+    edges.edge_index[1, test] = edges.edge_index.new_tensor(items[test])
+    edges.rating[test] = edges.rating.new_tensor(rating[test])
+    edges.text_embedding[test] = edges.text_embedding.new_tensor(text[test])
+    return replace(graph, data=data, interactions=changed, review_text=text)
+
+
+def test_no_trial_looks_at_the_test_reviews(graph: ProductGraph, tmp_path: Path) -> None:
+    other = with_other_test_reviews(graph)
+    cut = [temporal_split(g.interactions) for g in (graph, other)]
+    assert np.array_equal(cut[0].test, cut[1].test)
+    assert not np.array_equal(cut[0].test_events.item_index, cut[1].test_events.item_index)
+    small = ProductConfig().model_copy(update={"gnn": ProductConfig().gnn.model_copy(update={"epochs": 5})})
+    options = TuningOptions(2, base=small)
+    found = [
+        tune_products(g, options, RunOptions(tmp_path / str(n), device="cpu")) for n, g in enumerate((graph, other))
+    ]
+    assert [t.value for t in found[0].trials] == [t.value for t in found[1].trials] and found[0].defaults > 0
+    assert [t.params for t in found[0].trials] == [t.params for t in found[1].trials]
+    assert len({t.value for t in found[0].trials}) == 2
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["best.json", "study.journal"]
+
+
+def test_the_defaults_come_first_and_the_best_is_a_file_that_training_reads(few: ProductGraph, tmp_path: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+    run = RunOptions(tmp_path, device="cpu", progress=lambda stage, done, total: told.append((done, total)))
+    result = tune_products(few, TuningOptions(8), run)
+    assert told == [(n, 8) for n in range(9)] and [t.number for t in result.trials] == list(range(8))
+    assert result.trials[0].params == params_of(ProductConfig()) and result.defaults == result.trials[0].value
+    assert result.gain == max(t.value for t in result.trials) - result.defaults >= 0
+    best = read_product_config(result.config_file)
+    assert params_of(best) == result.best.params and config_of(result.best.params, ProductConfig()) == best
+    assert json.dumps(result.as_json())
+
+
+def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(few: ProductGraph, tmp_path: Path) -> None:
+    def interrupt(stage: str, done: int, total: int | None) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    run = RunOptions(tmp_path, device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        tune_products(few, TuningOptions(6), replace(run, progress=interrupt))
+    read_product_config(tmp_path / BEST)
+    with pytest.raises(SettingsError, match="--resume"):
+        tune_products(few, TuningOptions(6), run)
+    result = tune_products(few, TuningOptions(6), replace(run, resume=True))
+    assert [t.number for t in result.trials] == list(range(6))
+    assert len({t.params["gnn.dropout"] for t in result.trials}) == 6
+    again = tune_products(few, TuningOptions(6), replace(run, resume=True))
+    assert again == result
+
+
+def test_killed_in_the_first_trial_the_defaults_are_still_tried(few: ProductGraph, tmp_path: Path) -> None:
+    study = open_study(RunOptions(tmp_path), ProductConfig())
+    study.ask()  # began, and never told of its end
+    result = tune_products(few, TuningOptions(2), RunOptions(tmp_path, device="cpu", resume=True))
+    assert result.trials[0].params == params_of(ProductConfig()) and len(result.trials) == 2
+    assert all(json.loads(line) for line in (tmp_path / STUDY).read_text().splitlines())  # JSON, nothing pickled
+
+
+def test_every_setting_searched_reaches_the_config() -> None:
+    default = ProductConfig()
+    assert config_of(params_of(default), default) == default
+    other: dict[str, Any] = {
+        name: choice.values[0] if hasattr(choice, "values") else choice.low for name, choice in SPACE.items()
+    }
+    assert params_of(config_of(other, default)) == other != params_of(default)
+    ProductConfig.model_validate(config_of(other, default).model_dump(mode="json"))
+
+
+def test_without_optuna_the_extra_is_named(
+    graph: ProductGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(SettingsError, match=r"kindred\[tune\]"):
+        tune_products(graph, TuningOptions(1), RunOptions(tmp_path))
+    assert not (tmp_path / STUDY).exists()
+
+
+@pytest.mark.parametrize("content", ['{"gnn": {"epochs": 0}}', '{"gnn": {"breadth": 3}}', "not JSON"])
+def test_a_settings_file_that_can_t_be_used_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(content)
+    with pytest.raises(SettingsError, match=r"settings\.json"):
+        read_product_config(path)
+    with pytest.raises(SettingsError, match="can't be read"):
+        read_product_config(tmp_path / "nowhere.json")
