@@ -130,11 +130,10 @@ def test_the_real_samples_are_counted(graph: DictGraph, options: IngestOptions) 
     assert [(f.lines, f.accepted) for f in summary.files] == [(15, 15), (12, 12), (157, 157), (50_000, 50_000)]
     assert sum("\n\n" in (row["text"] or "") for row in graph.tables["Post"].values()) == 5
     assert sum(row["age"] is not None for row in graph.tables["User"].values()) == 15
-    # Every view that met its target was followed by its like; one like's view is not in the sample.
-    views = [row for row in graph.tables["VIEWED"].values() if row["target_met"]]
-    assert (len(views), len(graph.tables["LIKED"])) == (5_373, 5_374)
+    # A view that met its target is followed by its like; the sample was cut in between three times.
+    met = {(row["source_id"], row["target_id"]) for row in graph.tables["VIEWED"].values() if row["target_met"]}
     liked = {(row["source_id"], row["target_id"]) for row in graph.tables["LIKED"].values()}
-    assert {(row["source_id"], row["target_id"]) for row in views} < liked
+    assert len(graph.tables["LIKED"]) == 5_374 and len(met ^ liked) == 3
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="shared/data is missing")
