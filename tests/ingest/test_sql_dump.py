@@ -137,6 +137,15 @@ def test_rows_beyond_the_limit_are_passed_in_bounded_memory(tmp_path: Path) -> N
     assert [row.length > MAX_LINE_BYTES for row in rows] == [True, False, True, False, True]
 
 
+def test_a_table_without_rows_ends_wherever_the_window_does(tmp_path: Path) -> None:
+    empty = "COPY other (id) FROM stdin;\n\\.\n"
+    rows = "INSERT INTO user_data (user_id) VALUES (1);\nCOPY other (id) FROM stdin;\n1\n\\.\n"
+    for shift in range(0, 40, 3):
+        padding = "--" + "x" * (3 * MAX_LINE_BYTES - 3 - shift) + "\n"
+        path = dump(tmp_path, empty + rows, "-- " + "y" * MAX_LINE_BYTES, header=padding)
+        assert rows_of(path, "user_data") == [(4, {"user_id": "1"})], shift
+
+
 def test_what_is_no_such_dump_is_explained(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:
     cases = {
         "INSERT INTO shop.orders VALUES (1);": r"without rows of user_data.*holds those of orders",
