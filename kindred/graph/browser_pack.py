@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from kindred.graph.questions import Parameter, ParameterKind, Question
 
 FOLDER = Path(__file__).with_name("browser")
 FAVORITES = "Kindred"  # the folder of saved queries in the Browser's drawer
+CHOOSE = "// 00 choose whom to ask about"
 _ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # equal content, equal bytes
 
 
@@ -30,7 +32,8 @@ def pack_files(address: str) -> dict[str, bytes]:
     Args:
         address: where a browser finds the files, such as http://localhost:8765; the guide links to them.
     """
-    queries = {f"{question.full_name}.cypher": saved_query(question).encode() for question in read_questions()}
+    queries = {"00_choose_whom_to_ask_about.cypher": example_nodes(graph_schema()).encode()}
+    queries |= {f"{question.full_name}.cypher": saved_query(question).encode() for question in read_questions()}
     style = (FOLDER / "style.grass").read_text(encoding="utf-8")
     files = {
         "guide.html": guide(address).encode(),
@@ -72,23 +75,38 @@ def one_edge_of_each(schema: GraphSchema) -> str:
     return " UNION\n".join(paths)
 
 
-def saved_query(question: Question) -> str:
-    """The question as a favorite: its first line names it, `:param` lines give it values, then comes the query.
+def example_nodes(schema: GraphSchema) -> str:
+    """A favorite that chooses a node of each label, and another one, for the saved queries to ask about.
 
-    A parameter that names a node starts as the node with most edges, so the query answers on any graph.
+    It takes those with most edges, so that the queries answer on any graph.
     """
-    name = f"// {question.number:02} {question.name.replace('_', ' ')}"
-    header, statement = question.text.split("\n\n", 1)
-    given = [f":param {parameter.name} => {_first_value(parameter)};" for parameter in question.parameters]
-    return "\n".join([name, header, *given, "", statement])
+    lines = [CHOOSE, "// Then change any of them: :param user => 'U00042'"]
+    for node in schema.nodes:
+        ids = f"COLLECT {{ MATCH (n:{node.label}) RETURN n.id ORDER BY COUNT {{ (n)--() }} DESC LIMIT 2 }}"
+        name = node.label.lower()
+        lines += [f":param {name} => {ids}[0];", f":param other_{name} => {ids}[1];"]
+    return "\n".join([*lines, ""])
 
 
-def _first_value(parameter: Parameter) -> str:
-    """A Cypher expression for the parameter's default, or where it has none for an example."""
-    label = parameter.meaning.split()[-1].capitalize()
+def saved_query(question: Question) -> str:
+    """The question as a favorite, one statement, so that the Browser shows the answer and not only that there is one.
+
+    Parameters that name nodes are those of `example_nodes`; the others stand in the query as their defaults.
+    """
+    values = {parameter.name: _saved_value(parameter) for parameter in question.parameters}
+    lines = [f"// {question.number:02} {question.name.replace('_', ' ')}", f"// {question.title}"]
+    if asked := [value for value in values.values() if value.startswith("$")]:
+        lines.append(f"// It asks about {' and '.join(asked)}: first run the favorite {CHOOSE[3:]!r}.")
+    statement = question.text.split("\n\n", 1)[1]
+    return "\n".join([*lines, re.sub(r"\$(\w+)", lambda found: values[found[1]], statement)])
+
+
+def _saved_value(parameter: Parameter) -> str:
+    """What stands in a saved query for the parameter: `$user` for the id of a user, else its default as a literal."""
+    words = parameter.meaning.split()
+    label = words[-1].capitalize()
     if parameter.is_required and label in {node.label for node in graph_schema().nodes}:
-        skip = "SKIP 1 " if "another" in parameter.meaning.split() else ""
-        return f"head(COLLECT {{ MATCH (n:{label}) RETURN n.id ORDER BY COUNT {{ (n)--() }} DESC {skip}LIMIT 1 }})"
+        return f"${'other_' if 'another' in words else ''}{label.lower()}"
     value = parameter.example if parameter.is_required else parameter.default
     if parameter.kind is not ParameterKind.STRING:
         return str(value)

@@ -5,35 +5,20 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft7Validator
 from typer.testing import CliRunner
 
 from kindred.cli import app
 from kindred.cli.browser_guide import PORT
 from kindred.settings import Settings, load_settings
+from tests.compose.compose_file import COMPOSE, ROOT, SERVICES, neo4j_settings, variables
 from tests.conftest import no_server
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
 
-ROOT = Path(__file__).parents[2]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = [name for name, service in SERVICES.items() if "build" in service]
-
-
-def variables(service: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in service.get("environment", {}).items()}
-
-
-def neo4j_settings() -> dict[str, str]:
-    """Settings of neo4j.conf as the image makes them of its environment: a double underscore is one, a single a dot."""
-    given = {k.removeprefix("NEO4J_"): v for k, v in variables(SERVICES["neo4j"]).items() if k != "NEO4J_AUTH"}
-    names = {name: name.replace("__", "\0").replace("_", ".").replace("\0", "_") for name in given}
-    return {names[name]: re.sub(r"\$\{\w+:-(\w+)\}", r"\1", value) for name, value in given.items()}
 
 
 def test_the_file_is_of_the_compose_specification() -> None:
