@@ -15,6 +15,7 @@ NodeKey = tuple[str, str]  # label, id
 EDGES_READ = 200  # a node, edge type and direction
 
 _Values = tuple[tuple[str, Scalar], ...]
+_EdgeKey = tuple[EdgeType, NodeKey, NodeKey, _Values]
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _Walk:
     schema: GraphSchema
     distance: dict[NodeKey, int]
     found: set[NodeKey] = field(default_factory=set)
-    _seen: dict[NodeKey, Counter[tuple[EdgeType, NodeKey, NodeKey, _Values]]] = field(default_factory=dict)
+    _seen: dict[tuple[NodeKey, bool], Counter[_EdgeKey]] = field(default_factory=lambda: defaultdict(Counter))
 
     def widen(self, ring: list[NodeKey], hop: int, room: int) -> list[NodeKey]:
         """Takes the best `room` nodes around the ring; these."""
@@ -107,22 +108,21 @@ class _Walk:
     def _look_around(self, key: NodeKey) -> list[NodeKey]:
         """The nodes around one, newest first, types taking turns; notes the edges."""
         node = self.schema.node(key[0])
-        seen = self._seen[key] = Counter()
         turns: dict[tuple[EdgeType, bool], int] = defaultdict(int)
         order: dict[NodeKey, tuple[int, NodeKey]] = {}
         for edge in self.store.neighbourhood(node, key[1], EDGES_READ, self.schema.edges):
             other = (edge.node_label, edge.node_id)
             ends = (key, other) if edge.outgoing else (other, key)
-            seen[edge.edge, *ends, _values(edge)] += 1
+            self._seen[key, edge.outgoing][edge.edge, *ends, _values(edge)] += 1
             order.setdefault(other, (turns[edge.edge, edge.outgoing], other))
             turns[edge.edge, edge.outgoing] += 1
         return sorted(order, key=order.__getitem__)
 
     def edges_between(self, nodes: set[NodeKey]) -> Iterator[ViewEdge]:
         """The edges whose ends are both among the nodes, those that both ends saw once, in a fixed order."""
-        edges: Counter[tuple[EdgeType, NodeKey, NodeKey, _Values]] = Counter()
+        edges: Counter[_EdgeKey] = Counter()
         for seen in self._seen.values():
-            edges |= seen
+            edges |= seen  # the greater count: both ends see the same edges
         within = (edge for edge in edges if edge[1] in nodes and edge[2] in nodes)
         for type_, source, target, values in sorted(within, key=_edge_order):
             for _ in range(edges[type_, source, target, values]):
@@ -135,7 +135,7 @@ def _values(edge: Neighbour) -> _Values:
     return tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in known)
 
 
-def _edge_order(edge: tuple[EdgeType, NodeKey, NodeKey, _Values]) -> tuple[str, NodeKey, NodeKey, str]:
+def _edge_order(edge: _EdgeKey) -> tuple[str, NodeKey, NodeKey, str]:
     return edge[0].type, edge[1], edge[2], repr(edge[3])
 
 

@@ -144,7 +144,7 @@ def _readable(prop: Property, value: Scalar) -> str:
 
 
 def _cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else text[:characters].rstrip() + "…"
+    return text if len(text) <= characters else f"{text[:characters]}… (cut)"
 
 
 def _summary(view: View) -> str:

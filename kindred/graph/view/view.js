@@ -137,7 +137,7 @@ const MARGINS = { // of a label, by where it stands
 };
 
 function label() {
-  const zoom = cy.zoom(), taken = [], drawn = cy.nodes(":visible").toArray();
+  const zoom = cy.zoom(), taken = [], drawn = nodes.flatMap((_, index) => (isDrawn(index) ? [drawnNode(index)] : []));
   for (const node of drawn) {
     const { x, y } = node.renderedPosition(), half = outerHalf(node);
     taken.push({ left: x - half, right: x + half, top: y - half, bottom: y + half, node });

@@ -1,0 +1,99 @@
+"""`kindred graph view` and `kindred graph export`, as a user types them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import networkx as nx
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from kindred.cli.app import app
+from kindred.domain.errors import KindredError
+from kindred.domain.schema import graph_schema
+from kindred.gnn.hetero_files import read_back
+from kindred.graph.open import open_graph
+
+SCHEMA = graph_schema()
+
+
+@pytest.fixture
+def kindred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command beside a graph of two reviews, years apart, and returns its stdout; errors are raised."""
+    monkeypatch.chdir(tmp_path)
+    with closing(open_graph(f"ladybug:{tmp_path / 'data' / 'graph'}")) as store:
+        store.create_schema(SCHEMA)
+        store.upsert_nodes(SCHEMA.node("User"), pa.table({"id": ["ann", "ben"]}))
+        store.upsert_nodes(SCHEMA.node("Product"), pa.table({"id": ["lute:1"], "title": ["Lute"]}))
+        reviews = {
+            "event_id": ["e1", "e2"],
+            "source_id": ["ann", "ben"],
+            "target_id": ["lute:1", "lute:1"],
+            "at": [1_000_000_000, 1_500_000_000],
+            "rating": [5.0, 1.0],
+        }
+        store.upsert_edges(SCHEMA.edge(("User", "REVIEWED", "Product")), pa.table(reviews))
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ["--data-dir", "data", *arguments], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("middle", "names"),
+    [
+        (("--user", "ann"), ["ann", "Lute", "ben"]),
+        (("--product", "lute:1"), ["Lute", "ann", "ben"]),
+        (("--node", "Product:lute:1", "--hops", "1", "--limit", "2"), ["Lute", "ben"]),
+        (("--user", "ann", "--hops", "1"), ["ann", "Lute"]),
+    ],
+)
+def test_view_writes_a_page(kindred: Callable[..., str], middle: tuple[str, ...], names: list[str]) -> None:
+    assert kindred("graph", "view", *middle, "-o", "view.html") == "view.html\n"
+    page = Path("view.html").read_text("utf-8")
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert {node["caption"] for node in data["nodes"]} == set(names) and data["nodes"][0]["caption"] == names[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("view", "-o", "view.html"),
+        ("view", "--user", "ann", "--product", "lute:1", "-o", "view.html"),
+        ("view", "--product", "lute:1", "--node", "Product:lute:1", "-o", "view.html"),
+        ("view", "--node", "Product", "-o", "view.html"),
+        ("view", "--node", "Product:", "-o", "view.html"),
+        ("view", "--node", "Nothing:1", "-o", "view.html"),
+        ("view", "--user", "nobody", "-o", "view.html"),
+        ("view", "--user", "ann", "-o", "no/such/folder.html"),
+        ("export", "--format", "neo4j-admin", "--until", "2010-01-01", "-o", "out"),
+    ],
+)
+def test_what_can_t_be_written_names_the_next_step(kindred: Callable[..., str], arguments: tuple[str, ...]) -> None:
+    with pytest.raises(KindredError) as raised:
+        kindred("graph", *arguments)
+    assert raised.value.exit_code in (2, 3, 4) and raised.value.next_step
+    assert not Path("view.html").exists()
+
+
+def test_exports_are_of_the_moment_asked_for(kindred: Callable[..., str]) -> None:
+    until = ("--until", "2010-01-01")
+    assert kindred("graph", "export", "--format", "networkx", *until, "-o", "early.json") == "early.json\n"
+    early = nx.node_link_graph(json.loads(Path("early.json").read_text("utf-8")), name="node")
+    assert list(early.edges) == [(("User", "ann"), ("Product", "lute:1"), "REVIEWED:e1")] and len(early) == 3
+    kindred("graph", "export", "--format", "graphml", "-o", "graph.graphml")
+    assert nx.read_graphml("graph.graphml").number_of_edges() == 2
+    kindred("graph", "export", *until, "-o", "tensors")
+    data, _ = read_back(Path("tensors"))
+    assert data["User", "REVIEWED", "Product"].rating.tolist() == [5.0]
+
+
+def test_neo4j_admin_prints_the_import_command(kindred: Callable[..., str]) -> None:
+    assert kindred("graph", "export", "--format", "neo4j-admin", "-o", "csv").startswith("neo4j-admin database import")

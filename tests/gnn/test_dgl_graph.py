@@ -1,0 +1,68 @@
+"""HeteroData and the DGL graph made of it are the same graph."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+
+from kindred.domain.errors import SettingsError, StoreError
+from kindred.gnn.dgl_graph import to_dgl, write_dgl
+from tests.gnn.graphs import REVIEWED, checkerboard
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "dgl_convolution.py"
+needs_dgl = pytest.mark.skipif(sys.version_info >= (3, 12), reason="NOT TESTED: DGL has no wheel for this Python")
+
+
+def graph() -> HeteroData:
+    """A checkerboard with a type of node and of edge that is empty, and tensors of every kind."""
+    data = checkerboard()
+    data["Brand"].num_nodes = 0
+    data["Product", "MADE_BY", "Brand"].edge_index = torch.empty(2, 0, dtype=torch.int64)
+    data["Product"].title_embedding = torch.randn(data["Product"].num_nodes, 4).half()
+    data[REVIEWED].verified = torch.arange(data[REVIEWED].num_edges) % 2 == 0
+    return data
+
+
+@needs_dgl
+def test_types_order_and_tensors_are_equal() -> None:
+    data = graph()
+    made = to_dgl(data)
+    assert set(made.ntypes) == set(data.node_types) and set(made.canonical_etypes) == set(data.edge_types)
+    for label in data.node_types:
+        assert made.num_nodes(label) == data[label].num_nodes
+    for triple in data.edge_types:
+        assert torch.equal(torch.stack(made.edges(etype=triple, order="eid")), data[triple].edge_index)
+        tensors = {name: value for name, value in data[triple].items() if name != "edge_index"}
+        assert set(made.edges[triple].data) == set(tensors)
+        assert all(torch.equal(made.edges[triple].data[name], value) for name, value in tensors.items())
+    assert torch.equal(made.nodes["Product"].data["title_embedding"], data["Product"].title_embedding)
+
+
+@needs_dgl
+def test_a_file_reads_back(tmp_path: Path) -> None:
+    import dgl
+
+    data = graph()
+    write_dgl(data, tmp_path / "graph.dgl")
+    (back,), _ = dgl.load_graphs(str(tmp_path / "graph.dgl"))
+    assert torch.equal(torch.stack(back.edges(etype=REVIEWED, order="eid")), data[REVIEWED].edge_index)
+    assert torch.equal(back.edges[REVIEWED].data["verified"].bool(), data[REVIEWED].verified)
+    with pytest.raises(StoreError, match="can't write"):
+        write_dgl(data, tmp_path)
+
+
+@needs_dgl
+def test_one_layer_gives_the_same_answer_in_both_libraries() -> None:
+    example = runpy.run_path(str(EXAMPLE))
+    assert example["largest_difference"](graph()) < 1e-5
+
+
+def test_without_dgl_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dgl", None)
+    with pytest.raises(SettingsError, match=r"kindred\[dgl\]"):
+        to_dgl(graph())
