@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.ranking_blocks import Block
+from kindred.gnn.ranking_blocks import Block, score_spread
 from kindred.gnn.user_features import Feature, places_from_end
 
 FACTORS = (0.5, 0.75, 1.33, 2.0)
@@ -242,12 +242,6 @@ def _pairs(events: Interactions, place: np.ndarray) -> tuple[Tensor, Tensor]:
     rows = place[events.user_index]
     pairs = np.unique(rows[rows >= 0] * np.int64(events.num_items) + events.item_index[rows >= 0])
     return torch.from_numpy(pairs // events.num_items), torch.from_numpy(pairs % events.num_items)
-
-
-def score_spread(scores: np.ndarray) -> float:
-    """Standard deviation of the scores within users; 1 where all are alike."""
-    deviation = float(np.sqrt(scores.var(axis=1, dtype=np.float64).mean()))
-    return deviation if deviation > 1e-12 else 1.0
 
 
 def _mean(values: list[float]) -> float:

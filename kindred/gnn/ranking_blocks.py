@@ -21,6 +21,20 @@ from kindred.gnn.spectral import item_spectrum
 from kindred.gnn.user_features import Feature, HistoryStatistics, sum_by_item, time_memberships
 
 MAX_PREFIX = 50
+SPREAD_USERS = 500
+
+
+@dataclass(frozen=True)
+class SpectralFilter:
+    """One way to normalise the item graph before its leading eigenvectors are taken.
+
+    Attributes:
+        exponent: how much long histories and popular items are toned down in it.
+        diagonal: how much an item counts as going with itself, 0 to 1.
+    """
+
+    exponent: float
+    diagonal: float
 
 
 @dataclass(frozen=True)
@@ -33,9 +47,11 @@ class BlockConfig:
         text_share: weight of text similarity beside co-occurrence in the Gram matrix of EASE with text.
         next_ridge: ridge of the next-item regression, in mean item counts.
         text_shrinkage: reviews at which an item's own text vector has half its weight.
-        user_exponent: how much long histories are toned down in the item graph.
-        item_exponent: how much popular items are toned down in the item graph.
-        spectral_rank: number of eigenvectors.
+        ordered_filters: the item graphs whose spectra are added up, each with the same say, where the order of events
+            is known.
+        unordered_filters: the same where it is not. Held-out events are then a random draw, which favours sharper
+            filters than what comes next would; a smooth one, as published, keeps the balance.
+        spectral_rank: number of eigenvectors of each.
         spectral_iterations: passes of subspace iteration.
     """
 
@@ -44,8 +60,8 @@ class BlockConfig:
     text_share: float = 0.3
     next_ridge: float = 15.0
     text_shrinkage: float = 2.0
-    user_exponent: float = 0.3
-    item_exponent: float = 0.3
+    ordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.3, 0.0),)
+    unordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.5, 1.0), SpectralFilter(0.4, 0.0))
     spectral_rank: int = 512
     spectral_iterations: int = 4
 
@@ -207,14 +223,10 @@ def _prefixes(train: Interactions, statistics: HistoryStatistics) -> tuple[sp.cs
 def _spectral_blocks(train: Interactions, statistics: HistoryStatistics, config: BlockConfig, seed: int) -> list[Block]:
     """Blocks in the basis of the item graph's leading eigenvectors: on even and recent history, and on what comes next.
 
-    Popularity, taken out by the item exponent, returns in the norm of the items. All blocks share one right side, so
-    together they need no more dimensions than one.
+    All blocks share one right side, so together they need no more dimensions than one.
     """
-    matrix = interaction_matrix(train, config.user_exponent, config.item_exponent)
-    _, vectors = item_spectrum(matrix, config.spectral_rank, seed, config.spectral_iterations)
+    left, right = _filtered_spectra(train, config, seed)
     degree = np.maximum(_counts(train), 1.0).astype(np.float32)[:, None]
-    left = vectors.numpy() * degree**-config.item_exponent
-    right = vectors.numpy() * degree**config.item_exponent
     blocks = [Block("spectrum", "items", left, right)]
     if train.at is not None:
         blocks.append(Block("recent spectrum", "recent_items", left, right))
@@ -222,6 +234,32 @@ def _spectral_blocks(train: Interactions, statistics: HistoryStatistics, config:
         mean_next = np.asarray(past.T @ (following @ left), dtype=np.float32) * degree**-0.5
         blocks.append(Block("next in spectrum", "recent_items", mean_next, right))
     return blocks
+
+
+def _filtered_spectra(train: Interactions, config: BlockConfig, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Both sides of the sum of all filters, `[num_items, rank]` each, every filter's scores spread alike.
+
+    Popularity, taken out by the exponent, returns in the norm of the items.
+    """
+    degree = np.maximum(_counts(train), 1.0).astype(np.float32)[:, None]
+    users = np.random.default_rng(seed).permutation(np.unique(train.user_index))[:SPREAD_USERS]
+    histories = _matrix(train)[users]
+    lefts, rights = [], []
+    for shape in config.unordered_filters if train.at is None else config.ordered_filters:
+        matrix = interaction_matrix(train, shape.exponent, shape.exponent)
+        _, found = item_spectrum(matrix, config.spectral_rank, seed, config.spectral_iterations, shape.diagonal)
+        vectors = found.numpy()
+        left, right = vectors * degree**-shape.exponent, vectors * degree**shape.exponent
+        scores = np.asarray(histories @ left, dtype=np.float32) @ right.T
+        lefts.append(left / np.float32(score_spread(scores)))
+        rights.append(right)
+    return np.concatenate(lefts, axis=1), np.concatenate(rights, axis=1)
+
+
+def score_spread(scores: FloatArray) -> float:
+    """Standard deviation of the scores within users; 1 where all are alike."""
+    deviation = float(np.sqrt(scores.var(axis=1, dtype=np.float64).mean()))
+    return deviation if deviation > 1e-12 else 1.0
 
 
 def _period_rates(train: Interactions, statistics: HistoryStatistics) -> FloatArray:

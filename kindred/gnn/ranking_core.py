@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import FloatArray, Interactions
 from kindred.domain.linear_models import ridge_weights
 from kindred.domain.progress import Progress, silent
-from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation, learn_weights, score_spread
+from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation, learn_weights
 from kindred.gnn.compression import compress_blocks
-from kindred.gnn.ranking_blocks import Block, BlockConfig, build_blocks, unit_rows
+from kindred.gnn.ranking_blocks import Block, BlockConfig, build_blocks, score_spread, unit_rows
 from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments, sum_by_item
 
 LearnedFit = Callable[[Interactions], tuple[FloatArray, FloatArray]]

@@ -46,8 +46,10 @@ def leading_eigenvectors(
     return values.to(basis.dtype), vectors * torch.where(largest < 0, -1.0, 1.0)
 
 
-def item_spectrum(matrix: SparseMatrix, rank: int, seed: int, iterations: int = 4) -> tuple[Tensor, Tensor]:
-    """Leading eigenvectors of the item graph Aᵀ A without its diagonal, values `[rank]`, vectors `[num_items, rank]`.
+def item_spectrum(
+    matrix: SparseMatrix, rank: int, seed: int, iterations: int = 4, diagonal: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Leading eigenvectors of the item graph Aᵀ A, values `[rank]`, vectors `[num_items, rank]`.
 
     The diagonal says that an item goes with itself. That is no news for a recommender, yet a truncated spectrum spends
     much of its rank on it; without it the same rank holds more of what links one item to another.
@@ -57,14 +59,13 @@ def item_spectrum(matrix: SparseMatrix, rank: int, seed: int, iterations: int = 
         rank: number of vectors.
         seed: of the random start.
         iterations: passes of subspace iteration.
+        diagonal: share of the diagonal that stays; 1 as in published filters.
     """
     by_item = matrix.transpose
     rows = by_item.forward
     item_of_entry = torch.repeat_interleave(torch.arange(matrix.shape[1]), rows.offsets.diff())
-    diagonal = torch.zeros(matrix.shape[1]).index_add(0, item_of_entry, rows.weights**2)[:, None]
-    return leading_eigenvectors(
-        lambda x: by_item @ (matrix @ x) - diagonal * x, matrix.shape[1], rank, seed, iterations
-    )
+    removed = (1 - diagonal) * torch.zeros(matrix.shape[1]).index_add(0, item_of_entry, rows.weights**2)[:, None]
+    return leading_eigenvectors(lambda x: by_item @ (matrix @ x) - removed * x, matrix.shape[1], rank, seed, iterations)
 
 
 def truncated_svd(matrix: SparseMatrix, rank: int, seed: int, iterations: int = 6) -> tuple[Tensor, Tensor, Tensor]:

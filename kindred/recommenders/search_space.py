@@ -45,8 +45,6 @@ SPACE: Mapping[str, Between | OneOf] = {
     "ranking.blocks.ease_ridge": Between(3.0, 200.0, log=True),
     "ranking.blocks.next_ridge": Between(3.0, 200.0, log=True),
     "ranking.blocks.text_share": Between(0.03, 3.0, log=True),
-    "ranking.blocks.user_exponent": Between(0.0, 0.7),
-    "ranking.blocks.item_exponent": Between(0.0, 0.7),
 }
 """Whatever else there is to choose stays at its default."""
 
