@@ -20,7 +20,7 @@ from kindred.graph.view.neighbourhood import NodeKey, View, ViewEdge, ViewNode
 
 TEXT_CHARACTERS = 900  # of one value in the page; engines give at least 1,000 of a text
 CELL_CHARACTERS = 160  # of one value in the tables
-CAPTION_CHARACTERS = 80  # the drawing shortens further
+CAPTION_CHARACTERS = 200  # the drawing shortens further
 
 # Each has a contrast of 3 : 1 or more with the page's light and dark background, as WCAG 2.2 asks of graphics.
 COLOURS = {
@@ -115,7 +115,7 @@ def _edge_data(edge: ViewEdge, places: dict[NodeKey, int]) -> dict[str, object]:
 
 def _caption(node: ViewNode) -> str:
     named = (str(node.properties[name]) for name in _CAPTIONS if node.properties.get(name))
-    return _cut(" ".join(next(named, node.id).split()), CAPTION_CHARACTERS)
+    return _cut(" ".join(next(named, node.id).split()), CAPTION_CHARACTERS, "…")
 
 
 def _width(edge: ViewEdge) -> float:
@@ -138,13 +138,15 @@ def _readable(prop: Property, value: Scalar) -> str:
     if prop.kind is PropertyKind.TIMESTAMP and isinstance(value, int):
         moment = _EPOCH + timedelta(seconds=value)
         return f"{moment:%Y-%m-%d}" if value % 86_400 == 0 else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else f"{text[:characters]}… (cut)"
+def _cut(text: str, characters: int, note: str = "… (cut)") -> str:
+    return text if len(text) <= characters else text[:characters] + note
 
 
 def _summary(view: View) -> str:
