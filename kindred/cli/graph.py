@@ -35,8 +35,8 @@ def stats(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _stats_table(found: GraphStatistics) -> str:
-    rows: list[tuple[str, object]] = [*found.nodes.items(), *found.edges.items()]
-    text = console.table(["label or type", "count"], rows)
+    rows = [(name, count) for name, count in (*found.nodes.items(), *found.edges.items()) if count]
+    text = console.table(["label or type", "count"], rows) if rows else "the graph is empty"
     if found.earliest is not None and found.latest is not None:
         text += f"\n\nevents from {_day(found.earliest)} to {_day(found.latest)}"
     return f"{text}\ncontent hash {found.content_hash}"
