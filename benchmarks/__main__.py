@@ -9,7 +9,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-STEPS = ("planted", "parsing", "encoding", "graph_load", "epoch", "vector_search", "recommend", "ranking reviews14")
+STEPS = (
+    "planted",
+    "parsing",
+    "encoding",
+    "graph_load",
+    "epoch",
+    "vector_search",
+    "recommend",
+    "ranking reviews14",
+    "diversity",
+)
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.learned_part import LearnedPart
-from kindred.recommenders.product_graph import TARGET, ProductGraph
+from kindred.recommenders.product_graph import TARGET, ProductGraph, without_text
 from kindred.recommenders.product_model import FEWEST_EVENTS_TO_LEARN, ProductConfig, ProductModel
 from kindred.training.fit import Metrics, RunOptions
 
@@ -24,7 +24,7 @@ from kindred.training.fit import Metrics, RunOptions
 def fit_product_model(
     graph: ProductGraph, rows: IntArray, config: ProductConfig, options: RunOptions, *, temporal: bool = True
 ) -> ProductModel:
-    """The model fitted on these rows of `graph.interactions`, and on no other.
+    """The model fitted on these rows of `graph.interactions`, and on no other; without any text where `config` says so.
 
     Args:
         graph: what there is.
@@ -37,6 +37,7 @@ def fit_product_model(
     if config.model != "gnn":
         core, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed)
         return ProductModel(config, graph.users, graph.products, core, vectors, None)
+    graph = graph if config.text else without_text(graph)
     text = TextVectors(None if graph.review_text is None else graph.review_text[rows], graph.product_text)
     learner = _Learner(graph, config.gnn, options) if len(events) >= FEWEST_EVENTS_TO_LEARN else None
     ranking = replace(config.ranking, temporal=temporal)

@@ -15,7 +15,7 @@ from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protoco
 from kindred.evaluation.report import Report, build_report, write_report
 from kindred.evaluation.splits import ProtocolName, Split
 from kindred.recommenders.product_fitting import fit_product_model
-from kindred.recommenders.product_graph import ProductGraph, without_text
+from kindred.recommenders.product_graph import ProductGraph
 from kindred.recommenders.product_model import ProductConfig, ProductModel
 from kindred.recommenders.runs import MANIFEST, Run, finish_run, write_json
 from kindred.training.fit import RunOptions
@@ -85,8 +85,7 @@ def train_products(graph: ProductGraph, config: ProductConfig, options: RunOptio
     if (options.folder / MANIFEST).exists():
         raise ArtifactError(f"run {options.folder.name} is finished already", "train a new one, without --resume")
     begin_training(options.folder, config, options, state)
-    seen = graph if config.text else without_text(graph)
-    model = fit_product_model(seen, np.arange(len(graph.interactions)), config, options)
+    model = fit_product_model(graph, np.arange(len(graph.interactions)), config, options)
     model.save(options.folder)
     return finish_run(options.folder, _manifest(graph, model, options, state))
 
@@ -168,8 +167,7 @@ def _selection(config: ProductConfig) -> str:
 
 def fit_recipe(graph: ProductGraph, config: ProductConfig, split: Split, options: RunOptions) -> FittedModel:
     """The model of one split as evaluation sees it, fitted on the known part."""
-    seen = graph if config.text else without_text(graph)
-    model = fit_product_model(seen, split.known, config, options, temporal=split.name == "temporal")
+    model = fit_product_model(graph, split.known, config, options, temporal=split.name == "temporal")
     if model.learned is None:
         return FittedModel(model.score_users)
     return FittedModel(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,9 +31,10 @@ class Run:
 
 
 def new_run_folder(runs_folder: Path, *made_of: str | int) -> Path:
-    """An empty folder named after this second and what the run is made of."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = runs_folder / f"{stamp}-{content_id(stamp, os.getpid(), *made_of)[:6]}"
+    """An empty folder named after this second and, since a baseline takes less than one, a hash of the moment."""
+    now = time.time_ns()
+    stamp = datetime.fromtimestamp(now // 1_000_000_000, UTC).strftime("%Y%m%d-%H%M%S")
+    folder = runs_folder / f"{stamp}-{content_id(now, os.getpid(), *made_of)[:6]}"
     folder.mkdir(parents=True)
     return folder
 

@@ -17,6 +17,10 @@ def test_a_folder_is_a_run_only_once_its_manifest_is_there(tmp_path: Path) -> No
     assert f"--resume {half.name}" in raised.value.next_step
 
 
+def test_many_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    assert len({new_run_folder(tmp_path, 7) for _ in range(20)}) == 20
+
+
 def test_the_newest_run_is_the_default(tmp_path: Path) -> None:
     for name in ("20260101-000000-aaaaaa", "20260102-000000-aaaaaa"):
         (tmp_path / name).mkdir()

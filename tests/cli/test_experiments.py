@@ -1,0 +1,113 @@
+"""Baselines, comparison and search as commands, on one small graph."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kindred.cli.app import app
+from kindred.domain.errors import ArtifactError, SettingsError
+from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.recommenders.product_model import ProductConfig
+from tests.recommenders.conftest import load
+
+Kindred = Callable[..., str]
+A_USER = "U00001"
+
+
+@pytest.fixture(scope="module")
+def kindred(tmp_path_factory: pytest.TempPathFactory) -> Kindred:
+    """Runs a command on a graph of its own and returns its stdout; errors are raised."""
+    folder = tmp_path_factory.mktemp("data")
+    files = generate_products(ProductSample(users=30, products=40, reviews=200, seed=2), folder / "sample")
+    load(folder, files.reviews, files.metadata).close()
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ("--data-dir", str(folder), *arguments), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(kindred: Kindred) -> dict[str, str]:
+    """Runs by model."""
+    return {m: json.loads(kindred("train", "--model", m, "--json"))["run"] for m in ("ease", "popularity")}
+
+
+def test_a_baseline_is_trained_published_and_asked(kindred: Kindred, trained: dict[str, str]) -> None:
+    rows = {run["run"]: run for run in json.loads(kindred("runs", "--json"))}
+    assert rows[trained["ease"]]["config"]["model"] == "ease"
+    assert "ease" in kindred("runs") and "popularity" in kindred("runs")
+    kindred("publish", trained["popularity"])
+    kindred("publish", trained["ease"])
+    plain = kindred("recommend", "--user", A_USER, "-k", "5", "--json")
+    assert json.loads(plain)["version"] == trained["ease"]
+    assert kindred("recommend", "--user", A_USER, "-k", "5", "--diversity", "0", "--json") == plain
+    varied = json.loads(kindred("recommend", "--user", A_USER, "-k", "5", "--diversity", "1", "--json"))
+    assert [r["item_id"] for r in varied["recommendations"]] != [
+        r["item_id"] for r in json.loads(plain)["recommendations"]
+    ]
+    kindred("rollback")
+    with pytest.raises(ArtifactError, match="no likeness"):
+        kindred("recommend", "--user", A_USER, "--diversity", "0.5")
+    assert "only ranks" in kindred("train", "--model", "popularity")
+
+
+def test_compare_finds_a_run_level_with_itself_and_mirrors_two(kindred: Kindred, trained: dict[str, str]) -> None:
+    ease, popularity = trained["ease"], trained["popularity"]
+    itself = json.loads(kindred("compare", ease, ease, "--json"))
+    assert set(itself["figures"]) == {"recall@10", "ndcg@10", "mrr@10"} and itself["unrated"] == [ease, ease]
+    assert all(f["mean"] == f["low"] == f["high"] == 0 for f in itself["figures"].values())
+    there, back = (
+        json.loads(kindred("compare", *runs, "--protocol", "random", "--seeds", "2", "--json"))["figures"]["ndcg@10"]
+        for runs in ((ease, popularity), (popularity, ease))
+    )
+    assert there["low"] <= there["mean"] <= there["high"] and there["mean"] == -back["mean"] != 0
+    assert there["mean"] == pytest.approx(there["first"] - there["second"]) and there["first"] == back["second"]
+    report = json.loads(kindred("evaluate", ease, "--protocol", "random", "--seeds", "2", "--json"))
+    assert report["ranking"]["model"]["ndcg@10"] == there["first"]
+    assert report["ranking"]["delta"]["popularity"]["ndcg@10"] == pytest.approx(
+        {name: there[name] for name in ("mean", "low", "high")}, abs=1e-6
+    )
+    assert report["protocol"]["tested_users"] == there["users"]
+    shown = kindred("compare", ease, popularity)
+    assert "ndcg@10" in shown and "ratings not compared" in shown and max(map(len, shown.splitlines()[2:])) <= 100
+
+
+def test_runs_of_different_graphs_are_not_compared(kindred: Kindred, trained: dict[str, str], tmp_path: Path) -> None:
+    early = json.loads(kindred("train", "--model", "popularity", "--until", "2030-01-01", "--json"))["run"]
+    with pytest.raises(SettingsError, match="as of") as raised:
+        kindred("compare", trained["ease"], early)
+    assert "--until" in raised.value.next_step
+    run = json.loads(kindred("train", "--model", "popularity", "--json"))
+    manifest = Path(run["folder"]) / "manifest.json"
+    made = json.loads(manifest.read_text())
+    made["graph"]["content_hash"] = "0" * 32
+    manifest.write_text(json.dumps(made))
+    with pytest.raises(SettingsError, match=r"content hash .* on 000000000000"):
+        kindred("compare", trained["ease"], run["run"])
+
+
+def test_the_settings_that_tune_finds_are_those_that_training_takes(kindred: Kindred) -> None:
+    pytest.importorskip("optuna")
+    found = json.loads(kindred("tune", "--trials", "1", "--json"))
+    assert found["gain"] == 0 and found["best"]["value"] == found["defaults"] and len(found["trials"]) == 1
+    with pytest.raises(SettingsError, match="--resume"):
+        kindred("tune", "--trials", "1")
+    shown = kindred("tune", "--trials", "1", "--resume")
+    assert "validation figure" in shown and "gnn.dropout" in shown
+    settings = Path(found["config_file"])
+    changed = json.loads(settings.read_text())
+    changed["gnn"] |= {"epochs": 1, "hidden_dim": 16, "heads": 2}
+    changed["ranking"]["recency_decay"] = 0.7
+    settings.write_text(json.dumps(changed))
+    run = json.loads(kindred("train-gnn", "--config", str(settings), "--conv", "gat", "--json"))
+    assert run["config"]["ranking"]["recency_decay"] == 0.7 and run["config"]["gnn"]["hidden_dim"] == 16
+    assert run["config"]["gnn"]["conv"] == "gat" and run["gnn"]["epochs"] == 1
+    assert ProductConfig.model_validate(run["config"]).ranking != ProductConfig().ranking

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kindred.evaluation.comparison import comparison_text
+from kindred.recommenders.product_graph import read_product_graph
+from kindred.recommenders.product_model import ProductConfig
+from kindred.recommenders.product_training import EvaluationOptions, evaluate_products
+from kindred.recommenders.run_comparison import compare_runs
+from kindred.recommenders.runs import Run
+from kindred.training.fit import RunOptions
+from tests.recommenders.conftest import SMALL, World
+
+
+def run_of(world: World, name: str, config: ProductConfig) -> Run:
+    return Run(name, world.folder, {**world.run.manifest, "config": config.model_dump(mode="json")})
+
+
+def test_ratings_are_compared_where_both_rate(world: World, tmp_path: Path) -> None:
+    """A run without text is judged without: the same figures as the ablation of an evaluation."""
+    graph = read_product_graph(world.store)
+    full, bare = run_of(world, "full", SMALL), run_of(world, "bare", SMALL.model_copy(update={"text": False}))
+    evaluation = EvaluationOptions("temporal", (0,))
+    found = compare_runs(graph, (full, bare), evaluation, RunOptions(tmp_path / "compared", device="cpu"))
+    asked = EvaluationOptions("temporal", (0,), without_text=True)
+    report = evaluate_products(graph, SMALL, asked, RunOptions(tmp_path / "evaluated", device="cpu"))
+    assert set(found.figures) == {"recall@10", "ndcg@10", "mrr@10", "mse", "mae"} and not found.unrated
+    delta = report["ablation"]["no_text"]["delta"]
+    for metric, figures in found.figures.items():
+        assert {name: figures[name] for name in ("mean", "low", "high")} == pytest.approx(delta[metric])
+        assert figures["users"] == report["protocol"]["tested_users"]
+    assert found.figures["mse"]["first"] == report["rating"]["model"]["mse"] != found.figures["mse"]["second"]
+    assert "ratings not compared" not in comparison_text(found)
+    assert (tmp_path / "compared" / "comparison.json").exists()
