@@ -164,6 +164,15 @@ def test_every_label_has_a_colour_that_is_seen_on_light_and_dark() -> None:
         assert min(contrast(colour, background) for colour in COLOURS.values()) >= 3
 
 
+def test_a_browser_that_can_t_draw_shows_the_tables(browser_page: Page, tmp_path: Path) -> None:
+    with embedded(tmp_path / "graph") as store:
+        (tmp_path / "view.html").write_text(page_around(store), "utf-8")
+    browser_page.add_init_script("delete Map.groupBy")
+    with browser_page.expect_event("pageerror"):
+        browser_page.goto((tmp_path / "view.html").as_uri())
+    assert browser_page.locator("table").first.is_visible() and browser_page.locator("#graph").is_hidden()
+
+
 @pytest.fixture
 def browser_page() -> Iterator[Page]:
     """A page of a real browser that must not load anything nor complain."""
@@ -179,7 +188,7 @@ def browser_page() -> Iterator[Page]:
         page = browser.new_page(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
         wrong: list[str] = []
         page.on("console", lambda message: wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("pageerror", lambda error: "groupBy" in str(error) or wrong.append(str(error)))
         page.on("request", lambda request: request.url.startswith("file:") or wrong.append(request.url))
         yield page
         assert not wrong
@@ -196,6 +205,7 @@ def test_the_page_works_in_a_browser(browser_page: Page, tmp_path: Path) -> None
         (tmp_path / "view.html").write_text(page_around(store, "Book", "b0", hops=2), "utf-8")
     page = browser_page
     page.goto((tmp_path / "view.html").as_uri())
+    assert page.locator("#graph").is_visible() and page.locator("table").first.is_hidden()
     drawn = "cy.nodes().filter((node) => node.style('display') !== 'none').length"
     first = page.evaluate(drawn)
     assert first < page.evaluate("nodes.length")

@@ -9,6 +9,14 @@ const SHAPES = {
 };
 
 const byId = (id) => document.getElementById(id);
+
+// Where a browser can't draw, the tables stay; view.js ends this once it has drawn.
+function showTablesOnly() {
+  document.documentElement.classList.remove("has-script");
+  byId("tables").open = true;
+}
+addEventListener("error", showTablesOnly);
+
 const { nodes, edges, colours } = JSON.parse(byId("data").textContent);
 const around = nodes.map(() => []); // by node: {edge, other, outgoing}
 edges.forEach((edge, index) => {

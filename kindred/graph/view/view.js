@@ -316,3 +316,4 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy.s
 
 redraw(false);
 select(0);
+removeEventListener("error", showTablesOnly);
