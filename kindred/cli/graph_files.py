@@ -97,7 +97,7 @@ def view(
     product: Annotated[str | None, typer.Option(help="Id of a product.")] = None,
     node: Annotated[str | None, typer.Option(help="LABEL:ID of any other node, e.g. Brand:Fender.")] = None,
     hops: Annotated[int, typer.Option(min=1, max=4, help="How far from the node, in edges.")] = 2,
-    limit: Annotated[int, typer.Option(min=1, max=2000, help="Nodes at most.")] = 150,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Nodes at most.")] = 150,
 ) -> None:
     """Draw what is around a node, as one page that works offline."""
     from kindred.domain.schema import graph_schema

@@ -51,7 +51,7 @@ byId("tables").open = false;
 unfoldStart();
 const cy = cytoscape({
   container: byId("graph"), elements: elementsOf(), style: drawingStyle(), layout: { name: "preset" },
-  minZoom: 0.1, maxZoom: 5, selectionType: "single", boxSelectionEnabled: false,
+  minZoom: 0.02, maxZoom: 5, selectionType: "single", boxSelectionEnabled: false,
 });
 const drawnNode = (index) => cy.getElementById(`n${index}`);
 const drawnEdge = (index) => cy.getElementById(`e${index}`);
