@@ -1,0 +1,228 @@
+"""Users and products that no training saw: `python -m benchmarks.cold_start [--data DIR] [--seed N] [--json]`.
+
+A fifth of the users, and in a second experiment a fifth of the products, is left out of the training with all reviews.
+
+* New users bring their first 1, 2 or 5 reviews; the next one is to be found in the whole catalogue. Beside the model:
+  what is popular, what reads alike (text-kNN: the mean of their reviews' vectors against each product's), the mean of
+  the network's vectors of the products they reviewed, and EASE applied to them.
+* New products bring a text: title and description in the generated sample, in the real reviews (which have neither)
+  their first review. Users of the training rank the new products among themselves; what they later reviewed is to be
+  found. Beside the model: popularity (which knows nothing of them), text-kNN, and the mean of the rows of the ten
+  products that read most alike.
+
+Settings are the defaults. Recall@10 with paired intervals over users.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import datasets
+from benchmarks.product_graphs import reviews14_graph, sample_graph
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.evaluation.baselines import ease_map, fit_popularity
+from kindred.evaluation.bootstrap import paired_bootstrap
+from kindred.evaluation.metrics import Scorer, evaluate_ranking
+from kindred.gnn.ranking_blocks import review_vectors, unit_rows
+from kindred.recommenders.product_fitting import fit_product_model
+from kindred.recommenders.product_graph import ProductGraph
+from kindred.recommenders.product_model import ProductConfig, ProductModel
+from kindred.training.fit import RunOptions
+
+SHARE = 0.2
+HISTORY_LENGTHS = (1, 2, 5)
+NEAREST = 10
+K = 10
+METRIC = f"recall@{K}"
+MODEL = "kindred"
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What new users bring, one row of `events` a review, and what they are to be given.
+
+    Attributes:
+        events: their first reviews, users numbered anew.
+        rows: of these in the graph's reviews.
+        answers: the next review of each, on the same axes.
+    """
+
+    events: Interactions
+    rows: IntArray
+    answers: Interactions
+
+
+def main() -> None:
+    """Prints both experiments on both data sets."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=datasets.DEFAULT_DATA, help="folder of the public files")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    report: dict[str, dict[str, str]] = {}
+    for name, graph in (("reviews of 2014", reviews14_graph(arguments.data)), ("generated sample", sample_graph())):
+        for length, figures in new_users(graph, arguments.seed).items():
+            report[f"{name}: new users with {length} review{'s' * (length > 1)}"] = figures
+        report[f"{name}: new products, text only"] = new_products(graph, arguments.seed)
+    if arguments.json:
+        print(json.dumps(report))
+        return
+    for title, lines in report.items():
+        print(f"\n{title}")
+        for model, figure in lines.items():
+            print(f"  {model:<16} {figure}")
+
+
+def new_users(graph: ProductGraph, seed: int) -> dict[int, dict[str, str]]:
+    """Recall by number of reviews known, and the model's lead over each other way."""
+    events = graph.interactions
+    is_new = _drawn(events.num_users, seed)
+    known_rows = np.flatnonzero(~is_new[events.user_index])
+    model = _fit(graph, known_rows, seed)
+    found = {}
+    for length in HISTORY_LENGTHS:
+        brought = _first_reviews(events, is_new, length)
+        result = _compare(_ways_for_users(graph, model, known_rows, brought), brought.answers, brought.events)
+        found[length] = {"users": f"{len(np.unique(brought.answers.user_index)):,}", **result}
+    return found
+
+
+def _first_reviews(events: Interactions, is_new: np.ndarray, length: int) -> Histories:
+    """The first reviews of each new user who wrote more than `length`, and the next one."""
+    if events.at is None:
+        raise ValueError("the first reviews need times")
+    order = np.lexsort((np.arange(len(events)), events.at, events.user_index))
+    order = order[is_new[events.user_index[order]]]
+    users = events.user_index[order]
+    _, starts, numbers, counts = np.unique(users, return_index=True, return_inverse=True, return_counts=True)
+    place = np.arange(len(order)) - starts[numbers]
+    enough = counts[numbers] > length
+    first, following = order[enough & (place < length)], order[enough & (place == length)]
+    renumbered = np.unique(events.user_index[following])
+
+    def on_axis(rows: IntArray) -> Interactions:
+        taken = events.take(rows)
+        users = np.searchsorted(renumbered, taken.user_index)
+        return Interactions(users, taken.item_index, len(renumbered), events.num_items, taken.rating, taken.at)
+
+    return Histories(on_axis(first), first, on_axis(following))
+
+
+def _ways_for_users(
+    graph: ProductGraph, model: ProductModel, known_rows: IntArray, brought: Histories
+) -> dict[str, Scorer]:
+    train = graph.interactions.take(known_rows)
+    events, text, learned = brought.events, None, None
+    if graph.review_text is not None:
+        text = graph.review_text[brought.rows]
+    if model.learned is not None:
+        learned = model.learned.encode_users(events, text)
+    rows = model.ranking.encode_users(events, text, learned)
+    history = np.zeros((events.num_users, events.num_items), np.float32)
+    history[events.user_index, events.item_index] = 1.0
+    popularity = fit_popularity(train)(np.zeros(1, dtype=np.int64))
+    ways: dict[str, Scorer] = {
+        MODEL: lambda users: rows[users] @ model.ranking.items.T,
+        "popularity": lambda users: np.repeat(popularity, len(users), axis=0),
+    }
+    if text is not None and graph.review_text is not None:
+        known_text = graph.review_text[known_rows]
+        mean = known_text.mean(0)
+        of_items = review_vectors(train, known_text, mean, 0.0)
+        told = np.zeros((events.num_users, text.shape[1]), np.float32)
+        np.add.at(told, events.user_index, text - mean)
+        ways["text-kNN"] = lambda users: unit_rows(told[users]) @ of_items.T
+    if model.learned is not None:
+        vectors = model.learned.vectors.target_ranking
+        means = history @ vectors / history.sum(1, keepdims=True)
+        ways["mean of items"] = lambda users: means[users] @ vectors.T
+    weights = ease_map(train)
+    ways["EASE"] = lambda users: history[users] @ weights
+    return ways
+
+
+def new_products(graph: ProductGraph, seed: int) -> dict[str, str]:
+    """Recall among the new products, and the model's lead over each other way."""
+    events = graph.interactions
+    is_new = _drawn(events.num_items, seed)
+    known_rows = np.flatnonzero(~is_new[events.item_index])
+    new = np.flatnonzero(is_new)
+    texts, spent = _texts_of(graph, new)
+    asked = np.setdiff1d(np.flatnonzero(is_new[events.item_index]), spent)
+    asked = asked[np.isin(events.user_index[asked], events.user_index[known_rows])]
+    answers = Interactions(
+        events.user_index[asked], np.searchsorted(new, events.item_index[asked]), events.num_users, len(new)
+    )
+    model = _fit(graph, known_rows, seed)
+    result = _compare(_ways_for_products(graph, model, known_rows, texts), answers, None)
+    return {"products": f"{len(new):,}", **result}
+
+
+def _texts_of(graph: ProductGraph, products: IntArray) -> tuple[FloatArray, IntArray]:
+    """A text vector of each product, and the reviews that were used up for them."""
+    if graph.product_text is not None:
+        return graph.product_text[products], np.zeros(0, dtype=np.int64)
+    events = graph.interactions
+    if graph.review_text is None or events.at is None:
+        raise ValueError("this graph has no texts")
+    order = np.lexsort((np.arange(len(events)), events.at))
+    items, first = np.unique(events.item_index[order], return_index=True)
+    rows = order[first[np.searchsorted(items, products)]]
+    return graph.review_text[rows], rows
+
+
+def _ways_for_products(
+    graph: ProductGraph, model: ProductModel, known_rows: IntArray, texts: FloatArray
+) -> dict[str, Scorer]:
+    train = graph.interactions.take(known_rows)
+    if graph.product_text is not None:
+        of_items: FloatArray = graph.product_text
+    elif graph.review_text is not None:
+        of_items = review_vectors(train, graph.review_text[known_rows], np.zeros(texts.shape[1], np.float32), 0.0)
+    known = np.unique(train.item_index)
+    centre = of_items[known].mean(0)
+    directions, asked = unit_rows(of_items - centre), unit_rows(texts - centre)
+    profiles = np.zeros((train.num_users, texts.shape[1]), np.float32)
+    np.add.at(profiles, train.user_index, directions[train.item_index])
+    nearest = known[np.argsort(-(asked @ directions[known].T), axis=1)[:, :NEAREST]]
+    means = model.ranking.items[nearest].mean(1)
+    rows = model.ranking.encode_cold_items(texts)
+    return {
+        MODEL: lambda users: model.vectors[users] @ rows.T,
+        "popularity": lambda users: np.zeros((len(users), len(texts)), np.float32),
+        "text-kNN": lambda users: unit_rows(profiles[users]) @ asked.T,
+        "mean of items": lambda users: model.vectors[users] @ means.T,
+    }
+
+
+def _compare(ways: Mapping[str, Scorer], answers: Interactions, seen: Interactions | None) -> dict[str, str]:
+    """Recall of each way, and the model's lead over it with its interval."""
+    results = {name: evaluate_ranking(way, answers, seen, ks=(K,)) for name, way in ways.items()}
+    figures = {}
+    for name, result in results.items():
+        figures[name] = f"{METRIC} {result.means[METRIC]:.4f}"
+        if name != MODEL:
+            lead = paired_bootstrap(results[MODEL].per_user[METRIC], result.per_user[METRIC], np.random.default_rng(0))
+            figures[name] += f"   kindred − it {lead}"
+    return figures
+
+
+def _drawn(size: int, seed: int) -> np.ndarray:
+    """A seeded draw of the share that is new, `[size]`."""
+    return np.random.default_rng(seed).random(size) < SHARE
+
+
+def _fit(graph: ProductGraph, rows: IntArray, seed: int) -> ProductModel:
+    with tempfile.TemporaryDirectory() as folder:
+        return fit_product_model(graph, rows, ProductConfig(), RunOptions(folder=Path(folder), seed=seed))
+
+
+if __name__ == "__main__":
+    main()
