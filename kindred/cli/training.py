@@ -197,15 +197,15 @@ def evaluate(
 def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progress: Progress) -> tuple[Report, Path]:
     """The report, and the folder that it was written to."""
     from kindred.recommenders.product_graph import read_product_graph
-    from kindred.recommenders.product_model import ProductConfig
-    from kindred.recommenders.product_training import evaluate_products
+    from kindred.recommenders.product_training import evaluate_products, recipe_of
     from kindred.training.fit import RunOptions
 
     with graph_of(settings) as store:
         graph = read_product_graph(store, run.manifest["graph"]["until"])
-    config = ProductConfig.model_validate(run.manifest["config"])
     folder = run.folder / "evaluation" / options.protocol
-    report = evaluate_products(graph, config, options, RunOptions(folder, device=settings.device, progress=progress))
+    report = evaluate_products(
+        graph, recipe_of(run), options, RunOptions(folder, device=settings.device, progress=progress)
+    )
     return report, folder
 
 
@@ -253,5 +253,5 @@ def run_text(run: Run) -> str:
         lines.append(f"graph network: {made['gnn']['epochs']} epochs, best {made['gnn']['best_epoch']}")
         lines.append(f"weights of the parts, from held-out reviews: {parts}")
     else:
-        lines.append(f"model {model_of(run)} in {made['width']} dimensions; it only ranks, ratings are not predicted")
+        lines.append(f"model {model_of(run)}, vectors of width {made['width']}; it only ranks, it predicts no ratings")
     return "\n".join([*lines, f"folder {run.folder}"])

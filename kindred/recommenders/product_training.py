@@ -76,6 +76,18 @@ def read_begun_run(folder: Path) -> BegunRun:
         ) from error
 
 
+def recipe_of(run: Run) -> ProductConfig:
+    """The settings of a finished run.
+
+    Raises:
+        ArtifactError: the run is of a version that had other settings.
+    """
+    try:
+        return ProductConfig.model_validate(run.manifest["config"])
+    except ValueError as error:
+        raise ArtifactError(f"the settings of run {run.name} are of another version", "train again") from error
+
+
 def train_products(graph: ProductGraph, config: ProductConfig, options: RunOptions, state: GraphState) -> Run:
     """A finished run in `options.folder`: the model fitted on every review of the graph, and its manifest.
 

@@ -9,8 +9,7 @@ from kindred.evaluation.comparison import Comparison, compare
 from kindred.evaluation.protocol import Baselines, FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.splits import Split
 from kindred.recommenders.product_graph import ProductGraph
-from kindred.recommenders.product_model import ProductConfig
-from kindred.recommenders.product_training import EvaluationOptions, fit_recipe, of_seed
+from kindred.recommenders.product_training import EvaluationOptions, fit_recipe, of_seed, recipe_of
 from kindred.recommenders.runs import Run, write_json
 from kindred.training.fit import RunOptions
 
@@ -28,9 +27,10 @@ def compare_runs(
 
     Raises:
         SettingsError: the runs were trained on different data.
+        ArtifactError: a run is of a version that had other settings.
     """
     check_same_data(*runs)
-    first, second = (ProductConfig.model_validate(run.manifest["config"]) for run in runs)
+    first, second = (recipe_of(run) for run in runs)
 
     def fit_both(split: Split, seed: int) -> FittedModel:
         fitted = fit_recipe(graph, first, split, of_seed(options, seed, "first"))

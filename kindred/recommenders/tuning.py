@@ -17,13 +17,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from kindred.domain.errors import ArtifactError, SettingsError
+from kindred.domain.records import content_id
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import Split, temporal_split
 from kindred.recommenders.product_fitting import fit_product_model
 from kindred.recommenders.product_graph import ProductGraph
 from kindred.recommenders.product_model import ProductConfig
 from kindred.recommenders.runs import write_json
-from kindred.recommenders.search_space import Params, config_of, params_of, suggest
+from kindred.recommenders.search_space import SPACE, Params, config_of, params_of, suggest
 from kindred.training.fit import Metrics, RunOptions
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def tune_products(graph: ProductGraph, options: TuningOptions, run: RunOptions) 
     An interrupted search keeps every trial that ended, and the best settings among them.
 
     Raises:
-        SettingsError: optuna is missing, there is a study already and `run.resume` is off, or nothing to validate on.
+        SettingsError: optuna is missing, there is a study already and `run.resume` is off or it searched
+            other settings, or there is nothing to validate on.
         ArtifactError: time was up before the first trial had ended.
     """
     split = temporal_split(graph.interactions)
@@ -156,6 +158,10 @@ def open_study(run: RunOptions, base: ProductConfig) -> Study:
     run.folder.mkdir(parents=True, exist_ok=True)
     storage = JournalStorage(JournalFileBackend(str(path)))
     study = optuna.create_study(storage=storage, study_name="products", direction="maximize", load_if_exists=True)
+    made_of = content_id(repr(SPACE), base.model_dump_json())
+    if study.user_attrs.setdefault("made_of", made_of) != made_of:
+        raise SettingsError(f"the study in {run.folder} searched other settings", "delete the folder, then tune anew")
+    study.set_user_attr("made_of", made_of)
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # what ran when the process was killed
     study.sampler = optuna.samplers.TPESampler(seed=run.seed + len(study.trials), n_startup_trials=_STARTUP_TRIALS)

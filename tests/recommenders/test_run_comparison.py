@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kindred.domain.errors import ArtifactError
 from kindred.evaluation.comparison import comparison_text
 from kindred.recommenders.product_graph import read_product_graph
 from kindred.recommenders.product_model import ProductConfig
@@ -32,5 +33,14 @@ def test_ratings_are_compared_where_both_rate(world: World, tmp_path: Path) -> N
         assert {name: figures[name] for name in ("mean", "low", "high")} == pytest.approx(delta[metric])
         assert figures["users"] == report["protocol"]["tested_users"]
     assert found.figures["mse"]["first"] == report["rating"]["model"]["mse"] != found.figures["mse"]["second"]
+    assert "kindred tune" in report["protocol"]["selection"]  # SMALL is not the defaults
     assert "ratings not compared" not in comparison_text(found)
     assert (tmp_path / "compared" / "comparison.json").exists()
+
+
+def test_a_run_of_another_version_says_so(world: World, tmp_path: Path) -> None:
+    old = Run("old", world.folder, {**world.run.manifest, "config": {"gnn": {"breadth": 3}}})
+    with pytest.raises(ArtifactError, match="run old are of another version"):
+        compare_runs(
+            read_product_graph(world.store), (world.run, old), EvaluationOptions("temporal", (0,)), RunOptions(tmp_path)
+        )

@@ -114,6 +114,13 @@ def test_killed_in_the_first_trial_the_defaults_are_still_tried(few: ProductGrap
     assert all(json.loads(line) for line in (tmp_path / STUDY).read_text().splitlines())  # JSON, nothing pickled
 
 
+def test_a_study_of_other_settings_is_not_gone_on_with(few: ProductGraph, tmp_path: Path) -> None:
+    run = RunOptions(tmp_path, device="cpu", resume=True)
+    tune_products(few, TuningOptions(1), run)
+    with pytest.raises(SettingsError, match="other settings"):
+        tune_products(few, TuningOptions(2, base=ProductConfig(text=False)), run)
+
+
 def test_every_setting_searched_reaches_the_config() -> None:
     default = ProductConfig()
     assert config_of(params_of(default), default) == default
