@@ -143,10 +143,12 @@ def served() -> Iterator[HTTPConnection]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
-        yield connection
-        connection.close()
-        server.shutdown()
-        thread.join()
+        try:
+            yield connection
+        finally:
+            connection.close()
+            server.shutdown()
+            thread.join()
 
 
 def test_it_is_served_as_the_browser_asks_for_it() -> None:

@@ -23,7 +23,7 @@ from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
 from tests.compose.compose_file import neo4j_settings
-from tests.conftest import no_server, open_neo4j
+from tests.conftest import open_neo4j
 from tests.graph.town import build_town
 from tests.neo4j_server.browser import Neo4jBrowser, captions, chromium_page, colours, no_browser
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
@@ -48,9 +48,11 @@ def served_pack() -> Iterator[str]:
     with open_pack_server("127.0.0.1", 0) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://localhost:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def load(server: Neo4jServer, folder: Path) -> None:
@@ -71,7 +73,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         try:
             server.start()
         except ServerUnavailable as error:
-            no_server(str(error))
+            no_browser(str(error))
         try:
             load(server, folder)
             yield Scene(Neo4jBrowser(page, server), address, folder)
