@@ -29,6 +29,7 @@ from kindred.graph.browser_server import open_pack_server
 from kindred.graph.neo4j_store import Neo4jStore
 from kindred.graph.perspective import perspective, read_style
 from kindred.graph.question_files import read_questions
+from kindred.graph.view.page import COLOURS
 from tests.conftest import clear_graph
 from tests.graph.town import build_town
 from tests.neo4j_server.server import Neo4jServer, free_port
@@ -76,6 +77,11 @@ def test_every_label_and_edge_type_has_a_style_of_its_own() -> None:
     assert len({rules[selector]["color"] for selector in nodes}) == len(nodes)
     assert all(rules[selector]["diameter"].endswith("px") for selector in nodes)
     assert "/*" not in STYLE and "//" not in STYLE  # the Browser would take a comment for part of a selector
+
+
+def test_a_label_has_one_colour_in_the_browser_and_on_our_own_page() -> None:
+    rules = read_style(STYLE)
+    assert {label: rules[f"node.{label}"]["color"].lower() for label in COLOURS} == COLOURS
 
 
 def test_the_captions_can_be_read_on_their_colours() -> None:
