@@ -359,6 +359,17 @@ def test_large_batches_follow_the_same_rules(graph_store: GraphStore) -> None:
     assert graph_store.upsert_nodes(BOOK, table_of(BOOK, titled)) == UpsertCount(2_000, 500, 500)
 
 
+def test_a_table_in_chunks_is_written_whole(graph_store: GraphStore) -> None:
+    make_library(graph_store)
+    rows = table_of(LIKED, [like(f"e{i:05}", at=1) for i in range(2_500)])
+    chunks = [rows.slice(0, 0), rows.slice(0, 1), rows.slice(1, 0), rows.slice(1)]
+    assert graph_store.upsert_edges(LIKED, pa.concat_tables(chunks)) == UpsertCount(2_500, 0, 0)
+    assert graph_store.count(LIKED) == 2_500
+    later = table_of(LIKED, [like(f"e{i:05}", at=2) for i in range(2_500)])
+    assert graph_store.upsert_edges(LIKED, later) == UpsertCount(0, 2_500, 0)
+    assert {row["at"] for row in edges_of(graph_store, LIKED).values()} == {2} and graph_store.count(LIKED) == 2_500
+
+
 def test_an_empty_batch_is_no_work(graph_store: GraphStore) -> None:
     make_library(graph_store)
     assert graph_store.upsert_edges(LIKED, table_of(LIKED, [like("e")]).slice(0, 0)) == UpsertCount(0, 0, 0)
