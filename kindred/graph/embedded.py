@@ -81,6 +81,7 @@ class EmbeddedGraph:
             changes = statements.schema_statements(schema, columns, pairs)
             if changes:
                 self._check_writable()
+                self._tables.engine.check_free_space()
                 self._settle()
             for statement in changes:
                 self._tables.engine.run(statement)

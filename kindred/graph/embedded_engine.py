@@ -7,6 +7,7 @@ import fcntl
 import importlib.metadata
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,7 @@ from kindred.graph.embedded_statements import Table, copy_rows
 from kindred.graph.store import QueryLimits
 
 ENGINE_VERSION = "0.20.4"  # others lose edges or miscount two-hop paths
+FREE_BYTES = 32 << 20  # what the smallest write may need on disk
 BUFFER_POOL_BYTES = 1 << 30  # the engine's default takes most of the machine's memory
 RESULT_CHUNK_ROWS = 65_536
 _INTERSECTION = re.compile(r"│\s*INTERSECT\s*│")  # the operator's box in a plan
@@ -42,9 +44,17 @@ class FolderLock:
                 f"the graph in {folder} is in use: {holder}", "wait until it ends, or stop it; one process at a time"
             ) from error
         if not shared:
+            self._sign()
+
+    def _sign(self) -> None:
+        try:
             self._file.truncate(0)
             self._file.write(f"process {os.getpid()} writes it")
             self._file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # closing tries to write once more
+                self._file.close()
+            raise StoreError(f"can't write {self._file.name}: {error}", "free some disk space; run it again") from error
 
     def close(self) -> None:
         """Lets others have the folder."""
@@ -110,9 +120,21 @@ class Engine:
         copied = pa.Table.from_batches([batch for batch in rows.to_batches() if len(batch)], rows.schema)
         self.run(copy_rows(table, copied.schema.names, "copied"))
 
+    def check_free_space(self) -> None:
+        """Raises StoreError before a disk can fill up in the middle of a write, which may end the database's life."""
+        needed = max(FREE_BYTES, self._path.stat().st_size)  # a bulk load writes a table anew
+        free = shutil.disk_usage(self._path.parent).free
+        if free < needed:
+            raise StoreError(
+                f"the disk is nearly full: {free >> 20} MB are free in {self._path.parent}, "
+                f"and a write to the graph may need {needed >> 20}",
+                "free some disk space, then run it again: what was acknowledged is kept",
+            )
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside, or nothing."""
+        self.check_free_space()
         self.run("BEGIN TRANSACTION")
         try:
             yield

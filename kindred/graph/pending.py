@@ -49,19 +49,18 @@ class PendingEdges:
         return pa.concat_tables(self._batches[full_name(edge)], promote_options="default")
 
     def add(self, edge: EdgeType, light: pa.Table) -> None:
-        """Keeps more rows; they are on disk when this returns."""
+        """Keeps more rows; they are on disk when this returns.
+
+        Raises:
+            StoreError: they can't be written; then none of them is kept.
+        """
         name = full_name(edge)
         batches = self._batches.get(name, [])
-        self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{name}.{len(batches):06d}.arrow"
-        temporary = path.with_suffix(".new")
-        with temporary.open("wb") as file:
-            with pa.ipc.new_stream(file, light.schema) as stream:
-                stream.write_table(light)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(self._folder)
+        try:
+            _write(path, light)
+        except OSError as error:
+            raise StoreError(f"can't write {path}: {error}", "free some disk space; run it again") from error
         self._batches[name] = [*batches, light]
 
     def clear(self, edge: EdgeType) -> None:
@@ -77,6 +76,19 @@ def _read(path: Path) -> pa.Table:
             return stream.read_all()
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(f"can't read {path}: {error}", "delete the graph's folder and ingest again") from error
+
+
+def _write(path: Path, light: pa.Table) -> None:
+    """Writes the file whole, or not under its name."""
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_suffix(".new")
+    with temporary.open("wb") as file:
+        with pa.ipc.new_stream(file, light.schema) as stream:
+            stream.write_table(light)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
