@@ -39,6 +39,7 @@ from kindred.training.fit import RunOptions
 SHARE = 0.2
 HISTORY_LENGTHS = (1, 2, 5)
 NEAREST = 10
+EVEN = 1e-6  # shrinkage: products with few reviews count as much as others
 K = 10
 METRIC = f"recall@{K}"
 MODEL = "kindred"
@@ -135,7 +136,7 @@ def _ways_for_users(
     if text is not None and graph.review_text is not None:
         known_text = graph.review_text[known_rows]
         mean = known_text.mean(0)
-        of_items = review_vectors(train, known_text, mean, 0.0)
+        of_items = review_vectors(train, known_text, mean, EVEN)
         told = np.zeros((events.num_users, text.shape[1]), np.float32)
         np.add.at(told, events.user_index, text - mean)
         ways["text-kNN"] = lambda users: unit_rows(told[users]) @ of_items.T
@@ -185,7 +186,7 @@ def _ways_for_products(
     if graph.product_text is not None:
         of_items: FloatArray = graph.product_text
     elif graph.review_text is not None:
-        of_items = review_vectors(train, graph.review_text[known_rows], np.zeros(texts.shape[1], np.float32), 0.0)
+        of_items = review_vectors(train, graph.review_text[known_rows], np.zeros(texts.shape[1], np.float32), EVEN)
     known = np.unique(train.item_index)
     centre = of_items[known].mean(0)
     directions, asked = unit_rows(of_items - centre), unit_rows(texts - centre)
