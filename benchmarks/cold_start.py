@@ -1,6 +1,7 @@
-"""Users and products that no training saw: `python -m benchmarks.cold_start [--data DIR] [--seed N] [--json]`.
+"""Users and products that no training saw: `python -m benchmarks.cold_start [--data DIR] [--folds N] [--json]`.
 
-A fifth of the users, and in a second experiment a fifth of the products, is left out of the training with all reviews.
+A fifth of the users, and in a second experiment a fifth of the products, is left out of the training with all reviews;
+five times, until each was left out once.
 
 * New users bring their first 1, 2 or 5 reviews; the next one is to be found in the whole catalogue. Beside the model:
   what is popular, what reads alike (text-kNN: the mean of their reviews' vectors against each product's), the mean of
@@ -18,11 +19,12 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import datasets
 from benchmarks.product_graphs import reviews14_graph, sample_graph
@@ -36,13 +38,16 @@ from kindred.recommenders.product_graph import ProductGraph
 from kindred.recommenders.product_model import ProductConfig, ProductModel
 from kindred.training.fit import RunOptions
 
-SHARE = 0.2
+FOLDS = 5
 HISTORY_LENGTHS = (1, 2, 5)
 NEAREST = 10
 EVEN = 1e-6  # shrinkage: products with few reviews count as much as others
 K = 10
 METRIC = f"recall@{K}"
 MODEL = "kindred"
+
+Results = dict[str, NDArray[np.float64]]
+"""Recall of each way for each user with an answer, `[num_users]`."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +69,17 @@ def main() -> None:
     """Prints both experiments on both data sets."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=datasets.DEFAULT_DATA, help="folder of the public files")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five to run")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     report: dict[str, dict[str, str]] = {}
     for name, graph in (("reviews of 2014", reviews14_graph(arguments.data)), ("generated sample", sample_graph())):
-        for length, figures in new_users(graph, arguments.seed).items():
-            report[f"{name}: new users with {length} review{'s' * (length > 1)}"] = figures
-        report[f"{name}: new products, text only"] = new_products(graph, arguments.seed)
+        folds = range(arguments.folds)
+        of_users = [new_users(graph, fold) for fold in folds]
+        for length in HISTORY_LENGTHS:
+            results = [found[length] for found in of_users]
+            report[f"{name}: new users with {length} review{'s' * (length > 1)}"] = compare(results)
+        report[f"{name}: new products, text only"] = compare([new_products(graph, fold) for fold in folds])
     if arguments.json:
         print(json.dumps(report))
         return
@@ -81,17 +89,17 @@ def main() -> None:
             print(f"  {model:<16} {figure}")
 
 
-def new_users(graph: ProductGraph, seed: int) -> dict[int, dict[str, str]]:
-    """Recall by number of reviews known, and the model's lead over each other way."""
+def new_users(graph: ProductGraph, fold: int) -> dict[int, Results]:
+    """What each way is worth to one fifth of the users, by number of reviews known."""
     events = graph.interactions
-    is_new = _drawn(events.num_users, seed)
+    is_new = _left_out(events.num_users, fold)
     known_rows = np.flatnonzero(~is_new[events.user_index])
-    model = _fit(graph, known_rows, seed)
+    model = _fit(graph, known_rows)
     found = {}
     for length in HISTORY_LENGTHS:
         brought = _first_reviews(events, is_new, length)
-        result = _compare(_ways_for_users(graph, model, known_rows, brought), brought.answers, brought.events)
-        found[length] = {"users": f"{len(np.unique(brought.answers.user_index)):,}", **result}
+        ways = _ways_for_users(graph, model, known_rows, brought)
+        found[length] = _measure(ways, brought.answers, brought.events)
     return found
 
 
@@ -149,10 +157,10 @@ def _ways_for_users(
     return ways
 
 
-def new_products(graph: ProductGraph, seed: int) -> dict[str, str]:
-    """Recall among the new products, and the model's lead over each other way."""
+def new_products(graph: ProductGraph, fold: int) -> Results:
+    """What each way is worth among one fifth of the products."""
     events = graph.interactions
-    is_new = _drawn(events.num_items, seed)
+    is_new = _left_out(events.num_items, fold)
     known_rows = np.flatnonzero(~is_new[events.item_index])
     new = np.flatnonzero(is_new)
     texts, spent = _texts_of(graph, new)
@@ -161,9 +169,8 @@ def new_products(graph: ProductGraph, seed: int) -> dict[str, str]:
     answers = Interactions(
         events.user_index[asked], np.searchsorted(new, events.item_index[asked]), events.num_users, len(new)
     )
-    model = _fit(graph, known_rows, seed)
-    result = _compare(_ways_for_products(graph, model, known_rows, texts), answers, None)
-    return {"products": f"{len(new):,}", **result}
+    model = _fit(graph, known_rows)
+    return _measure(_ways_for_products(graph, model, known_rows, texts), answers, None)
 
 
 def _texts_of(graph: ProductGraph, products: IntArray) -> tuple[FloatArray, IntArray]:
@@ -203,26 +210,31 @@ def _ways_for_products(
     }
 
 
-def _compare(ways: Mapping[str, Scorer], answers: Interactions, seen: Interactions | None) -> dict[str, str]:
-    """Recall of each way, and the model's lead over it with its interval."""
-    results = {name: evaluate_ranking(way, answers, seen, ks=(K,)) for name, way in ways.items()}
-    figures = {}
-    for name, result in results.items():
-        figures[name] = f"{METRIC} {result.means[METRIC]:.4f}"
+def _measure(ways: Mapping[str, Scorer], answers: Interactions, seen: Interactions | None) -> Results:
+    return {name: evaluate_ranking(way, answers, seen, ks=(K,)).per_user[METRIC] for name, way in ways.items()}
+
+
+def compare(folds: Sequence[Results]) -> dict[str, str]:
+    """Recall of each way over all folds, and the model's lead over it with its interval."""
+    pooled = {name: np.concatenate([fold[name] for fold in folds]) for name in folds[0]}
+    figures = {"rankings": f"{len(pooled[MODEL]):,}"}
+    for name, recalls in pooled.items():
+        figures[name] = f"{METRIC} {recalls.mean():.4f}"
         if name != MODEL:
-            lead = paired_bootstrap(results[MODEL].per_user[METRIC], result.per_user[METRIC], np.random.default_rng(0))
+            lead = paired_bootstrap(pooled[MODEL], recalls, np.random.default_rng(0))
             figures[name] += f"   kindred − it {lead}"
     return figures
 
 
-def _drawn(size: int, seed: int) -> np.ndarray:
-    """A seeded draw of the share that is new, `[size]`."""
-    return np.random.default_rng(seed).random(size) < SHARE
+def _left_out(size: int, fold: int) -> np.ndarray:
+    """Which fifth is new, `[size]`."""
+    left_out: np.ndarray = np.random.default_rng(0).permutation(size) % FOLDS == fold
+    return left_out
 
 
-def _fit(graph: ProductGraph, rows: IntArray, seed: int) -> ProductModel:
+def _fit(graph: ProductGraph, rows: IntArray) -> ProductModel:
     with tempfile.TemporaryDirectory() as folder:
-        return fit_product_model(graph, rows, ProductConfig(), RunOptions(folder=Path(folder), seed=seed))
+        return fit_product_model(graph, rows, ProductConfig(), RunOptions(folder=Path(folder)))
 
 
 if __name__ == "__main__":

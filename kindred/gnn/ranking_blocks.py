@@ -31,10 +31,12 @@ class SpectralFilter:
     Attributes:
         exponent: how much long histories and popular items are toned down in it.
         diagonal: how much an item counts as going with itself, 0 to 1.
+        rank: number of eigenvectors; what is more than the space holds is compressed later.
     """
 
     exponent: float
     diagonal: float
+    rank: int = 512
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,6 @@ class BlockConfig:
             is known.
         unordered_filters: the same where it is not. Held-out events are then a random draw, which favours sharper
             filters than what comes next would; a smooth one, as published, keeps the balance.
-        spectral_rank: number of eigenvectors of each.
         spectral_iterations: passes of subspace iteration.
     """
 
@@ -61,8 +62,7 @@ class BlockConfig:
     next_ridge: float = 15.0
     text_shrinkage: float = 2.0
     ordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.3, 0.0),)
-    unordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.5, 1.0), SpectralFilter(0.4, 0.0))
-    spectral_rank: int = 512
+    unordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.5, 1.0, 1024), SpectralFilter(0.4, 0.0, 1024))
     spectral_iterations: int = 4
 
 
@@ -247,7 +247,7 @@ def _filtered_spectra(train: Interactions, config: BlockConfig, seed: int) -> tu
     lefts, rights = [], []
     for shape in config.unordered_filters if train.at is None else config.ordered_filters:
         matrix = interaction_matrix(train, shape.exponent, shape.exponent)
-        _, found = item_spectrum(matrix, config.spectral_rank, seed, config.spectral_iterations, shape.diagonal)
+        _, found = item_spectrum(matrix, shape.rank, seed, config.spectral_iterations, shape.diagonal)
         vectors = found.numpy()
         left, right = vectors * degree**-shape.exponent, vectors * degree**shape.exponent
         scores = np.asarray(histories @ left, dtype=np.float32) @ right.T

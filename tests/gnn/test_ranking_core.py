@@ -13,7 +13,8 @@ from kindred.gnn.ranking_core import RankingConfig, RankingCore, TextVectors, fi
 DAY = 86_400
 SIZE = 12
 QUICK = RankingConfig(weights=WeightConfig(rounds=1, cuts=1))
-LARGE = replace(QUICK, blocks=BlockConfig(max_dense_items=0, spectral_rank=8))
+SMALL_FILTERS = (SpectralFilter(0.5, 1.0, 8), SpectralFilter(0.4, 0.0, 8))
+LARGE = replace(QUICK, blocks=BlockConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
 
 
 def checkerboard():
