@@ -26,6 +26,10 @@ INSTALL = "pip install 'kindred[neo4j]'"
 Result = TypeVar("Result")
 
 
+class KeyTakenError(SchemaError):
+    """A new node or edge has the key of one that is there."""
+
+
 class Neo4jConnection:
     """A pool of connections to one database.
 
@@ -44,8 +48,7 @@ class Neo4jConnection:
         _check_url(url)
         import neo4j
 
-        # What the driver logs is said again by the errors it raises; without a handler it would reach the terminal too.
-        logging.getLogger("neo4j").addHandler(logging.NullHandler())
+        _quieten_driver()
         self.url = url
         self._user = server.user
         self._database = server.database
@@ -115,7 +118,7 @@ class Neo4jConnection:
                 "start it, or set KINDRED_GRAPH_URL; then run the command again: what was acknowledged is kept",
             )
         if isinstance(error, known.ConstraintError):
-            return SchemaError(f"{self.url}: {_message(error)}", "ids and event ids are unique within their type")
+            return KeyTakenError(f"{self.url}: {_message(error)}", "ids and event ids are unique within their type")
         code = getattr(error, "code", None) or type(error).__name__
         if code == "Neo.ClientError.Database.DatabaseNotFound":
             return StoreError(f"no database {self._database!r} at {self.url}", "set KINDRED_GRAPH_DATABASE")
@@ -136,6 +139,14 @@ def _message(error: Exception) -> str:
     """First line of what the server said."""
     said = getattr(error, "message", None) or str(error)
     return str(said).splitlines()[0].strip() if said else type(error).__name__
+
+
+def _quieten_driver() -> None:
+    """What the driver logs is said again by the errors it raises, so it is heard only where everything is logged."""
+    log = logging.getLogger("neo4j")
+    log.addHandler(logging.NullHandler())
+    if log.level == logging.NOTSET and not log.isEnabledFor(logging.INFO):
+        log.setLevel(logging.CRITICAL)
 
 
 def _check_url(url: str) -> None:

@@ -12,6 +12,8 @@ from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property
 from kindred.graph.rows import Table, key_of
 
 EACH_ROW = "UNWIND range(0, size($c.{key}) - 1) AS i"
+# Until an index is filled, statements are planned without it, and go on being run like that.
+AWAIT_INDEXES = "CALL db.awaitIndexes(3600)"
 METADATA = "_Kindred"  # labels that no schema can declare: names there are identifiers of classes
 VECTORS = "_KindredVector"
 
@@ -35,7 +37,8 @@ def keyed(table: Table, key: str) -> str:
 
 
 def _by_index(table: Table) -> str:
-    return f"USING INDEX x:{quoted(table.name)}({key_of(table)})"
+    # A seek: with `USING INDEX` alone the planner may scan the whole index once a row, if the type is empty as yet.
+    return f"USING INDEX SEEK x:{quoted(table.name)}({key_of(table)})"
 
 
 def value_of(column: str) -> str:
@@ -65,11 +68,11 @@ def schema_statements(schema: GraphSchema) -> list[str]:
         f"FOR (x:{quoted(node.label)}) REQUIRE x.id IS UNIQUE"
         for node in schema.nodes
     ]
-    types = [edge.type for edge in schema.edges]
-    for name in dict.fromkeys(types):
+    single_pairs = {table.name for table in constrained_tables(schema) if isinstance(table, EdgeType)}
+    for name in dict.fromkeys(edge.type for edge in schema.edges):
         constraint, index = quoted(f"{name}_event_id"), quoted(f"{name}_event_id_index")
         edges = f"FOR ()-[x:{quoted(name)}]-()"
-        if types.count(name) == 1:
+        if name in single_pairs:
             made.append(f"DROP INDEX {index} IF EXISTS")
             made.append(f"CREATE CONSTRAINT {constraint} IF NOT EXISTS {edges} REQUIRE x.event_id IS UNIQUE")
         else:
@@ -78,6 +81,12 @@ def schema_statements(schema: GraphSchema) -> list[str]:
     made.append(f"CREATE CONSTRAINT `_Kindred_key` IF NOT EXISTS FOR (x:{METADATA}) REQUIRE x.key IS UNIQUE")
     made.append(f"CREATE CONSTRAINT `_KindredVector_name` IF NOT EXISTS FOR (x:{VECTORS}) REQUIRE x.name IS UNIQUE")
     return made
+
+
+def constrained_tables(schema: GraphSchema) -> list[Table]:
+    """The tables whose keys the server keeps unique: every label, and each type that joins one pair of labels."""
+    types = [edge.type for edge in schema.edges]
+    return [*schema.nodes, *(edge for edge in schema.edges if types.count(edge.type) == 1)]
 
 
 def known_rows(table: Table) -> str:
@@ -106,24 +115,25 @@ def update_nodes(node: NodeType, columns: Sequence[str]) -> str:
 
 
 def create_edges(edge: EdgeType, columns: Sequence[str]) -> str:
-    """Creates the edges of `$c` whose end points are there; how many that were."""
+    """Creates the edges of `$c`, their end points being places in `$sources` and `$targets`; how many.
+
+    All of them, or none where a node is missing: both lists of nodes must be those that were asked for, in order.
+    """
     properties = ["event_id", *stored_columns(edge, columns)]
     return (
-        f"{EACH_ROW.format(key='event_id')} {_end_points(edge)} "
+        f"{_nodes_of('$sources', edge.source, 's')} {_nodes_of('$targets', edge.target, 't')} "
+        f"WITH * WHERE s_ids = $sources AND t_ids = $targets {EACH_ROW.format(key='event_id')} "
+        f"WITH i, ss[{given('source_id')}] AS s, ts[{given('target_id')}] AS t "
         f"CREATE (s)-[:{quoted(edge.type)} {_given_map(properties)}]->(t) RETURN count(*)"
     )
 
 
-def joined_rows(edge: EdgeType) -> str:
-    """Which rows of `$c` have both end points: one list of row numbers."""
-    return f"{EACH_ROW.format(key='event_id')} {_end_points(edge)} RETURN collect(i)"
-
-
-def _end_points(edge: EdgeType) -> str:
-    source, target = quoted(edge.source), quoted(edge.target)
+def _nodes_of(ids: str, label: str, name: str) -> str:
+    """A subquery for the nodes with those ids, as the lists `<name>s` and `<name>_ids`."""
+    node = quoted(label)
+    found = f"MATCH ({name}:{node} {{id: id}}) USING INDEX SEEK {name}:{node}(id)"
     return (
-        f"MATCH (s:{source} {{id: {given('source_id')}}}) USING INDEX s:{source}(id) "
-        f"MATCH (t:{target} {{id: {given('target_id')}}}) USING INDEX t:{target}(id)"
+        f"CALL () {{ UNWIND {ids} AS id {found} RETURN collect({name}) AS {name}s, collect({name}.id) AS {name}_ids }}"
     )
 
 

@@ -2,30 +2,19 @@
 
 How it keeps the protocol's rules:
 
-* One call of an upsert is one managed transaction, in statements of a few thousand rows, so it is written whole or not
-  at all, and the driver repeats it whole after a transient error. `CALL { … } IN TRANSACTIONS` would commit in
-  the middle.
-* The server holds a transaction in memory, so a call of more than `TRANSACTION_BYTES` is several. All its end points
-  are checked first: a call that is refused wrote nothing. Only a kill can leave a part of such a call, which was
-  never acknowledged, and which the same call completes.
+* An upsert is one managed transaction, or a few where it is big (`neo4j_upsert.py`).
 * Keys are unique by constraint, so two loaders at once may fail but can't write an event twice.
-* First the keys are looked up, then only what is missing is created; what is there is compared on the server. A first
-  load sends each row once, and a replay reads nothing back but row numbers.
 * Vectors are properties, float16 little endian bytes; `_KindredVector` nodes note their lengths, `_Kindred` nodes the
   metadata; neither belongs to a label of the schema.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from kindred.domain.errors import SchemaError
 from kindred.domain.properties import PropertyKind
@@ -39,10 +28,11 @@ from kindred.domain.schema import (
     graph_schema,
 )
 from kindred.graph import neo4j_statements as cypher
+from kindred.graph import neo4j_upsert as upsert
 from kindred.graph.neo4j_connection import Neo4jConnection
 from kindred.graph.neo4j_query import run_read_only
-from kindred.graph.neo4j_values import batch_of, parameters_of
-from kindred.graph.rows import Table, fitted, full_name, key_of, takes_place, vector_lengths
+from kindred.graph.neo4j_values import batch_of
+from kindred.graph.rows import Table, fitted, full_name, key_of
 from kindred.graph.store import Neighbour, QueryLimits, Scalar, UpsertCount
 
 if TYPE_CHECKING:
@@ -50,14 +40,9 @@ if TYPE_CHECKING:
 
     from kindred.graph.open import GraphServer
 
-AnyTable = TypeVar("AnyTable", NodeType, EdgeType)
-UpsertSlice = Callable[["ManagedTransaction", AnyTable, pa.Table], UpsertCount]
-IntArray = NDArray[np.int64]
-
-TRANSACTION_BYTES = 16 << 20  # of Arrow data, 15,000 reviews with vectors: the server's heap needs ten times as much
-STATEMENT_ROWS = 5_000  # rows a writing statement carries; more gain nothing
 LIGHT_PAGE_ROWS = 25_000  # rows of short columns an answer carries: a few MB
 HEAVY_PAGE_ROWS = 4_000  # rows with texts or vectors
+DELETED_ROWS = 5_000  # keys a deleting statement carries
 
 
 class Neo4jStore:
@@ -77,32 +62,21 @@ class Neo4jStore:
         self.url = url
         self._connection = Neo4jConnection(url, server, retry_seconds)
         self._schema = graph_schema()
+        self._constrained: frozenset[str] = frozenset()  # full names of tables whose keys the server keeps unique
 
     def create_schema(self, schema: GraphSchema) -> None:
         self._schema = schema
+        self._constrained = frozenset()
         for statement in cypher.schema_statements(schema):
             self._connection.write(partial(_run, statement=statement, parameters={}))
+        self._connection.read(cypher.AWAIT_INDEXES)
+        self._constrained = frozenset(map(full_name, cypher.constrained_tables(schema)))
 
     def upsert_nodes(self, node: NodeType, rows: pa.Table) -> UpsertCount:
-        return self._upsert(_upsert_node_slice, node, fitted(node, rows))
+        return upsert.upsert_nodes(self._connection, node, fitted(node, rows), full_name(node) in self._constrained)
 
     def upsert_edges(self, edge: EdgeType, rows: pa.Table) -> UpsertCount:
-        rows = fitted(edge, rows)
-        if rows.nbytes > TRANSACTION_BYTES:
-            for part in _slices(rows.select(KEY_COLUMNS), STATEMENT_ROWS):
-                self._connection.write(partial(_check_end_points, edge=edge, rows=part))
-        return self._upsert(_upsert_edge_slice, edge, rows)
-
-    def _upsert(self, upsert_slice: UpsertSlice[AnyTable], table: AnyTable, rows: pa.Table) -> UpsertCount:
-        def work(transaction: ManagedTransaction, some: pa.Table) -> list[UpsertCount]:
-            _note_vectors(transaction, table, some)
-            return [upsert_slice(transaction, table, part) for part in _slices(some, STATEMENT_ROWS)]
-
-        transaction_rows = max(1, len(rows) * TRANSACTION_BYTES // max(rows.nbytes, 1))
-        counts = [UpsertCount(0, 0, 0)]
-        for some in _slices(rows, transaction_rows):
-            counts.extend(self._connection.write(partial(work, some=some)))
-        return UpsertCount(*(sum(column) for column in zip(*map(astuple, counts), strict=True)))
+        return upsert.upsert_edges(self._connection, edge, fitted(edge, rows), full_name(edge) in self._constrained)
 
     def delete_nodes(self, node: NodeType, ids: Sequence[str]) -> int:
         return self._delete(node, ids)
@@ -116,9 +90,9 @@ class Neo4jStore:
 
         def work(transaction: ManagedTransaction) -> int:
             deleted = 0
-            for start in range(0, len(distinct), STATEMENT_ROWS):
-                part = {key_of(table): distinct[start : start + STATEMENT_ROWS]}
-                deleted += _single(transaction, statement, part)
+            for start in range(0, len(distinct), DELETED_ROWS):
+                part = {key_of(table): distinct[start : start + DELETED_ROWS]}
+                deleted += upsert.single(transaction, statement, part)
             return deleted
 
         return self._connection.write(work)
@@ -191,100 +165,8 @@ class Neo4jStore:
         self._connection.close()
 
 
-def _upsert_node_slice(transaction: ManagedTransaction, node: NodeType, rows: pa.Table) -> UpsertCount:
-    known = _known(transaction, node, rows)
-    updated = 0
-    if len(known) and cypher.stored_columns(node, rows.schema.names):
-        columns = parameters_of(rows.take(known))
-        updated = _single(transaction, cypher.update_nodes(node, rows.schema.names), columns)
-    new = rows.take(_others(known, len(rows)))
-    if len(new):
-        transaction.run(cypher.create_nodes(node, new.schema.names), c=parameters_of(new)).consume()
-    return UpsertCount(len(new), updated, len(known) - updated)
-
-
-def _upsert_edge_slice(transaction: ManagedTransaction, edge: EdgeType, rows: pa.Table) -> UpsertCount:
-    known = _known(transaction, edge, rows)
-    replacing = rows.slice(0, 0)
-    if len(known):
-        there = rows.take(known)
-        differing = _single(transaction, cypher.differing_edges(edge, rows.schema.names), parameters_of(there))
-        replacing = _newer(transaction, edge, there.take(np.array(differing, np.int64)))
-        keys = {"event_id": replacing["event_id"].to_pylist()}
-        if len(replacing):
-            _single(transaction, cypher.delete_rows(edge), keys)
-    new = rows.take(_others(known, len(rows)))
-    _create_edges(transaction, edge, pa.concat_tables([new, replacing]))
-    return UpsertCount(len(new), len(replacing), len(known) - len(replacing))
-
-
-def _newer(transaction: ManagedTransaction, edge: EdgeType, rows: pa.Table) -> pa.Table:
-    """Those of the rows that take the place of the stored edge with their key."""
-    if not len(rows):
-        return rows
-    _check_end_points(transaction, edge, rows)
-    keys = {"event_id": rows["event_id"].to_pylist()}
-    lists = transaction.run(cypher.rows_by_key(edge, rows.schema.names), c=keys).single(strict=True)
-    stored = pa.table(batch_of(list(lists), rows.schema))
-    stored = stored.take(pc.index_in(rows["event_id"], stored["event_id"].combine_chunks()))
-    return rows.filter(pa.array(takes_place(edge, rows, stored)))
-
-
-def _create_edges(transaction: ManagedTransaction, edge: EdgeType, rows: pa.Table) -> None:
-    if len(rows):
-        created = _single(transaction, cypher.create_edges(edge, rows.schema.names), parameters_of(rows))
-        if created < len(rows):
-            _check_end_points(transaction, edge, rows)
-
-
-def _check_end_points(transaction: ManagedTransaction, edge: EdgeType, rows: pa.Table) -> None:
-    """Raises SchemaError, which undoes the whole batch, where an end point is missing."""
-    keys = parameters_of(rows.select(KEY_COLUMNS))
-    missing = _others(np.array(_single(transaction, cypher.joined_rows(edge), keys), np.int64), len(rows))
-    if len(missing):
-        first = rows.slice(int(missing[0]), 1).select(KEY_COLUMNS).to_pylist()[0]
-        raise SchemaError(
-            f"{len(missing)} {edge.type} edges join nodes that are not there, e.g. {edge.source} "
-            f"{first['source_id']!r} to {edge.target} {first['target_id']!r}",
-            "write the nodes first",
-        )
-
-
-def _known(transaction: ManagedTransaction, table: Table, rows: pa.Table) -> IntArray:
-    key = key_of(table)
-    known = _single(transaction, cypher.known_rows(table), {key: rows[key].to_pylist()})
-    return np.sort(np.array(known, np.int64))
-
-
-def _others(rows: IntArray, total: int) -> IntArray:
-    return np.setdiff1d(np.arange(total), rows)
-
-
 def _run(transaction: ManagedTransaction, statement: str, parameters: Mapping[str, object]) -> None:
     transaction.run(statement, dict(parameters)).consume()
-
-
-def _single(transaction: ManagedTransaction, statement: str, columns: Mapping[str, list[Any]]) -> Any:
-    """The one value that the statement answers for the rows in `columns`."""
-    return transaction.run(statement, c=columns).single(strict=True)[0]
-
-
-def _note_vectors(transaction: ManagedTransaction, table: Table, rows: pa.Table) -> None:
-    """Notes the length of each vector column. Raises SchemaError where vectors of another length are there."""
-    for name, length in vector_lengths(rows).items():
-        statement = f"MERGE (x:{cypher.VECTORS} {{name: $name}}) ON CREATE SET x.length = $length RETURN x.length"
-        parameters = {"name": f"{full_name(table)}.{name}", "length": length}
-        noted = transaction.run(statement, parameters).single(strict=True)[0]
-        if noted != length:
-            raise SchemaError(
-                f"{table.name}.{name} holds vectors of length {noted}, got {length}",
-                "encode with the encoder that the graph was made with, or build the graph anew",
-            )
-
-
-def _slices(rows: pa.Table, size: int) -> Iterator[pa.Table]:
-    for start in range(0, len(rows), size):
-        yield rows.slice(start, size)
 
 
 def _is_heavy(kind: pa.DataType) -> bool:

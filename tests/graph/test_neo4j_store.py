@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -15,11 +19,12 @@ from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.domain.properties import Boolean, EncodedText, Float, Integer, Strings, Timestamp
 from kindred.domain.records import Edge, Event, Node
 from kindred.domain.schema import derive_schema, graph_schema
-from kindred.graph import neo4j_connection
+from kindred.graph import neo4j_connection, neo4j_statements, neo4j_upsert
 from kindred.graph import neo4j_store as neo4j_store_module
 from kindred.graph.neo4j_store import Neo4jStore
 from kindred.graph.open import GraphServer
 from kindred.graph.store import QueryLimits, UpsertCount
+from tests.conftest import open_neo4j
 from tests.neo4j_server.server import Neo4jServer, free_port
 
 USER, PRODUCT = graph_schema().node("User"), graph_schema().node("Product")
@@ -150,7 +155,7 @@ def test_a_type_shared_by_pairs_of_labels_keeps_their_keys_apart(neo4j_store: Ne
 def test_pages_and_statements_of_any_size_hold_every_row_once(
     neo4j_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neo4j_store_module, "STATEMENT_ROWS", 3)
+    monkeypatch.setattr(neo4j_upsert, "STATEMENT_ROWS", 3)
     monkeypatch.setattr(neo4j_store_module, "HEAVY_PAGE_ROWS", 4)
     monkeypatch.setattr(neo4j_store_module, "LIGHT_PAGE_ROWS", 5)
     ids = [f"u{i}" for i in range(20)]
@@ -164,15 +169,66 @@ def test_pages_and_statements_of_any_size_hold_every_row_once(
 def test_a_batch_refused_in_its_last_statement_wrote_nothing(
     neo4j_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neo4j_store_module, "STATEMENT_ROWS", 2)
+    monkeypatch.setattr(neo4j_upsert, "STATEMENT_ROWS", 2)
     people(neo4j_store, ["u"])
     batch = reviews(["1", "2", "3", "4", "5"], ["u"] * 4 + ["nobody"])
-    for transaction_bytes in (neo4j_store_module.TRANSACTION_BYTES, 1):  # in one transaction, and in many
-        monkeypatch.setattr(neo4j_store_module, "TRANSACTION_BYTES", transaction_bytes)
+    for transaction_bytes in (neo4j_upsert.TRANSACTION_BYTES, 1):  # in one transaction, and in many
+        monkeypatch.setattr(neo4j_upsert, "TRANSACTION_BYTES", transaction_bytes)
         with pytest.raises(SchemaError, match=r"1 REVIEWED edges .* not there, e\.g\. User 'nobody'"):
             neo4j_store.upsert_edges(REVIEWED, batch)
         assert neo4j_store.count(REVIEWED) == 0
     assert neo4j_store.upsert_edges(REVIEWED, batch.slice(0, 4)) == UpsertCount(4, 0, 0)
+
+
+def test_a_known_row_among_many_that_seem_new_is_found(
+    neo4j_store: Neo4jStore, neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neo4j_upsert, "PROBED_ROWS", 2)  # the first and the last of a batch
+    keys = [f"{i}" for i in range(9)]
+    people(neo4j_store, ["u", "4"])
+    assert neo4j_store.upsert_nodes(USER, pa.table({"id": keys})) == UpsertCount(8, 0, 1)
+    neo4j_store.upsert_edges(REVIEWED, reviews(["4", "5"], ["u", "u"]))
+    later = reviews(keys, ["u"] * 9, at=1_500_000_001)
+    assert neo4j_store.upsert_edges(REVIEWED, later) == UpsertCount(7, 2, 0)
+    with closing(open_neo4j(neo4j_server)) as other:  # which knows of no constraint, having made none
+        assert other.upsert_edges(REVIEWED, later) == UpsertCount(0, 0, 9)
+    assert neo4j_store.count(REVIEWED) == 9
+
+
+def test_keys_of_a_type_without_constraint_are_always_looked_up(
+    neo4j_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neo4j_upsert, "PROBED_ROWS", 2)
+    schema = derive_schema([Place, Thing, PlaceSeen, ThingSeen])
+    neo4j_store.create_schema(schema)
+    neo4j_store.upsert_nodes(schema.nodes[0], pa.table({"id": ["a"]}))
+    neo4j_store.upsert_nodes(schema.nodes[1], pa.table({"id": ["t"]}))
+    seen = schema.edge(("Place", "SEEN", "Thing"))
+    neo4j_store.upsert_edges(seen, pa.table({"event_id": ["2"], "source_id": ["a"], "target_id": ["t"]}))
+    batch = pa.table({"event_id": ["0", "1", "2", "3", "4"], "source_id": ["a"] * 5, "target_id": ["t"] * 5})
+    assert neo4j_store.upsert_edges(seen, batch) == UpsertCount(4, 0, 1)
+    assert neo4j_store.count(seen) == 5
+
+
+def test_every_look_up_by_key_seeks_in_an_index_though_the_type_was_empty_when_it_was_planned(
+    neo4j_store: Neo4jStore,
+) -> None:
+    columns = [prop.name for prop in REVIEWED.properties]
+    statements = [
+        neo4j_statements.known_rows(REVIEWED),
+        neo4j_statements.differing_edges(REVIEWED, columns),
+        neo4j_statements.rows_by_key(REVIEWED, columns),
+        neo4j_statements.delete_rows(REVIEWED),
+        neo4j_statements.create_edges(REVIEWED, columns),
+        neo4j_statements.page(REVIEWED, columns, until=True),
+        neo4j_statements.known_rows(USER),
+        neo4j_statements.update_nodes(PRODUCT, ["id", "title"]),
+    ]
+    parameters = {"c": {}, "sources": [], "targets": [], "after": "", "until": 0, "size": 1}
+    with neo4j_store._connection.session() as session:
+        for statement in statements:
+            plan = str(session.run(f"EXPLAIN {statement}", parameters).consume().plan)
+            assert "IndexSeek" in plan and "Scan" not in plan, statement
 
 
 def test_an_edge_may_move_to_other_end_points(neo4j_store: Neo4jStore) -> None:
@@ -280,11 +336,21 @@ def test_a_wrong_database_is_named(neo4j_server: Neo4jServer) -> None:
         Neo4jStore(neo4j_server.url, GraphServer("neo4j", neo4j_server.password, "elsewhere"))
 
 
-def test_a_port_where_nobody_answers_is_an_error_of_the_store(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(StoreError, match="no answer from the graph server") as refused:
-        Neo4jStore(f"neo4j://127.0.0.1:{free_port()}", GraphServer("neo4j", "secret-secret", "neo4j"))
-    assert refused.value.exit_code == 4
-    assert capfd.readouterr().err == ""  # the driver says nothing of its own
+@pytest.mark.parametrize("wrong", ["port", "password"])
+def test_a_command_that_reaches_no_graph_ends_with_one_line(neo4j_server: Neo4jServer, wrong: str) -> None:
+    url = f"neo4j://127.0.0.1:{free_port()}" if wrong == "port" else neo4j_server.url
+    done = subprocess.run(
+        [sys.executable, "cli.py", "graph", "stats"],
+        env=os.environ | {"KINDRED_GRAPH_URL": url, "KINDRED_GRAPH_PASSWORD": "hunter2hunter2"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = {"port": "no answer from the graph server", "password": "refused user 'neo4j'"}
+    assert (done.returncode, done.stdout) == (4, "")
+    (line,) = done.stderr.splitlines()  # the driver says nothing of its own
+    assert line.startswith("error: ") and said[wrong] in line and url in line and "hunter2" not in line
 
 
 @pytest.mark.parametrize(
