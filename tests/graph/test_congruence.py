@@ -1,0 +1,96 @@
+"""The two engines are interchangeable: the same real files give the same graph, the same tensors and the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+
+from kindred.domain.ids import IdMap
+from kindred.domain.schema import graph_schema
+from kindred.gnn.hetero_data import read_hetero_data
+from kindred.graph.neo4j_store import Neo4jStore
+from kindred.graph.open import open_graph
+from kindred.graph.statistics import graph_statistics
+from kindred.graph.store import GraphStore
+from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.summary import IngestSummary
+from kindred.recommenders.product_graph import read_product_graph
+from kindred.recommenders.product_training import GraphState, train_products
+from kindred.training.fit import RunOptions
+from tests.graph.real_samples import REAL, SAMPLES
+from tests.ingest.conftest import hash_encoder
+from tests.recommenders.conftest import SMALL
+
+pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="shared/data is missing: NOT COMPARED on real samples")
+SCHEMA = graph_schema()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[GraphStore]:
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        yield store
+
+
+def ingest(store: GraphStore, files: list[SourceFile], folder: Path) -> IngestSummary:
+    return ingest_files(store, files, hash_encoder("hash"), IngestOptions(folder / "staging", folder / "quarantine"))
+
+
+def ingest_sample(name: str, stores: tuple[GraphStore, ...], folder: Path) -> None:
+    """Loads the slice into each of the stores, and checks that each says the same of it."""
+    sliced, num_rows = SAMPLES[name]
+    (folder / "files").mkdir()
+    files = sliced(folder / "files", num_rows)
+    tables = [ingest(store, files, folder).tables for store in stores]
+    assert all(said == tables[0] for said in tables)
+    assert sum(table.inserted for table in tables[0]) > 0
+
+
+def assert_same_graph(one: GraphStore, other: GraphStore) -> None:
+    assert graph_statistics(one, SCHEMA) == graph_statistics(other, SCHEMA)
+    assert one.read_metadata() == other.read_metadata()
+    assert_same_tensors(*read_hetero_data(one, SCHEMA), *read_hetero_data(other, SCHEMA))
+
+
+def assert_same_tensors(one: HeteroData, ids: dict[str, IdMap], other: HeteroData, other_ids: dict[str, IdMap]) -> None:
+    assert {label: known.ids for label, known in ids.items()} == {
+        label: known.ids for label, known in other_ids.items()
+    }
+    assert one.node_types == other.node_types and one.edge_types == other.edge_types
+    for kind in (*one.node_types, *one.edge_types):
+        values, others = one[kind].to_dict(), other[kind].to_dict()
+        assert values.keys() == others.keys(), kind
+        for name, value in values.items():
+            same = torch.equal(value, others[name]) if isinstance(value, torch.Tensor) else value == others[name]
+            assert same and getattr(value, "dtype", None) == getattr(others[name], "dtype", None), (kind, name)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "reviews"])
+def test_a_real_sample_gives_one_graph_on_both(
+    name: str, embedded: GraphStore, neo4j_store: Neo4jStore, tmp_path: Path
+) -> None:
+    ingest_sample(name, (embedded, neo4j_store), tmp_path)
+    assert_same_graph(embedded, neo4j_store)
+
+
+def test_real_reviews_give_one_graph_and_one_model_on_both(
+    embedded: GraphStore, neo4j_store: Neo4jStore, tmp_path: Path
+) -> None:
+    ingest_sample("reviews", (embedded, neo4j_store), tmp_path)
+    assert_same_graph(embedded, neo4j_store)
+    trained = [train(store, tmp_path / name) for store, name in ((embedded, "of embedded"), (neo4j_store, "of neo4j"))]
+    assert trained[0] == trained[1]
+
+
+def train(store: GraphStore, folder: Path) -> tuple[dict[str, object], dict[str, bytes]]:
+    """The manifest of a run, with its metrics, and the content of every file of tensors, by name."""
+    config = SMALL.model_copy(update={"gnn": SMALL.gnn.model_copy(update={"epochs": 1})})
+    folder.mkdir()
+    state = GraphState("either", graph_statistics(store, SCHEMA).content_hash)
+    run = train_products(read_product_graph(store), config, RunOptions(folder, seed=3, device="cpu"), state)
+    assert run.manifest["gnn"]["best_score"] > 0
+    return run.manifest, {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
