@@ -83,6 +83,8 @@ def _ingest(settings: Settings, files: tuple[Path, Path | None], progress: Progr
         if done == {"files": signature, "graph": settings.effective_graph_url, "content_hash": before.content_hash}:
             console.result(f"in the graph already, content hash {before.content_hash}")
             return before.content_hash
+        if num_nodes := sum(before.nodes.values()):
+            console.note(f"{store.url} holds {num_nodes:,} nodes already; the files are added to them")
         options = IngestOptions(settings.data_dir / "staging", settings.data_dir / "quarantine")
         summary = ingest_files(store, product_files(*files), encoder_of(settings, progress), options, progress)
         console.result(summary_text(summary))
