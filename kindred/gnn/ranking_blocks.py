@@ -62,7 +62,7 @@ class BlockConfig:
     next_ridge: float = 15.0
     text_shrinkage: float = 2.0
     ordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.3, 0.0),)
-    unordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.5, 1.0, 1024), SpectralFilter(0.4, 0.0, 1024))
+    unordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.5, 1.0), SpectralFilter(0.4, 0.0))
     spectral_iterations: int = 4
 
 
