@@ -1,7 +1,7 @@
 """`make bench`: every figure that the documents quote, beside its anchor, in one run.
 
-Those that need long or another machine's parts are run by hand: `python -m benchmarks.ranking gowalla`,
-`python -m benchmarks.graph_neo4j`.
+Those that need long are run by hand: `python -m benchmarks.ranking gowalla|instruments18|lastfm`. The last step needs
+Java 17 and Maven.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ STEPS = (
     "recommend",
     "ranking reviews14",
     "diversity",
+    "freshness",
+    "cold_start",
+    "graph_neo4j",
 )
 
 
