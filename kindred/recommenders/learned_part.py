@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +38,23 @@ class LearnedPart:
         """Expected stars of each pair, `[num_pairs]`."""
         return self.calibration.expect(user_index, item_index, self.vectors.rate(user_index, item_index))
 
-    def encode_users(self, events: Interactions, event_text: FloatArray | None) -> FloatArray:
-        """Ranking vectors of users that the graph does not hold, from these events alone, `[num_users, dim]`."""
+    def encode_users(
+        self, events: Interactions, event_text: FloatArray | None, verified: Sequence[bool | None] | None = None
+    ) -> FloatArray:
+        """Ranking vectors of users that the graph does not hold, from these events alone, `[num_users, dim]`.
+
+        Args:
+            events: what they did.
+            event_text: text vector of each event, `[num_events, text_dim]`.
+            verified: of each event, where it is known.
+        """
         given = {"rating": events.rating, "at": events.at}
         columns = {name: torch.from_numpy(values) for name, values in given.items() if values is not None}
         if event_text is not None:
             columns["text_embedding"] = torch.from_numpy(event_text).half()
+        if verified is not None:
+            columns["verified"] = torch.tensor([bool(value) for value in verified], dtype=torch.bool)
+            columns["has_verified"] = torch.tensor([value is not None for value in verified], dtype=torch.bool)
         edges = NewEdges(self.gnn.target, events.user_index, events.item_index, columns)
         return encode_new_sources(self.gnn, self.states, edges, events.num_users).ranking
 

@@ -64,6 +64,7 @@ class Review(NamedTuple):
     rating: float
     at: int
     text: str
+    verified: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,12 @@ class ProductModel:
         text = None
         if encoder is not None and self.config.text and known:
             text = encoder.encode([review.text for _, review in known]).astype(np.float32)
-        return self._encode(events, text)
+        return self._encode(events, text, [review.verified for _, review in known])
 
-    def _encode(self, events: Interactions, text: FloatArray | None) -> Vectors:
+    def _encode(self, events: Interactions, text: FloatArray | None, verified: Sequence[bool | None]) -> Vectors:
         if self.config.model != "gnn":
             return encode_histories(self.ranking, events)
-        learned = None if self.learned is None else self.learned.encode_users(events, text)
+        learned = None if self.learned is None else self.learned.encode_users(events, text, verified)
         return self.ranking.encode_users(events, text, learned)
 
     def _added_by(self, reviews: Sequence[Review]) -> Vectors:

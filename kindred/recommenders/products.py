@@ -114,7 +114,7 @@ class ProductRecommender:
         if not reviews:
             raise RecordError("there is no review to go by", "give at least one")
         version = self._version()
-        history = [Review(r.target_id, r.rating, r.at, r.text) for r in reviews]
+        history = [Review(r.target_id, r.rating, r.at, r.text, r.verified) for r in reviews]
         request = Request(version, self._encode(version, history), _products(history), k, diversity)
         return self._answer(request, reviews[0].source_id, "inductive", history if reasons else [])
 
@@ -209,6 +209,7 @@ def _review(neighbour: Neighbour) -> Review:
         rating=float(properties["rating"] or 0),
         at=int(properties["at"] or 0),
         text=str(properties.get("text") or ""),
+        verified=None if (verified := properties.get("verified")) is None else bool(verified),
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import ArtifactError, SchemaError, StoreError
-from kindred.domain.schema import graph_schema
+from kindred.domain.schema import arrow_schema, graph_schema
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
 from kindred.gnn.hetero_files import IDS, read_back, write_hetero_data
 from kindred.graph.open import open_graph
@@ -21,9 +21,17 @@ IN_CATEGORY = ("Product", "IN_CATEGORY", "Category")
 TEXTS = np.array([[1, 2, 3, 4], [0, 0, 0, 0], [5, 6, 7, 8], [9, 1, 2, 3], [4, 5, 6, 7]], dtype=np.float16)
 
 
+def with_unknown(label: str, rows: pa.Table) -> pa.Table:
+    """The rows with every other property of the label, null."""
+    for field in arrow_schema(graph_schema().node(label)):
+        if field.name not in rows.schema.names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    return rows
+
+
 def tables() -> dict[str, pa.Table]:
     return {
-        "User": pa.table({"id": ["u3", "u1", "u2"]}),
+        "User": with_unknown("User", pa.table({"id": ["u3", "u1", "u2"]})),
         "Product": pa.table(
             {
                 "id": ["p2", "p1", "p3"],

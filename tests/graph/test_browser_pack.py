@@ -194,7 +194,13 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
     command = [sys.executable, "-m", "cli", "browser-guide", "serve", "--port", str(port)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background has it ignored
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         lines = [process.stdout.readline().strip() for _ in range(8)]

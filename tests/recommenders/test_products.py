@@ -23,6 +23,7 @@ def history_of(world: World, user_id: str) -> list[Review]:
             float(str(r["overall"])),
             int(str(r["unixReviewTime"])),
             f"{r['summary']}. {r['reviewText']}",
+            bool(r["verified"]) if "verified" in r else None,
         )
         for r in rows
     ]
@@ -94,7 +95,7 @@ def test_encoding_anew_what_the_graph_holds_gives_the_published_row(world: World
     user = a_user(world)
     published = model.vectors[model.users.positions([user])[0]]
     encoded = model.encode_users([history_of(world, user)], ENCODER)[0]
-    assert np.allclose(encoded, published, atol=2e-3 * np.abs(published).max())
+    assert np.allclose(encoded, published, atol=1e-5 * np.abs(published).max())
 
 
 def test_similar_products_never_hold_the_product_itself(world: World) -> None:
