@@ -91,7 +91,10 @@ def photograph(scene: Scene, name: str, query: str | None = None) -> None:
 def test_a_login_puts_on_the_style_and_opens_the_guide(scene: Scene) -> None:
     frame = scene.browser.frame(f":play {scene.address}/guide.html")
     frame.get_by_text("What is in this graph?").wait_for()
-    assert "color: #3B75AF" in scene.browser.frame(f":style {scene.address}/style.grass").inner_text()
+    assert (
+        f"color: {STYLE['node.User']['color']}"
+        in scene.browser.frame(f":style {scene.address}/style.grass").inner_text()
+    )
     assert scene.browser.errors() == []
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT = 60_000  # milliseconds; a busy machine draws slowly
+LOST_CONNECTION = "did you connect to Neo4j"
+ATTEMPTS, RECONNECTION = 3, 5_000  # milliseconds
 SETTLED = "() => (now => { const same = window.before === now; window.before = now; return same; })"
 POSITIONS = "([...document.querySelectorAll('g.node')].map(node => node.getAttribute('transform')).join())"
 
@@ -78,9 +80,19 @@ class Neo4jBrowser:
         return frame.first
 
     def answer(self, query: str) -> Locator:
-        """The frame of a query that has answered, with a graph or a table."""
-        frame = self.frame(query)
-        frame.locator("g.node, table td, [role=cell]").first.wait_for()
+        """The frame of a query that has answered, with a graph or a table.
+
+        The Browser loses its connection now and then on a busy machine, and takes it up again by itself: asked anew.
+        """
+        for _ in range(ATTEMPTS):
+            frame = self.frame(query)
+            lost = frame.get_by_text(LOST_CONNECTION)
+            frame.locator("g.node, table td, [role=cell]").or_(lost).first.wait_for()
+            if not lost.count():
+                break
+            frame.get_by_title("Close").click()
+            self.page.wait_for_timeout(RECONNECTION)
+            self.command(query)
         return frame
 
     def errors(self) -> list[str]:
