@@ -210,6 +210,13 @@ class EmbeddedGraph:
                     found += self._neighbours(edge, outgoing, node_id, limit)
         return found
 
+    def target_ids(self, edge: EdgeType, source_id: str) -> list[str]:
+        with self._mutex:
+            self._settle()
+            found = self._tables.engine.rows(statements.target_ids(edge), {"source": source_id})
+        ids: list[str] = found["id"].to_pylist()
+        return ids
+
     def _neighbours(self, edge: EdgeType, outgoing: bool, node_id: str, limit: int) -> list[Neighbour]:
         tables = self._tables
         statement = statements.neighbours(edge, list(engine_columns(edge)), outgoing)

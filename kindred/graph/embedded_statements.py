@@ -83,6 +83,11 @@ def read_edges_of_source(edge: EdgeType, columns: Sequence[str]) -> str:
     return f"{hop} {_returned(columns)}"
 
 
+def target_ids(edge: EdgeType) -> str:
+    """The ids that the edges of node `$source` lead to."""
+    return f"MATCH (s:`{edge.source}` {{`id`: $source}})-[x:`{edge.type}`]->(t:`{edge.target}`) RETURN t.`id` AS `id`"
+
+
 def count_rows(table: Table) -> str:
     """The number of rows. It counts values: `count(*)` reads a size that is wrong after some deletions."""
     return f"{pattern(table)} RETURN count(x.`{key_of(table)}`) AS rows"

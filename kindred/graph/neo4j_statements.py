@@ -218,5 +218,10 @@ def neighbours(node: NodeType, edges: Sequence[EdgeType], light: Sequence[Sequen
     return f"{start} CALL (n) {{ {' UNION ALL '.join(branches)} }} RETURN type, outgoing, id, seen"
 
 
+def target_ids(edge: EdgeType) -> str:
+    """The ids that the edges of node `$id` lead to."""
+    return f"MATCH (:{quoted(edge.source)} {{id: $id}})-[:{quoted(edge.type)}]->(t:{quoted(edge.target)}) RETURN t.id"
+
+
 def _given_map(columns: Sequence[str]) -> str:
     return "{" + ", ".join(f"{quoted(name)}: {given(name)}" for name in columns) + "}"

@@ -151,6 +151,9 @@ class Neo4jStore:
         found = self._connection.read(cypher.neighbours(node, here, light), {"id": node_id, "limit": limit})
         return [_neighbour(here[row[0]], light[row[0]], row) for row in found]
 
+    def target_ids(self, edge: EdgeType, source_id: str) -> list[str]:
+        return [row[0] for row in self._connection.read(cypher.target_ids(edge), {"id": source_id})]
+
     def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
         return run_read_only(self._connection, cypher, parameters, limits)
 

@@ -87,6 +87,9 @@ class GraphStore(Protocol):
     ) -> list[Neighbour]:
         """Edges at one node, newest first, at most `limit` a type and direction; of every type unless named."""
 
+    def target_ids(self, edge: EdgeType, source_id: str) -> list[str]:
+        """Ids that a node's edges of one type lead to, one an edge; quicker than a neighbourhood where that is all."""
+
     def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
         """Runs read-only Cypher. Raises SchemaError where it would write, does not parse or takes too long."""
 

@@ -96,8 +96,11 @@ class ProductRecommender:
             diversity: from 0, the best first, to 1, the least alike next (`diversity.py`).
         """
         version = self._version()
-        history = self._history(user_id)
         known = self._vectors.fetch(version, USERS, [user_id])
+        if len(known.ids) and not reasons:
+            seen = frozenset(self._store.target_ids(_REVIEWED, user_id))
+            return self._answer(Request(version, known.vectors[0], seen, k, diversity), user_id, "model", [])
+        history = self._history(user_id)
         if len(known.ids):
             level, vector = "model", known.vectors[0]
         elif history:

@@ -251,6 +251,8 @@ def test_a_neighbourhood_is_newest_first_within_a_type_and_direction(graph_store
     graph_store.upsert_edges(
         CITES, table_of(CITES, [dict(zip(("event_id", "source_id", "target_id"), c, strict=True)) for c in cites])
     )
+    assert sorted(graph_store.target_ids(CITES, "b1")) == ["b1", "b2"]
+    assert graph_store.target_ids(LIKED, "r1") == ["b1"] * 2 and graph_store.target_ids(LIKED, "nobody") == []
     found = graph_store.neighbourhood(BOOK, "b1", limit=3)
     liked = [n for n in found if n.edge.type == "LIKED"]
     assert [n.properties["at"] for n in liked] == [5, 4, 3]

@@ -92,6 +92,9 @@ class DictGraph:
     ) -> list[Neighbour]:
         raise SchemaError("a dictionary has no neighbourhoods")
 
+    def target_ids(self, edge: EdgeType, source_id: str) -> list[str]:
+        raise SchemaError("a dictionary has no neighbourhoods")
+
     def query(self, cypher: str, parameters: Mapping[str, object], limits: QueryLimits) -> pa.Table:
         raise SchemaError("a dictionary runs no Cypher")
 
