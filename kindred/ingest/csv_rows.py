@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kindred.domain.errors import RecordError
@@ -71,8 +71,15 @@ def _header(cells: list[str] | BadRecord) -> list[str]:
 def _values(header: list[str], cells: list[str], source: Source) -> Mapping[str, object] | BadRecord:
     if len(cells) != len(header):
         return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the header has {len(header)}")
+    return cell_values(header, cells, source)
+
+
+def cell_values(
+    columns: Sequence[str], cells: Sequence[str | None], source: Source
+) -> Mapping[str, object] | BadRecord:
+    """The values of the columns that the source knows; as many cells as columns, an empty one is an absent value."""
     values: dict[str, object] = {}
-    for name, cell in zip(header, cells, strict=True):
+    for name, cell in zip(columns, cells, strict=True):
         if not cell or name not in source.columns:
             continue
         try:

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.csv_rows import cell_values
 from kindred.ingest.lines import KEPT_BYTES, MAX_LINE_BYTES
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
@@ -201,12 +202,4 @@ def _values(
         return cells
     if len(cells) != len(columns):
         return BadRecord(Reason.BROKEN_SQL, f"{len(cells)} values, the table has {len(columns)} columns")
-    values: dict[str, object] = {}
-    for name, cell in zip(columns, cells, strict=True):
-        if not cell or name not in source.columns:
-            continue
-        try:
-            values[name] = source.columns[name](cell)
-        except ValueError:
-            return BadRecord(Reason.WRONG_TYPE, f"{cell[:100]!r}", name)
-    return values
+    return cell_values(columns, cells, source)
