@@ -15,6 +15,7 @@ STEPS = (
     "encoding",
     "graph_load",
     "epoch",
+    "propagation",
     "vector_search",
     "recommend",
     "ranking reviews14",
