@@ -77,13 +77,19 @@ def _exact(nodes: Tensor) -> Tensor:
     return nodes.to(torch.promote_types(nodes.dtype, torch.float32))
 
 
-def _head_sums(width: int, heads: int, like: Tensor) -> Tensor:
-    """The 0/1 matrix that sums each head's dimensions, `[width, heads]`; its transpose spreads a weight over them.
+def _head_sums(products: Tensor, heads: int) -> Tensor:
+    """The sum of each head's dimensions, `[chunk, heads]`; as a matrix by a vector, which a CPU does fastest."""
+    ones = products.new_ones(products.shape[1] // heads)
+    return torch.mv(products.view(-1, len(ones)), ones).view(-1, heads)
 
-    A small matrix product is faster than summing a view of 8 columns.
+
+def _spread(width: int, like: Tensor) -> Tensor:
+    """The 0/1 matrix that spreads a weight a head over the head's dimensions, `[heads, width]`.
+
+    A small matrix product is faster than multiplying a view of few columns.
     """
-    head_of_column = torch.arange(width, device=like.device) // (width // heads)
-    return (head_of_column.unsqueeze(1) == torch.arange(heads, device=like.device)).to(like.dtype)
+    heads = like.shape[1]
+    return torch.eye(heads, dtype=like.dtype, device=like.device).repeat_interleave(width // heads, dim=1)
 
 
 def _rows(table: Tensor, index: Tensor, edge: Tensor | None, part: slice) -> Tensor:
@@ -97,15 +103,13 @@ class _TransformerAttention(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, edge: Tensor | None, adjacency: Adjacency, heads: int
     ) -> Tensor:
-        sums = _head_sums(query.shape[1], heads, query)
-        spread = sums.t().contiguous()
-        scale = (query.shape[1] // heads) ** -0.5
         logits = query.new_empty(adjacency.num_edges, heads)
+        spread = _spread(query.shape[1], logits)
 
         def score(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
             for part, source, target in chunks:
                 products = _rows(key, source, edge, part).mul_(query.index_select(0, target))
-                torch.mm(products, sums, out=logits[part])
+                logits[part] = _head_sums(products, heads)
             return ()
 
         def combine(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
@@ -116,10 +120,11 @@ class _TransformerAttention(torch.autograd.Function):
             return (combined,)
 
         sweep(adjacency, score)
+        scale = (query.shape[1] // heads) ** -0.5
         weights = segment_softmax(logits.mul_(scale), adjacency.by_target, adjacency.target)
         (output,) = sweep(adjacency, combine)
         ctx.save_for_backward(query, key, value, edge, weights, output)
-        ctx.adjacency, ctx.heads = adjacency, heads
+        ctx.adjacency = adjacency
         return output
 
     @staticmethod
@@ -127,33 +132,30 @@ class _TransformerAttention(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         query, key, value, edge, weights, output = ctx.saved_tensors
         graph: Adjacency = ctx.adjacency
-        width = query.shape[1]
-        sums = _head_sums(width, ctx.heads, query)
-        spread = torch.block_diag(sums.t(), sums.t())  # type: ignore[no-untyped-call]
-        scale = (width // ctx.heads) ** -0.5
-        expected = (gradient * output) @ sums  # mean gradient of a target's weights, [num_targets, heads]
-        # Key beside value, query beside gradient: one gather and scatter of wide rows, not two of narrow ones.
-        at_source, at_target = torch.cat([key, value], dim=1), torch.cat([query, gradient], dim=1)
+        heads = weights.shape[1]
+        spread = _spread(query.shape[1], weights)
+        scale = (query.shape[1] // heads) ** -0.5
+        expected = _head_sums(gradient * output, heads)  # mean gradient of a target's weights, [num_targets, heads]
         to_edge = torch.empty_like(edge) if edge is not None else None
 
         def differentiate(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
-            to_query, to_source = torch.zeros_like(query), torch.zeros_like(at_source)
+            to_query, to_key, to_value = map(torch.zeros_like, (query, key, value))
             for part, source, target in chunks:
-                rows, outer = at_source.index_select(0, source), at_target.index_select(0, target)
-                if edge is not None:
-                    rows.view(-1, 2, width).add_(edge[part].unsqueeze(1))
-                to_weights = (rows[:, width:] * outer[:, width:]) @ sums
+                to_message = gradient.index_select(0, target)
+                to_weights = _head_sums(_rows(value, source, edge, part).mul_(to_message), heads)
                 to_logits = to_weights.sub_(expected.index_select(0, target)).mul_(weights[part]).mul_(scale)
-                factors = torch.cat([to_logits, weights[part]], dim=1) @ spread  # [chunk, 2 * width]
-                accumulate(to_query, target, graph.by_target, part, rows[:, :width] * factors[:, :width])
-                outer.mul_(factors)
-                accumulate(to_source, source, graph.by_source, part, outer)
+                factors = to_logits @ spread
+                to_rows = _rows(key, source, edge, part).mul_(factors)
+                accumulate(to_query, target, graph.by_target, part, to_rows)
+                to_products = factors.mul_(query.index_select(0, target))
+                accumulate(to_key, source, graph.by_source, part, to_products)
+                to_message.mul_(weights[part] @ spread)
+                accumulate(to_value, source, graph.by_source, part, to_message)
                 if to_edge is not None:
-                    torch.add(outer[:, :width], outer[:, width:], out=to_edge[part])
-            return to_query, to_source
+                    torch.add(to_products, to_message, out=to_edge[part])
+            return to_query, to_key, to_value
 
-        to_query, to_source = sweep(graph, differentiate)
-        return to_query, to_source[:, :width], to_source[:, width:], to_edge, None, None
+        return *sweep(graph, differentiate), to_edge, None, None
 
 
 class _Gatv2Attention(torch.autograd.Function):
@@ -161,16 +163,15 @@ class _Gatv2Attention(torch.autograd.Function):
     def forward(
         ctx: Any, source: Tensor, target: Tensor, edge: Tensor | None, scorer: Tensor, adjacency: Adjacency
     ) -> Tensor:
-        heads, dim = scorer.shape
-        sums = _head_sums(heads * dim, heads, source)
-        spread = sums.t().contiguous()
-        scores = sums * scorer.reshape(-1, 1)
+        heads = len(scorer)
         logits = source.new_empty(adjacency.num_edges, heads)
+        spread = _spread(source.shape[1], logits)
 
         def score(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
             for part, source_index, target_index in chunks:
                 joined = _rows(source, source_index, edge, part).add_(target.index_select(0, target_index))
-                torch.mm(torch.nn.functional.leaky_relu_(joined, NEGATIVE_SLOPE), scores, out=logits[part])
+                torch.nn.functional.leaky_relu_(joined, NEGATIVE_SLOPE)
+                logits[part] = _head_sums(joined.mul_(scorer.reshape(-1)), heads)
             return ()
 
         def combine(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
@@ -192,33 +193,31 @@ class _Gatv2Attention(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         source, target, edge, scorer, weights, output = ctx.saved_tensors
         graph: Adjacency = ctx.adjacency
-        heads, dim = scorer.shape
-        sums = _head_sums(heads * dim, heads, source)
-        spread = sums.t().contiguous()
-        scores = (sums * scorer.reshape(-1, 1)).t().contiguous()
-        expected = (gradient * output) @ sums
+        heads = len(scorer)
+        spread = _spread(source.shape[1], weights)
+        expected = _head_sums(gradient * output, heads)
         to_edge = torch.empty_like(edge) if edge is not None else None
 
         def differentiate(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
-            to_source, to_target = torch.zeros_like(source), torch.zeros_like(target)
-            to_scores = torch.zeros_like(sums)
+            to_source, to_target, to_scorer = map(torch.zeros_like, (source, target, scorer.reshape(-1)))
             for part, source_index, target_index in chunks:
                 incoming = gradient.index_select(0, target_index)
                 rows = source.index_select(0, source_index)
-                to_weights = (incoming * rows) @ sums
+                to_weights = _head_sums(incoming * rows, heads)
                 to_logits = to_weights.sub_(expected.index_select(0, target_index)).mul_(weights[part])
                 joined = rows.add_(target.index_select(0, target_index))
                 if edge is not None:
                     joined.add_(edge[part])
                 slope = (joined > 0).to(joined.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
-                to_scores += joined.mul_(slope).t() @ to_logits
-                to_joined = slope.mul_(to_logits @ scores)
+                factors = slope.mul_(to_logits @ spread)
+                to_scorer += joined.mul_(factors).sum(0)
+                to_joined = factors.mul_(scorer.reshape(-1))
                 accumulate(to_target, target_index, graph.by_target, part, to_joined)
                 if to_edge is not None:
                     to_edge[part] = to_joined
                 to_rows = to_joined.add_(incoming.mul_(weights[part] @ spread))
                 accumulate(to_source, source_index, graph.by_source, part, to_rows)
-            return to_source, to_target, to_scores
+            return to_source, to_target, to_scorer
 
-        to_source, to_target, to_scores = sweep(graph, differentiate)
-        return to_source, to_target, to_edge, (to_scores * sums).sum(1).reshape(heads, dim), None
+        to_source, to_target, to_scorer = sweep(graph, differentiate)
+        return to_source, to_target, to_edge, to_scorer.view_as(scorer), None
