@@ -7,19 +7,19 @@ encoded by the same sum as one of the training data, and a single vector search 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import FloatArray, Interactions
-from kindred.domain.linear_models import ridge_weights
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
 from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation, learn_weights
+from kindred.gnn.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
 from kindred.gnn.compression import compress_blocks
-from kindred.gnn.ranking_blocks import Block, BlockConfig, build_blocks, score_spread, unit_rows
-from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments, sum_by_item
+from kindred.gnn.ranking_blocks import Block, BlockConfig, build_blocks, score_spread
+from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments
 
 LearnedFit = Callable[[Interactions], tuple[FloatArray, FloatArray]]
 """Training events -> learned user `[num_users, dim]` and item `[num_items, dim]` embeddings.
@@ -38,23 +38,25 @@ class RankingConfig:
         width: most dimensions of the space.
         temporal: whether recommendations are for the time after the data; validation is then each user's last event.
         history_exponent: see `HistoryStatistics`.
+        history_shrinkage: see `HistoryStatistics`.
         recency_decay: see `HistoryStatistics`.
         time_bins: see `HistoryStatistics`.
         time_bandwidth: see `HistoryStatistics`.
-        cold_ridge: ridge of the map from text to items, in mean squared text entries.
         blocks: how blocks are fitted.
         weights: how they are weighted.
+        cold_items: how items are placed that nobody has chosen yet.
     """
 
     width: int = 512
     temporal: bool = False
     history_exponent: float = 0.5
+    history_shrinkage: float = 2.0
     recency_decay: float = 0.8
     time_bins: int = 24
     time_bandwidth: float = 0.06
-    cold_ridge: float = 1.0
     blocks: BlockConfig = field(default_factory=BlockConfig)
     weights: WeightConfig = field(default_factory=WeightConfig)
+    cold_items: ColdItemConfig = field(default_factory=ColdItemConfig)
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,15 @@ class RankingCore:
         statistics: what the sums over events need.
         sources: rows of each user feature, `[feature_dim, width]`.
         items: `[num_items, width]`.
-        text_mean: mean text vector of the items, `[text_dim]`, empty without text.
-        text_map: from an item's centred unit text vector to its row, `[text_dim + 1, width]`, empty without text.
         block_weights: what validation gave each block, in units of its spread.
+        cold_items: from a text to the row of an item nobody has chosen yet; None without text.
     """
 
     statistics: HistoryStatistics
     sources: dict[str, FloatArray]
     items: FloatArray
-    text_mean: FloatArray
-    text_map: FloatArray
     block_weights: dict[str, float]
+    cold_items: ColdItemMap | None = None
 
     def encode_users(
         self, events: Interactions, event_text: FloatArray | None = None, learned: FloatArray | None = None
@@ -121,20 +121,23 @@ class RankingCore:
         Raises:
             ValueError: the core was fitted without text.
         """
-        if not len(self.text_map):
+        if self.cold_items is None:
             raise ValueError(
                 "this core was fitted without text and can't place an item by its text; fit it with TextVectors"
             )
-        rows: FloatArray = (_with_constant(unit_rows(text - self.text_mean)) @ self.text_map).astype(np.float32)
-        return rows
+        return self.cold_items.encode(text)
 
     def state(self) -> tuple[dict[str, NDArray[np.floating]], dict[str, Any]]:
         """Plain arrays and a JSON-able dict; `from_state` brings the same core back."""
         numbers = asdict(self.statistics)
         arrays = {"statistics.text_mean": numbers.pop("text_mean"), "statistics.time_knots": numbers.pop("time_knots")}
-        arrays |= {"items": self.items, "text_mean": self.text_mean, "text_map": self.text_map}
-        arrays |= {f"source.{name}": source for name, source in self.sources.items()}
-        return arrays, {"statistics": numbers, "block_weights": self.block_weights}
+        arrays |= {"items": self.items} | {f"source.{name}": source for name, source in self.sources.items()}
+        of_core: dict[str, Any] = {"statistics": numbers, "block_weights": self.block_weights}
+        if self.cold_items is not None:
+            cold = asdict(self.cold_items)
+            of_core["cold_items"] = {"sharpness": cold.pop("sharpness")}
+            arrays |= {f"cold_items.{name}": array for name, array in cold.items()}
+        return arrays, of_core
 
     @classmethod
     def from_state(cls, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> RankingCore:
@@ -147,7 +150,15 @@ class RankingCore:
         prefix = "source."
         sources = {name.removeprefix(prefix): rows for name, rows in arrays.items() if name.startswith(prefix)}
         weights = {str(name): float(weight) for name, weight in numbers["block_weights"].items()}
-        return cls(statistics, sources, arrays["items"], arrays["text_mean"], arrays["text_map"], weights)
+        cold = None
+        if "cold_items" in numbers:
+            cold = ColdItemMap(
+                arrays["cold_items.text_mean"],
+                arrays["cold_items.known_text"],
+                arrays["cold_items.rows"],
+                **numbers["cold_items"],
+            )
+        return cls(statistics, sources, arrays["items"], weights, cold)
 
 
 def fit_ranking_core(
@@ -190,9 +201,10 @@ def fit_ranking_core(
         if weights[block.name] > 0
     ]
     sources, items = compress_blocks(weighted, features, config.width, seed)
-    text_mean, text_map = _fit_text_map(train, text, items, config.cold_ridge)
+    core = RankingCore(statistics, sources, items, weights)
+    core = replace(core, cold_items=_fit_cold_items(core, train, text, features.get("learned"), config))
     progress("final fit", len(cuts) + 1, len(cuts) + 1)
-    return RankingCore(statistics, sources, items, text_mean, text_map, weights)
+    return core
 
 
 def _fit_blocks(
@@ -221,6 +233,7 @@ def _statistics(train: Interactions, event_text: FloatArray | None, config: Rank
     return HistoryStatistics(
         num_items=train.num_items,
         history_exponent=config.history_exponent,
+        history_shrinkage=config.history_shrinkage,
         recency_decay=config.recency_decay,
         text_mean=text_mean,
         time_knots=knots,
@@ -229,24 +242,18 @@ def _statistics(train: Interactions, event_text: FloatArray | None, config: Rank
     )
 
 
-def _fit_text_map(
-    train: Interactions, text: TextVectors, items: FloatArray, ridge: float
-) -> tuple[FloatArray, FloatArray]:
-    """Mean text vector and ridge map from an item's text to its row; items without events or text teach nothing."""
+def _fit_cold_items(
+    core: RankingCore, train: Interactions, text: TextVectors, learned: Feature | None, config: RankingConfig
+) -> ColdItemMap | None:
+    """The map from text to rows, from the items' own texts, or from those of their events where they have none."""
     if text.items is not None:
-        vectors: FloatArray = text.items
+        item_text = text.items
     elif text.events is not None:
-        counts = sum_by_item(train, (text.events != 0).any(axis=1, keepdims=True).astype(np.float32))
-        vectors = (sum_by_item(train, text.events) / np.maximum(counts, 1)).astype(np.float32)
+        item_text = text_of_items(train, text.events)
     else:
-        return np.zeros(0, dtype=np.float32), np.zeros((0, items.shape[1]), dtype=np.float32)
-    known = (np.bincount(train.item_index, minlength=train.num_items) > 0) & (vectors != 0).any(axis=1)
-    mean = np.asarray(vectors[known].mean(0), dtype=np.float32)
-    inputs = _with_constant(unit_rows(vectors[known] - mean))
-    penalty = ridge * known.sum() / vectors.shape[1]
-    return mean, ridge_weights(inputs.T @ inputs, inputs.T @ items[known], penalty)
+        return None
 
+    def encode(rows: IntArray) -> FloatArray:
+        return core.encode_users(train.take(rows), None if text.events is None else text.events[rows], learned)
 
-def _with_constant(rows: FloatArray) -> FloatArray:
-    """A column of ones at the end, `[num_rows, dim + 1]`."""
-    return np.concatenate([rows, np.ones((len(rows), 1), dtype=np.float32)], axis=1)
+    return fit_cold_items(train, item_text, encode, config.cold_items)

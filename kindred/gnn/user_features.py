@@ -34,6 +34,8 @@ class HistoryStatistics:
         time_knots: evenly spaced quantiles of the event times in seconds UTC, empty where events have no moment.
         time_bins: number of periods, each with the same number of training events.
         time_bandwidth: width of a period's soft edges, as a share of all training events.
+        history_shrinkage: number of events at which a sum has half the say that it would have in the long run: one or
+            two events tell less of a user than what holds for everyone.
     """
 
     num_items: int
@@ -43,6 +45,7 @@ class HistoryStatistics:
     time_knots: NDArray[np.float64]
     time_bins: int
     time_bandwidth: float
+    history_shrinkage: float = 0.0
 
 
 def has_moments(events: Interactions) -> bool:
@@ -90,10 +93,10 @@ def build_user_features(
     """
     even = np.ones(len(events), dtype=np.float32)
     recent = (statistics.recency_decay ** places_from_end(events)).astype(np.float32)
-    exponent = statistics.history_exponent
+    exponent, shrinkage = statistics.history_exponent, statistics.history_shrinkage
     features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
     for name, weights in (("items", even), ("recent_items", recent)):
-        scaled = _normalised(events, weights, exponent)
+        scaled = _normalised(events, weights, exponent, shrinkage)
         features[name] = sp.csr_matrix(
             (scaled, (events.user_index, events.item_index)),
             shape=(events.num_users, statistics.num_items),
@@ -105,7 +108,7 @@ def build_user_features(
         else:
             has_text = (event_text != 0).any(axis=1, keepdims=True)
             centred = np.where(has_text, event_text - statistics.text_mean, 0).astype(np.float32)
-            features["text"] = _sum_by_user(events, _normalised(events, even, exponent), centred)
+            features["text"] = _sum_by_user(events, _normalised(events, even, exponent, shrinkage), centred)
     if len(statistics.time_knots):
         memberships = time_memberships(events, statistics)
         features["time"] = _sum_by_user(events, _normalised(events, even, 1.0), memberships)
@@ -113,10 +116,11 @@ def build_user_features(
     return features
 
 
-def _normalised(events: Interactions, weights: FloatArray, exponent: float) -> FloatArray:
-    """Each event's weight over (the sum of its user's weights) ^ exponent, `[num_events]`."""
-    totals = np.bincount(events.user_index, weights, minlength=events.num_users)
-    scaled: FloatArray = (weights * np.maximum(totals, 1e-12)[events.user_index] ** -exponent).astype(np.float32)
+def _normalised(events: Interactions, weights: FloatArray, exponent: float, shrinkage: float = 0.0) -> FloatArray:
+    """Each event's weight over t ^ exponent · (1 + shrinkage / t), t its user's sum of weights, `[num_events]`."""
+    totals = np.maximum(np.bincount(events.user_index, weights, minlength=events.num_users), 1e-12)
+    factors = totals**-exponent / (1 + shrinkage / totals)
+    scaled: FloatArray = (weights * factors[events.user_index]).astype(np.float32)
     return scaled
 
 

@@ -68,9 +68,8 @@ def fit_baseline(train: Interactions, name: BaselineName, width: int, seed: int)
         features = build_user_features(distinct(train), None, statistics)
         sources, items = compress_blocks([(_block(train, name), 1.0)], features, width, seed)
     counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
-    none: FloatArray = np.zeros((0, items.shape[1]), dtype=np.float32)
     sources[NOBODY] = _solve(items, counts[:, None]).T
-    core = RankingCore(statistics, sources, items, np.zeros(0, dtype=np.float32), none, {name: 1.0})
+    core = RankingCore(statistics, sources, items, {name: 1.0})
     if name in ("als", "lightgcn"):
         return core, _with_nobody(core, train, users)
     return core, encode_histories(core, train)
