@@ -17,6 +17,7 @@ STEPS = (
     "epoch",
     "propagation",
     "vector_search",
+    "published",
     "recommend",
     "ranking reviews14",
     "diversity",

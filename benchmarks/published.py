@@ -31,7 +31,7 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.evaluation.metrics import RankingResult, Scorer, evaluate_ranking
 from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors, Search
-from kindred.vectorstore.publish import publish_collections
+from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
 from kindred.vectorstore.store import VectorStore
 
@@ -40,7 +40,7 @@ ANCHOR = 0.005
 FULL, CHOSEN, EXACT, INDEX = "full matrix", "chosen", "exact", "HNSW"
 VERSION, USERS, PRODUCTS = "v1", "users", "products"
 NUM_WARM_UP = 20
-ALWAYS_INDEXED = IndexLimits(exact_bytes=0, bytes_per_ef=0)
+ALWAYS_INDEXED = IndexLimits(exact_bytes=0, rows_per_ef=0)
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def publish(name: str, model: Model, folder: Path, search: Search) -> Published:
     }
     start = cpu_seconds()
     with closing(FolderVectors("", folder, search)) as store:
-        publish_collections(store, VERSION, collections)
+        publish_collections(store, VERSION, collections, options=PublishOptions(searched=[PRODUCTS]))
     return Published(name, folder, search, cpu_seconds() - start)
 
 

@@ -26,7 +26,7 @@ ANCHOR_RECALL = 0.975
 K = 20
 EXCLUDED = (0, 50, 200, 1_000)
 NUM_QUERIES = 200
-ENGINES = {"chosen": IndexLimits(), "index": IndexLimits(exact_bytes=0, bytes_per_ef=0)}
+ENGINES = {"chosen": IndexLimits(), "index": IndexLimits(exact_bytes=0, rows_per_ef=0)}
 
 
 def clustered(num_rows: int, dimension: int, seed: int) -> Vectors:

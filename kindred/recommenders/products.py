@@ -19,7 +19,7 @@ from kindred.recommenders.pipeline import Pipeline, best_first
 from kindred.recommenders.product_model import ProductModel, Review, load_product_model
 from kindred.recommenders.product_reasons import explain
 from kindred.recommenders.runs import Run, find_run
-from kindred.vectorstore.publish import publish_collections
+from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import VectorStore
 
 SYSTEM = "products"
@@ -54,7 +54,7 @@ def publish_products(run: Run, store: GraphStore, vectors: VectorStore) -> dict[
         ANYONE: Embeddings(IdMap([ANYONE]), fitted.anyone),
     }
     payloads = {PRODUCTS: [{"title": titles.get(product, "")} for product in fitted.products]}
-    publish_collections(vectors, run.name, collections, payloads)
+    publish_collections(vectors, run.name, collections, payloads, PublishOptions(searched=(PRODUCTS,)))
     return {name: len(embeddings.ids) for name, embeddings in collections.items()}
 
 

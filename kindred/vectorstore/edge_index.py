@@ -53,8 +53,8 @@ _EVENNESS = (0.1, 0.5)
 _EFFORTS = (256, 512, 1_024, 2_048, 4_096)
 _EF_PER_WANTED = 8
 _TUNING_QUERIES = 64
-_TUNING_K = 20
-_TUNING_EXCLUDED = 50
+_TUNING_WANTED = (20, 70)
+"""A list of 20, with none and with the 50 nearest excluded."""
 
 
 class EdgeIndex:
@@ -179,16 +179,15 @@ def _tuning_queries(collection: Path, dimension: int) -> list[Vectors]:
 
 
 def _recall(index: EdgeIndex, vectors: Vectors, queries: Sequence[Vectors]) -> float:
-    """Share of the best that is found, the very best excluded as if seen; of the block of queries that fares worst."""
-    num_best = min(_TUNING_EXCLUDED + _TUNING_K, len(vectors))
+    """Share of the best that is found, of the block of queries and the number wanted that fare worst."""
     recalls = []
     for block in queries:
-        num_found = 0
-        for query in block:
-            best = np.argpartition(-(vectors @ query), num_best - 1)[:num_best]
-            found = index.nearest(query, num_best)
-            num_found += int(np.isin(best, found).sum())
-        recalls.append(num_found / (num_best * len(block)))
+        for wanted in {min(wanted, len(vectors)) for wanted in _TUNING_WANTED}:
+            num_found = 0
+            for query in block:
+                best = np.argpartition(-(vectors @ query), wanted - 1)[:wanted]
+                num_found += int(np.isin(best, index.nearest(query, wanted)).sum())
+            recalls.append(num_found / (wanted * len(block)))
     return min(recalls)
 
 

@@ -71,9 +71,9 @@ class FolderVectors:
     ) -> None:
         self._rows(version, collection).append(embeddings, payloads)
 
-    def seal(self, version: str, counts: Mapping[str, int]) -> None:
+    def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
         self._folders.require(version, counts)
-        for collection in counts:
+        for collection in counts if searched is None else searched:
             self._search.prepare(self._rows(version, collection))
         self._folders.seal(version)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,12 +21,25 @@ _MIN_RECALL = 0.9
 _SCORE_TOLERANCE = 1e-3
 
 
+@dataclass(frozen=True)
+class PublishOptions:
+    """How a version is published.
+
+    Attributes:
+        keep: versions that stay; at least the published one and the one before it always do.
+        searched: collections worth an index, None for all; the others are only fetched from.
+    """
+
+    keep: int = 2
+    searched: Collection[str] | None = None
+
+
 def publish_collections(
     store: VectorStore,
     version: str,
     collections: Mapping[str, Embeddings],
     payloads: Mapping[str, Payloads] | None = None,
-    keep: int = 2,
+    options: PublishOptions = PublishOptions(),
 ) -> None:
     """Makes `collections` the published version, after checking counts, vectors and a sample of searches.
 
@@ -37,7 +51,7 @@ def publish_collections(
         version: name of the version, usually the run's.
         collections: vectors by collection name.
         payloads: by collection name, one a vector.
-        keep: versions that stay; at least the published one and the one before it always do.
+        options: what else is known of it.
 
     Raises:
         SchemaError: a collection is empty.
@@ -50,11 +64,12 @@ def publish_collections(
             store.drop(version)
         for name, embeddings in collections.items():
             _fill(store, version, name, embeddings, (payloads or {}).get(name))
-        store.seal(version, {name: len(embeddings.ids) for name, embeddings in collections.items()})
+        counts = {name: len(embeddings.ids) for name, embeddings in collections.items()}
+        store.seal(version, counts, options.searched)
     for name, embeddings in collections.items():
         _check(store, version, name, embeddings)
     store.publish(version)
-    _clear(store, keep)
+    _clear(store, options.keep)
 
 
 def _fill(store: VectorStore, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:

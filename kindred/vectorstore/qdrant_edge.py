@@ -24,11 +24,12 @@ class IndexLimits:
 
     Attributes:
         exact_bytes: collections with fewer bytes of vectors have none: comparing all takes 1 to 5 ms.
-        bytes_per_ef: bytes that are compared in the time that the index takes for one more candidate in view.
+        rows_per_ef: rows that are compared in the time that the index takes for one more candidate in view; 66 were
+            measured both at 30,000 × 128 and at 41,000 × 512.
     """
 
     exact_bytes: int = 50_000_000
-    bytes_per_ef: int = 12_000
+    rows_per_ef: int = 66
 
 
 class EdgeSearch:
@@ -55,7 +56,7 @@ class EdgeSearch:
         if index is None:
             return best_exact(view, question)
         wanted = _wanted(question)
-        is_cheaper = view.vectors.nbytes >= index.effort(wanted) * self._limits.bytes_per_ef
+        is_cheaper = len(view) >= index.effort(wanted) * self._limits.rows_per_ef
         if wanted >= index.num_rows or not is_cheaper:
             return best_exact(view, question)
         found = np.concatenate([index.nearest(question.vector, wanted), np.arange(index.num_rows, len(view))])

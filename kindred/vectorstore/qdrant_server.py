@@ -91,7 +91,7 @@ class QdrantServer:
                 ]
                 self._client.upsert(name, points, wait=True)
 
-    def seal(self, version: str, counts: Mapping[str, int]) -> None:
+    def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
         with self._translated():
             metadata = self._metadata(version)
             if not metadata or any("counts" in values for values in metadata.values()):
@@ -99,7 +99,7 @@ class QdrantServer:
             found = {collection: self.count(version, collection) for collection in metadata}
             if found != dict(counts):
                 raise StoreError(f"version {version} holds {found}, should hold {dict(counts)}", "drop and build again")
-            for collection in counts:
+            for collection in counts if searched is None else searched:  # the server indexes all of them
                 self._wait_for_index(_name(version, collection))
             for collection, values in metadata.items():
                 self._client.update_collection(_name(version, collection), metadata={**values, "counts": dict(counts)})

@@ -40,8 +40,13 @@ class VectorStore(Protocol):
     ) -> None:
         """Writes vectors (and payloads, row by row) by id. Raises SchemaError for vectors of another size."""
 
-    def seal(self, version: str, counts: Mapping[str, int]) -> None:
-        """Declares a version whole: these collections, so many vectors each. Makes it durable and fast to search.
+    def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
+        """Declares a version whole and makes it durable, and the searched ones of its collections fast to search.
+
+        Args:
+            version: what was filled.
+            counts: its collections, and so many vectors in each.
+            searched: collections worth an index, None for all; others can be searched too, but are meant for `fetch`.
 
         Raises:
             StoreError: the version holds something else; it stays unsealed.

@@ -20,7 +20,7 @@ from kindred.vectorstore.qdrant_server import QdrantServer
 from kindred.vectorstore.store import VectorStore
 
 Opener = Callable[[Path], VectorStore]
-ALWAYS_INDEXED = IndexLimits(exact_bytes=0, bytes_per_ef=0)
+ALWAYS_INDEXED = IndexLimits(exact_bytes=0, rows_per_ef=0)
 
 
 def open_exact(folder: Path) -> VectorStore:

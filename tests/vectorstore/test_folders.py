@@ -65,12 +65,12 @@ import numpy as np
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
 from kindred.vectorstore.open import open_vectors
-from kindred.vectorstore.publish import publish_collections
+from kindred.vectorstore.publish import PublishOptions, publish_collections
 store = open_vectors(sys.argv[1])
 for version in range(1, 15):
     vectors = np.full((20, 3), version, np.float32) + np.arange(20, dtype=np.float32)[:, None] / 100
     users, items = (Embeddings(IdMap(f"{name}{row}" for row in range(20)), vectors) for name in ("user", "item"))
-    publish_collections(store, f"v{version}", {"users": users, "items": items}, keep=4)
+    publish_collections(store, f"v{version}", {"users": users, "items": items}, options=PublishOptions(keep=4))
     print(version, flush=True)
 """
 

@@ -9,7 +9,7 @@ from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore import publish
-from kindred.vectorstore.publish import publish_collections
+from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import VectorStore
 
 MakeEmbeddings = Callable[..., Embeddings]
@@ -43,10 +43,12 @@ def test_large_collections_are_written_in_blocks(
 
 def test_old_versions_go_but_never_the_one_to_roll_back_to(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
     for number in range(1, 5):
-        publish_collections(store, f"v{number}", {"items": embeddings_of(10, seed=number)}, keep=1)
+        publish_collections(
+            store, f"v{number}", {"items": embeddings_of(10, seed=number)}, options=PublishOptions(keep=1)
+        )
     assert store.versions() == ["v3", "v4"]
     assert store.rollback() == "v3"
-    publish_collections(store, "v5", {"items": embeddings_of(10, seed=5)}, keep=3)
+    publish_collections(store, "v5", {"items": embeddings_of(10, seed=5)}, options=PublishOptions(keep=3))
     assert store.versions() == ["v3", "v4", "v5"] and store.previous() == "v3"
 
 

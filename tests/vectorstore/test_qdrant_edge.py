@@ -16,6 +16,7 @@ from kindred.domain.ids import IdMap
 from kindred.vectorstore import edge_index, qdrant_edge
 from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors
+from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
 from kindred.vectorstore.store import VectorStore
 
@@ -105,6 +106,15 @@ def test_small_collections_have_no_index(tmp_path: Path, embeddings_of: MakeEmbe
         folder = tmp_path / str(has_index)
         sealed(FolderVectors("", folder, EdgeSearch(limits)), "v1", {"items": embeddings_of(200)})
         assert (folder / "versions" / "v1" / "items" / "index").is_dir() is has_index
+
+
+def test_collections_that_are_only_fetched_from_have_no_index(tmp_path: Path, embeddings_of: MakeEmbeddings) -> None:
+    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0), edge_index.build))
+    users, items = embeddings_of(200, prefix="user"), embeddings_of(200)
+    publish_collections(store, "v1", {"users": users, "items": items}, options=PublishOptions(searched=["items"]))
+    version = tmp_path / "versions" / "v1"
+    assert (version / "items" / "index").is_dir() and not (version / "users" / "index").exists()
+    assert store.search("v1", "users", users.vectors[3], 1)[0].item_id
 
 
 def test_an_index_that_cannot_be_built_or_read_says_so(
