@@ -31,6 +31,7 @@ class EdgeLearner:
         config: its settings.
         target: the edge type to predict.
         tensors: the graph.
+        messages: the same in the precision that a step computes in.
         rows: rows of the training edges in the table of their type, ascending, `[num_train]`.
         ends: their source and target, `[2, num_train]`.
         ratings: theirs, `[num_train]`; None where the edge type has none.
@@ -42,6 +43,7 @@ class EdgeLearner:
     config: GnnConfig
     target: Triple
     tensors: GraphTensors
+    messages: GraphTensors
     rows: Tensor
     ends: Tensor
     ratings: Tensor | None
@@ -56,12 +58,14 @@ class EdgeLearner:
         ends = store.edge_index[:, rows]
         num_sources, num_targets = int(data[target[0]].num_nodes), int(data[target[2]].num_nodes)
         source_index, target_index = ends.numpy()
-        ratings = store.rating[rows].float().to(_device(network)) if "rating" in store else None
+        device = _device(network)
+        ratings = store.rating[rows].float().to(device) if "rating" in store else None
         return cls(
             network,
             config,
             target,
             tensors,
+            tensors.with_edges_in(torch.bfloat16) if has_bfloat16(device) else tensors,
             rows,
             ends,
             ratings,
@@ -80,7 +84,7 @@ class EdgeLearner:
         """Losses of predicting these places of `rows` from the messages of all others."""
         device = _device(self.network)
         ends = self.ends[:, supervised].to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
+        with _autocast(device):
             source, target = self.vectors(supervised)
             losses = {}
             if self.ratings is not None:
@@ -111,11 +115,12 @@ class EdgeLearner:
         """
         kept = self._message_mask()
         kept[self.rows[supervised]] = False
-        states = self.network.encoder(self.tensors.node_features, self.tensors.relations({self.target: kept}))
-        return (
-            self.network("source", [layer[self.target[0]] for layer in states]),
-            self.network("target", [layer[self.target[2]] for layer in states]),
-        )
+        with _autocast(kept.device):
+            states = self.network.encoder(self.messages.node_features, self.messages.relations({self.target: kept}))
+            return (
+                self.network("source", [layer[self.target[0]] for layer in states]),
+                self.network("target", [layer[self.target[2]] for layer in states]),
+            )
 
     def _ranking_loss(
         self, source: EndVectors, target: EndVectors, supervised: IntArray, rng: np.random.Generator
@@ -125,8 +130,8 @@ class EdgeLearner:
         source_index, answers = self.ends[:, supervised].numpy()
         candidates = sample_candidates(self.popularity, self.config.candidates, answers, rng)
         device = _device(self.network)
-        scores = source.ranking[torch.from_numpy(source_index).to(device)] @ (
-            target.ranking[torch.from_numpy(candidates.items).to(device)].T
+        scores = source.ranking.index_select(0, torch.from_numpy(source_index).to(device)) @ (
+            target.ranking.index_select(0, torch.from_numpy(candidates.items).to(device)).T
         )
         positive = torch.from_numpy(np.searchsorted(candidates.items, answers)).to(device)
         excluded = torch.from_numpy(self.known.among(source_index, candidates.items)).to(device)
@@ -135,8 +140,13 @@ class EdgeLearner:
 
 
 def _pair_ratings(source: EndVectors, target: EndVectors, ends: Tensor) -> Tensor:
-    cosine = (source.rating[ends[0]] * target.rating[ends[1]]).sum(1)
+    cosine = (source.rating.index_select(0, ends[0]) * target.rating.index_select(0, ends[1])).sum(1)
     return (2.5 * (cosine + 1) + source.bias[ends[0]] + target.bias[ends[1]]).float()
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    """Products of matrices in bf16 where the device computes in it, all in float32 elsewhere."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
 
 
 def _device(network: Gnn) -> torch.device:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.gnn.encoder import ConvName, EncoderShape, HeteroEncoder
+from kindred.gnn.encoder import ConvName, EncoderShape, HeteroEncoder, as_factor
 from kindred.gnn.graph_features import GraphFeatures
 from kindred.gnn.hetero_data import Triple
 from kindred.gnn.losses import RatingLoss
@@ -115,7 +115,7 @@ class Gnn(nn.Module):
 
     def forward(self, end: Literal["source", "target"], states: Sequence[Tensor]) -> EndVectors:
         """Vectors of one end from its states, each `[num_nodes, hidden_dim]`, of every layer."""
-        read = torch.cat(list(states), dim=1)
+        read = torch.cat([as_factor(state) for state in states], dim=1)
         ranking = self.ranking[end](read)
         if self.similarity == "cosine":
             ranking = functional.normalize(ranking, dim=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,10 @@ class GraphTensors:
             edges[triple] = encoder.features.of_edges(triple, dict(store.items()), store.edge_index.shape[1]).to(device)
             orders[triple] = EdgeOrder.of(store.edge_index.to(device), sizes[triple[0]], sizes[triple[2]])
         return cls(nodes, edges, orders)
+
+    def with_edges_in(self, dtype: torch.dtype) -> GraphTensors:
+        """The same graph with edge features of this type, which is what fills the memory."""
+        return replace(self, edge_features={triple: edges.to(dtype) for triple, edges in self.edge_features.items()})
 
     def relations(self, kept: Mapping[Triple, Tensor]) -> list[Relation]:
         """The edges messages run along: of each type the rows where `kept` is true, all where it has no entry."""
