@@ -7,6 +7,7 @@ baseline), and it is plain numpy without any I/O.
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
@@ -30,6 +31,24 @@ def ease_weights(gram: FloatArray, ridge: float) -> FloatArray:
     precision /= -precision[diagonal, diagonal][None, :]
     precision[diagonal, diagonal] = 0.0
     return precision
+
+
+def ease_factors(rows: sp.csr_matrix, ridge: float, rank: int) -> tuple[FloatArray, FloatArray]:
+    """Left and right with left @ rightᵀ = `ease_weights(rowsᵀ rows, ridge)` off the diagonal, `[num_items, rank]` each.
+
+    Made for few users with many items: by the identity of Woodbury the inverse is one of users by users. What the
+    product has on the diagonal speaks for items that the user knows already.
+
+    Args:
+        rows: what each user knows, `[num_users, num_items]`.
+        ridge: L2 penalty, in the unit of item counts.
+        rank: how many of the users' leading directions to keep; exact from `num_users` on.
+    """
+    values, vectors = np.linalg.eigh((rows @ rows.T).toarray().astype(np.float64))
+    directions = rows.T @ (vectors / np.sqrt(np.maximum(values, 0.0) + ridge))  # [num_items, num_users]
+    explained = np.minimum((directions**2).sum(1, keepdims=True), 1 - 1e-9)
+    left = np.ascontiguousarray(directions[:, ::-1][:, :rank])
+    return left.astype(np.float32), (left / (1 - explained)).astype(np.float32)
 
 
 def ridge_weights(gram: FloatArray, cross: FloatArray, ridge: float) -> FloatArray:

@@ -1,9 +1,9 @@
 """The parts of the ranking core: linear maps from a feature of the user to a score of every item.
 
-Each block is fitted in closed form. A catalogue of up to `max_dense_items` gets full item-to-item matrices; a larger
-one gets the spectrum of its item graph, which never needs a matrix of items by items. Full matrices rank better where
-the space has room for them; cut down to a small part of their rank they fall behind the spectrum, which is made for
-its rank.
+Each block is fitted in closed form. A small catalogue gets full item-to-item matrices, a large one the spectrum of its
+item graph, which never needs a matrix of items by items, and one between them gets both: cut down to a small part of
+their rank matrices fall behind the spectrum, which is made for its rank, but both together are ahead of either. A large
+catalogue with few users has no more rank than users, so there EASE comes back, as factors found from the users' side.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.domain.linear_models import ease_weights, ridge_weights
+from kindred.domain.linear_models import ease_factors, ease_weights, ridge_weights
 from kindred.gnn.propagation import interaction_matrix
 from kindred.gnn.spectral import item_spectrum
 from kindred.gnn.user_features import Feature, HistoryStatistics, sum_by_item, time_memberships
@@ -36,7 +36,7 @@ class SpectralFilter:
 
     exponent: float
     diagonal: float
-    rank: int = 512
+    rank: int = 768
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,11 @@ class BlockConfig:
     """How blocks are fitted; the same values for every data set.
 
     Attributes:
-        max_dense_items: up to this catalogue size blocks are item-by-item matrices, above they are factors.
+        max_dense: up to this many items, blocks are item-by-item matrices alone; from here on there is a spectrum. A
+            larger catalogue with up to this many users gets EASE from their side.
+        max_squared: up to this many items there are item-by-item matrices, of 400 MB each at 10,000 items.
         ease_ridge: ridge of EASE, in mean item counts.
+        ease_rank: how many of the users' leading directions EASE has where it is found from the users' side.
         text_share: weight of text similarity beside co-occurrence in the Gram matrix of EASE with text.
         next_ridge: ridge of the next-item regression, in mean item counts.
         text_shrinkage: reviews at which an item's own text vector has half its weight.
@@ -56,8 +59,10 @@ class BlockConfig:
         spectral_iterations: passes of subspace iteration.
     """
 
-    max_dense_items: int = 4_096
+    max_dense: int = 4_096
+    max_squared: int = 10_000
     ease_ridge: float = 25.0
+    ease_rank: int = 512
     text_share: float = 0.3
     next_ridge: float = 15.0
     text_shrinkage: float = 2.0
@@ -112,12 +117,13 @@ def build_blocks(
         kernels["reviews"] = review_vectors(train, event_text, statistics.text_mean, config.text_shrinkage)
     if item_text is not None:
         kernels["description"] = unit_rows(item_text - item_text.mean(0))
-    dense = train.num_items <= config.max_dense_items
-    blocks = (
-        _dense_blocks(train, kernels, statistics, config)
-        if dense
-        else _spectral_blocks(train, statistics, config, seed)
-    )
+    blocks: list[Block] = []
+    if train.num_items <= config.max_squared:
+        blocks += _dense_blocks(train, kernels, statistics, config)
+    elif len(np.unique(train.user_index)) <= config.max_dense:
+        blocks += _few_user_blocks(train, config)
+    if train.num_items > config.max_dense:
+        blocks += _spectral_blocks(train, statistics, config, seed)
     for name, vectors in kernels.items():
         blocks.append(Block(f"{name} alike", "items", vectors, vectors))
     if "reviews" in kernels:
@@ -233,6 +239,18 @@ def _spectral_blocks(train: Interactions, statistics: HistoryStatistics, config:
         past, following = _prefixes(train, statistics)
         mean_next = np.asarray(past.T @ (following @ left), dtype=np.float32) * degree**-0.5
         blocks.append(Block("next in spectrum", "recent_items", mean_next, right))
+    return blocks
+
+
+def _few_user_blocks(train: Interactions, config: BlockConfig) -> list[Block]:
+    """EASE in the leading directions of the users, on even and, where the order is known, on recent history."""
+    matrix = _matrix(train)
+    left, right = ease_factors(
+        matrix[np.unique(train.user_index)], config.ease_ridge * matrix.nnz / train.num_items, config.ease_rank
+    )
+    blocks = [Block("ease", "items", left, right)]
+    if train.at is not None:
+        blocks.append(Block("recent ease", "recent_items", left, right))
     return blocks
 
 

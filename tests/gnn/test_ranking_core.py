@@ -14,7 +14,9 @@ DAY = 86_400
 SIZE = 12
 QUICK = RankingConfig(weights=WeightConfig(rounds=1, cuts=1))
 SMALL_FILTERS = (SpectralFilter(0.5, 1.0, 8), SpectralFilter(0.4, 0.0, 8))
-LARGE = replace(QUICK, blocks=BlockConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
+MIDDLE = replace(QUICK, blocks=BlockConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
+LARGE = replace(MIDDLE, blocks=replace(MIDDLE.blocks, max_squared=0))
+FEW_USERS = replace(MIDDLE, blocks=replace(MIDDLE.blocks, max_dense=40, max_squared=0))
 
 
 def checkerboard():
@@ -45,7 +47,9 @@ def on_users(events, users):
     return replace(part, user_index=np.searchsorted(users, part.user_index), num_users=len(users)), rows
 
 
-@pytest.mark.parametrize("config", [QUICK, LARGE], ids=["items by items", "spectrum"])
+@pytest.mark.parametrize(
+    "config", [QUICK, MIDDLE, LARGE, FEW_USERS], ids=["items by items", "both", "spectrum", "users by users"]
+)
 def test_completes_the_checkerboard(config):
     train, held_out = checkerboard()
     core = fit_ranking_core(train, config, seed=0)
