@@ -55,6 +55,25 @@ def test_equals_pytorch_geometric(
         assert (gradient is None and right is None) or torch.allclose(gradient, right, atol=2e-5)
 
 
+@pytest.mark.parametrize("name", ["transformer", "gat"])
+def test_edges_in_bfloat16_count_as_the_numbers_they_hold(adjacency: Adjacency, name: str) -> None:
+    torch.manual_seed(1)
+    source = torch.randn(len(adjacency.by_source.counts), 8, requires_grad=True)
+    target = torch.randn(len(adjacency.by_target.counts), 8, requires_grad=True)
+    results = []
+    for dtype in (torch.bfloat16, torch.float32):
+        edge = torch.linspace(-2, 2, adjacency.num_edges * 8).view(-1, 8).bfloat16().to(dtype).requires_grad_()
+        if name == "transformer":
+            output = transformer_attention(target, source, source, edge, adjacency, 2)
+        else:
+            output = gatv2_attention(source, target, edge, torch.ones(2, 4), adjacency)
+        results.append((output, *torch.autograd.grad(output.square().sum(), (source, target, edge))))
+    assert all(
+        torch.allclose(short, exact, atol=1e-5) for short, exact in zip(results[0][:3], results[1], strict=False)
+    )
+    assert torch.equal(results[0][3], results[1][3].bfloat16())
+
+
 def test_no_edges_bring_nothing() -> None:
     adjacency, _ = EdgeOrder.of(torch.zeros(2, 0, dtype=torch.int64), 3, 2).select()
     query, key = torch.randn(2, 8, requires_grad=True), torch.randn(3, 8)
