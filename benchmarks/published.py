@@ -95,6 +95,7 @@ class Row:
         score_gap: the most by which a list's worst place falls short, as a share of the user's best score.
         p50_ms: of a request, the fetch of the user's vector included.
         p95_ms: the same.
+        cpu_ms: mean CPU time of a request, which other programs on the machine disturb less.
         megabytes: on disk.
         publish_cpu_seconds: see `Published`.
     """
@@ -109,6 +110,7 @@ class Row:
     score_gap: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
+    cpu_ms: float | None = None
     megabytes: float | None = None
     publish_cpu_seconds: float | None = None
 
@@ -146,7 +148,7 @@ def format_table(model: Model, num_asked: int, rows: list[Row]) -> str:
             line += (
                 f"  {row.recall_change:+.3%} / {row.ndcg_change:+.3%} (recall within ±{ANCHOR:.1%}: {met})  "
                 f"top-{model.k} overlap {row.overlap:.4f}  score gap {row.score_gap:.1e}  "
-                f"p50 {row.p50_ms:.2f} ms  p95 {row.p95_ms:.2f} ms  {row.megabytes:.0f} MB  "
+                f"p50 {row.p50_ms:.2f} ms  p95 {row.p95_ms:.2f} ms  CPU {row.cpu_ms:.2f} ms  {row.megabytes:.0f} MB  "
                 f"published in {row.publish_cpu_seconds:.1f} CPU-s ({row.engine})"
             )
         lines.append(line)
@@ -222,7 +224,7 @@ def publish(name: str, model: Model, folder: Path, search: Search) -> Published:
 def measure(way: Published, model: Model, asked: IntArray, full: RankingResult) -> Row:
     """What one way answers, beside the full matrix."""
     with closing(FolderVectors("", way.folder, way.search)) as store:
-        lists, seconds = answer(model, store, asked)
+        lists, seconds, cpu = answer(model, store, asked)
     found = evaluate(_scores_of(lists, asked, len(model.items)), model, asked)
     (recall, ndcg), (full_recall, full_ndcg) = _means(found, model.k), _means(full, model.k)
     p50, p95 = np.quantile(seconds, (0.5, 0.95)) * 1e3
@@ -238,13 +240,14 @@ def measure(way: Published, model: Model, asked: IntArray, full: RankingResult) 
         score_gap=_score_gap(model, asked, lists, full.top_items),
         p50_ms=float(p50),
         p95_ms=float(p95),
+        cpu_ms=cpu * 1e3,
         megabytes=sum(path.stat().st_blocks * 512 for path in way.folder.rglob("*") if path.is_file()) / 1e6,
         publish_cpu_seconds=way.cpu_seconds,
     )
 
 
-def answer(model: Model, store: VectorStore, asked: IntArray) -> tuple[IntArray, list[float]]:
-    """Items of each list `[num_asked, k]`, −1 where it is shorter, and the seconds of each request."""
+def answer(model: Model, store: VectorStore, asked: IntArray) -> tuple[IntArray, list[float], float]:
+    """Items of each list `[num_asked, k]`, −1 where it is shorter, each request's seconds, and its mean CPU seconds."""
     order = np.argsort(model.known.user_index, kind="stable")
     bounds = np.searchsorted(model.known.user_index[order], [asked, asked + 1])
     seen = [
@@ -252,14 +255,16 @@ def answer(model: Model, store: VectorStore, asked: IntArray) -> tuple[IntArray,
     ]
     lists = np.full((len(asked), model.k), -1, dtype=np.int64)
     seconds = []
-    requests = list(zip(range(len(asked)), asked, seen, strict=True))
-    for place, user, known in [*requests[:NUM_WARM_UP], *requests]:
+    for user in asked[:NUM_WARM_UP]:
+        store.search(VERSION, PRODUCTS, model.users[user], model.k)
+    cpu_start = time.process_time()
+    for place, (user, known) in enumerate(zip(asked, seen, strict=True)):
         started = time.perf_counter()
         vector = store.fetch(VERSION, USERS, [f"{USERS}-{user}"]).vectors[0]
         found = store.search(VERSION, PRODUCTS, vector, model.k, exclude=known)
         seconds.append(time.perf_counter() - started)
         lists[place, : len(found)] = [int(candidate.item_id.rpartition("-")[2]) for candidate in found]
-    return lists, seconds[NUM_WARM_UP:]
+    return lists, seconds, (time.process_time() - cpu_start) / len(asked)
 
 
 def _scores_of(lists: IntArray, asked: IntArray, num_items: int) -> Scorer:
