@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_valida
 from kindred.gnn.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
 from kindred.gnn.compression import compress_blocks
 from kindred.gnn.ranking_blocks import Block, BlockConfig, build_blocks, score_spread
-from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments
+from kindred.gnn.short_histories import ShortHistories
+from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments, typical_history
 
 LearnedFit = Callable[[Interactions], tuple[FloatArray, FloatArray]]
 """Training events -> learned user `[num_users, dim]` and item `[num_items, dim]` embeddings.
@@ -38,7 +40,6 @@ class RankingConfig:
         width: most dimensions of the space.
         temporal: whether recommendations are for the time after the data; validation is then each user's last event.
         history_exponent: see `HistoryStatistics`.
-        history_shrinkage: see `HistoryStatistics`.
         recency_decay: see `HistoryStatistics`.
         time_bins: see `HistoryStatistics`.
         time_bandwidth: see `HistoryStatistics`.
@@ -50,7 +51,6 @@ class RankingConfig:
     width: int = 512
     temporal: bool = False
     history_exponent: float = 0.5
-    history_shrinkage: float = 2.0
     recency_decay: float = 0.8
     time_bins: int = 24
     time_bandwidth: float = 0.06
@@ -181,15 +181,19 @@ def fit_ranking_core(
     """
     text = text or TextVectors()
     cuts = cut_validation(train, config.temporal, config.weights, seed)
-    validation = []
+    validation, short = [], None
     for number, cut in enumerate(cuts):
         progress("validation cut", number, len(cuts) + 1)
         known_text = TextVectors(None if text.events is None else text.events[cut.known_rows], text.items)
-        _, blocks, features = _fit_blocks(cut.known, known_text, config, seed, learned)
+        statistics, blocks, features = _fit_blocks(cut.known, known_text, config, seed, learned)
         validation.append(ValidationScores(blocks, features, cut, config.weights, seed))
+        if short is None:
+            encode = partial(_features, cut.known, known_text.events, statistics, learned)
+            short = ShortHistories(cut, blocks, features, encode, config.weights)
         del blocks, features
     weights = learn_weights(validation, config.weights)
-    del validation
+    shrinkage = short.best_shrinkage(weights) if short is not None else 0.0
+    del validation, short
     progress("final fit", len(cuts), len(cuts) + 1)
     statistics, blocks, features = _fit_blocks(train, text, config, seed, learned)
     users = np.unique(train.user_index)
@@ -200,6 +204,8 @@ def fit_ranking_core(
         for block in blocks
         if weights[block.name] > 0
     ]
+    statistics = replace(statistics, history_shrinkage=shrinkage, typical_history=typical_history(train))
+    features |= build_user_features(train, text.events, statistics)
     sources, items = compress_blocks(weighted, features, config.width, seed)
     core = RankingCore(statistics, sources, items, weights)
     core = replace(core, cold_items=_fit_cold_items(core, train, text, features.get("learned"), config))
@@ -221,6 +227,21 @@ def _fit_blocks(
     return statistics, blocks, features
 
 
+def _features(
+    train: Interactions,
+    event_text: FloatArray | None,
+    statistics: HistoryStatistics,
+    learned: LearnedFit | None,
+    rows: IntArray,
+) -> dict[str, Feature]:
+    """The users' features from these rows of the events alone."""
+    known = train.take(rows)
+    features = build_user_features(known, None if event_text is None else event_text[rows], statistics)
+    if learned is not None:
+        features["learned"] = learned(known)[0]
+    return features
+
+
 def _statistics(train: Interactions, event_text: FloatArray | None, config: RankingConfig) -> HistoryStatistics:
     """The numbers of the training events that features need."""
     text_mean: FloatArray = np.zeros(0, dtype=np.float32)
@@ -233,7 +254,6 @@ def _statistics(train: Interactions, event_text: FloatArray | None, config: Rank
     return HistoryStatistics(
         num_items=train.num_items,
         history_exponent=config.history_exponent,
-        history_shrinkage=config.history_shrinkage,
         recency_decay=config.recency_decay,
         text_mean=text_mean,
         time_knots=knots,

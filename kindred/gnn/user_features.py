@@ -20,6 +20,9 @@ SECONDS_PER_DAY = 86_400
 Feature: TypeAlias = FloatArray | sp.csr_matrix
 """One row a user: dense `[num_users, dim]` or sparse `[num_users, num_items]`."""
 
+SUMS = ("items", "recent_items", "text")
+"""The features that grow with the history."""
+
 
 @dataclass(frozen=True)
 class HistoryStatistics:
@@ -34,8 +37,8 @@ class HistoryStatistics:
         time_knots: evenly spaced quantiles of the event times in seconds UTC, empty where events have no moment.
         time_bins: number of periods, each with the same number of training events.
         time_bandwidth: width of a period's soft edges, as a share of all training events.
-        history_shrinkage: number of events at which a sum has half the say that it would have in the long run: one or
-            two events tell less of a user than what holds for everyone.
+        history_shrinkage: number of events at which a sum has half the say that it would have in the long run.
+        typical_history: number of events at which a sum keeps its say.
     """
 
     num_items: int
@@ -46,6 +49,7 @@ class HistoryStatistics:
     time_bins: int
     time_bandwidth: float
     history_shrinkage: float = 0.0
+    typical_history: float = 1.0
 
 
 def has_moments(events: Interactions) -> bool:
@@ -93,10 +97,12 @@ def build_user_features(
     """
     even = np.ones(len(events), dtype=np.float32)
     recent = (statistics.recency_decay ** places_from_end(events)).astype(np.float32)
-    exponent, shrinkage = statistics.history_exponent, statistics.history_shrinkage
+    exponent = statistics.history_exponent
+    counts = np.bincount(events.user_index, minlength=events.num_users)
+    say = say_of_history(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
     features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
     for name, weights in (("items", even), ("recent_items", recent)):
-        scaled = _normalised(events, weights, exponent, shrinkage)
+        scaled = say * _normalised(events, weights, exponent)
         features[name] = sp.csr_matrix(
             (scaled, (events.user_index, events.item_index)),
             shape=(events.num_users, statistics.num_items),
@@ -108,7 +114,7 @@ def build_user_features(
         else:
             has_text = (event_text != 0).any(axis=1, keepdims=True)
             centred = np.where(has_text, event_text - statistics.text_mean, 0).astype(np.float32)
-            features["text"] = _sum_by_user(events, _normalised(events, even, exponent, shrinkage), centred)
+            features["text"] = _sum_by_user(events, say * _normalised(events, even, exponent), centred)
     if len(statistics.time_knots):
         memberships = time_memberships(events, statistics)
         features["time"] = _sum_by_user(events, _normalised(events, even, 1.0), memberships)
@@ -116,11 +122,22 @@ def build_user_features(
     return features
 
 
-def _normalised(events: Interactions, weights: FloatArray, exponent: float, shrinkage: float = 0.0) -> FloatArray:
-    """Each event's weight over t ^ exponent · (1 + shrinkage / t), t its user's sum of weights, `[num_events]`."""
-    totals = np.maximum(np.bincount(events.user_index, weights, minlength=events.num_users), 1e-12)
-    factors = totals**-exponent / (1 + shrinkage / totals)
-    scaled: FloatArray = (weights * factors[events.user_index]).astype(np.float32)
+def say_of_history(counts: IntArray, shrinkage: float, typical: float) -> FloatArray:
+    """Factor of a sum over so many events, 1 at the typical number, `[num_users]`."""
+    factors: FloatArray = ((1 + shrinkage / typical) / (1 + shrinkage / np.maximum(counts, 1))).astype(np.float32)
+    return factors
+
+
+def typical_history(events: Interactions) -> float:
+    """Median number of events of the users who have any; 1 without events."""
+    counts = np.bincount(events.user_index)
+    return float(np.median(counts[counts > 0])) if len(events) else 1.0
+
+
+def _normalised(events: Interactions, weights: FloatArray, exponent: float) -> FloatArray:
+    """Each event's weight over (the sum of its user's weights) ^ exponent, `[num_events]`."""
+    totals = np.bincount(events.user_index, weights, minlength=events.num_users)
+    scaled: FloatArray = (weights * np.maximum(totals, 1e-12)[events.user_index] ** -exponent).astype(np.float32)
     return scaled
 
 

@@ -23,20 +23,21 @@ def one_event_and_four():
     return events, np.tile(np.array([1, 0], dtype=np.float32), (5, 1))
 
 
-def test_short_histories_are_toned_down_most():
+SHRUNK = replace(PLAIN, history_shrinkage=2.0, typical_history=4.0)
+
+
+def test_short_histories_are_toned_down_and_typical_ones_keep_their_say():
     events, text = one_event_and_four()
-    plain = build_user_features(events, text, PLAIN)
-    shrunk = build_user_features(events, text, replace(PLAIN, history_shrinkage=2.0))
+    plain, shrunk = (build_user_features(events, text, statistics) for statistics in (PLAIN, SHRUNK))
     for name in ("items", "recent_items", "text"):
         ratio = shrunk[name].sum(1)[:2] / plain[name].sum(1)[:2]
-        np.testing.assert_allclose(np.asarray(ratio).ravel(), [1 / 3, 4 / 6], rtol=1e-6)
+        np.testing.assert_allclose(np.asarray(ratio).ravel(), [(1 / 3) / (4 / 6), 1], rtol=1e-6)
         assert shrunk[name][2].sum() == 0
 
 
 def test_what_holds_for_everyone_and_periods_keep_their_say():
     events, text = one_event_and_four()
-    plain = build_user_features(events, text, PLAIN)
-    shrunk = build_user_features(events, text, replace(PLAIN, history_shrinkage=2.0))
+    plain, shrunk = (build_user_features(events, text, statistics) for statistics in (PLAIN, SHRUNK))
     for name in ("constant", "time", "recent_time"):
         np.testing.assert_array_equal(shrunk[name], plain[name])
     np.testing.assert_allclose(plain["time"].sum(1), [1, 1, 0], atol=1e-6)
