@@ -8,7 +8,7 @@ interactions). One more coordinate changes no product with a query, whose own is
 linked. Making all rows equally long ("Speeding Up the Xbox Recommender System Using a Euclidean Transformation for
 Inner-Product Spaces", Bachrach et al., RecSys 2014) goes too far where rows are uneven: short ones become near to
 everything, few links lead to the long ones that queries look for, and no effort finds them (recall .59 of gowalla's
-best 70 at 560 candidates in view, .88 at 4,096). A tenth of that coordinate's square finds .999 of them. Where rows
+best 70 at 560 candidates in view, .86 at 4,096). A tenth of that coordinate's square finds .999 of them. Where rows
 are in clusters more of it is better; both are measured. int8 is not used: it costs recall where lengths differ much
 (.98 → .6 on the same factors).
 """
