@@ -38,29 +38,58 @@ def compress_blocks(
     return _compress_factors(blocks, features, width)
 
 
+class _Map:
+    """The sum of the weighted maps that read one feature, `[feature_dim, num_items]`: a matrix, and factors beside."""
+
+    def __init__(self) -> None:
+        self.matrix: FloatArray | None = None
+        self.factors: list[tuple[FloatArray, FloatArray]] = []
+
+    def add(self, block: Block, factor: np.float32) -> None:
+        """One block more."""
+        if block.right is not None:
+            self.factors.append((factor * block.left, block.right))
+        elif self.matrix is None:
+            self.matrix = factor * block.left
+        else:
+            self.matrix += factor * block.left
+
+    def times(self, x: FloatArray) -> FloatArray:
+        """The product with `x`, `[num_items, columns]` -> `[feature_dim, columns]`."""
+        parts = [] if self.matrix is None else [self.matrix @ x]
+        product: FloatArray = np.sum([*parts, *(left @ (right.T @ x) for left, right in self.factors)], axis=0)
+        return product
+
+    def transposed_times(self, x: FloatArray) -> FloatArray:
+        """The product of the other way round, `[feature_dim, columns]` -> `[num_items, columns]`."""
+        parts = [] if self.matrix is None else [self.matrix.T @ x]
+        product: FloatArray = np.sum([*parts, *(right @ (left.T @ x) for left, right in self.factors)], axis=0)
+        return product
+
+
 def _compress_dense(
     blocks: Sequence[tuple[Block, float]], features: dict[str, Feature], width: int, seed: int
 ) -> tuple[dict[str, FloatArray], FloatArray]:
-    """Blocks as full maps to the catalogue, summed by feature; only for catalogues that allow items by items."""
-    maps: dict[str, FloatArray] = {}
+    """Blocks as maps to the catalogue, summed by feature; only for catalogues that allow items by items."""
+    maps: dict[str, _Map] = {}
     for block, factor in blocks:
-        full = block.left if block.right is None else block.left @ block.right.T
-        if block.feature in maps:
-            maps[block.feature] += np.float32(factor) * full
-        else:
-            maps[block.feature] = np.float32(factor) * full
-    num_items = next(iter(maps.values())).shape[1]
+        maps.setdefault(block.feature, _Map()).add(block, np.float32(factor))
+    block, _ = blocks[0]
+    num_items = len(block.right) if block.right is not None else block.left.shape[1]
     if width >= num_items:
-        return maps, np.eye(num_items, dtype=np.float32)
+        items = np.eye(num_items, dtype=np.float32)
+        return {name: full.times(items) for name, full in maps.items()}, items
 
     def product(x: Tensor) -> Tensor:
         columns = x.numpy()
-        scores = sum(np.asarray(features[name] @ (full @ columns)) for name, full in maps.items())
-        return torch.from_numpy(sum(full.T @ np.asarray(features[name].T @ scores) for name, full in maps.items()))
+        scores = sum(np.asarray(features[name] @ full.times(columns)) for name, full in maps.items())
+        return torch.from_numpy(
+            sum(full.transposed_times(np.asarray(features[name].T @ scores)) for name, full in maps.items())
+        )
 
     _, vectors = leading_eigenvectors(product, num_items, width, seed, ITERATIONS)
     items = vectors.numpy()
-    return {name: np.ascontiguousarray(full @ items) for name, full in maps.items()}, items
+    return {name: np.ascontiguousarray(full.times(items)) for name, full in maps.items()}, items
 
 
 def _compress_factors(
