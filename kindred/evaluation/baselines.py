@@ -12,7 +12,7 @@ from scipy.sparse.linalg import svds
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.domain.linear_models import ease_weights
+from kindred.domain.linear_models import ease_factors, ease_weights
 from kindred.evaluation.metrics import Scorer
 from kindred.evaluation.rating import RatingPredictor
 
@@ -91,9 +91,17 @@ def _nearest(similarity: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
 
 
 def fit_ease(train: Interactions, ridge: float = 300.0) -> Scorer:
-    """EASE: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", 2019, arXiv 1905.03375."""
-    matrix, weights = _user_item_matrix(train), ease_map(train, ridge)
-    return lambda users: np.asarray(matrix[users] @ weights, dtype=np.float32)
+    """EASE: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", 2019, arXiv 1905.03375.
+
+    Where users are fewer than items it is found from their side, which takes an inverse of users by users.
+    """
+    matrix = _user_item_matrix(train)
+    if train.num_users >= train.num_items:
+        weights = ease_map(train, ridge)
+        return lambda users: np.asarray(matrix[users] @ weights, dtype=np.float32)
+    left, right = ease_factors(matrix, ridge, train.num_users)
+    itself = (left * right).sum(1)  # what EASE has as zeros on its diagonal
+    return lambda users: (matrix[users] @ left) @ right.T - matrix[users].multiply(itself).toarray()
 
 
 def ease_map(train: Interactions, ridge: float = 300.0) -> FloatArray:

@@ -36,7 +36,7 @@ class SpectralFilter:
 
     exponent: float
     diagonal: float
-    rank: int = 768
+    rank: int = 512
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,16 @@ def test_random_scores_do_not_depend_on_the_batch():
     assert np.array_equal(score(np.array([4])), score(np.array([1, 4]))[1:])
 
 
+def test_ease_is_the_same_from_the_users_side():
+    rng = np.random.default_rng(0)
+    users, items = np.nonzero(rng.random((9, 25)) < 0.3)
+    train = Interactions(users, items, 9, 25)
+    known = np.zeros((9, 25), dtype=np.float32)
+    known[users, items] = 1
+    scores = baselines.fit_ease(train, 2.0)(np.arange(9))
+    np.testing.assert_allclose(scores, known @ baselines.ease_map(train, 2.0), atol=1e-5)
+
+
 def test_ease_solves_its_own_constrained_regression():
     rng = np.random.default_rng(0)
     matrix = (rng.random((30, 6)) < 0.4).astype(np.float32)
