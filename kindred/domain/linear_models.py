@@ -6,8 +6,9 @@ baseline), and it is plain numpy without any I/O.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
@@ -33,22 +34,27 @@ def ease_weights(gram: FloatArray, ridge: float) -> FloatArray:
     return precision
 
 
-def ease_factors(rows: sp.csr_matrix, ridge: float, rank: int) -> tuple[FloatArray, FloatArray]:
-    """Left and right with left @ rightᵀ = `ease_weights(rowsᵀ rows, ridge)` off the diagonal, `[num_items, rank]` each.
+def ease_factors(
+    gram: FloatArray, to_items: Callable[[FloatArray], FloatArray], ridge: float, rank: int
+) -> tuple[FloatArray, FloatArray]:
+    """Left and right with left @ rightᵀ = EASE's weights off the diagonal, `[num_items, rank]` each.
 
     Made for few users with many items: by the identity of Woodbury the inverse is one of users by users. What the
     product has on the diagonal speaks for items that the user knows already.
 
     Args:
-        rows: what each user knows, `[num_users, num_items]`.
+        gram: user by user, how many items they share: X Xᵀ for the rows X that tell who knows what,
+            `[num_users, num_users]`.
+        to_items: Xᵀ times its argument, `[num_users, columns]` -> `[num_items, columns]`.
         ridge: L2 penalty, in the unit of item counts.
         rank: how many of the users' leading directions to keep; exact from `num_users` on.
     """
-    values, vectors = np.linalg.eigh((rows @ rows.T).toarray().astype(np.float64))
-    directions = rows.T @ (vectors / np.sqrt(np.maximum(values, 0.0) + ridge))  # [num_items, num_users]
-    explained = np.minimum((directions**2).sum(1, keepdims=True), 1 - 1e-9)
-    left = np.ascontiguousarray(directions[:, ::-1][:, :rank])
-    return left.astype(np.float32), (left / (1 - explained)).astype(np.float32)
+    values, vectors = np.linalg.eigh(gram.astype(np.float64))
+    scaled = (vectors / np.sqrt(np.maximum(values, 0.0) + ridge)).astype(np.float32)
+    directions = to_items(scaled)  # [num_items, num_users]
+    explained = np.minimum((directions**2).sum(1, keepdims=True), 1 - 1e-6)
+    left: FloatArray = np.ascontiguousarray(directions[:, ::-1][:, :rank])
+    return left, left / (1 - explained)
 
 
 def ridge_weights(gram: FloatArray, cross: FloatArray, ridge: float) -> FloatArray:

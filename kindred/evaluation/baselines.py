@@ -99,7 +99,8 @@ def fit_ease(train: Interactions, ridge: float = 300.0) -> Scorer:
     if train.num_users >= train.num_items:
         weights = ease_map(train, ridge)
         return lambda users: np.asarray(matrix[users] @ weights, dtype=np.float32)
-    left, right = ease_factors(matrix, ridge, train.num_users)
+    shared = (matrix @ matrix.T).toarray()
+    left, right = ease_factors(shared, lambda x: matrix.T @ x, ridge, train.num_users)
     itself = (left * right).sum(1)  # what EASE has as zeros on its diagonal
     return lambda users: (matrix[users] @ left) @ right.T - matrix[users].multiply(itself).toarray()
 

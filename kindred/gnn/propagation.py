@@ -33,6 +33,10 @@ class CompressedRows:
         offsets[1:] = torch.bincount(rows, minlength=num_rows).cumsum(0)
         return cls(offsets, columns[order], weights[order])
 
+    def weighted(self, weights: Tensor) -> CompressedRows:
+        """The same entries with other weights, `[num_edges]` in the order of this matrix."""
+        return CompressedRows(self.offsets, self.columns, weights)
+
     def multiply(self, x: Tensor) -> Tensor:
         """The product with `x`, `[num_columns, dim]` -> `[num_rows, dim]`; a row without entries gives zeros."""
         return F.embedding_bag(

@@ -8,20 +8,29 @@ catalogue with few users has no more rank than users, so there EASE comes back, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.linear_models import ease_factors, ease_weights, ridge_weights
-from kindred.gnn.propagation import interaction_matrix
+from kindred.gnn.propagation import SparseMatrix, interaction_matrix
 from kindred.gnn.spectral import item_spectrum
-from kindred.gnn.user_features import Feature, HistoryStatistics, sum_by_item, time_memberships
+from kindred.gnn.user_features import (
+    Feature,
+    HistoryStatistics,
+    build_user_features,
+    sum_by_item,
+    time_memberships,
+)
+from kindred.gnn.weighted_factors import FactorConfig, weighted_factors
 
 MAX_PREFIX = 50
 SPREAD_USERS = 500
+FOLD_IN_RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ class BlockConfig:
         unordered_filters: the same where it is not. Held-out events are then a random draw, which favours sharper
             filters than what comes next would; a smooth one, as published, keeps the balance.
         spectral_iterations: passes of subspace iteration.
+        factors: how weighted factors are learned.
     """
 
     max_dense: int = 4_096
@@ -69,6 +79,7 @@ class BlockConfig:
     ordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.3, 0.0),)
     unordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.5, 1.0), SpectralFilter(0.4, 0.0))
     spectral_iterations: int = 4
+    factors: FactorConfig = field(default_factory=FactorConfig)
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,7 @@ def build_blocks(
         blocks += _few_user_blocks(train, config)
     if train.num_items > config.max_dense:
         blocks += _spectral_blocks(train, statistics, config, seed)
+    blocks += _factor_blocks(train, statistics, config, seed)
     for name, vectors in kernels.items():
         blocks.append(Block(f"{name} alike", "items", vectors, vectors))
     if "reviews" in kernels:
@@ -244,13 +256,27 @@ def _spectral_blocks(train: Interactions, statistics: HistoryStatistics, config:
 
 def _few_user_blocks(train: Interactions, config: BlockConfig) -> list[Block]:
     """EASE in the leading directions of the users, on even and, where the order is known, on recent history."""
-    matrix = _matrix(train)
-    left, right = ease_factors(
-        matrix[np.unique(train.user_index)], config.ease_ridge * matrix.nnz / train.num_items, config.ease_rank
-    )
+    matrix = _matrix(train)[np.unique(train.user_index)]
+    ridge = config.ease_ridge * matrix.nnz / train.num_items
+    left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
     blocks = [Block("ease", "items", left, right)]
     if train.at is not None:
         blocks.append(Block("recent ease", "recent_items", left, right))
+    return blocks
+
+
+def _factor_blocks(train: Interactions, statistics: HistoryStatistics, config: BlockConfig, seed: int) -> list[Block]:
+    """Weighted factors, a user's row as the sum over history that comes nearest to it, even and recent."""
+    known = _matrix(train).tocoo()
+    ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
+    matrix = SparseMatrix.of(*ends, torch.ones(known.nnz), known.shape)
+    users, items = (side.numpy() for side in weighted_factors(matrix, config.factors, seed))
+    sums = np.asarray(build_user_features(train, None, statistics)["items"] @ items)
+    gram = sums.T @ sums
+    left = items @ ridge_weights(gram, sums.T @ users, FOLD_IN_RIDGE * float(gram.trace()) / len(gram))
+    blocks = [Block("factors", "items", left, items)]
+    if train.at is not None:
+        blocks.append(Block("recent factors", "recent_items", left, items))
     return blocks
 
 

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from kindred.domain.linear_models import ease_factors, ease_weights
+
+
+def factors(known, rank):
+    return ease_factors(known @ known.T, lambda x: known.T @ x, 3.0, rank)
 
 
 def knowing(num_users=7, num_items=20, seed=0):
@@ -13,7 +16,7 @@ def knowing(num_users=7, num_items=20, seed=0):
 def test_ease_from_the_users_side_is_ease_but_for_the_diagonal():
     known = knowing()
     weights = ease_weights(known.T @ known, ridge=3.0)
-    left, right = ease_factors(sp.csr_matrix(known), ridge=3.0, rank=7)
+    left, right = factors(known, 7)
     found = left @ right.T
     np.fill_diagonal(found, 0)
     np.testing.assert_allclose(found, weights, atol=1e-5)
@@ -21,8 +24,8 @@ def test_ease_from_the_users_side_is_ease_but_for_the_diagonal():
 
 @pytest.mark.parametrize("rank", [1, 3, 7])
 def test_ease_from_the_users_side_keeps_the_leading_directions(rank):
-    left, right = ease_factors(sp.csr_matrix(knowing()), ridge=3.0, rank=rank)
-    full, _ = ease_factors(sp.csr_matrix(knowing()), ridge=3.0, rank=7)
+    left, right = factors(knowing(), rank)
+    full, _ = factors(knowing(), 7)
     assert left.shape == right.shape == (20, rank)
     np.testing.assert_array_equal(left, full[:, :rank])
     assert (np.diff((full**2).sum(0) / (full**2).sum()) <= 1e-6).all()
@@ -31,5 +34,5 @@ def test_ease_from_the_users_side_keeps_the_leading_directions(rank):
 def test_an_item_that_nobody_knows_gets_no_score():
     known = knowing()
     known[:, 4] = 0
-    left, right = ease_factors(sp.csr_matrix(known), ridge=3.0, rank=7)
+    left, right = factors(known, 7)
     assert not (known @ left @ right.T)[:, 4].any()

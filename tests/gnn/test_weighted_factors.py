@@ -1,0 +1,44 @@
+import torch
+
+from kindred.gnn.propagation import SparseMatrix
+from kindred.gnn.weighted_factors import FactorConfig, weighted_factors
+
+EXACT = FactorConfig(rank=3, confidence=5.0, ridge=0.5, rounds=300, steps=6)
+
+
+def who_knows_what(seed=0):
+    known = torch.rand(12, 9, generator=torch.Generator().manual_seed(seed)) < 0.4
+    rows, columns = known.nonzero(as_tuple=True)
+    return SparseMatrix.of(rows, columns, torch.ones(len(rows)), (12, 9)), known.float()
+
+
+def loss(users, items, known):
+    confidence = 1 + (EXACT.confidence - 1) * known
+    error = (confidence * (known - users @ items.T) ** 2).sum()
+    return error + sum(
+        (EXACT.ridge * (counts / counts.mean())[:, None] ** EXACT.ridge_growth * side**2).sum()
+        for side, counts in ((users, known.sum(1)), (items, known.sum(0)))
+    )
+
+
+def test_neither_side_can_be_bettered_alone():
+    matrix, known = who_knows_what()
+    users, items = (side.requires_grad_() for side in weighted_factors(matrix, EXACT, seed=0))
+    loss(users, items, known).backward()
+    assert users.grad.abs().max() < 1e-2
+    assert items.grad.abs().max() < 1e-3  # solved last
+
+
+def test_a_few_rounds_come_near_that_loss():
+    matrix, known = who_knows_what()
+    exact = loss(*weighted_factors(matrix, EXACT, 0), known)
+    quick = loss(*weighted_factors(matrix, FactorConfig(3, 5.0, 0.5), 0), known)
+    assert exact <= quick < 1.2 * exact
+
+
+def test_the_seed_decides_and_unknown_rows_are_zero():
+    matrix = SparseMatrix.of(torch.tensor([1, 2]), torch.tensor([0, 1]), torch.ones(2), (4, 3))
+    one, again, other = (weighted_factors(matrix, EXACT, seed)[0] for seed in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert one[[0, 3]].abs().max() < 1e-5
