@@ -43,7 +43,7 @@ class WeightConfig:
 
     list_length: int = 10
     max_users: int = 2000
-    max_scores: int = 80_000_000
+    max_scores: int = 40_000_000
     rounds: int = 3
     draws: int = 8
     draw_share: float = 0.5

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
@@ -95,7 +96,11 @@ def _compress_dense(
 def _compress_factors(
     blocks: Sequence[tuple[Block, float]], features: dict[str, Feature], width: int
 ) -> tuple[dict[str, FloatArray], FloatArray]:
-    """Blocks as factors side by side, then exactly reduced to `width` where they are more."""
+    """Blocks as factors side by side, then reduced to `width` where they are more.
+
+    Errors count alike for every user, and per item by one over the root of how many know it: what is measured is a mean
+    over users, and the scores of popular items are large enough to be kept anyway.
+    """
     rights: list[FloatArray] = []
     starts: list[int] = []
     num_columns = 0
@@ -117,9 +122,13 @@ def _compress_factors(
     items = np.concatenate(rights, axis=1)
     if items.shape[1] <= width:
         return rows, items
-    users = np.sum([np.asarray(features[name] @ part) for name, part in rows.items()], axis=0)
-    user_gram = users.T.astype(np.float64) @ users
+    known_by = np.maximum(sp.csr_matrix(features["items"]).getnnz(axis=0), 1).astype(np.float32)[:, None]
+    items *= known_by**-0.5
     item_gram = items.T.astype(np.float64) @ items
+    users = np.sum([np.asarray(features[name] @ part) for name, part in rows.items()], axis=0)
+    lengths = np.sqrt(np.maximum(((users @ item_gram.astype(np.float32)) * users).sum(1, keepdims=True), 0.0))
+    users /= np.maximum(lengths, 1e-6 * max(float(lengths.max()), 1e-12))
+    user_gram = users.T.astype(np.float64) @ users
     # items = Q Lᵀ with orthonormal Q: the leading right singular vectors of users · itemsᵀ are Q times those of users
     # · L
     lower = np.linalg.cholesky(item_gram + np.eye(len(item_gram)) * (1e-9 * item_gram.trace() / len(item_gram)))
@@ -127,4 +136,4 @@ def _compress_factors(
     rotation = rotation[:, ::-1][:, :width]
     to_items = np.linalg.solve(lower.T, rotation).astype(np.float32)
     to_users = (lower @ rotation).astype(np.float32)
-    return {name: part @ to_users for name, part in rows.items()}, items @ to_items
+    return {name: part @ to_users for name, part in rows.items()}, (items @ to_items) * known_by**0.5

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from kindred.domain.interactions import Interactions
 from kindred.gnn.block_weights import WeightConfig, cut_validation
@@ -78,21 +79,31 @@ def test_width_is_a_bound_and_the_order_of_scores_survives_it():
     assert np.corrcoef(full.ravel(), short.ravel())[0, 1] > 0.98
 
 
-def test_factors_are_reduced_to_the_best_approximation_of_the_sum():
+def test_factors_are_reduced_to_the_best_approximation_where_users_count_alike():
     rng = np.random.default_rng(0)
-    features = {"a": rng.normal(size=(30, 5)).astype(np.float32), "constant": np.ones((30, 1), dtype=np.float32)}
-    left, right = rng.normal(size=(5, 4)).astype(np.float32), rng.normal(size=(20, 4)).astype(np.float32)
+    known = rng.random((30, 20)) < 0.2
+    features = {
+        "items": sp.csr_matrix(known.astype(np.float32)),
+        "constant": np.ones((30, 1), dtype=np.float32),
+    }
+    left, right = rng.normal(size=(20, 4)).astype(np.float32), rng.normal(size=(20, 4)).astype(np.float32)
     blocks = [
-        (Block("low rank", "a", left, right), 0.5),
+        (Block("low rank", "items", left, right), 0.5),
         (Block("prior", "constant", rng.normal(size=(1, 20)).astype(np.float32)), 2.0),
     ]
     exact = sum(factor * block.scores(features[block.feature]) for block, factor in blocks)
-    rows, items = compress_blocks(blocks, features, 512, seed=0)
-    np.testing.assert_allclose(sum(features[name] @ part for name, part in rows.items()) @ items.T, exact, atol=1e-4)
-    rows, items = compress_blocks(blocks, features, 3, seed=0)
-    left_out = np.linalg.svd(exact, compute_uv=False)[3:]
-    error = np.linalg.norm(sum(features[name] @ part for name, part in rows.items()) @ items.T - exact)
-    assert items.shape == (20, 3)
+
+    def scores(width):
+        rows, items = compress_blocks(blocks, features, width, seed=0)
+        assert items.shape == (20, min(width, 5))
+        return sum(features[name] @ part for name, part in rows.items()) @ items.T
+
+    np.testing.assert_allclose(scores(512), exact, atol=1e-4)
+    by_item = np.maximum(known.sum(0), 1) ** -0.5
+    weighted = exact * by_item
+    by_user = 1 / np.linalg.norm(weighted, axis=1, keepdims=True)
+    left_out = np.linalg.svd(weighted * by_user, compute_uv=False)[3:]
+    error = np.linalg.norm((scores(3) - exact) * by_item * by_user)
     assert error == pytest.approx(np.linalg.norm(left_out), rel=1e-3)
 
 
