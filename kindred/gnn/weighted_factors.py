@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kindred.gnn.propagation import SparseMatrix
 
-PAIRS = 1 << 16  # looked at together
+PAIRS = 1 << 12  # looked at together: what fits into a core's cache
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class FactorConfig:
 
     Attributes:
         rank: number of dimensions.
+        large: from this many known pairs on, twice as many.
         confidence: how many times more a known item counts than an unknown one.
         ridge: L2 penalty of a row with the mean number of known pairs, in pairs.
         ridge_growth: the penalty grows with the number of pairs to this power: 0 is the same for all, 1 a penalty of
@@ -34,6 +35,7 @@ class FactorConfig:
     """
 
     rank: int = 128
+    large: int = 500_000
     confidence: float = 10.0
     ridge: float = 30.0
     ridge_growth: float = 0.5
@@ -50,7 +52,8 @@ def weighted_factors(matrix: SparseMatrix, config: FactorConfig, seed: int) -> t
         seed: of the random start.
     """
     generator = torch.Generator().manual_seed(seed)
-    users, items = (torch.randn(size, config.rank, generator=generator) * 0.01 for size in matrix.shape)
+    rank = config.rank * (2 if len(matrix.forward.columns) >= config.large else 1)
+    users, items = (torch.randn(size, rank, generator=generator) * 0.01 for size in matrix.shape)
     for _ in range(config.rounds):
         users = _solve_side(users, items, matrix, config)
         items = _solve_side(items, users, matrix.transpose, config)

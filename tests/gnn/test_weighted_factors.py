@@ -32,7 +32,7 @@ def test_neither_side_can_be_bettered_alone():
 def test_a_few_rounds_come_near_that_loss():
     matrix, known = who_knows_what()
     exact = loss(*weighted_factors(matrix, EXACT, 0), known)
-    quick = loss(*weighted_factors(matrix, FactorConfig(3, 5.0, 0.5), 0), known)
+    quick = loss(*weighted_factors(matrix, FactorConfig(rank=3, confidence=5.0, ridge=0.5), 0), known)
     assert exact <= quick < 1.2 * exact
 
 
@@ -42,3 +42,9 @@ def test_the_seed_decides_and_unknown_rows_are_zero():
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert one[[0, 3]].abs().max() < 1e-5
+
+
+def test_large_data_gets_twice_the_dimensions():
+    matrix, known = who_knows_what()
+    users, _ = weighted_factors(matrix, FactorConfig(rank=3, large=int(known.sum())), 0)
+    assert users.shape == (12, 6)
