@@ -68,5 +68,5 @@ def ridge_weights(gram: FloatArray, cross: FloatArray, ridge: float) -> FloatArr
     lifted = gram.astype(np.float32, copy=True)
     diagonal = np.arange(len(lifted))
     lifted[diagonal, diagonal] += ridge
-    weights: FloatArray = np.linalg.solve(lifted, cross.astype(np.float32)).astype(np.float32)
+    weights: FloatArray = np.linalg.solve(lifted, cross.astype(np.float32, copy=False)).astype(np.float32, copy=False)
     return weights

@@ -179,14 +179,15 @@ def _dense_blocks(
     train: Interactions, kernels: dict[str, FloatArray], statistics: HistoryStatistics, config: BlockConfig
 ) -> list[Block]:
     """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
+    # what takes the most memory comes before there is anything to keep
+    following = None if train.at is None else _next_item_weights(train, statistics, config.next_ridge)
     matrix = _matrix(train)
     gram = np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
     mean_count = max(float(np.diag(gram).mean()), 1e-9)
     ease = ease_weights(gram, config.ease_ridge * mean_count)
     blocks = [Block("ease", "items", ease)]
-    if train.at is not None:
-        blocks.append(Block("recent ease", "recent_items", ease))
-        blocks.append(Block("next item", "recent_items", _next_item_weights(train, statistics, config.next_ridge)))
+    if following is not None:
+        blocks += [Block("recent ease", "recent_items", ease), Block("next item", "recent_items", following)]
     for name, vectors in kernels.items():
         mixed = gram / mean_count + config.text_share * (vectors @ vectors.T)
         blocks.append(Block(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
