@@ -34,7 +34,8 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.evaluation.baselines import ease_map, fit_popularity
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import Scorer, evaluate_ranking
-from kindred.gnn.ranking_blocks import review_vectors, unit_rows
+from kindred.gnn.blocks import unit_rows
+from kindred.gnn.ranking_blocks import review_vectors
 from kindred.recommenders.product_fitting import fit_product_model
 from kindred.recommenders.product_graph import ProductGraph
 from kindred.recommenders.product_model import ProductConfig, ProductModel

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.ranking_blocks import Block, score_spread
+from kindred.gnn.blocks import Block, score_spread
 from kindred.gnn.user_features import Feature, places_from_end
 
 FACTORS = (0.5, 0.75, 1.33, 2.0)

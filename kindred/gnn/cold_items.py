@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.linear_models import ridge_weights
-from kindred.gnn.ranking_blocks import unit_rows
+from kindred.gnn.blocks import unit_rows
 from kindred.gnn.user_features import sum_by_item
 
 EncodeEvents = Callable[[IntArray], FloatArray]

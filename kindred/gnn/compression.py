@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from kindred.domain.interactions import FloatArray
-from kindred.gnn.ranking_blocks import Block
+from kindred.gnn.blocks import Block
 from kindred.gnn.spectral import leading_eigenvectors
 from kindred.gnn.user_features import Feature
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
 from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation, learn_weights
+from kindred.gnn.blocks import Block, BlockConfig, score_spread
 from kindred.gnn.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
 from kindred.gnn.compression import compress_blocks
-from kindred.gnn.ranking_blocks import Block, BlockConfig, build_blocks, score_spread
+from kindred.gnn.ranking_blocks import build_blocks
 from kindred.gnn.short_histories import ShortHistories
 from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments, typical_history
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.gnn.block_weights import Cut, WeightConfig
-from kindred.gnn.ranking_blocks import Block, score_spread
+from kindred.gnn.blocks import Block, score_spread
 from kindred.gnn.user_features import SUMS, Feature, places_from_end, say_of_history, typical_history
 
 EncodeKnown = Callable[[IntArray], dict[str, Feature]]

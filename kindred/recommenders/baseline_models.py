@@ -28,9 +28,9 @@ from kindred.evaluation.baselines import (
     item_knn_weights,
     lightgcn_factors,
 )
+from kindred.gnn.blocks import Block
 from kindred.gnn.compression import compress_blocks
 from kindred.gnn.propagation import interaction_matrix
-from kindred.gnn.ranking_blocks import Block
 from kindred.gnn.ranking_core import RankingCore
 from kindred.gnn.user_features import HistoryStatistics, build_user_features
 

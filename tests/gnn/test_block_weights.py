@@ -3,7 +3,7 @@ import pytest
 
 from kindred.domain.interactions import Interactions
 from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation
-from kindred.gnn.ranking_blocks import Block
+from kindred.gnn.blocks import Block
 
 NUM_USERS, NUM_ITEMS = 25, 120
 

@@ -7,8 +7,8 @@ import scipy.sparse as sp
 
 from kindred.domain.interactions import Interactions
 from kindred.gnn.block_weights import WeightConfig, cut_validation
+from kindred.gnn.blocks import Block, BlockConfig, SpectralFilter
 from kindred.gnn.compression import compress_blocks
-from kindred.gnn.ranking_blocks import Block, BlockConfig, SpectralFilter
 from kindred.gnn.ranking_core import RankingConfig, RankingCore, TextVectors, fit_ranking_core
 
 DAY = 86_400

@@ -5,7 +5,7 @@ import pytest
 
 from kindred.domain.interactions import Interactions
 from kindred.gnn.block_weights import Cut, WeightConfig
-from kindred.gnn.ranking_blocks import Block
+from kindred.gnn.blocks import Block
 from kindred.gnn.short_histories import SHRINKAGES, ShortHistories
 from kindred.gnn.user_features import HistoryStatistics, build_user_features
 

@@ -1,0 +1,189 @@
+"""Blocks that read which items a user knows, in what order: matrices, spectra and factors, each found in closed form.
+
+A small catalogue gets full item-to-item matrices, a large one the spectrum of its item graph, which never needs a
+matrix of items by items, and one between them gets both: cut down to a small part of their rank matrices fall behind
+the spectrum, which is made for its rank, but both together are ahead of either. A large catalogue with few users has no
+more rank than users, so there EASE comes back, as factors found from the users' side. Weighted factors stand beside all
+of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.linear_models import ease_factors, ease_weights, ridge_weights
+from kindred.gnn.blocks import Block, BlockConfig, score_spread
+from kindred.gnn.propagation import SparseMatrix, interaction_matrix
+from kindred.gnn.spectral import item_spectrum
+from kindred.gnn.user_features import HistoryStatistics, build_user_features
+from kindred.gnn.weighted_factors import weighted_factors
+
+MAX_PREFIX = 50
+SPREAD_USERS = 500
+FOLD_IN_RIDGE = 1e-3
+
+
+def history_blocks(
+    train: Interactions, kernels: dict[str, FloatArray], statistics: HistoryStatistics, config: BlockConfig, seed: int
+) -> list[Block]:
+    """Every such block that the size of the data allows.
+
+    Args:
+        train: the events to learn from.
+        kernels: text vectors of the items by name, `[num_items, text_dim]`; those that EASE is mixed with.
+        statistics: of `train`.
+        config: see there.
+        seed: of random starts.
+    """
+    blocks: list[Block] = []
+    if train.num_items <= config.max_squared:
+        blocks += _dense_blocks(train, kernels, statistics, config)
+    elif len(np.unique(train.user_index)) <= config.max_dense:
+        blocks += _few_user_blocks(train, config)
+    if train.num_items > config.max_dense:
+        blocks += _spectral_blocks(train, statistics, config, seed)
+    return blocks + _factor_blocks(train, statistics, config, seed)
+
+
+def item_counts(train: Interactions) -> NDArray[np.float64]:
+    """Events of each item, `[num_items]`."""
+    counts: NDArray[np.float64] = np.bincount(train.item_index, minlength=train.num_items).astype(np.float64)
+    return counts
+
+
+def _matrix(train: Interactions) -> sp.csr_matrix:
+    """Which user knows which item, 0 or 1, `[num_users, num_items]`."""
+    ones = np.ones(len(train), dtype=np.float32)
+    matrix = sp.csr_matrix((ones, (train.user_index, train.item_index)), shape=(train.num_users, train.num_items))
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def _dense_blocks(
+    train: Interactions, kernels: dict[str, FloatArray], statistics: HistoryStatistics, config: BlockConfig
+) -> list[Block]:
+    """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
+    # what takes the most memory comes before there is anything to keep
+    following = None if train.at is None else _next_item_weights(train, statistics, config.next_ridge)
+    matrix = _matrix(train)
+    gram = np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
+    mean_count = max(float(np.diag(gram).mean()), 1e-9)
+    ease = ease_weights(gram, config.ease_ridge * mean_count)
+    blocks = [Block("ease", "items", ease)]
+    if following is not None:
+        blocks += [Block("recent ease", "recent_items", ease), Block("next item", "recent_items", following)]
+    for name, vectors in kernels.items():
+        mixed = gram / mean_count + config.text_share * (vectors @ vectors.T)
+        blocks.append(Block(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
+    scale = np.maximum(np.diag(gram), 1.0) ** -0.5
+    gram *= scale[:, None]
+    gram *= scale[None, :]
+    np.fill_diagonal(gram, 0.0)
+    blocks.append(Block("cosine neighbours", "items", gram))
+    return blocks
+
+
+def _next_item_weights(train: Interactions, statistics: HistoryStatistics, ridge: float) -> FloatArray:
+    """Regression of each event's item on its user's earlier items, the latest heaviest, `[num_items, num_items]`.
+
+    Choi et al., "Session-aware Linear Item-Item Models for Session-based Recommendation" (SLIT), 2021, arXiv
+    2103.16104.
+    """
+    past, following = _prefixes(train, statistics)
+    gram = np.asarray((past.T @ past).todense(), dtype=np.float32)
+    cross = np.asarray((past.T @ following).todense(), dtype=np.float32)
+    mean = max(float(np.diag(gram).mean()), 1e-9)
+    weights = ridge_weights(gram, cross, ridge * mean)
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+def _prefixes(train: Interactions, statistics: HistoryStatistics) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """For each event the weighted earlier items of its user, and the item itself, `[num_events, num_items]` both."""
+    if train.at is None:
+        raise ValueError("the next item needs the order of events")
+    order = np.lexsort((np.arange(len(train)), train.at, train.user_index))
+    users, items = train.user_index[order], train.item_index[order]
+    rows, columns, weights = [], [], []
+    for back in range(1, min(MAX_PREFIX, len(train))):
+        later: IntArray = np.flatnonzero(users[back:] == users[:-back]) + back
+        if not len(later):
+            break
+        rows.append(later)
+        columns.append(items[later - back])
+        weights.append(np.full(len(later), statistics.recency_decay ** (back - 1), dtype=np.float32))
+    shape = (len(train), train.num_items)
+    if not rows:
+        return sp.csr_matrix(shape, dtype=np.float32), sp.csr_matrix(shape, dtype=np.float32)
+    past = sp.csr_matrix((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+    total = np.asarray(past.sum(1)).ravel()
+    past = sp.diags(np.where(total > 0, np.maximum(total, 1e-9) ** -statistics.history_exponent, 0)) @ past
+    ones = np.ones(len(train), dtype=np.float32)
+    following = sp.csr_matrix((ones, (np.arange(len(train)), items)), shape=shape)
+    return past.tocsr(), following
+
+
+def _spectral_blocks(train: Interactions, statistics: HistoryStatistics, config: BlockConfig, seed: int) -> list[Block]:
+    """Blocks in the basis of the item graph's leading eigenvectors: on even and recent history, and on what comes next.
+
+    All blocks share one right side, so together they need no more dimensions than one.
+    """
+    left, right = _filtered_spectra(train, config, seed)
+    degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
+    blocks = [Block("spectrum", "items", left, right)]
+    if train.at is not None:
+        blocks.append(Block("recent spectrum", "recent_items", left, right))
+        past, following = _prefixes(train, statistics)
+        mean_next = np.asarray(past.T @ (following @ left), dtype=np.float32) * degree**-0.5
+        blocks.append(Block("next in spectrum", "recent_items", mean_next, right))
+    return blocks
+
+
+def _filtered_spectra(train: Interactions, config: BlockConfig, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Both sides of the sum of all filters, `[num_items, rank]` each, every filter's scores spread alike.
+
+    Popularity, taken out by the exponent, returns in the norm of the items.
+    """
+    degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
+    users = np.random.default_rng(seed).permutation(np.unique(train.user_index))[:SPREAD_USERS]
+    histories = _matrix(train)[users]
+    lefts, rights = [], []
+    for shape in config.unordered_filters if train.at is None else config.ordered_filters:
+        matrix = interaction_matrix(train, shape.exponent, shape.exponent)
+        _, found = item_spectrum(matrix, shape.rank, seed, config.spectral_iterations, shape.diagonal)
+        vectors = found.numpy()
+        left, right = vectors * degree**-shape.exponent, vectors * degree**shape.exponent
+        scores = np.asarray(histories @ left, dtype=np.float32) @ right.T
+        lefts.append(left / np.float32(score_spread(scores)))
+        rights.append(right)
+    return np.concatenate(lefts, axis=1), np.concatenate(rights, axis=1)
+
+
+def _few_user_blocks(train: Interactions, config: BlockConfig) -> list[Block]:
+    """EASE in the leading directions of the users, on even and, where the order is known, on recent history."""
+    matrix = _matrix(train)[np.unique(train.user_index)]
+    ridge = config.ease_ridge * matrix.nnz / train.num_items
+    left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
+    blocks = [Block("ease", "items", left, right)]
+    if train.at is not None:
+        blocks.append(Block("recent ease", "recent_items", left, right))
+    return blocks
+
+
+def _factor_blocks(train: Interactions, statistics: HistoryStatistics, config: BlockConfig, seed: int) -> list[Block]:
+    """Weighted factors, a user's row as the sum over history that comes nearest to it, even and recent."""
+    known = _matrix(train).tocoo()
+    ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
+    matrix = SparseMatrix.of(*ends, torch.ones(known.nnz), known.shape)
+    users, items = (side.numpy() for side in weighted_factors(matrix, config.factors, seed))
+    sums = np.asarray(build_user_features(train, None, statistics)["items"] @ items)
+    gram = sums.T @ sums
+    left = items @ ridge_weights(gram, sums.T @ users, FOLD_IN_RIDGE * float(gram.trace()) / len(gram))
+    blocks = [Block("factors", "items", left, items)]
+    if train.at is not None:
+        blocks.append(Block("recent factors", "recent_items", left, items))
+    return blocks
