@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from kindred.recommenders.product_model import ProductConfig
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ SPACE: Mapping[str, Between | OneOf] = {
     "ranking.blocks.ease_ridge": Between(3.0, 200.0, log=True),
     "ranking.blocks.next_ridge": Between(3.0, 200.0, log=True),
     "ranking.blocks.text_share": Between(0.03, 3.0, log=True),
+    "ranking.blocks.factors.ridge": Between(5.0, 150.0, log=True),
+    "ranking.blocks.factors.ridge_growth": Between(0.0, 1.0),
 }
 """Whatever else there is to choose stays at its default."""
 
@@ -75,10 +79,16 @@ def params_of(config: ProductConfig) -> Params:
 
 def config_of(params: Params, base: ProductConfig) -> ProductConfig:
     """The config with these values, all others as in `base`."""
-    gnn, ranking, blocks = ({n.removeprefix(p): v for n, v in params.items() if n.startswith(p)} for p in _PLACES)
-    ranking = {name: value for name, value in ranking.items() if "." not in name}
-    changed = replace(base.ranking, **ranking, blocks=replace(base.ranking.blocks, **blocks))
-    return base.model_copy(update={"gnn": base.gnn.model_copy(update=gnn), "ranking": changed})
+    config: ProductConfig = base
+    for name, value in params.items():
+        config = _changed(config, name.split("."), value)
+    return config
 
 
-_PLACES = ("gnn.", "ranking.", "ranking.blocks.")
+def _changed(settings: Any, path: list[str], value: object) -> Any:
+    """These settings with the one at the end of the path changed."""
+    name, *rest = path
+    new = _changed(getattr(settings, name), rest, value) if rest else value
+    if isinstance(settings, BaseModel):
+        return settings.model_copy(update={name: new})
+    return replace(settings, **{name: new})
