@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Getting memory anew, page by page and all zeros, can cost several times the arithmetic on it. So what is freed of
 # arrays up to 32 MiB stays with the process, and PyTorch's larger ones come in huge pages, as NumPy's do. They go back
-# to the system: kept, they would leave holes. Who sets MALLOC_… in the environment decides for themselves.
+# to the system: kept, they could leave holes. Who sets MALLOC_… in the environment decides for themselves.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 if sys.platform == "linux" and not any(name.startswith("MALLOC_") for name in os.environ):
     _libc = ctypes.CDLL(None)
