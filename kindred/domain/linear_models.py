@@ -70,3 +70,15 @@ def ridge_weights(gram: FloatArray, cross: FloatArray, ridge: float) -> FloatArr
     lifted[diagonal, diagonal] += ridge
     weights: FloatArray = np.linalg.solve(lifted, cross.astype(np.float32, copy=False)).astype(np.float32, copy=False)
     return weights
+
+
+def nearest_map(inputs: FloatArray, outputs: FloatArray, ridge: float = 1e-3) -> FloatArray:
+    """The linear map that brings inputs nearest to outputs, `[num_inputs, num_outputs]`.
+
+    Args:
+        inputs: one row an example, `[num_examples, num_inputs]`.
+        outputs: what each should become, `[num_examples, num_outputs]`.
+        ridge: L2 penalty, in mean squared lengths of the input columns.
+    """
+    gram = inputs.T @ inputs
+    return ridge_weights(gram, inputs.T @ outputs, ridge * float(gram.trace()) / len(gram))

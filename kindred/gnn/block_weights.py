@@ -102,9 +102,8 @@ class ValidationScores:
             self.scores[block.name] = torch.from_numpy(scores / score_spread(scores))
         place = np.full(cut.known.num_users, -1)
         place[users] = np.arange(len(users))
-        self.seen = _pairs(cut.known, place)
         removed = torch.zeros(len(users), cut.known.num_items, dtype=torch.bool)
-        removed[self.seen] = True
+        removed[_pairs(cut.known, place)] = True
         rows, items = _pairs(cut.held_out, place)
         new = ~removed[rows, items]
         self.rows, self.items = rows[new], items[new]

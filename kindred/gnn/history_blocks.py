@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.domain.linear_models import ease_factors, ease_weights, ridge_weights
+from kindred.domain.linear_models import ease_factors, ease_weights, nearest_map, ridge_weights
 from kindred.gnn.blocks import Block, BlockConfig, score_spread
 from kindred.gnn.propagation import SparseMatrix, interaction_matrix
 from kindred.gnn.spectral import item_spectrum
@@ -24,7 +24,8 @@ from kindred.gnn.weighted_factors import weighted_factors
 
 MAX_PREFIX = 50
 SPREAD_USERS = 500
-FOLD_IN_RIDGE = 1e-3
+Prefixes = tuple[sp.csr_matrix, sp.csr_matrix]
+"""For each event the weighted earlier items of its user, and the item itself, `[num_events, num_items]` both."""
 
 
 def history_blocks(
@@ -39,13 +40,14 @@ def history_blocks(
         config: see there.
         seed: of random starts.
     """
+    prefixes = None if train.at is None else _prefixes(train, train.at, statistics)
     blocks: list[Block] = []
     if train.num_items <= config.max_squared:
-        blocks += _dense_blocks(train, kernels, statistics, config)
+        blocks += _dense_blocks(train, kernels, prefixes, config)
     elif len(np.unique(train.user_index)) <= config.max_dense:
         blocks += _few_user_blocks(train, config)
     if train.num_items > config.max_dense:
-        blocks += _spectral_blocks(train, statistics, config, seed)
+        blocks += _spectral_blocks(train, prefixes, config, seed)
     return blocks + _factor_blocks(train, statistics, config, seed)
 
 
@@ -64,11 +66,11 @@ def _matrix(train: Interactions) -> sp.csr_matrix:
 
 
 def _dense_blocks(
-    train: Interactions, kernels: dict[str, FloatArray], statistics: HistoryStatistics, config: BlockConfig
+    train: Interactions, kernels: dict[str, FloatArray], prefixes: Prefixes | None, config: BlockConfig
 ) -> list[Block]:
     """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
     # what takes the most memory comes before there is anything to keep
-    following = None if train.at is None else _next_item_weights(train, statistics, config.next_ridge)
+    following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
     matrix = _matrix(train)
     gram = np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
     mean_count = max(float(np.diag(gram).mean()), 1e-9)
@@ -87,13 +89,13 @@ def _dense_blocks(
     return blocks
 
 
-def _next_item_weights(train: Interactions, statistics: HistoryStatistics, ridge: float) -> FloatArray:
+def _next_item_weights(prefixes: Prefixes, ridge: float) -> FloatArray:
     """Regression of each event's item on its user's earlier items, the latest heaviest, `[num_items, num_items]`.
 
     Choi et al., "Session-aware Linear Item-Item Models for Session-based Recommendation" (SLIT), 2021, arXiv
     2103.16104.
     """
-    past, following = _prefixes(train, statistics)
+    past, following = prefixes
     gram = np.asarray((past.T @ past).todense(), dtype=np.float32)
     cross = np.asarray((past.T @ following).todense(), dtype=np.float32)
     mean = max(float(np.diag(gram).mean()), 1e-9)
@@ -102,11 +104,9 @@ def _next_item_weights(train: Interactions, statistics: HistoryStatistics, ridge
     return weights
 
 
-def _prefixes(train: Interactions, statistics: HistoryStatistics) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    """For each event the weighted earlier items of its user, and the item itself, `[num_events, num_items]` both."""
-    if train.at is None:
-        raise ValueError("the next item needs the order of events")
-    order = np.lexsort((np.arange(len(train)), train.at, train.user_index))
+def _prefixes(train: Interactions, at: IntArray, statistics: HistoryStatistics) -> Prefixes:
+    """Those of all events, in the order of their times `at`, `[num_events]`, user by user."""
+    order = np.lexsort((np.arange(len(train)), at, train.user_index))
     users, items = train.user_index[order], train.item_index[order]
     rows, columns, weights = [], [], []
     for back in range(1, min(MAX_PREFIX, len(train))):
@@ -127,7 +127,7 @@ def _prefixes(train: Interactions, statistics: HistoryStatistics) -> tuple[sp.cs
     return past.tocsr(), following
 
 
-def _spectral_blocks(train: Interactions, statistics: HistoryStatistics, config: BlockConfig, seed: int) -> list[Block]:
+def _spectral_blocks(train: Interactions, prefixes: Prefixes | None, config: BlockConfig, seed: int) -> list[Block]:
     """Blocks in the basis of the item graph's leading eigenvectors: on even and recent history, and on what comes next.
 
     All blocks share one right side, so together they need no more dimensions than one.
@@ -135,9 +135,9 @@ def _spectral_blocks(train: Interactions, statistics: HistoryStatistics, config:
     left, right = _filtered_spectra(train, config, seed)
     degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
     blocks = [Block("spectrum", "items", left, right)]
-    if train.at is not None:
+    if prefixes is not None:
         blocks.append(Block("recent spectrum", "recent_items", left, right))
-        past, following = _prefixes(train, statistics)
+        past, following = prefixes
         mean_next = np.asarray(past.T @ (following @ left), dtype=np.float32) * degree**-0.5
         blocks.append(Block("next in spectrum", "recent_items", mean_next, right))
     return blocks
@@ -181,8 +181,7 @@ def _factor_blocks(train: Interactions, statistics: HistoryStatistics, config: B
     matrix = SparseMatrix.of(*ends, torch.ones(known.nnz), known.shape)
     users, items = (side.numpy() for side in weighted_factors(matrix, config.factors, seed))
     sums = np.asarray(build_user_features(train, None, statistics)["items"] @ items)
-    gram = sums.T @ sums
-    left = items @ ridge_weights(gram, sums.T @ users, FOLD_IN_RIDGE * float(gram.trace()) / len(gram))
+    left = items @ nearest_map(sums, users)
     blocks = [Block("factors", "items", left, items)]
     if train.at is not None:
         blocks.append(Block("recent factors", "recent_items", left, items))

@@ -19,7 +19,7 @@ import numpy as np
 from kindred.domain.embeddings import Vectors
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import FloatArray, Interactions
-from kindred.domain.linear_models import ridge_weights
+from kindred.domain.linear_models import nearest_map
 from kindred.evaluation.baselines import (
     LightGCNConfig,
     als_factors,
@@ -40,7 +40,6 @@ NOBODY = "nobody"
 """The source that holds the row of a user without a known event: as near to popularity as the space allows."""
 MAX_ITEMS = 20_000
 """Above this a matrix of items by items needs more memory than a laptop has."""
-_RIDGE = 1e-3
 
 _ITEM_MAPS: Mapping[str, Callable[[Interactions], FloatArray]] = {
     "ease": ease_map,
@@ -68,7 +67,7 @@ def fit_baseline(train: Interactions, name: BaselineName, width: int, seed: int)
         features = build_user_features(distinct(train), None, statistics)
         sources, items = compress_blocks([(_block(train, name), 1.0)], features, width, seed)
     counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
-    sources[NOBODY] = _solve(items, counts[:, None]).T
+    sources[NOBODY] = nearest_map(items, counts[:, None]).T
     core = RankingCore(statistics, sources, items, {name: 1.0})
     if name in ("als", "lightgcn"):
         return core, _with_nobody(core, train, users)
@@ -123,11 +122,5 @@ def _factors(train: Interactions, name: BaselineName, width: int, seed: int) -> 
 def _fold_in(train: Interactions, users: FloatArray, items: FloatArray) -> FloatArray:
     """What each item adds to the row of somebody who came after training, `[num_items, width]`."""
     matrix = build_user_features(distinct(train), None, _statistics(train.num_items))["items"]
-    added: FloatArray = items @ _solve(np.asarray(matrix @ items), users)
+    added: FloatArray = items @ nearest_map(np.asarray(matrix @ items), users)
     return added
-
-
-def _solve(inputs: FloatArray, outputs: FloatArray) -> FloatArray:
-    """The ridge regression of the outputs on the inputs, `[num_inputs, num_outputs]`."""
-    gram = inputs.T @ inputs
-    return ridge_weights(gram, inputs.T @ outputs, _RIDGE * float(gram.trace()) / len(gram))
