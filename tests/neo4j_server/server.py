@@ -147,7 +147,7 @@ class Neo4jServer:
         """
         self._write_configuration()
         if not (self.home / "data" / "dbms" / "auth.ini").exists():
-            self.admin("dbms", "set-initial-password", self.password)
+            self.admin("dbms", "set-initial-password", "--", self.password)  # a password may begin with a dash
         with (self.home / "console.log").open("wb") as log:
             self._process = subprocess.Popen(
                 self._command(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True, cwd=self.home
