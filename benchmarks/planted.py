@@ -2,8 +2,8 @@
 
 The last review of each user is held out, the whole catalogue ranked, seen products removed. "Words" reads the aspects
 off the known reviews exactly (it knows the generator's sentences), so it shows how much there is to find; `--encode`
-adds what the mean MiniLM vectors of users and products find of it without any learning. Weights are chosen on the
-reviews before the last.
+adds what the mean MiniLM vectors of users and products find of it without any learning. Weights and EASE's ridge are
+chosen on the reviews before the last.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ import numpy as np
 
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.evaluation.baselines import fit_bias_rating, fit_ease, fit_item_knn, fit_mean_rating, fit_popularity
+from kindred.evaluation.baselines import fit_bias_rating, fit_item_knn, fit_mean_rating, fit_popularity
 from kindred.evaluation.bootstrap import paired_bootstrap
+from kindred.evaluation.ease import choose_ridge, fit_ease
 from kindred.evaluation.metrics import RankingResult, Scorer, evaluate_ranking
 from kindred.evaluation.splits import Split, temporal_split
 from kindred.ingest.generate.aspects import ASPECTS, mentions
@@ -139,9 +140,9 @@ TextScorer = Callable[[IntArray], Scorer]
 """Known rows -> a scorer made of their texts."""
 
 
-def best_weight(split: Split, text: TextScorer) -> float:
-    """What the text weighs beside EASE, by the reviews before the last."""
-    young, texts = fit_ease(split.train_events), text(split.train)
+def best_weight(split: Split, ridge: float, text: TextScorer) -> float:
+    """What the text weighs beside EASE of this ridge, by the reviews before the last."""
+    young, texts = fit_ease(split.train_events, ridge), text(split.train)
     recalls = [
         evaluate_ranking(mixed(young, texts, weight), split.validation_events, split.train_events).means[METRIC]
         for weight in WEIGHTS
@@ -159,10 +160,12 @@ def print_ranking(split: Split, texts: dict[str, TextScorer]) -> None:
 
     judge("popularity", fit_popularity(split.known_events))
     judge("itemKNN", fit_item_knn(split.known_events))
-    ease = judge("EASE", fit_ease(split.known_events))
+    ridge = choose_ridge(split.train_events, split.validation_events)
+    fitted = fit_ease(split.known_events, ridge)
+    ease = judge("EASE", fitted)
     for name, text in texts.items():
-        weight = best_weight(split, text)
-        scorer = mixed(fit_ease(split.known_events), text(split.known), weight)
+        weight = best_weight(split, ridge, text)
+        scorer = mixed(fitted, text(split.known), weight)
         with_text = judge(f"EASE + {weight:g} {name}", scorer)
         gain = paired_bootstrap(with_text.per_user[METRIC], ease.per_user[METRIC], np.random.default_rng(0))
         print(f"  gain over EASE         {gain}")

@@ -3,9 +3,10 @@
     python -m benchmarks.ranking DATASET [--protocol random|last] [--seeds N] [--no-text] [--models NAME …] [--json]
 
 Full catalogue, seen items removed, ties by expected rank, paired bootstrap over users. Settings of the core are its
-defaults for every data set; only block weights are learned, on events cut from the training data. No test event is
-looked at before the end. `--seeds N` draws N random splits; where the data set has one fixed split, it fits the models
-on it N times, with other random starts and validation cuts.
+defaults for every data set; only block weights are learned, on events cut from the training data. EASE's ridge is
+chosen on validation too, cut from the training data the way the test was; the other baselines have fixed settings. No
+test event is looked at before the end. `--seeds N` draws N random splits; where the data set has one fixed split, it
+fits the models on it N times, with other random starts and validation cuts.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks import datasets
 from benchmarks.datasets import Split
 from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_report, peak_gb, reset_peak
 from kindred.domain.interactions import FloatArray
-from kindred.evaluation import baselines
+from kindred.evaluation import baselines, ease
 from kindred.evaluation.metrics import Scorer, evaluate_ranking
 from kindred.gnn.propagation import interaction_matrix
 from kindred.gnn.ranking_core import RankingConfig, RankingCore, TextVectors, fit_ranking_core
@@ -150,7 +151,7 @@ def baseline_models(split: Split, dataset: str, wanted: Collection[str] | None) 
         "GF-CF": Model(lambda _: (baselines.fit_gf_cf(train), None)),
     }
     if train.num_items <= MAX_EASE_ITEMS:
-        models["EASE"] = Model(lambda _: (baselines.fit_ease(train), None))
+        models["EASE"] = Model(lambda seed: (fit_ease(split, seed), None), has_seed=not split.temporal)
     config = baselines.LightGCNConfig(epochs=200 if len(train) < FEW_EVENTS else 40)
     models["LightGCN"] = Model(lambda seed: fit_lightgcn(split, config, seed), has_seed=True)
     factors = 64 if len(train) < FEW_EVENTS else ALS_FACTORS.get(dataset, 256)
@@ -160,6 +161,14 @@ def baseline_models(split: Split, dataset: str, wanted: Collection[str] | None) 
         print("ALS is left out: `pip install 'kindred[als]'` brings the package implicit", file=sys.stderr)
         del models["ALS"]
     return models
+
+
+def fit_ease(split: Split, seed: int) -> Scorer:
+    """EASE's scores; says on stderr what ridge validation chose."""
+    cut = datasets.split_last(split.train) if split.temporal else datasets.split_random(split.train, seed)
+    ridge = ease.choose_ridge(cut.train, cut.test)
+    print(f"{split.name}: EASE with ridge {ridge:g}", file=sys.stderr, flush=True)
+    return ease.fit_ease(split.train, ridge)
 
 
 def fit_lightgcn(split: Split, config: baselines.LightGCNConfig, seed: int) -> tuple[Scorer, int]:

@@ -107,7 +107,7 @@ def build_report(setting: Setting, runs: Mapping[str, Sequence[Run]]) -> Report:
     cut = "each user's last" if setting.temporal else "a random share"
     return Report(
         setting,
-        f"defaults for all data sets; block weights learned on events cut from train ({cut})",
+        f"defaults for all data sets; block weights learned, EASE's ridge chosen on events cut from train ({cut})",
         [_row(setting, name, fitted, runs.get(CORE)) for name, fitted in runs.items()],
         {name: anchor for name, anchor in ANCHORS[setting.dataset].items() if name not in runs},
         max(run.peak_gb for fitted in runs.values() for run in fitted),

@@ -1,7 +1,8 @@
 """Closed-form item-to-item models over a Gram matrix: the one place of this algebra.
 
 It lives in the domain because two sibling rooms need it, `gnn` (blocks of the ranking core) and `evaluation` (the EASE
-baseline), and it is plain numpy without any I/O.
+baseline), and it is plain arithmetic without any I/O. LAPACK is called through scipy, which keeps to float32 and works
+in place: numpy would do the same in float64 on copies, in four times the time and three times the memory.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
@@ -28,7 +30,10 @@ def ease_weights(gram: FloatArray, ridge: float) -> FloatArray:
     lifted = gram.astype(np.float32, copy=True)
     diagonal = np.arange(len(lifted))
     lifted[diagonal, diagonal] += ridge
-    precision = np.linalg.inv(lifted)
+    factor = scipy.linalg.cholesky(lifted.T, overwrite_a=True, check_finite=False)
+    triangle, _ = scipy.linalg.lapack.spotri(factor, overwrite_c=True)  # the other one is zeros
+    precision: FloatArray = triangle.T + triangle
+    precision[diagonal, diagonal] /= 2
     precision /= -precision[diagonal, diagonal][None, :]
     precision[diagonal, diagonal] = 0.0
     return precision
@@ -49,7 +54,20 @@ def ease_factors(
         ridge: L2 penalty, in the unit of item counts.
         rank: how many of the users' leading directions to keep; exact from `num_users` on.
     """
-    values, vectors = np.linalg.eigh(gram.astype(np.float64))
+    return ease_factors_of(np.linalg.eigh(gram.astype(np.float64)), to_items, ridge, rank)
+
+
+def ease_factors_of(
+    spectrum: tuple[NDArray[np.float64], NDArray[np.float64]],
+    to_items: Callable[[FloatArray], FloatArray],
+    ridge: float,
+    rank: int,
+) -> tuple[FloatArray, FloatArray]:
+    """`ease_factors` from the eigenvalues `[num_users]` and eigenvectors `[num_users, num_users]` of its Gram matrix.
+
+    The decomposition is most of the work and knows no ridge, so one serves any number of them.
+    """
+    values, vectors = spectrum
     scaled = (vectors / np.sqrt(np.maximum(values, 0.0) + ridge)).astype(np.float32)
     directions = to_items(scaled)  # [num_items, num_users]
     explained = np.minimum((directions**2).sum(1, keepdims=True), 1 - 1e-6)
@@ -68,7 +86,9 @@ def ridge_weights(gram: FloatArray, cross: FloatArray, ridge: float) -> FloatArr
     lifted = gram.astype(np.float32, copy=True)
     diagonal = np.arange(len(lifted))
     lifted[diagonal, diagonal] += ridge
-    weights: FloatArray = np.linalg.solve(lifted, cross.astype(np.float32, copy=False)).astype(np.float32, copy=False)
+    factor = scipy.linalg.cho_factor(lifted.T, overwrite_a=True, check_finite=False)
+    solved = scipy.linalg.cho_solve(factor, cross.astype(np.float32, copy=False), check_finite=False)
+    weights: FloatArray = np.ascontiguousarray(solved)
     return weights
 
 

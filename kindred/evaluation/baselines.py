@@ -1,4 +1,7 @@
-"""Baselines every model has to beat, in one shape: fit on training events, score the whole catalogue."""
+"""Baselines every model has to beat, in one shape: fit on training events, score the whole catalogue.
+
+EASE, whose ridge is chosen on validation, has a module of its own, `ease.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,11 @@ from scipy.sparse.linalg import svds
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.domain.linear_models import ease_factors, ease_weights
 from kindred.evaluation.metrics import Scorer
 from kindred.evaluation.rating import RatingPredictor
 
 
-def _user_item_matrix(train: Interactions) -> sp.csr_matrix:
+def user_item_matrix(train: Interactions) -> sp.csr_matrix:
     """Which user knows which item, 0 or 1, `[num_users, num_items]`."""
     ones = np.ones(len(train), dtype=np.float32)
     matrix = sp.csr_matrix((ones, (train.user_index, train.item_index)), shape=(train.num_users, train.num_items))
@@ -52,13 +54,13 @@ def fit_item_knn(train: Interactions, neighbours: int = 100, shrinkage: float = 
     Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms", 2001; shrinkage tones down chance
     agreement.
     """
-    matrix, similarity = _user_item_matrix(train), item_knn_weights(train, neighbours, shrinkage)
+    matrix, similarity = user_item_matrix(train), item_knn_weights(train, neighbours, shrinkage)
     return lambda users: np.asarray((matrix[users] @ similarity).todense(), dtype=np.float32)
 
 
 def item_knn_weights(train: Interactions, neighbours: int = 100, shrinkage: float = 10.0) -> sp.csr_matrix:
     """What a user's item adds to the score of each other: the map of `fit_item_knn`, `[num_items, num_items]`."""
-    return _nearest(_cosine(_user_item_matrix(train).T.tocsr(), shrinkage), neighbours).T.tocsr()
+    return _nearest(_cosine(user_item_matrix(train).T.tocsr(), shrinkage), neighbours).T.tocsr()
 
 
 def fit_user_knn(train: Interactions, neighbours: int = 100, shrinkage: float = 10.0) -> Scorer:
@@ -66,7 +68,7 @@ def fit_user_knn(train: Interactions, neighbours: int = 100, shrinkage: float = 
 
     Resnick et al., "GroupLens: An Open Architecture for Collaborative Filtering of Netnews", 1994.
     """
-    matrix = _user_item_matrix(train)
+    matrix = user_item_matrix(train)
     similarity = _nearest(_cosine(matrix, shrinkage), neighbours)
     return lambda users: np.asarray((similarity[users] @ matrix).todense(), dtype=np.float32)
 
@@ -88,27 +90,6 @@ def _nearest(similarity: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
     place = np.arange(len(order)) - starts[coo.row[order]]
     kept = order[place < neighbours]
     return sp.csr_matrix((coo.data[kept], (coo.row[kept], coo.col[kept])), shape=coo.shape, dtype=np.float32)
-
-
-def fit_ease(train: Interactions, ridge: float = 300.0) -> Scorer:
-    """EASE: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", 2019, arXiv 1905.03375.
-
-    Where users are fewer than items it is found from their side, which takes an inverse of users by users.
-    """
-    matrix = _user_item_matrix(train)
-    if train.num_users >= train.num_items:
-        weights = ease_map(train, ridge)
-        return lambda users: np.asarray(matrix[users] @ weights, dtype=np.float32)
-    shared = (matrix @ matrix.T).toarray()
-    left, right = ease_factors(shared, lambda x: matrix.T @ x, ridge, train.num_users)
-    itself = (left * right).sum(1)  # what EASE has as zeros on its diagonal
-    return lambda users: (matrix[users] @ left) @ right.T - matrix[users].multiply(itself).toarray()
-
-
-def ease_map(train: Interactions, ridge: float = 300.0) -> FloatArray:
-    """What a user's item adds to the score of each other: the map of `fit_ease`, `[num_items, num_items]`."""
-    matrix = _user_item_matrix(train)
-    return ease_weights(np.asarray((matrix.T @ matrix).todense(), dtype=np.float32), ridge)
 
 
 ALS_CONFIDENCE = 10.0
@@ -145,7 +126,7 @@ def als_factors(
         random_state=seed,
         num_threads=1,
     )
-    model.fit(_user_item_matrix(train), show_progress=False)
+    model.fit(user_item_matrix(train), show_progress=False)
     return model.user_factors, model.item_factors
 
 
@@ -154,7 +135,7 @@ def fit_gf_cf(train: Interactions, rank: int = 256, alpha: float = 0.3) -> Score
 
     Shen et al., "How Powerful is Graph Convolution for Recommendation?", 2021, arXiv 2108.07567.
     """
-    matrix = _user_item_matrix(train)
+    matrix = user_item_matrix(train)
     normalised, left, right = gf_cf_filter(train, rank)
 
     def score(users: IntArray) -> FloatArray:
@@ -173,7 +154,7 @@ def gf_cf_map(train: Interactions, rank: int = 256, alpha: float = 0.3) -> Float
 
 def gf_cf_filter(train: Interactions, rank: int) -> tuple[sp.csr_matrix, FloatArray, FloatArray]:
     """The normalised matrix `[num_users, num_items]` and the two sides of its low-pass filter, `[num_items, rank]`."""
-    matrix = _user_item_matrix(train)
+    matrix = user_item_matrix(train)
     by_user = sp.diags(np.maximum(np.asarray(matrix.sum(1)).ravel(), 1.0) ** -0.5)
     item_degree = np.maximum(np.asarray(matrix.sum(0)).ravel(), 1.0).astype(np.float32)
     normalised = (by_user @ matrix @ sp.diags(item_degree**-0.5)).tocsr().astype(np.float32)

@@ -1,8 +1,7 @@
 """One way to judge every model: the same splits, the same events to learn from, the same questions.
 
-Settings are chosen on validation; then the model is fitted on train and validation together, and so is every baseline.
-Items that a user has among those known events are not recommended to them again, and the whole remaining catalogue is
-ranked.
+Settings are chosen on validation; then model and baselines alike are fitted on train and validation together. Items
+that a user has among those known events are not recommended to them again; the whole remaining catalogue is ranked.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from kindred.evaluation import pooling
 from kindred.evaluation.baselines import (
     fit_bias_rating,
     fit_constant_rating,
-    fit_ease,
     fit_item_knn,
     fit_mean_rating,
     fit_popularity,
     fit_random,
 )
 from kindred.evaluation.buckets import HISTORY_BUCKETS, POPULARITY_BUCKETS, history_bucket, popularity_bucket
+from kindred.evaluation.ease import fit_ease_on
 from kindred.evaluation.metrics import (
     RankingResult,
     Scorer,
@@ -64,7 +63,8 @@ class FittedModel:
 FitModel = Callable[[Split, int], FittedModel]
 """A split and a seed -> the model fitted on `split.known_events`, its settings chosen on `split.validation_events`."""
 
-FitScorer = Callable[[Interactions], Scorer]
+FitScorer = Callable[[Split], Scorer]
+"""A split -> the baseline fitted on `split.known_events`, its settings, if any, chosen on `split.validation_events`."""
 FitPredictor = Callable[[Interactions], RatingPredictor]
 
 
@@ -78,10 +78,10 @@ class Baselines:
 
 STANDARD_BASELINES = Baselines(
     ranking={
-        "random": lambda known: fit_random(known, seed=0),
-        "popularity": fit_popularity,
-        "itemknn": fit_item_knn,
-        "ease": fit_ease,
+        "random": lambda split: fit_random(split.known_events, seed=0),
+        "popularity": lambda split: fit_popularity(split.known_events),
+        "itemknn": lambda split: fit_item_knn(split.known_events),
+        "ease": fit_ease_on,
     },
     rating={"constant": lambda known: fit_constant_rating(5.0), "mean": fit_mean_rating, "bias": fit_bias_rating},
 )
@@ -198,7 +198,7 @@ def _measure_split(split: Split, fitted: FittedModel, config: ProtocolConfig) ->
     baselines = config.baselines
     return (
         {MODEL: bench.measure(fitted)},
-        {name: bench.measure(FittedModel(fit(known))) for name, fit in baselines.ranking.items() if ranks},
+        {name: bench.measure(FittedModel(fit(split))) for name, fit in baselines.ranking.items() if ranks},
         {name: bench.measure(FittedModel(None, fit(known))) for name, fit in baselines.rating.items() if rates},
         {name: bench.measure(variant) for name, variant in fitted.variants.items()},
     )

@@ -31,7 +31,8 @@ _LIMITS = (
     "the spread between trainings only as far as several seeds were run.",
     "Many intervals are shown: about one in twenty of those without any true difference excludes zero by chance. "
     "Decide by the one that you named before.",
-    "Baselines run with one fixed setting, the same for all data; tuned to this data they may do better.",
+    "EASE's ridge is chosen on validation. The other baselines run with one fixed setting, the same for all data; "
+    "tuned to this data they may do better.",
 )
 _LIMITS_OF_SPLIT = {
     "temporal": "Each user is cut at their own last event, so events of other users may be later than the one asked "

@@ -17,6 +17,7 @@ from kindred.domain.interactions import IntArray, Interactions
 
 ProtocolName = Literal["temporal", "random"]
 _NO_ROWS: IntArray = np.zeros(0, dtype=np.int64)
+_OTHER_SEEDS = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,22 @@ def random_split(
     validation = ~test & (place < test_share + validation_share)
     rows = [np.flatnonzero(mask).astype(np.int64) for mask in (~test & ~validation, validation, test)]
     return Split("random", interactions, *rows)
+
+
+def validation_split(known: Interactions, seed: int, *, temporal: bool) -> Split:
+    """All these events are known, some of them validation, none is test: for a model that chooses its own settings.
+
+    The cut is made as a test cut would be: each user's last event where `temporal`, otherwise a seeded random fifth.
+    The events may themselves be the known ones of a random split of the same seed, whose hash they have all passed, so
+    the seed is changed before it is used.
+
+    Raises:
+        SettingsError: `temporal`, and the events have no times.
+    """
+    if not temporal:
+        return random_split(known, seed + _OTHER_SEEDS, test_share=0.0, validation_share=0.2)
+    cut = temporal_split(known)
+    return Split(cut.name, known, cut.known, cut.test, _NO_ROWS)
 
 
 def as_of_split(interactions: Interactions, cut: int, horizon: int, validation_horizon: int = 0) -> Split:

@@ -19,11 +19,13 @@ class SpectralFilter:
         exponent: how much long histories and popular items are toned down in it.
         diagonal: how much an item counts as going with itself, 0 to 1.
         rank: number of eigenvectors; what is more than the space holds is compressed later.
+        large: from this many known pairs on, twice as many.
     """
 
     exponent: float
     diagonal: float
     rank: int = 512
+    large: int = 500_000
 
 
 @dataclass(frozen=True)

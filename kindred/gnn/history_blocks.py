@@ -57,7 +57,7 @@ def item_counts(train: Interactions) -> NDArray[np.float64]:
     return counts
 
 
-def _matrix(train: Interactions) -> sp.csr_matrix:
+def known_items(train: Interactions) -> sp.csr_matrix:
     """Which user knows which item, 0 or 1, `[num_users, num_items]`."""
     ones = np.ones(len(train), dtype=np.float32)
     matrix = sp.csr_matrix((ones, (train.user_index, train.item_index)), shape=(train.num_users, train.num_items))
@@ -71,9 +71,9 @@ def _dense_blocks(
     """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
     # what takes the most memory comes before there is anything to keep
     following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
-    matrix = _matrix(train)
+    matrix = known_items(train)
     gram = np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
-    mean_count = max(float(np.diag(gram).mean()), 1e-9)
+    mean_count = _mean_count(gram)
     ease = ease_weights(gram, config.ease_ridge * mean_count)
     blocks = [Block("ease", "items", ease)]
     if following is not None:
@@ -150,11 +150,13 @@ def _filtered_spectra(train: Interactions, config: BlockConfig, seed: int) -> tu
     """
     degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
     users = np.random.default_rng(seed).permutation(np.unique(train.user_index))[:SPREAD_USERS]
-    histories = _matrix(train)[users]
+    known = known_items(train)
+    histories = known[users]
     lefts, rights = [], []
     for shape in config.unordered_filters if train.at is None else config.ordered_filters:
         matrix = interaction_matrix(train, shape.exponent, shape.exponent)
-        _, found = item_spectrum(matrix, shape.rank, seed, config.spectral_iterations, shape.diagonal)
+        rank = shape.rank * (2 if known.nnz >= shape.large else 1)
+        _, found = item_spectrum(matrix, rank, seed, config.spectral_iterations, shape.diagonal)
         vectors = found.numpy()
         left, right = vectors * degree**-shape.exponent, vectors * degree**shape.exponent
         scores = np.asarray(histories @ left, dtype=np.float32) @ right.T
@@ -165,7 +167,7 @@ def _filtered_spectra(train: Interactions, config: BlockConfig, seed: int) -> tu
 
 def _few_user_blocks(train: Interactions, config: BlockConfig) -> list[Block]:
     """EASE in the leading directions of the users, on even and, where the order is known, on recent history."""
-    matrix = _matrix(train)[np.unique(train.user_index)]
+    matrix = known_items(train)[np.unique(train.user_index)]
     ridge = config.ease_ridge * matrix.nnz / train.num_items
     left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
     blocks = [Block("ease", "items", left, right)]
@@ -174,9 +176,24 @@ def _few_user_blocks(train: Interactions, config: BlockConfig) -> list[Block]:
     return blocks
 
 
+def ease_block(train: Interactions, config: BlockConfig) -> Block | None:
+    """EASE on even history, None where the data is too large for it."""
+    if train.num_items <= config.max_squared:
+        matrix = known_items(train)
+        gram = np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
+        return Block("ease", "items", ease_weights(gram, config.ease_ridge * _mean_count(gram)))
+    if len(np.unique(train.user_index)) <= config.max_dense:
+        return _few_user_blocks(train, config)[0]
+    return None
+
+
+def _mean_count(gram: FloatArray) -> float:
+    return max(float(np.diag(gram).mean()), 1e-9)
+
+
 def _factor_blocks(train: Interactions, statistics: HistoryStatistics, config: BlockConfig, seed: int) -> list[Block]:
     """Weighted factors, a user's row as the sum over history that comes nearest to it, even and recent."""
-    known = _matrix(train).tocoo()
+    known = known_items(train).tocoo()
     ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
     matrix = SparseMatrix.of(*ends, torch.ones(known.nnz), known.shape)
     users, items = (side.numpy() for side in weighted_factors(matrix, config.factors, seed))

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 
+ENTRIES = 1 << 12  # looked at together: what fits into a core's cache
+
 
 @dataclass(frozen=True)
 class CompressedRows:
@@ -36,6 +38,17 @@ class CompressedRows:
     def weighted(self, weights: Tensor) -> CompressedRows:
         """The same entries with other weights, `[num_edges]` in the order of this matrix."""
         return CompressedRows(self.offsets, self.columns, weights)
+
+    def dots(self, of_rows: Tensor, of_columns: Tensor) -> Tensor:
+        """Dot product of its row's and its column's vector for each entry, `[num_edges]`.
+
+        Args:
+            of_rows: `[num_rows, dim]`.
+            of_columns: `[num_columns, dim]`.
+        """
+        rows = torch.repeat_interleave(torch.arange(len(self.offsets) - 1), self.offsets.diff())
+        chunks = zip(torch.split(rows, ENTRIES), torch.split(self.columns, ENTRIES), strict=True)
+        return torch.cat([(of_rows[part] * of_columns[columns]).sum(1) for part, columns in chunks])
 
     def multiply(self, x: Tensor) -> Tensor:
         """The product with `x`, `[num_columns, dim]` -> `[num_rows, dim]`; a row without entries gives zeros."""

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
+from kindred.gnn.block_sum import BlockSum
 from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation, learn_weights
 from kindred.gnn.blocks import Block, BlockConfig, score_spread
 from kindred.gnn.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
-from kindred.gnn.compression import compress_blocks
+from kindred.gnn.compression import compress
+from kindred.gnn.ease_ridge import best_ease_ridge
+from kindred.gnn.list_fit import ListFitConfig
 from kindred.gnn.ranking_blocks import build_blocks
 from kindred.gnn.short_histories import ShortHistories
 from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments, typical_history
@@ -44,8 +47,11 @@ class RankingConfig:
         recency_decay: see `HistoryStatistics`.
         time_bins: see `HistoryStatistics`.
         time_bandwidth: see `HistoryStatistics`.
+        ease_ridges: what the ridge of EASE is chosen from on validation, in mean item counts; empty leaves that of
+            `blocks`.
         blocks: how blocks are fitted.
         weights: how they are weighted.
+        lists: how the first places are kept where the space is narrower than the sum of all blocks.
         cold_items: how items are placed that nobody has chosen yet.
     """
 
@@ -55,8 +61,10 @@ class RankingConfig:
     recency_decay: float = 0.8
     time_bins: int = 24
     time_bandwidth: float = 0.06
+    ease_ridges: tuple[float, ...] = (5.0, 10.0, 25.0, 50.0)
     blocks: BlockConfig = field(default_factory=BlockConfig)
     weights: WeightConfig = field(default_factory=WeightConfig)
+    lists: ListFitConfig = field(default_factory=ListFitConfig)
     cold_items: ColdItemConfig = field(default_factory=ColdItemConfig)
 
 
@@ -182,6 +190,8 @@ def fit_ranking_core(
     """
     text = text or TextVectors()
     cuts = cut_validation(train, config.temporal, config.weights, seed)
+    ridge = best_ease_ridge(cuts, config.ease_ridges, config.blocks, config.weights, seed)
+    config = replace(config, blocks=replace(config.blocks, ease_ridge=ridge))
     validation, short = [], None
     for number, cut in enumerate(cuts):
         progress("validation cut", number, len(cuts) + 1)
@@ -200,14 +210,15 @@ def fit_ranking_core(
     users = np.unique(train.user_index)
     most = max(1, min(config.weights.max_users, config.weights.max_scores // train.num_items))
     sample = np.random.default_rng(seed).permutation(users)[:most]
-    weighted = [
+    total = BlockSum(
         (block, weights[block.name] / score_spread(block.scores(features[block.feature][sample])))
         for block in blocks
         if weights[block.name] > 0
-    ]
+    )
+    del blocks
     statistics = replace(statistics, history_shrinkage=shrinkage, typical_history=typical_history(train))
     features |= build_user_features(train, text.events, statistics)
-    sources, items = compress_blocks(weighted, features, config.width, seed)
+    sources, items = compress(total, features, config.width, seed, config.lists)
     core = RankingCore(statistics, sources, items, weights)
     core = replace(core, cold_items=_fit_cold_items(core, train, text, features.get("learned"), config))
     progress("final fit", len(cuts) + 1, len(cuts) + 1)

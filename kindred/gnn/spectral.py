@@ -89,5 +89,6 @@ def orthonormal(x: Tensor) -> Tensor:
     if int(failed) or float(diagonal.min()) < 1e-3 * float(diagonal.max()):
         basis: Tensor = torch.linalg.qr(x)[0]
     else:
-        basis = torch.linalg.solve_triangular(factor.T.to(x.dtype), x, upper=True, left=False)
+        # by rows: products with a sparse matrix gather rows, and take three times as long where those lie scattered
+        basis = torch.linalg.solve_triangular(factor.T.to(x.dtype), x, upper=True, left=False).contiguous()
     return basis

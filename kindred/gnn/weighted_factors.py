@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kindred.gnn.conjugate_gradients import conjugate_gradients
 from kindred.gnn.propagation import SparseMatrix
-
-PAIRS = 1 << 12  # looked at together: what fits into a core's cache
 
 
 @dataclass(frozen=True)
@@ -65,22 +64,12 @@ def _solve_side(rows: Tensor, others: Tensor, matrix: SparseMatrix, config: Fact
     gram = others.T @ others
     known = matrix.forward
     counts = known.offsets.diff()
-    row_of_pair = torch.repeat_interleave(torch.arange(matrix.shape[0]), counts)
     of_mean = counts / counts[counts > 0].float().mean()
     ridge = config.ridge * of_mean[:, None].clamp(min=1e-3) ** config.ridge_growth
 
     def product(x: Tensor) -> Tensor:
-        chunks = zip(torch.split(row_of_pair, PAIRS), torch.split(known.columns, PAIRS), strict=True)
-        scores = torch.cat([(x[part] * others[columns]).sum(1) for part, columns in chunks])
+        scores = known.dots(x, others)
         return x @ gram + ridge * x + known.weighted((config.confidence - 1) * scores).multiply(others)
 
     residual = config.confidence * (matrix @ others) - product(rows)
-    direction, length = residual, (residual**2).sum(1, keepdim=True)
-    for _ in range(config.steps):
-        image = product(direction)
-        step = length / (direction * image).sum(1, keepdim=True).clamp(min=1e-20)
-        rows = rows + step * direction
-        residual = residual - step * image
-        shorter = (residual**2).sum(1, keepdim=True)
-        direction, length = residual + shorter / length.clamp(min=1e-20) * direction, shorter
-    return rows
+    return rows + conjugate_gradients(product, residual, config.steps, by_row=True)

@@ -7,6 +7,8 @@ after training gets the sum of their items' rows through the linear map that com
 
 Neighbours among users are left out: whose neighbour a user is, is no sum over the user's own events, so no vector
 search can answer it.
+
+EASE's ridge is chosen on events held out of the known ones; every other setting is fixed.
 """
 
 from __future__ import annotations
@@ -23,13 +25,15 @@ from kindred.domain.linear_models import nearest_map
 from kindred.evaluation.baselines import (
     LightGCNConfig,
     als_factors,
-    ease_map,
     gf_cf_map,
     item_knn_weights,
     lightgcn_factors,
 )
+from kindred.evaluation.ease import ease_map_on
+from kindred.evaluation.splits import Split, validation_split
+from kindred.gnn.block_sum import BlockSum
 from kindred.gnn.blocks import Block
-from kindred.gnn.compression import compress_blocks
+from kindred.gnn.compression import compress
 from kindred.gnn.propagation import interaction_matrix
 from kindred.gnn.ranking_core import RankingCore
 from kindred.gnn.user_features import HistoryStatistics, build_user_features
@@ -41,15 +45,25 @@ NOBODY = "nobody"
 MAX_ITEMS = 20_000
 """Above this a matrix of items by items needs more memory than a laptop has."""
 
-_ITEM_MAPS: Mapping[str, Callable[[Interactions], FloatArray]] = {
-    "ease": ease_map,
-    "itemknn": lambda train: np.asarray(item_knn_weights(train).todense(), dtype=np.float32),
-    "gf-cf": gf_cf_map,
+_ITEM_MAPS: Mapping[str, Callable[[Split], FloatArray]] = {
+    "ease": ease_map_on,
+    "itemknn": lambda split: np.asarray(item_knn_weights(split.known_events).todense(), dtype=np.float32),
+    "gf-cf": lambda split: gf_cf_map(split.known_events),
 }
 
 
-def fit_baseline(train: Interactions, name: BaselineName, width: int, seed: int) -> tuple[RankingCore, Vectors]:
+def fit_baseline(
+    train: Interactions, name: BaselineName, width: int, seed: int, *, temporal: bool = True
+) -> tuple[RankingCore, Vectors]:
     """The baseline as a ranking core, and the rows of its users, `[num_users, width]`, in at most `width` dimensions.
+
+    Args:
+        train: the events to learn from; a setting that is chosen is chosen on some of them.
+        name: which baseline.
+        width: most dimensions of its space.
+        seed: of random starts and random cuts.
+        temporal: whether it is for the time after these events; it then chooses on each user's last one, if they have
+            times. Otherwise on a random fifth.
 
     Raises:
         SettingsError: the catalogue is too large for a matrix of items by items, or the model's package is missing.
@@ -65,7 +79,8 @@ def fit_baseline(train: Interactions, name: BaselineName, width: int, seed: int)
         sources = {"items": _fold_in(train, users, items)}
     else:
         features = build_user_features(distinct(train), None, statistics)
-        sources, items = compress_blocks([(_block(train, name), 1.0)], features, width, seed)
+        split = validation_split(train, seed, temporal=temporal and train.at is not None)
+        sources, items = compress(BlockSum([(_block(split, name), 1.0)]), features, width, seed)
     counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
     sources[NOBODY] = nearest_map(items, counts[:, None]).T
     core = RankingCore(statistics, sources, items, {name: 1.0})
@@ -105,11 +120,12 @@ def _statistics(num_items: int) -> HistoryStatistics:
     )
 
 
-def _block(train: Interactions, name: BaselineName) -> Block:
+def _block(split: Split, name: BaselineName) -> Block:
     if name == "popularity":
-        counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
+        known = split.known_events
+        counts = np.bincount(known.item_index, minlength=known.num_items).astype(np.float32)
         return Block(name, "constant", counts[None, :])
-    return Block(name, "items", _ITEM_MAPS[name](train))
+    return Block(name, "items", _ITEM_MAPS[name](split))
 
 
 def _factors(train: Interactions, name: BaselineName, width: int, seed: int) -> tuple[FloatArray, FloatArray]:

@@ -35,7 +35,7 @@ def fit_product_model(
     """
     events = graph.interactions.take(rows)
     if config.model != "gnn":
-        core, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed)
+        core, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
         return ProductModel(config, graph.users, graph.products, core, vectors, None)
     graph = graph if config.text else without_text(graph)
     text = TextVectors(None if graph.review_text is None else graph.review_text[rows], graph.product_text)

@@ -26,6 +26,10 @@ SELECTION = (
     "never on the test reviews; all other settings are the program's defaults, the same for every data set"
 )
 SELECTION_OF_BASELINE = "none: a baseline with its one fixed setting, the same for every data set"
+SELECTION_OF_EASE = (
+    "the ridge of this baseline is chosen from a fixed grid on reviews held out of the known ones, never on the test "
+    "reviews; it has no other setting"
+)
 SELECTION_OF_GIVEN = (
     "early stopping and the weight of each part of the ranking are chosen on reviews held out of the known ones; other "
     "settings than the defaults were given: if `kindred tune` found them on this data, it looked at each user's last "
@@ -172,7 +176,7 @@ def _textless(config: ProductConfig) -> ProductConfig:
 def _selection(config: ProductConfig) -> str:
     """How the settings came about, for the reader of a report."""
     if config.model != "gnn":
-        return SELECTION_OF_BASELINE
+        return SELECTION_OF_EASE if config.model == "ease" else SELECTION_OF_BASELINE
     default = ProductConfig()
     return SELECTION if (config.gnn, config.ranking) == (default.gnn, default.ranking) else SELECTION_OF_GIVEN
 

@@ -44,7 +44,6 @@ SPACE: Mapping[str, Between | OneOf] = {
     "ranking.width": OneOf((128, 256, 512)),
     "ranking.history_exponent": Between(0.0, 1.0),
     "ranking.recency_decay": Between(0.5, 1.0),
-    "ranking.blocks.ease_ridge": Between(3.0, 200.0, log=True),
     "ranking.blocks.next_ridge": Between(3.0, 200.0, log=True),
     "ranking.blocks.text_share": Between(0.03, 3.0, log=True),
     "ranking.blocks.factors.ridge": Between(5.0, 150.0, log=True),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks import ranking
-from benchmarks.datasets import Split, split_random
+from benchmarks.datasets import Split, split_last, split_random
 from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_report
 from kindred.domain.interactions import Interactions
+from kindred.evaluation.ease import choose_ridge, fit_ease
 from kindred.evaluation.metrics import evaluate_ranking
 
 SETTING = Setting("gowalla", "published", temporal=False, num_items=60, k=5)
@@ -61,7 +63,26 @@ def test_every_baseline_beats_chance_and_only_those_without_a_seed_are_reused(sp
     chance = recalls.pop("random")
     assert recalls.keys() >= {"popularity", "itemKNN", "userKNN", "GF-CF", "EASE"}
     assert all(recall > 1.3 * chance for name, recall in recalls.items() if name != "popularity")
-    assert {name for name, model in models.items() if model.has_seed} <= {"random", "ALS"}
+    assert {name for name, model in models.items() if model.has_seed} <= {"random", "ALS", "EASE"}
+
+
+@pytest.mark.parametrize("temporal", [True, False])
+def test_ease_chooses_its_ridge_without_the_test(
+    split: Split, temporal: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On train's last event of each user where the test is the last one, and on a drawn fifth of train otherwise."""
+    train = replace(split.train, at=np.arange(len(split.train)))
+    lab = replace(split, train=train, temporal=temporal)
+    cuts = {True: split_last(train), False: split_random(train, 0)}
+    ridges = {way: choose_ridge(cut.train, cut.test) for way, cut in cuts.items()}
+    ridge = ridges[temporal]
+    assert ridge != ridges[not temporal]
+    scores = ranking.fit_ease(lab, 0)(np.arange(80))
+    assert np.array_equal(scores, fit_ease(train, ridge)(np.arange(80)))
+    assert f"ridge {ridge:g}" in capsys.readouterr().err
+    reversed_test = replace(lab, test=replace(lab.test, item_index=59 - lab.test.item_index))
+    assert np.array_equal(ranking.fit_ease(reversed_test, 0)(np.arange(80)), scores)
+    assert ranking.baseline_models(lab, "lastfm", ["EASE"])["EASE"].has_seed is not temporal
 
 
 def test_a_missing_package_leaves_als_out_and_says_so(

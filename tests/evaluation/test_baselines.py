@@ -7,6 +7,7 @@ import torch
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import Interactions
 from kindred.evaluation import baselines
+from kindred.evaluation.ease import fit_ease
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.gnn.propagation import interaction_matrix
 
@@ -29,7 +30,7 @@ def fit_small_lightgcn(train):
 MODELS = {
     "item_knn": baselines.fit_item_knn,
     "user_knn": baselines.fit_user_knn,
-    "ease": lambda train: baselines.fit_ease(train, ridge=1.0),
+    "ease": lambda train: fit_ease(train, ridge=1.0),
     "gf_cf": lambda train: baselines.fit_gf_cf(train, rank=2),
     "lightgcn": fit_small_lightgcn,
 }
@@ -64,32 +65,6 @@ def test_popularity_and_chance_cannot_complete_the_checkerboard():
 def test_random_scores_do_not_depend_on_the_batch():
     score = baselines.fit_random(checkerboard()[0], seed=3)
     assert np.array_equal(score(np.array([4])), score(np.array([1, 4]))[1:])
-
-
-def test_ease_is_the_same_from_the_users_side():
-    rng = np.random.default_rng(0)
-    users, items = np.nonzero(rng.random((9, 25)) < 0.3)
-    train = Interactions(users, items, 9, 25)
-    known = np.zeros((9, 25), dtype=np.float32)
-    known[users, items] = 1
-    scores = baselines.fit_ease(train, 2.0)(np.arange(9))
-    np.testing.assert_allclose(scores, known @ baselines.ease_map(train, 2.0), atol=1e-5)
-
-
-def test_ease_solves_its_own_constrained_regression():
-    rng = np.random.default_rng(0)
-    matrix = (rng.random((30, 6)) < 0.4).astype(np.float32)
-    users, items = np.nonzero(matrix)
-    weights = baselines.ease_weights(matrix.T @ matrix, 2.0)
-    assert np.allclose(np.diag(weights), 0)
-    for item in range(6):  # without its own row each column is a plain ridge regression
-        others = np.arange(6) != item
-        inputs = matrix[:, others]
-        solved = np.linalg.solve(inputs.T @ inputs + 2 * np.eye(5), inputs.T @ matrix[:, item])
-        np.testing.assert_allclose(weights[others, item], solved, atol=1e-4)
-    train = Interactions(users.astype(np.int64), items.astype(np.int64), 30, 6)
-    scores = baselines.fit_ease(train, 2.0)(np.arange(30))
-    np.testing.assert_allclose(scores, matrix @ weights, atol=1e-4)
 
 
 def test_rating_baselines_by_hand():

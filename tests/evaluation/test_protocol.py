@@ -12,6 +12,7 @@ from kindred.evaluation.buckets import history_bucket, popularity_bucket
 from kindred.evaluation.metrics import Scorer
 from kindred.evaluation.pooling import UserSums, paired_intervals, pooled
 from kindred.evaluation.protocol import (
+    STANDARD_BASELINES,
     Baselines,
     FittedModel,
     ProtocolConfig,
@@ -21,7 +22,7 @@ from kindred.evaluation.protocol import (
 )
 from kindred.evaluation.splits import Split, given_split
 
-BASELINES = Baselines({"popularity": fit_popularity}, {"mean": fit_mean_rating})
+BASELINES = Baselines({"popularity": STANDARD_BASELINES.ranking["popularity"]}, {"mean": fit_mean_rating})
 
 
 def user_sums(values: list[list[float]], counts: list[int]) -> UserSums:
@@ -98,9 +99,9 @@ def test_buckets_by_hand() -> None:
 def test_every_model_sees_the_same_events() -> None:
     fitted_on: list[IntArray] = []
 
-    def spy(known: Interactions) -> Scorer:
-        fitted_on.append(known.item_index)
-        return fit_popularity(known)
+    def spy(split: Split) -> Scorer:
+        fitted_on.append(split.known_events.item_index)
+        return fit_popularity(split.known_events)
 
     def fit(split: Split, seed: int) -> FittedModel:
         fitted_on.append(split.known_events.item_index)

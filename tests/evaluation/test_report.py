@@ -10,8 +10,15 @@ import pytest
 
 from kindred.domain.errors import GateError, SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.evaluation.baselines import fit_bias_rating, fit_mean_rating, fit_popularity, fit_random
-from kindred.evaluation.protocol import Baselines, FittedModel, ProtocolConfig, evaluate_splits, run_protocol
+from kindred.evaluation.baselines import fit_bias_rating, fit_mean_rating, fit_popularity
+from kindred.evaluation.protocol import (
+    STANDARD_BASELINES,
+    Baselines,
+    FittedModel,
+    ProtocolConfig,
+    evaluate_splits,
+    run_protocol,
+)
 from kindred.evaluation.report import ABOVE_POPULARITY, build_report, gate, suspicious, write_report
 from kindred.evaluation.report_text import render_table, verdict
 from kindred.evaluation.splits import Split, as_of_split
@@ -20,7 +27,7 @@ Report = dict[str, Any]
 
 NUM_USERS, NUM_ITEMS = 60, 24
 BASELINES = Baselines(
-    {"random": lambda known: fit_random(known, 0), "popularity": fit_popularity},
+    {name: STANDARD_BASELINES.ranking[name] for name in ("random", "popularity")},
     {"mean": fit_mean_rating, "bias": fit_bias_rating},
 )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,15 @@ from hypothesis import strategies as st
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import Interactions
-from kindred.evaluation.splits import Split, as_of_split, given_split, random_split, split_by, temporal_split
+from kindred.evaluation.splits import (
+    Split,
+    as_of_split,
+    given_split,
+    random_split,
+    split_by,
+    temporal_split,
+    validation_split,
+)
 
 DAY = 86_400
 NUM_USERS, NUM_ITEMS = 5, 6
@@ -130,6 +140,28 @@ def test_an_event_stays_on_its_side_when_others_arrive() -> None:
     few = interactions.take(np.arange(10))
     whole, part = random_split(interactions, 7), random_split(few, 7)
     assert part.test.tolist() == [row for row in whole.test.tolist() if row < 10]
+
+
+@given(some_events)
+def test_known_events_are_cut_once_more_as_the_split_cut_them(interactions: Interactions) -> None:
+    split = temporal_split(interactions)
+    again = validation_split(split.known_events, 0, temporal=True)
+    assert_disjoint_and_complete(again)
+    assert len(again.test) == 0
+    assert content(replace(split, test=again.test)) == content(again)
+
+
+def test_the_known_part_of_a_random_split_is_cut_by_the_same_seed() -> None:
+    """Its events all have a hash above the test's share: cut by that hash once more none would be validation."""
+    user, item = np.divmod(np.arange(20_000), 100)
+    known = random_split(Interactions(user, item, 200, 100), 3).known_events
+    again = validation_split(known, 3, temporal=False)
+    assert_disjoint_and_complete(again)
+    assert len(again.test) == 0
+    assert len(again.validation) == pytest.approx(0.2 * len(known), rel=0.05)
+    assert np.array_equal(again.validation, validation_split(known, 3, temporal=False).validation)
+    other = validation_split(known, 4, temporal=False).validation
+    assert len(np.intersect1d(again.validation, other)) == pytest.approx(0.04 * len(known), rel=0.15)
 
 
 def test_given_split_leaves_the_rest_to_train() -> None:

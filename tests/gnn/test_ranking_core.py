@@ -6,9 +6,11 @@ import pytest
 import scipy.sparse as sp
 
 from kindred.domain.interactions import Interactions
+from kindred.gnn.block_sum import BlockSum
 from kindred.gnn.block_weights import WeightConfig, cut_validation
 from kindred.gnn.blocks import Block, BlockConfig, SpectralFilter
-from kindred.gnn.compression import compress_blocks
+from kindred.gnn.compression import compress
+from kindred.gnn.list_fit import ListFitConfig
 from kindred.gnn.ranking_core import RankingConfig, RankingCore, TextVectors, fit_ranking_core
 
 DAY = 86_400
@@ -94,7 +96,7 @@ def test_factors_are_reduced_to_the_best_approximation_where_users_count_alike()
     exact = sum(factor * block.scores(features[block.feature]) for block, factor in blocks)
 
     def scores(width):
-        rows, items = compress_blocks(blocks, features, width, seed=0)
+        rows, items = compress(BlockSum(blocks), features, width, 0, ListFitConfig(rounds=0))
         assert items.shape == (20, min(width, 5))
         return sum(features[name] @ part for name, part in rows.items()) @ items.T
 

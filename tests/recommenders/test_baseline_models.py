@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 
 from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.interactions import Interactions
-from kindred.evaluation.baselines import fit_ease, fit_gf_cf, fit_item_knn, fit_popularity
+from kindred.evaluation.baselines import fit_gf_cf, fit_item_knn, fit_popularity
+from kindred.evaluation.ease import choose_ridge, fit_ease, fit_ease_on
+from kindred.evaluation.metrics import Scorer
+from kindred.evaluation.splits import validation_split
 from kindred.recommenders.baseline_models import MAX_ITEMS, BaselineName, encode_histories, fit_baseline
 from kindred.recommenders.product_graph import read_product_graph
 from kindred.recommenders.product_model import ProductConfig, load_product_model
@@ -21,7 +25,12 @@ from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import World
 
-SCORERS = {"ease": fit_ease, "itemknn": fit_item_knn, "gf-cf": fit_gf_cf, "popularity": fit_popularity}
+
+def fit_timeless_ease(events: Interactions) -> Scorer:
+    return fit_ease_on(validation_split(events, 0, temporal=False))
+
+
+SCORERS = {"ease": fit_timeless_ease, "itemknn": fit_item_knn, "gf-cf": fit_gf_cf, "popularity": fit_popularity}
 NAMES: list[BaselineName] = ["ease", "itemknn", "gf-cf", "popularity", "lightgcn", "als"]
 
 
@@ -31,6 +40,16 @@ def tastes() -> Interactions:
     users = np.repeat(np.arange(40), 6)
     items = np.concatenate([rng.permutation(np.arange(u % 2, 30, 2))[:6] for u in range(40)])
     return Interactions(np.append(users, users[0]), np.append(items, items[0]), 41, 30)
+
+
+def changing_tastes() -> Interactions:
+    """Between two items of a fashion that everybody follows, seven of one of two tastes."""
+    rng = np.random.default_rng(0)
+    histories = []
+    for user in range(300):
+        own, (first, last) = rng.permutation(np.arange(4 + user % 2, 30, 2))[:7], rng.permutation(4)[:2]
+        histories.append([first, *own, last])
+    return Interactions(np.repeat(np.arange(300), 9), np.ravel(histories), 300, 30, at=np.tile(np.arange(9), 300))
 
 
 def config(name: BaselineName) -> ProductConfig:
@@ -50,6 +69,21 @@ def test_scores_are_the_baseline_s_own(name: BaselineName) -> None:
     known = np.arange(40)
     assert np.allclose(rows[known] @ core.items.T, SCORERS[name](events)(known), atol=1e-4)
     assert np.allclose(encode_histories(core, events), rows, atol=1e-4)
+
+
+def test_ease_chooses_on_the_last_events_of_those_with_times_and_on_random_ones_otherwise() -> None:
+    """The last events follow a fashion and the others a taste, so that the two cuts ask for different ridges."""
+    events = changing_tastes()
+    cuts = {temporal: validation_split(events, 0, temporal=temporal) for temporal in (True, False)}
+    ridges = {t: choose_ridge(cut.train_events, cut.validation_events) for t, cut in cuts.items()}
+    assert ridges[True] != ridges[False]
+    known = np.arange(events.num_users)
+    expected = {temporal: fit_ease(events, ridge)(known) for temporal, ridge in ridges.items()}
+    timeless = replace(events, at=None)
+    for given, temporal, cut in ((events, True, True), (events, False, False), (timeless, True, False)):
+        core, rows = fit_baseline(given, "ease", 512, seed=0, temporal=temporal)
+        assert np.allclose(rows @ core.items.T, expected[cut], atol=1e-4)
+        assert not np.allclose(expected[True], expected[False], atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["ease", "gf-cf", "lightgcn"])
@@ -135,7 +169,7 @@ def test_evaluating_a_run_of_ease_finds_it_level_with_ease(world: World, tmp_pat
     report = evaluate_products(graph, config("ease"), EvaluationOptions("temporal", (0,)), options)
     assert report["ranking"]["delta"]["ease"]["recall@10"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert report["ranking"]["delta"]["popularity"]["ndcg@10"]["mean"] != 0
-    assert "rating" not in report and "baseline" in report["protocol"]["selection"]
+    assert "rating" not in report and "ridge of this baseline" in report["protocol"]["selection"]
     with pytest.raises(SettingsError, match="no text"):
         evaluate_products(graph, config("ease"), EvaluationOptions("temporal", (0,), without_text=True), options)
 

@@ -1,0 +1,35 @@
+"""A few steps towards the solution of symmetric positive definite equations, known only by their product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def conjugate_gradients(
+    product: Callable[[Tensor], Tensor], right_side: Tensor, steps: int, by_row: bool = False
+) -> Tensor:
+    """x with product(x) near `right_side`, from 0, of the same shape.
+
+    Args:
+        product: the matrix times a block of the shape of `right_side`.
+        right_side: `[num_rows, dim]`.
+        steps: each costs one product.
+        by_row: whether every row is a system of its own; otherwise all entries are one.
+    """
+
+    def inner(a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).sum(1, keepdim=True) if by_row else (a * b).sum()
+
+    solution, residual = torch.zeros_like(right_side), right_side
+    direction, length = residual, inner(residual, residual)
+    for _ in range(steps):
+        image = product(direction)
+        step = length / inner(direction, image).clamp(min=1e-20)
+        solution = solution + step * direction
+        residual = residual - step * image
+        shorter = inner(residual, residual)
+        direction, length = residual + shorter / length.clamp(min=1e-20) * direction, shorter
+    return solution

@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kindred.domain.interactions import Interactions
+from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation
+from kindred.gnn.blocks import BlockConfig
+from kindred.gnn.ease_ridge import best_ease_ridge
+from kindred.gnn.history_blocks import ease_block, known_items
+
+RIDGES = (0.01, 1.0, 30.0, 1000.0)
+WEIGHTS = WeightConfig(small=0)
+
+
+def events(seed, taste):
+    """Users of four tastes, who keep to it with this chance."""
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(80), 9)
+    own = (users % 4) * 10 + rng.integers(0, 10, len(users))
+    items = np.where(rng.random(len(users)) < taste, own, rng.integers(0, 40, len(users)))
+    return Interactions(users, items, 80, 40)
+
+
+@pytest.mark.parametrize("max_squared", [100, 10], ids=["matrix", "few users"])
+def test_it_is_the_one_that_ranks_what_was_held_out_best(max_squared):
+    config = BlockConfig(max_squared=max_squared, ease_rank=80)
+    chosen = set()
+    for seed, taste in enumerate((0.4, 0.6, 0.8, 0.95)):
+        cuts = cut_validation(events(seed, taste), False, WEIGHTS, seed)
+
+        def value(ridge, cut=cuts[0], seed=seed):
+            block = ease_block(cut.known, replace(config, ease_ridge=ridge))
+            scores = ValidationScores([block], {"items": known_items(cut.known)}, cut, WEIGHTS, seed)
+            return scores.value(scores.scores["ease"])
+
+        found = best_ease_ridge(cuts, RIDGES, config, WEIGHTS, seed)
+        assert value(found) == max(map(value, RIDGES))
+        chosen.add(found)
+    assert len(chosen) > 1
+
+
+def test_without_a_choice_or_room_for_ease_the_config_says():
+    cuts = cut_validation(events(0, 0.8), False, WEIGHTS, 0)
+    config = BlockConfig(ease_ridge=7.0)
+    assert best_ease_ridge(cuts, (), config, WEIGHTS, 0) == 7.0
+    large = replace(config, max_squared=10, max_dense=10)
+    assert ease_block(cuts[0].known, large) is None
+    assert best_ease_ridge(cuts, RIDGES, large, WEIGHTS, 0) == 7.0

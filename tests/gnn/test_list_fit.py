@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from kindred.gnn.block_sum import BlockSum
+from kindred.gnn.blocks import Block
+from kindred.gnn.compression import compress
+from kindred.gnn.conjugate_gradients import conjugate_gradients
+from kindred.gnn.list_fit import ListFitConfig, fit_lists
+from kindred.gnn.propagation import SparseMatrix
+
+NUM_USERS, NUM_ITEMS, WIDTH, PLACES = 300, 80, 12, 10
+
+
+def world(seed=0):
+    """Users' features, and blocks of full rank, of few columns and of one row."""
+    rng = np.random.default_rng(seed)
+    known = (rng.random((NUM_USERS, NUM_ITEMS)) < 0.1).astype(np.float32)
+    known[0] = 0  # knows nothing
+    known[1] = 1  # knows everything
+    features = {
+        "items": sp.csr_matrix(known),
+        "constant": np.ones((NUM_USERS, 1), dtype=np.float32),
+        "text": rng.normal(size=(NUM_USERS, 6)).astype(np.float32),
+    }
+
+    def draw(*shape):
+        return rng.normal(size=shape).astype(np.float32)
+
+    matrix = Block("matrix", "items", draw(NUM_ITEMS, NUM_ITEMS))
+    factors = Block("factors", "items", draw(NUM_ITEMS, 30), draw(NUM_ITEMS, 30))
+    words = Block("words", "text", draw(6, NUM_ITEMS))
+    popularity = Block("popularity", "constant", draw(1, NUM_ITEMS))
+    return known, features, (matrix, factors, words, popularity)
+
+
+def exact_scores(blocks, features):
+    return sum(factor * block.scores(features[block.feature]) for block, factor in blocks)
+
+
+def scores_in(space, features):
+    rows, items = space
+    return sum(features[name] @ part for name, part in rows.items()) @ items.T
+
+
+def error_in_first_places(scores, exact, known):
+    """Root of the mean squared error at each user's best unseen items under the exact scores."""
+    best = np.argsort(-np.where(known > 0, -np.inf, exact), axis=1)[2:, :PLACES]
+    missed = np.take_along_axis(scores[2:] - exact[2:], best, axis=1)
+    return np.sqrt((missed**2).mean())
+
+
+@pytest.mark.parametrize("has_matrix", [True, False])
+def test_first_places_come_nearer_to_those_of_the_whole_sum(has_matrix):
+    known, features, blocks = world()
+    weighted = [(block, 0.5) for block in (blocks if has_matrix else blocks[1:])]
+    exact = exact_scores(weighted, features)
+
+    def error(rounds):
+        space = compress(BlockSum(weighted), features, WIDTH, 0, ListFitConfig(depth=PLACES, rounds=rounds))
+        return error_in_first_places(scores_in(space, features), exact, known)
+
+    assert error(2) < 0.5 * error(0)
+
+
+def test_the_sum_is_that_of_the_blocks():
+    _, features, blocks = world()
+    weighted = [(block, factor) for factor, block in enumerate(blocks, start=1)]
+    exact, wide = exact_scores(weighted, features), compress(BlockSum(weighted), features, NUM_ITEMS, 0)
+    np.testing.assert_allclose(scores_in(wide, features), exact, atol=1e-3)
+    total, x = BlockSum(weighted), np.random.default_rng(1).normal(size=(NUM_ITEMS, 3)).astype(np.float32)
+    product = sum(features[name] @ total.times(name, x) for name in total.features)
+    np.testing.assert_allclose(product, exact @ x, rtol=1e-3, atol=1e-2)
+    y = np.random.default_rng(2).normal(size=(NUM_USERS, 3)).astype(np.float32)
+    back = sum(total.transposed_times(name, features[name].T @ y) for name in total.features)
+    np.testing.assert_allclose(back, exact.T @ y, rtol=1e-3, atol=1e-2)
+
+
+def test_a_space_that_holds_the_sum_is_not_moved():
+    _, features, blocks = world()
+    total = BlockSum([(blocks[1], 1.0)])
+    rows, items = fit_lists(total, features, total.rows, total.items, ListFitConfig(depth=PLACES), 0)
+    np.testing.assert_allclose(scores_in((rows, items), features), blocks[1].scores(features["items"]), atol=1e-2)
+
+
+def test_nobody_with_a_history_changes_nothing():
+    _, features, blocks = world()
+    total = BlockSum([(block, 1.0) for block in blocks])
+    features["items"] = sp.csr_matrix((NUM_USERS, NUM_ITEMS), dtype=np.float32)
+    rows = {"items": np.ones((NUM_ITEMS, WIDTH), dtype=np.float32)}
+    items = np.ones((NUM_ITEMS, WIDTH), dtype=np.float32)
+    fitted_rows, fitted_items = fit_lists(total, features, rows, items, ListFitConfig(), 0)
+    assert fitted_items is items and fitted_rows is rows
+
+
+@pytest.mark.parametrize("by_row", [True, False])
+def test_conjugate_gradients_solve(by_row):
+    generator = torch.Generator().manual_seed(0)
+    root, right_side = torch.randn(6, 6, generator=generator), torch.randn(4, 6, generator=generator)
+    system = root @ root.T + torch.eye(6)
+    found = conjugate_gradients(lambda x: x @ system, right_side, steps=24, by_row=by_row)
+    torch.testing.assert_close(found @ system, right_side, atol=1e-3, rtol=1e-3)
+
+
+def test_dots_are_the_products_of_the_entries_alone():
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = (torch.rand(7, 5, generator=generator) < 0.5).nonzero(as_tuple=True)
+    matrix = SparseMatrix.of(rows, columns, torch.ones(len(rows)), (7, 5))
+    of_rows, of_columns = torch.randn(7, 3, generator=generator), torch.randn(5, 3, generator=generator)
+    torch.testing.assert_close(matrix.forward.dots(of_rows, of_columns), (of_rows @ of_columns.T)[rows, columns])
