@@ -72,7 +72,8 @@ class BlockSum:
 
     def user_columns(self, features: dict[str, Feature]) -> FloatArray:
         """What the users' features say in the columns of `items`, `[num_users, num_columns]`."""
-        total: FloatArray = np.zeros((features["items"].shape[0], self.items.shape[1]), dtype=np.float32)
+        num_users = next(iter(features.values())).shape[0]
+        total: FloatArray = np.zeros((num_users, self.items.shape[1]), dtype=np.float32)
         for name, rows in self.rows.items():
             total += np.asarray(features[name] @ rows, dtype=np.float32)
         return total

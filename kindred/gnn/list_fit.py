@@ -22,7 +22,7 @@ from kindred.gnn.propagation import CompressedRows, SparseMatrix
 from kindred.gnn.user_features import Feature
 from kindred.training.fit import has_bfloat16
 
-CHUNK = 512
+CHUNK = 256
 SEEN = -1e9
 
 

@@ -22,8 +22,9 @@ class FactorConfig:
     """How the factors are learned; the same values for every data set.
 
     Attributes:
-        rank: number of dimensions.
-        large: from this many known pairs on, twice as many.
+        ranks: numbers of dimensions of the factorisations whose mean counts: each errs on other items.
+        large: from this many known pairs on, `large_ranks` stand in for them.
+        large_ranks: where one factorisation takes long and has the more to learn.
         confidence: how many times more a known item counts than an unknown one.
         ridge: L2 penalty of a row with the mean number of known pairs, in pairs.
         ridge_growth: the penalty grows with the number of pairs to this power: 0 is the same for all, 1 a penalty of
@@ -33,8 +34,9 @@ class FactorConfig:
         steps: of conjugate gradients each time, from where the last round ended.
     """
 
-    rank: int = 128
+    ranks: tuple[int, ...] = (96, 128, 192)
     large: int = 500_000
+    large_ranks: tuple[int, ...] = (256,)
     confidence: float = 10.0
     ridge: float = 30.0
     ridge_growth: float = 0.5
@@ -43,15 +45,26 @@ class FactorConfig:
 
 
 def weighted_factors(matrix: SparseMatrix, config: FactorConfig, seed: int) -> tuple[Tensor, Tensor]:
-    """Users `[num_users, rank]` and items `[num_items, rank]`; their products come near 1 for known pairs, else 0.
+    """Users `[num_users, dim]` and items `[num_items, dim]`; their products come near 1 for known pairs, else 0.
+
+    The factorisations stand side by side, dim is the sum of their ranks, and the products are the mean of theirs.
 
     Args:
         matrix: 1 for each pair of a user and an item that is known, `[num_users, num_items]`.
         config: see there.
-        seed: of the random start.
+        seed: of the random starts.
     """
     generator = torch.Generator().manual_seed(seed)
-    rank = config.rank * (2 if len(matrix.forward.columns) >= config.large else 1)
+    ranks = config.large_ranks if len(matrix.forward.columns) >= config.large else config.ranks
+    sides = zip(*(_factorise(matrix, rank, config, generator) for rank in ranks), strict=True)
+    users, items = (torch.cat(side, dim=1) / len(ranks) ** 0.5 for side in sides)
+    return users, items
+
+
+def _factorise(
+    matrix: SparseMatrix, rank: int, config: FactorConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Both sides of one factorisation, `[num_users, rank]` and `[num_items, rank]`."""
     users, items = (torch.randn(size, rank, generator=generator) * 0.01 for size in matrix.shape)
     for _ in range(config.rounds):
         users = _solve_side(users, items, matrix, config)

@@ -84,6 +84,14 @@ def test_a_space_that_holds_the_sum_is_not_moved():
     np.testing.assert_allclose(scores_in((rows, items), features), blocks[1].scores(features["items"]), atol=1e-2)
 
 
+def test_a_sum_that_reads_no_even_history_is_fitted_too():
+    _, features, blocks = world()
+    features["recent_items"] = features["items"]
+    recent = [(Block("recent", "recent_items", blocks[0].left), 1.0), (blocks[3], 1.0)]
+    rows, _ = compress(BlockSum(recent), features, WIDTH, 0)
+    assert set(rows) == {"recent_items", "constant"}
+
+
 def test_nobody_with_a_history_changes_nothing():
     _, features, blocks = world()
     total = BlockSum([(block, 1.0) for block in blocks])

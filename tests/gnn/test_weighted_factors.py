@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import torch
 
 from kindred.gnn.propagation import SparseMatrix
 from kindred.gnn.weighted_factors import FactorConfig, weighted_factors
 
-EXACT = FactorConfig(rank=3, confidence=5.0, ridge=0.5, rounds=300, steps=6)
+EXACT = FactorConfig(ranks=(3,), confidence=5.0, ridge=0.5, rounds=300, steps=6)
 
 
 def who_knows_what(seed=0):
@@ -32,7 +34,7 @@ def test_neither_side_can_be_bettered_alone():
 def test_a_few_rounds_come_near_that_loss():
     matrix, known = who_knows_what()
     exact = loss(*weighted_factors(matrix, EXACT, 0), known)
-    quick = loss(*weighted_factors(matrix, FactorConfig(rank=3, confidence=5.0, ridge=0.5), 0), known)
+    quick = loss(*weighted_factors(matrix, FactorConfig(ranks=(3,), confidence=5.0, ridge=0.5), 0), known)
     assert exact <= quick < 1.2 * exact
 
 
@@ -44,7 +46,17 @@ def test_the_seed_decides_and_unknown_rows_are_zero():
     assert one[[0, 3]].abs().max() < 1e-5
 
 
-def test_large_data_gets_twice_the_dimensions():
+def test_several_factorisations_are_averaged():
+    matrix, _ = who_knows_what()
+    one, _ = weighted_factors(matrix, EXACT, 0)
+    users, items = weighted_factors(matrix, replace(EXACT, ranks=(3, 2)), 0)
+    assert users.shape == (12, 5)
+    torch.testing.assert_close(users[:, :3] * 2**0.5, one)
+    first, second = (users[:, part] @ items[:, part].T for part in (slice(3), slice(3, 5)))
+    torch.testing.assert_close(users @ items.T, first + second)
+
+
+def test_large_data_gets_ranks_of_its_own():
     matrix, known = who_knows_what()
-    users, _ = weighted_factors(matrix, FactorConfig(rank=3, large=int(known.sum())), 0)
+    users, _ = weighted_factors(matrix, FactorConfig(large_ranks=(6,), large=int(known.sum())), 0)
     assert users.shape == (12, 6)
