@@ -27,10 +27,8 @@ def ease_weights(gram: FloatArray, ridge: float) -> FloatArray:
             unchanged.
         ridge: L2 penalty, in the unit of the diagonal.
     """
-    lifted = gram.astype(np.float32, copy=True)
-    diagonal = np.arange(len(lifted))
-    lifted[diagonal, diagonal] += ridge
-    factor = scipy.linalg.cholesky(lifted.T, overwrite_a=True, check_finite=False)
+    diagonal = np.arange(len(gram))
+    factor = scipy.linalg.cholesky(_lifted(gram, ridge).T, overwrite_a=True, check_finite=False)
     triangle, _ = scipy.linalg.lapack.spotri(factor, overwrite_c=True)  # the other one is zeros
     precision: FloatArray = triangle.T + triangle
     precision[diagonal, diagonal] /= 2
@@ -83,13 +81,17 @@ def ridge_weights(gram: FloatArray, cross: FloatArray, ridge: float) -> FloatArr
         cross: Xᵀ Y, `[num_inputs, num_outputs]`.
         ridge: L2 penalty, in the unit of the diagonal of `gram`.
     """
-    lifted = gram.astype(np.float32, copy=True)
-    diagonal = np.arange(len(lifted))
-    lifted[diagonal, diagonal] += ridge
-    factor = scipy.linalg.cho_factor(lifted.T, overwrite_a=True, check_finite=False)
+    factor = scipy.linalg.cho_factor(_lifted(gram, ridge).T, overwrite_a=True, check_finite=False)
     solved = scipy.linalg.cho_solve(factor, cross.astype(np.float32, copy=False), check_finite=False)
     weights: FloatArray = np.ascontiguousarray(solved)
     return weights
+
+
+def _lifted(gram: FloatArray, ridge: float) -> FloatArray:
+    """A copy with the ridge on its diagonal."""
+    lifted = gram.astype(np.float32, copy=True)
+    lifted[np.diag_indices_from(lifted)] += ridge
+    return lifted
 
 
 def nearest_map(inputs: FloatArray, outputs: FloatArray, ridge: float = 1e-3) -> FloatArray:

@@ -71,8 +71,7 @@ def _dense_blocks(
     """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
     # what takes the most memory comes before there is anything to keep
     following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
-    matrix = known_items(train)
-    gram = np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
+    gram = _gram(train)
     mean_count = _mean_count(gram)
     ease = ease_weights(gram, config.ease_ridge * mean_count)
     blocks = [Block("ease", "items", ease)]
@@ -179,12 +178,17 @@ def _few_user_blocks(train: Interactions, config: BlockConfig) -> list[Block]:
 def ease_block(train: Interactions, config: BlockConfig) -> Block | None:
     """EASE on even history, None where the data is too large for it."""
     if train.num_items <= config.max_squared:
-        matrix = known_items(train)
-        gram = np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
+        gram = _gram(train)
         return Block("ease", "items", ease_weights(gram, config.ease_ridge * _mean_count(gram)))
     if len(np.unique(train.user_index)) <= config.max_dense:
         return _few_user_blocks(train, config)[0]
     return None
+
+
+def _gram(train: Interactions) -> FloatArray:
+    """How many users know both of two items, `[num_items, num_items]`."""
+    matrix = known_items(train)
+    return np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
 
 
 def _mean_count(gram: FloatArray) -> float:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 Params = Mapping[str, Any]
-"""Setting → value, named by its place in the config: `gnn.dropout`, `ranking.blocks.ease_ridge`."""
+"""Setting → value, named by its place in the config: `gnn.dropout`, `ranking.blocks.next_ridge`."""
 
 
 @dataclass(frozen=True)
