@@ -37,8 +37,8 @@ from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.ease import ease_map_on
 from kindred.evaluation.metrics import Scorer, evaluate_ranking
 from kindred.evaluation.splits import validation_split
-from kindred.gnn.blocks import unit_rows
-from kindred.gnn.ranking_blocks import review_vectors
+from kindred.linear.scorer import unit_rows
+from kindred.linear.scorers import review_vectors
 from kindred.recommenders.product_fitting import fit_product_model
 from kindred.recommenders.product_graph import ProductGraph
 from kindred.recommenders.product_model import ProductConfig, ProductModel

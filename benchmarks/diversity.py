@@ -29,7 +29,7 @@ from kindred.evaluation.protocol import (
     run_protocol,
 )
 from kindred.evaluation.splits import Split
-from kindred.gnn.ranking_core import RankingConfig, fit_ranking_core
+from kindred.linear.ensemble import RankingConfig, fit_linear_ensemble
 from kindred.recommenders.diversity import CANDIDATES_PER_PLACE, mmr_order
 from kindred.recommenders.product_model import ProductConfig, ProductModel
 
@@ -61,7 +61,7 @@ def fit(split: Split, seed: int, values: Sequence[float]) -> FittedModel:
 def fit_closed_form(known: Interactions, seed: int) -> ProductModel:
     """The product model without network and text."""
     ranking = RankingConfig(temporal=True)
-    core = fit_ranking_core(known, ranking, seed)
+    core = fit_linear_ensemble(known, ranking, seed)
     users, products = (IdMap([f"{n:06}" for n in range(count)]) for count in (known.num_users, known.num_items))
     config = ProductConfig(ranking=ranking, text=False)
     return ProductModel(config, users, products, core, core.encode_users(known), None)

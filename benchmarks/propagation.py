@@ -30,8 +30,8 @@ from torch_geometric.nn.models import LightGCN
 from benchmarks.datasets import DEFAULT_DATA, read_gowalla
 from kindred.domain.interactions import Interactions
 from kindred.evaluation.baselines import LightGCNConfig, lightgcn_factors
-from kindred.gnn.propagation import SparseMatrix, interaction_matrix
-from kindred.gnn.ranking_core import RankingConfig, fit_ranking_core
+from kindred.linear.ensemble import RankingConfig, fit_linear_ensemble
+from kindred.linear.propagation import SparseMatrix, interaction_matrix
 
 ANCHOR_RATIO = 20.0
 ANCHOR_EPOCH = "1,370 → 42 CPU-s"
@@ -157,7 +157,7 @@ def measure_pyg_epoch(train: Interactions) -> Figures:
 def measure_core(train: Interactions) -> Figures:
     """CPU-seconds of the ranking core with its defaults: its own validation, its fit and the vectors of all users."""
     began = time.process_time()
-    fit_ranking_core(train, RankingConfig(temporal=False), seed=0).encode_users(train)
+    fit_linear_ensemble(train, RankingConfig(temporal=False), seed=0).encode_users(train)
     return {"CPU-s": time.process_time() - began}
 
 

@@ -175,11 +175,11 @@ def fit_reviews14(data: Path) -> Model:
 
 def fit_gowalla(data: Path) -> Model:
     """The ranking core on the published split."""
-    from kindred.gnn.ranking_core import RankingConfig, fit_ranking_core
+    from kindred.linear.ensemble import RankingConfig, fit_linear_ensemble
 
     split = datasets.read_gowalla(data)
     start = cpu_seconds()
-    core = fit_ranking_core(split.train, RankingConfig(), seed=0)
+    core = fit_linear_ensemble(split.train, RankingConfig(), seed=0)
     users = core.encode_users(split.train)
     return Model("gowalla, published split", 20, users, core.items, split.train, split.test, cpu_seconds() - start)
 

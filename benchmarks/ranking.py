@@ -28,8 +28,8 @@ from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_r
 from kindred.domain.interactions import FloatArray
 from kindred.evaluation import baselines, ease
 from kindred.evaluation.metrics import Scorer, evaluate_ranking
-from kindred.gnn.propagation import interaction_matrix
-from kindred.gnn.ranking_core import RankingConfig, RankingCore, TextVectors, fit_ranking_core
+from kindred.linear.ensemble import LinearEnsemble, RankingConfig, TextVectors, fit_linear_ensemble
+from kindred.linear.propagation import interaction_matrix
 
 MAX_EASE_ITEMS = 20_000
 """Above this EASE needs more memory than a laptop has; its published figure stands in."""
@@ -133,9 +133,9 @@ def fit_core(split: Split, vectors: FloatArray | None, seed: int) -> tuple[Score
     """The core's scores and its width; says on stderr what weights validation gave."""
     rows = split.train.edge_index
     text = None if vectors is None or rows is None else TextVectors(vectors[rows])
-    core: RankingCore = fit_ranking_core(split.train, RankingConfig(temporal=split.temporal), seed, text)
+    core: LinearEnsemble = fit_linear_ensemble(split.train, RankingConfig(temporal=split.temporal), seed, text)
     users = core.encode_users(split.train, None if text is None else text.events)
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in core.block_weights.items() if weight > 0)
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in core.scorer_weights.items() if weight > 0)
     print(f"{split.name}: {weights}", file=sys.stderr, flush=True)
     return lambda batch: users[batch] @ core.items.T, core.items.shape[1]
 

@@ -249,7 +249,7 @@ def run_text(run: Run) -> str:
     made = run.manifest
     lines = [f"run {run.name}: {made['reviews']:,} reviews, {made['users']:,} users, {made['products']:,} products"]
     if model_of(run) == "gnn":
-        parts = ", ".join(f"{name} {weight:g}" for name, weight in made["block_weights"].items() if weight)
+        parts = ", ".join(f"{name} {weight:g}" for name, weight in made["scorer_weights"].items() if weight)
         lines.append(f"graph network: {made['gnn']['epochs']} epochs, best {made['gnn']['best_epoch']}")
         lines.append(f"weights of the parts, from held-out reviews: {parts}")
     else:

@@ -31,12 +31,12 @@ from kindred.evaluation.baselines import (
 )
 from kindred.evaluation.ease import ease_map_on
 from kindred.evaluation.splits import Split, validation_split
-from kindred.gnn.block_sum import BlockSum
-from kindred.gnn.blocks import Block
-from kindred.gnn.compression import compress
-from kindred.gnn.propagation import interaction_matrix
-from kindred.gnn.ranking_core import RankingCore
-from kindred.gnn.user_features import HistoryStatistics, build_user_features
+from kindred.linear.compression import compress
+from kindred.linear.ensemble import LinearEnsemble
+from kindred.linear.propagation import interaction_matrix
+from kindred.linear.scorer import LinearScorer
+from kindred.linear.scorer_sum import ScorerSum
+from kindred.linear.user_features import HistoryStatistics, build_user_features
 
 BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgcn"]
 ModelName = Literal["gnn"] | BaselineName
@@ -54,7 +54,7 @@ _ITEM_MAPS: Mapping[str, Callable[[Split], FloatArray]] = {
 
 def fit_baseline(
     train: Interactions, name: BaselineName, width: int, seed: int, *, temporal: bool = True
-) -> tuple[RankingCore, Vectors]:
+) -> tuple[LinearEnsemble, Vectors]:
     """The baseline as a ranking core, and the rows of its users, `[num_users, width]`, in at most `width` dimensions.
 
     Args:
@@ -80,16 +80,16 @@ def fit_baseline(
     else:
         features = build_user_features(distinct(train), None, statistics)
         split = validation_split(train, seed, temporal=temporal and train.at is not None)
-        sources, items = compress(BlockSum([(_block(split, name), 1.0)]), features, width, seed)
+        sources, items = compress(ScorerSum([(_block(split, name), 1.0)]), features, width, seed)
     counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
     sources[NOBODY] = nearest_map(items, counts[:, None]).T
-    core = RankingCore(statistics, sources, items, {name: 1.0})
+    core = LinearEnsemble(statistics, sources, items, {name: 1.0})
     if name in ("als", "lightgcn"):
         return core, _with_nobody(core, train, users)
     return core, encode_histories(core, train)
 
 
-def encode_histories(core: RankingCore, events: Interactions) -> Vectors:
+def encode_histories(core: LinearEnsemble, events: Interactions) -> Vectors:
     """Rows of users from these events alone, `[num_users, width]`; to know an item twice is to know it."""
     return _with_nobody(core, events, core.encode_users(distinct(events)))
 
@@ -100,7 +100,7 @@ def distinct(events: Interactions) -> Interactions:
     return events.take(np.sort(np.unique(pairs, return_index=True)[1]))
 
 
-def _with_nobody(core: RankingCore, events: Interactions, rows: FloatArray) -> Vectors:
+def _with_nobody(core: LinearEnsemble, events: Interactions, rows: FloatArray) -> Vectors:
     """The rows, with that of nobody for users without an event."""
     known = np.bincount(events.user_index, minlength=events.num_users) > 0
     filled: Vectors = np.where(known[:, None], rows, core.sources[NOBODY]).astype(np.float32)
@@ -120,12 +120,12 @@ def _statistics(num_items: int) -> HistoryStatistics:
     )
 
 
-def _block(split: Split, name: BaselineName) -> Block:
+def _block(split: Split, name: BaselineName) -> LinearScorer:
     if name == "popularity":
         known = split.known_events
         counts = np.bincount(known.item_index, minlength=known.num_items).astype(np.float32)
-        return Block(name, "constant", counts[None, :])
-    return Block(name, "items", _ITEM_MAPS[name](split))
+        return LinearScorer(name, "constant", counts[None, :])
+    return LinearScorer(name, "items", _ITEM_MAPS[name](split))
 
 
 def _factors(train: Interactions, name: BaselineName, width: int, seed: int) -> tuple[FloatArray, FloatArray]:

@@ -11,9 +11,9 @@ from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import temporal_split
 from kindred.gnn.calibration import calibrate_ratings
 from kindred.gnn.model import GnnConfig, GnnEmbeddings
-from kindred.gnn.ranking_core import TextVectors, fit_ranking_core
 from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn
+from kindred.linear.ensemble import TextVectors, fit_linear_ensemble
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.learned_part import LearnedPart
 from kindred.recommenders.product_graph import TARGET, ProductGraph, without_text
@@ -41,7 +41,7 @@ def fit_product_model(
     text = TextVectors(None if graph.review_text is None else graph.review_text[rows], graph.product_text)
     learner = _Learner(graph, config.gnn, options) if len(events) >= FEWEST_EVENTS_TO_LEARN else None
     ranking = replace(config.ranking, temporal=temporal)
-    core = fit_ranking_core(events, ranking, options.seed, text, learner, options.progress)
+    core = fit_linear_ensemble(events, ranking, options.seed, text, learner, options.progress)
     learned = None if learner is None else learner.finish(rows, options.seed)
     source = None if learned is None else learned.vectors.source_ranking
     return ProductModel(

@@ -16,9 +16,9 @@ from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.gnn.block_weights import WeightConfig
 from kindred.gnn.model import GnnConfig
-from kindred.gnn.ranking_core import RankingConfig, RankingCore
+from kindred.linear.ensemble import LinearEnsemble, RankingConfig
+from kindred.linear.ensemble_weights import WeightConfig
 from kindred.recommenders.baseline_models import NOBODY, ModelName, encode_histories
 from kindred.recommenders.learned_part import LearnedPart
 from kindred.training.checkpoint import read_checkpoint, write_checkpoint
@@ -83,7 +83,7 @@ class ProductModel:
     config: ProductConfig
     users: IdMap
     products: IdMap
-    ranking: RankingCore
+    ranking: LinearEnsemble
     vectors: Vectors
     learned: LearnedPart | None
 
@@ -219,7 +219,7 @@ def load_product_model(folder: Path) -> ProductModel:
     vectors, ids = read_checkpoint(folder, VECTORS)
     try:
         config = ProductConfig.model_validate(manifest["config"])
-        core = RankingCore.from_state({name: t.numpy() for name, t in arrays.items()}, manifest["ranking"])
+        core = LinearEnsemble.from_state({name: t.numpy() for name, t in arrays.items()}, manifest["ranking"])
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"the model in {folder} does not fit this version: {error}", "train again") from error
     learned = LearnedPart.load(folder) if manifest["learned"] else None

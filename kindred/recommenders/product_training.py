@@ -117,7 +117,7 @@ def _manifest(graph: ProductGraph, model: ProductModel, options: RunOptions, sta
         "users": len(graph.users),
         "products": len(graph.products),
         "width": int(model.ranking.items.shape[1]),
-        "block_weights": {name: round(weight, 4) for name, weight in model.ranking.block_weights.items()},
+        "scorer_weights": {name: round(weight, 4) for name, weight in model.ranking.scorer_weights.items()},
         "gnn": {name: trained.get(name) for name in ("epochs", "best_epoch", "best_score")},
         "versions": {name: metadata.version(name) for name in ("kindred", "torch", "torch-geometric", "numpy")},
     }

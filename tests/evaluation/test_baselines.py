@@ -9,7 +9,7 @@ from kindred.domain.interactions import Interactions
 from kindred.evaluation import baselines
 from kindred.evaluation.ease import fit_ease
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.gnn.propagation import interaction_matrix
+from kindred.linear.propagation import interaction_matrix
 
 SIZE = 10
 

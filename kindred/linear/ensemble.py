@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
-from kindred.gnn.block_sum import BlockSum
-from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation, learn_weights
-from kindred.gnn.blocks import Block, BlockConfig, score_spread
-from kindred.gnn.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
-from kindred.gnn.compression import compress
-from kindred.gnn.ease_ridge import best_ease_ridge
-from kindred.gnn.list_fit import ListFitConfig
-from kindred.gnn.ranking_blocks import build_blocks
-from kindred.gnn.short_histories import ShortHistories
-from kindred.gnn.user_features import Feature, HistoryStatistics, build_user_features, has_moments, typical_history
+from kindred.linear.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
+from kindred.linear.compression import compress
+from kindred.linear.ease_ridge import best_ease_ridge
+from kindred.linear.ensemble_weights import ValidationScores, WeightConfig, cut_validation, learn_weights
+from kindred.linear.history_shrinkage import ShortHistories
+from kindred.linear.list_fit import ListFitConfig
+from kindred.linear.scorer import LinearScorer, ScorerConfig, score_spread
+from kindred.linear.scorer_sum import ScorerSum
+from kindred.linear.scorers import build_scorers
+from kindred.linear.user_features import Feature, HistoryStatistics, build_user_features, has_moments, typical_history
 
 LearnedFit = Callable[[Interactions], tuple[FloatArray, FloatArray]]
 """Training events -> learned user `[num_users, dim]` and item `[num_items, dim]` embeddings.
@@ -62,7 +62,7 @@ class RankingConfig:
     time_bins: int = 24
     time_bandwidth: float = 0.06
     ease_ridges: tuple[float, ...] = (5.0, 10.0, 25.0, 50.0)
-    blocks: BlockConfig = field(default_factory=BlockConfig)
+    blocks: ScorerConfig = field(default_factory=ScorerConfig)
     weights: WeightConfig = field(default_factory=WeightConfig)
     lists: ListFitConfig = field(default_factory=ListFitConfig)
     cold_items: ColdItemConfig = field(default_factory=ColdItemConfig)
@@ -82,21 +82,21 @@ class TextVectors:
 
 
 @dataclass(frozen=True)
-class RankingCore:
+class LinearEnsemble:
     """A fitted core. score(user, item) = user row · item row, the best highest.
 
     Attributes:
         statistics: what the sums over events need.
         sources: rows of each user feature, `[feature_dim, width]`.
         items: `[num_items, width]`.
-        block_weights: what validation gave each block, in units of its spread.
+        scorer_weights: what validation gave each block, in units of its spread.
         cold_items: from a text to the row of an item nobody has chosen yet; None without text.
     """
 
     statistics: HistoryStatistics
     sources: dict[str, FloatArray]
     items: FloatArray
-    block_weights: dict[str, float]
+    scorer_weights: dict[str, float]
     cold_items: ColdItemMap | None = None
 
     def encode_users(
@@ -141,7 +141,7 @@ class RankingCore:
         numbers = asdict(self.statistics)
         arrays = {"statistics.text_mean": numbers.pop("text_mean"), "statistics.time_knots": numbers.pop("time_knots")}
         arrays |= {"items": self.items} | {f"source.{name}": source for name, source in self.sources.items()}
-        of_core: dict[str, Any] = {"statistics": numbers, "block_weights": self.block_weights}
+        of_core: dict[str, Any] = {"statistics": numbers, "scorer_weights": self.scorer_weights}
         if self.cold_items is not None:
             cold = asdict(self.cold_items)
             of_core["cold_items"] = {"sharpness": cold.pop("sharpness")}
@@ -149,7 +149,7 @@ class RankingCore:
         return arrays, of_core
 
     @classmethod
-    def from_state(cls, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> RankingCore:
+    def from_state(cls, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> LinearEnsemble:
         """The core whose `state` this is."""
         statistics = HistoryStatistics(
             text_mean=arrays["statistics.text_mean"],
@@ -158,7 +158,7 @@ class RankingCore:
         )
         prefix = "source."
         sources = {name.removeprefix(prefix): rows for name, rows in arrays.items() if name.startswith(prefix)}
-        weights = {str(name): float(weight) for name, weight in numbers["block_weights"].items()}
+        weights = {str(name): float(weight) for name, weight in numbers["scorer_weights"].items()}
         cold = None
         if "cold_items" in numbers:
             cold = ColdItemMap(
@@ -170,14 +170,14 @@ class RankingCore:
         return cls(statistics, sources, arrays["items"], weights, cold)
 
 
-def fit_ranking_core(
+def fit_linear_ensemble(
     train: Interactions,
     config: RankingConfig,
     seed: int,
     text: TextVectors | None = None,
     learned: LearnedFit | None = None,
     progress: Progress = silent,
-) -> RankingCore:
+) -> LinearEnsemble:
     """Fit every block the data allows, weigh them on events held out of `train`, and put their sum into one space.
 
     Args:
@@ -196,7 +196,7 @@ def fit_ranking_core(
     for number, cut in enumerate(cuts):
         progress("validation cut", number, len(cuts) + 1)
         known_text = TextVectors(None if text.events is None else text.events[cut.known_rows], text.items)
-        statistics, blocks, features = _fit_blocks(cut.known, known_text, config, seed, learned)
+        statistics, blocks, features = _fit_scorers(cut.known, known_text, config, seed, learned)
         validation.append(ValidationScores(blocks, features, cut, config.weights, seed))
         if short is None:
             encode = partial(_features, cut.known, known_text.events, statistics, learned)
@@ -206,11 +206,11 @@ def fit_ranking_core(
     shrinkage = short.best_shrinkage(weights) if short is not None else 0.0
     del validation, short
     progress("final fit", len(cuts), len(cuts) + 1)
-    statistics, blocks, features = _fit_blocks(train, text, config, seed, learned)
+    statistics, blocks, features = _fit_scorers(train, text, config, seed, learned)
     users = np.unique(train.user_index)
     most = max(1, min(config.weights.max_users, config.weights.max_scores // train.num_items))
     sample = np.random.default_rng(seed).permutation(users)[:most]
-    total = BlockSum(
+    total = ScorerSum(
         (block, weights[block.name] / score_spread(block.scores(features[block.feature][sample])))
         for block in blocks
         if weights[block.name] > 0
@@ -219,23 +219,23 @@ def fit_ranking_core(
     statistics = replace(statistics, history_shrinkage=shrinkage, typical_history=typical_history(train))
     features |= build_user_features(train, text.events, statistics)
     sources, items = compress(total, features, config.width, seed, config.lists)
-    core = RankingCore(statistics, sources, items, weights)
+    core = LinearEnsemble(statistics, sources, items, weights)
     core = replace(core, cold_items=_fit_cold_items(core, train, text, features.get("learned"), config))
     progress("final fit", len(cuts) + 1, len(cuts) + 1)
     return core
 
 
-def _fit_blocks(
+def _fit_scorers(
     train: Interactions, text: TextVectors, config: RankingConfig, seed: int, learned: LearnedFit | None
-) -> tuple[HistoryStatistics, list[Block], dict[str, Feature]]:
+) -> tuple[HistoryStatistics, list[LinearScorer], dict[str, Feature]]:
     """Statistics, blocks and the users' features of one set of training events."""
     statistics = _statistics(train, text.events, config)
-    blocks = build_blocks(train, (text.events, text.items), statistics, config.blocks, seed)
+    blocks = build_scorers(train, (text.events, text.items), statistics, config.blocks, seed)
     features = build_user_features(train, text.events, statistics)
     if learned is not None:
         users, items = learned(train)
         features["learned"] = users
-        blocks.append(Block("learned", "learned", np.eye(users.shape[1], dtype=np.float32), items))
+        blocks.append(LinearScorer("learned", "learned", np.eye(users.shape[1], dtype=np.float32), items))
     return statistics, blocks, features
 
 
@@ -275,7 +275,7 @@ def _statistics(train: Interactions, event_text: FloatArray | None, config: Rank
 
 
 def _fit_cold_items(
-    core: RankingCore, train: Interactions, text: TextVectors, learned: Feature | None, config: RankingConfig
+    core: LinearEnsemble, train: Interactions, text: TextVectors, learned: Feature | None, config: RankingConfig
 ) -> ColdItemMap | None:
     """The map from text to rows, from the items' own texts, or from those of their events where they have none."""
     if text.items is not None:

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.propagation import interaction_matrix
-from kindred.gnn.spectral import item_spectrum, leading_eigenvectors, orthonormal, truncated_svd
+from kindred.linear.propagation import interaction_matrix
+from kindred.linear.spectral import item_spectrum, leading_eigenvectors, orthonormal, truncated_svd
 
 
 def random_events(num_users=60, num_items=40, seed=0):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.block_weights import ValidationScores, WeightConfig, cut_validation
-from kindred.gnn.blocks import BlockConfig
-from kindred.gnn.ease_ridge import best_ease_ridge
-from kindred.gnn.history_blocks import ease_block, known_items
+from kindred.linear.ease_ridge import best_ease_ridge
+from kindred.linear.ensemble_weights import ValidationScores, WeightConfig, cut_validation
+from kindred.linear.history_scorers import ease_block, known_items
+from kindred.linear.scorer import ScorerConfig
 
 RIDGES = (0.01, 1.0, 30.0, 1000.0)
 WEIGHTS = WeightConfig(small=0)
@@ -24,7 +24,7 @@ def events(seed, taste):
 
 @pytest.mark.parametrize("max_squared", [100, 10], ids=["matrix", "few users"])
 def test_it_is_the_one_that_ranks_what_was_held_out_best(max_squared):
-    config = BlockConfig(max_squared=max_squared, ease_rank=80)
+    config = ScorerConfig(max_squared=max_squared, ease_rank=80)
     chosen = set()
     for seed, taste in enumerate((0.4, 0.6, 0.8, 0.95)):
         cuts = cut_validation(events(seed, taste), False, WEIGHTS, seed)
@@ -42,7 +42,7 @@ def test_it_is_the_one_that_ranks_what_was_held_out_best(max_squared):
 
 def test_without_a_choice_or_room_for_ease_the_config_says():
     cuts = cut_validation(events(0, 0.8), False, WEIGHTS, 0)
-    config = BlockConfig(ease_ridge=7.0)
+    config = ScorerConfig(ease_ridge=7.0)
     assert best_ease_ridge(cuts, (), config, WEIGHTS, 0) == 7.0
     large = replace(config, max_squared=10, max_dense=10)
     assert ease_block(cuts[0].known, large) is None

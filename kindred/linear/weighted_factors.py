@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kindred.gnn.conjugate_gradients import conjugate_gradients
-from kindred.gnn.propagation import SparseMatrix
+from kindred.linear.conjugate_gradients import conjugate_gradients
+from kindred.linear.propagation import SparseMatrix
 
 
 @dataclass(frozen=True)

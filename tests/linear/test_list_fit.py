@@ -3,12 +3,12 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from kindred.gnn.block_sum import BlockSum
-from kindred.gnn.blocks import Block
-from kindred.gnn.compression import compress
-from kindred.gnn.conjugate_gradients import conjugate_gradients
-from kindred.gnn.list_fit import ListFitConfig, fit_lists
-from kindred.gnn.propagation import SparseMatrix
+from kindred.linear.compression import compress
+from kindred.linear.conjugate_gradients import conjugate_gradients
+from kindred.linear.list_fit import ListFitConfig, fit_lists
+from kindred.linear.propagation import SparseMatrix
+from kindred.linear.scorer import LinearScorer
+from kindred.linear.scorer_sum import ScorerSum
 
 NUM_USERS, NUM_ITEMS, WIDTH, PLACES = 300, 80, 12, 10
 
@@ -28,10 +28,10 @@ def world(seed=0):
     def draw(*shape):
         return rng.normal(size=shape).astype(np.float32)
 
-    matrix = Block("matrix", "items", draw(NUM_ITEMS, NUM_ITEMS))
-    factors = Block("factors", "items", draw(NUM_ITEMS, 30), draw(NUM_ITEMS, 30))
-    words = Block("words", "text", draw(6, NUM_ITEMS))
-    popularity = Block("popularity", "constant", draw(1, NUM_ITEMS))
+    matrix = LinearScorer("matrix", "items", draw(NUM_ITEMS, NUM_ITEMS))
+    factors = LinearScorer("factors", "items", draw(NUM_ITEMS, 30), draw(NUM_ITEMS, 30))
+    words = LinearScorer("words", "text", draw(6, NUM_ITEMS))
+    popularity = LinearScorer("popularity", "constant", draw(1, NUM_ITEMS))
     return known, features, (matrix, factors, words, popularity)
 
 
@@ -58,7 +58,7 @@ def test_first_places_come_nearer_to_those_of_the_whole_sum(has_matrix):
     exact = exact_scores(weighted, features)
 
     def error(rounds):
-        space = compress(BlockSum(weighted), features, WIDTH, 0, ListFitConfig(depth=PLACES, rounds=rounds))
+        space = compress(ScorerSum(weighted), features, WIDTH, 0, ListFitConfig(depth=PLACES, rounds=rounds))
         return error_in_first_places(scores_in(space, features), exact, known)
 
     assert error(2) < 0.5 * error(0)
@@ -67,9 +67,9 @@ def test_first_places_come_nearer_to_those_of_the_whole_sum(has_matrix):
 def test_the_sum_is_that_of_the_blocks():
     _, features, blocks = world()
     weighted = [(block, factor) for factor, block in enumerate(blocks, start=1)]
-    exact, wide = exact_scores(weighted, features), compress(BlockSum(weighted), features, NUM_ITEMS, 0)
+    exact, wide = exact_scores(weighted, features), compress(ScorerSum(weighted), features, NUM_ITEMS, 0)
     np.testing.assert_allclose(scores_in(wide, features), exact, atol=1e-3)
-    total, x = BlockSum(weighted), np.random.default_rng(1).normal(size=(NUM_ITEMS, 3)).astype(np.float32)
+    total, x = ScorerSum(weighted), np.random.default_rng(1).normal(size=(NUM_ITEMS, 3)).astype(np.float32)
     product = sum(features[name] @ total.times(name, x) for name in total.features)
     np.testing.assert_allclose(product, exact @ x, rtol=1e-3, atol=1e-2)
     y = np.random.default_rng(2).normal(size=(NUM_USERS, 3)).astype(np.float32)
@@ -79,7 +79,7 @@ def test_the_sum_is_that_of_the_blocks():
 
 def test_a_space_that_holds_the_sum_is_not_moved():
     _, features, blocks = world()
-    total = BlockSum([(blocks[1], 1.0)])
+    total = ScorerSum([(blocks[1], 1.0)])
     rows, items = fit_lists(total, features, total.rows, total.items, ListFitConfig(depth=PLACES), 0)
     np.testing.assert_allclose(scores_in((rows, items), features), blocks[1].scores(features["items"]), atol=1e-2)
 
@@ -87,14 +87,14 @@ def test_a_space_that_holds_the_sum_is_not_moved():
 def test_a_sum_that_reads_no_even_history_is_fitted_too():
     _, features, blocks = world()
     features["recent_items"] = features["items"]
-    recent = [(Block("recent", "recent_items", blocks[0].left), 1.0), (blocks[3], 1.0)]
-    rows, _ = compress(BlockSum(recent), features, WIDTH, 0)
+    recent = [(LinearScorer("recent", "recent_items", blocks[0].left), 1.0), (blocks[3], 1.0)]
+    rows, _ = compress(ScorerSum(recent), features, WIDTH, 0)
     assert set(rows) == {"recent_items", "constant"}
 
 
 def test_nobody_with_a_history_changes_nothing():
     _, features, blocks = world()
-    total = BlockSum([(block, 1.0) for block in blocks])
+    total = ScorerSum([(block, 1.0) for block in blocks])
     features["items"] = sp.csr_matrix((NUM_USERS, NUM_ITEMS), dtype=np.float32)
     rows = {"items": np.ones((NUM_ITEMS, WIDTH), dtype=np.float32)}
     items = np.ones((NUM_ITEMS, WIDTH), dtype=np.float32)

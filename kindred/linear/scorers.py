@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, Interactions
-from kindred.gnn.blocks import Block, BlockConfig, unit_rows
-from kindred.gnn.history_blocks import history_blocks, item_counts
-from kindred.gnn.user_features import HistoryStatistics, sum_by_item, time_memberships
+from kindred.linear.history_scorers import history_blocks, item_counts
+from kindred.linear.scorer import LinearScorer, ScorerConfig, unit_rows
+from kindred.linear.user_features import HistoryStatistics, sum_by_item, time_memberships
 
 
-def build_blocks(
+def build_scorers(
     train: Interactions,
     text: tuple[FloatArray | None, FloatArray | None],
     statistics: HistoryStatistics,
-    config: BlockConfig,
+    config: ScorerConfig,
     seed: int,
-) -> list[Block]:
+) -> list[LinearScorer]:
     """Every block the data allows: without text no text blocks, without times no time blocks.
 
     Args:
@@ -35,13 +35,13 @@ def build_blocks(
         kernels["description"] = unit_rows(item_text - item_text.mean(0))
     blocks = history_blocks(train, kernels, statistics, config, seed)
     for name, vectors in kernels.items():
-        blocks.append(Block(f"{name} alike", "items", vectors, vectors))
+        blocks.append(LinearScorer(f"{name} alike", "items", vectors, vectors))
     if "reviews" in kernels:
-        blocks.append(Block("own words", "text", np.ascontiguousarray(kernels["reviews"].T)))
-    blocks.append(Block("popularity", "constant", np.log1p(item_counts(train))[None, :].astype(np.float32)))
+        blocks.append(LinearScorer("own words", "text", np.ascontiguousarray(kernels["reviews"].T)))
+    blocks.append(LinearScorer("popularity", "constant", np.log1p(item_counts(train))[None, :].astype(np.float32)))
     if len(statistics.time_knots):
         rates = _period_rates(train, statistics)
-        blocks += [Block("period", "time", rates), Block("latest period", "recent_time", rates)]
+        blocks += [LinearScorer("period", "time", rates), LinearScorer("latest period", "recent_time", rates)]
     return blocks
 
 

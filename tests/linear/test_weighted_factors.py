@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import torch
 
-from kindred.gnn.propagation import SparseMatrix
-from kindred.gnn.weighted_factors import FactorConfig, weighted_factors
+from kindred.linear.propagation import SparseMatrix
+from kindred.linear.weighted_factors import FactorConfig, weighted_factors
 
 EXACT = FactorConfig(ranks=(3,), confidence=5.0, ridge=0.5, rounds=300, steps=6)
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from kindred.domain.interactions import FloatArray
-from kindred.gnn.block_sum import BlockSum
-from kindred.gnn.list_fit import ListFitConfig, fit_lists
-from kindred.gnn.spectral import leading_eigenvectors
-from kindred.gnn.user_features import Feature
+from kindred.linear.list_fit import ListFitConfig, fit_lists
+from kindred.linear.scorer_sum import ScorerSum
+from kindred.linear.spectral import leading_eigenvectors
+from kindred.linear.user_features import Feature
 
 ITERATIONS = 4
 Space = tuple[dict[str, FloatArray], FloatArray]
@@ -26,7 +26,7 @@ Space = tuple[dict[str, FloatArray], FloatArray]
 
 
 def compress(
-    total: BlockSum,
+    total: ScorerSum,
     features: dict[str, Feature],
     width: int,
     seed: int,
@@ -51,7 +51,7 @@ def compress(
     return fit_lists(total, features, rows, items, lists or ListFitConfig(), seed)
 
 
-def _nearest_of_maps(total: BlockSum, features: dict[str, Feature], width: int, seed: int) -> Space:
+def _nearest_of_maps(total: ScorerSum, features: dict[str, Feature], width: int, seed: int) -> Space:
     """The space in the leading right singular vectors of the users' scores."""
 
     def product(x: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def _nearest_of_maps(total: BlockSum, features: dict[str, Feature], width: int, 
     return {name: np.ascontiguousarray(total.times(name, items)) for name in total.features}, items
 
 
-def _nearest(total: BlockSum, features: dict[str, Feature], width: int) -> Space:
+def _nearest(total: ScorerSum, features: dict[str, Feature], width: int) -> Space:
     """The same where there are factors only, so that no product with all users or items is needed.
 
     Errors count alike for every user, and per item by one over the root of how many know it: what is measured is a mean

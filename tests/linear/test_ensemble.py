@@ -6,18 +6,18 @@ import pytest
 import scipy.sparse as sp
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.block_sum import BlockSum
-from kindred.gnn.block_weights import WeightConfig, cut_validation
-from kindred.gnn.blocks import Block, BlockConfig, SpectralFilter
-from kindred.gnn.compression import compress
-from kindred.gnn.list_fit import ListFitConfig
-from kindred.gnn.ranking_core import RankingConfig, RankingCore, TextVectors, fit_ranking_core
+from kindred.linear.compression import compress
+from kindred.linear.ensemble import LinearEnsemble, RankingConfig, TextVectors, fit_linear_ensemble
+from kindred.linear.ensemble_weights import WeightConfig, cut_validation
+from kindred.linear.list_fit import ListFitConfig
+from kindred.linear.scorer import LinearScorer, ScorerConfig, SpectralFilter
+from kindred.linear.scorer_sum import ScorerSum
 
 DAY = 86_400
 SIZE = 12
 QUICK = RankingConfig(weights=WeightConfig(rounds=1, cuts=1))
 SMALL_FILTERS = (SpectralFilter(0.5, 1.0, 8), SpectralFilter(0.4, 0.0, 8))
-MIDDLE = replace(QUICK, blocks=BlockConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
+MIDDLE = replace(QUICK, blocks=ScorerConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
 LARGE = replace(MIDDLE, blocks=replace(MIDDLE.blocks, max_squared=0))
 FEW_USERS = replace(MIDDLE, blocks=replace(MIDDLE.blocks, max_dense=40, max_squared=0))
 
@@ -55,7 +55,7 @@ def on_users(events, users):
 )
 def test_completes_the_checkerboard(config):
     train, held_out = checkerboard()
-    core = fit_ranking_core(train, config, seed=0)
+    core = fit_linear_ensemble(train, config, seed=0)
     scores = core.encode_users(train) @ core.items.T
     scores[train.user_index, train.item_index] = -np.inf
     best = scores.argmax(1)
@@ -65,7 +65,7 @@ def test_completes_the_checkerboard(config):
 @pytest.mark.parametrize("temporal", [False, True])
 def test_a_user_is_encoded_alike_alone_and_among_others(temporal):
     events, item_text, event_text = clustered()
-    core = fit_ranking_core(events, replace(QUICK, temporal=temporal), 0, TextVectors(event_text, item_text))
+    core = fit_linear_ensemble(events, replace(QUICK, temporal=temporal), 0, TextVectors(event_text, item_text))
     together = core.encode_users(events, event_text)
     for user in (0, 41, 79):
         alone, rows = on_users(events, np.array([user]))
@@ -74,8 +74,8 @@ def test_a_user_is_encoded_alike_alone_and_among_others(temporal):
 
 def test_width_is_a_bound_and_the_order_of_scores_survives_it():
     events, _, event_text = clustered()
-    wide = fit_ranking_core(events, QUICK, 0, TextVectors(event_text))
-    narrow = fit_ranking_core(events, replace(QUICK, width=24), 0, TextVectors(event_text))
+    wide = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
+    narrow = fit_linear_ensemble(events, replace(QUICK, width=24), 0, TextVectors(event_text))
     assert narrow.items.shape == (40, 24)
     full, short = (core.encode_users(events, event_text) @ core.items.T for core in (wide, narrow))
     assert np.corrcoef(full.ravel(), short.ravel())[0, 1] > 0.98
@@ -90,13 +90,13 @@ def test_factors_are_reduced_to_the_best_approximation_where_users_count_alike()
     }
     left, right = rng.normal(size=(20, 4)).astype(np.float32), rng.normal(size=(20, 4)).astype(np.float32)
     blocks = [
-        (Block("low rank", "items", left, right), 0.5),
-        (Block("prior", "constant", rng.normal(size=(1, 20)).astype(np.float32)), 2.0),
+        (LinearScorer("low rank", "items", left, right), 0.5),
+        (LinearScorer("prior", "constant", rng.normal(size=(1, 20)).astype(np.float32)), 2.0),
     ]
     exact = sum(factor * block.scores(features[block.feature]) for block, factor in blocks)
 
     def scores(width):
-        rows, items = compress(BlockSum(blocks), features, width, 0, ListFitConfig(rounds=0))
+        rows, items = compress(ScorerSum(blocks), features, width, 0, ListFitConfig(rounds=0))
         assert items.shape == (20, min(width, 5))
         return sum(features[name] @ part for name, part in rows.items()) @ items.T
 
@@ -111,17 +111,17 @@ def test_factors_are_reduced_to_the_best_approximation_where_users_count_alike()
 
 def test_save_and_load_give_equal_answers():
     events, _, event_text = clustered()
-    core = fit_ranking_core(events, QUICK, 0, TextVectors(event_text))
+    core = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
     arrays, numbers = core.state()
-    loaded = RankingCore.from_state(arrays, json.loads(json.dumps(numbers)))
+    loaded = LinearEnsemble.from_state(arrays, json.loads(json.dumps(numbers)))
     assert np.array_equal(core.encode_users(events, event_text), loaded.encode_users(events, event_text))
     assert np.array_equal(core.encode_cold_items(event_text), loaded.encode_cold_items(event_text))
 
 
 def test_the_same_seed_gives_the_same_core():
     events, _, event_text = clustered()
-    first, second = (fit_ranking_core(events, LARGE, 5, TextVectors(event_text)) for _ in range(2))
-    assert first.block_weights == second.block_weights
+    first, second = (fit_linear_ensemble(events, LARGE, 5, TextVectors(event_text)) for _ in range(2))
+    assert first.scorer_weights == second.scorer_weights
     assert np.array_equal(first.items, second.items)
 
 
@@ -129,7 +129,7 @@ def test_items_known_by_text_only_go_to_the_right_taste():
     events, item_text, event_text = clustered()
     known = events.item_index < 30
     train = events.take(known)
-    core = fit_ranking_core(train, QUICK, 0, TextVectors(event_text[known], item_text))
+    core = fit_linear_ensemble(train, QUICK, 0, TextVectors(event_text[known], item_text))
     cold = core.encode_cold_items(item_text[30:])  # even items first taste, odd items second
     scores = core.encode_users(train, event_text[known]) @ cold.T
     even_users, even_items = np.arange(80) % 2 == 0, np.arange(30, 40) % 2 == 0
@@ -139,7 +139,7 @@ def test_items_known_by_text_only_go_to_the_right_taste():
 
 
 def test_without_text_cold_items_are_refused():
-    core = fit_ranking_core(checkerboard()[0], QUICK, 0)
+    core = fit_linear_ensemble(checkerboard()[0], QUICK, 0)
     with pytest.raises(ValueError, match="without text"):
         core.encode_cold_items(np.zeros((1, 6), dtype=np.float32))
 
@@ -149,8 +149,8 @@ def test_a_user_without_events_gets_the_most_popular_items():
     popular = np.concatenate([events.item_index, np.zeros(60, dtype=np.int64)])
     users = np.concatenate([events.user_index, np.arange(60)])
     train = Interactions(users, popular, events.num_users, events.num_items)
-    core = fit_ranking_core(train, QUICK, 0)
-    assert core.block_weights["popularity"] > 0
+    core = fit_linear_ensemble(train, QUICK, 0)
+    assert core.scorer_weights["popularity"] > 0
     nobody = train.take(np.zeros(len(train), dtype=bool))
     assert int((core.encode_users(nobody) @ core.items.T)[0].argmax()) == 0
 
@@ -164,10 +164,10 @@ def test_a_learned_block_is_one_more_and_never_sees_the_held_out_events():
         taste = np.eye(2, dtype=np.float32)
         return taste[np.arange(known.num_users) % 2], taste[np.arange(known.num_items) % 2]
 
-    core = fit_ranking_core(events, QUICK, 0, learned=learned)
+    core = fit_linear_ensemble(events, QUICK, 0, learned=learned)
     assert sizes[-1] == len(events)
     assert all(size < len(events) for size in sizes[:-1])
-    assert core.block_weights["learned"] > 0
+    assert core.scorer_weights["learned"] > 0
     taste = np.eye(2, dtype=np.float32)[np.arange(events.num_users) % 2]
     assert not np.allclose(core.encode_users(events, learned=taste), core.encode_users(events))
 
@@ -186,7 +186,7 @@ def test_validation_cuts_divide_the_training_events(temporal):
 
 def test_more_history_than_training_saw_is_no_obstacle():
     events, _, event_text = clustered()
-    core = fit_ranking_core(events, QUICK, 0, TextVectors(event_text))
+    core = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
     users = np.zeros(40, dtype=np.int64)
     newcomer = Interactions(users, np.arange(40), 1, 40, at=np.arange(40) * DAY + 10**9)
     rows = core.encode_users(newcomer, np.zeros((40, event_text.shape[1]), dtype=np.float32))

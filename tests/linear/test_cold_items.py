@@ -1,7 +1,7 @@
 import numpy as np
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.cold_items import ColdItemConfig, fit_cold_items, text_of_items
+from kindred.linear.cold_items import ColdItemConfig, fit_cold_items, text_of_items
 
 THEMES, PER_THEME, USERS = 6, 8, 240
 NUM_ITEMS = THEMES * PER_THEME

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.gnn.block_weights import Cut, WeightConfig
-from kindred.gnn.blocks import Block, score_spread
-from kindred.gnn.user_features import SUMS, Feature, places_from_end, say_of_history, typical_history
+from kindred.linear.ensemble_weights import Cut, WeightConfig
+from kindred.linear.scorer import LinearScorer, score_spread
+from kindred.linear.user_features import SUMS, Feature, places_from_end, say_of_history, typical_history
 
 EncodeKnown = Callable[[IntArray], dict[str, Feature]]
 """Rows of a cut's known events -> features of every user from these events alone."""
@@ -32,7 +32,7 @@ class ShortHistories:
     def __init__(
         self,
         cut: Cut,
-        blocks: Sequence[Block],
+        blocks: Sequence[LinearScorer],
         features: dict[str, Feature],
         encode: EncodeKnown,
         config: WeightConfig,

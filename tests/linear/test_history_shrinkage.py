@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.block_weights import Cut, WeightConfig
-from kindred.gnn.blocks import Block
-from kindred.gnn.short_histories import SHRINKAGES, ShortHistories
-from kindred.gnn.user_features import HistoryStatistics, build_user_features
+from kindred.linear.ensemble_weights import Cut, WeightConfig
+from kindred.linear.history_shrinkage import SHRINKAGES, ShortHistories
+from kindred.linear.scorer import LinearScorer
+from kindred.linear.user_features import HistoryStatistics, build_user_features
 
 USERS, ITEMS, KNOWN, HALF = 600, 20, 6, 10
 STATISTICS = HistoryStatistics(ITEMS, 0.5, 1.0, np.zeros(0, dtype=np.float32), np.zeros(0), 1, 1.0)
@@ -32,8 +32,8 @@ def simulated(*, last_event_tells):
     held_out = Interactions(np.arange(USERS), items[:, KNOWN], USERS, ITEMS, at=np.full(USERS, KNOWN))
     same = np.kron(np.eye(2), np.ones((HALF, HALF))).astype(np.float32)
     blocks = [
-        Block("same half", "items", same),
-        Block("popularity", "constant", np.tile(popularity, 2)[None, :].astype(np.float32)),
+        LinearScorer("same half", "items", same),
+        LinearScorer("popularity", "constant", np.tile(popularity, 2)[None, :].astype(np.float32)),
     ]
     return Cut(known, np.arange(len(known)), held_out), blocks
 

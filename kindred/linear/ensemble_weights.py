@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.blocks import Block, score_spread
-from kindred.gnn.user_features import Feature, places_from_end
+from kindred.linear.scorer import LinearScorer, score_spread
+from kindred.linear.user_features import Feature, places_from_end
 
 FACTORS = (0.5, 0.75, 1.33, 2.0)
 REMOVED = -1e9
@@ -90,7 +90,7 @@ class ValidationScores:
     """Every block's scores of one cut's validation users, in units of its spread, `[num_users, num_items]` each."""
 
     def __init__(
-        self, blocks: Sequence[Block], features: dict[str, Feature], cut: Cut, config: WeightConfig, seed: int
+        self, blocks: Sequence[LinearScorer], features: dict[str, Feature], cut: Cut, config: WeightConfig, seed: int
     ):
         users = np.unique(cut.held_out.user_index)
         most = max(1, min(config.max_users, config.max_scores // cut.known.num_items))

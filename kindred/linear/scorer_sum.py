@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from kindred.domain.interactions import FloatArray
-from kindred.gnn.blocks import Block
-from kindred.gnn.user_features import Feature
+from kindred.linear.scorer import LinearScorer
+from kindred.linear.user_features import Feature
 
 
-class BlockSum:
+class ScorerSum:
     """score = Σ over features: feature · (matrix + rows · itemsᵀ).
 
     Attributes:
@@ -20,7 +20,7 @@ class BlockSum:
         items: what their columns say of each item, `[num_items, num_columns]`.
     """
 
-    def __init__(self, blocks: Iterable[tuple[Block, float]]):
+    def __init__(self, blocks: Iterable[tuple[LinearScorer, float]]):
         """Takes blocks with the factor of their scores; those with one and the same right side share its columns."""
         self.matrices: dict[str, FloatArray] = {}
         rights: dict[int, tuple[int, FloatArray]] = {}

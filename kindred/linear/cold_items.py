@@ -16,8 +16,8 @@ import scipy.sparse as sp
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.linear_models import ridge_weights
-from kindred.gnn.blocks import unit_rows
-from kindred.gnn.user_features import sum_by_item
+from kindred.linear.scorer import unit_rows
+from kindred.linear.user_features import sum_by_item
 
 EncodeEvents = Callable[[IntArray], FloatArray]
 """Rows of training events -> the row of every user from these events alone, `[num_users, width]`."""

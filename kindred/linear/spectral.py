@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kindred.gnn.propagation import SparseMatrix
+from kindred.linear.propagation import SparseMatrix
 
 SymmetricProduct = Callable[[Tensor], Tensor]
 """x `[size, columns]` -> S x of the same shape, for a symmetric S."""

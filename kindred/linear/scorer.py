@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kindred.domain.interactions import FloatArray
-from kindred.gnn.user_features import Feature
-from kindred.gnn.weighted_factors import FactorConfig
+from kindred.linear.user_features import Feature
+from kindred.linear.weighted_factors import FactorConfig
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SpectralFilter:
 
 
 @dataclass(frozen=True)
-class BlockConfig:
+class ScorerConfig:
     """How blocks are fitted; the same values for every data set.
 
     Attributes:
@@ -63,7 +63,7 @@ class BlockConfig:
 
 
 @dataclass(frozen=True)
-class Block:
+class LinearScorer:
     """score = feature of the user @ left (@ rightᵀ).
 
     Attributes:

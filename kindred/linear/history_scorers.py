@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.linear_models import ease_factors, ease_weights, nearest_map, ridge_weights
-from kindred.gnn.blocks import Block, BlockConfig, score_spread
-from kindred.gnn.propagation import SparseMatrix, interaction_matrix
-from kindred.gnn.spectral import item_spectrum
-from kindred.gnn.user_features import HistoryStatistics, build_user_features
-from kindred.gnn.weighted_factors import weighted_factors
+from kindred.linear.propagation import SparseMatrix, interaction_matrix
+from kindred.linear.scorer import LinearScorer, ScorerConfig, score_spread
+from kindred.linear.spectral import item_spectrum
+from kindred.linear.user_features import HistoryStatistics, build_user_features
+from kindred.linear.weighted_factors import weighted_factors
 
 MAX_PREFIX = 50
 SPREAD_USERS = 500
@@ -29,8 +29,8 @@ Prefixes = tuple[sp.csr_matrix, sp.csr_matrix]
 
 
 def history_blocks(
-    train: Interactions, kernels: dict[str, FloatArray], statistics: HistoryStatistics, config: BlockConfig, seed: int
-) -> list[Block]:
+    train: Interactions, kernels: dict[str, FloatArray], statistics: HistoryStatistics, config: ScorerConfig, seed: int
+) -> list[LinearScorer]:
     """Every such block that the size of the data allows.
 
     Args:
@@ -41,7 +41,7 @@ def history_blocks(
         seed: of random starts.
     """
     prefixes = None if train.at is None else _prefixes(train, train.at, statistics)
-    blocks: list[Block] = []
+    blocks: list[LinearScorer] = []
     if train.num_items <= config.max_squared:
         blocks += _dense_blocks(train, kernels, prefixes, config)
     elif len(np.unique(train.user_index)) <= config.max_dense:
@@ -66,25 +66,28 @@ def known_items(train: Interactions) -> sp.csr_matrix:
 
 
 def _dense_blocks(
-    train: Interactions, kernels: dict[str, FloatArray], prefixes: Prefixes | None, config: BlockConfig
-) -> list[Block]:
+    train: Interactions, kernels: dict[str, FloatArray], prefixes: Prefixes | None, config: ScorerConfig
+) -> list[LinearScorer]:
     """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
     # what takes the most memory comes before there is anything to keep
     following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
     gram = _gram(train)
     mean_count = _mean_count(gram)
     ease = ease_weights(gram, config.ease_ridge * mean_count)
-    blocks = [Block("ease", "items", ease)]
+    blocks = [LinearScorer("ease", "items", ease)]
     if following is not None:
-        blocks += [Block("recent ease", "recent_items", ease), Block("next item", "recent_items", following)]
+        blocks += [
+            LinearScorer("recent ease", "recent_items", ease),
+            LinearScorer("next item", "recent_items", following),
+        ]
     for name, vectors in kernels.items():
         mixed = gram / mean_count + config.text_share * (vectors @ vectors.T)
-        blocks.append(Block(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
+        blocks.append(LinearScorer(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
     scale = np.maximum(np.diag(gram), 1.0) ** -0.5
     gram *= scale[:, None]
     gram *= scale[None, :]
     np.fill_diagonal(gram, 0.0)
-    blocks.append(Block("cosine neighbours", "items", gram))
+    blocks.append(LinearScorer("cosine neighbours", "items", gram))
     return blocks
 
 
@@ -126,23 +129,25 @@ def _prefixes(train: Interactions, at: IntArray, statistics: HistoryStatistics) 
     return past.tocsr(), following
 
 
-def _spectral_blocks(train: Interactions, prefixes: Prefixes | None, config: BlockConfig, seed: int) -> list[Block]:
+def _spectral_blocks(
+    train: Interactions, prefixes: Prefixes | None, config: ScorerConfig, seed: int
+) -> list[LinearScorer]:
     """Blocks in the basis of the item graph's leading eigenvectors: on even and recent history, and on what comes next.
 
     All blocks share one right side, so together they need no more dimensions than one.
     """
     left, right = _filtered_spectra(train, config, seed)
     degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
-    blocks = [Block("spectrum", "items", left, right)]
+    blocks = [LinearScorer("spectrum", "items", left, right)]
     if prefixes is not None:
-        blocks.append(Block("recent spectrum", "recent_items", left, right))
+        blocks.append(LinearScorer("recent spectrum", "recent_items", left, right))
         past, following = prefixes
         mean_next = np.asarray(past.T @ (following @ left), dtype=np.float32) * degree**-0.5
-        blocks.append(Block("next in spectrum", "recent_items", mean_next, right))
+        blocks.append(LinearScorer("next in spectrum", "recent_items", mean_next, right))
     return blocks
 
 
-def _filtered_spectra(train: Interactions, config: BlockConfig, seed: int) -> tuple[FloatArray, FloatArray]:
+def _filtered_spectra(train: Interactions, config: ScorerConfig, seed: int) -> tuple[FloatArray, FloatArray]:
     """Both sides of the sum of all filters, `[num_items, rank]` each, every filter's scores spread alike.
 
     Popularity, taken out by the exponent, returns in the norm of the items.
@@ -164,22 +169,22 @@ def _filtered_spectra(train: Interactions, config: BlockConfig, seed: int) -> tu
     return np.concatenate(lefts, axis=1), np.concatenate(rights, axis=1)
 
 
-def _few_user_blocks(train: Interactions, config: BlockConfig) -> list[Block]:
+def _few_user_blocks(train: Interactions, config: ScorerConfig) -> list[LinearScorer]:
     """EASE in the leading directions of the users, on even and, where the order is known, on recent history."""
     matrix = known_items(train)[np.unique(train.user_index)]
     ridge = config.ease_ridge * matrix.nnz / train.num_items
     left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
-    blocks = [Block("ease", "items", left, right)]
+    blocks = [LinearScorer("ease", "items", left, right)]
     if train.at is not None:
-        blocks.append(Block("recent ease", "recent_items", left, right))
+        blocks.append(LinearScorer("recent ease", "recent_items", left, right))
     return blocks
 
 
-def ease_block(train: Interactions, config: BlockConfig) -> Block | None:
+def ease_block(train: Interactions, config: ScorerConfig) -> LinearScorer | None:
     """EASE on even history, None where the data is too large for it."""
     if train.num_items <= config.max_squared:
         gram = _gram(train)
-        return Block("ease", "items", ease_weights(gram, config.ease_ridge * _mean_count(gram)))
+        return LinearScorer("ease", "items", ease_weights(gram, config.ease_ridge * _mean_count(gram)))
     if len(np.unique(train.user_index)) <= config.max_dense:
         return _few_user_blocks(train, config)[0]
     return None
@@ -195,7 +200,9 @@ def _mean_count(gram: FloatArray) -> float:
     return max(float(np.diag(gram).mean()), 1e-9)
 
 
-def _factor_blocks(train: Interactions, statistics: HistoryStatistics, config: BlockConfig, seed: int) -> list[Block]:
+def _factor_blocks(
+    train: Interactions, statistics: HistoryStatistics, config: ScorerConfig, seed: int
+) -> list[LinearScorer]:
     """Weighted factors, a user's row as the sum over history that comes nearest to it, even and recent."""
     known = known_items(train).tocoo()
     ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
@@ -203,7 +210,7 @@ def _factor_blocks(train: Interactions, statistics: HistoryStatistics, config: B
     users, items = (side.numpy() for side in weighted_factors(matrix, config.factors, seed))
     sums = np.asarray(build_user_features(train, None, statistics)["items"] @ items)
     left = items @ nearest_map(sums, users)
-    blocks = [Block("factors", "items", left, items)]
+    blocks = [LinearScorer("factors", "items", left, items)]
     if train.at is not None:
-        blocks.append(Block("recent factors", "recent_items", left, items))
+        blocks.append(LinearScorer("recent factors", "recent_items", left, items))
     return blocks

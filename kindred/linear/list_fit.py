@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from kindred.domain.interactions import FloatArray
-from kindred.gnn.block_sum import BlockSum
-from kindred.gnn.conjugate_gradients import conjugate_gradients
-from kindred.gnn.propagation import CompressedRows, SparseMatrix
-from kindred.gnn.user_features import Feature
+from kindred.linear.conjugate_gradients import conjugate_gradients
+from kindred.linear.propagation import CompressedRows, SparseMatrix
+from kindred.linear.scorer_sum import ScorerSum
+from kindred.linear.user_features import Feature
 from kindred.training.fit import has_bfloat16
 
 CHUNK = 256
@@ -46,7 +46,7 @@ class ListFitConfig:
 
 
 def fit_lists(
-    total: BlockSum,
+    total: ScorerSum,
     features: dict[str, Feature],
     rows: dict[str, FloatArray],
     items: FloatArray,
@@ -84,7 +84,7 @@ def fit_lists(
     return {name: rows[name] + part for name, part in maps.unscaled(added).items()}, columns.numpy()
 
 
-def _best_unseen(total: BlockSum, features: dict[str, Feature], known: sp.csr_matrix, depth: int) -> SparseMatrix:
+def _best_unseen(total: ScorerSum, features: dict[str, Feature], known: sp.csr_matrix, depth: int) -> SparseMatrix:
     """The exact scores of each user's best items that they don't know, `[num_users, num_items]`."""
     users, items = torch.from_numpy(total.user_columns(features)), torch.from_numpy(total.items)
     is_coarse = not total.matrices and has_bfloat16(torch.device("cpu"))  # enough to find them, at a third of the time

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.propagation import SparseMatrix, interaction_matrix
+from kindred.linear.propagation import SparseMatrix, interaction_matrix
 
 
 def random_matrix(rows=7, columns=5, entries=20, seed=0):

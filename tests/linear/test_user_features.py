@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from kindred.domain.interactions import Interactions
-from kindred.gnn.user_features import HistoryStatistics, build_user_features
+from kindred.linear.user_features import HistoryStatistics, build_user_features
 
 DAY = 86_400
 PLAIN = HistoryStatistics(

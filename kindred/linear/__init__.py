@@ -1,0 +1,1 @@
+"""Closed-form scorers and their ensemble in one space of dot products."""
