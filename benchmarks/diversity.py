@@ -29,7 +29,7 @@ from kindred.evaluation.protocol import (
     run_protocol,
 )
 from kindred.evaluation.splits import Split
-from kindred.linear.ensemble import RankingConfig, fit_linear_ensemble
+from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
 from kindred.recommenders.diversity import CANDIDATES_PER_PLACE, mmr_order
 from kindred.recommenders.product_model import ProductConfig, ProductModel
 

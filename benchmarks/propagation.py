@@ -30,7 +30,7 @@ from torch_geometric.nn.models import LightGCN
 from benchmarks.datasets import DEFAULT_DATA, read_gowalla
 from kindred.domain.interactions import Interactions
 from kindred.evaluation.baselines import LightGCNConfig, lightgcn_factors
-from kindred.linear.ensemble import RankingConfig, fit_linear_ensemble
+from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
 from kindred.linear.propagation import SparseMatrix, interaction_matrix
 
 ANCHOR_RATIO = 20.0

@@ -28,7 +28,8 @@ from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_r
 from kindred.domain.interactions import FloatArray
 from kindred.evaluation import baselines, ease
 from kindred.evaluation.metrics import Scorer, evaluate_ranking
-from kindred.linear.ensemble import LinearEnsemble, RankingConfig, TextVectors, fit_linear_ensemble
+from kindred.linear.ensemble import LinearEnsemble
+from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
 from kindred.linear.propagation import interaction_matrix
 
 MAX_EASE_ITEMS = 20_000

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kindred.linear.ensemble_weights import Cut, ValidationScores, WeightConfig
+from kindred.linear.ensemble_weights import ValidationFold, ValidationScores, WeightConfig
 from kindred.linear.history_scorers import ease_block, known_items
 from kindred.linear.scorer import ScorerConfig
 
 
 def best_ease_ridge(
-    cuts: Sequence[Cut], ridges: Sequence[float], blocks: ScorerConfig, weights: WeightConfig, seed: int
+    cuts: Sequence[ValidationFold], ridges: Sequence[float], blocks: ScorerConfig, weights: WeightConfig, seed: int
 ) -> float:
     """The one of `ridges` with which EASE alone ranks the held-out events best, of equals the first.
 

@@ -55,7 +55,7 @@ class WeightConfig:
 
 
 @dataclass(frozen=True)
-class Cut:
+class ValidationFold:
     """Training events divided into `known` and `held_out`, with the rows of the known ones in the original."""
 
     known: Interactions
@@ -63,17 +63,17 @@ class Cut:
     held_out: Interactions
 
 
-def cut_validation(train: Interactions, temporal: bool, config: WeightConfig, seed: int) -> list[Cut]:
+def make_folds(train: Interactions, temporal: bool, config: WeightConfig, seed: int) -> list[ValidationFold]:
     """Validation cut the way the test was: each user's last event, or a random share.
 
     Several cuts where the data is small: other draws, or, in time, the last event but one of what is left.
     """
     count = config.cuts if len(train) < config.small else 1
-    cuts: list[Cut] = []
+    cuts: list[ValidationFold] = []
     if not temporal:
         for number in range(count):
             held_out = np.random.default_rng([seed, number]).random(len(train)) < config.share
-            cuts.append(Cut(train.take(~held_out), np.flatnonzero(~held_out), train.take(held_out)))
+            cuts.append(ValidationFold(train.take(~held_out), np.flatnonzero(~held_out), train.take(held_out)))
         return cuts
     rows = np.arange(len(train))
     for _ in range(min(count, 2)):
@@ -81,7 +81,7 @@ def cut_validation(train: Interactions, temporal: bool, config: WeightConfig, se
         # a user's only event stays: without it nothing would be known of the user
         several = np.bincount(left.user_index, minlength=left.num_users)[left.user_index] > 1
         held_out = (places_from_end(left) == 0) & several
-        cuts.append(Cut(left.take(~held_out), rows[~held_out], left.take(held_out)))
+        cuts.append(ValidationFold(left.take(~held_out), rows[~held_out], left.take(held_out)))
         rows = rows[~held_out]
     return cuts
 
@@ -90,7 +90,12 @@ class ValidationScores:
     """Every block's scores of one cut's validation users, in units of its spread, `[num_users, num_items]` each."""
 
     def __init__(
-        self, blocks: Sequence[LinearScorer], features: dict[str, Feature], cut: Cut, config: WeightConfig, seed: int
+        self,
+        blocks: Sequence[LinearScorer],
+        features: dict[str, Feature],
+        cut: ValidationFold,
+        config: WeightConfig,
+        seed: int,
     ):
         users = np.unique(cut.held_out.user_index)
         most = max(1, min(config.max_users, config.max_scores // cut.known.num_items))

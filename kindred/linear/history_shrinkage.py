@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.linear.ensemble_weights import Cut, WeightConfig
+from kindred.linear.ensemble_weights import ValidationFold, WeightConfig
 from kindred.linear.scorer import LinearScorer, score_spread
 from kindred.linear.user_features import SUMS, Feature, places_from_end, say_of_history, typical_history
 
@@ -31,7 +31,7 @@ class ShortHistories:
 
     def __init__(
         self,
-        cut: Cut,
+        cut: ValidationFold,
         blocks: Sequence[LinearScorer],
         features: dict[str, Feature],
         encode: EncodeKnown,

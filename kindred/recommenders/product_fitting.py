@@ -10,10 +10,10 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import temporal_split
 from kindred.gnn.calibration import calibrate_ratings
-from kindred.gnn.model import GnnConfig, GnnEmbeddings
+from kindred.gnn.model import GnnEmbeddings
 from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn
-from kindred.linear.ensemble import TextVectors, fit_linear_ensemble
+from kindred.linear.ensemble_fit import LearnedFit, TextVectors, fit_linear_ensemble, validation_folds
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.learned_part import LearnedPart
 from kindred.recommenders.product_graph import TARGET, ProductGraph, without_text
@@ -39,49 +39,46 @@ def fit_product_model(
         return ProductModel(config, graph.users, graph.products, core, vectors, None)
     graph = graph if config.text else without_text(graph)
     text = TextVectors(None if graph.review_text is None else graph.review_text[rows], graph.product_text)
-    learner = _Learner(graph, config.gnn, options) if len(events) >= FEWEST_EVENTS_TO_LEARN else None
     ranking = replace(config.ranking, temporal=temporal)
-    core = fit_linear_ensemble(events, ranking, options.seed, text, learner, options.progress)
-    learned = None if learner is None else learner.finish(rows, options.seed)
+    folds = validation_folds(events, ranking, options.seed)
+    gnn = _train_network(graph, folds[0].known, config, options) if len(events) >= FEWEST_EVENTS_TO_LEARN else None
+    encode = None if gnn is None else _encoding(gnn, graph)
+    ensemble = fit_linear_ensemble(events, ranking, options.seed, text, encode, options.progress, folds=folds)
+    learned = None if gnn is None else _learned_part(gnn, graph, rows, options.seed)
     source = None if learned is None else learned.vectors.source_ranking
-    return ProductModel(
-        config, graph.users, graph.products, core, core.encode_users(events, text.events, source), learned
-    )
+    vectors = ensemble.encode_users(events, text.events, source)
+    return ProductModel(config, graph.users, graph.products, ensemble, vectors, learned)
 
 
-class _Learner:
-    """The graph network as a block of the ranking core.
+def _train_network(graph: ProductGraph, known: Interactions, config: ProductConfig, options: RunOptions) -> TrainedGnn:
+    """The graph network, trained on the known part of the first validation fold and stopped early on the last of it.
 
-    It is trained once, on the first events it is given: those known in the first validation cut. Later calls encode
-    more events with the same weights, so no call is answered by a network that saw what it is asked about.
+    So on no fold it is asked about events that it was trained on.
     """
+    split = temporal_split(known)
+    held_out, seen = known.take(np.union1d(split.validation, split.test)), split.train_events
+    edges = EdgeSplit(
+        train=edge_rows(seen),
+        validation=edge_rows(held_out),
+        measure=lambda vectors: _measure(vectors, held_out, seen),
+    )
+    return train_gnn(graph.data, TARGET, edges, config.gnn, options)
 
-    def __init__(self, graph: ProductGraph, config: GnnConfig, options: RunOptions) -> None:
-        self._graph, self._config, self._options = graph, config, options
 
-    def __call__(self, events: Interactions) -> tuple[FloatArray, FloatArray]:
-        vectors = self._network(events).encode(self._graph.data, events.edge_index)
+def _encoding(gnn: TrainedGnn, graph: ProductGraph) -> LearnedFit:
+    """The network's vectors of users and items, with these events as messages and no others."""
+
+    def encode(events: Interactions) -> tuple[FloatArray, FloatArray]:
+        vectors = gnn.encode(graph.data, edge_rows(events))
         return vectors.source_ranking, vectors.target_ranking
 
-    def finish(self, rows: IntArray, seed: int) -> LearnedPart:
-        """What is kept of the network, with all these rows as messages."""
-        gnn, data = self._network(self._graph.interactions.take(rows)), self._graph.data
-        states = gnn.states(data, rows)
-        return LearnedPart(gnn, states, gnn.embed(states), calibrate_ratings(gnn, data, rows, seed))
+    return encode
 
-    def _network(self, events: Interactions) -> TrainedGnn:
-        if self._trained is None:
-            split = temporal_split(events)
-            held_out, seen = events.take(np.union1d(split.validation, split.test)), split.train_events
-            edges = EdgeSplit(
-                train=edge_rows(seen),
-                validation=edge_rows(held_out),
-                measure=lambda vectors: _measure(vectors, held_out, seen),
-            )
-            self._trained = train_gnn(self._graph.data, TARGET, edges, self._config, self._options)
-        return self._trained
 
-    _trained: TrainedGnn | None = None
+def _learned_part(gnn: TrainedGnn, graph: ProductGraph, rows: IntArray, seed: int) -> LearnedPart:
+    """What is kept of the network, with all these rows as messages."""
+    states = gnn.states(graph.data, rows)
+    return LearnedPart(gnn, states, gnn.embed(states), calibrate_ratings(gnn, graph.data, rows, seed))
 
 
 def edge_rows(events: Interactions) -> IntArray:

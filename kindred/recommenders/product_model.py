@@ -17,7 +17,8 @@ from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.gnn.model import GnnConfig
-from kindred.linear.ensemble import LinearEnsemble, RankingConfig
+from kindred.linear.ensemble import LinearEnsemble
+from kindred.linear.ensemble_fit import RankingConfig
 from kindred.linear.ensemble_weights import WeightConfig
 from kindred.recommenders.baseline_models import NOBODY, ModelName, encode_histories
 from kindred.recommenders.learned_part import LearnedPart

@@ -5,7 +5,7 @@ import pytest
 
 from kindred.domain.interactions import Interactions
 from kindred.linear.ease_ridge import best_ease_ridge
-from kindred.linear.ensemble_weights import ValidationScores, WeightConfig, cut_validation
+from kindred.linear.ensemble_weights import ValidationScores, WeightConfig, make_folds
 from kindred.linear.history_scorers import ease_block, known_items
 from kindred.linear.scorer import ScorerConfig
 
@@ -27,7 +27,7 @@ def test_it_is_the_one_that_ranks_what_was_held_out_best(max_squared):
     config = ScorerConfig(max_squared=max_squared, ease_rank=80)
     chosen = set()
     for seed, taste in enumerate((0.4, 0.6, 0.8, 0.95)):
-        cuts = cut_validation(events(seed, taste), False, WEIGHTS, seed)
+        cuts = make_folds(events(seed, taste), False, WEIGHTS, seed)
 
         def value(ridge, cut=cuts[0], seed=seed):
             block = ease_block(cut.known, replace(config, ease_ridge=ridge))
@@ -41,7 +41,7 @@ def test_it_is_the_one_that_ranks_what_was_held_out_best(max_squared):
 
 
 def test_without_a_choice_or_room_for_ease_the_config_says():
-    cuts = cut_validation(events(0, 0.8), False, WEIGHTS, 0)
+    cuts = make_folds(events(0, 0.8), False, WEIGHTS, 0)
     config = ScorerConfig(ease_ridge=7.0)
     assert best_ease_ridge(cuts, (), config, WEIGHTS, 0) == 7.0
     large = replace(config, max_squared=10, max_dense=10)

@@ -7,8 +7,9 @@ import scipy.sparse as sp
 
 from kindred.domain.interactions import Interactions
 from kindred.linear.compression import compress
-from kindred.linear.ensemble import LinearEnsemble, RankingConfig, TextVectors, fit_linear_ensemble
-from kindred.linear.ensemble_weights import WeightConfig, cut_validation
+from kindred.linear.ensemble import LinearEnsemble
+from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
+from kindred.linear.ensemble_weights import WeightConfig, make_folds
 from kindred.linear.list_fit import ListFitConfig
 from kindred.linear.scorer import LinearScorer, ScorerConfig, SpectralFilter
 from kindred.linear.scorer_sum import ScorerSum
@@ -175,7 +176,7 @@ def test_a_learned_block_is_one_more_and_never_sees_the_held_out_events():
 @pytest.mark.parametrize("temporal", [False, True])
 def test_validation_cuts_divide_the_training_events(temporal):
     events, _, _ = clustered()
-    for cut in cut_validation(events, temporal, WeightConfig(), seed=0):
+    for cut in make_folds(events, temporal, WeightConfig(), seed=0):
         assert len(cut.known) == len(cut.known_rows)
         assert np.array_equal(events.item_index[cut.known_rows], cut.known.item_index)
         if temporal:

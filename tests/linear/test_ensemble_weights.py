@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kindred.domain.interactions import Interactions
-from kindred.linear.ensemble_weights import ValidationScores, WeightConfig, cut_validation
+from kindred.linear.ensemble_weights import ValidationScores, WeightConfig, make_folds
 from kindred.linear.scorer import LinearScorer
 
 NUM_USERS, NUM_ITEMS = 25, 120
@@ -14,7 +14,7 @@ def validation():
     rng = np.random.default_rng(0)
     users, items = np.nonzero(rng.random((NUM_USERS, NUM_ITEMS)) < 0.2)
     config = WeightConfig(list_length=5, cuts=1)
-    cut = cut_validation(Interactions(users, items, NUM_USERS, NUM_ITEMS), False, config, seed=0)[0]
+    cut = make_folds(Interactions(users, items, NUM_USERS, NUM_ITEMS), False, config, seed=0)[0]
     even = rng.normal(size=(NUM_USERS, NUM_ITEMS)).astype(np.float32)
     blocks = [LinearScorer("even", "who", even), LinearScorer("tied", "who", np.round(even[::-1]).astype(np.float32))]
     return ValidationScores(blocks, {"who": np.eye(NUM_USERS, dtype=np.float32)}, cut, config, seed=0)

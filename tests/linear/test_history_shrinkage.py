@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kindred.domain.interactions import Interactions
-from kindred.linear.ensemble_weights import Cut, WeightConfig
+from kindred.linear.ensemble_weights import ValidationFold, WeightConfig
 from kindred.linear.history_shrinkage import SHRINKAGES, ShortHistories
 from kindred.linear.scorer import LinearScorer
 from kindred.linear.user_features import HistoryStatistics, build_user_features
@@ -35,7 +35,7 @@ def simulated(*, last_event_tells):
         LinearScorer("same half", "items", same),
         LinearScorer("popularity", "constant", np.tile(popularity, 2)[None, :].astype(np.float32)),
     ]
-    return Cut(known, np.arange(len(known)), held_out), blocks
+    return ValidationFold(known, np.arange(len(known)), held_out), blocks
 
 
 def features_of(known, rows):

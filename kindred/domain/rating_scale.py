@@ -1,0 +1,63 @@
+"""The scale of a source's ratings: from the worst to the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kindred.domain.interactions import FloatArray
+
+
+@dataclass(frozen=True)
+class RatingScale:
+    """From the worst rating to the best one; both ends may be given.
+
+    Attributes:
+        low: the worst rating that can be given.
+        high: the best one.
+    """
+
+    low: float = 1.0
+    high: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"a rating scale needs low < high, got {self.low} and {self.high}")
+
+    @property
+    def middle(self) -> float:
+        """Half-way between the worst and the best; what is above counts as positive in accuracy and F1."""
+        return (self.low + self.high) / 2
+
+    @property
+    def liked(self) -> float:
+        """From here on a rating says that the item was liked: 4 of 1 to 5."""
+        return self.low + 0.75 * (self.high - self.low)
+
+    @property
+    def floor(self) -> float:
+        """The rating at cosine −1: 0, or the worst one where the scale reaches below 0."""
+        return min(0.0, self.low)
+
+    @property
+    def half(self) -> float:
+        """What one unit of cosine is worth: rating = floor + half · (cosine + 1), 2.5 · (cosine + 1) of 1 to 5."""
+        return (self.high - self.floor) / 2
+
+    def clip(self, rating: FloatArray) -> FloatArray:
+        """The ratings within the scale."""
+        clipped: FloatArray = np.clip(rating, self.low, self.high).astype(np.float32)
+        return clipped
+
+
+STARS = RatingScale(1.0, 5.0)
+"""One to five stars."""
+
+
+def observed_scale(rating: FloatArray) -> RatingScale | None:
+    """The scale that ratings use, from their least to their greatest; None where all are equal or there are none."""
+    known = rating[np.isfinite(rating)]
+    if not len(known) or known.min() == known.max():
+        return None
+    return RatingScale(float(known.min()), float(known.max()))
