@@ -33,12 +33,12 @@ from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors, Search
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import SystemVectors
 
 ANCHOR = 0.005
 """A published ranking may lose this share of the full matrix's recall."""
 FULL, CHOSEN, EXACT, INDEX = "full matrix", "chosen", "exact", "HNSW"
-VERSION, USERS, PRODUCTS = "v1", "users", "products"
+SYSTEM, VERSION, USERS, PRODUCTS = "products", "v1", "users", "products"
 NUM_WARM_UP = 20
 ALWAYS_INDEXED = IndexLimits(exact_bytes=0, rows_per_ef=0)
 
@@ -77,7 +77,7 @@ class Published:
     @property
     def engine(self) -> str:
         """Whether the items have an index."""
-        has_index = (self.folder / "versions" / VERSION / PRODUCTS / "index").is_dir()
+        has_index = (self.folder / SYSTEM / "versions" / VERSION / PRODUCTS / "index").is_dir()
         return INDEX if has_index else EXACT
 
 
@@ -217,14 +217,14 @@ def publish(name: str, model: Model, folder: Path, search: Search) -> Published:
     }
     start = cpu_seconds()
     with closing(FolderVectors("", folder, search)) as store:
-        publish_collections(store, VERSION, collections, options=PublishOptions(searched=[PRODUCTS]))
+        publish_collections(store.of(SYSTEM), VERSION, collections, options=PublishOptions(searched=[PRODUCTS]))
     return Published(name, folder, search, cpu_seconds() - start)
 
 
 def measure(way: Published, model: Model, asked: IntArray, full: RankingResult) -> Row:
     """What one way answers, beside the full matrix."""
     with closing(FolderVectors("", way.folder, way.search)) as store:
-        lists, seconds, cpu = answer(model, store, asked)
+        lists, seconds, cpu = answer(model, store.of(SYSTEM), asked)
     found = evaluate(_scores_of(lists, asked, len(model.items)), model, asked)
     (recall, ndcg), (full_recall, full_ndcg) = _means(found, model.k), _means(full, model.k)
     p50, p95 = np.quantile(seconds, (0.5, 0.95)) * 1e3
@@ -246,7 +246,7 @@ def measure(way: Published, model: Model, asked: IntArray, full: RankingResult) 
     )
 
 
-def answer(model: Model, store: VectorStore, asked: IntArray) -> tuple[IntArray, list[float], float]:
+def answer(model: Model, store: SystemVectors, asked: IntArray) -> tuple[IntArray, list[float], float]:
     """Items of each list `[num_asked, k]`, −1 where it is shorter, each request's seconds, and its mean CPU seconds."""
     order = np.argsort(model.known.user_index, kind="stable")
     bounds = np.searchsorted(model.known.user_index[order], [asked, asked + 1])

@@ -18,7 +18,7 @@ from kindred.domain.ids import IdMap
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
-from kindred.recommenders.products import ANYONE, PRODUCTS, USERS, ProductRecommender
+from kindred.recommenders.products import ANYONE, PRODUCTS, SYSTEM, USERS, ProductRecommender
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.publish import publish_collections
 
@@ -40,7 +40,7 @@ def main() -> None:
             collection: Embeddings(IdMap(ids), rng.standard_normal((len(ids), WIDTH), dtype=np.float32))
             for collection, ids in ((USERS, users), (PRODUCTS, products), (ANYONE, [ANYONE]))
         }
-        publish_collections(vectors, "v1", collections)
+        publish_collections(vectors.of(SYSTEM), "v1", collections)
         recommender = ProductRecommender(store, vectors, folder, _no_encoder)
         asked = rng.choice(users, NUM_ASKED)
         for user in asked[:50]:

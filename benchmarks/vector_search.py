@@ -23,6 +23,7 @@ from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
 
 ANCHOR_MS = 2.0  # p50 of one recommendation at 10,000 products
 ANCHOR_RECALL = 0.975
+SYSTEM = "products"
 K = 20
 EXCLUDED = (0, 50, 200, 1_000)
 NUM_QUERIES = 200
@@ -40,8 +41,9 @@ def clustered(num_rows: int, dimension: int, seed: int) -> Vectors:
 
 def measure(folder: Path, limits: IndexLimits, queries: Vectors) -> None:
     """Prints latency and recall for each number of excluded ids."""
-    exact = FolderVectors("exact:", folder, ExactSearch())
-    store = FolderVectors("qdrant-edge:", folder, EdgeSearch(limits))
+    exact = FolderVectors("exact:", folder, ExactSearch()).of(SYSTEM)
+    engine = FolderVectors("qdrant-edge:", folder, EdgeSearch(limits))
+    store = engine.of(SYSTEM)
     for num_excluded in EXCLUDED:
         seconds, recalls = [], []
         for query in queries:
@@ -57,7 +59,7 @@ def measure(folder: Path, limits: IndexLimits, queries: Vectors) -> None:
             f"  excluding {num_excluded:5,}: p50 {p50:6.2f} ms, p95 {p95:6.2f} ms, "
             f"recall@{K} {np.mean(recalls):.3f} ({anchors})"
         )
-    store.close()
+    engine.close()
 
 
 def main() -> None:
@@ -74,9 +76,9 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 store = FolderVectors("qdrant-edge:", Path(folder), EdgeSearch(limits))
                 started = time.perf_counter()
-                publish_collections(store, "v1", {"items": items, "users": users})
+                publish_collections(store.of(SYSTEM), "v1", {"items": items, "users": users})
                 store.close()
-                has_index = (Path(folder) / "versions" / "v1" / "items" / "index").is_dir()
+                has_index = (Path(folder) / SYSTEM / "versions" / "v1" / "items" / "index").is_dir()
                 engine = f"{name}: {'HNSW' if has_index else 'exact'}"
                 took = time.perf_counter() - started
                 print(f"search: {num_items:,} × {given.dimension}, {engine}, published in {took:.1f} s")

@@ -13,7 +13,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.app import settings_of
 from kindred.cli.data import AsJson
-from kindred.cli.stores import encoder_of, graph_of, runs_folder_of, vectors_of
+from kindred.cli.stores import PRODUCTS, encoder_of, graph_of, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
     from kindred.domain.recommendation import Answer
@@ -45,7 +45,7 @@ def publish(
 def rollback(context: typer.Context, as_json: AsJson = False) -> None:
     """Publish the version before again."""
     with vectors_of(settings_of(context)) as vectors:
-        version = vectors.rollback()
+        version = vectors.of(PRODUCTS).rollback()
     if as_json:
         console.json_result({"published": version})
     else:

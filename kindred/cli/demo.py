@@ -14,7 +14,7 @@ from kindred.cli import console
 from kindred.cli.answers import answer_text, recommender_of
 from kindred.cli.app import settings_of
 from kindred.cli.data import summary_text
-from kindred.cli.stores import encoder_of, graph_of, runs_folder_of, vectors_of
+from kindred.cli.stores import PRODUCTS, encoder_of, graph_of, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
     from kindred.domain.progress import Progress
@@ -139,7 +139,7 @@ def _publish(settings: Settings, run: Run) -> None:
 
     _heading("publish")
     with vectors_of(settings) as vectors:
-        if vectors.published() == run.name:
+        if vectors.of(PRODUCTS).published() == run.name:
             console.result(f"version {run.name} is published already")
             return
     with graph_of(settings) as store, vectors_of(settings) as vectors:

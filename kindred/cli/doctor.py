@@ -104,7 +104,8 @@ def _graph(settings: Settings) -> str:
 
 def _vectors(settings: Settings) -> str:
     with vectors_of(settings) as store:
-        return f"published: {store.published() or 'nothing yet'}"
+        published = {system: store.of(system).published() for system in store.systems()}
+    return ", ".join(f"{system}: {version or 'nothing'} published" for system, version in published.items()) or "empty"
 
 
 def _disk(settings: Settings) -> Check:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from kindred.vectorstore.store import VectorStore
 
 
+PRODUCTS = "products"
+"""The system that the commands are about."""
+
+
 @contextmanager
 def graph_of(settings: Settings) -> Iterator[GraphStore]:
     """The graph store in force, its schema created, closed at the end."""
@@ -57,4 +61,4 @@ def encoder_of(settings: Settings, progress: Progress = silent) -> TextEncoder:
 
 def runs_folder_of(settings: Settings) -> Path:
     """Where the product system's runs are."""
-    return settings.data_dir / "artifacts" / "products"
+    return settings.data_dir / "artifacts" / PRODUCTS

@@ -211,13 +211,13 @@ def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progr
 
 def runs(context: typer.Context, as_json: AsJson = False) -> None:
     """Finished runs, oldest first, and which one is published."""
-    from kindred.cli.stores import vectors_of
+    from kindred.cli.stores import PRODUCTS, vectors_of
     from kindred.recommenders.runs import finished_runs
 
     settings = settings_of(context)
     found = finished_runs(runs_folder_of(settings))
     with vectors_of(settings) as vectors:
-        published = vectors.published()
+        published = vectors.of(PRODUCTS).published()
     if as_json:
         console.json_result([{"run": r.name, "published": r.name == published, **r.manifest} for r in found])
         return

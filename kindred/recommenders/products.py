@@ -54,7 +54,7 @@ def publish_products(run: Run, store: GraphStore, vectors: VectorStore) -> dict[
         ANYONE: Embeddings(IdMap([ANYONE]), fitted.anyone),
     }
     payloads = {PRODUCTS: [{"title": titles.get(product, "")} for product in fitted.products]}
-    publish_collections(vectors, run.name, collections, payloads, PublishOptions(searched=(PRODUCTS,)))
+    publish_collections(vectors.of(SYSTEM), run.name, collections, payloads, PublishOptions(searched=(PRODUCTS,)))
     return {name: len(embeddings.ids) for name, embeddings in collections.items()}
 
 
@@ -81,7 +81,7 @@ class ProductRecommender:
         self, store: GraphStore, vectors: VectorStore, runs_folder: Path, encoder: Callable[[], TextEncoder]
     ) -> None:
         self._store = store
-        self._vectors = vectors
+        self._vectors = vectors.of(SYSTEM)
         self._runs_folder = runs_folder
         self._open_encoder = encoder
         self._loaded: dict[str, ProductModel] = {}

@@ -18,10 +18,12 @@ def checked_name(name: str) -> str:
     """The name itself: safe as a folder and on a server.
 
     Raises:
-        SettingsError: it is no name for a version or collection.
+        SettingsError: it is no name for a system, version or collection.
     """
     if not _NAME.fullmatch(name):
-        raise SettingsError(f"{name!r} can't name a version or collection", "use letters, digits, '.', '_' and '-'")
+        raise SettingsError(
+            f"{name!r} can't name a system, version or collection", "use letters, digits, '.', '_' and '-'"
+        )
     return name
 
 

@@ -1,4 +1,4 @@
-"""FolderVectors: a VectorStore in a folder, with a search handed to it."""
+"""FolderVectors: a VectorStore in a folder, one folder in it for each system, with a search handed to it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.errors import StoreError
 from kindred.domain.recommendation import Candidate
-from kindred.vectorstore.checks import checked_query
-from kindred.vectorstore.folders import VersionFolders
+from kindred.vectorstore.checks import checked_name, checked_query
+from kindred.vectorstore.folders import VersionFolders, system_folders
 from kindred.vectorstore.rows import Mask, Rows, View
 from kindred.vectorstore.store import Scalar
 
@@ -54,6 +54,31 @@ class FolderVectors:
 
     def __init__(self, url: str, folder: Path, search: Search) -> None:
         self.url = url
+        self._folder = folder
+        self._search = search
+        self._systems: dict[str, FolderSystem] = {}
+        self._lock = Lock()
+        system_folders(folder)
+
+    def of(self, system: str) -> FolderSystem:
+        with self._lock:
+            if system not in self._systems:
+                self._systems[system] = FolderSystem(system, self._folder / checked_name(system), self._search)
+            return self._systems[system]
+
+    def systems(self) -> list[str]:
+        return [name for name in system_folders(self._folder) if self.of(name).versions()]
+
+    def close(self) -> None:
+        self._search.close()
+        self._systems.clear()
+
+
+class FolderSystem:
+    """One system's vectors in its folder."""
+
+    def __init__(self, system: str, folder: Path, search: Search) -> None:
+        self.system = system
         self._folders = VersionFolders(folder)
         self._search = search
         self._open: dict[tuple[str, str], Rows] = {}
@@ -116,10 +141,6 @@ class FolderVectors:
 
     def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
         return self._rows(version, collection).fetch(ids)
-
-    def close(self) -> None:
-        self._search.close()
-        self._open.clear()
 
     def _rows(self, version: str, collection: str) -> Rows:
         """The collection, opened once and opened again when its version was dropped and built anew."""

@@ -31,8 +31,31 @@ class Pointer:
     previous: str | None = None
 
 
+def system_folders(root: Path) -> list[str]:
+    """Names of the folders of systems in a store's folder, which is made if it is not there.
+
+    Raises:
+        StoreError: it can't be used, or holds versions of before systems had folders of their own.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        names = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name[0] != ".")
+    except OSError as error:
+        raise _unusable(root, error) from error
+    if {"building", "versions"} <= set(names):
+        raise StoreError(
+            f"{root} was written by an older Kindred, which kept the versions of one system only",
+            "delete that folder, then run `kindred publish`",
+        )
+    return names
+
+
+def _unusable(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"{folder} can't be used: {error.strerror}", "set KINDRED_VECTOR_URL to another folder")
+
+
 class VersionFolders:
-    """The life of versions under one folder.
+    """The life of one system's versions under its folder.
 
     `building/VERSION` becomes `versions/VERSION` by a rename once it is whole and on disk, and is served once
     `published.json` names it. Each step is one atomic operation of the file system, so a kill leaves it done or not
@@ -48,9 +71,7 @@ class VersionFolders:
             for folder in (self._building, self._sealed, self._trash):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(
-                f"{root} can't be used: {error.strerror}", "set KINDRED_VECTOR_URL to another folder"
-            ) from error
+            raise _unusable(root, error) from error
 
     def create(self, version: str, collection: str, dimension: int) -> None:
         """An empty collection of an unsealed version. Raises StoreError when it is there, or the version sealed."""

@@ -10,7 +10,7 @@ import numpy as np
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.ids import IdMap
-from kindred.vectorstore.store import Scalar, VectorStore
+from kindred.vectorstore.store import Scalar, SystemVectors
 
 Payloads = Sequence[Mapping[str, Scalar]]
 
@@ -35,7 +35,7 @@ class PublishOptions:
 
 
 def publish_collections(
-    store: VectorStore,
+    store: SystemVectors,
     version: str,
     collections: Mapping[str, Embeddings],
     payloads: Mapping[str, Payloads] | None = None,
@@ -47,7 +47,7 @@ def publish_collections(
     the rest of a build that was cut short, is replaced. Publishing again what is published changes nothing.
 
     Args:
-        store: where to.
+        store: the versions of the system it belongs to.
         version: name of the version, usually the run's.
         collections: vectors by collection name.
         payloads: by collection name, one a vector.
@@ -72,7 +72,7 @@ def publish_collections(
     _clear(store, options.keep)
 
 
-def _fill(store: VectorStore, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:
+def _fill(store: SystemVectors, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:
     store.create(version, name, embeddings.dimension)
     for start in range(0, len(embeddings.ids), _ROWS_PER_UPSERT):
         block = slice(start, start + _ROWS_PER_UPSERT)
@@ -80,7 +80,7 @@ def _fill(store: VectorStore, version: str, name: str, embeddings: Embeddings, p
         store.upsert(version, name, some, None if payloads is None else payloads[block])
 
 
-def _check(store: VectorStore, version: str, name: str, embeddings: Embeddings) -> None:
+def _check(store: SystemVectors, version: str, name: str, embeddings: Embeddings) -> None:
     """Compares a sample of what the store holds and finds with the vectors themselves."""
     rows = np.unique(np.linspace(0, len(embeddings.ids) - 1, _SAMPLE).astype(np.int64))
     sample = [embeddings.ids.external(row) for row in rows]
@@ -104,7 +104,7 @@ def _check(store: VectorStore, version: str, name: str, embeddings: Embeddings) 
         )
 
 
-def _clear(store: VectorStore, keep: int) -> None:
+def _clear(store: SystemVectors, keep: int) -> None:
     """Drops the oldest versions beyond `keep`, never the published one or the one that a rollback brings back."""
     needed = {store.published(), store.previous()}
     spare = [version for version in store.versions() if version not in needed]

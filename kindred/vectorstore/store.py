@@ -1,4 +1,7 @@
-"""VectorStore: versioned collections of vectors, of which one version at a time is published.
+"""VectorStore: for each recommender system, versioned collections of vectors, one version of them published.
+
+`store.of("products")` is what one system has there: its versions, which of them is published, and the one before. No
+call on it touches another system's.
 
 A version is a set of collections (users, products, …) made by one run: created, filled, sealed, published. Readers see
 those of one version or of another, never a mixture: `publish` switches them all at once; a kill at any moment leaves
@@ -6,7 +9,7 @@ one version serving whole. A reader asks for `published()` once a request and na
 
 Rules that every implementation keeps (tests/vectorstore/test_contract.py):
 
-* Names of versions and collections are letters, digits, `.`, `_` and `-`. Raises SettingsError for others.
+* Names of systems, versions and collections are letters, digits, `.`, `_` and `-`. Raises SettingsError for others.
 * Vectors that are not finite, or of another length than the collection's, are refused whole: SchemaError.
 * A version that is not sealed is never published. A published one still takes upserts: the later row of an id counts.
 * `where` compares like with like: a boolean never equals a number, 1 equals 1.0.
@@ -24,9 +27,24 @@ Scalar = str | int | float | bool
 
 
 class VectorStore(Protocol):
-    """Vectors by external id. Scores are dot products, best first, ties by id."""
+    """Where the published vectors of every system are."""
 
     url: str
+
+    def of(self, system: str) -> SystemVectors:
+        """The versions of one system. Raises SettingsError when it can't be named so."""
+
+    def systems(self) -> list[str]:
+        """Systems that have a version here, by name."""
+
+    def close(self) -> None:
+        """Frees files, locks and connections; the store can't be used after."""
+
+
+class SystemVectors(Protocol):
+    """Vectors of one system by external id. Scores are dot products, best first, ties by id."""
+
+    system: str
 
     def create(self, version: str, collection: str, dimension: int) -> None:
         """An empty, unpublished collection. Raises StoreError when it is there already."""
@@ -90,6 +108,3 @@ class VectorStore(Protocol):
 
     def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
         """Vectors of those of the ids that are there, in the order asked."""
-
-    def close(self) -> None:
-        """Frees files, locks and connections; the store can't be used after."""

@@ -154,7 +154,7 @@ def test_a_baseline_is_published_recommended_and_rolled_back(world: World, name:
             recommender.similar(str(world.reviews[0]["asin"]))
     else:
         assert len(recommender.similar(str(world.reviews[0]["asin"]), k=5).recommendations) == 5
-    assert vectors.rollback() == world.run.name
+    assert vectors.of("products").rollback() == world.run.name
     vectors.close()
 
 

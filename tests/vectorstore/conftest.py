@@ -17,9 +17,10 @@ from kindred.vectorstore.folder_store import FolderVectors
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
 from kindred.vectorstore.qdrant_server import QdrantServer
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import SystemVectors, VectorStore
 
 Opener = Callable[[Path], VectorStore]
+SYSTEM = "products"
 ALWAYS_INDEXED = IndexLimits(exact_bytes=0, rows_per_ef=0)
 
 
@@ -73,9 +74,9 @@ def opener(request: pytest.FixtureRequest) -> Opener:
 
 
 @pytest.fixture
-def store(opener: Opener, tmp_path: Path) -> Iterator[VectorStore]:
+def store(opener: Opener, tmp_path: Path) -> Iterator[SystemVectors]:
     opened = opener(tmp_path / "vectors")
-    yield opened
+    yield opened.of(SYSTEM)
     opened.close()
 
 
@@ -90,7 +91,7 @@ def embeddings_of() -> Callable[..., Embeddings]:
 
 
 @pytest.fixture(scope="session")
-def sealed() -> Callable[[VectorStore, str, dict[str, Embeddings]], None]:
+def sealed() -> Callable[[SystemVectors, str, dict[str, Embeddings]], None]:
     """Fills and seals a version."""
     return fill_and_seal
 
@@ -104,7 +105,7 @@ def make_embeddings(num: int, dimension: int = 8, seed: int = 0, prefix: str = "
     return Embeddings(IdMap(f"{prefix}-{row:05d}" for row in range(num)), vectors.astype(np.float32))
 
 
-def fill_and_seal(store: VectorStore, version: str, collections: dict[str, Embeddings]) -> None:
+def fill_and_seal(store: SystemVectors, version: str, collections: dict[str, Embeddings]) -> None:
     for name, embeddings in collections.items():
         store.create(version, name, embeddings.dimension)
         store.upsert(version, name, embeddings)

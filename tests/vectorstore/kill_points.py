@@ -31,7 +31,7 @@ def vectors(version: str, name: str) -> Embeddings:
 
 def publish(folder: Path, version: str) -> None:
     collections = {name: vectors(version, name) for name in ("users", "products")}
-    publish_collections(open_vectors(f"exact:{folder}"), version, collections)
+    publish_collections(open_vectors(f"exact:{folder}").of("products"), version, collections)
 
 
 def publish_and_die(folder: Path, after: int) -> None:
@@ -52,7 +52,7 @@ def publish_and_die(folder: Path, after: int) -> None:
 
 def check_whole(folder: Path) -> str:
     """The published version, every vector of it as it should be."""
-    store = open_vectors(f"exact:{folder}")
+    store = open_vectors(f"exact:{folder}").of("products")
     version = store.published()
     assert version in SIZES, version
     for name in ("users", "products"):
@@ -61,7 +61,6 @@ def check_whole(folder: Path) -> str:
         np.testing.assert_array_equal(store.fetch(version, name, expected.ids.ids).vectors, expected.vectors)
         best = store.search(version, name, expected.vectors[0], 1)[0]
         assert best.item_id == expected.ids.external(int(np.argmax(expected.vectors @ expected.vectors[0])))
-    store.close()
     return version
 
 

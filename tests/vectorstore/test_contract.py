@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ import pytest
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.domain.ids import IdMap
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import SystemVectors, VectorStore
 
 Opener = Callable[[Path], VectorStore]
 MakeEmbeddings = Callable[..., Embeddings]
-Seal = Callable[[VectorStore, str, dict[str, Embeddings]], None]
+Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
 
 # What the stand-in for a server says about itself.
 pytestmark = [
@@ -31,11 +32,11 @@ def best_by_hand(embeddings: Embeddings, query: np.ndarray, k: int, exclude: set
     return [external for _, external in ranked if external not in exclude][:k]
 
 
-def found(store: VectorStore, query: np.ndarray, k: int = 5, **filters: object) -> list[str]:
+def found(store: SystemVectors, query: np.ndarray, k: int = 5, **filters: object) -> list[str]:
     return [candidate.item_id for candidate in store.search("v1", "items", query, k, **filters)]
 
 
-def test_finds_the_best_by_dot_product(store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
+def test_finds_the_best_by_dot_product(store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
     items = embeddings_of(300)
     sealed(store, "v1", {"items": items})
     for query in embeddings_of(5, seed=1).vectors:
@@ -45,7 +46,7 @@ def test_finds_the_best_by_dot_product(store: VectorStore, embeddings_of: MakeEm
         np.testing.assert_allclose([c.score for c in candidates], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_ties_go_by_id(store: VectorStore, sealed: Seal) -> None:
+def test_ties_go_by_id(store: SystemVectors, sealed: Seal) -> None:
     ids = ["pear", "apple", "fig", "zebra", "ant"]
     vectors = np.array([[1, 0.1], [1, 0.1], [1, 0.1], [0.5, 0], [1, 0.1]], dtype=np.float32)
     sealed(store, "v1", {"items": Embeddings(IdMap(ids), vectors)})
@@ -54,7 +55,7 @@ def test_ties_go_by_id(store: VectorStore, sealed: Seal) -> None:
     assert found(store, query, 2) == ["ant", "apple"]
 
 
-def test_asking_for_more_than_there_is(store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
+def test_asking_for_more_than_there_is(store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
     items = embeddings_of(4)
     sealed(store, "v1", {"items": items})
     query = items.vectors[0]
@@ -62,7 +63,7 @@ def test_asking_for_more_than_there_is(store: VectorStore, embeddings_of: MakeEm
     assert found(store, query, 50, exclude=set(items.ids)) == []
 
 
-def test_excluded_ids_never_come_back(store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
+def test_excluded_ids_never_come_back(store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
     items = embeddings_of(200)
     sealed(store, "v1", {"items": items})
     query = items.vectors[3]
@@ -70,7 +71,7 @@ def test_excluded_ids_never_come_back(store: VectorStore, embeddings_of: MakeEmb
     assert found(store, query, 10, exclude=seen) == best_by_hand(items, query, 10, seen)
 
 
-def test_where_compares_like_with_like(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+def test_where_compares_like_with_like(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:
     items = embeddings_of(60)
     payloads = [
         {"kind": ("guitar", "drum")[row % 2], "stock": row % 3, "new": row % 5 == 0, "weight": row % 4 / 2}
@@ -95,7 +96,7 @@ def test_where_compares_like_with_like(store: VectorStore, embeddings_of: MakeEm
     assert found(store, query, 3, where={"kind": "drum"}) == best_by_hand(items, query, 3, set(items.ids) - allowed)
 
 
-def test_upsert_replaces_by_id_before_and_after_publishing(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+def test_upsert_replaces_by_id_before_and_after_publishing(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:
     items = embeddings_of(50)
     store.create("v1", "items", 8)
     store.upsert("v1", "items", items, [{"age": "old"}] * 50)
@@ -117,7 +118,7 @@ def test_upsert_replaces_by_id_before_and_after_publishing(store: VectorStore, e
     assert found(store, items.vectors[0], 60).count("item-00011") == 1
 
 
-def test_fetch_keeps_the_order_asked(store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
+def test_fetch_keeps_the_order_asked(store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
     items = embeddings_of(20)
     sealed(store, "v1", {"items": items})
     fetched = store.fetch("v1", "items", ["item-00009", "unknown", "item-00002", "item-00009"])
@@ -126,7 +127,7 @@ def test_fetch_keeps_the_order_asked(store: VectorStore, embeddings_of: MakeEmbe
     assert len(store.fetch("v1", "items", []).ids) == 0
 
 
-def test_ids_of_any_kind(store: VectorStore, sealed: Seal) -> None:
+def test_ids_of_any_kind(store: SystemVectors, sealed: Seal) -> None:
     ids = ["ключ", "with space", "a/b?c#d", 'q"uote\\', "0", "x" * 500, "emoji 🎸", "line\u2028break", "nel\x85"]
     items = Embeddings(IdMap(ids), np.eye(len(ids), dtype=np.float32))
     sealed(store, "v1", {"items": items})
@@ -137,7 +138,7 @@ def test_ids_of_any_kind(store: VectorStore, sealed: Seal) -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_vectors_that_do_not_fit_are_refused_whole(
-    store: VectorStore, bad: float, embeddings_of: MakeEmbeddings
+    store: SystemVectors, bad: float, embeddings_of: MakeEmbeddings
 ) -> None:
     store.create("v1", "items", 8)
     items = embeddings_of(5)
@@ -151,14 +152,14 @@ def test_vectors_that_do_not_fit_are_refused_whole(
     assert store.count("v1", "items") == 0
 
 
-def test_queries_that_do_not_fit_are_refused(store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
+def test_queries_that_do_not_fit_are_refused(store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
     sealed(store, "v1", {"items": embeddings_of(5)})
     for query, k in ((np.ones(7), 3), (np.full(8, np.nan), 3), (np.ones(8), 0)):
         with pytest.raises(SchemaError):
             store.search("v1", "items", query.astype(np.float32), k)
 
 
-def test_the_life_of_versions(store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
+def test_the_life_of_versions(store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
     assert store.published() is None and store.previous() is None and store.versions() == []
     for version in ("first", "second", "another"):
         sealed(store, version, {"users": embeddings_of(3), "items": embeddings_of(4)})
@@ -181,7 +182,7 @@ def test_the_life_of_versions(store: VectorStore, embeddings_of: MakeEmbeddings,
     assert store.count("another", "users") == 3
 
 
-def test_what_is_not_sealed_is_not_published(store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
+def test_what_is_not_sealed_is_not_published(store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
     sealed(store, "v1", {"items": embeddings_of(4)})
     store.publish("v1")
     store.create("half", "items", 8)
@@ -198,7 +199,7 @@ def test_what_is_not_sealed_is_not_published(store: VectorStore, embeddings_of: 
     assert store.versions() == ["v1"]
 
 
-def test_what_is_there_already_or_not_at_all(store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
+def test_what_is_there_already_or_not_at_all(store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal) -> None:
     sealed(store, "v1", {"items": embeddings_of(4)})
     with pytest.raises(StoreError, match="sealed"):
         store.create("v1", "users", 8)
@@ -214,30 +215,36 @@ def test_what_is_there_already_or_not_at_all(store: VectorStore, embeddings_of: 
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 200])
-def test_names_are_checked(store: VectorStore, name: str) -> None:
+def test_names_are_checked(store: SystemVectors, name: str) -> None:
     with pytest.raises(SettingsError, match="name"):
         store.create(name, "items", 8)
     with pytest.raises(SettingsError, match="name"):
         store.create("v1", name, 8)
 
 
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden"])
+def test_names_of_systems_are_checked(opener: Opener, tmp_path: Path, name: str) -> None:
+    with closing(opener(tmp_path)) as opened, pytest.raises(SettingsError, match="name a system"):
+        opened.of(name)
+
+
 def test_what_was_written_is_there_for_the_next_process(
     opener: Opener, tmp_path: Path, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
     items = embeddings_of(40)
-    first = opener(tmp_path)
-    sealed(first, "v1", {"items": items})
-    first.publish("v1")
-    expected = found(first, items.vectors[0])
-    first.close()
-    second = opener(tmp_path)
-    assert second.published() == "v1"
-    assert found(second, items.vectors[0]) == expected
-    second.close()
+    with closing(opener(tmp_path)) as opened:
+        first = opened.of("products")
+        sealed(first, "v1", {"items": items})
+        first.publish("v1")
+        expected = found(first, items.vectors[0])
+    with closing(opener(tmp_path)) as opened:
+        second = opened.of("products")
+        assert second.published() == "v1"
+        assert found(second, items.vectors[0]) == expected
 
 
 def test_a_version_built_anew_under_the_same_name(
-    store: VectorStore, embeddings_of: MakeEmbeddings, sealed: Seal
+    store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
     for seed in (1, 2):
         items = embeddings_of(30, seed=seed)
@@ -252,10 +259,11 @@ def test_congruence(tmp_path: Path, embeddings_of: MakeEmbeddings, openers: dict
     seen = list(items.ids)[::3]
     answers = []
     for name, open_store in openers.items():
-        store = open_store(tmp_path / name)
+        opened = open_store(tmp_path / name)
+        store = opened.of("products")
         store.create("v1", "items", 16)
         store.upsert("v1", "items", items, [{"even": row % 2 == 0} for row in range(400)])
         store.seal("v1", {"items": 400})
         answers.append([found(store, query, 20, exclude=seen, where={"even": True}) for query in queries])
-        store.close()
+        opened.close()
     assert all(answer == answers[0] for answer in answers)

@@ -19,11 +19,11 @@ from kindred.domain.errors import StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import SystemVectors, VectorStore
 
 Opener = Callable[[Path], VectorStore]
 MakeEmbeddings = Callable[..., Embeddings]
-Seal = Callable[[VectorStore, str, dict[str, Embeddings]], None]
+Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -66,7 +66,7 @@ from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.publish import PublishOptions, publish_collections
-store = open_vectors(sys.argv[1])
+store = open_vectors(sys.argv[1]).of("products")
 for version in range(1, 15):
     vectors = np.full((20, 3), version, np.float32) + np.arange(20, dtype=np.float32)[:, None] / 100
     users, items = (Embeddings(IdMap(f"{name}{row}" for row in range(20)), vectors) for name in ("user", "item"))
@@ -79,7 +79,7 @@ def test_readers_beside_a_publisher_see_one_version_each(tmp_path: Path) -> None
     url = f"qdrant-edge:{tmp_path}"
     publisher = subprocess.Popen([sys.executable, "-c", PUBLISHER, url], stdout=subprocess.PIPE, env=ENVIRONMENT)
     assert publisher.stdout is not None and publisher.stdout.readline() == b"1\n"
-    store = open_vectors(url)
+    store = open_vectors(url).of("products")
     seen = set()
     while publisher.poll() is None or f"v{14}" not in seen:
         version = store.published()
@@ -99,7 +99,8 @@ def test_readers_beside_a_publisher_see_one_version_each(tmp_path: Path) -> None
 def test_another_process_follows_live_upserts(
     engine: str, openers: dict[str, Opener], tmp_path: Path, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
-    writer, reader = openers[engine](tmp_path), openers[engine](tmp_path)
+    stores = openers[engine](tmp_path), openers[engine](tmp_path)
+    writer, reader = (store.of("products") for store in stores)
     items = embeddings_of(30)
     sealed(writer, "v1", {"items": items})
     writer.publish("v1")
@@ -107,7 +108,7 @@ def test_another_process_follows_live_upserts(
     for row in range(5):
         writer.upsert("v1", "items", Embeddings(IdMap([f"new{row}"]), (10 + row) * items.vectors[:1]))
         assert reader.search("v1", "items", items.vectors[0], 1)[0].item_id == f"new{row}"
-    for store in (writer, reader):
+    for store in stores:
         store.close()
 
 
@@ -115,11 +116,11 @@ def test_another_process_follows_live_upserts(
 def test_a_damaged_version_is_not_published(
     name: str, tmp_path: Path, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
-    store = open_vectors(f"exact:{tmp_path}")
+    store = open_vectors(f"exact:{tmp_path}").of("products")
     for version in ("v1", "v2"):
         sealed(store, version, {"items": embeddings_of(30)})
     store.publish("v1")
-    path = next((tmp_path / "versions" / "v2").rglob(name))
+    path = next((tmp_path / "products" / "versions" / "v2").rglob(name))
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data[:-1])
@@ -129,10 +130,18 @@ def test_a_damaged_version_is_not_published(
 
 
 def test_a_pointer_that_cannot_be_read_says_so(tmp_path: Path) -> None:
-    store = open_vectors(f"exact:{tmp_path}")
-    (tmp_path / "published.json").write_text(json.dumps(["not a pointer"]))
+    store = open_vectors(f"exact:{tmp_path}").of("products")
+    (tmp_path / "products" / "published.json").write_text(json.dumps(["not a pointer"]))
     with pytest.raises(StoreError, match=r"published\.json"):
         store.published()
+
+
+def test_versions_of_before_systems_had_folders_are_refused(tmp_path: Path) -> None:
+    for name in ("building", "trash", "versions"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(StoreError, match="written by an older Kindred") as caught:
+        open_vectors(f"exact:{tmp_path}")
+    assert "delete that folder" in caught.value.next_step
 
 
 def test_a_folder_that_cannot_be_used_says_so(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def test_the_url_picks_the_engine(tmp_path: Path) -> None:
     for scheme in ("exact", "qdrant-edge"):
         url = f"{scheme}:{tmp_path / scheme}"
         store = open_vectors(url)
-        assert store.url == url and store.published() is None
+        assert store.url == url and store.systems() == []
         store.close()
 
 

@@ -10,7 +10,7 @@ from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore import publish
 from kindred.vectorstore.publish import PublishOptions, publish_collections
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import SystemVectors
 
 MakeEmbeddings = Callable[..., Embeddings]
 
@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 
-def test_publishes_all_collections_with_their_payloads(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+def test_publishes_all_collections_with_their_payloads(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:
     users, items = embeddings_of(20, prefix="user"), embeddings_of(50)
     payloads = {"items": [{"brand": f"b{row % 5}"} for row in range(50)]}
     publish_collections(store, "v1", {"users": users, "items": items}, payloads)
@@ -33,7 +33,7 @@ def test_publishes_all_collections_with_their_payloads(store: VectorStore, embed
 
 
 def test_large_collections_are_written_in_blocks(
-    store: VectorStore, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+    store: SystemVectors, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "_ROWS_PER_UPSERT", 7)
     items = embeddings_of(50)
@@ -41,7 +41,7 @@ def test_large_collections_are_written_in_blocks(
     assert [c.item_id for c in store.search("v1", "items", items.vectors[0], 9, where={"row": 33})] == ["item-00033"]
 
 
-def test_old_versions_go_but_never_the_one_to_roll_back_to(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+def test_old_versions_go_but_never_the_one_to_roll_back_to(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:
     for number in range(1, 5):
         publish_collections(
             store, f"v{number}", {"items": embeddings_of(10, seed=number)}, options=PublishOptions(keep=1)
@@ -52,7 +52,7 @@ def test_old_versions_go_but_never_the_one_to_roll_back_to(store: VectorStore, e
     assert store.versions() == ["v3", "v4", "v5"] and store.previous() == "v3"
 
 
-def test_a_half_built_version_is_replaced(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+def test_a_half_built_version_is_replaced(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:
     store.create("v1", "leftover", 4)
     items = embeddings_of(30)
     for _ in range(2):
@@ -62,7 +62,7 @@ def test_a_half_built_version_is_replaced(store: VectorStore, embeddings_of: Mak
         store.count("v1", "leftover")
 
 
-def test_whatever_fails_the_old_version_stays(store: VectorStore, embeddings_of: MakeEmbeddings) -> None:
+def test_whatever_fails_the_old_version_stays(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:
     good = embeddings_of(30)
     publish_collections(store, "v1", {"items": good})
     broken = embeddings_of(30)
@@ -78,7 +78,7 @@ def test_whatever_fails_the_old_version_stays(store: VectorStore, embeddings_of:
 
 
 def test_a_search_that_misses_is_not_published(
-    store: VectorStore, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+    store: SystemVectors, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = embeddings_of(200)
     monkeypatch.setattr(type(store), "search", lambda *args: [])

@@ -18,11 +18,11 @@ from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import SystemVectors
 
-Opener = Callable[[Path], VectorStore]
+Opener = Callable[[Path], SystemVectors]
 MakeEmbeddings = Callable[..., Embeddings]
-Seal = Callable[[VectorStore, str, dict[str, Embeddings]], None]
+Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
 
 NUM_ITEMS = 12_000
 
@@ -36,28 +36,28 @@ def items(embeddings_of: MakeEmbeddings) -> Embeddings:
 def folder(tmp_path_factory: pytest.TempPathFactory, items: Embeddings, sealed: Seal) -> Path:
     """A store whose collection is indexed."""
     folder = tmp_path_factory.mktemp("indexed")
-    store = FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits(0, 0)))
-    sealed(store, "v1", {"items": items})
-    store.close()
+    opened = FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits(0, 0)))
+    sealed(opened.of("products"), "v1", {"items": items})
+    opened.close()
     return folder
 
 
 @pytest.fixture
-def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VectorStore]:
+def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SystemVectors]:
     """The store, with no way back to comparing all."""
 
     def refuse(view: object, question: object) -> None:
         raise AssertionError("the index was not used")
 
     monkeypatch.setattr(qdrant_edge, "best_exact", refuse)
-    store = FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits(0, 0)))
-    yield store
-    store.close()
+    opened = FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits(0, 0)))
+    yield opened.of("products")
+    opened.close()
 
 
-def recall(store: VectorStore, folder: Path, queries: np.ndarray, num_seen: int) -> float:
+def recall(store: SystemVectors, folder: Path, queries: np.ndarray, num_seen: int) -> float:
     """Recall of the 20 best, the `num_seen` nearest of each query excluded."""
-    exact = FolderVectors("exact:", folder, ExactSearch())
+    exact = FolderVectors("exact:", folder, ExactSearch()).of("products")
     recalls = []
     for query in queries:
         nearest = [c.item_id for c in exact.search("v1", "items", query, num_seen + 20)]
@@ -70,28 +70,29 @@ def recall(store: VectorStore, folder: Path, queries: np.ndarray, num_seen: int)
 
 @pytest.mark.parametrize("num_seen", [0, 50, 200, 1_000])
 def test_excluding_the_nearest_costs_no_recall(
-    num_seen: int, indexed: VectorStore, folder: Path, embeddings_of: MakeEmbeddings
+    num_seen: int, indexed: SystemVectors, folder: Path, embeddings_of: MakeEmbeddings
 ) -> None:
     queries = embeddings_of(15, dimension=32, seed=5).vectors
     assert recall(indexed, folder, queries, num_seen) >= 0.975
 
 
 def test_too_many_excluded_are_compared_one_by_one(folder: Path, items: Embeddings) -> None:
-    store = FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits(0, 0)))
+    opened = FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits(0, 0)))
+    store = opened.of("products")
     kept = list(items.ids)[::1_000]
     found = store.search("v1", "items", items.vectors[0], 20, exclude=set(items.ids) - set(kept))
     assert {c.item_id for c in found} == set(kept)
-    store.close()
+    opened.close()
 
 
-def test_another_process_reads_at_the_same_time(indexed: VectorStore, folder: Path, items: Embeddings) -> None:
+def test_another_process_reads_at_the_same_time(indexed: SystemVectors, folder: Path, items: Embeddings) -> None:
     expected = [c.item_id for c in indexed.search("v1", "items", items.vectors[0], 5)]
     code = f"""
 import numpy as np
 from pathlib import Path
 from kindred.vectorstore.folder_store import FolderVectors
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
-store = FolderVectors("qdrant-edge:", Path({str(folder)!r}), EdgeSearch(IndexLimits(0, 0)))
+store = FolderVectors("qdrant-edge:", Path({str(folder)!r}), EdgeSearch(IndexLimits(0, 0))).of("products")
 query = np.array({items.vectors[0].tolist()}, np.float32)
 print(*[c.item_id for c in store.search("v1", "items", query, 5)])
 """
@@ -104,15 +105,15 @@ def test_small_collections_have_no_index(tmp_path: Path, embeddings_of: MakeEmbe
     cases = ((IndexLimits(), False), (IndexLimits(exact_bytes=1_000), True))
     for limits, has_index in cases:
         folder = tmp_path / str(has_index)
-        sealed(FolderVectors("", folder, EdgeSearch(limits)), "v1", {"items": embeddings_of(200)})
-        assert (folder / "versions" / "v1" / "items" / "index").is_dir() is has_index
+        sealed(FolderVectors("", folder, EdgeSearch(limits)).of("products"), "v1", {"items": embeddings_of(200)})
+        assert (folder / "products" / "versions" / "v1" / "items" / "index").is_dir() is has_index
 
 
 def test_collections_that_are_only_fetched_from_have_no_index(tmp_path: Path, embeddings_of: MakeEmbeddings) -> None:
-    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0), edge_index.build))
+    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0), edge_index.build)).of("products")
     users, items = embeddings_of(200, prefix="user"), embeddings_of(200)
     publish_collections(store, "v1", {"users": users, "items": items}, options=PublishOptions(searched=["items"]))
-    version = tmp_path / "versions" / "v1"
+    version = tmp_path / "products" / "versions" / "v1"
     assert (version / "items" / "index").is_dir() and not (version / "users" / "index").exists()
     assert store.search("v1", "users", users.vectors[3], 1)[0].item_id
 
@@ -120,15 +121,15 @@ def test_collections_that_are_only_fetched_from_have_no_index(tmp_path: Path, em
 def test_an_index_that_cannot_be_built_or_read_says_so(
     tmp_path: Path, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
-    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0)))
+    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0))).of("products")
     sealed(store, "v1", {"items": embeddings_of(50)})
-    index = tmp_path / "versions" / "v1" / "items" / "index"
+    index = tmp_path / "products" / "versions" / "v1" / "items" / "index"
     (index / "edge_config.json").write_text("{torn")
     with pytest.raises(StoreError, match="can't be read"):
         store.search("v1", "items", np.ones(8, np.float32), 3)
     store.create("v2", "items", 8)
     store.upsert("v2", "items", embeddings_of(50))
-    (tmp_path / "building" / "v2" / "items" / "index").write_text("in the way")
+    (tmp_path / "products" / "building" / "v2" / "items" / "index").write_text("in the way")
     with pytest.raises(StoreError, match="no index of items"):
         store.seal("v2", {"items": 50})
     with pytest.raises(StoreError, match="not sealed"):
@@ -144,8 +145,8 @@ def test_an_index_that_finds_too_little_is_not_kept(
     items = embeddings_of(3_000, dimension=32)
     strangers = np.random.default_rng(1).normal(size=(50, 32)).astype(np.float32)
     users = Embeddings(IdMap(map(str, range(50))), strangers)
-    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0), edge_index.build))
+    store = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(0, 0), edge_index.build)).of("products")
     sealed(store, "v1", {"items": items, "users": users})
-    assert not (tmp_path / "versions" / "v1" / "items" / "index").exists()
+    assert not (tmp_path / "products" / "versions" / "v1" / "items" / "index").exists()
     best = int(np.argmax(items.vectors @ strangers[0]))
     assert store.search("v1", "items", strangers[0], 1)[0].item_id == items.ids.external(best)

@@ -9,13 +9,14 @@ from qdrant_client import QdrantClient
 
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
-from kindred.vectorstore import qdrant_server
+from kindred.vectorstore import qdrant_system
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.qdrant_server import QdrantServer
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.qdrant_system import ServerSystem
+from kindred.vectorstore.store import SystemVectors
 
 MakeEmbeddings = Callable[..., Embeddings]
-Seal = Callable[[VectorStore, str, dict[str, Embeddings]], None]
+Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
 
 # What the stand-in for a server says about itself.
 pytestmark = [
@@ -33,8 +34,8 @@ def client() -> Iterator[QdrantClient]:
 
 
 @pytest.fixture
-def store(client: QdrantClient) -> QdrantServer:
-    return QdrantServer("http://stand-in", client)
+def store(client: QdrantClient) -> ServerSystem:
+    return QdrantServer("http://stand-in", client).of("products")
 
 
 def aliases(client: QdrantClient) -> dict[str, str]:
@@ -42,20 +43,24 @@ def aliases(client: QdrantClient) -> dict[str, str]:
 
 
 def test_aliases_name_what_is_published(
-    store: QdrantServer, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
+    store: ServerSystem, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
     sealed(store, "v1", {"users": embeddings_of(3), "items": embeddings_of(4)})
     sealed(store, "v2", {"items": embeddings_of(4)})
     store.publish("v1")
-    assert aliases(client) == {"users": "v1~users", "items": "v1~items"}
+    assert aliases(client) == {f"products~{kind}": f"products~v1~{kind}" for kind in ("users", "items")}
     store.publish("v2")
-    assert aliases(client) == {"items": "v2~items", "users~previous": "v1~users", "items~previous": "v1~items"}
+    assert aliases(client) == {
+        "products~items": "products~v2~items",
+        "products~users~~previous": "products~v1~users",
+        "products~items~~previous": "products~v1~items",
+    }
     assert store.rollback() == "v1"
-    assert aliases(client) == {"users": "v1~users", "items": "v1~items"}
+    assert aliases(client) == {f"products~{kind}": f"products~v1~{kind}" for kind in ("users", "items")}
 
 
 def test_all_aliases_switch_in_one_request(
-    store: QdrantServer,
+    store: ServerSystem,
     client: QdrantClient,
     embeddings_of: MakeEmbeddings,
     sealed: Seal,
@@ -74,11 +79,12 @@ def test_all_aliases_switch_in_one_request(
 
 
 def test_a_server_may_hold_other_things(
-    store: QdrantServer, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
+    store: ServerSystem, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
-    foreign = {"vectors_config": qdrant_server.models.VectorParams(size=2, distance="Cosine")}
+    foreign = {"vectors_config": qdrant_system.models.VectorParams(size=2, distance="Cosine")}
     client.create_collection("theirs", **foreign)
-    client.update_collection_aliases([qdrant_server._alias("their-alias", "theirs")])
+    client.create_collection("their~own", **foreign)
+    client.update_collection_aliases([qdrant_system._assign("their-alias", "theirs")])
     for version in ("v1", "v2"):
         sealed(store, version, {"items": embeddings_of(4)})
         store.publish(version)
@@ -86,12 +92,20 @@ def test_a_server_may_hold_other_things(
     assert aliases(client)["their-alias"] == "theirs"
 
 
+def test_versions_of_before_systems_had_names_are_refused(client: QdrantClient) -> None:
+    vectors = qdrant_system.models.VectorParams(size=2, distance="Dot")
+    client.create_collection("v1~users", vectors_config=vectors, metadata={"created_at": 1})
+    with pytest.raises(StoreError, match="v1~users of an older Kindred") as caught:
+        QdrantServer("http://stand-in", client)
+    assert "delete those collections" in caught.value.next_step
+
+
 def test_a_version_that_lost_a_collection_is_not_published(
-    store: QdrantServer, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
+    store: ServerSystem, client: QdrantClient, embeddings_of: MakeEmbeddings, sealed: Seal
 ) -> None:
     """As a kill in the middle of sealing or dropping leaves it."""
     sealed(store, "v1", {"users": embeddings_of(3), "items": embeddings_of(4)})
-    client.delete_collection("v1~users")
+    client.delete_collection("products~v1~users")
     with pytest.raises(StoreError, match="not whole"):
         store.publish("v1")
     store.drop("v1")
@@ -99,18 +113,18 @@ def test_a_version_that_lost_a_collection_is_not_published(
 
 
 def test_large_collections_are_asked_in_excess(
-    store: QdrantServer, embeddings_of: MakeEmbeddings, sealed: Seal, monkeypatch: pytest.MonkeyPatch
+    store: ServerSystem, embeddings_of: MakeEmbeddings, sealed: Seal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = embeddings_of(300)
     sealed(store, "v1", {"items": items})
     exclude = [c.item_id for c in store.search("v1", "items", items.vectors[0], 40)]
     expected = store.search("v1", "items", items.vectors[0], 5, exclude=exclude)
-    monkeypatch.setattr(qdrant_server, "_EXACT_POINTS", 0)
+    monkeypatch.setattr(qdrant_system, "_EXACT_POINTS", 0)
     assert store.search("v1", "items", items.vectors[0], 5, exclude=exclude) == expected
     assert not {c.item_id for c in expected} & set(exclude)
 
 
-def test_the_key_of_the_id_is_reserved(store: QdrantServer, embeddings_of: MakeEmbeddings) -> None:
+def test_the_key_of_the_id_is_reserved(store: ServerSystem, embeddings_of: MakeEmbeddings) -> None:
     store.create("v1", "items", 8)
     with pytest.raises(SchemaError, match="external_id"):
         store.upsert("v1", "items", embeddings_of(1), [{"external_id": "x"}])

@@ -1,0 +1,324 @@
+"""One system's vectors on a Qdrant server: a collection for each version and kind, aliases for what is published.
+
+Collection `SYSTEM~VERSION~KIND` is served under the alias `SYSTEM~KIND`, and what a rollback brings back is
+`SYSTEM~KIND~~previous`. All aliases of a system switch in one request, which is atomic to searches. A collection's
+metadata say when it was made and, once its version is sealed, what the version holds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+import grpc  # type: ignore[import-untyped]
+import numpy as np
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException
+
+from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.ids import IdMap
+from kindred.domain.recommendation import Candidate
+from kindred.vectorstore.checks import checked_name, checked_payloads, checked_query, checked_vectors
+from kindred.vectorstore.store import Scalar
+
+SEPARATOR = "~"  # in no name of a system, version or collection
+_PREVIOUS = f"{SEPARATOR}{SEPARATOR}previous"
+_ID = "external_id"
+_POINT_IDS = UUID("6f1f5c3e-6a3c-5c52-9d0c-0d9f6b3b7a11")
+_POINTS_PER_REQUEST = 1_000
+_EXACT_POINTS = 100_000  # up to here comparing all takes some 10 ms, and an index loses what is excluded
+_MIN_EF = 1_024
+_EF_PER_WANTED = 8
+_TIES = 16  # more than asked for, so that equal scores at the end are cut by id
+_INDEXING_SECONDS = 1_800
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What is known of a collection: asked for once."""
+
+    dimension: int
+    num_points: int
+
+
+class ServerSystem:
+    """One system's vectors on a server; any number of processes read and write."""
+
+    def __init__(self, system: str, url: str, client: QdrantClient) -> None:
+        self.system = checked_name(system)
+        self._url = url
+        self._client = client
+        self._kinds: dict[str, _Kind] = {}
+        self._indexed: set[tuple[str, str]] = set()
+
+    def create(self, version: str, collection: str, dimension: int) -> None:
+        name = self._name(version, collection)
+        with translated(self._url):
+            if self._client.collection_exists(name):
+                raise StoreError(f"version {version} has {collection!r} already", f"drop version {version} first")
+            if any("counts" in metadata for metadata in self._metadata(version).values()):
+                raise StoreError(f"version {version} is sealed already", "publish under another version name")
+            self._client.create_collection(
+                name,
+                vectors_config=models.VectorParams(size=dimension, distance=models.Distance.DOT),
+                metadata={"created_at": time.time_ns()},
+            )
+
+    def upsert(
+        self,
+        version: str,
+        collection: str,
+        embeddings: Embeddings,
+        payloads: Sequence[Mapping[str, Scalar]] | None = None,
+    ) -> None:
+        name = self._name(version, collection)
+        vectors = checked_vectors(embeddings.vectors, self._kind(name).dimension, collection)
+        rows = checked_payloads(payloads, len(embeddings.ids))
+        if any(_ID in row for row in rows):
+            raise SchemaError(f"a payload has the key {_ID!r}, which holds the id", "give it another name")
+        with translated(self._url):
+            self._index_payloads(name, rows)
+            for start in range(0, len(vectors), _POINTS_PER_REQUEST):
+                block = slice(start, start + _POINTS_PER_REQUEST)
+                ids = embeddings.ids.ids[block]
+                points = [
+                    models.PointStruct(id=_point_id(external), vector=vector, payload={**row, _ID: external})
+                    for external, vector, row in zip(ids, vectors[block].tolist(), rows[block], strict=True)
+                ]
+                self._client.upsert(name, points, wait=True)
+
+    def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
+        with translated(self._url):
+            metadata = self._metadata(version)
+            if not metadata or any("counts" in values for values in metadata.values()):
+                raise StoreError(f"version {version} is not being built", "create its collections first")
+            found = {collection: self.count(version, collection) for collection in metadata}
+            if found != dict(counts):
+                raise StoreError(f"version {version} holds {found}, should hold {dict(counts)}", "drop and build again")
+            for collection in counts if searched is None else searched:  # the server indexes all of them
+                self._wait_for_index(self._name(version, collection))
+            for collection, values in metadata.items():
+                self._client.update_collection(
+                    self._name(version, collection), metadata={**values, "counts": dict(counts)}
+                )
+        self._kinds.clear()
+
+    def publish(self, version: str) -> None:
+        with translated(self._url):
+            collections = self._sealed_collections(version)
+            now = self.published()
+            if now != version:
+                self._point(version, collections, now)
+
+    def rollback(self) -> str:
+        with translated(self._url):
+            previous = self.previous()
+            if previous is None:
+                raise StoreError("there is no earlier version to go back to", "publish a run: see `kindred runs`")
+            self._point(previous, self._sealed_collections(previous), None)
+            return previous
+
+    def published(self) -> str | None:
+        return self._pointed_at("")
+
+    def previous(self) -> str | None:
+        return self._pointed_at(_PREVIOUS)
+
+    def versions(self) -> list[str]:
+        with translated(self._url):
+            made: dict[str, int] = {}
+            for name in self._names():
+                version = name.split(SEPARATOR)[1]
+                created_at = int(str(self._info(name).get("created_at", 0)))
+                made[version] = min(created_at, made.get(version, created_at))
+            return sorted(made, key=lambda version: (made[version], version))
+
+    def drop(self, version: str) -> None:
+        with translated(self._url):
+            names = [self._name(version, collection) for collection in self._metadata(version)]
+            if not names:
+                raise StoreError(f"there is no version {version!r}", f"versions are {', '.join(self.versions())}")
+            if self.published() == version:
+                raise StoreError(f"version {version} is published", "publish another one or roll back first")
+            if gone := [_forget(alias) for alias, name in self._aliases().items() if name in names]:
+                self._client.update_collection_aliases(gone)
+            for name in names:
+                self._client.delete_collection(name)
+                self._kinds.pop(name, None)
+                self._indexed = {pair for pair in self._indexed if pair[0] != name}
+
+    def count(self, version: str, collection: str) -> int:
+        name = self._name(version, collection)
+        self._kind(name)
+        with translated(self._url):
+            return self._client.count(name, exact=True).count
+
+    def search(
+        self,
+        version: str,
+        collection: str,
+        vector: Vectors,
+        k: int,
+        exclude: Collection[str] = (),
+        where: Mapping[str, Scalar] | None = None,
+    ) -> list[Candidate]:
+        name = self._name(version, collection)
+        kind = self._kind(name)
+        query = checked_query(vector, kind.dimension, k)
+        seen = set(exclude)
+        is_exact = kind.num_points <= _EXACT_POINTS
+        # An index that skips seen points loses those behind them, so they are asked for in excess and removed here.
+        wanted = k + _TIES + (0 if is_exact else len(seen))
+        refused = models.HasIdCondition(has_id=[_point_id(external) for external in seen])
+        conditions = [_condition(key, value) for key, value in (where or {}).items()]
+        with translated(self._url):
+            found = self._client.query_points(
+                name,
+                query=query.tolist(),
+                query_filter=models.Filter(must=conditions, must_not=[refused] if is_exact and seen else None),
+                search_params=models.SearchParams(exact=is_exact, hnsw_ef=max(_MIN_EF, _EF_PER_WANTED * wanted)),
+                limit=wanted,
+                with_payload=[_ID],
+            ).points
+        candidates = [Candidate(str((point.payload or {})[_ID]), float(point.score)) for point in found]
+        kept = [candidate for candidate in candidates if candidate.item_id not in seen]
+        return sorted(kept, key=lambda c: (-c.score, c.item_id))[:k]
+
+    def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
+        name = self._name(version, collection)
+        dimension = self._kind(name).dimension
+        wanted = {_point_id(external): external for external in ids}
+        vectors: dict[str, list[float]] = {}
+        with translated(self._url):
+            for start in range(0, len(wanted), _POINTS_PER_REQUEST):
+                block = list(wanted)[start : start + _POINTS_PER_REQUEST]
+                for record in self._client.retrieve(name, block, with_payload=False, with_vectors=True):
+                    vectors[wanted[str(record.id)]] = record.vector  # type: ignore[assignment]  # one unnamed vector
+        found = [external for external in wanted.values() if external in vectors]
+        matrix = np.array([vectors[external] for external in found], dtype=np.float32).reshape(-1, dimension)
+        return Embeddings(IdMap(found), matrix)
+
+    def _kind(self, name: str) -> _Kind:
+        """What a collection is. Raises StoreError when there is none."""
+        if name not in self._kinds:
+            with translated(self._url):
+                if not self._client.collection_exists(name):
+                    _, version, collection = name.split(SEPARATOR)
+                    raise StoreError(f"version {version} has no collection {collection!r}", "run `kindred publish`")
+                info = self._client.get_collection(name)
+                size = info.config.params.vectors.size  # type: ignore[union-attr]  # one unnamed vector
+                self._kinds[name] = _Kind(size, info.points_count or 0)
+        return self._kinds[name]
+
+    def _name(self, version: str, collection: str) -> str:
+        return SEPARATOR.join((self.system, checked_name(version), checked_name(collection)))
+
+    def _names(self) -> list[str]:
+        """Collections of this system; a server may hold others."""
+        return [name for name in collection_names(self._client) if name.startswith(f"{self.system}{SEPARATOR}")]
+
+    def _info(self, name: str) -> dict[str, object]:
+        return self._client.get_collection(name).config.metadata or {}
+
+    def _metadata(self, version: str) -> dict[str, dict[str, object]]:
+        """Metadata of each collection of a version."""
+        prefix = SEPARATOR.join((self.system, checked_name(version), ""))
+        return {name.removeprefix(prefix): self._info(name) for name in self._names() if name.startswith(prefix)}
+
+    def _sealed_collections(self, version: str) -> list[str]:
+        """Collections of a version that is whole. Raises StoreError for any other."""
+        metadata = self._metadata(version)
+        if not metadata:
+            raise StoreError(f"version {version} is not there", "publish the run again")
+        for values in metadata.values():
+            counts = values.get("counts")
+            if not isinstance(counts, dict) or set(counts) != set(metadata):
+                raise StoreError(f"version {version} is not sealed or not whole", "drop it and publish the run again")
+        return list(metadata)
+
+    def _aliases(self) -> dict[str, str]:
+        """Alias to collection, of this system."""
+        aliases = {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
+        prefix = f"{self.system}{SEPARATOR}"
+        return {alias: name for alias, name in aliases.items() if alias.startswith(prefix) and name.startswith(prefix)}
+
+    def _pointed_at(self, suffix: str) -> str | None:
+        """The version whose collections have their own name and `suffix` as alias."""
+        with translated(self._url):
+            for alias, name in self._aliases().items():
+                _, version, collection = name.split(SEPARATOR)
+                if alias == self._alias(collection, suffix):
+                    return version
+        return None
+
+    def _point(self, version: str, collections: Sequence[str], previous: str | None) -> None:
+        """Points every alias at its version in one request."""
+        aliases = {self._alias(collection): self._name(version, collection) for collection in collections}
+        if previous is not None:
+            aliases |= {self._alias(c, _PREVIOUS): self._name(previous, c) for c in self._metadata(previous)}
+        operations = [_forget(alias) for alias in self._aliases() if alias not in aliases]
+        self._client.update_collection_aliases([*operations, *(_assign(*pair) for pair in aliases.items())])
+
+    def _alias(self, collection: str, suffix: str = "") -> str:
+        return f"{self.system}{SEPARATOR}{collection}{suffix}"
+
+    def _index_payloads(self, name: str, rows: Sequence[Mapping[str, Scalar]]) -> None:
+        """Declares what payloads are filtered by, before they come: later it takes a search through all of them."""
+        kinds = {key: _schema(value) for row in rows for key, value in row.items()}
+        for key, schema in kinds.items():
+            if (name, key) not in self._indexed:
+                self._client.create_payload_index(name, key, field_schema=schema)
+                self._indexed.add((name, key))
+
+    def _wait_for_index(self, name: str) -> None:
+        deadline = time.monotonic() + _INDEXING_SECONDS
+        while self._client.get_collection(name).status != models.CollectionStatus.GREEN:
+            if time.monotonic() > deadline:
+                raise StoreError(f"{name} is not indexed after {_INDEXING_SECONDS} s", "look at the server's log")
+            time.sleep(0.2)
+
+
+def collection_names(client: QdrantClient) -> list[str]:
+    """Collections that are named `SYSTEM~VERSION~KIND`, by name."""
+    names = [collection.name for collection in client.get_collections().collections]
+    return sorted(name for name in names if name.count(SEPARATOR) == 2)
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Driver errors as ours."""
+    try:
+        yield
+    except (ApiException, grpc.RpcError) as error:
+        reason = error.details() if isinstance(error, grpc.Call) else str(error)
+        message = f"vector server {url}: {reason}"
+        raise StoreError(message, "see that it runs and that KINDRED_VECTOR_API_KEY is right") from error
+
+
+def _point_id(external: str) -> str:
+    return str(uuid5(_POINT_IDS, external))
+
+
+def _schema(value: Scalar) -> models.PayloadSchemaType:
+    if isinstance(value, bool):
+        return models.PayloadSchemaType.BOOL
+    return models.PayloadSchemaType.KEYWORD if isinstance(value, str) else models.PayloadSchemaType.FLOAT
+
+
+def _condition(key: str, value: Scalar) -> models.FieldCondition:
+    """Equality; of numbers as a range, because a match takes whole ones only."""
+    if isinstance(value, bool | str):
+        return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+    return models.FieldCondition(key=key, range=models.Range(gte=value, lte=value))
+
+
+def _assign(alias: str, name: str) -> models.CreateAliasOperation:
+    return models.CreateAliasOperation(create_alias=models.CreateAlias(alias_name=alias, collection_name=name))
+
+
+def _forget(alias: str) -> models.DeleteAliasOperation:
+    return models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
