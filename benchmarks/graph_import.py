@@ -19,8 +19,9 @@ import pyarrow as pa
 
 from benchmarks.datasets import read_gowalla
 from kindred.domain.schema import graph_schema
-from kindred.graph.neo4j_admin_files import write_admin_files
-from kindred.graph.open import GraphServer, open_graph
+from kindred.graph.export.neo4j_admin_files import write_admin_files
+from kindred.graph.open import open_graph
+from kindred.graph.server import GraphServer
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore
 from tests.neo4j_server.server import Neo4jServer

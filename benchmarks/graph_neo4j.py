@@ -25,8 +25,8 @@ from benchmarks.datasets import DEFAULT_DATA
 from benchmarks.graph_import import PASSWORD, measure_import
 from kindred.domain.errors import StoreError
 from kindred.domain.schema import graph_schema
-from kindred.graph.neo4j_store import Neo4jStore
-from kindred.graph.open import GraphServer
+from kindred.graph.neo4j.store import Neo4jStore
+from kindred.graph.server import GraphServer
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore
 from tests.neo4j_server.server import Neo4jServer
@@ -96,7 +96,7 @@ def load(store: GraphStore, size: Size) -> Iterator[int]:
         yield min(start + size.batch_rows, len(reviews))
 
 
-# Kills: a child loads, the parent ends it (or the server) in the middle. tests/graph/test_neo4j_kills.py does the same.
+# Kills: a child loads, the parent ends it (or the server) in the middle. tests/graph/neo4j/test_kills.py does the same.
 
 
 @contextmanager

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone, unlike `py
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
 
 if TYPE_CHECKING:
-    from kindred.graph.neo4j_store import Neo4jStore
+    from kindred.graph.neo4j.store import Neo4jStore
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,8 +61,8 @@ def neo4j_store(neo4j_server: Neo4jServer) -> Iterator[Neo4jStore]:
 
 
 def open_neo4j(server: Neo4jServer, retry_seconds: float = 5.0) -> Neo4jStore:
-    from kindred.graph.neo4j_store import Neo4jStore
-    from kindred.graph.open import GraphServer
+    from kindred.graph.neo4j.store import Neo4jStore
+    from kindred.graph.server import GraphServer
 
     return Neo4jStore(server.url, GraphServer("neo4j", server.password, "neo4j"), retry_seconds)
 

@@ -25,7 +25,7 @@ def serve(
     port: Port = PORT,
 ) -> None:
     """Serve the pack to Neo4j Browser and say what to type there; Ctrl-C ends it with exit code 130."""
-    from kindred.graph.browser_server import open_pack_server
+    from kindred.graph.browser.server import open_pack_server
 
     with open_pack_server(host, port) as server:
         console.result(_what_to_type(f"http://localhost:{server.server_port}"))
@@ -54,7 +54,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write guide, style, saved queries and a Bloom perspective; the guide links to localhost at --port."""
-    from kindred.graph.browser_pack import write_pack
+    from kindred.graph.browser.pack import write_pack
 
     written = [str(path) for path in write_pack(out, f"http://localhost:{port}")]
     if as_json:

@@ -15,7 +15,7 @@ from kindred.cli.graph import texts_of
 from kindred.cli.stores import graph_of
 
 if TYPE_CHECKING:
-    from kindred.graph.questions import Column, Parameter, Question
+    from kindred.graph.explore.questions import Column, Parameter, Question
 
 CELL_CHARACTERS = 60
 
@@ -29,7 +29,7 @@ def list_questions(context: typer.Context, as_json: AsJson = False) -> None:
     """Ask the graph ready-made questions; without a command, lists them."""
     if context.invoked_subcommand is not None:
         return
-    from kindred.graph.question_files import read_questions
+    from kindred.graph.explore.question_files import read_questions
 
     questions = read_questions()
     if as_json:
@@ -50,8 +50,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Ask one question; the graph is only read."""
-    from kindred.graph.question_files import question_of
-    from kindred.graph.questions import run_question
+    from kindred.graph.explore.question_files import question_of
+    from kindred.graph.explore.questions import run_question
     from kindred.graph.store import QueryLimits
 
     question = question_of(name)
@@ -72,7 +72,7 @@ def run(
 @explore_app.command("show", epilog="Example: kindred explore show taste_neighbours")
 def show(name: Annotated[str, typer.Argument(help="Name of a question, with or without its number.")]) -> None:
     """Print the Cypher of a question, and what it takes and answers."""
-    from kindred.graph.question_files import question_of
+    from kindred.graph.explore.question_files import question_of
 
     console.result(question_of(name).text.rstrip())
 
@@ -88,7 +88,7 @@ def _brief(parameter: Parameter) -> str:
 
 def _shown(value: object, column: Column) -> object:
     """A value as people read it: days as dates, years without separators, long texts cut."""
-    from kindred.graph.questions import ColumnKind
+    from kindred.graph.explore.questions import ColumnKind
 
     if column.kind is ColumnKind.DATE and isinstance(value, int):
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d")

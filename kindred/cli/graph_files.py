@@ -61,7 +61,7 @@ def export(
 
 def _export_neo4j_admin(store: GraphStore, out: Path) -> None:
     from kindred.domain.schema import graph_schema
-    from kindred.graph.neo4j_admin_files import write_admin_files
+    from kindred.graph.export.neo4j_admin_files import write_admin_files
 
     with console.Bars() as bars:
         console.result(write_admin_files(store, graph_schema(), out, bars))
@@ -70,7 +70,7 @@ def _export_neo4j_admin(store: GraphStore, out: Path) -> None:
 
 def _export_networkx(store: GraphStore, form: ExportFormat, out: Path, until: int | None) -> None:
     from kindred.domain.schema import graph_schema
-    from kindred.graph.networkx_graph import to_networkx, write_graphml, write_node_link
+    from kindred.graph.export.networkx_graph import to_networkx, write_graphml, write_node_link
 
     write = write_graphml if form is ExportFormat.GRAPHML else write_node_link
     write(to_networkx(store, graph_schema(), until), out)

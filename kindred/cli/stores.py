@@ -24,7 +24,8 @@ PRODUCTS = "products"
 def graph_of(settings: Settings) -> Iterator[GraphStore]:
     """The graph store in force, its schema created, closed at the end."""
     from kindred.domain.schema import graph_schema
-    from kindred.graph.open import GraphServer, open_graph
+    from kindred.graph.open import open_graph
+    from kindred.graph.server import GraphServer
 
     server = GraphServer(
         user=settings.graph_user,

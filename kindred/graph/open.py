@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from kindred.domain.errors import SettingsError
+from kindred.graph.server import GraphServer
 from kindred.graph.store import GraphStore
 
 _SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 _EXAMPLES = "for example ladybug:data/graph or neo4j://localhost:7687"
-
-
-@dataclass(frozen=True)
-class GraphServer:
-    """Who asks a graph server, and for which of its databases; the embedded engine needs neither."""
-
-    user: str = "neo4j"
-    password: str = ""
-    database: str = "neo4j"
-
-    def __repr__(self) -> str:
-        return f"GraphServer(user={self.user!r}, database={self.database!r})"
 
 
 def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None = None) -> GraphStore:
@@ -40,11 +28,11 @@ def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None 
     if colon and scheme == "ladybug":
         if not rest:
             raise SettingsError(f"graph URL {url!r} names no folder", _EXAMPLES)
-        from kindred.graph.embedded import EmbeddedGraph
+        from kindred.graph.ladybug.store import EmbeddedGraph
 
         return EmbeddedGraph(Path(rest), read_only=read_only)
     if colon and scheme in _SERVER_SCHEMES:
-        from kindred.graph.neo4j_store import Neo4jStore
+        from kindred.graph.neo4j.store import Neo4jStore
 
         return Neo4jStore(url, server or GraphServer())
     raise SettingsError(f"no graph engine for URL {url!r}", _EXAMPLES)

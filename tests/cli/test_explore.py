@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from kindred.cli.app import app
 from kindred.domain.errors import SettingsError
 from kindred.domain.schema import graph_schema
+from kindred.graph.explore.question_files import read_questions
 from kindred.graph.open import open_graph
-from kindred.graph.question_files import read_questions
 from tests.graph.town import build_town
 
 Kindred = Callable[..., str]

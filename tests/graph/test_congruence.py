@@ -13,7 +13,7 @@ from torch_geometric.data import HeteroData
 from kindred.domain.ids import IdMap
 from kindred.domain.schema import graph_schema
 from kindred.gnn.hetero_data import read_hetero_data
-from kindred.graph.neo4j_store import Neo4jStore
+from kindred.graph.neo4j.store import Neo4jStore
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore

@@ -13,7 +13,7 @@ from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.schema import graph_schema
 from kindred.graph import copy
 from kindred.graph.copy import copy_graph
-from kindred.graph.neo4j_store import Neo4jStore
+from kindred.graph.neo4j.store import Neo4jStore
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore

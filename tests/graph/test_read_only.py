@@ -9,9 +9,9 @@ import pytest
 
 from kindred.domain.errors import KindredError, SchemaError
 from kindred.domain.schema import graph_schema
-from kindred.graph import neo4j_query
 from kindred.graph.cypher import MAX_CHARACTERS, check_parameters, check_read_only
-from kindred.graph.embedded_engine import Engine
+from kindred.graph.ladybug.engine import Engine
+from kindred.graph.neo4j import query as neo4j_query
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import GraphStatistics, graph_statistics
 from kindred.graph.store import GraphStore, QueryLimits

@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType, graph_schema
-from kindred.graph.embedded import EmbeddedGraph
+from kindred.graph.ladybug.store import EmbeddedGraph
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import UpsertCount
 from kindred.ingest import load, staging

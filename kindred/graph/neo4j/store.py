@@ -2,7 +2,7 @@
 
 How it keeps the protocol's rules:
 
-* An upsert is one managed transaction, or a few where it is big (`neo4j_upsert.py`).
+* An upsert is one managed transaction, or a few where it is big (`upsert.py`).
 * Keys are unique by constraint, so two loaders at once may fail but can't write an event twice.
 * Vectors are properties, float16 little endian bytes; `_KindredVector` nodes note their lengths, `_Kindred` nodes the
   metadata; neither belongs to a label of the schema.
@@ -27,18 +27,18 @@ from kindred.domain.schema import (
     arrow_schema,
     graph_schema,
 )
-from kindred.graph import neo4j_statements as cypher
-from kindred.graph import neo4j_upsert as upsert
-from kindred.graph.neo4j_connection import Neo4jConnection
-from kindred.graph.neo4j_query import run_read_only
-from kindred.graph.neo4j_values import batch_of
+from kindred.graph.neo4j import statements as cypher
+from kindred.graph.neo4j import upsert
+from kindred.graph.neo4j.connection import Neo4jConnection
+from kindred.graph.neo4j.query import run_read_only
+from kindred.graph.neo4j.values import batch_of
 from kindred.graph.rows import Table, fitted, full_name, key_of
 from kindred.graph.store import Neighbour, QueryLimits, Scalar, UpsertCount
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction
 
-    from kindred.graph.open import GraphServer
+    from kindred.graph.server import GraphServer
 
 LIGHT_PAGE_ROWS = 25_000  # rows of short columns an answer carries: a few MB
 HEAVY_PAGE_ROWS = 4_000  # rows with texts or vectors

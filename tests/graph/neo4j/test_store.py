@@ -19,10 +19,12 @@ from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.domain.properties import Boolean, EncodedText, Float, Integer, Strings, Timestamp
 from kindred.domain.records import Edge, Event, Node
 from kindred.domain.schema import derive_schema, graph_schema
-from kindred.graph import neo4j_connection, neo4j_statements, neo4j_upsert
-from kindred.graph import neo4j_store as neo4j_store_module
-from kindred.graph.neo4j_store import Neo4jStore
-from kindred.graph.open import GraphServer
+from kindred.graph.neo4j import connection as neo4j_connection
+from kindred.graph.neo4j import statements as neo4j_statements
+from kindred.graph.neo4j import store as neo4j_store_module
+from kindred.graph.neo4j import upsert as neo4j_upsert
+from kindred.graph.neo4j.store import Neo4jStore
+from kindred.graph.server import GraphServer
 from kindred.graph.store import QueryLimits, UpsertCount
 from tests.conftest import open_neo4j
 from tests.neo4j_server.server import Neo4jServer, free_port
@@ -283,7 +285,7 @@ def test_metadata_is_no_part_of_the_graph(neo4j_store: Neo4jStore) -> None:
 def test_the_server_itself_refuses_what_does_more_than_read(
     neo4j_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch, cypher: str
 ) -> None:
-    monkeypatch.setattr("kindred.graph.neo4j_query.check_read_only", lambda text: None)  # the first gate stands open
+    monkeypatch.setattr("kindred.graph.neo4j.query.check_read_only", lambda text: None)  # the first gate stands open
     people(neo4j_store, ["u"])
     with pytest.raises(SchemaError) as refused:
         neo4j_store.query(cypher, {}, QueryLimits())
@@ -346,7 +348,7 @@ def test_a_command_that_reaches_no_graph_ends_with_one_line(neo4j_server: Neo4jS
     done = subprocess.run(
         [sys.executable, "cli.py", "graph", "stats"],
         env=os.environ | {"KINDRED_GRAPH_URL": url, "KINDRED_GRAPH_PASSWORD": "hunter2hunter2"},
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         check=False,

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from kindred.graph import embedded_tables
-from kindred.graph.embedded_engine import Engine
+from kindred.graph.ladybug import tables as embedded_tables
+from kindred.graph.ladybug.engine import Engine
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kindred.domain.errors import SchemaError, StoreError
-from kindred.graph.columns import NO_ROW, RowColumns
+from kindred.graph.ladybug.columns import NO_ROW, RowColumns
 from tests.graph.graphs import BOOK, HALVES, table_of
 
 WORDS = ["", "a", None, "Straße 🙂", "x" * 5_000]

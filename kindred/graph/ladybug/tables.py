@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from kindred.domain.errors import SchemaError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import EdgeType, NodeType, arrow_schema
-from kindred.graph import embedded_statements as cypher
-from kindred.graph.columns import NO_ROW, RowColumns, RowNumbers
-from kindred.graph.embedded_engine import Engine
-from kindred.graph.embedded_statements import ROW, Table, engine_columns
+from kindred.graph.ladybug import statements as cypher
+from kindred.graph.ladybug.columns import NO_ROW, RowColumns, RowNumbers
+from kindred.graph.ladybug.engine import Engine
+from kindred.graph.ladybug.statements import ROW, Table, engine_columns
 from kindred.graph.rows import BoolArray, full_name, key_of, one_array, places_of
 
 BATCH_ROWS = 65_536  # of what is read

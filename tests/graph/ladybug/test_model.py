@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from kindred.domain.errors import SchemaError
 from kindred.domain.schema import EdgeType
-from kindred.graph import embedded, embedded_tables
-from kindred.graph.embedded import EmbeddedGraph
+from kindred.graph.ladybug import store as embedded
+from kindred.graph.ladybug import tables as embedded_tables
+from kindred.graph.ladybug.store import EmbeddedGraph
 from kindred.graph.store import UpsertCount
 from tests.graph.graphs import BOOK, LIKED, LIKED_FILM, NASTY, READER, SCHEMA, edges_of, nodes_of, table_of
 

@@ -19,8 +19,8 @@ from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.progress import Progress, silent
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType
-from kindred.graph.neo4j_statements import METADATA, VECTORS
-from kindred.graph.neo4j_values import HALF
+from kindred.graph.neo4j.statements import METADATA, VECTORS
+from kindred.graph.neo4j.values import HALF
 from kindred.graph.rows import full_name, is_vector, vector_matrix
 from kindred.graph.store import GraphStore
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.schema import graph_schema
-from kindred.graph.browser_pack import FOLDER, write_pack
-from kindred.graph.browser_server import open_pack_server
-from kindred.graph.perspective import read_style
+from kindred.graph.browser.pack import FOLDER, write_pack
+from kindred.graph.browser.perspective import read_style
+from kindred.graph.browser.server import open_pack_server
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files

@@ -1,6 +1,6 @@
 """The Browser pack: guide, style, saved queries and perspective, so that Neo4j Browser shows a Kindred graph well.
 
-Guide and style are files in `browser/`; saved queries come from the questions of `explore/`, and the perspective from
+Guide and style are files beside this one; saved queries come from the questions of `explore/`, and the perspective from
 the schema. What the Browser can read was found out with the real one: a style has no comments, a guide is an HTML
 carousel, and a zip of .cypher files dropped onto the page becomes a folder of favorites.
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.schema import GraphSchema, graph_schema
-from kindred.graph.perspective import perspective
-from kindred.graph.question_files import read_questions
-from kindred.graph.questions import Parameter, ParameterKind, Question
+from kindred.graph.browser.perspective import perspective
+from kindred.graph.explore.question_files import read_questions
+from kindred.graph.explore.questions import Parameter, ParameterKind, Question
 
-FOLDER = Path(__file__).with_name("browser")
+FOLDER = Path(__file__).parent
 FAVORITES = "Kindred"  # the folder of saved queries in the Browser's drawer
 FEW = 50  # edges; from the busiest users of a big graph some questions walk for half a minute
 CHOOSE = "// 00 choose whom to ask about"

@@ -20,15 +20,16 @@ import pytest
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import graph_schema
-from kindred.graph import embedded_tables
-from kindred.graph.embedded import EmbeddedGraph
-from kindred.graph.open import GraphServer, open_graph
+from kindred.graph.ladybug import tables as embedded_tables
+from kindred.graph.ladybug.store import EmbeddedGraph
+from kindred.graph.open import open_graph
+from kindred.graph.server import GraphServer
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import QueryLimits, UpsertCount
 from tests.graph.graphs import BOOK, CITES, LIKED, READER, SCHEMA, edges_of, like, make_library, nodes_of, table_of
 
 KILLS = 12  # of hundreds of moments at which the load may be killed
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -271,7 +272,7 @@ def test_a_hub_of_many_edges_costs_no_more_than_others(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, "-m", "tests.graph.killed_load", str(folder), str(KILLS)]
+    command = [sys.executable, "-m", "tests.graph.ladybug.killed_load", str(folder), str(KILLS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
@@ -298,7 +299,7 @@ def test_a_kill_at_any_moment_leaves_every_acknowledged_step_and_no_half_one(kil
 
 def finish(store: EmbeddedGraph) -> None:
     """Runs the whole load again, as a user would after a crash."""
-    from tests.graph.killed_load import steps
+    from tests.graph.ladybug.killed_load import steps
 
     for step in steps():
         step(store)

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.graph_neo4j import REVIEWED, Size, content_hash_of, load
 from kindred.domain.errors import StoreError
 from kindred.domain.schema import graph_schema
-from kindred.graph.embedded import EmbeddedGraph
+from kindred.graph.ladybug.store import EmbeddedGraph
 
 SIZE = Size(num_users=300, num_products=100, num_reviews=40_000, batch_rows=2_500)
 DISK_MB = 96

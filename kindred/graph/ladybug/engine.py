@@ -15,7 +15,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
-from kindred.graph.embedded_statements import Table, copy_rows
+from kindred.graph.ladybug.statements import Table, copy_rows
 from kindred.graph.store import QueryLimits
 
 ENGINE_VERSION = "0.20.4"  # others lose edges or miscount two-hop paths

@@ -22,15 +22,15 @@ import pyarrow.compute as pc
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, graph_schema
-from kindred.graph import embedded_statements as statements
-from kindred.graph import embedded_tables
 from kindred.graph.answers import answer_table
 from kindred.graph.cypher import check_aggregates, check_parameters, check_read_only
-from kindred.graph.embedded_engine import Engine, FolderLock
-from kindred.graph.embedded_statements import Table, engine_columns
-from kindred.graph.embedded_tables import Tables
-from kindred.graph.notes import read_notes, write_notes
-from kindred.graph.pending import PendingEdges
+from kindred.graph.ladybug import statements
+from kindred.graph.ladybug import tables as embedded_tables
+from kindred.graph.ladybug.engine import Engine, FolderLock
+from kindred.graph.ladybug.notes import read_notes, write_notes
+from kindred.graph.ladybug.pending import PendingEdges
+from kindred.graph.ladybug.statements import Table, engine_columns
+from kindred.graph.ladybug.tables import Tables
 from kindred.graph.rows import BoolArray, filled_nodes, fitted, key_of, newer_edges, vector_lengths
 from kindred.graph.store import Neighbour, QueryLimits, UpsertCount
 

@@ -12,9 +12,9 @@ import pytest
 
 from kindred.domain.errors import SchemaError, SettingsError
 from kindred.domain.schema import graph_schema
+from kindred.graph.explore.question_files import question_of, read_question, read_questions
+from kindred.graph.explore.questions import Question, run_question
 from kindred.graph.open import open_graph
-from kindred.graph.question_files import question_of, read_question, read_questions
-from kindred.graph.questions import Question, run_question
 from kindred.graph.store import GraphStore, QueryLimits
 from tests.conftest import clear_graph, open_neo4j
 from tests.graph.crowd import IDS, build_crowd

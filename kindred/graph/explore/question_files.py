@@ -1,4 +1,4 @@
-"""Reads the questions: one Cypher file each in `explore/`, with a header that says what it takes and answers.
+"""Reads the questions: one Cypher file each beside this one, with a header that says what it takes and answers.
 
     // Who rates products like this user does?
     // reads: the neighbourhood of a user            (or: the whole graph)
@@ -26,9 +26,9 @@ from typing import TypeVar
 
 from kindred.domain.errors import SchemaError, SettingsError
 from kindred.graph.cypher import check_aggregates, check_parameters, check_read_only
-from kindred.graph.questions import Column, ColumnKind, Parameter, ParameterKind, Question, value_of
+from kindred.graph.explore.questions import Column, ColumnKind, Parameter, ParameterKind, Question, value_of
 
-FOLDER = Path(__file__).with_name("explore")
+FOLDER = Path(__file__).parent
 
 Kind = TypeVar("Kind", bound=StrEnum)
 

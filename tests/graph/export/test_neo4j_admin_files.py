@@ -16,8 +16,8 @@ from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.properties import Boolean, EncodedText, Float, Integer, String, Strings, Timestamp
 from kindred.domain.records import Event, Node
 from kindred.domain.schema import EdgeType, NodeType, derive_schema
-from kindred.graph.neo4j_admin_files import write_admin_files
-from kindred.graph.neo4j_store import Neo4jStore
+from kindred.graph.export.neo4j_admin_files import write_admin_files
+from kindred.graph.neo4j.store import Neo4jStore
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import UpsertCount
 from tests.conftest import open_neo4j

@@ -14,12 +14,12 @@ import pytest
 
 from kindred.domain.errors import StoreError
 from kindred.domain.schema import graph_schema
-from kindred.graph.networkx_graph import to_networkx, write_graphml, write_node_link
+from kindred.graph.export.networkx_graph import to_networkx, write_graphml, write_node_link
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from tests.graph.graphs import BOOK, CITES, FILM, LIKED, LIKED_FILM, NASTY, READER, SCHEMA, like, table_of
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "communities.py"
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "communities.py"
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pyarrow as pa
 from kindred.domain.errors import SchemaError
 from kindred.graph.answers import answer_table
 from kindred.graph.cypher import check_read_only
-from kindred.graph.neo4j_connection import Neo4jConnection
-from kindred.graph.neo4j_values import plain
+from kindred.graph.neo4j.connection import Neo4jConnection
+from kindred.graph.neo4j.values import plain
 from kindred.graph.store import QueryLimits
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.graph_neo4j import REVIEWED, Size, kill_loader, kill_server, load
 from kindred.domain.schema import graph_schema
-from kindred.graph.neo4j_store import Neo4jStore
+from kindred.graph.neo4j.store import Neo4jStore
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from tests.neo4j_server.server import Neo4jServer

@@ -14,7 +14,7 @@ from kindred.domain.errors import KindredError, SchemaError, SettingsError, Stor
 if TYPE_CHECKING:
     from neo4j import Driver, ManagedTransaction, Session
 
-    from kindred.graph.open import GraphServer
+    from kindred.graph.server import GraphServer
 
 OLDEST_SERVER = (5, 23)  # `CALL (row) { … }`, relationship uniqueness and columns as parameters all work from there on
 CONNECT_SECONDS = 5.0

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from kindred.domain.errors import SettingsError, StoreError
-from kindred.graph.browser_pack import pack_files
+from kindred.graph.browser.pack import pack_files
 
 _TYPES = {
     "html": "text/html; charset=utf-8",

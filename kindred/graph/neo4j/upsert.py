@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import SchemaError
 from kindred.domain.schema import KEY_COLUMNS, EdgeType, NodeType
-from kindred.graph import neo4j_statements as cypher
-from kindred.graph.neo4j_connection import KeyTakenError, Neo4jConnection
-from kindred.graph.neo4j_values import batch_of, parameters_of
+from kindred.graph.neo4j import statements as cypher
+from kindred.graph.neo4j.connection import KeyTakenError, Neo4jConnection
+from kindred.graph.neo4j.values import batch_of, parameters_of
 from kindred.graph.rows import Table, full_name, key_of, takes_place, vector_lengths
 from kindred.graph.store import UpsertCount
 

@@ -1,0 +1,1 @@
+"""What Neo4j Browser and Bloom need to show a Kindred graph well."""

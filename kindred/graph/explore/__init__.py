@@ -1,0 +1,1 @@
+"""Ready-made questions to a graph: one Cypher file each, read and run here."""

@@ -1,0 +1,1 @@
+"""A graph as files and objects that other tools read."""
