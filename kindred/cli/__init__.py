@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 
 from kindred.cli import console
-from kindred.cli.app import add_commands, app
-
-add_commands()
+from kindred.cli.app import app
 
 
 def main() -> None:

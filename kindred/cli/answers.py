@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.app import settings_of
-from kindred.cli.data import AsJson
+from kindred.cli.options import AsJson, settings_of
 from kindred.cli.stores import PRODUCTS, encoder_of, graph_of, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:

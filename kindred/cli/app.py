@@ -1,14 +1,23 @@
-"""The command tree and the options that every command shares."""
+"""The command tree: what every command is called, and the flags that all of them take."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from kindred.settings import Settings
+from kindred.cli import answers, experiments, training
+from kindred.cli import graph_files as graph_files  # adds `graph view` and `graph export`
+from kindred.cli import ingest_music as ingest_music  # adds `ingest tracks` and `ingest tags`
+from kindred.cli import ingest_text as ingest_text  # adds `ingest posts`, `ingest clicks` and `ingest queries`
+from kindred.cli.browser_guide import browser_guide_app
+from kindred.cli.config import config_app
+from kindred.cli.data import generate_app, ingest_app
+from kindred.cli.demo import demo
+from kindred.cli.doctor import doctor
+from kindred.cli.explore import explore_app
+from kindred.cli.graph import graph_app
 
 _EPILOG = (
     "Exit codes: 0 done, 1 unexpected, 2 usage or settings, 3 bad data, 4 a service unreachable, "
@@ -38,46 +47,21 @@ def root(
     context.obj = {"data_dir": data_dir, "graph_url": graph_url, "vector_url": vector_url}
 
 
-def settings_of(context: typer.Context, **flags: object) -> Settings:
-    """The settings in force for a command: its own flags, then the shared ones, then the environment and files."""
-    from kindred.settings import load_settings
-
-    return load_settings(**context.obj, **flags)
-
-
-def add_commands() -> None:
-    """Hangs every group of commands into the tree; called once, by the package."""
-    from kindred.cli import (  # noqa: F401 - some add to groups
-        answers,
-        experiments,
-        graph_files,
-        ingest_music,
-        ingest_text,
-        training,
-    )
-    from kindred.cli.browser_guide import browser_guide_app
-    from kindred.cli.config import config_app
-    from kindred.cli.data import generate_app, ingest_app
-    from kindred.cli.demo import demo
-    from kindred.cli.doctor import doctor
-    from kindred.cli.explore import explore_app
-    from kindred.cli.graph import graph_app
-
-    app.add_typer(generate_app, name="generate")
-    app.add_typer(ingest_app, name="ingest")
-    app.add_typer(graph_app, name="graph")
-    app.add_typer(explore_app, name="explore")
-    app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)
-    app.command("train", epilog="Example: kindred train --model ease")(training.train_baseline)
-    app.command("tune", epilog="Example: kindred tune --trials 30 --timeout 3600 --resume")(experiments.tune)
-    app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
-    app.command("compare", epilog="Example: kindred compare RUN RUN --protocol random --seeds 5")(experiments.compare)
-    app.command("runs", epilog="Example: kindred runs --json")(training.runs)
-    app.command("publish", epilog="Example: kindred publish")(answers.publish)
-    app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
-    app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
-    app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
-    app.add_typer(browser_guide_app, name="browser-guide")
-    app.add_typer(config_app, name="config")
-    app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)
-    app.command("doctor", epilog="Example: kindred doctor --json")(doctor)
+app.add_typer(generate_app, name="generate")
+app.add_typer(ingest_app, name="ingest")
+app.add_typer(graph_app, name="graph")
+app.add_typer(explore_app, name="explore")
+app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)
+app.command("train", epilog="Example: kindred train --model ease")(training.train_baseline)
+app.command("tune", epilog="Example: kindred tune --trials 30 --timeout 3600 --resume")(experiments.tune)
+app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
+app.command("compare", epilog="Example: kindred compare RUN RUN --protocol random --seeds 5")(experiments.compare)
+app.command("runs", epilog="Example: kindred runs --json")(training.runs)
+app.command("publish", epilog="Example: kindred publish")(answers.publish)
+app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
+app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
+app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
+app.add_typer(browser_guide_app, name="browser-guide")
+app.add_typer(config_app, name="config")
+app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)
+app.command("doctor", epilog="Example: kindred doctor --json")(doctor)

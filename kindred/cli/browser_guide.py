@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.data import AsJson
+from kindred.cli.options import AsJson
 
 PORT = 8765
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
 
 import typer
 
 from kindred.cli import console
-from kindred.cli.app import settings_of
+from kindred.cli.options import AsJson, settings_of
 
 config_app = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @config_app.command("show", epilog="Example: KINDRED_SEED=11 kindred config show")
-def show(context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Every setting: its value, where it came from, what it is for. Secrets are never shown."""
     rows = _rows(context)
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.app import settings_of
+from kindred.cli.options import AsJson, settings_of
 from kindred.cli.stores import encoder_of, graph_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 generate_app = typer.Typer(help="Make sample data, seeded.", no_args_is_help=True, rich_markup_mode=None)
 ingest_app = typer.Typer(help="Load source files into the graph.", no_args_is_help=True, rich_markup_mode=None)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxBad = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of bad lines above which nothing loads.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, load nothing.")]
 UserNamespace = Annotated[

@@ -12,8 +12,8 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.answers import answer_text, recommender_of
-from kindred.cli.app import settings_of
 from kindred.cli.data import summary_text
+from kindred.cli.options import settings_of
 from kindred.cli.stores import PRODUCTS, encoder_of, graph_of, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:

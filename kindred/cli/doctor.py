@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from kindred.cli import console
-from kindred.cli.app import settings_of
-from kindred.cli.data import AsJson
+from kindred.cli.options import AsJson, settings_of
 from kindred.cli.stores import graph_of, vectors_of
 from kindred.domain.errors import KindredError, SettingsError
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.app import settings_of
-from kindred.cli.data import AsJson
+from kindred.cli.options import AsJson, settings_of
 from kindred.cli.stores import graph_of, runs_folder_of
 from kindred.cli.training import Protocol
 

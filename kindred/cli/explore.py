@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.app import settings_of
-from kindred.cli.data import AsJson
 from kindred.cli.graph import texts_of
+from kindred.cli.options import AsJson, settings_of
 from kindred.cli.stores import graph_of
 
 if TYPE_CHECKING:

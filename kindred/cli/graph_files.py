@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.app import settings_of
 from kindred.cli.graph import graph_app, seconds_of
+from kindred.cli.options import settings_of
 from kindred.cli.stores import graph_of
 
 if TYPE_CHECKING:

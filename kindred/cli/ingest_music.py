@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli.app import settings_of
-from kindred.cli.data import AsJson, DryRun, ItemNamespace, LoadOptions, MaxBad, UserNamespace, ingest_app, load
+from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, UserNamespace, ingest_app, load
+from kindred.cli.options import AsJson, settings_of
 
 _NEXT_STEP = "kindred graph stats"
 

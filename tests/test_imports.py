@@ -1,0 +1,37 @@
+"""Imports never run in a circle, in the text of the code: an import inside a function or for types counts as well."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in (ROOT / "kindred").rglob("*.py")
+}
+
+
+def imported(module: str) -> Iterator[str]:
+    """The modules of the package that a module names in its imports."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else node.module for name in names)
+
+
+@pytest.mark.parametrize("room", ["cli"])
+def test_no_room_imports_in_a_circle(room: str) -> None:
+    inside = {name for name in MODULES if name.startswith(f"kindred.{room}")}
+    graph = {name: set(imported(name)) & inside - {name} for name in inside}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as circle:
+        pytest.fail(f"imports in a circle: {' → '.join(circle.args[1])}")
+    assert set(order) == inside
