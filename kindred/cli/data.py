@@ -110,7 +110,7 @@ def summary_text(summary: IngestSummary) -> str:
     files = [
         (
             *(f.file, f.lines, f.accepted, f.duplicates, f.quarantined, f.skipped),
-            ", ".join(f"{reason} {count}" for reason, count in f.reasons.items()),
+            ", ".join(f"{reason} {count:,}" for reason, count in (f.reasons | f.skipped_reasons).items()),
         )
         for f in summary.files
     ]
@@ -118,8 +118,8 @@ def summary_text(summary: IngestSummary) -> str:
     text = console.table(header, files)
     text += "\n\n" + console.table(["label or type", "records", "inserted", "updated", "unchanged"], tables)
     for file in summary.files:
-        for name, count in file.assumed.items():
-            text += f"\n{file.file}: {name} is not in this layout; assumed for {count:,} rows"
+        for note, count in file.notes.items():
+            text += f"\n{file.file}: {count:,} rows with {note}"
     if summary.quarantine_file:
         text += f"\n\nbad records, with line and reason: {summary.quarantine_file}"
     return text

@@ -20,8 +20,8 @@ class Interactions:
         item_index: item of each event, `[num_events]`.
         num_users: size of the user axis; users without an event count.
         num_items: size of the catalogue; items without an event count.
-        rating: stars 1 to 5, `[num_events]`, or None where the source has no ratings.
-        at: seconds UTC, `[num_events]`, or None where the source has no times.
+        rating: on the scale of the source, `[num_events]`, or None where no event has one (`ratings_of`).
+        at: seconds UTC, `[num_events]`, or None where no event has one (`times_of`).
         edge_index: row of each event in the graph's edge table, `[num_events]`, or None outside a graph.
             It survives `take`, so the text of exactly these events can be found again.
     """
@@ -54,3 +54,13 @@ class Interactions:
             at=None if self.at is None else self.at[rows],
             edge_index=None if self.edge_index is None else self.edge_index[rows],
         )
+
+
+def times_of(at: IntArray, known: NDArray[np.bool_]) -> IntArray | None:
+    """Times for `Interactions.at`, seconds UTC `[num_events]`: what is unknown came first; None where all is."""
+    return np.where(known, at, at[known].min()) if known.any() else None
+
+
+def ratings_of(rating: FloatArray, known: NDArray[np.bool_]) -> FloatArray | None:
+    """Ratings for `Interactions.rating`, `[num_events]`: the mean where there is none; None where none is known."""
+    return np.where(known, rating, rating[known].mean(dtype=np.float64)).astype(np.float32) if known.any() else None

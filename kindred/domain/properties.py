@@ -79,4 +79,4 @@ Float = Annotated[float, Field(allow_inf_nan=False), PropertyKind.FLOAT]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False), PropertyKind.FLOAT]
 Boolean = Annotated[bool, PropertyKind.BOOLEAN]
 Timestamp = Annotated[int, Field(ge=EARLIEST_TIME), AfterValidator(_not_in_future), PropertyKind.TIMESTAMP]
-Rating = Annotated[float, Field(ge=1.0, le=5.0, allow_inf_nan=False), PropertyKind.FLOAT]
+Rating = Annotated[float, Field(allow_inf_nan=False), PropertyKind.FLOAT]  # its scale is a property of the source

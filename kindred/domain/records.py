@@ -51,9 +51,12 @@ class Edge(BaseModel):
 
 
 class Event(Edge):
-    """An edge that happened: a graph as of a moment holds the events with `at` up to it."""
+    """An edge that happened; `at` is None where the source does not say when.
 
-    at: Timestamp
+    A graph as of a timestamp holds the events with `at` up to it, and those of unknown time.
+    """
+
+    at: Timestamp | None = None
 
 
 def content_id(*parts: str | int) -> str:
@@ -119,13 +122,13 @@ class Query(Node):
 
 
 class Reviewed(Event):
-    """A user's review of a product: stars and words."""
+    """A user's review of a product: stars, on the scale of its source and None where it has none, and words."""
 
     edge_type = "REVIEWED"
     source = User
     target = Product
 
-    rating: Rating
+    rating: Rating | None = None
     verified: Boolean | None = None
     summary: String = ""
     text: Annotated[Text, Encoded(after="summary")] = ""

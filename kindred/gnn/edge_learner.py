@@ -20,6 +20,7 @@ from kindred.training.sampling import KnownPairs, sample_candidates, supervision
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+    from torch_geometric.data.storage import EdgeStorage
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class EdgeLearner:
         num_sources, num_targets = int(data[target[0]].num_nodes), int(data[target[2]].num_nodes)
         source_index, target_index = ends.numpy()
         device = _device(network)
-        ratings = store.rating[rows].float().to(device) if "rating" in store else None
+        ratings = _ratings(store, rows)
         return cls(
             network,
             config,
@@ -68,7 +69,7 @@ class EdgeLearner:
             tensors.with_edges_in(torch.bfloat16) if has_bfloat16(device) else tensors,
             rows,
             ends,
-            ratings,
+            None if ratings is None else ratings.to(device),
             KnownPairs.of(source_index, target_index, num_sources, num_targets),
             np.bincount(target_index, minlength=num_targets),
         )
@@ -88,8 +89,10 @@ class EdgeLearner:
             source, target = self.vectors(supervised)
             losses = {}
             if self.ratings is not None:
-                predicted = _pair_ratings(source, target, ends)
-                losses["rating"] = RATING_ERRORS[self.config.rating_loss](predicted, self.ratings[supervised])
+                rated = self.ratings[supervised]
+                if (is_rated := ~rated.isnan()).any():
+                    predicted = _pair_ratings(source, target, ends[:, is_rated])
+                    losses["rating"] = RATING_ERRORS[self.config.rating_loss](predicted, rated[is_rated])
             if self.config.ranking_weight:
                 losses["ranking"] = self._ranking_loss(source, target, supervised, rng)
         total = losses.get("rating", torch.zeros((), device=device))
@@ -137,6 +140,14 @@ class EdgeLearner:
         excluded = torch.from_numpy(self.known.among(source_index, candidates.items)).to(device)
         expected = None if candidates.log_expected is None else torch.from_numpy(candidates.log_expected).to(device)
         return sampled_softmax_loss(scores.float(), positive, expected, excluded)
+
+
+def _ratings(store: EdgeStorage, rows: Tensor) -> Tensor | None:
+    """Rating of each of the rows, `[num_rows]`, NaN where there is none; None where no edge of the type has one."""
+    if "rating" not in store or ("has_rating" in store and not store.has_rating.any()):
+        return None
+    ratings: Tensor = store.rating[rows].float()
+    return ratings.masked_fill(~store.has_rating[rows], torch.nan) if "has_rating" in store else ratings
 
 
 def _pair_ratings(source: EndVectors, target: EndVectors, ends: Tensor) -> Tensor:

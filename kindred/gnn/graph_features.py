@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TIME_BINS = 8
 _PCA_ROWS = 50_000  # the covariance of 384 dimensions needs no more
 _TYPE_SEPARATOR = "|"
+_MOSTLY_TOLD = ("at", "rating")  # sources have them for every event or for none: a column of ones would say nothing
 
 Columns = Mapping[str, Tensor]
 
@@ -59,9 +60,9 @@ class FeatureColumn:
             features = _time_bins((values - self.shift).double() * self.scale)
         else:
             features = ((values.double() - self.shift) * self.scale).float().unsqueeze(1)
-        if not self.tells_missing:
-            return features
         known = columns.get(f"has_{self.name}")
+        if not self.tells_missing:
+            return features if known is None or bool(known.all()) else features * known.unsqueeze(1)
         if known is None:
             known = values.any(dim=1) if self.kind == "vector" else torch.ones(num_rows, dtype=torch.bool)
         return torch.cat([features * known.unsqueeze(1), known.float().unsqueeze(1)], dim=1)
@@ -160,7 +161,8 @@ def _fit_columns(columns: Mapping[str, object], text_dim: int) -> tuple[FeatureC
         present = values[known] if isinstance(known, Tensor) else values
         if len(present) and (fit := _fitter(name, values, text_dim)):
             kind, shift, scale = fit(present)
-            found.append(FeatureColumn(name, kind, shift, scale, isinstance(known, Tensor)))
+            tells_missing = isinstance(known, Tensor) and not (name in _MOSTLY_TOLD and bool(known.all()))
+            found.append(FeatureColumn(name, kind, shift, scale, tells_missing))
     return tuple(found)
 
 

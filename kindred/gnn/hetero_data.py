@@ -1,7 +1,7 @@
 """Graph to HeteroData: the tensors of a graph as of a moment, and the IdMaps that name their rows.
 
 The result depends on what the graph holds, never on the order in which it was loaded or is read: nodes are sorted by
-id, edges by (`at`, `event_id`).
+id, edges by (`at`, `event_id`), those of unknown time first.
 
 Attributes follow from the schema's property kinds. Numbers, booleans, timestamps and vectors become tensors under the
 name of the property; strings and texts are left out. Where a value may be missing, the tensor holds zero there and a
@@ -57,7 +57,7 @@ def read_hetero_data(
         store: where the graph is.
         schema: what it may hold.
         triples: edge types to read, with the labels at their ends; all edge types and all labels where None.
-        until: events up to this moment only, seconds UTC.
+        until: events up to this timestamp and those of unknown time only, seconds UTC.
 
     Raises:
         SchemaError: an edge ends at a node that is not there, or a type is not in the schema.
@@ -136,9 +136,11 @@ def _canonical_order(batches: Sequence[pa.RecordBatch], edge: EdgeType) -> Posit
 
     keys = {"event_id": pa.string()} | ({"at": pa.int64()} if edge.is_event else {})
     table = pa.table({name: _light_column(batches, name, kind) for name, kind in keys.items()})
+    if edge.is_event:
+        table = table.set_column(1, "at", pc.fill_null(table["at"], 0))
     sort_keys = [(name, "ascending") for name in reversed(keys)]
-    order: Positions = pc.sort_indices(table, sort_keys=sort_keys).to_numpy().astype(np.int64)
-    return order
+    order: Positions = pc.sort_indices(table, sort_keys=sort_keys).to_numpy()
+    return order.astype(np.int64)
 
 
 def _positions(batches: Sequence[pa.RecordBatch], edge: EdgeType, column: str, ids: IdMap) -> Positions:

@@ -80,7 +80,10 @@ class GraphStore(Protocol):
     def read_edges(
         self, edge: EdgeType, columns: Sequence[str] | None = None, until: int | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Edges, streamed; `until`: events with `at` ≤ until only (seconds UTC), edges without `at` always."""
+        """Edges, streamed.
+
+        `until`: events with `at` ≤ until only (seconds UTC); those of unknown time, and edges that have none, always.
+        """
 
     def neighbourhood(
         self, node: NodeType, node_id: str, limit: int = 100, edges: Sequence[EdgeType] | None = None

@@ -68,9 +68,9 @@ class _FileCount:
     """What has been read of one file so far."""
 
     lines: int = 0
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
-    assumed: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
 
     @property
     def num_quarantined(self) -> int:
@@ -144,10 +144,10 @@ def _stage_file(number: int, file: SourceFile, stage: Stage, quarantine: Quarant
             quarantine.add(file.path.name, row, bad)
             continue
         if not parsed.records:
-            count.skipped += 1
+            count.skipped[parsed.skipped] += 1
             continue
-        if parsed.assumed:
-            count.assumed.update(parsed.assumed)
+        if parsed.notes:
+            count.notes.update(parsed.notes)
         stage.add(parsed.records, number, row.length)
     return count
 
@@ -173,7 +173,8 @@ def _file_summary(file: SourceFile, count: _FileCount, tally: Tally) -> FileSumm
         duplicates=tally.duplicates,
         conflicting=tally.conflicting,
         quarantined=count.num_quarantined,
-        skipped=count.skipped,
+        skipped=count.skipped.total(),
         reasons=dict(sorted(count.quarantined.items())),
-        assumed=dict(sorted(count.assumed.items())),
+        skipped_reasons=dict(count.skipped.most_common()),
+        notes=dict(count.notes.most_common()),
     )

@@ -21,11 +21,13 @@ class Parsed(NamedTuple):
     Attributes:
         records: the one that the row is about first, then those that it mentions. The first decides whether the row
             is a duplicate of another. None at all: the row is well-formed and holds nothing for the graph.
-        assumed: properties that the layout does not hold, whose value was assumed.
+        notes: what was left out of the row or is not known, in few words, for the summary to count.
+        skipped: why there is no record, in few words; empty where there is one.
     """
 
     records: Sequence[Node | Edge]
-    assumed: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    skipped: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ class FileSummary:
         conflicting: those of the duplicates that also say something else; what was kept does not depend on their order.
         skipped: well-formed rows that hold nothing for the graph, such as events of other kinds.
         reasons: quarantined rows by reason code.
-        assumed: rows for which a value was assumed that their layout does not hold, by property.
+        skipped_reasons: skipped rows by reason, in words.
+        notes: rows of which a part was left out or is not known, by what.
     """
 
     file: str
@@ -27,7 +28,8 @@ class FileSummary:
     quarantined: int
     skipped: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
-    assumed: dict[str, int] = field(default_factory=dict)
+    skipped_reasons: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

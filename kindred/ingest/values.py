@@ -7,11 +7,12 @@ import unicodedata
 from datetime import UTC, datetime
 from itertools import chain
 
-from kindred.domain.properties import EARLIEST_TIME
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.json_lines import decode_literal
 
-ASSUMED_TIME = EARLIEST_TIME  # known since ever: in the graph as of any moment, and before every event that has a time
+NO_TIME = "no time"  # notes of rows that a summary counts
+NO_RATING = "no rating"
+
 _FIRST_MILLISECONDS = 100_000_000_000  # in seconds the year 5138, in milliseconds 1973: no time of ours is both
 
 
@@ -61,6 +62,17 @@ def id_of(value: object) -> object:
     """The id as a text where the source numbers its things; anything else as it is, for the record class to judge."""
     value = whole(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def given(value: object, field: str) -> object:
+    """The value, which this source always has.
+
+    Raises:
+        BadRecord: it is missing.
+    """
+    if value is None:
+        raise BadRecord(Reason.MISSING_VALUE, "a value is wanted", field)
+    return value
 
 
 def seconds_of(value: object, field: str) -> int | None:

@@ -10,7 +10,7 @@ import torch
 
 from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, Interactions
+from kindred.domain.interactions import FloatArray, Interactions, ratings_of, times_of
 from kindred.domain.schema import graph_schema
 from kindred.gnn.hetero_data import read_hetero_data
 from kindred.graph.store import GraphStore
@@ -58,8 +58,8 @@ def read_product_graph(store: GraphStore, until: int | None = None) -> ProductGr
         item_index=edges.edge_index[1].numpy(),
         num_users=len(ids["User"]),
         num_items=len(ids["Product"]),
-        rating=edges.rating.float().numpy(),
-        at=edges.at.numpy(),
+        rating=ratings_of(edges.rating.float().numpy(), edges.has_rating.numpy()),
+        at=times_of(edges.at.numpy(), edges.has_at.numpy()),
         edge_index=np.arange(edges.edge_index.shape[1]),
     )
     return ProductGraph(

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, ratings_of, times_of
 from kindred.gnn.model import GnnConfig
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import RankingConfig
@@ -62,8 +63,8 @@ class Review(NamedTuple):
     """A review as an unseen user brings it: the product may be unknown, the text empty."""
 
     product_id: str
-    rating: float
-    at: int
+    rating: float | None
+    at: int | None
     text: str
     verified: bool | None = None
 
@@ -117,13 +118,14 @@ class ProductModel:
         """
         reviews = [(user, review) for user, history in enumerate(histories) for review in history]
         known = [(user, review) for user, review in reviews if review.product_id in self.products]
+        ratings, times = [review.rating for _, review in known], [review.at for _, review in known]
         events = Interactions(
             user_index=np.array([user for user, _ in known], dtype=np.int64),
             item_index=self.products.positions([review.product_id for _, review in known]),
             num_users=len(histories),
             num_items=len(self.products),
-            rating=np.array([review.rating for _, review in known], dtype=np.float32),
-            at=np.array([review.at for _, review in known], dtype=np.int64),
+            rating=ratings_of(np.array([r or 0 for r in ratings], np.float32), _is_known(ratings)),
+            at=times_of(np.array([t or 0 for t in times], np.int64), _is_known(times)),
         )
         text = None
         if encoder is not None and self.config.text and known:
@@ -153,7 +155,7 @@ class ProductModel:
             ArtifactError: the model does not look at what a user knows.
         """
         self._need_histories()
-        added: Vectors = self._added_by([Review(product_id, 5.0, 0, "")])[0]
+        added: Vectors = self._added_by([Review(product_id, 5.0, None, "")])[0]
         return added
 
     def strongest_reviews(self, history: Sequence[Review], product_ids: Sequence[str]) -> dict[str, str]:
@@ -233,6 +235,10 @@ def cosines(rows: FloatArray, gram: FloatArray) -> FloatArray:
     length = np.sqrt(np.maximum(np.diag(products), 1e-12))
     between: FloatArray = products / (length[:, None] * length[None, :])
     return between
+
+
+def _is_known(values: Sequence[float | None]) -> NDArray[np.bool_]:
+    return np.array([value is not None for value in values], dtype=np.bool_)
 
 
 def _no_events(num_items: int) -> Interactions:

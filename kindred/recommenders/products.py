@@ -209,8 +209,8 @@ def _review(neighbour: Neighbour) -> Review:
     properties = neighbour.properties
     return Review(
         product_id=neighbour.node_id,
-        rating=float(properties["rating"] or 0),
-        at=int(properties["at"] or 0),
+        rating=None if (rating := properties.get("rating")) is None else float(rating),
+        at=None if (at := properties.get("at")) is None else int(at),
         text=str(properties.get("text") or ""),
         verified=None if (verified := properties.get("verified")) is None else bool(verified),
     )

@@ -13,8 +13,7 @@ GOOD = {"event_id": "e", "source_id": "u", "target_id": "p", "at": 1_400_000_000
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("rating", 0.5),
-        ("rating", 5.5),
+        ("rating", math.inf),
         ("rating", math.nan),
         ("rating", "five"),
         ("at", 600_000_000),
@@ -33,6 +32,12 @@ GOOD = {"event_id": "e", "source_id": "u", "target_id": "p", "at": 1_400_000_000
 def test_bad_values_are_refused(field: str, value: object) -> None:
     with pytest.raises(ValidationError):
         Reviewed.model_validate({**GOOD, field: value})
+
+
+def test_a_scale_belongs_to_the_source_and_ratings_and_times_may_be_unknown() -> None:
+    assert Reviewed.model_validate({**GOOD, "rating": 0.5}).rating == 0.5
+    nothing = Reviewed(event_id="e", source_id="u", target_id="p")
+    assert nothing.rating is None and nothing.at is None
 
 
 @pytest.mark.parametrize("text", ["", "tab\tand\nline", "שלום", "🎸 e\u0301", "'}) DETACH DELETE n //"])

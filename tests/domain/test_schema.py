@@ -61,7 +61,7 @@ def test_unknown_names_list_what_there_is() -> None:
 
 def test_required_properties_are_not_nullable_and_vectors_have_the_encoder_s_length() -> None:
     columns = arrow_schema(edge_type_of(Reviewed), vector_length=3)
-    assert not columns.field("rating").nullable and columns.field("verified").nullable
+    assert not columns.field("event_id").nullable and columns.field("at").nullable
     assert columns.field("text_embedding").type == pa.list_(pa.float16(), 3)
     assert "text_embedding" not in arrow_schema(edge_type_of(Reviewed)).names
 

@@ -43,7 +43,7 @@ class TableStore:
         if kind.name in self.tables:
             table = self.tables[kind.name]
             if until is not None:
-                table = table.filter(pc.less_equal(table["at"], until))
+                table = table.filter(pc.fill_null(pc.less_equal(table["at"], until), True))
             names = [name for name in (columns or table.column_names) if name in table.column_names]
             yield from table.select(names).to_batches(self.batch_rows)
 

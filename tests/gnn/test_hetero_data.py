@@ -102,6 +102,20 @@ def assert_same(data: HeteroData, expected: HeteroData) -> None:
             assert torch.equal(got, value) if isinstance(value, torch.Tensor) else got == value, (kind, name)
 
 
+def test_unknown_times_and_ratings_are_told_and_come_first() -> None:
+    held = tables()
+    at, ratings = pa.array([30, None, 20, 10, None], pa.int64()), pa.array([5.0, None, 3.0, None, 1.0])
+    held["REVIEWED"] = held["REVIEWED"].drop_columns(["at", "rating"]).append_column("at", at)
+    held["REVIEWED"] = held["REVIEWED"].append_column("rating", ratings)
+    for until, kept in ((None, 5), (20, 4)):
+        data, _ = read_hetero_data(TableStore(held), graph_schema(), until=until)
+        edges = data[REVIEWED]
+        assert edges["at"].tolist() == [0, 0, 10, 20, 30][:kept]
+        assert edges.has_at.tolist() == [False, False, True, True, True][:kept]
+        assert edges.rating.tolist() == [1, 0, 0, 3, 5][:kept]
+        assert edges.has_rating.tolist() == [True, False, False, True, True][:kept]
+
+
 def test_reverse_types_share_all_but_the_ends() -> None:
     data, _ = read_hetero_data(TableStore(tables()), graph_schema())
     forward, backward = data[REVIEWED], data[reverse_of(REVIEWED)]

@@ -113,7 +113,7 @@ def _array(values: list[object], kind: pa.DataType) -> pa.Array:
     )
 
 
-def like(event_id: str, reader: str = "r1", book: str = "b1", at: int = 1_000_000_000, **others: object) -> Row:
+def like(event_id: str, reader: str = "r1", book: str = "b1", at: int | None = 1_000_000_000, **others: object) -> Row:
     """A row of LIKED."""
     return {"event_id": event_id, "source_id": reader, "target_id": book, "at": at, "rating": 4.0, **others}
 

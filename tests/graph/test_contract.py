@@ -79,6 +79,7 @@ def test_replayed_and_shuffled_edges_change_nothing(graph_store: GraphStore) -> 
     ("low", "high"),
     [
         pytest.param({"at": 5, "note": "z", "text": "z"}, {"at": 6, "note": "a", "text": "a"}, id="later"),
+        pytest.param({"at": None, "note": "z"}, {"at": 5, "note": "a"}, id="known time"),
         pytest.param({"note": "a", "text": "z"}, {"note": "b", "text": "a"}, id="greater content"),
         pytest.param({"loud": None}, {"loud": False}, id="null is least"),
         pytest.param({"rating": 3.0}, {"rating": 3.5}, id="number"),
@@ -226,6 +227,21 @@ def test_reading_until_a_moment_leaves_out_what_came_after(graph_store: GraphSto
     assert edges_of(graph_store, LIKED, ["text"], until=1) == {"e1": {"event_id": "e1", "text": "1"}}
     assert edges_of(graph_store, LIKED, until=0) == {}
     assert set(edges_of(graph_store, CITES, until=0)) == {"c"}
+
+
+def test_an_event_of_unknown_time_is_in_the_graph_as_of_any_time_and_older_than_all_others(
+    graph_store: GraphStore,
+) -> None:
+    make_library(graph_store)
+    likes = [like("known", at=3), like("unknown", at=None)]
+    assert graph_store.upsert_edges(LIKED, table_of(LIKED, likes)) == UpsertCount(2, 0, 0)
+    assert edges_of(graph_store, LIKED, ["at"], until=2) == {"unknown": {"event_id": "unknown", "at": None}}
+    assert set(edges_of(graph_store, LIKED, until=3)) == {"known", "unknown"}
+    assert [n.properties["at"] for n in graph_store.neighbourhood(READER, "r1")] == [3, None]
+    without_times = table_of(LIKED, likes).drop_columns(["at"])
+    assert graph_store.upsert_edges(LIKED, without_times) == UpsertCount(0, 0, 2)
+    statistics = graph_statistics(graph_store, SCHEMA)
+    assert statistics.earliest == statistics.latest == 3
 
 
 def test_deleting(graph_store: GraphStore) -> None:

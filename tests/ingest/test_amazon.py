@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from kindred.domain.records import Brand, Category, InCategory, MadeBy, Product, Reviewed, User
 from kindred.ingest.bad_records import BadRecord, Reason, bad_record
-from kindred.ingest.sources.amazon import ASSUMED_RATING, METADATA, REVIEWS, parse_metadata, parse_review
-from kindred.ingest.values import ASSUMED_TIME
+from kindred.ingest.sources.amazon import METADATA, REVIEWS, parse_metadata, parse_review
 from tests.ingest.conftest import review
 
 FLAT = {
@@ -84,12 +83,12 @@ def test_the_flat_layout() -> None:
     assert (found.event_id, found.source_id, found.target_id, found.text) == ("r1", "someone", "p1", "Words")
     assert (user, product) == (User(id="someone"), Product(id="p1", title="A name"))
     assert category == Category(id="Ropes & Knots") and in_category.target_id == category.id
-    assert (found.rating, found.at, list(parsed.assumed)) == (ASSUMED_RATING, ASSUMED_TIME, ["rating", "at"])
+    assert (found.rating, found.at, list(parsed.notes)) == (None, None, ["no rating", "no time"])
 
 
 def test_the_flat_layout_believes_stars_and_times_that_are_there() -> None:
     parsed = parse_review({**FLAT, "overall": 5, "unixReviewTime": 1_400_000_000, "reviewID": None, "Style": None})
-    assert not parsed.assumed and len(parsed.records) == 3
+    assert not parsed.notes and len(parsed.records) == 3
     assert isinstance(parsed.records[0], Reviewed)
     assert (parsed.records[0].rating, parsed.records[0].at) == (5.0, 1_400_000_000)
     assert len(parsed.records[0].event_id) == 32
@@ -105,15 +104,15 @@ def test_the_flat_layout_believes_stars_and_times_that_are_there() -> None:
         ({"asin": " p"}, "bad_id", "Reviewed.target_id"),
         ({"asin": "p\n"}, "control_character", "Reviewed.target_id"),
         ({"asin": "p" * 513}, "value_too_long", "Reviewed.target_id"),
-        ({"overall": None}, "missing_value", "Reviewed.rating"),
+        ({"overall": None}, "missing_value", "overall"),
         ({"overall": "5"}, "wrong_type", "Reviewed.rating"),
         ({"overall": True}, "wrong_type", "Reviewed.rating"),
         ({"overall": [5]}, "wrong_type", "Reviewed.rating"),
-        ({"overall": 0.5}, "out_of_range", "Reviewed.rating"),
-        ({"overall": 5.01}, "out_of_range", "Reviewed.rating"),
-        ({"overall": float("nan")}, "out_of_range", "Reviewed.rating"),
-        ({"overall": float("inf")}, "out_of_range", "Reviewed.rating"),
-        ({"unixReviewTime": None}, "missing_value", "Reviewed.at"),
+        ({"overall": 0.5}, "out_of_range", "overall"),
+        ({"overall": 5.01}, "out_of_range", "overall"),
+        ({"overall": float("nan")}, "out_of_range", "overall"),
+        ({"overall": float("inf")}, "out_of_range", "overall"),
+        ({"unixReviewTime": None}, "missing_value", "unixReviewTime"),
         ({"unixReviewTime": "1400000000"}, "wrong_type", "Reviewed.at"),
         ({"unixReviewTime": 1.5}, "wrong_type", "Reviewed.at"),
         ({"unixReviewTime": 631_151_999}, "time_out_of_range", "Reviewed.at"),

@@ -21,7 +21,6 @@ from kindred.ingest.namespace import Namespace, in_namespace
 from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
 from kindred.ingest.sources import lastfm
 from kindred.ingest.summary import IngestSummary
-from kindred.ingest.values import ASSUMED_TIME
 from tests.ingest.conftest import DictGraph
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data/lastfm_hetrec2011"
@@ -77,13 +76,11 @@ def test_names_keep_their_quotes_and_letters(tmp_path: Path, graph: DictGraph, o
     assert {row["name"] for row in graph.tables["Tag"].values()} == {"español", '90"s', "fußball"}
 
 
-def test_plays_stand_at_the_assumed_time_and_are_counted(
-    tmp_path: Path, graph: DictGraph, options: IngestOptions
-) -> None:
+def test_plays_have_no_time_and_are_counted(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:
     summary = ingest(graph, write(tmp_path / "lastfm"), options)
     plays = {(r["source_id"], r["target_id"]): (r["plays"], r["at"]) for r in graph.tables["LISTENED"].values()}
-    assert plays == {("1", "1"): (13883, ASSUMED_TIME), ("1", "2"): (5, ASSUMED_TIME), ("2", "1"): (1, ASSUMED_TIME)}
-    assert {Path(f.file).name: f.assumed for f in summary.files if f.assumed} == {"user_artists.dat": {"at": 3}}
+    assert plays == {("1", "1"): (13883, None), ("1", "2"): (5, None), ("2", "1"): (1, None)}
+    assert {Path(f.file).name: f.notes for f in summary.files if f.notes} == {"user_artists.dat": {"no time": 3}}
 
 
 def test_a_tagging_is_two_edges_of_one_event(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:

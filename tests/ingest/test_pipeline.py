@@ -152,10 +152,10 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(tmp_path: Path) -> None:
     assert graph.tables == {} and graph.metadata == {}
 
 
-def test_the_flat_layout_says_what_it_assumed(tmp_path: Path) -> None:
+def test_the_flat_layout_says_what_is_not_known(tmp_path: Path) -> None:
     rows = [{"reviewID": f"r{n}", "nickname": "u", "asin": "p", "TextReview": "t", "Style": "S"} for n in range(3)]
     graph, summary = ingest(tmp_path, [*rows, rows[0], review(1)])
-    assert summary.files[0].assumed == {"at": 4, "rating": 4}
+    assert summary.files[0].notes == {"no rating": 4, "no time": 4}
     assert {"r0", "r1", "r2"} < set(graph.tables["REVIEWED"]) and set(graph.tables["Category"]) == {"S"}
 
 

@@ -19,7 +19,6 @@ from kindred.ingest.frame_files import frame_path, write_frames
 from kindred.ingest.music import tag_files
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.summary import IngestSummary
-from kindred.ingest.values import ASSUMED_TIME
 from tests.ingest.conftest import DictGraph, json_lines
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data"
@@ -68,8 +67,8 @@ def test_a_row_is_about_its_track_whatever_number_of_tags_it_has(
         ("12", "rock"),
         ("12", "new wave"),
     }
-    assert {row["at"] for row in graph.tables["TAGGED"].values()} == {ASSUMED_TIME}
-    assert summary.files[0].assumed == {"at": 4}
+    assert {row["at"] for row in graph.tables["TAGGED"].values()} == {None}
+    assert summary.files[0].notes == {"no time": 4}
     assert (graph.tables["Tag"]["5"]["name"], graph.tables["Tag"]["rock"]["name"]) == (None, "rock")
 
 

@@ -126,7 +126,7 @@ def delete_rows(table: Table) -> str:
 def neighbours(edge: EdgeType, columns: Sequence[str], outgoing: bool) -> str:
     """Edges at node `$id`, newest first, at most `$limit`: the id at the other end, and the columns."""
     here, there = ("s", "t") if outgoing else ("t", "s")
-    newest = "x.`at` DESC, x.`event_id`" if edge.is_event else "x.`event_id`"
+    newest = "coalesce(x.`at`, 0) DESC, x.`event_id`" if edge.is_event else "x.`event_id`"
     return (
         f"{pattern(edge)} WHERE {here}.`id` = $id {_returned(columns)}, {there}.`id` AS `_other` "
         f"ORDER BY {newest} LIMIT $limit"

@@ -197,7 +197,7 @@ class EmbeddedGraph:
             self._settle()
             if until is None or not edge.is_event:
                 return self._tables.read(edge, columns, "", {})
-            return self._tables.read(edge, columns, "WHERE x.`at` <= $until", {"until": until})
+            return self._tables.read(edge, columns, "WHERE x.`at` IS NULL OR x.`at` <= $until", {"until": until})
 
     def neighbourhood(
         self, node: NodeType, node_id: str, limit: int = 100, edges: Sequence[EdgeType] | None = None

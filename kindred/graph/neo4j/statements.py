@@ -166,7 +166,7 @@ def rows_by_key(table: Table, columns: Sequence[str]) -> str:
 def page(table: Table, columns: Sequence[str], until: bool) -> str:
     """The next `$size` rows after key `$after`, by key: the last key and one list a column."""
     key = f"x.{key_of(table)}"
-    in_time = " AND x.at <= $until" if until else ""
+    in_time = " AND (x.at IS NULL OR x.at <= $until)" if until else ""
     carried = "x" if isinstance(table, NodeType) else "s, x, t"
     return (
         f"MATCH {pattern(table)} {_by_index(table)} WHERE {key} > $after{in_time} "
@@ -204,7 +204,7 @@ def neighbours(node: NodeType, edges: Sequence[EdgeType], light: Sequence[Sequen
     branches = []
     for number, (edge, properties) in enumerate(zip(edges, light, strict=True)):
         values = ", ".join(f"x.{quoted(prop.name)}" for prop in properties)
-        newest = "x.at DESC, x.event_id" if edge.is_event else "x.event_id"
+        newest = "coalesce(x.at, 0) DESC, x.event_id" if edge.is_event else "x.event_id"
         for outgoing, here, there in ((True, edge.source, edge.target), (False, edge.target, edge.source)):
             if here != node.label:
                 continue

@@ -5,8 +5,8 @@ Reviews, told apart row by row:
 * 2014: reviewerID, asin, overall, reviewText, summary, unixReviewTime. 2018 adds verified. Names of reviewers, votes,
   images and styles are left out: nothing here needs them, and names are personal.
 * flat: reviewID (the event id), nickname (the user: this layout has no other), asin, ProductName (the title),
-  TextReview and Style (the category). It has neither stars nor time. A row that has `overall` or `unixReviewTime` all
-  the same is believed; otherwise `ASSUMED_RATING` and `ASSUMED_TIME` stand in, and the summary counts how often.
+  TextReview and Style (the category). It has neither stars nor time: both stay unknown, but where a row has `overall`
+  or `unixReviewTime` all the same.
 
 Metadata:
 
@@ -24,20 +24,23 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from kindred.domain.records import Brand, Category, Edge, InCategory, MadeBy, Node, Product, Reviewed, User, content_id
+from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.json_lines import decode_json, decode_json_or_literal
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.values import (
-    ASSUMED_TIME,
+    NO_RATING,
+    NO_TIME,
     cell_list,
     cell_number,
     cell_truth,
+    given,
     name_of,
     text_of,
     texts_of,
     whole,
 )
 
-ASSUMED_RATING = 3.0  # the middle of the scale: neither praise nor complaint
+RATING_SCALE = (1.0, 5.0)  # stars
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because reviews name the same users and products again and again
 
@@ -52,13 +55,15 @@ def parse_review(row: Values) -> Parsed:
         return _parse_flat_review(row)
     user_id, product_id = row.get("reviewerID"), row.get("asin")
     at, text = whole(row.get("unixReviewTime")), text_of(row.get("reviewText"), "reviewText")
+    for field in ("overall", "unixReviewTime"):
+        given(row.get(field), field)
     review = Reviewed.model_validate(
         {
             "event_id": _event_id(user_id, product_id, at, text),
             "source_id": user_id,
             "target_id": product_id,
             "at": at,
-            "rating": row.get("overall"),
+            "rating": _stars(row.get("overall")),
             "verified": row.get("verified"),
             "summary": text_of(row.get("summary"), "summary"),
             "text": text,
@@ -72,15 +77,14 @@ def _parse_flat_review(row: Values) -> Parsed:
     user_id, product_id = row.get("nickname"), row.get("asin")
     text, at = text_of(row.get("TextReview"), "TextReview"), whole(row.get("unixReviewTime"))
     rating, event_id = row.get("overall"), row.get("reviewID")
-    assumed = [name for name, value in (("rating", rating), ("at", at)) if value is None]
-    at = ASSUMED_TIME if at is None else at
+    notes = [note for note, value in ((NO_RATING, rating), (NO_TIME, at)) if value is None]
     review = Reviewed.model_validate(
         {
             "event_id": _event_id(user_id, product_id, at, text) if event_id is None else event_id,
             "source_id": user_id,
             "target_id": product_id,
             "at": at,
-            "rating": ASSUMED_RATING if rating is None else rating,
+            "rating": _stars(rating),
             "verified": row.get("verified"),
             "summary": text_of(row.get("summary"), "summary"),
             "text": text,
@@ -89,7 +93,7 @@ def _parse_flat_review(row: Values) -> Parsed:
     )
     product = _product(review.target_id, text_of(row.get("ProductName"), "ProductName") or None)
     return Parsed(
-        (review, _user(review.source_id), product, *_in_categories(product.id, row.get("Style"), "Style")), assumed
+        (review, _user(review.source_id), product, *_in_categories(product.id, row.get("Style"), "Style")), notes
     )
 
 
@@ -115,10 +119,22 @@ def parse_metadata(row: Values) -> Parsed:
     return Parsed(records)
 
 
+def _stars(value: object) -> object:
+    """The rating, checked against the scale of this source; what is no number is left to the record class.
+
+    Raises:
+        BadRecord: it is outside the scale.
+    """
+    lowest, highest = RATING_SCALE
+    if isinstance(value, (int, float)) and not lowest <= value <= highest:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"1 to 5 stars are wanted, got {value}", "overall")
+    return value
+
+
 def _event_id(user_id: object, product_id: object, at: object, text: str) -> str:
     """The key of a review that came without one; the record class refuses parts of another type, so they need none."""
-    if isinstance(user_id, str) and isinstance(product_id, str) and isinstance(at, int):
-        return content_id(user_id, product_id, at, text)
+    if isinstance(user_id, str) and isinstance(product_id, str) and (at is None or isinstance(at, int)):
+        return content_id(user_id, product_id, str(at), text)
     return "none"
 
 

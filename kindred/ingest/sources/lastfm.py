@@ -2,8 +2,7 @@
 
 Five files of tab-parted cells without quoting, each with a header; any of them may be missing:
 
-* user_artists.dat (userID, artistID, weight): how often a user played an artist. It holds no times: `ASSUMED_TIME`
-  stands in, and the summary counts how often.
+* user_artists.dat (userID, artistID, weight): how often a user played an artist; when is not known.
 * artists.dat (id, name, url, pictureURL), in UTF-8. Addresses are left out: nothing here needs them.
 * tags.dat (tagID, tagValue), in Latin-1.
 * user_taggedartists.dat (userID, artistID, tagID, day, month, year): a row is about the artist's tag; the edge that
@@ -23,7 +22,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.records import Artist, FriendOf, ListenedToArtist, Tag, TaggedArtist, UsedTag, User, content_id
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.values import ASSUMED_TIME, cell_number, count_of, text_of
+from kindred.ingest.values import NO_TIME, cell_number, count_of, text_of
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
 
@@ -40,12 +39,11 @@ def parse_plays(row: Values) -> Parsed:
             "event_id": _key("plays", user_id, artist_id),
             "source_id": user_id,
             "target_id": artist_id,
-            "at": ASSUMED_TIME,
             "plays": count_of(row.get("weight"), "weight"),
         },
         strict=True,
     )
-    return Parsed((listened, _user(listened.source_id), _artist(listened.target_id)), ("at",))
+    return Parsed((listened, _user(listened.source_id), _artist(listened.target_id)), notes=(NO_TIME,))
 
 
 def parse_artist(row: Values) -> Parsed:

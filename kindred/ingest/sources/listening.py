@@ -31,6 +31,7 @@ from kindred.ingest.values import (
     cell_list,
     cell_number,
     count_of,
+    given,
     id_of,
     name_of,
     seconds_of,
@@ -54,7 +55,7 @@ def parse_event(row: Values) -> Parsed:
             "event_id": "none" if row.get("event_id") is None else id_of(row["event_id"]),
             "source_id": id_of(row.get("user")),
             "target_id": id_of(row.get("track")),
-            "at": seconds_of(row.get(time_field), time_field),
+            "at": seconds_of(given(row.get(time_field), time_field), time_field),
             "plays": count_of(row.get("plays"), "plays"),
             "share": row.get("share"),
         },
@@ -66,7 +67,7 @@ def parse_event(row: Values) -> Parsed:
 
 
 def _event_id(event: Listened) -> str:
-    return content_id("listened", event.source_id, event.target_id, event.at, str(event.plays), str(event.share))
+    return content_id("listened", event.source_id, event.target_id, str(event.at), str(event.plays), str(event.share))
 
 
 def parse_track(row: Values) -> Parsed:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from kindred.domain.records import Post, User, Viewed, content_id
 from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.values import cell_number, id_of, milliseconds_of, whole
+from kindred.ingest.values import cell_number, given, id_of, milliseconds_of, whole
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because clicks name the same users and articles again and again
 
@@ -26,7 +26,7 @@ def parse_click(row: Values) -> Parsed:
         BadRecord, ValidationError: the row can't be used.
     """
     user_id, article_id = id_of(row.get("user_id")), id_of(row.get("click_article_id"))
-    at_ms = milliseconds_of(row.get("click_timestamp"), "click_timestamp")
+    at_ms = milliseconds_of(given(row.get("click_timestamp"), "click_timestamp"), "click_timestamp")
     viewed = Viewed.model_validate(
         {
             "event_id": content_id(str(user_id), str(article_id), str(at_ms)),

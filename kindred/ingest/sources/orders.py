@@ -19,7 +19,7 @@ from kindred.ingest.sources.search_records import (
     useful_query,
     user_node,
 )
-from kindred.ingest.values import id_of, milliseconds_of, text_of
+from kindred.ingest.values import given, id_of, milliseconds_of, text_of
 
 _ACTION = "purchase"
 
@@ -33,7 +33,9 @@ def parse_order(row: Values) -> Parsed:
     text, product_id = text_of(row.get("query"), "query"), id_of(row.get("product"))
     if not text.strip():
         raise BadRecord(Reason.MISSING_VALUE, "an order without a query", "query")
-    search = Search(id_of(row.get("user")), useful_query(text, product_id), milliseconds_of(row.get("time"), "time"))
+    search = Search(
+        id_of(row.get("user")), useful_query(text, product_id), milliseconds_of(given(row.get("time"), "time"), "time")
+    )
     if not search.query:
         return Parsed(())
     lead, purchase, search_edge = (

@@ -35,7 +35,7 @@ from kindred.ingest.sources.search_records import (
     useful_query,
     user_node,
 )
-from kindred.ingest.values import id_of, milliseconds_of, text_of, whole
+from kindred.ingest.values import given, id_of, milliseconds_of, text_of, whole
 
 _SEARCHES = {"search", "on_search"}
 _PURCHASES = {"add_to_cart", "purchase"}
@@ -94,7 +94,7 @@ def _search(row: Values, query: str) -> Search:
     return Search(
         user_id=id_of(row.get("client_id")),
         query=query,
-        at_ms=milliseconds_of(row.get("timestamp"), "timestamp"),
+        at_ms=milliseconds_of(given(row.get("timestamp"), "timestamp"), "timestamp"),
         search_id=id_of(row.get("query_id")) or None,
         session=id_of(session),
     )

@@ -16,7 +16,7 @@ from functools import lru_cache
 from kindred.domain.records import About, Edge, Liked, Node, Post, Topic, User, Viewed, content_id
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.values import cell_number, id_of, name_of, seconds_of, text_of, whole
+from kindred.ingest.values import cell_number, given, id_of, name_of, seconds_of, text_of, whole
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same users and posts again and again
 _NUMBERS = ("gender", "age", "exp_group")
@@ -69,7 +69,10 @@ def parse_event(row: Values) -> Parsed:
         BadRecord, ValidationError: the row can't be used.
     """
     user_id, post_id = id_of(row.get("user_id")), id_of(row.get("post_id"))
-    at, action = seconds_of(row.get("timestamp"), "timestamp"), text_of(row.get("action"), "action").strip().lower()
+    at, action = (
+        seconds_of(given(row.get("timestamp"), "timestamp"), "timestamp"),
+        text_of(row.get("action"), "action").strip().lower(),
+    )
     event: dict[str, object] = {
         "event_id": content_id(str(user_id), str(post_id), str(at), action),
         "source_id": user_id,

@@ -1,7 +1,7 @@
 """Lists of tags a track: `track,tags` with "5,6,9" in one quoted cell, or JSON lines with a list.
 
-A row is about its track; the tags of rows about one track add up. The layout holds no times: `ASSUMED_TIME` stands in,
-and the summary counts how often. A tag that is a word is its own name; a number has none.
+A row is about its track; the tags of rows about one track add up. The layout holds no times, so
+these are unknown. A tag that is a word is its own name; a number has none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import lru_cache
 from kindred.domain.records import Edge, Node, Tag, Tagged, Track, content_id
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.values import ASSUMED_TIME, cell_list, id_of, name_of, text_of
+from kindred.ingest.values import NO_TIME, cell_list, id_of, name_of, text_of
 
 _REMEMBERED = 50_000
 _SEPARATOR = ","
@@ -28,8 +28,8 @@ def parse_tag_list(row: Values) -> Parsed:
     for name in dict.fromkeys(_tags(row.get("tags"))):
         tag = _tag(name)
         event_id = content_id("tag list", track.id, tag.id)
-        records += [tag, Tagged(event_id=event_id, source_id=track.id, target_id=tag.id, at=ASSUMED_TIME)]
-    return Parsed(records, ("at",) if len(records) > 1 else ())
+        records += [tag, Tagged(event_id=event_id, source_id=track.id, target_id=tag.id)]
+    return Parsed(records, notes=(NO_TIME,) if len(records) > 1 else ())
 
 
 def _tags(value: object) -> list[str]:
