@@ -25,6 +25,7 @@ import numpy as np
 from benchmarks import datasets
 from benchmarks.datasets import Split
 from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_report, peak_gb, reset_peak
+from kindred.domain.errors import install_hint
 from kindred.domain.interactions import FloatArray
 from kindred.evaluation import baselines, ease
 from kindred.evaluation.metrics import Scorer, evaluate_ranking
@@ -159,7 +160,7 @@ def baseline_models(split: Split, dataset: str, wanted: Collection[str] | None) 
     models["ALS"] = Model(lambda seed: fit_als(split, factors, seed), has_seed=True)
     models = {name: model for name, model in models.items() if wanted is None or name in wanted}
     if "ALS" in models and find_spec("implicit") is None:
-        print("ALS is left out: `pip install 'kindred[als]'` brings the package implicit", file=sys.stderr)
+        print(f"ALS is left out: `{install_hint('als')}` brings the package implicit", file=sys.stderr)
         del models["ALS"]
     return models
 

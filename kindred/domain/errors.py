@@ -56,3 +56,8 @@ class GateError(KindredError):
     """A quality gate that was missed: the work is done, but its result is not good enough."""
 
     exit_code = 5
+
+
+def install_hint(extra: str) -> str:
+    """The command that installs one of the optional extras, to be run in the clone: no package index knows Kindred."""
+    return f"pip install -e '.[{extra}]'"

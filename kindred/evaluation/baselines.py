@@ -13,7 +13,7 @@ import scipy.sparse as sp
 import torch
 from scipy.sparse.linalg import svds
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, install_hint
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.evaluation.metrics import Scorer
 from kindred.evaluation.rating import RatingPredictor
@@ -117,7 +117,7 @@ def als_factors(
     try:
         from implicit.als import AlternatingLeastSquares
     except ImportError as missing:
-        raise SettingsError("the ALS baseline needs the package implicit", "pip install 'kindred[als]'") from missing
+        raise SettingsError("the ALS baseline needs the package implicit", install_hint("als")) from missing
     model = AlternatingLeastSquares(
         factors=factors,
         regularization=regularization,

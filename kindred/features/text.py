@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, install_hint
 from kindred.domain.progress import Progress, silent
 from kindred.features.cache import KEY_BYTES, VectorCache
 from kindred.features.weights import BUNDLED_NAME, bert_shape, bundled_folder, file_sha256, verify_bundled
@@ -194,7 +194,7 @@ def _openvino_model(folder_name: str, cache_folder: Path | None) -> _Model:
     import torch
 
     if find_spec("openvino") is None:
-        raise SettingsError("openvino is not installed", "run `pip install 'kindred[openvino]'`")
+        raise SettingsError("openvino is not installed", f"run `{install_hint('openvino')}`")
     device = torch.device("cpu")
     folder = Path(folder_name).expanduser() if folder_name else bundled_folder()
     plain = _find_model(folder_name, device, cache_folder) if folder.is_dir() else None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from kindred.domain.errors import SettingsError, StoreError
+from kindred.domain.errors import SettingsError, StoreError, install_hint
 
 if TYPE_CHECKING:
     import dgl
@@ -60,7 +60,5 @@ def _dgl() -> Any:
     try:
         import dgl
     except ImportError as missing:
-        raise SettingsError(
-            f"DGL can't be imported: {missing}", "on Python 3.11: pip install 'kindred[dgl]'"
-        ) from missing
+        raise SettingsError(f"DGL can't be imported: {missing}", f"on Python 3.11: {install_hint('dgl')}") from missing
     return dgl

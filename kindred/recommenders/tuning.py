@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from kindred.domain.errors import ArtifactError, SettingsError
+from kindred.domain.errors import ArtifactError, SettingsError, install_hint
 from kindred.domain.records import content_id
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import Split, temporal_split
@@ -148,7 +148,7 @@ def open_study(run: RunOptions, base: ProductConfig) -> Study:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
     except ImportError as missing:
-        raise SettingsError("tuning needs the package optuna", "pip install 'kindred[tune]'") from missing
+        raise SettingsError("tuning needs the package optuna", install_hint("tune")) from missing
     optuna.logging.set_verbosity(logging.WARNING)
     path = run.folder / STUDY
     if path.exists() and not run.resume:

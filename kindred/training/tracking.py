@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kindred.domain.errors import SettingsError, StoreError
+from kindred.domain.errors import SettingsError, StoreError, install_hint
 from kindred.training.fit import Metrics, Track
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _import_mlflow() -> ModuleType:
         import mlflow.exceptions
     except ImportError as error:
         raise SettingsError(
-            "MLflow is not installed", "pip install 'kindred[mlflow]', or unset KINDRED_MLFLOW_URI"
+            "MLflow is not installed", f"{install_hint('mlflow')}, or unset KINDRED_MLFLOW_URI"
         ) from error
     module: ModuleType = mlflow
     return module

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, install_hint
 from kindred.vectorstore.store import VectorStore
 
 _KNOWN = "use qdrant-edge:FOLDER, exact:FOLDER or http://HOST:PORT"
@@ -37,7 +37,7 @@ def open_vectors(url: str, api_key: str = "") -> VectorStore:
 
         return FolderVectors(url, Path(place), EdgeSearch(IndexLimits()))
     if scheme in ("http", "https"):
-        _need("qdrant_client", "pip install 'kindred[qdrant]'")
+        _need("qdrant_client", install_hint("qdrant"))
         from kindred.vectorstore.qdrant_server import connect
 
         return connect(url, api_key)

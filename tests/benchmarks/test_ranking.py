@@ -96,7 +96,7 @@ def test_a_missing_package_leaves_als_out_and_says_so(
 
 
 def test_als_finds_the_groups_where_its_package_is_installed(split: Split) -> None:
-    pytest.importorskip("implicit", reason="the extra kindred[als] is not installed")
+    pytest.importorskip("implicit", reason="the extra als is not installed")
     model = ranking.baseline_models(split, "gowalla", ["ALS"])["ALS"]
     run = ranking.measure(model, split, 5, 0)
     lists = run.result.top_items

@@ -177,4 +177,4 @@ def test_openvino_that_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(text_module, "find_spec", lambda name: None)
     with pytest.raises(SettingsError, match="not installed") as caught:
         open_text_encoder("openvino:")
-    assert "kindred[openvino]" in caught.value.next_step
+    assert "pip install -e '.[openvino]'" in caught.value.next_step

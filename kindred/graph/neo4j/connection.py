@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from kindred.domain.errors import KindredError, SchemaError, SettingsError, StoreError
+from kindred.domain.errors import KindredError, SchemaError, SettingsError, StoreError, install_hint
 
 if TYPE_CHECKING:
     from neo4j import Driver, ManagedTransaction, Session
@@ -21,7 +21,7 @@ CONNECT_SECONDS = 5.0
 POOL_SIZE = 8
 POOL_WAIT_SECONDS = 30.0
 SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
-INSTALL = "pip install 'kindred[neo4j]'"
+INSTALL = install_hint("neo4j")
 
 Result = TypeVar("Result")
 
