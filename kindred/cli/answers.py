@@ -12,7 +12,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
-from kindred.cli.stores import PRODUCTS, encoder_of, graph_of, runs_folder_of, vectors_of
+from kindred.stores import PRODUCTS, encoder_of, graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
     from kindred.domain.recommendation import Answer
@@ -33,7 +33,7 @@ def publish(
 
     settings = settings_of(context)
     found = find_run(runs_folder_of(settings), run)
-    with graph_of(settings) as store, vectors_of(settings) as vectors:
+    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
         counts = publish_products(found, store, vectors)
     if as_json:
         console.json_result({"published": found.name, "vectors": counts})
@@ -56,7 +56,7 @@ def recommender_of(settings: Settings) -> Iterator[ProductRecommender]:
     """The product recommender on the stores in force."""
     from kindred.recommenders.products import ProductRecommender
 
-    with graph_of(settings) as store, vectors_of(settings) as vectors:
+    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
         yield ProductRecommender(store, vectors, runs_folder_of(settings), lambda: encoder_of(settings))
 
 

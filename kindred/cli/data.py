@@ -11,7 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
-from kindred.cli.stores import encoder_of, graph_of
+from kindred.stores import encoder_of, graph_of
 
 if TYPE_CHECKING:
     from kindred.ingest.pipeline import SourceFile

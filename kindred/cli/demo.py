@@ -14,7 +14,7 @@ from kindred.cli import console
 from kindred.cli.answers import answer_text, recommender_of
 from kindred.cli.data import summary_text
 from kindred.cli.options import settings_of
-from kindred.cli.stores import PRODUCTS, encoder_of, graph_of, runs_folder_of, vectors_of
+from kindred.stores import PRODUCTS, encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
     from kindred.domain.progress import Progress
@@ -142,7 +142,7 @@ def _publish(settings: Settings, run: Run) -> None:
         if vectors.of(PRODUCTS).published() == run.name:
             console.result(f"version {run.name} is published already")
             return
-    with graph_of(settings) as store, vectors_of(settings) as vectors:
+    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
         counts = publish_products(run, store, vectors)
     console.result(f"version {run.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
 

@@ -14,8 +14,8 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
-from kindred.cli.stores import graph_of, vectors_of
 from kindred.domain.errors import KindredError, SettingsError
+from kindred.stores import graph_to_read, vectors_of
 
 if TYPE_CHECKING:
     from kindred.settings import Settings
@@ -88,7 +88,7 @@ def _device(settings: Settings) -> Check:
 
 
 def _encoder(settings: Settings) -> str:
-    from kindred.cli.stores import encoder_of
+    from kindred.stores import encoder_of
 
     encoder = encoder_of(settings)
     return f"{encoder.name}, {encoder.dimension} dimensions"
@@ -97,7 +97,7 @@ def _encoder(settings: Settings) -> str:
 def _graph(settings: Settings) -> str:
     from kindred.domain.schema import graph_schema
 
-    with graph_of(settings) as store:
+    with graph_to_read(settings) as store:
         return f"{sum(store.count(edge) for edge in graph_schema().edges):,} edges"
 
 

@@ -8,8 +8,8 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
-from kindred.cli.stores import graph_of, runs_folder_of
 from kindred.cli.training import Protocol
+from kindred.stores import graph_to_read, runs_folder_of
 
 if TYPE_CHECKING:
     from kindred.recommenders.tuning import TuningResult
@@ -34,7 +34,7 @@ def compare(
     settings = settings_of(context)
     runs = find_run(runs_folder_of(settings), first), find_run(runs_folder_of(settings), second)
     check_same_data(*runs)
-    with graph_of(settings) as store:
+    with graph_to_read(settings) as store:
         graph = read_product_graph(store, runs[0].manifest["graph"]["until"])
     folder = runs[0].folder / "comparison" / f"{runs[1].name}-{protocol.value}"
     with console.Bars() as bars:
@@ -64,7 +64,7 @@ def tune(
     from kindred.training.fit import RunOptions
 
     settings = settings_of(context)
-    with graph_of(settings) as store:
+    with graph_to_read(settings) as store:
         content_hash = graph_statistics(store, graph_schema()).content_hash
         graph = read_product_graph(store)
     folder = settings.data_dir / "artifacts" / "tuning" / f"products-{content_hash[:12]}"

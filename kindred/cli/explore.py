@@ -11,7 +11,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import texts_of
 from kindred.cli.options import AsJson, settings_of
-from kindred.cli.stores import graph_of
+from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:
     from kindred.graph.explore.questions import Column, Parameter, Question
@@ -57,7 +57,7 @@ def run(
     values = question.values(texts_of(param or []))
     limit = values.get("limit")
     limits = QueryLimits(rows=max(1, limit) if isinstance(limit, int) else QueryLimits.rows, seconds=seconds)
-    with graph_of(settings_of(context)) as store:
+    with graph_to_read(settings_of(context)) as store:
         answer = run_question(store, question, values, limits).to_pylist()
     if as_json:
         console.json_result(answer)

@@ -11,7 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
-from kindred.cli.stores import graph_of
+from kindred.stores import graph_of, graph_to_read
 
 if TYPE_CHECKING:
     from kindred.graph.statistics import GraphStatistics
@@ -25,7 +25,7 @@ def stats(context: typer.Context, as_json: AsJson = False) -> None:
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
 
-    with graph_of(settings_of(context)) as store, console.Bars() as bars:
+    with graph_to_read(settings_of(context)) as store, console.Bars() as bars:
         found = graph_statistics(store, graph_schema(), bars)
     if as_json:
         console.json_result(asdict(found))
@@ -82,7 +82,7 @@ def query(
     """Run your own Cypher, read-only."""
     from kindred.graph.store import QueryLimits
 
-    with graph_of(settings_of(context)) as store:
+    with graph_to_read(settings_of(context)) as store:
         answer = store.query(cypher, parameters_of(param or []), QueryLimits(rows=rows, seconds=seconds))
     if as_json:
         console.json_result(answer.to_pylist())
@@ -131,7 +131,7 @@ def copy(
 
     settings = settings_of(context)
     urls = [settings.model_copy(update={"graph_url": url}) for url in (source, target)]
-    with graph_of(urls[0]) as given, graph_of(urls[1]) as filled, console.Bars() as bars:
+    with graph_to_read(urls[0]) as given, graph_of(urls[1]) as filled, console.Bars() as bars:
         report = copy_graph(given, filled, graph_schema(), bars)
     if as_json:
         console.json_result(asdict(report))

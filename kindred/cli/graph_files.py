@@ -12,7 +12,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import graph_app, seconds_of
 from kindred.cli.options import settings_of
-from kindred.cli.stores import graph_of
+from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:
     from kindred.graph.store import GraphStore
@@ -48,7 +48,7 @@ def export(
     moment = seconds_of(until)
     if form is ExportFormat.NEO4J_ADMIN and until is not None:
         raise SettingsError("--until is not for --format neo4j-admin", "leave it out: the whole graph is written")
-    with graph_of(settings_of(context)) as store:
+    with graph_to_read(settings_of(context)) as store:
         if form is ExportFormat.NEO4J_ADMIN:
             _export_neo4j_admin(store, out)
             return
@@ -105,7 +105,7 @@ def view(
     from kindred.graph.view.page import page_of
 
     middle = _node_of(user, product, node)
-    with graph_of(settings_of(context)) as store:
+    with graph_to_read(settings_of(context)) as store:
         found = read_view(store, graph_schema(), middle, hops, limit)
     _write(out, page_of(found))
     left_out = f", {found.num_left_out:,} more left out (--limit)" if found.num_left_out else ""

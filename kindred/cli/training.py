@@ -13,7 +13,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import seconds_of
 from kindred.cli.options import AsJson, settings_of
-from kindred.cli.stores import graph_of, runs_folder_of
+from kindred.stores import graph_to_read, runs_folder_of
 
 if TYPE_CHECKING:
     from kindred.domain.progress import Progress
@@ -149,7 +149,7 @@ def _train_in(settings: Settings, config: ProductConfig, until: int | None, fold
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
 
-    with graph_of(settings) as store:
+    with graph_to_read(settings) as store:
         statistics = graph_statistics(store, graph_schema())
         graph = read_product_graph(store, until)
     state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
@@ -199,7 +199,7 @@ def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progr
     from kindred.recommenders.product_training import evaluate_products, recipe_of
     from kindred.training.fit import RunOptions
 
-    with graph_of(settings) as store:
+    with graph_to_read(settings) as store:
         graph = read_product_graph(store, run.manifest["graph"]["until"])
     folder = run.folder / "evaluation" / options.protocol
     report = evaluate_products(
@@ -210,8 +210,8 @@ def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progr
 
 def runs(context: typer.Context, as_json: AsJson = False) -> None:
     """Finished runs, oldest first, and which one is published."""
-    from kindred.cli.stores import PRODUCTS, vectors_of
     from kindred.recommenders.runs import finished_runs
+    from kindred.stores import PRODUCTS, vectors_of
 
     settings = settings_of(context)
     found = finished_runs(runs_folder_of(settings))

@@ -18,9 +18,18 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from kindred.domain.errors import StoreError
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType
 
 Scalar = str | int | float | bool | None
+
+
+class LockedError(StoreError):
+    """Another process has the graph."""
+
+
+class UnfinishedError(StoreError):
+    """A graph that can't be opened for reading before it was opened for writing once."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ import pyarrow as pa
 
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.graph.ladybug.statements import Table, copy_rows
-from kindred.graph.store import QueryLimits
+from kindred.graph.store import LockedError, QueryLimits, UnfinishedError
 
 ENGINE_VERSION = "0.20.4"  # others lose edges or miscount two-hop paths
 FREE_BYTES = 32 << 20  # what the smallest write may need on disk
 BUFFER_POOL_BYTES = 1 << 30  # the engine's default takes most of the machine's memory
 RESULT_CHUNK_ROWS = 65_536
+OPEN_ONCE = "run `kindred graph stats` to mend it"
 _INTERSECTION = re.compile(r"│\s*INTERSECT\s*│")  # the operator's box in a plan
 
 
@@ -33,15 +34,19 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path, *, shared: bool) -> None:
-        self._file: IO[str] = (folder / "lock").open("r+" if shared else "a+")
+        try:
+            self._file: IO[str] = (folder / "lock").open("r" if shared else "a+")
+        except FileNotFoundError as error:
+            raise UnfinishedError(f"the graph in {folder} was never opened for writing here", OPEN_ONCE) from error
         try:
             fcntl.flock(self._file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._file.seek(0)
             holder = self._file.read().strip() or "another process reads it"
             self._file.close()
-            raise StoreError(
-                f"the graph in {folder} is in use: {holder}", "wait until it ends, or stop it; one process at a time"
+            raise LockedError(
+                f"the graph in {folder} is in use: {holder}",
+                "wait until it ends, or stop it: one process writes, or many read",
             ) from error
         if not shared:
             self._sign()

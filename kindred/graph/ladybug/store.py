@@ -26,13 +26,13 @@ from kindred.graph.answers import answer_table
 from kindred.graph.cypher import check_aggregates, check_parameters, check_read_only
 from kindred.graph.ladybug import statements
 from kindred.graph.ladybug import tables as embedded_tables
-from kindred.graph.ladybug.engine import Engine, FolderLock
+from kindred.graph.ladybug.engine import OPEN_ONCE, Engine, FolderLock
 from kindred.graph.ladybug.notes import read_notes, write_notes
 from kindred.graph.ladybug.pending import PendingEdges
 from kindred.graph.ladybug.statements import Table, engine_columns
 from kindred.graph.ladybug.tables import Tables
 from kindred.graph.rows import BoolArray, filled_nodes, fitted, key_of, newer_edges, vector_lengths
-from kindred.graph.store import Neighbour, QueryLimits, UpsertCount
+from kindred.graph.store import Neighbour, QueryLimits, UnfinishedError, UpsertCount
 
 PENDING_ROWS = 2_000_000  # of one edge type, in memory as well: 0.3 GB
 
@@ -64,9 +64,7 @@ class EmbeddedGraph:
             self._notes = read_notes(folder)
             self._pending = PendingEdges(folder / "pending")
             if self._pending and read_only:
-                raise StoreError(
-                    f"a load into the graph in {folder} was cut off", "run `kindred graph stats` to mend it"
-                )
+                raise UnfinishedError(f"a load into the graph in {folder} was cut off", OPEN_ONCE)
             engine = Engine(folder / "graph.lbug", read_only=read_only)
         except BaseException:
             self._lock.close()
@@ -79,8 +77,11 @@ class EmbeddedGraph:
             self._schema = schema
             columns, pairs = self._tables.engine.catalog()
             changes = statements.schema_statements(schema, columns, pairs)
+            if changes and self._read_only:
+                raise UnfinishedError(
+                    f"the graph in {self._folder} was opened read-only, and has an older schema", OPEN_ONCE
+                )
             if changes:
-                self._check_writable()
                 self._tables.engine.check_free_space()
                 self._settle()
             for statement in changes:
@@ -291,7 +292,7 @@ def _ways(edge: EdgeType, node: NodeType) -> list[bool]:
 
 def _prepare(folder: Path, read_only: bool) -> None:
     if read_only and not (folder / "graph.lbug").exists():
-        raise StoreError(f"no graph in {folder}", "run `kindred ingest` first")
+        raise UnfinishedError(f"no graph in {folder}", "run `kindred ingest` first")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,6 +11,7 @@ from kindred.domain.progress import Progress, silent
 
 if TYPE_CHECKING:
     from kindred.domain.embeddings import TextEncoder
+    from kindred.graph.server import GraphServer
     from kindred.graph.store import GraphStore
     from kindred.settings import Settings
     from kindred.vectorstore.store import VectorStore
@@ -22,22 +23,40 @@ PRODUCTS = "products"
 
 @contextmanager
 def graph_of(settings: Settings) -> Iterator[GraphStore]:
-    """The graph store in force, its schema created, closed at the end."""
+    """The graph store in force, open for writing, its schema created, closed at the end."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_graph
-    from kindred.graph.server import GraphServer
 
-    server = GraphServer(
-        user=settings.graph_user,
-        password=settings.graph_password.get_secret_value(),
-        database=settings.graph_database,
-    )
-    store = open_graph(settings.effective_graph_url, server=server)
+    store = open_graph(settings.effective_graph_url, server=graph_server_of(settings))
     try:
         store.create_schema(graph_schema())
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def graph_to_read(settings: Settings) -> Iterator[GraphStore]:
+    """The graph store in force, open for reading beside other readers, closed at the end."""
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.open import open_to_read
+
+    store = open_to_read(settings.effective_graph_url, graph_schema(), graph_server_of(settings))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def graph_server_of(settings: Settings) -> GraphServer:
+    """Who asks a graph server, and for which database."""
+    from kindred.graph.server import GraphServer
+
+    return GraphServer(
+        user=settings.graph_user,
+        password=settings.graph_password.get_secret_value(),
+        database=settings.graph_database,
+    )
 
 
 @contextmanager
