@@ -31,14 +31,14 @@ from numpy.typing import NDArray
 
 from benchmarks import datasets
 from benchmarks.product_graphs import reviews14_graph, sample_graph
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.evaluation.baselines import fit_popularity
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.evaluation.bootstrap import paired_bootstrap
-from kindred.evaluation.ease import ease_map_on
-from kindred.evaluation.metrics import Scorer, evaluate_ranking
+from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import validation_split
+from kindred.linear.popularity import fit_popularity
 from kindred.linear.scorer import unit_rows
 from kindred.linear.scorers import review_vectors
+from kindred.recommenders.baselines import ease_map_on
 from kindred.recommenders.product_fitting import fit_product_model
 from kindred.recommenders.product_graph import ProductGraph
 from kindred.recommenders.product_model import ProductConfig, ProductModel

@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks import datasets
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.evaluation.metrics import ItemsByUser, Scorer
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
+from kindred.evaluation.metrics import ItemsByUser
 from kindred.evaluation.pooling import paired_intervals
 from kindred.evaluation.protocol import (
     LIST_LENGTH,

@@ -21,14 +21,17 @@ from typing import Any
 import numpy as np
 
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.evaluation.baselines import fit_bias_rating, fit_item_knn, fit_mean_rating, fit_popularity
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.evaluation.bootstrap import paired_bootstrap
-from kindred.evaluation.ease import choose_ridge, fit_ease
-from kindred.evaluation.metrics import RankingResult, Scorer, evaluate_ranking
+from kindred.evaluation.metrics import RankingResult, evaluate_ranking
 from kindred.evaluation.splits import Split, temporal_split
 from kindred.ingest.generate.aspects import ASPECTS, mentions
 from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.linear.ease import fit_ease
+from kindred.linear.neighbours import fit_item_knn
+from kindred.linear.popularity import fit_popularity
+from kindred.linear.rating_baselines import fit_bias_rating, fit_mean_rating
+from kindred.recommenders.baselines import choose_ease_ridge
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 METRIC = "recall@10"
@@ -160,7 +163,7 @@ def print_ranking(split: Split, texts: dict[str, TextScorer]) -> None:
 
     judge("popularity", fit_popularity(split.known_events))
     judge("itemKNN", fit_item_knn(split.known_events))
-    ridge = choose_ridge(split.train_events, split.validation_events)
+    ridge = choose_ease_ridge(split.train_events, split.validation_events)
     fitted = fit_ease(split.known_events, ridge)
     ease = judge("EASE", fitted)
     for name, text in texts.items():

@@ -27,8 +27,8 @@ import numpy as np
 from benchmarks import datasets
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.evaluation.metrics import RankingResult, Scorer, evaluate_ranking
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
+from kindred.evaluation.metrics import RankingResult, evaluate_ranking
 from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors, Search
 from kindred.vectorstore.publish import PublishOptions, publish_collections

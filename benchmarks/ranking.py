@@ -26,12 +26,16 @@ from benchmarks import datasets
 from benchmarks.datasets import Split
 from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_report, peak_gb, reset_peak
 from kindred.domain.errors import install_hint
-from kindred.domain.interactions import FloatArray
-from kindred.evaluation import baselines, ease
-from kindred.evaluation.metrics import Scorer, evaluate_ranking
+from kindred.domain.interactions import FloatArray, Scorer
+from kindred.evaluation.metrics import evaluate_ranking
+from kindred.linear import als, ease, lightgcn
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
-from kindred.linear.propagation import interaction_matrix
+from kindred.linear.gf_cf import fit_gf_cf
+from kindred.linear.lightgcn import LightGCNConfig
+from kindred.linear.neighbours import fit_item_knn, fit_user_knn
+from kindred.linear.popularity import fit_popularity, fit_random
+from kindred.recommenders.baselines import choose_ease_ridge
 
 MAX_EASE_ITEMS = 20_000
 """Above this EASE needs more memory than a laptop has; its published figure stands in."""
@@ -146,15 +150,15 @@ def baseline_models(split: Split, dataset: str, wanted: Collection[str] | None) 
     """What runs in the time and memory of a laptop; of these only the wanted ones."""
     train = split.train
     models = {
-        "random": Model(lambda seed: (baselines.fit_random(train, seed), None), has_seed=True),
-        "popularity": Model(lambda _: (baselines.fit_popularity(train), None)),
-        "itemKNN": Model(lambda _: (baselines.fit_item_knn(train), None)),
-        "userKNN": Model(lambda _: (baselines.fit_user_knn(train), None)),
-        "GF-CF": Model(lambda _: (baselines.fit_gf_cf(train), None)),
+        "random": Model(lambda seed: (fit_random(train, seed), None), has_seed=True),
+        "popularity": Model(lambda _: (fit_popularity(train), None)),
+        "itemKNN": Model(lambda _: (fit_item_knn(train), None)),
+        "userKNN": Model(lambda _: (fit_user_knn(train), None)),
+        "GF-CF": Model(lambda _: (fit_gf_cf(train), None)),
     }
     if train.num_items <= MAX_EASE_ITEMS:
         models["EASE"] = Model(lambda seed: (fit_ease(split, seed), None), has_seed=not split.temporal)
-    config = baselines.LightGCNConfig(epochs=200 if len(train) < FEW_EVENTS else 40)
+    config = LightGCNConfig(epochs=200 if len(train) < FEW_EVENTS else 40)
     models["LightGCN"] = Model(lambda seed: fit_lightgcn(split, config, seed), has_seed=True)
     factors = 64 if len(train) < FEW_EVENTS else ALS_FACTORS.get(dataset, 256)
     models["ALS"] = Model(lambda seed: fit_als(split, factors, seed), has_seed=True)
@@ -168,15 +172,14 @@ def baseline_models(split: Split, dataset: str, wanted: Collection[str] | None) 
 def fit_ease(split: Split, seed: int) -> Scorer:
     """EASE's scores; says on stderr what ridge validation chose."""
     cut = datasets.split_last(split.train) if split.temporal else datasets.split_random(split.train, seed)
-    ridge = ease.choose_ridge(cut.train, cut.test)
+    ridge = choose_ease_ridge(cut.train, cut.test)
     print(f"{split.name}: EASE with ridge {ridge:g}", file=sys.stderr, flush=True)
     return ease.fit_ease(split.train, ridge)
 
 
-def fit_lightgcn(split: Split, config: baselines.LightGCNConfig, seed: int) -> tuple[Scorer, int]:
+def fit_lightgcn(split: Split, config: LightGCNConfig, seed: int) -> tuple[Scorer, int]:
     """LightGCN's scores and its width."""
-    graph = interaction_matrix(split.train, 0.5, 0.5)
-    return baselines.fit_lightgcn(split.train, graph, config, seed), config.embedding_dim
+    return lightgcn.fit_lightgcn(split.train, config, seed), config.embedding_dim
 
 
 def fit_als(split: Split, factors: int, seed: int) -> tuple[Scorer, int]:
@@ -184,7 +187,7 @@ def fit_als(split: Split, factors: int, seed: int) -> tuple[Scorer, int]:
     from threadpoolctl import threadpool_limits  # the package that ALS needs brings it along
 
     with threadpool_limits(limits=1):
-        return baselines.fit_als(split.train, seed, factors), factors
+        return als.fit_als(split.train, seed, factors), factors
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,12 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
+
+Scorer = Callable[[IntArray], FloatArray]
+"""User positions `[batch]` -> scores of the whole catalogue `[batch, num_items]`, the best highest."""
+
+RatingPredictor = Callable[[IntArray, IntArray], FloatArray]
+"""User positions `[num_pairs]` and item positions `[num_pairs]` -> predicted ratings `[num_pairs]`."""
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,14 @@ With `k` places and a user's distinct held-out items `T`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
-
-Scorer = Callable[[IntArray], FloatArray]
-"""User positions `[batch]` -> scores of the whole catalogue `[batch, num_items]`, the best highest."""
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 
 DoubleArray = NDArray[np.float64]
 METRICS = ("recall", "ndcg", "mrr", "hit_rate")

@@ -13,22 +13,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from kindred.domain.errors import SettingsError
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, RatingPredictor, Scorer
 from kindred.domain.progress import Progress, silent
 from kindred.evaluation import pooling
-from kindred.evaluation.baselines import (
-    fit_bias_rating,
-    fit_constant_rating,
-    fit_item_knn,
-    fit_mean_rating,
-    fit_popularity,
-    fit_random,
-)
 from kindred.evaluation.buckets import HISTORY_BUCKETS, POPULARITY_BUCKETS, history_bucket, popularity_bucket
-from kindred.evaluation.ease import fit_ease_on
 from kindred.evaluation.metrics import (
     RankingResult,
-    Scorer,
     catalogue_coverage,
     evaluate_ranking,
     exposure_gini,
@@ -37,7 +27,7 @@ from kindred.evaluation.metrics import (
     popularity_calibration,
 )
 from kindred.evaluation.pooling import UserSums
-from kindred.evaluation.rating import RatingPredictor, evaluate_rating
+from kindred.evaluation.rating import evaluate_rating
 from kindred.evaluation.splits import ProtocolName, Split, split_by
 
 MODEL = "model"
@@ -72,20 +62,8 @@ FitPredictor = Callable[[Interactions], RatingPredictor]
 class Baselines:
     """What the model has to beat, by name; each is fitted on the events that the model is fitted on."""
 
-    ranking: Mapping[str, FitScorer]
+    ranking: Mapping[str, FitScorer] = field(default_factory=dict)
     rating: Mapping[str, FitPredictor] = field(default_factory=dict)
-
-
-STANDARD_BASELINES = Baselines(
-    ranking={
-        "random": lambda split: fit_random(split.known_events, seed=0),
-        "popularity": lambda split: fit_popularity(split.known_events),
-        "itemknn": lambda split: fit_item_knn(split.known_events),
-        "ease": fit_ease_on,
-    },
-    rating={"constant": lambda known: fit_constant_rating(5.0), "mean": fit_mean_rating, "bias": fit_bias_rating},
-)
-"""What every report compares with; `constant` always answers 5 stars, the commonest rating of free reviews."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +82,7 @@ class ProtocolConfig:
 
     protocol: ProtocolName
     seeds: Sequence[int] = (0,)
-    baselines: Baselines = STANDARD_BASELINES
+    baselines: Baselines = field(default_factory=Baselines)
     ks: Sequence[int] = (5, 10, 20)
     item_vectors: FloatArray | None = None
     num_samples: int = 2000

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
-
-RatingPredictor = Callable[[IntArray, IntArray], FloatArray]
-"""User positions `[num_pairs]` and item positions `[num_pairs]` -> predicted stars `[num_pairs]`."""
+from kindred.domain.interactions import IntArray, Interactions, RatingPredictor
 
 LIKED_ABOVE = 3.0
 """A rating above this is a like; accuracy and F1 ask whether the prediction is on the same side."""

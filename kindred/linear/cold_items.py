@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.domain.linear_models import ridge_weights
+from kindred.linear.ridge import ridge_weights
 from kindred.linear.scorer import unit_rows
 from kindred.linear.user_features import sum_by_item
 

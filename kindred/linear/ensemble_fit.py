@@ -13,8 +13,8 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
 from kindred.linear.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
 from kindred.linear.compression import compress
-from kindred.linear.ease_ridge import best_ease_ridge
 from kindred.linear.ensemble import LinearEnsemble
+from kindred.linear.ensemble_ridge import best_ease_ridge
 from kindred.linear.ensemble_weights import ValidationFold, ValidationScores, WeightConfig, learn_weights, make_folds
 from kindred.linear.history_shrinkage import ShortHistories
 from kindred.linear.list_fit import ListFitConfig

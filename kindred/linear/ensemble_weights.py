@@ -86,7 +86,51 @@ def make_folds(train: Interactions, temporal: bool, config: WeightConfig, seed: 
     return cuts
 
 
-class ValidationScores:
+class HeldOut:
+    """The held-out events of one cut, ready to measure scores on: whose they are, and which items their users know.
+
+    Attributes:
+        users: of the cut's validation users, a seeded draw where there are more than `max_users`, `[num_users]`.
+        removed: whether the user knows the item, `[num_users, num_items]`.
+        rows: row in `users` of each held-out event whose item is new to its user, `[num_targets]`.
+        items: its item, `[num_targets]`.
+        counts: held-out items of each user, at least 1, `[num_users]`.
+    """
+
+    def __init__(self, cut: ValidationFold, config: WeightConfig, seed: int):
+        users = np.unique(cut.held_out.user_index)
+        most = max(1, min(config.max_users, config.max_scores // cut.known.num_items))
+        if len(users) > most:
+            users = np.sort(np.random.default_rng(seed).choice(users, most, replace=False))
+        place = np.full(cut.known.num_users, -1)
+        place[users] = np.arange(len(users))
+        removed = torch.zeros(len(users), cut.known.num_items, dtype=torch.bool)
+        removed[_pairs(cut.known, place)] = True
+        rows, items = _pairs(cut.held_out, place)
+        new = ~removed[rows, items]
+        self.cut, self.users, self.removed = cut, users, removed
+        self.rows, self.items = rows[new], items[new]
+        self.counts = torch.bincount(self.rows, minlength=len(users)).clamp(min=1)
+        self.list_length = config.list_length
+
+    def value(self, scores: Tensor) -> float:
+        """NDCG plus half the recall of the held-out events at the configured list length.
+
+        Among equal scores the held-out item comes last: a block that says nothing of a user must not be paid for it.
+        """
+        k = min(self.list_length, scores.shape[1] - 1)
+        scores = scores.masked_fill(self.removed, REMOVED)
+        top = torch.topk(scores, k + 1, dim=1).values  # one place more shows whether a tie goes on beyond the list
+        rank = (top[self.rows] >= scores[self.rows, self.items][:, None]).sum(1) - 1
+        hit = (rank < k) & (scores[self.rows, self.items] > top[self.rows, -1])
+        discount = 1 / torch.log2(torch.arange(2, k + 2).double())
+        gain = torch.bincount(self.rows[hit], discount[rank[hit]], minlength=len(self.counts))
+        ndcg = gain / discount.cumsum(0)[self.counts.clamp(max=k) - 1]
+        recall = torch.bincount(self.rows[hit], minlength=len(self.counts)) / self.counts
+        return float(ndcg.mean() + 0.5 * recall.mean())
+
+
+class ValidationScores(HeldOut):
     """Every block's scores of one cut's validation users, in units of its spread, `[num_users, num_items]` each."""
 
     def __init__(
@@ -97,24 +141,11 @@ class ValidationScores:
         config: WeightConfig,
         seed: int,
     ):
-        users = np.unique(cut.held_out.user_index)
-        most = max(1, min(config.max_users, config.max_scores // cut.known.num_items))
-        if len(users) > most:
-            users = np.sort(np.random.default_rng(seed).choice(users, most, replace=False))
+        super().__init__(cut, config, seed)
         self.scores = {}
         for block in blocks:
-            scores = block.scores(features[block.feature][users])
+            scores = block.scores(features[block.feature][self.users])
             self.scores[block.name] = torch.from_numpy(scores / score_spread(scores))
-        place = np.full(cut.known.num_users, -1)
-        place[users] = np.arange(len(users))
-        removed = torch.zeros(len(users), cut.known.num_items, dtype=torch.bool)
-        removed[_pairs(cut.known, place)] = True
-        rows, items = _pairs(cut.held_out, place)
-        new = ~removed[rows, items]
-        self.rows, self.items = rows[new], items[new]
-        self.removed = removed
-        self.counts = torch.bincount(self.rows, minlength=len(users)).clamp(min=1)
-        self.config = config
 
     def shortened(self, depth: int) -> ValidationScores:
         """The same with only those items that some block has among its best `depth` for the user.
@@ -156,22 +187,6 @@ class ValidationScores:
             if weight:
                 total.add_(self.scores[name], alpha=weight)
         return total
-
-    def value(self, scores: Tensor) -> float:
-        """NDCG plus half the recall of the held-out events at the configured list length.
-
-        Among equal scores the held-out item comes last: a block that says nothing of a user must not be paid for it.
-        """
-        k = min(self.config.list_length, scores.shape[1] - 1)
-        scores = scores.masked_fill(self.removed, REMOVED)
-        top = torch.topk(scores, k + 1, dim=1).values  # one place more shows whether a tie goes on beyond the list
-        rank = (top[self.rows] >= scores[self.rows, self.items][:, None]).sum(1) - 1
-        hit = (rank < k) & (scores[self.rows, self.items] > top[self.rows, -1])
-        discount = 1 / torch.log2(torch.arange(2, k + 2).double())
-        gain = torch.bincount(self.rows[hit], discount[rank[hit]], minlength=len(self.counts))
-        ndcg = gain / discount.cumsum(0)[self.counts.clamp(max=k) - 1]
-        recall = torch.bincount(self.rows[hit], minlength=len(self.counts)) / self.counts
-        return float(ndcg.mean() + 0.5 * recall.mean())
 
 
 def learn_weights(cuts: Sequence[ValidationScores], config: WeightConfig) -> dict[str, float]:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 import torch
-from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.domain.linear_models import ease_factors, ease_weights, nearest_map, ridge_weights
+from kindred.linear.known_items import co_occurrence, item_counts, known_items
 from kindred.linear.propagation import SparseMatrix, interaction_matrix
+from kindred.linear.ridge import ease_factors, ease_weights, nearest_map, ridge_weights
 from kindred.linear.scorer import LinearScorer, ScorerConfig, score_spread
 from kindred.linear.spectral import item_spectrum
 from kindred.linear.user_features import HistoryStatistics, build_user_features
@@ -51,29 +51,14 @@ def history_blocks(
     return blocks + _factor_blocks(train, statistics, config, seed)
 
 
-def item_counts(train: Interactions) -> NDArray[np.float64]:
-    """Events of each item, `[num_items]`."""
-    counts: NDArray[np.float64] = np.bincount(train.item_index, minlength=train.num_items).astype(np.float64)
-    return counts
-
-
-def known_items(train: Interactions) -> sp.csr_matrix:
-    """Which user knows which item, 0 or 1, `[num_users, num_items]`."""
-    ones = np.ones(len(train), dtype=np.float32)
-    matrix = sp.csr_matrix((ones, (train.user_index, train.item_index)), shape=(train.num_users, train.num_items))
-    matrix.data[:] = 1.0
-    return matrix
-
-
 def _dense_blocks(
     train: Interactions, kernels: dict[str, FloatArray], prefixes: Prefixes | None, config: ScorerConfig
 ) -> list[LinearScorer]:
     """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
     # what takes the most memory comes before there is anything to keep
     following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
-    gram = _gram(train)
-    mean_count = _mean_count(gram)
-    ease = ease_weights(gram, config.ease_ridge * mean_count)
+    gram, unit = co_occurrence(known_items(train)), mean_count(train)
+    ease = ease_weights(gram, config.ease_ridge * unit)
     blocks = [LinearScorer("ease", "items", ease)]
     if following is not None:
         blocks += [
@@ -81,7 +66,7 @@ def _dense_blocks(
             LinearScorer("next item", "recent_items", following),
         ]
     for name, vectors in kernels.items():
-        mixed = gram / mean_count + config.text_share * (vectors @ vectors.T)
+        mixed = gram / unit + config.text_share * (vectors @ vectors.T)
         blocks.append(LinearScorer(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
     scale = np.maximum(np.diag(gram), 1.0) ** -0.5
     gram *= scale[:, None]
@@ -180,24 +165,14 @@ def _few_user_blocks(train: Interactions, config: ScorerConfig) -> list[LinearSc
     return blocks
 
 
-def ease_block(train: Interactions, config: ScorerConfig) -> LinearScorer | None:
-    """EASE on even history, None where the data is too large for it."""
-    if train.num_items <= config.max_squared:
-        gram = _gram(train)
-        return LinearScorer("ease", "items", ease_weights(gram, config.ease_ridge * _mean_count(gram)))
-    if len(np.unique(train.user_index)) <= config.max_dense:
-        return _few_user_blocks(train, config)[0]
-    return None
+def has_ease(train: Interactions, config: ScorerConfig) -> bool:
+    """Whether the data is small enough for EASE, from the side of items or of users."""
+    return train.num_items <= config.max_squared or len(np.unique(train.user_index)) <= config.max_dense
 
 
-def _gram(train: Interactions) -> FloatArray:
-    """How many users know both of two items, `[num_items, num_items]`."""
-    matrix = known_items(train)
-    return np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
-
-
-def _mean_count(gram: FloatArray) -> float:
-    return max(float(np.diag(gram).mean()), 1e-9)
+def mean_count(train: Interactions) -> float:
+    """Mean number of users who know an item, the unit of ridges; above 0."""
+    return max(float(known_items(train).nnz) / train.num_items, 1e-9)
 
 
 def _factor_blocks(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, Interactions
-from kindred.linear.history_scorers import history_blocks, item_counts
+from kindred.linear.history_scorers import history_blocks
+from kindred.linear.known_items import item_counts
 from kindred.linear.scorer import LinearScorer, ScorerConfig, unit_rows
 from kindred.linear.user_features import HistoryStatistics, sum_by_item, time_memberships
 

@@ -21,22 +21,18 @@ import numpy as np
 from kindred.domain.embeddings import Vectors
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import FloatArray, Interactions
-from kindred.domain.linear_models import nearest_map
-from kindred.evaluation.baselines import (
-    LightGCNConfig,
-    als_factors,
-    gf_cf_map,
-    item_knn_weights,
-    lightgcn_factors,
-)
-from kindred.evaluation.ease import ease_map_on
 from kindred.evaluation.splits import Split, validation_split
+from kindred.linear.als import als_factors
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.propagation import interaction_matrix
+from kindred.linear.gf_cf import gf_cf_map
+from kindred.linear.lightgcn import LightGCNConfig, lightgcn_factors
+from kindred.linear.neighbours import item_knn_weights
+from kindred.linear.ridge import nearest_map
 from kindred.linear.scorer import LinearScorer
 from kindred.linear.scorer_sum import ScorerSum
 from kindred.linear.user_features import HistoryStatistics, build_user_features
+from kindred.recommenders.baselines import ease_map_on
 
 BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgcn"]
 ModelName = Literal["gnn"] | BaselineName
@@ -132,7 +128,7 @@ def _factors(train: Interactions, name: BaselineName, width: int, seed: int) -> 
     if name == "als":
         return als_factors(train, seed, factors=width)
     config = LightGCNConfig(embedding_dim=min(64, width), epochs=200 if len(train) < 50_000 else 40)
-    return lightgcn_factors(train, interaction_matrix(train, 0.5, 0.5), config, seed)
+    return lightgcn_factors(train, config, seed)
 
 
 def _fold_in(train: Interactions, users: FloatArray, items: FloatArray) -> FloatArray:

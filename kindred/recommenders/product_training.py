@@ -14,6 +14,7 @@ from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.report import Report, build_report, write_report
 from kindred.evaluation.splits import ProtocolName, Split
+from kindred.recommenders.baselines import STANDARD_BASELINES
 from kindred.recommenders.product_fitting import fit_product_model
 from kindred.recommenders.product_graph import ProductGraph
 from kindred.recommenders.product_model import ProductConfig, ProductModel
@@ -158,7 +159,7 @@ def evaluate_products(
         bare = fit_recipe(graph, _textless(config), split, of_seed(options, seed, "no_text"))
         return replace(fitted, variants={**fitted.variants, "no_text": replace(bare, variants={})})
 
-    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds)
+    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, STANDARD_BASELINES)
     report = build_report(run_protocol(graph.interactions, fit_model, protocol, options.progress), _selection(config))
     write_report(report, options.folder)
     return report

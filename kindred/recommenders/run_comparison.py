@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kindred.domain.errors import SettingsError
 from kindred.evaluation.comparison import Comparison, compare
-from kindred.evaluation.protocol import Baselines, FittedModel, ProtocolConfig, run_protocol
+from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.splits import Split
 from kindred.recommenders.product_graph import ProductGraph
 from kindred.recommenders.product_training import EvaluationOptions, fit_recipe, of_seed, recipe_of
@@ -14,7 +14,6 @@ from kindred.recommenders.runs import Run, write_json
 from kindred.training.fit import RunOptions
 
 COMPARISON = "comparison.json"
-_NO_BASELINES = Baselines({}, {})
 
 
 def compare_runs(
@@ -37,7 +36,7 @@ def compare_runs(
         other = fit_recipe(graph, second, split, of_seed(options, seed, "second"))
         return replace(fitted, variants={"second": replace(other, variants={})})
 
-    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, _NO_BASELINES)
+    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds)
     result = run_protocol(graph.interactions, fit_both, protocol, options.progress)
     comparison = compare(result, (runs[0].name, runs[1].name))
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,9 @@ from benchmarks import ranking
 from benchmarks.datasets import Split, split_last, split_random
 from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_report
 from kindred.domain.interactions import Interactions
-from kindred.evaluation.ease import choose_ridge, fit_ease
 from kindred.evaluation.metrics import evaluate_ranking
+from kindred.linear.ease import fit_ease
+from kindred.recommenders.baselines import choose_ease_ridge
 
 SETTING = Setting("gowalla", "published", temporal=False, num_items=60, k=5)
 
@@ -74,7 +75,7 @@ def test_ease_chooses_its_ridge_without_the_test(
     train = replace(split.train, at=np.arange(len(split.train)))
     lab = replace(split, train=train, temporal=temporal)
     cuts = {True: split_last(train), False: split_random(train, 0)}
-    ridges = {way: choose_ridge(cut.train, cut.test) for way, cut in cuts.items()}
+    ridges = {way: choose_ease_ridge(cut.train, cut.test) for way, cut in cuts.items()}
     ridge = ridges[temporal]
     assert ridge != ridges[not temporal]
     scores = ranking.fit_ease(lab, 0)(np.arange(80))

@@ -5,14 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from kindred.domain.errors import SettingsError
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.evaluation.baselines import fit_mean_rating, fit_popularity
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.buckets import history_bucket, popularity_bucket
-from kindred.evaluation.metrics import Scorer
 from kindred.evaluation.pooling import UserSums, paired_intervals, pooled
 from kindred.evaluation.protocol import (
-    STANDARD_BASELINES,
     Baselines,
     FittedModel,
     ProtocolConfig,
@@ -21,8 +18,10 @@ from kindred.evaluation.protocol import (
     run_protocol,
 )
 from kindred.evaluation.splits import Split, given_split
+from kindred.linear.popularity import fit_popularity
+from kindred.linear.rating_baselines import fit_mean_rating
 
-BASELINES = Baselines({"popularity": STANDARD_BASELINES.ranking["popularity"]}, {"mean": fit_mean_rating})
+BASELINES = Baselines({"popularity": lambda split: fit_popularity(split.known_events)}, {"mean": fit_mean_rating})
 
 
 def user_sums(values: list[list[float]], counts: list[int]) -> UserSums:

@@ -10,9 +10,7 @@ import pytest
 
 from kindred.domain.errors import GateError, SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.evaluation.baselines import fit_bias_rating, fit_mean_rating, fit_popularity
 from kindred.evaluation.protocol import (
-    STANDARD_BASELINES,
     Baselines,
     FittedModel,
     ProtocolConfig,
@@ -22,12 +20,17 @@ from kindred.evaluation.protocol import (
 from kindred.evaluation.report import ABOVE_POPULARITY, build_report, gate, suspicious, write_report
 from kindred.evaluation.report_text import render_table, verdict
 from kindred.evaluation.splits import Split, as_of_split
+from kindred.linear.popularity import fit_popularity, fit_random
+from kindred.linear.rating_baselines import fit_bias_rating, fit_mean_rating
 
 Report = dict[str, Any]
 
 NUM_USERS, NUM_ITEMS = 60, 24
 BASELINES = Baselines(
-    {name: STANDARD_BASELINES.ranking[name] for name in ("random", "popularity")},
+    {
+        "random": lambda split: fit_random(split.known_events, seed=0),
+        "popularity": lambda split: fit_popularity(split.known_events),
+    },
     {"mean": fit_mean_rating, "bias": fit_bias_rating},
 )
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from kindred.domain.errors import ArtifactError, SettingsError
-from kindred.domain.interactions import Interactions
-from kindred.evaluation.baselines import fit_gf_cf, fit_item_knn, fit_popularity
-from kindred.evaluation.ease import choose_ridge, fit_ease, fit_ease_on
-from kindred.evaluation.metrics import Scorer
+from kindred.domain.interactions import Interactions, Scorer
 from kindred.evaluation.splits import validation_split
+from kindred.linear.ease import fit_ease
+from kindred.linear.gf_cf import fit_gf_cf
+from kindred.linear.neighbours import fit_item_knn
+from kindred.linear.popularity import fit_popularity
 from kindred.recommenders.baseline_models import MAX_ITEMS, BaselineName, encode_histories, fit_baseline
+from kindred.recommenders.baselines import choose_ease_ridge, fit_ease_on
 from kindred.recommenders.product_graph import read_product_graph
 from kindred.recommenders.product_model import ProductConfig, load_product_model
 from kindred.recommenders.product_training import EvaluationOptions, GraphState, evaluate_products, train_products
@@ -75,7 +77,7 @@ def test_ease_chooses_on_the_last_events_of_those_with_times_and_on_random_ones_
     """The last events follow a fashion and the others a taste, so that the two cuts ask for different ridges."""
     events = changing_tastes()
     cuts = {temporal: validation_split(events, 0, temporal=temporal) for temporal in (True, False)}
-    ridges = {t: choose_ridge(cut.train_events, cut.validation_events) for t, cut in cuts.items()}
+    ridges = {t: choose_ease_ridge(cut.train_events, cut.validation_events) for t, cut in cuts.items()}
     assert ridges[True] != ridges[False]
     known = np.arange(events.num_users)
     expected = {temporal: fit_ease(events, ridge)(known) for temporal, ridge in ridges.items()}
@@ -121,7 +123,7 @@ def test_too_large_a_catalogue_is_refused_with_a_way_out() -> None:
 
 def test_als_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "implicit.als", None)
-    with pytest.raises(SettingsError, match=r"kindred\[als\]"):
+    with pytest.raises(SettingsError, match=r"\.\[als\]"):
         fit_baseline(tastes(), "als", 512, seed=0)
 
 

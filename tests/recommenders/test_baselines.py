@@ -1,4 +1,4 @@
-"""EASE and the choice of its ridge."""
+"""The baselines of a report: EASE with its ridge chosen on validation, and on nothing else."""
 
 from __future__ import annotations
 
@@ -9,26 +9,23 @@ import pytest
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import Interactions
-from kindred.domain.linear_models import ease_weights
-from kindred.evaluation.ease import (
-    EASE_RIDGES,
+from kindred.evaluation.splits import Split, random_split, validation_split
+from kindred.linear.ease import EASE_RIDGES, ease_map, fit_ease
+from kindred.recommenders.baselines import (
     MANY_ITEMS,
     MOST_USERS,
-    choose_ridge,
-    drawn_users,
-    ease_map,
+    STANDARD_BASELINES,
+    choose_ease_ridge,
     ease_map_on,
-    fit_ease,
     fit_ease_on,
+    sampled_users,
 )
-from kindred.evaluation.protocol import STANDARD_BASELINES
-from kindred.evaluation.splits import Split, random_split, validation_split
 
-WORLDS = range(6)
+SEEDS = range(6)
 
 
-def world(seed: int, num_users: int = 200, num_items: int = 30) -> Interactions:
-    """Users of four tastes, blurred more from world to world, so that not every one asks for the same ridge."""
+def tastes(seed: int, num_users: int = 200, num_items: int = 30) -> Interactions:
+    """Users of four tastes, blurred more from seed to seed, so that not every one asks for the same ridge."""
     rng = np.random.default_rng(seed)
     likes = (np.arange(num_users)[:, None] % 4 == np.arange(num_items) % 4) * 0.35 + 0.03 * seed
     users, items = np.nonzero(rng.random((num_users, num_items)) < likes + 0.5 / (np.arange(num_items) + 3))
@@ -56,16 +53,16 @@ def best_by_hand(train: Interactions, validation: Interactions) -> float:
 
 
 def test_the_chosen_ridge_is_the_best_of_the_grid() -> None:
-    splits = [random_split(world(seed), seed) for seed in WORLDS]
-    chosen = [choose_ridge(split.train_events, split.validation_events) for split in splits]
+    splits = [random_split(tastes(seed), seed) for seed in SEEDS]
+    chosen = [choose_ease_ridge(split.train_events, split.validation_events) for split in splits]
     assert chosen == [best_by_hand(split.train_events, split.validation_events) for split in splits]
     assert len(set(chosen)) > 2  # no fixed answer would pass
 
 
 def test_it_is_chosen_on_validation_and_fitted_on_all_that_is_known() -> None:
     users = np.arange(200)
-    for seed in WORLDS:
-        split = random_split(world(seed), seed)
+    for seed in SEEDS:
+        split = random_split(tastes(seed), seed)
         ridge = best_by_hand(split.train_events, split.validation_events)
         expected = fit_ease(split.known_events, ridge)(users)
         assert np.array_equal(fit_ease_on(split)(users), expected)
@@ -83,66 +80,42 @@ def with_other_items(split: Split, rows: NDArray[np.int64]) -> Split:
 
 def test_test_events_change_nothing_and_validation_events_do() -> None:
     users, moved = np.arange(200), []
-    for seed in WORLDS:
-        split = random_split(world(seed), seed)
+    for seed in SEEDS:
+        split = random_split(tastes(seed), seed)
         scores = fit_ease_on(split)(users)
         assert np.array_equal(fit_ease_on(with_other_items(split, split.test))(users), scores)
         other = with_other_items(split, split.validation)
         moved.append(
-            choose_ridge(split.train_events, split.validation_events)
-            != choose_ridge(other.train_events, other.validation_events)
+            choose_ease_ridge(split.train_events, split.validation_events)
+            != choose_ease_ridge(other.train_events, other.validation_events)
         )
     assert any(moved)
 
 
-@pytest.mark.parametrize("seed", WORLDS[1:])
+@pytest.mark.parametrize("seed", SEEDS[1:])
 def test_few_users_choose_what_the_matrix_of_items_chooses(seed: int) -> None:
-    """Users without an event change no score, but make as many users as items. In world 0 two ridges are level."""
-    few = world(seed, num_users=60, num_items=90)
+    """Users without an event change no score, but make as many users as items. With seed 0 two ridges are level."""
+    few = tastes(seed, num_users=60, num_items=90)
     many = replace(few, num_users=90)
     chosen = []
     for events in (few, many):
         cut = validation_split(events, seed, temporal=False)
-        chosen.append(choose_ridge(cut.train_events, cut.validation_events))
+        chosen.append(choose_ease_ridge(cut.train_events, cut.validation_events))
     assert chosen[0] == chosen[1]
     known = np.arange(60)
     np.testing.assert_allclose(fit_ease(few, chosen[0])(known), fit_ease(many, chosen[0])(known), atol=1e-5)
 
 
 def test_without_validation_it_is_the_middle_of_the_grid() -> None:
-    events = world(0)
-    assert choose_ridge(events, events.take(np.zeros(0, dtype=np.int64))) == sorted(EASE_RIDGES)[2]
+    events = tastes(0)
+    assert choose_ease_ridge(events, events.take(np.zeros(0, dtype=np.int64))) == sorted(EASE_RIDGES)[2]
 
 
-def test_large_catalogues_are_ranked_for_a_fixed_draw_of_users() -> None:
+def test_large_catalogues_are_ranked_for_a_fixed_sample_of_users() -> None:
     users = np.repeat(np.arange(MOST_USERS + 1000), 2)
     small = Interactions(users, users % 7, MOST_USERS + 1000, MANY_ITEMS)
     large = replace(small, num_items=MANY_ITEMS + 1)
-    drawn = drawn_users(large)
-    assert drawn_users(small) is small
-    assert len(np.unique(drawn.user_index)) == MOST_USERS and len(drawn) == 2 * MOST_USERS
-    assert np.array_equal(drawn.user_index, drawn_users(large).user_index)
-
-
-def test_ease_is_the_same_from_the_users_side() -> None:
-    rng = np.random.default_rng(0)
-    users, items = np.nonzero(rng.random((9, 25)) < 0.3)
-    train = Interactions(users, items, 9, 25)
-    known = np.zeros((9, 25), dtype=np.float32)
-    known[users, items] = 1
-    np.testing.assert_allclose(fit_ease(train, 2.0)(np.arange(9)), known @ ease_map(train, 2.0), atol=1e-5)
-
-
-def test_ease_solves_its_own_constrained_regression() -> None:
-    rng = np.random.default_rng(0)
-    matrix = (rng.random((30, 6)) < 0.4).astype(np.float32)
-    users, items = np.nonzero(matrix)
-    weights = ease_weights(matrix.T @ matrix, 2.0)
-    assert np.allclose(np.diag(weights), 0)
-    for item in range(6):  # without its own row each column is a plain ridge regression
-        others = np.arange(6) != item
-        inputs = matrix[:, others]
-        solved = np.linalg.solve(inputs.T @ inputs + 2 * np.eye(5), inputs.T @ matrix[:, item])
-        np.testing.assert_allclose(weights[others, item], solved, atol=1e-4)
-    train = Interactions(users.astype(np.int64), items.astype(np.int64), 30, 6)
-    np.testing.assert_allclose(fit_ease(train, 2.0)(np.arange(30)), matrix @ weights, atol=1e-4)
+    sampled = sampled_users(large)
+    assert sampled_users(small) is small
+    assert len(np.unique(sampled.user_index)) == MOST_USERS and len(sampled) == 2 * MOST_USERS
+    assert np.array_equal(sampled.user_index, sampled_users(large).user_index)

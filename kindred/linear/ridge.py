@@ -1,8 +1,7 @@
-"""Closed-form item-to-item models over a Gram matrix: the one place of this algebra.
+"""Closed-form item-to-item models over a Gram matrix: EASE and plain ridge regression.
 
-It lives in the domain because two sibling rooms need it, `gnn` (blocks of the ranking core) and `evaluation` (the EASE
-baseline), and it is plain arithmetic without any I/O. LAPACK is called through scipy, which keeps to float32 and works
-in place: numpy would do the same in float64 on copies, in four times the time and three times the memory.
+LAPACK is called through scipy, which keeps to float32 and works in place: numpy would do the same in float64 on copies,
+in four times the time and three times the memory.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from kindred.domain.interactions import FloatArray
 
 
 def ease_weights(gram: FloatArray, ridge: float) -> FloatArray:

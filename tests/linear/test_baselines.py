@@ -6,10 +6,14 @@ import torch
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import Interactions
-from kindred.evaluation import baselines
-from kindred.evaluation.ease import fit_ease
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.linear.propagation import interaction_matrix
+from kindred.linear.als import fit_als
+from kindred.linear.ease import fit_ease
+from kindred.linear.gf_cf import fit_gf_cf
+from kindred.linear.lightgcn import LightGCNConfig, fit_lightgcn
+from kindred.linear.neighbours import fit_item_knn, fit_user_knn
+from kindred.linear.popularity import fit_popularity, fit_random
+from kindred.linear.rating_baselines import fit_bias_rating, fit_constant_rating, fit_mean_rating
 
 SIZE = 10
 
@@ -23,15 +27,15 @@ def checkerboard():
 
 
 def fit_small_lightgcn(train):
-    config = baselines.LightGCNConfig(embedding_dim=8, layers=2, learning_rate=0.05, batch_size=64, epochs=60)
-    return baselines.fit_lightgcn(train, interaction_matrix(train, 0.5, 0.5), config, seed=0)
+    config = LightGCNConfig(embedding_dim=8, layers=2, learning_rate=0.05, batch_size=64, epochs=60)
+    return fit_lightgcn(train, config, seed=0)
 
 
 MODELS = {
-    "item_knn": baselines.fit_item_knn,
-    "user_knn": baselines.fit_user_knn,
+    "item_knn": fit_item_knn,
+    "user_knn": fit_user_knn,
     "ease": lambda train: fit_ease(train, ridge=1.0),
-    "gf_cf": lambda train: baselines.fit_gf_cf(train, rank=2),
+    "gf_cf": lambda train: fit_gf_cf(train, rank=2),
     "lightgcn": fit_small_lightgcn,
 }
 
@@ -46,24 +50,24 @@ def test_every_personal_baseline_completes_the_checkerboard(name):
 def test_als_completes_the_checkerboard():
     pytest.importorskip("implicit")
     train, held_out = checkerboard()
-    score = baselines.fit_als(train, seed=0, factors=4)
+    score = fit_als(train, seed=0, factors=4)
     assert evaluate_ranking(score, held_out, train, ks=(1,)).means["recall@1"] == 1
 
 
 def test_als_names_the_extra_that_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "implicit.als", None)
-    with pytest.raises(SettingsError, match=r"kindred\[als\]"):
-        baselines.fit_als(checkerboard()[0], seed=0)
+    with pytest.raises(SettingsError, match=r"\.\[als\]"):
+        fit_als(checkerboard()[0], seed=0)
 
 
 def test_popularity_and_chance_cannot_complete_the_checkerboard():
     train, held_out = checkerboard()
-    for score in (baselines.fit_popularity(train), baselines.fit_random(train, 0)):
+    for score in (fit_popularity(train), fit_random(train, 0)):
         assert evaluate_ranking(score, held_out, train, ks=(1,)).means["recall@1"] < 0.5
 
 
 def test_random_scores_do_not_depend_on_the_batch():
-    score = baselines.fit_random(checkerboard()[0], seed=3)
+    score = fit_random(checkerboard()[0], seed=3)
     assert np.array_equal(score(np.array([4])), score(np.array([1, 4]))[1:])
 
 
@@ -72,17 +76,17 @@ def test_rating_baselines_by_hand():
         np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), 3, 3, rating=np.array([5, 3, 4, 2], dtype=np.float32)
     )
     users, items = np.array([0, 1, 2]), np.array([0, 1, 2])
-    assert baselines.fit_constant_rating(5)(users, items).tolist() == [5, 5, 5]
-    assert baselines.fit_mean_rating(train)(users, items).tolist() == [3.5, 3.5, 3.5]
-    exact = baselines.fit_bias_rating(train, user_ridge=1e-9, item_ridge=1e-9)(users, items)
+    assert fit_constant_rating(5)(users, items).tolist() == [5, 5, 5]
+    assert fit_mean_rating(train)(users, items).tolist() == [3.5, 3.5, 3.5]
+    exact = fit_bias_rating(train, user_ridge=1e-9, item_ridge=1e-9)(users, items)
     np.testing.assert_allclose(exact, [5, 2, 3.5], atol=1e-5)
-    shrunken = baselines.fit_bias_rating(train, user_ridge=2, item_ridge=2)(users, items)
+    shrunken = fit_bias_rating(train, user_ridge=2, item_ridge=2)(users, items)
     assert 3.5 < shrunken[0] < 5
 
 
 def test_rating_baselines_ask_for_ratings():
     with pytest.raises(ValueError, match="ratings"):
-        baselines.fit_mean_rating(checkerboard()[0])
+        fit_mean_rating(checkerboard()[0])
 
 
 def test_lightgcn_is_deterministic():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kindred.domain.linear_models import ease_factors, ease_weights
+from kindred.linear.ridge import ease_factors, ease_weights
 
 
 def factors(known, rank):

@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from kindred.domain.interactions import Interactions
-from kindred.linear.ease_ridge import best_ease_ridge
-from kindred.linear.ensemble_weights import ValidationScores, WeightConfig, make_folds
-from kindred.linear.history_scorers import ease_block, known_items
+from kindred.linear.ease import fit_ease
+from kindred.linear.ensemble_ridge import best_ease_ridge
+from kindred.linear.ensemble_weights import HeldOut, WeightConfig, make_folds
+from kindred.linear.history_scorers import has_ease, mean_count
 from kindred.linear.scorer import ScorerConfig
 
 RIDGES = (0.01, 1.0, 30.0, 1000.0)
@@ -24,15 +26,15 @@ def events(seed, taste):
 
 @pytest.mark.parametrize("max_squared", [100, 10], ids=["matrix", "few users"])
 def test_it_is_the_one_that_ranks_what_was_held_out_best(max_squared):
-    config = ScorerConfig(max_squared=max_squared, ease_rank=80)
+    config = ScorerConfig(max_squared=max_squared)
     chosen = set()
     for seed, taste in enumerate((0.4, 0.6, 0.8, 0.95)):
         cuts = make_folds(events(seed, taste), False, WEIGHTS, seed)
 
         def value(ridge, cut=cuts[0], seed=seed):
-            block = ease_block(cut.known, replace(config, ease_ridge=ridge))
-            scores = ValidationScores([block], {"items": known_items(cut.known)}, cut, WEIGHTS, seed)
-            return scores.value(scores.scores["ease"])
+            held_out = HeldOut(cut, WEIGHTS, seed)
+            scores = fit_ease(cut.known, ridge * mean_count(cut.known))(held_out.users)
+            return held_out.value(torch.from_numpy(scores))
 
         found = best_ease_ridge(cuts, RIDGES, config, WEIGHTS, seed)
         assert value(found) == max(map(value, RIDGES))
@@ -45,5 +47,5 @@ def test_without_a_choice_or_room_for_ease_the_config_says():
     config = ScorerConfig(ease_ridge=7.0)
     assert best_ease_ridge(cuts, (), config, WEIGHTS, 0) == 7.0
     large = replace(config, max_squared=10, max_dense=10)
-    assert ease_block(cuts[0].known, large) is None
+    assert not has_ease(cuts[0].known, large)
     assert best_ease_ridge(cuts, RIDGES, large, WEIGHTS, 0) == 7.0

@@ -1,0 +1,33 @@
+"""Who knows which item, and which items are known together: the matrices that every closed-form model starts from."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, Interactions
+
+
+def known_items(train: Interactions) -> sp.csr_matrix:
+    """Which user knows which item, 0 or 1, `[num_users, num_items]`."""
+    ones = np.ones(len(train), dtype=np.float32)
+    matrix = sp.csr_matrix((ones, (train.user_index, train.item_index)), shape=(train.num_users, train.num_items))
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def item_counts(train: Interactions) -> NDArray[np.float64]:
+    """Events of each item, `[num_items]`."""
+    counts: NDArray[np.float64] = np.bincount(train.item_index, minlength=train.num_items).astype(np.float64)
+    return counts
+
+
+def co_occurrence(matrix: sp.csr_matrix) -> FloatArray:
+    """How many users know both of two items, the Gram matrix of `known_items`, `[num_items, num_items]`."""
+    return np.asarray((matrix.T @ matrix).todense(), dtype=np.float32)
+
+
+def dot_scores(users: FloatArray, items: FloatArray, user_index: NDArray[np.int64]) -> FloatArray:
+    """Dot products of these rows of `users` with all `items`, `[len(user_index), num_items]`."""
+    return np.asarray(users[user_index] @ items.T, dtype=np.float32)
