@@ -81,10 +81,11 @@ def _export_tensors(store: GraphStore, form: ExportFormat, out: Path, until: int
     from kindred.gnn.dgl_graph import write_dgl
     from kindred.gnn.hetero_data import read_hetero_data
     from kindred.gnn.hetero_files import write_hetero_data
+    from kindred.gnn.layer_input import layer_input
 
     data, ids = read_hetero_data(store, graph_schema(), until=until)
     if form is ExportFormat.DGL:
-        write_dgl(data, out)
+        write_dgl(layer_input(data), out)
     else:
         write_hetero_data(data, ids, out)
 

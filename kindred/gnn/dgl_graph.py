@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from kindred.domain.errors import SettingsError, StoreError, install_hint
+from kindred.files import whole_file
 
 if TYPE_CHECKING:
     import dgl
@@ -44,10 +45,11 @@ def write_dgl(data: HeteroData, path: Path) -> None:
         StoreError: the file can't be written.
     """
     dgl = _dgl()
-    try:
-        dgl.save_graphs(str(path), [to_dgl(data)])
-    except dgl.DGLError as error:
-        raise StoreError(f"can't write {path}", "name another file") from error
+    with whole_file(path) as part:
+        try:
+            dgl.save_graphs(str(part), [to_dgl(data)])
+        except dgl.DGLError as error:
+            raise StoreError(f"can't write {path}", "free space, or name another file") from error
 
 
 def _tensors(properties: Mapping[str, object]) -> dict[str, torch.Tensor]:

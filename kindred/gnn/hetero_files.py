@@ -10,9 +10,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from kindred.domain.errors import ArtifactError
+from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.gnn.hetero_data import REVERSE_PREFIX, reverse_of
+from kindred.gnn.layer_input import layer_input
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -25,10 +26,27 @@ def write_hetero_data(data: HeteroData, ids: dict[str, IdMap], folder: Path) -> 
     """Writes `tensors.safetensors` and `ids.json` into the folder; the ids come last, and without them nothing reads
     back.
 
-    Reverse edge types are derived when reading, not stored.
+    The tensors are those of `read_hetero_data`; what follows from them is derived when reading, not stored.
+
+    Raises:
+        StoreError: the folder can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / IDS).unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / IDS).unlink(missing_ok=True)
+        _save(_named_tensors(data), folder / TENSORS)
+        (folder / IDS).write_text(
+            json.dumps({label: ids[label].ids for label in data.node_types}, ensure_ascii=False), "utf-8"
+        )
+    except FileExistsError as error:
+        raise StoreError(f"{folder} is a file, and the export is a folder", "name another folder") from error
+    except OSError as error:
+        raise StoreError(
+            f"can't write {error.filename or folder}: {error.strerror or error}", "free space, or name another folder"
+        ) from error
+
+
+def _named_tensors(data: HeteroData) -> dict[str, torch.Tensor]:
     tensors = {}
     for label in data.node_types:
         for name, value in data[label].items():
@@ -38,20 +56,42 @@ def write_hetero_data(data: HeteroData, ids: dict[str, IdMap], folder: Path) -> 
         if not triple[1].startswith(REVERSE_PREFIX):
             for name, value in data[triple].items():
                 tensors[_SEPARATOR.join([*triple, name])] = value.contiguous()
-    save_file(tensors, folder / TENSORS)
-    (folder / IDS).write_text(json.dumps({label: ids[label].ids for label in data.node_types}, ensure_ascii=False))
+    return tensors
 
 
-def read_back(folder: Path) -> tuple[HeteroData, dict[str, IdMap]]:
-    """What `write_hetero_data` wrote.
+def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Writes the tensors, to be read by whoever may look into the folder; a full disk is an OSError."""
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+    path.chmod(path.parent.stat().st_mode & 0o666)  # the library lets nobody but the owner read
+
+
+def read_back(folder: Path | str) -> tuple[HeteroData, dict[str, IdMap]]:
+    """The graph that `kindred graph export` wrote, ready for the layers and loaders of PyTorch Geometric.
+
+    Returns:
+        HeteroData as `layer_input` makes it, and for each node type the ids of its rows.
+
+    Raises:
+        ArtifactError: the folder holds no whole export.
+    """
+    data, ids = read_tensors(Path(folder))
+    ready = layer_input(data)
+    return ready, {label: ids[label] for label in ready.node_types}
+
+
+def read_tensors(folder: Path) -> tuple[HeteroData, dict[str, IdMap]]:
+    """What `write_hetero_data` was given, equal in every type, name and tensor.
 
     Raises:
         ArtifactError: the folder holds no whole export.
     """
     try:
-        ids = {label: IdMap(names) for label, names in json.loads((folder / IDS).read_text()).items()}
+        ids = {label: IdMap(names) for label, names in json.loads((folder / IDS).read_text("utf-8")).items()}
         tensors = load_file(folder / TENSORS)
-    except (OSError, json.JSONDecodeError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ArtifactError(f"{folder} holds no whole export: {error}", "export it again") from error
     from torch_geometric.data import HeteroData
 

@@ -12,6 +12,7 @@ from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import SettingsError, StoreError
 from kindred.gnn.dgl_graph import to_dgl, write_dgl
+from kindred.gnn.layer_input import layer_input
 from tests.gnn.graphs import REVIEWED, checkerboard
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "dgl_convolution.py"
@@ -52,8 +53,24 @@ def test_a_file_reads_back(tmp_path: Path) -> None:
     (back,), _ = dgl.load_graphs(str(tmp_path / "graph.dgl"))
     assert torch.equal(torch.stack(back.edges(etype=REVIEWED, order="eid")), data[REVIEWED].edge_index)
     assert torch.equal(back.edges[REVIEWED].data["verified"].bool(), data[REVIEWED].verified)
-    with pytest.raises(StoreError, match="can't write"):
-        write_dgl(data, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["graph.dgl"]
+    for place in (tmp_path, tmp_path / "no" / "folder", tmp_path / "graph.dgl" / "below", Path("/dev/full")):
+        with pytest.raises(StoreError, match="can't write"):
+            write_dgl(data, place)
+
+
+@needs_dgl
+def test_features_ready_for_layers_come_with_the_graph(tmp_path: Path) -> None:
+    import dgl
+    from dgl.nn.pytorch import SAGEConv
+
+    write_dgl(layer_input(graph()), tmp_path / "graph.dgl")
+    (back,), _ = dgl.load_graphs(str(tmp_path / "graph.dgl"))
+    assert "Brand" not in back.ntypes and back.edges[REVIEWED].data["time"].dtype == torch.int64
+    reviews = back.edge_type_subgraph([REVIEWED])
+    features = reviews.nodes["User"].data["x"], reviews.nodes["Product"].data["x"]
+    layer = SAGEConv((features[0].shape[1], features[1].shape[1]), 8, "mean")
+    assert layer(reviews, features).shape == (back.num_nodes("Product"), 8)
 
 
 @needs_dgl
@@ -64,5 +81,5 @@ def test_one_layer_gives_the_same_answer_in_both_libraries() -> None:
 
 def test_without_dgl_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dgl", None)
-    with pytest.raises(SettingsError, match=r"kindred\[dgl\]"):
+    with pytest.raises(SettingsError, match=r"pip install .*\[dgl\]"):
         to_dgl(graph())

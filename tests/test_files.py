@@ -1,0 +1,62 @@
+"""A file is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from kindred.domain.errors import StoreError
+from kindred.files import whole_file
+
+
+def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    with whole_file(tmp_path / "old") as part:
+        part.write_text("new")
+        assert (tmp_path / "old").read_text() == "old"
+    assert (tmp_path / "old").read_text() == "new" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_failure_leaves_what_was_there_and_no_part(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    with pytest.raises(ValueError, match="half way"), whole_file(tmp_path / "old") as part:
+        part.write_text("ne")
+        raise ValueError("half way")
+    assert (tmp_path / "old").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("place", ["folder", "no/such/file", "file/below", "/proc/nope/x"])
+def test_a_place_that_can_t_be_written_is_one_error(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"can't write .*: [A-Z]"), whole_file(tmp_path / place) as part:
+        part.write_text("text")
+
+
+def test_a_full_disk_is_an_error_and_a_device_is_written_itself() -> None:
+    with pytest.raises(StoreError, match="No space left"), whole_file(Path("/dev/full")) as part:
+        part.write_text("text")
+    with whole_file(Path(os.devnull)) as part:
+        part.write_text("text")
+    assert not Path(os.devnull).is_file()
+
+
+def test_a_pipe_is_written_itself(tmp_path: Path) -> None:
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    with whole_file(pipe) as part:
+        part.write_text("text")
+    reader.join()
+    assert read == ["text"] and pipe.is_fifo()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with whole_file(tmp_path / "link") as part:
+        part.write_text("text")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_text() == "text"
