@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, settings_of
+from kindred.cli.options import AsJson, given_id, settings_of
 from kindred.stores import PRODUCTS, encoder_of, graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Publish a run: its users and products answer from now on, all at once; the version before is kept."""
-    from kindred.recommenders.products import publish_products
     from kindred.recommenders.runs import find_run
 
     settings = settings_of(context)
     found = find_run(runs_folder_of(settings), run)
+    from kindred.recommenders.products import publish_products  # only now: it brings PyTorch
+
     with graph_to_read(settings) as store, vectors_of(settings) as vectors:
         counts = publish_products(found, store, vectors)
     if as_json:
@@ -62,7 +63,10 @@ def recommender_of(settings: Settings) -> Iterator[ProductRecommender]:
 
 def recommend(
     context: typer.Context,
-    user: Annotated[str | None, typer.Option(help="A user's id; an unknown one gets what suits anyone.")] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(callback=given_id, help="A user's id; an unknown one is an anonymous user."),
+    ] = None,
     reviews: Annotated[
         Path | None, typer.Option(help="Reviews of someone who need not be in the graph; any format `ingest` reads.")
     ] = None,
@@ -91,7 +95,7 @@ def recommend(
 
 def similar(
     context: typer.Context,
-    product: Annotated[str, typer.Option(help="A product's id.")],
+    product: Annotated[str, typer.Option(callback=given_id, help="A product's id.")],
     k: HowMany = 10,
     as_json: AsJson = False,
 ) -> None:
@@ -109,6 +113,13 @@ def _print_answers(answers: list[Answer], as_json: bool) -> None:
         console.result("\n\n".join(answer_text(answer) for answer in answers))
 
 
+def _asked(answer: Answer) -> str:
+    """Whom or what the answer is for."""
+    if answer.item_id is None:
+        return str(answer.user_id)
+    return f"similar to {answer.item_id}" + (f" {answer.title}" if answer.title else "")
+
+
 _LEVELS = {
     "model": "from the published vectors",
     "inductive": "encoded just now from the reviews: not in the published version",
@@ -118,9 +129,9 @@ _LEVELS = {
 
 def answer_text(answer: Answer) -> str:
     """An answer for people: ranks, scores, titles, reasons."""
-    lines = [f"{answer.user_id or 'similar products'} ({_LEVELS[answer.level]}, version {answer.version})"]
+    lines = [f"{_asked(answer)} ({_LEVELS[answer.level]}, version {answer.version})"]
     for rank, item in enumerate(answer.recommendations, start=1):
-        lines.append(f"{rank:3}. {item.score:8.3f}  {item.item_id}  {item.title or '(no title)'}")
+        lines.append(f"{rank:3}. {console.figure(item.score):>9}  {item.item_id}  {item.title or '(no title)'}")
         if item.reason is not None:
             lines.append(f"{'':15}{item.reason.text}")
     return "\n".join(lines)

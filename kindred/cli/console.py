@@ -48,6 +48,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join([line(header), line(["─" * w for w in widths]), *map(line, cells)])
 
 
+def figure(value: float) -> str:
+    """A score with three significant digits, whatever its size: 12.3, 0.0457, 1.2e-07."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""

@@ -24,15 +24,16 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Judge the settings of two runs on the same reviews: the first minus the second, with paired intervals."""
-    from kindred.evaluation.comparison import comparison_text
-    from kindred.recommenders.product_graph import read_product_graph
-    from kindred.recommenders.product_training import EvaluationOptions
-    from kindred.recommenders.run_comparison import check_same_data, compare_runs
     from kindred.recommenders.runs import find_run
-    from kindred.training.fit import RunOptions
 
     settings = settings_of(context)
     runs = find_run(runs_folder_of(settings), first), find_run(runs_folder_of(settings), second)
+    from kindred.evaluation.comparison import comparison_text  # only now: these bring PyTorch
+    from kindred.recommenders.product_graph import read_product_graph
+    from kindred.recommenders.product_training import EvaluationOptions
+    from kindred.recommenders.run_comparison import check_same_data, compare_runs
+    from kindred.training.fit import RunOptions
+
     check_same_data(*runs)
     with graph_to_read(settings) as store:
         graph = read_product_graph(store, runs[0].manifest["graph"]["until"])

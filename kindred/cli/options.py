@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def given_id(value: str | None) -> str | None:
+    """Callback of options that take an id: an empty one is a slip in the command, not somebody unknown."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("an id is never empty")
+    return value
+
+
 def settings_of(context: typer.Context, **flags: object) -> Settings:
     """The settings in force for a command: its own flags, then the shared ones, then the environment and files."""
     from kindred.settings import load_settings

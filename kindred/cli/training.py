@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -173,14 +174,15 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Judge a run's settings beside every baseline; report.json, report.md and plots land in its folder."""
-    from kindred.evaluation.report import ABOVE_POPULARITY
-    from kindred.evaluation.report import gate as check
-    from kindred.evaluation.report_text import render_table
-    from kindred.recommenders.product_training import EvaluationOptions
     from kindred.recommenders.runs import find_run
 
     settings = settings_of(context)
     found = find_run(runs_folder_of(settings), run)
+    from kindred.evaluation.report import ABOVE_POPULARITY  # only now: these bring PyTorch
+    from kindred.evaluation.report import gate as check
+    from kindred.evaluation.report_text import render_table
+    from kindred.recommenders.product_training import EvaluationOptions
+
     options = EvaluationOptions(protocol.value, range(seeds), no_text)
     with console.Bars() as bars:
         report, folder = evaluate_run(settings, found, options, bars)
@@ -243,13 +245,21 @@ def model_of(run: Run) -> str:
     return str(run.manifest["config"].get("model", "gnn"))
 
 
+def _epochs(gnn: Mapping[str, Any]) -> str:
+    """How long the network was trained."""
+    if gnn["epochs"] is None:
+        return "not trained, there are too few reviews"
+    best = "" if gnn["best_epoch"] is None else f", the best {gnn['best_epoch']}"
+    return f"{gnn['epochs']} epochs{best}"
+
+
 def run_text(run: Run) -> str:
     """A finished run for people."""
     made = run.manifest
     lines = [f"run {run.name}: {made['reviews']:,} reviews, {made['users']:,} users, {made['products']:,} products"]
     if model_of(run) == "gnn":
         parts = ", ".join(f"{name} {weight:g}" for name, weight in made["scorer_weights"].items() if weight)
-        lines.append(f"graph network: {made['gnn']['epochs']} epochs, best {made['gnn']['best_epoch']}")
+        lines.append(f"graph network: {_epochs(made['gnn'])}")
         lines.append(f"weights of the parts, from held-out reviews: {parts}")
     else:
         lines.append(f"model {model_of(run)}, vectors of width {made['width']}; it only ranks, it predicts no ratings")

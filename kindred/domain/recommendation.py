@@ -45,6 +45,7 @@ class Answer:
             `popular` (nothing is known of the user).
         version: the published version that answered.
         removed: candidates that a filter took out, id to reason.
+        item_id, title: the item asked about, where the question was for similar ones.
     """
 
     user_id: str | None
@@ -52,3 +53,5 @@ class Answer:
     level: str
     version: str
     removed: dict[str, str] = field(default_factory=dict)
+    item_id: str | None = None
+    title: str | None = None

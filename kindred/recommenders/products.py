@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -132,7 +132,8 @@ class ProductRecommender:
         if product_id not in run.products:
             raise RecordError(f"product {product_id!r} is not in version {version}", "ingest it, train and publish")
         request = Request(version, run.similarity_vector(product_id), frozenset([product_id]), k)
-        return self._answer(request, None, "model", [])
+        answer = self._answer(request, None, "model", [])
+        return replace(answer, item_id=product_id, title=self._titles.get(product_id))
 
     def _answer(self, request: Request, user_id: str | None, level: str, history: Sequence[Review]) -> Answer:
         selection = self._pipeline.run(request)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from kindred.domain.errors import StoreError
+from kindred.domain.errors import ArtifactError, StoreError
 from kindred.vectorstore.checks import checked_name
 from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
 
@@ -89,7 +89,7 @@ class VersionFolders:
             Rows.create(new, dimension)
 
     def collection(self, version: str, collection: str) -> Path:
-        """Folder of a collection. Raises StoreError when there is none."""
+        """Folder of a collection. Raises ArtifactError when there is none."""
         folder = self.version(version) / checked_name(collection)
         if not folder.is_dir():
             raise StoreError(f"version {version} has no collection {collection!r}", "publish it again")
@@ -140,7 +140,7 @@ class VersionFolders:
         with self._exclusive():
             previous = self.pointer().previous
             if previous is None:
-                raise StoreError("there is no earlier version to go back to", "publish a run: see `kindred runs`")
+                raise ArtifactError("there is no earlier version to go back to", "publish a run: see `kindred runs`")
             self._verify(previous)
             self._point(Pointer(previous, None))
             return previous

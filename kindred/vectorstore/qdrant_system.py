@@ -19,7 +19,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException
 
 from kindred.domain.embeddings import Embeddings, Vectors
-from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.checks import checked_name, checked_payloads, checked_query, checked_vectors
@@ -118,7 +118,7 @@ class ServerSystem:
         with translated(self._url):
             previous = self.previous()
             if previous is None:
-                raise StoreError("there is no earlier version to go back to", "publish a run: see `kindred runs`")
+                raise ArtifactError("there is no earlier version to go back to", "publish a run: see `kindred runs`")
             self._point(previous, self._sealed_collections(previous), None)
             return previous
 

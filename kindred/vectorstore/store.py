@@ -78,7 +78,7 @@ class SystemVectors(Protocol):
         """
 
     def rollback(self) -> str:
-        """Publishes the version before the published one again; its name. Raises StoreError when there is none."""
+        """Publishes the version before the published one again; its name. Raises ArtifactError when there is none."""
 
     def published(self) -> str | None:
         """The version that readers get, None before the first publish."""

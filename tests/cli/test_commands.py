@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
-from kindred.domain.errors import KindredError
+from kindred.domain.errors import ArtifactError, KindredError
 
 
 @pytest.fixture
@@ -68,6 +68,37 @@ def test_what_can_t_be_done_names_the_next_step(kindred: Callable[..., str], arg
     with pytest.raises(KindredError) as raised:
         kindred(*arguments)
     assert raised.value.exit_code in (2, 3, 4) and raised.value.next_step
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("recommend", "--user", ""), ("recommend", "--user", " "), ("similar", "--product", "")],
+)
+def test_an_empty_id_is_a_usage_error(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    ended = CliRunner().invoke(app, ("--data-dir", str(tmp_path / "data"), *arguments))
+    assert ended.exit_code == 2 and "never empty" in ended.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_rolling_back_nothing_is_missing_data_and_no_service_that_is_down(kindred: Callable[..., str]) -> None:
+    with pytest.raises(ArtifactError) as raised:
+        kindred("rollback")
+    assert raised.value.exit_code == 3
+
+
+@pytest.mark.parametrize("arguments", [("compare", "a", "b"), ("publish",), ("evaluate",), ("publish", "nosuch")])
+def test_a_missing_run_is_told_without_loading_pytorch(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    code = f"""
+import sys
+from kindred.cli.app import app
+from kindred.domain.errors import ArtifactError
+try:
+    app(("--data-dir", {str(tmp_path)!r}, *{arguments!r}), standalone_mode=False)
+except ArtifactError as error:
+    print(error.exit_code, [name for name in ("torch", "scipy", "matplotlib", "ladybug") if name in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "3 []", found.stderr
 
 
 def test_the_launcher_ends_with_the_documented_codes(tmp_path: Path) -> None:

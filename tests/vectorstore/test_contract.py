@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import SchemaError, SettingsError, StoreError
+from kindred.domain.errors import ArtifactError, SchemaError, SettingsError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore.store import SystemVectors, VectorStore
 
@@ -166,7 +166,7 @@ def test_the_life_of_versions(store: SystemVectors, embeddings_of: MakeEmbedding
     assert store.versions() == ["first", "second", "another"]
     assert store.published() is None
     store.publish("first")
-    with pytest.raises(StoreError, match="no earlier version"):
+    with pytest.raises(ArtifactError, match="no earlier version"):
         store.rollback()
     store.publish("second")
     store.publish("second")

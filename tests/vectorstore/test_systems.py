@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import StoreError
+from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import SystemVectors, VectorStore
@@ -114,7 +114,7 @@ class TwoSystems(RuleBasedStateMachine):
     def roll_back(self, system: str) -> None:
         vectors, expected = self._of(system)
         if expected.previous is None:
-            with pytest.raises(StoreError, match="no earlier version"):
+            with pytest.raises(ArtifactError, match="no earlier version"):
                 vectors.rollback()
         else:
             assert vectors.rollback() == expected.previous
