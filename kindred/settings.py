@@ -5,8 +5,9 @@ Precedence: command-line flag > environment (`KINDRED_*`) > `.env` > `kindred.to
 
 from __future__ import annotations
 
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -20,13 +21,17 @@ from pydantic_settings import (
 )
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.refusals import did_you_mean, refusal
+
+_PREFIX = "KINDRED_"
+_ENVIRONMENT, _DOTENV, _TOML = "environment", ".env", "kindred.toml"
 
 
 class Settings(BaseSettings):
     """One value for each thing an installation may choose; every command reads these and no other."""
 
     model_config = SettingsConfigDict(
-        env_prefix="KINDRED_", env_file=".env", toml_file="kindred.toml", extra="ignore", frozen=True
+        env_prefix=_PREFIX, env_file=_DOTENV, toml_file=_TOML, extra="ignore", frozen=True
     )
 
     data_dir: Path = Field(Path("data"), description="folder of everything Kindred writes")
@@ -68,7 +73,7 @@ def load_settings(**flags: object) -> Settings:
     """The settings in force; `flags` are those given on the command line, None meaning not given.
 
     Raises:
-        SettingsError: a value that can't be used, with the name of the setting.
+        SettingsError: a value that can't be used, with the name of the setting and where it came from.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
@@ -76,16 +81,52 @@ def load_settings(**flags: object) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"kindred.toml can't be read: {error}", "mend or delete it") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise SettingsError(
-            f"setting {name}: {first['msg'].lower()}, got {first['input']!r}", "see `kindred config show`"
-        ) from error
+        raise _refused(error, given) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{_TOML} or {_DOTENV} can't be read: {error}", "mend or delete it") from error
+
+
+def _refused(error: ValidationError, flags: Collection[str]) -> SettingsError:
+    """The first setting that was refused, in words; the value of a secret is left out."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    source = "flag" if name in flags else setting_sources(os.environ).get(name, "default")
+    got = "" if Settings.model_fields[name].annotation is SecretStr else f", got {first['input']!r}"
+    return SettingsError(f"setting {name} {refusal(first)}{got} ({source})", "correct it there, or leave it out")
 
 
 def setting_sources(environment: Mapping[str, str]) -> dict[str, str]:
     """Where each setting that is not at its default came from, flags aside: environment, .env or kindred.toml."""
-    upper = {name.upper() for name in environment}
-    sources = dict.fromkeys(TomlConfigSettingsSource(Settings)(), "kindred.toml")
-    sources |= dict.fromkeys(DotEnvSettingsSource(Settings)(), ".env")
-    return sources | {n: "environment" for n in Settings.model_fields if f"KINDRED_{n.upper()}" in upper}
+    sources: dict[str, str] = {}
+    for source, names in _given_names(environment):
+        sources |= {name.lower(): source for name in names if name.lower() in Settings.model_fields}
+    return sources
+
+
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """What is given but is no setting, one line each, with the nearest name that is one."""
+    found = []
+    for source, names in _given_names(environment):
+        prefix = "" if source == _TOML else _PREFIX
+        known = [name if source == _TOML else f"{prefix}{name.upper()}" for name in Settings.model_fields]
+        for name in names:
+            if name.lower() not in Settings.model_fields:
+                tip = did_you_mean(prefix + name, known)
+                found.append(f"{prefix}{name} ({source}) is no setting and has no effect{tip}")
+    return found
+
+
+def _given_names(environment: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Names of what each place gives, without the prefix, the weakest place first."""
+    dotenv = DotEnvSettingsSource(Settings).env_vars
+    return [
+        (_TOML, list(TomlConfigSettingsSource(Settings).toml_data)),
+        (_DOTENV, _prefixed(dotenv)),
+        (_ENVIRONMENT, _prefixed(environment)),
+    ]
+
+
+def _prefixed(names: Iterable[str]) -> list[str]:
+    """What follows the prefix in those names that have it; those of the tests are left out."""
+    found = [name.upper().removeprefix(_PREFIX) for name in names if name.upper().startswith(_PREFIX)]
+    return [name for name in found if not name.startswith("TEST_")]

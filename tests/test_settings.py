@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import SettingsError
-from kindred.settings import load_settings, setting_sources
+from kindred.settings import load_settings, setting_sources, unknown_settings
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +41,46 @@ def test_sources_say_where_each_value_came_from(empty_folder: Path, monkeypatch:
 def test_bad_values_name_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KINDRED_DEVICE", "tpu")
     with pytest.raises(SettingsError, match=r"setting device.*'tpu'"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DEVICE", "tpu", "must be 'auto', 'cpu' or 'cuda', got 'tpu' (environment)"),
+        ("SEED", "seven", "must be a whole number, got 'seven' (environment)"),
+        ("SEED", "-1", "must be at least 0, got '-1' (environment)"),
+    ],
+)
+def test_a_refusal_is_in_our_own_words(name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"KINDRED_{name}", value)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert raised.value.message == f"setting {name.lower()} {words}"
+
+
+def test_a_refused_secret_is_not_printed(empty_folder: Path) -> None:
+    (empty_folder / "kindred.toml").write_text("graph_password = 4242\n")
+    with pytest.raises(SettingsError, match=r"graph_password must be a text \(kindred.toml\)"):
+        load_settings()
+
+
+def test_what_is_no_setting_is_named_with_the_nearest_that_is(empty_folder: Path) -> None:
+    (empty_folder / "kindred.toml").write_text("sed = 1\nseed = 2\n[shop]\nname = 'x'\n")
+    (empty_folder / ".env").write_text("KINDRED_GRAPH_PASSWRD=hunter2\nOTHER=1\nkindred_encoder=x\n")
+    environment = {"KINDRED_DEVIC": "cpu", "KINDRED_SEED": "3", "PATH": "/bin", "KINDRED_TEST_BROWSER": "x"}
+    assert unknown_settings(environment) == [
+        "sed (kindred.toml) is no setting and has no effect; did you mean seed?",
+        "shop (kindred.toml) is no setting and has no effect",
+        "KINDRED_GRAPH_PASSWRD (.env) is no setting and has no effect; did you mean KINDRED_GRAPH_PASSWORD?",
+        "KINDRED_DEVIC (environment) is no setting and has no effect; did you mean KINDRED_DEVICE?",
+    ]
+
+
+@pytest.mark.parametrize("name", [".env", "kindred.toml"])
+def test_a_file_that_is_no_text_is_a_settings_error(empty_folder: Path, name: str) -> None:
+    (empty_folder / name).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="can't be read"):
         load_settings()
 
 

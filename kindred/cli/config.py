@@ -1,4 +1,4 @@
-"""`kindred config show`: the effective settings and where each came from."""
+"""`kindred config`: the effective settings and where each came from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ import typer
 from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
 
-config_app = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
+_EPILOG = "Example: KINDRED_SEED=11 kindred config --json"
+
+config_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 
-@config_app.command("show", epilog="Example: KINDRED_SEED=11 kindred config show")
+@config_app.callback(epilog=_EPILOG)
+def config(context: typer.Context, as_json: AsJson = False) -> None:
+    """The settings in force: each value, where it came from, what it is for. Secrets are never shown."""
+    if context.invoked_subcommand is None:
+        show(context, as_json)
+
+
+@config_app.command("show", epilog=_EPILOG)
 def show(context: typer.Context, as_json: AsJson = False) -> None:
-    """Every setting: its value, where it came from, what it is for. Secrets are never shown."""
+    """The same as `kindred config`."""
     rows = _rows(context)
     if as_json:
         console.json_result({name: {"value": value, "source": source} for name, value, source, _ in rows})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from kindred.cli import console
 
 if TYPE_CHECKING:
     from kindred.settings import Settings
@@ -20,7 +23,13 @@ def given_id(value: str | None) -> str | None:
 
 
 def settings_of(context: typer.Context, **flags: object) -> Settings:
-    """The settings in force for a command: its own flags, then the shared ones, then the environment and files."""
-    from kindred.settings import load_settings
+    """The settings in force for a command: its own flags, then the shared ones, then the environment and files.
 
-    return load_settings(**context.obj, **flags)
+    What is given there but is no setting is named on stderr.
+    """
+    from kindred.settings import load_settings, unknown_settings
+
+    settings = load_settings(**context.obj, **flags)
+    for warning in unknown_settings(os.environ):
+        console.note(f"warning: {warning}")
+    return settings

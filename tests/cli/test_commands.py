@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from kindred.cli.app import app
 from kindred.domain.errors import ArtifactError, KindredError
+from kindred.settings import Settings
 
 
 @pytest.fixture
@@ -49,6 +50,21 @@ def test_config_show_never_prints_a_secret(kindred: Callable[..., str], monkeypa
     monkeypatch.setenv("KINDRED_GRAPH_PASSWORD", "hunter2")
     shown = kindred("config", "show", "--json")
     assert "hunter2" not in shown and json.loads(shown)["graph_password"]["source"] == "environment"
+
+
+def test_config_alone_shows_every_setting_and_what_is_none(
+    kindred: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINDRED_SEDE", "4")
+    (tmp_path / "kindred.toml").write_text("seed = 5\n")
+    ended = CliRunner().invoke(app, ["--data-dir", "elsewhere", "config", "--json"])
+    shown = json.loads(ended.stdout)
+    assert set(shown) == set(Settings.model_fields)
+    assert shown["seed"] == {"value": "5", "source": "kindred.toml"} and shown["data_dir"]["source"] == "flag"
+    assert ended.stderr.splitlines() == [
+        "warning: KINDRED_SEDE (environment) is no setting and has no effect; did you mean KINDRED_SEED?"
+    ]
+    assert kindred("config") == kindred("config", "show")
 
 
 @pytest.mark.parametrize(
