@@ -15,7 +15,7 @@ import networkx as nx
 
 def read_graph(path: Path) -> nx.MultiDiGraph:
     """The graph that `kindred graph export --format networkx` wrote."""
-    return nx.node_link_graph(json.loads(path.read_text("utf-8")), name="node", edges="edges")
+    return nx.node_link_graph(json.loads(path.read_text("utf-8")))
 
 
 def liked(graph: nx.MultiDiGraph) -> nx.Graph:

@@ -70,10 +70,12 @@ def _export_neo4j_admin(store: GraphStore, out: Path) -> None:
 
 def _export_networkx(store: GraphStore, form: ExportFormat, out: Path, until: int | None) -> None:
     from kindred.domain.schema import graph_schema
-    from kindred.graph.export.networkx_graph import to_networkx, write_graphml, write_node_link
+    from kindred.graph.export.graphml import write_graphml
+    from kindred.graph.export.networkx_graph import write_node_link
 
     write = write_graphml if form is ExportFormat.GRAPHML else write_node_link
-    write(to_networkx(store, graph_schema(), until), out)
+    with console.Bars() as bars:
+        write(store, graph_schema(), out, until, bars)
 
 
 def _export_tensors(store: GraphStore, form: ExportFormat, out: Path, until: int | None) -> None:
@@ -102,13 +104,15 @@ def view(
 ) -> None:
     """Draw what is around a node, as one page that works offline."""
     from kindred.domain.schema import graph_schema
+    from kindred.files import whole_file
     from kindred.graph.view.neighbourhood import read_view
     from kindred.graph.view.page import page_of
 
     middle = _node_of(user, product, node)
     with graph_to_read(settings_of(context)) as store:
         found = read_view(store, graph_schema(), middle, hops, limit)
-    _write(out, page_of(found))
+    with whole_file(out) as part:
+        part.write_text(page_of(found), "utf-8")
     left_out = f", {found.num_left_out:,} more left out (--limit)" if found.num_left_out else ""
     console.note(f"{len(found.nodes):,} nodes and {len(found.edges):,} edges{left_out}; open it in a browser")
     console.result(str(out))
@@ -126,12 +130,3 @@ def _node_of(user: str | None, product: str | None, node: str | None) -> tuple[s
     if node is not None and not (colon and label and node_id):
         raise SettingsError(f"--node {node!r} is not LABEL:ID", "for example --node Brand:Fender")
     return given[0]
-
-
-def _write(path: Path, text: str) -> None:
-    from kindred.domain.errors import StoreError
-
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise StoreError(f"can't write {path}: {error.strerror}", "name another file") from error

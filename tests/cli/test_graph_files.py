@@ -86,12 +86,12 @@ def test_what_can_t_be_written_names_the_next_step(kindred: Callable[..., str], 
 def test_exports_are_of_the_moment_asked_for(kindred: Callable[..., str]) -> None:
     until = ("--until", "2010-01-01")
     assert kindred("graph", "export", "--format", "networkx", *until, "-o", "early.json") == "early.json\n"
-    early = nx.node_link_graph(json.loads(Path("early.json").read_text("utf-8")), name="node")
+    early = nx.node_link_graph(json.loads(Path("early.json").read_text("utf-8")))
     assert list(early.edges) == [(("User", "ann"), ("Product", "lute:1"), "REVIEWED:e1")] and len(early) == 3
     kindred("graph", "export", "--format", "graphml", "-o", "graph.graphml")
     assert nx.read_graphml("graph.graphml").number_of_edges() == 2
     kindred("graph", "export", *until, "-o", "tensors")
-    data, _ = read_back(Path("tensors"))
+    data, _ = read_back("tensors")
     assert data["User", "REVIEWED", "Product"].rating.tolist() == [5.0]
 
 

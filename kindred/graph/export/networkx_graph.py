@@ -1,4 +1,4 @@
-"""The graph as a NetworkX MultiDiGraph, and as the files that NetworkX and its kin read.
+"""The graph as a NetworkX MultiDiGraph, and as the JSON that NetworkX reads.
 
 A node is `(label, id)`, an edge's key is `TYPE:event_id`, since event ids are unique within a type only. Both carry
 their light properties (all but texts and vectors); one that is unknown is absent.
@@ -6,24 +6,21 @@ their light properties (all but texts and vectors); one that is unknown is absen
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 
-from kindred.domain.errors import StoreError
-from kindred.domain.properties import PropertyKind
+from kindred.domain.progress import Progress, silent
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType
+from kindred.files import whole_file
+from kindred.graph.export.light_tables import Exported, read_light, rows_of
 from kindred.graph.store import GraphStore
 
 if TYPE_CHECKING:
     import networkx as nx
-
-_HEAVY = (PropertyKind.TEXT, PropertyKind.VECTOR)
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_networkx(store: GraphStore, schema: GraphSchema, until: int | None = None) -> nx.MultiDiGraph:
@@ -32,83 +29,63 @@ def to_networkx(store: GraphStore, schema: GraphSchema, until: int | None = None
     Args:
         store: where the graph is.
         schema: what it may hold.
-        until: events up to this moment only, seconds UTC; nodes have no time, so all are there.
+        until: events up to this timestamp and those of unknown time only, seconds UTC; nodes have no time.
     """
     import networkx as nx  # its import takes a quarter of a second
 
     graph = nx.MultiDiGraph()
     for node in schema.nodes:
-        for row in _rows(store.read_nodes(node, _light_columns(node))):
-            graph.add_node((node.label, row["id"]), label=node.label, **row)
+        for batch in read_light(store, node):
+            for row in _nodes(node, batch):
+                graph.add_node(tuple(row.pop("id")), **row)
     for edge in schema.edges:
-        for row in _rows(store.read_edges(edge, _light_columns(edge), until)):
-            source, target = (edge.source, row.pop("source_id")), (edge.target, row.pop("target_id"))
-            graph.add_edge(source, target, f"{edge.type}:{row['event_id']}", type=edge.type, **row)
+        for batch in read_light(store, edge, until):
+            for row in _edges(edge, batch):
+                ends = tuple(row.pop("source")), tuple(row.pop("target"))
+                graph.add_edge(*ends, row.pop("key"), **row)
     return graph
 
 
-def write_graphml(graph: nx.MultiDiGraph, path: Path) -> None:
-    """Writes GraphML for Gephi, yEd, igraph and others: nodes are `Label:id`, lists become JSON.
-
-    Characters that XML can't hold become U+FFFD.
-
-    Raises:
-        StoreError: the file can't be written.
-    """
-    import networkx as nx
-
-    plain = nx.MultiDiGraph()
-    for (label, node_id), properties in graph.nodes(data=True):
-        plain.add_node(_name(label, node_id), **_plain(properties))
-    for source, target, key, properties in graph.edges(keys=True, data=True):
-        plain.add_edge(_name(*source), _name(*target), _xml_text(key), **_plain(properties))
-    try:
-        nx.write_graphml(plain, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def write_node_link(graph: nx.MultiDiGraph, path: Path) -> None:
-    """Writes JSON that `networkx.node_link_graph(document, name="node")` turns back into an equal graph.
+def write_node_link(
+    store: GraphStore, schema: GraphSchema, path: Path, until: int | None = None, progress: Progress = silent
+) -> None:
+    """Writes JSON that `networkx.node_link_graph(document)` turns into the graph of `to_networkx`, batch by batch.
 
     Raises:
         StoreError: the file can't be written.
     """
-    import networkx as nx
-
-    document = nx.node_link_data(graph, name="node", edges="edges")  # `id`, the usual name, is a property of ours
-    try:
-        path.write_text(json.dumps(document, ensure_ascii=False), "utf-8")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _light_columns(table: NodeType | EdgeType) -> list[str]:
-    return [prop.name for prop in table.properties if prop.kind not in _HEAVY]
-
-
-def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
-    for batch in batches:
-        for row in batch.to_pylist():
-            yield {name: value for name, value in row.items() if value is not None}
+    exported = Exported(store, schema, until, progress)
+    nodes = [table for table in exported.tables if isinstance(table, NodeType)]
+    edges = [table for table in exported.tables if isinstance(table, EdgeType)]
+    with whole_file(path) as part, part.open("wb") as file:
+        file.write(b'{"directed":true,"multigraph":true,"graph":{},"nodes":[')
+        file.writelines(
+            _listed(row for node in nodes for batch in exported.batches(node) for row in _nodes(node, batch))
+        )
+        file.write(b'],"edges":[')
+        file.writelines(
+            _listed(row for edge in edges for batch in exported.batches(edge) for row in _edges(edge, batch))
+        )
+        file.write(b"]}\n")
 
 
-def _plain(properties: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
-    """The properties with types that GraphML knows."""
-    found: dict[str, str | int | float | bool] = {}
-    for name, value in properties.items():
-        plain = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
-        found[name] = _xml_text(plain) if isinstance(plain, str) else plain
-    return found
+def _listed(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """The rows as the elements of a JSON list, one a line."""
+    separator = b"\n"
+    for row in rows:
+        yield separator + orjson.dumps(row)
+        separator = b",\n"
 
 
-def _name(label: str, node_id: str) -> str:
-    return _xml_text(f"{label}:{node_id}")
+def _nodes(node: NodeType, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """Nodes as node-link data has them: what NetworkX calls `id` is label and id."""
+    for row in rows_of(batch):
+        yield row | {"id": [node.label, row["id"]], "label": node.label}
 
 
-def _xml_text(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"can't write {path}: {error.strerror}", "name another file")
+def _edges(edge: EdgeType, batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """Edges as node-link data has them."""
+    for row in rows_of(batch):
+        source, target = [edge.source, row.pop("source_id")], [edge.target, row.pop("target_id")]
+        key = f"{edge.type}:{row['event_id']}"
+        yield {"source": source, "target": target, "key": key, "type": edge.type} | row
