@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and survive a power cut once they are there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
 
 from kindred.domain.errors import StoreError
 
@@ -19,19 +21,51 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         StoreError: it can't be written.
     """
-    direct = path.exists() and not path.is_file()
-    target = path if direct else path.resolve()  # a link stays a link
-    written = target if direct else target.with_name(f".kindred-{os.getpid()}.part")
     try:
-        if not direct:
-            written.touch()  # some libraries would make the folder
-        yield written
-        if not direct:
-            written.replace(target)
+        if path.exists() and not path.is_file():
+            yield path
+        else:
+            with _in_place_of(path.resolve()) as part:  # a link stays a link
+                yield part
     except OSError as error:
         reason = error.strerror or error
         raise StoreError(f"can't write {path}: {reason}", "free space, or name another file") from error
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file of our own to write, which takes the place of `path` when the block ends well; else nothing is left.
+
+    Its mode is that of any new file, as the umask has it. Raises OSError, for the caller to say what to do.
+    """
+    with _in_place_of(path) as part, part.open("wb") as file:
+        yield file
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file of our own whole or not at all. Raises OSError, for the caller to say what to do."""
+    with written_whole(path) as file:
+        file.write(content)
+
+
+def sync(path: Path) -> None:
+    """Brings a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        if not direct:
-            with suppress(OSError):
-                written.unlink()
+        os.close(descriptor)
+
+
+@contextmanager
+def _in_place_of(target: Path) -> Iterator[Path]:
+    part = target.with_name(f".kindred-{uuid4().hex}.part")
+    try:
+        part.touch()  # some libraries would make the folder
+        yield part
+        sync(part)
+        part.replace(target)
+        sync(target.parent)
+    finally:
+        with suppress(OSError):
+            part.unlink()

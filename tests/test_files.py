@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
 from kindred.domain.errors import StoreError
-from kindred.files import whole_file
+from kindred.files import whole_file, write_whole, written_whole
 
 
 def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
@@ -60,3 +61,26 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     with whole_file(tmp_path / "link") as part:
         part.write_text("text")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_text() == "text"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027])
+def test_a_file_of_our_own_has_the_mode_of_any_new_one(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        for content in (b"old", b"new"):
+            write_whole(tmp_path / "file", content)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_file_of_our_own_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 255)  # as long as a name may be
+    write_whole(path, b"old")
+    with pytest.raises(KeyboardInterrupt), written_whole(path) as file:
+        file.write(b"half of the n")
+        raise KeyboardInterrupt
+    with pytest.raises(FileNotFoundError):
+        write_whole(tmp_path / "no" / "folder", b"new")
+    assert path.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1

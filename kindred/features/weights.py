@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kindred.domain.errors import ArtifactError, SettingsError
+from kindred.files import write_whole
 
 # model.safetensors of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41.
 BUNDLED_NAME = "all-MiniLM-L6-v2"
@@ -70,9 +71,7 @@ def file_sha256(path: Path, cache_folder: Path | None) -> str:
         cache_folder.mkdir(parents=True, exist_ok=True)
         noted[str(path.resolve())] = {"seen": seen, "sha256": digest}
         # Not locked: of two processes that note at once one wins, and the loser's file is hashed once more.
-        temporary = cache_folder / f".{_HASHES_FILE}.{digest[:8]}"
-        temporary.write_text(json.dumps(noted, indent=1))
-        temporary.replace(cache_folder / _HASHES_FILE)
+        write_whole(cache_folder / _HASHES_FILE, json.dumps(noted, indent=1).encode())
     return digest
 
 

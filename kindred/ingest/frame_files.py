@@ -6,7 +6,6 @@ what the graph refers to already, and a replay writes nothing.
 
 from __future__ import annotations
 
-import os
 import re
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.files import written_whole
 from kindred.ingest.staging import not_writable
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -36,17 +36,12 @@ def write_frames(folder: Path, track: str, frames: NDArray[np.float32]) -> Path:
         StoreError: it can't be written.
     """
     path = frame_path(folder, track, frames)
-    part = path.with_name(f".{path.name}.part")
     try:
         if path.exists():
             return path
         folder.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with written_whole(path) as file:
             np.save(file, frames, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise not_writable(folder, error) from error
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 
+from kindred.files import sync
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.rows import Row
 
@@ -66,9 +67,5 @@ class Quarantine:
         if not self.count:
             return None
         self._part.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(self.path.parent)
         return self.path

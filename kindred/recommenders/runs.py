@@ -17,6 +17,7 @@ from typing import Any
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.records import content_id
+from kindred.files import write_whole
 
 MANIFEST = "manifest.json"
 
@@ -74,12 +75,7 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
 
 def write_json(path: Path, value: object) -> None:
     """Writes the file whole or not at all, and survives a power cut once it returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, ensure_ascii=False, default=str)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, default=str).encode())
 
 
 def _read_json(path: Path) -> dict[str, Any]:

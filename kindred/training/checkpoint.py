@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from kindred.domain.errors import ArtifactError
+from kindred.files import write_whole
 
 FORMAT = 1
 
@@ -33,9 +33,9 @@ def write_checkpoint(folder: Path, name: str, tensors: Mapping[str, Tensor], man
     content = save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()})
     digest = hashlib.sha256(content).hexdigest()
     file = f"{name}-{digest[:16]}.safetensors"
-    _write(folder / file, content)
+    write_whole(folder / file, content)
     whole = {"format": FORMAT, "tensors": file, "sha256": digest, "manifest": dict(manifest)}
-    _write(folder / f"{name}.json", json.dumps(whole, indent=2, ensure_ascii=False).encode())
+    write_whole(folder / f"{name}.json", json.dumps(whole, indent=2, ensure_ascii=False).encode())
     for old in folder.glob(f"{name}-{'[0-9a-f]' * 16}.safetensors"):
         if old.name != file:
             old.unlink()
@@ -66,13 +66,3 @@ def read_checkpoint(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[st
         return load(content), whole["manifest"]
     except SafetensorError as error:
         raise ArtifactError(f"{folder / whole['tensors']} can't be read: {error}", "train again") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes the file whole or not at all, and survives a power cut once it returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from kindred.domain.errors import ArtifactError, StoreError
+from kindred.files import sync, write_whole
 from kindred.vectorstore.checks import checked_name
 from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
 
@@ -121,11 +121,11 @@ class VersionFolders:
         """Brings a built version to the disk and moves it to the sealed ones."""
         folder = self._building / checked_name(version)
         manifest = {name: _digests(folder / name) for name in self.collections(version)}
-        _write_durably(folder / _MANIFEST, json.dumps({"collections": manifest}, indent=1))
+        write_whole(folder / _MANIFEST, json.dumps({"collections": manifest}, indent=1).encode())
         for path in [*folder.rglob("*"), folder]:
-            _sync(path)
+            sync(path)
         folder.rename(self._sealed / version)
-        _sync(self._sealed)
+        sync(self._sealed)
 
     def publish(self, version: str) -> None:
         """Points readers at a sealed version. Raises StoreError when it is not sealed, or not what was sealed."""
@@ -197,10 +197,7 @@ class VersionFolders:
             )
 
     def _point(self, pointer: Pointer) -> None:
-        temporary = self.root / f".{_POINTER}.{uuid4().hex}"
-        _write_durably(temporary, json.dumps({"published": pointer.published, "previous": pointer.previous}))
-        temporary.replace(self.root / _POINTER)
-        _sync(self.root)
+        write_whole(self.root / _POINTER, json.dumps(asdict(pointer)).encode())
 
 
 @contextmanager
@@ -240,19 +237,3 @@ def _sha256(path: Path, size: int) -> str:
             digest.update(block)
             size -= len(block)
     return digest.hexdigest()
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with path.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    """Brings a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
+from kindred.files import write_whole
 
 FORMAT = 1  # of the graph's folder; another number is refused
 
@@ -35,9 +35,5 @@ def read_notes(folder: Path) -> dict[str, str]:
 
 def write_notes(folder: Path, notes: dict[str, str]) -> None:
     """Replaces the notes: a crash leaves the old or the new ones."""
-    temporary = folder / "metadata.json.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump({"format": FORMAT, "notes": notes}, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / "metadata.json")
+    content = json.dumps({"format": FORMAT, "notes": notes}, ensure_ascii=False, indent=1)
+    write_whole(folder / "metadata.json", content.encode())

@@ -7,7 +7,6 @@ happened to the process that wrote it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from kindred.domain.errors import StoreError
 from kindred.domain.schema import EdgeType
+from kindred.files import written_whole
 from kindred.graph.rows import full_name
 
 
@@ -81,19 +81,5 @@ def _read(path: Path) -> pa.Table:
 def _write(path: Path, light: pa.Table) -> None:
     """Writes the file whole, or not under its name."""
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_suffix(".new")
-    with temporary.open("wb") as file:
-        with pa.ipc.new_stream(file, light.schema) as stream:
-            stream.write_table(light)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with written_whole(path) as file, pa.ipc.new_stream(file, light.schema) as stream:
+        stream.write_table(light)
