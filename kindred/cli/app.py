@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli import answers, experiments, training
+from kindred.cli import answers, console, experiments, training
 from kindred.cli import graph_files as graph_files  # adds `graph view` and `graph export`
 from kindred.cli import ingest_music as ingest_music  # adds `ingest tracks` and `ingest tags`
 from kindred.cli import ingest_text as ingest_text  # adds `ingest posts`, `ingest clicks` and `ingest queries`
@@ -19,10 +19,7 @@ from kindred.cli.doctor import doctor
 from kindred.cli.explore import explore_app
 from kindred.cli.graph import graph_app
 
-_EPILOG = (
-    "Exit codes: 0 done, 1 unexpected, 2 usage or settings, 3 bad data, 4 a service unreachable, "
-    "5 a quality gate missed, 130 interrupted. Example: kindred recommend --user U00042 -k 5"
-)
+_EPILOG = f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5"
 
 app = typer.Typer(
     name="kindred",
@@ -35,6 +32,14 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        console.result(f"kindred {metadata.version('kindred')}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     context: typer.Context,
@@ -42,6 +47,9 @@ def root(
     graph_url: Annotated[str | None, typer.Option(help="ladybug:FOLDER or neo4j://HOST:PORT.")] = None,
     vector_url: Annotated[str | None, typer.Option(help="qdrant-edge:FOLDER or http://HOST:PORT.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log to stderr.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
 ) -> None:
     """Keeps the flags that override settings; --debug is listed here and read by `main`."""
     context.obj = {"data_dir": data_dir, "graph_url": graph_url, "vector_url": vector_url}

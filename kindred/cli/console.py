@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
 import os
@@ -9,30 +11,68 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 import typer
 
-from kindred.domain.errors import KindredError
+from kindred.domain.errors import KindredError, StoreError
 
+EXIT_CODES = (
+    "0 done, 1 unexpected, 2 usage or settings, 3 bad or missing data, 4 a store, service or output that fails, "
+    "5 a quality gate missed, 130 interrupted"
+)
 INTERRUPTED = 130
 UNEXPECTED = 1
-USAGE = 2
+
+_REDIRECT = "send it to a place with room, or use -o FILE where the command has it"
+_UNITS = {
+    "train": "epochs",
+    "evaluate": "fits",
+    "trials": "trials",
+    "export": "tables",
+    "encode": "texts",
+    "copying": "rows",
+    "checking": "records",
+    "loading": "records",
+    "write": "records",
+}
 
 
 def result(text: str) -> None:
-    """Prints a result for people on stdout."""
-    typer.echo(text)
+    """Prints a result for people on stdout.
+
+    A reader who left (`| head`) does not end the work. Raises StoreError where stdout can't be written.
+    """
+    if sys.stdout is None:
+        raise StoreError("the result can't be written: stdout is closed", _REDIRECT)
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        _give_up(sys.stdout)
+    except OSError as error:
+        _give_up(sys.stdout)
+        raise StoreError(f"the result can't be written to stdout: {error.strerror}", _REDIRECT) from error
 
 
 def json_result(value: object) -> None:
     """Prints a result for machines on stdout: one JSON document."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    result(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def note(text: str) -> None:
-    """Prints a remark on stderr."""
-    typer.echo(text, err=True)
+    """Prints a remark on stderr; where nobody can read that, it is left out."""
+    try:
+        typer.echo(text, err=True)
+    except (OSError, ValueError):
+        _give_up(sys.stderr)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Sends what is still held for a stream that can't be written, and all that follows, to nowhere."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        stream.close()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -64,7 +104,11 @@ def _is_number(text: str) -> bool:
 
 
 class Bars:
-    """Progress bars on stderr, one a stage; silent where stderr is no terminal. A context manager."""
+    """Progress bars on stderr, one a stage; silent where stderr is no terminal. A context manager.
+
+    A stage may say more about itself after a colon (`evaluate: ease`): that changes the text of the bar, not the bar.
+    What the bars can't write they leave out; the work goes on.
+    """
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -78,14 +122,19 @@ class Bars:
         self._close()
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        if not sys.stderr.isatty():
-            return
-        if stage != self._stage:
-            self._close()
-            from tqdm import tqdm
+        try:
+            if sys.stderr is not None and sys.stderr.isatty():
+                self._draw(stage, done, total)
+        except (OSError, ValueError):  # stderr was closed, or whoever read it left
+            self._bar = None
 
-            self._bar = tqdm(total=total, desc=stage, unit_scale=True, leave=True, dynamic_ncols=True)
-            self._stage = stage
+    def _draw(self, stage: str, done: int, total: int | None) -> None:
+        name = stage.partition(":")[0]
+        if self._bar is None or name != self._stage:
+            self._close()
+            self._bar, self._stage = _bar(stage, done, total), name
+        if self._bar.desc != stage:
+            self._bar.set_description_str(stage)
         now = time.monotonic()
         if now - self._drawn_at > 0.1 or done == total:
             self._bar.total = total
@@ -93,33 +142,76 @@ class Bars:
             self._drawn_at = now
 
     def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        try:
+            if self._bar is not None:
+                self._bar.close()
+        except (OSError, ValueError):
+            pass
         self._bar, self._stage = None, ""
 
 
-def run(command: Callable[[], object], debug: bool = False) -> None:
-    """Runs the command line and ends the process with the documented exit code.
+def _bar(stage: str, done: int, total: int | None) -> Any:
+    """A bar in the units of the stage; what was done before it began does not count in its rate."""
+    from tqdm import tqdm
 
-    0 done · 1 unexpected · 2 usage or settings · 3 bad data · 4 a service unreachable · 5 a quality gate missed ·
-    130 interrupted.
-    """
+    verb = stage.partition(":")[0].partition(" ")[0]
+    is_bytes = verb == "reading" and total is not None
+    unit = "B" if is_bytes else f" {_UNITS.get(verb, 'records' if verb == 'reading' else 'steps')}"
+    scale = is_bytes or unit in (" records", " rows", " texts")
+    return tqdm(total=total, initial=done, desc=stage, unit=unit, unit_scale=scale, leave=True, dynamic_ncols=True)
+
+
+def run(command: Callable[[], object], debug: bool = False) -> None:
+    """Runs the command line and ends the process with one of `EXIT_CODES`."""
     logging.basicConfig(level=logging.INFO if debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a title that the terminal can't show ends no command
     try:
         command()
-    except KeyboardInterrupt:
-        note("interrupted; what was finished is kept, run the same command again to go on")
+    except SystemExit as ended:  # the command line itself: usage, --help, Ctrl-C
+        _end_of_command_line(ended)
+        raise
+    except KeyboardInterrupt as stopped:
+        note(_what_was_kept(stopped))
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except KindredError as error:
-        if debug:
-            traceback.print_exc()
-        note(f"error: {' '.join(str(error).split())}")
-        sys.exit(error.exit_code)
+        _end(f"error: {' '.join(str(error).split())}", error.exit_code, debug)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OUTPUT_ERRORS:
+            _end(_unexpected(error), UNEXPECTED, debug)
+        _give_up(sys.stdout)
+        _end(f"error: can't write: {error.strerror} — {_REDIRECT}", StoreError.exit_code, debug)
     except Exception as error:  # noqa: BLE001 - the one process edge
-        if debug:
-            traceback.print_exc()
-        note(f"unexpected error: {type(error).__name__}: {' '.join(str(error).split())[:500]} — run with --debug")
-        sys.exit(UNEXPECTED)
+        _end(_unexpected(error), UNEXPECTED, debug)
+
+
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+
+
+def _end(message: str, code: int, debug: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    note(message)
+    sys.exit(code)
+
+
+def _unexpected(error: Exception) -> str:
+    return f"unexpected error: {type(error).__name__}: {' '.join(str(error).split())[:500]} — run with --debug"
+
+
+def _end_of_command_line(ended: SystemExit) -> None:
+    """Says what an interrupted command kept; whoever reads help and leaves early has what they wanted."""
+    cause = ended.__context__
+    if isinstance(cause, BrokenPipeError):
+        _give_up(sys.stdout)
+        sys.exit(0)
+    if ended.code == INTERRUPTED:
+        stopped = cause.__cause__ if cause is not None else None
+        note(_what_was_kept(stopped))
+
+
+def _what_was_kept(stopped: BaseException | None) -> str:
+    """One line for Ctrl-C: the notes of the stages that it passed through."""
+    notes = getattr(stopped, "__notes__", [])
+    return f"interrupted; {'; '.join(notes) if notes else 'run the same command again'}"

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import io
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
 
 import pytest
+import typer
 
 from kindred.cli import console
+from kindred.cli.app import app
 from kindred.domain.errors import GateError, KindredError, RecordError, SettingsError, StoreError
 
 
@@ -66,6 +72,95 @@ def test_bars_are_silent_where_stderr_is_no_terminal(capsys: pytest.CaptureFixtu
         bars("reading", 1, 2)
         bars("reading", 2, 2)
     assert capsys.readouterr().err == ""
+
+
+class Terminal(io.StringIO):
+    """A terminal, or one whose reader left after so many characters."""
+
+    def __init__(self, room: int = 1_000_000) -> None:
+        super().__init__()
+        self.room = room
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.room -= len(text)
+        if self.room < 0:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+@pytest.mark.parametrize("room", [0, 40, 200])
+def test_a_terminal_that_goes_away_never_stops_the_work(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal(room))
+    with console.Bars() as bars:
+        for stage in ("reading a.jsonl", "train", "reading a.jsonl"):
+            for done in range(5):
+                bars(stage, done, 4)
+    closed = Terminal()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    with console.Bars() as bars:
+        bars("train", 1, 2)
+    monkeypatch.setattr(sys, "stderr", None)
+    with console.Bars() as bars:
+        bars("train", 1, 2)
+
+
+def test_bars_count_in_the_units_of_their_stage_and_name_what_is_done_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with console.Bars() as bars:
+        bars("evaluate: the model", 0, 2)
+        bars("evaluate: ease", 2, 2)
+        bars("reading a.jsonl", 3_000_000, 3_000_000)
+    drawn = terminal.getvalue()
+    assert "evaluate: the model" in drawn and "evaluate: ease" in drawn and drawn.count("\n") == 2
+    assert "fits/s" in drawn and "3.00M/3.00M" in drawn
+
+
+RUN = "import sys\nfrom kindred.cli import main\nsys.argv = ['kindred', *sys.argv[1:]]\nmain()"
+
+
+@pytest.mark.parametrize(("arguments", "code"), [("config", 4), ("config --json", 4), ("--help", 4)])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_on_stdout_ends_with_one_line_and_its_code(arguments: str, code: int) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([sys.executable, "-c", RUN, *arguments.split()], stdout=full, stderr=subprocess.PIPE)
+    assert ended.returncode == code
+    assert ended.stderr.count(b"\n") == 1 and b"No space left" in ended.stderr
+
+
+def test_a_closed_stdout_is_told_and_a_reader_who_left_is_no_fault() -> None:
+    command = f"{shlex.join([sys.executable, '-c', RUN])} config"
+    closed = subprocess.run(["sh", "-c", f"{command} >&-"], capture_output=True, text=True)
+    assert closed.returncode == 4 and closed.stderr.count("\n") == 1 and "stdout is closed" in closed.stderr
+    left = subprocess.run(["sh", "-c", f"({command}; echo $? >&2) | true"], capture_output=True, text=True)
+    assert left.stderr == "0\n"
+    silent = subprocess.run(["sh", "-c", f"{command} 2>&-"], capture_output=True, text=True)
+    assert silent.returncode == 0 and "data_dir" in silent.stdout
+
+
+def interrupted() -> None:
+    stopped = KeyboardInterrupt()
+    stopped.add_note("run r1 is kept")
+    raise stopped
+
+
+def test_ctrl_c_says_what_was_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    tree = typer.Typer()
+    tree.command()(interrupted)
+    for command in (interrupted, lambda: tree([])):
+        with pytest.raises(SystemExit) as ended:
+            console.run(command)
+        assert ended.value.code == 130 and capsys.readouterr().err == "interrupted; run r1 is kept\n"
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        app(["--version"])
+    assert ended.value.code == 0 and capsys.readouterr().out == f"kindred {metadata.version('kindred')}\n"
 
 
 def test_the_command_tree_loads_nothing_heavy() -> None:
