@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from kindred.domain.schema import graph_schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone, unlike `python -m pytest`, does not add it
 
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
+
+settings.register_profile("no deadline", deadline=None)  # a busy machine is not a fault
+settings.load_profile("no deadline")
 
 if TYPE_CHECKING:
     from kindred.graph.neo4j.store import Neo4jStore

@@ -6,7 +6,7 @@ that a user has among those known events are not recommended to them again; the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -156,15 +156,38 @@ def evaluate_splits(
             f"{len(splits)} splits for {len(config.seeds)} seeds", "give one seed for each split, at least one"
         )
     rounds = []
-    for number, (split, seed) in enumerate(zip(splits, config.seeds, strict=True)):
-        progress("evaluate", number, len(splits))
-        rounds.append(_measure_split(split, fit_model(split, seed), config))
-    progress("evaluate", len(splits), len(splits))
+    steps = _Steps(progress, len(splits) * (1 + len(config.baselines.ranking) + len(config.baselines.rating)))
+    for split, seed in zip(splits, config.seeds, strict=True):
+        steps.begin("the model")
+        rounds.append(_measure_split(split, fit_model(split, seed), config, steps))
+    progress("evaluate", steps.total, steps.total)
     kinds = [_outcomes([r[kind] for r in rounds]) for kind in range(4)]
     return ProtocolResult(config, tuple(splits), kinds[0][MODEL], *kinds[1:])
 
 
-def _measure_split(split: Split, fitted: FittedModel, config: ProtocolConfig) -> tuple[dict[str, Measured], ...]:
+@dataclass
+class _Steps:
+    """Tells progress what is fitted and measured now."""
+
+    progress: Progress
+    total: int
+    begun: int = 0
+
+    def begin(self, name: str) -> None:
+        """Tells that this is fitted and measured now."""
+        self.progress(f"evaluate: {name}", self.begun, self.total)
+        self.begun += 1
+
+    def each(self, names: Iterable[str]) -> Iterator[str]:
+        """The names, each told as its turn comes."""
+        for name in names:
+            self.begin(name)
+            yield name
+
+
+def _measure_split(
+    split: Split, fitted: FittedModel, config: ProtocolConfig, steps: _Steps
+) -> tuple[dict[str, Measured], ...]:
     """Model, ranking baselines, rating baselines and variants of one split, each by name."""
     if len(split.test) == 0:
         raise SettingsError(f"the {split.name} split leaves no event to test", "use more data or another protocol")
@@ -172,12 +195,12 @@ def _measure_split(split: Split, fitted: FittedModel, config: ProtocolConfig) ->
     bench = _Bench(
         known, split.test_events, config, history_bucket(known), popularity_bucket(known), _item_vectors(known, config)
     )
-    ranks, rates = fitted.score_users is not None, fitted.predict_rating is not None and known.rating is not None
-    baselines = config.baselines
+    ranking = config.baselines.ranking if fitted.score_users is not None else {}
+    rating = config.baselines.rating if fitted.predict_rating is not None and known.rating is not None else {}
     return (
         {MODEL: bench.measure(fitted)},
-        {name: bench.measure(FittedModel(fit(split))) for name, fit in baselines.ranking.items() if ranks},
-        {name: bench.measure(FittedModel(None, fit(known))) for name, fit in baselines.rating.items() if rates},
+        {name: bench.measure(FittedModel(ranking[name](split))) for name in steps.each(ranking)},
+        {name: bench.measure(FittedModel(None, rating[name](known))) for name in steps.each(rating)},
         {name: bench.measure(variant) for name, variant in fitted.variants.items()},
     )
 

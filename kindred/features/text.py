@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import SettingsError, install_hint
-from kindred.domain.progress import Progress, silent
+from kindred.domain.progress import Progress, silent, told_on_interrupt
 from kindred.features.cache import KEY_BYTES, VectorCache
 from kindred.features.weights import BUNDLED_NAME, bert_shape, bundled_folder, file_sha256, verify_bundled
 
@@ -115,13 +115,16 @@ def _encode_missing(texts: list[str], encoding: _Encoding) -> Iterator[tuple[lis
     texts.sort(key=len, reverse=True)
     network = encoding.load()
     encoding.progress("encode texts", 0, len(texts))
-    for start in range(0, len(texts), _TEXTS_PER_CHUNK):
-        chunk = texts[start : start + _TEXTS_PER_CHUNK]
-        vectors = network.encode(chunk)
-        if encoding.stored is not None:
-            encoding.stored.add([_key(text) for text in chunk], vectors)
-        encoding.progress("encode texts", start + len(chunk), len(texts))
-        yield chunk, vectors
+    done = 0
+    with told_on_interrupt(lambda: f"{done if encoding.stored else 0:,} of {len(texts):,} texts are encoded and kept"):
+        for start in range(0, len(texts), _TEXTS_PER_CHUNK):
+            chunk = texts[start : start + _TEXTS_PER_CHUNK]
+            vectors = network.encode(chunk)
+            if encoding.stored is not None:
+                encoding.stored.add([_key(text) for text in chunk], vectors)
+            done = start + len(chunk)
+            encoding.progress("encode texts", done, len(texts))
+            yield chunk, vectors
 
 
 def _clean(text: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.domain.progress import Progress, silent
+from kindred.domain.progress import Progress, silent, told_on_interrupt
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore
 from kindred.ingest.bad_records import BadRecord, bad_record
@@ -95,7 +95,8 @@ def ingest_files(
     schema = graph_schema()
     tallies = Tallies()
     with Stage(options.staging, schema) as stage:
-        counts, quarantine_file = _stage_files(files, stage, options, progress)
+        with told_on_interrupt(lambda: "nothing was loaded yet; run the same command again"):
+            counts, quarantine_file = _stage_files(files, stage, options, progress)
         _refuse_if_bad(files, counts, options.max_bad, quarantine_file)
         stages = stage.finish()
         if options.dry_run:
@@ -103,7 +104,8 @@ def ingest_files(
         else:
             store.create_schema(schema)
             note_encoder(store, encoder)
-            tables = load_records(store, stages, encoder, tallies, progress)
+            with told_on_interrupt(lambda: "what was loaded is kept; the same command again loads the rest"):
+                tables = load_records(store, stages, encoder, tallies, progress)
     summaries = [
         _file_summary(file, count, tallies.of_source.get(number, Tally()))
         for number, (file, count) in enumerate(zip(files, counts, strict=True))

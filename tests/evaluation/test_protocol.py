@@ -111,6 +111,14 @@ def test_every_model_sees_the_same_events() -> None:
     assert all(np.array_equal(fitted_on[0], other) for other in fitted_on)
 
 
+def test_progress_names_what_is_fitted_and_counts_every_fit() -> None:
+    told: list[tuple[str, int, int | None]] = []
+    config = ProtocolConfig("random", (0, 1), BASELINES)
+    run_protocol(communities(), fit_community, config, lambda *report: told.append(report))
+    fits = ["the model", "popularity", "mean"] * 2
+    assert told == [*((f"evaluate: {name}", n, 6) for n, name in enumerate(fits)), ("evaluate", 6, 6)]
+
+
 def test_a_planted_taste_is_found_and_its_ablation_falls() -> None:
     result = run_protocol(communities(), fit_community, ProtocolConfig("random", seeds=(0, 1), baselines=BASELINES))
     model, without = result.model.pooled.ranking, result.variants["no_taste"].pooled.ranking

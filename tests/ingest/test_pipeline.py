@@ -221,6 +221,24 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
     assert big < (tmp_path / "reviews").stat().st_size / 2
 
 
+@pytest.mark.parametrize(("stage", "kept"), [("reading", "nothing was loaded"), ("loading REVIEWED", "is kept")])
+def test_ctrl_c_says_what_is_kept_and_the_same_again_completes_it(tmp_path: Path, stage: str, kept: str) -> None:
+    def stop(name: str, done: int, total: int | None) -> None:
+        if name.startswith(stage):
+            raise KeyboardInterrupt
+
+    whole, _ = ingest(tmp_path, REVIEWS, METADATA)
+    graph = DictGraph()
+    files = product_files(tmp_path / "reviews.jsonl", tmp_path / "metadata.jsonl")
+    options = IngestOptions(tmp_path / "staging", tmp_path / "quarantine")
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        ingest_files(graph, files, None, options, stop)
+    assert len(stopped.value.__notes__) == 1 and kept in stopped.value.__notes__[0]
+    assert any(graph.tables.values()) == (stage != "reading")
+    ingest_files(graph, files, None, options)
+    assert graph.tables == whole.tables
+
+
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     with (tmp_path / "staging.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
