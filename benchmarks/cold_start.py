@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +39,10 @@ from kindred.linear.popularity import fit_popularity
 from kindred.linear.scorer import unit_rows
 from kindred.linear.scorers import review_vectors
 from kindred.recommenders.baselines import ease_map_on
-from kindred.recommenders.product_fitting import fit_product_model
-from kindred.recommenders.product_graph import ProductGraph
-from kindred.recommenders.product_model import ProductConfig, ProductModel
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.fitting import fit_model
+from kindred.recommenders.interaction_graph import InteractionGraph
+from kindred.recommenders.model import Model
 from kindred.training.fit import RunOptions
 
 FOLDS = 5
@@ -95,7 +96,7 @@ def main() -> None:
             print(f"  {model:<16} {figure}")
 
 
-def new_users(graph: ProductGraph, fold: int) -> dict[int, Results]:
+def new_users(graph: InteractionGraph, fold: int) -> dict[int, Results]:
     """What each way is worth to one fifth of the users, by number of reviews known."""
     events = graph.interactions
     is_new = _left_out(events.num_users, fold)
@@ -132,15 +133,13 @@ def _first_reviews(events: Interactions, is_new: np.ndarray, length: int) -> His
 
 
 def _ways_for_users(
-    graph: ProductGraph, model: ProductModel, ease: FloatArray, known_rows: IntArray, brought: Histories
+    graph: InteractionGraph, model: Model, ease: FloatArray, known_rows: IntArray, brought: Histories
 ) -> dict[str, Scorer]:
     train = graph.interactions.take(known_rows)
-    events, text, learned = brought.events, None, None
-    if graph.review_text is not None:
-        text = graph.review_text[brought.rows]
-    if model.learned is not None:
-        learned = model.learned.encode_users(events, text)
-    rows = model.ranking.encode_users(events, text, learned)
+    events, text = brought.events, None
+    if graph.event_text is not None:
+        text = graph.event_text[brought.rows]
+    rows = model.encode(replace(graph.histories(brought.rows), events=events))
     history = np.zeros((events.num_users, events.num_items), np.float32)
     history[events.user_index, events.item_index] = 1.0
     popularity = fit_popularity(train)(np.zeros(1, dtype=np.int64))
@@ -148,8 +147,8 @@ def _ways_for_users(
         MODEL: lambda users: rows[users] @ model.ranking.items.T,
         "popularity": lambda users: np.repeat(popularity, len(users), axis=0),
     }
-    if text is not None and graph.review_text is not None:
-        known_text = graph.review_text[known_rows]
+    if text is not None and graph.event_text is not None:
+        known_text = graph.event_text[known_rows]
         mean = known_text.mean(0)
         of_items = review_vectors(train, known_text, mean, EVEN)
         told = np.zeros((events.num_users, text.shape[1]), np.float32)
@@ -163,7 +162,7 @@ def _ways_for_users(
     return ways
 
 
-def new_products(graph: ProductGraph, fold: int) -> Results:
+def new_products(graph: InteractionGraph, fold: int) -> Results:
     """What each way is worth among one fifth of the products."""
     events = graph.interactions
     is_new = _left_out(events.num_items, fold)
@@ -179,27 +178,27 @@ def new_products(graph: ProductGraph, fold: int) -> Results:
     return _measure(_ways_for_products(graph, model, known_rows, texts), answers, None)
 
 
-def _texts_of(graph: ProductGraph, products: IntArray) -> tuple[FloatArray, IntArray]:
+def _texts_of(graph: InteractionGraph, products: IntArray) -> tuple[FloatArray, IntArray]:
     """A text vector of each product, and the reviews that were used up for them."""
-    if graph.product_text is not None:
-        return graph.product_text[products], np.zeros(0, dtype=np.int64)
+    if graph.item_text is not None:
+        return graph.item_text[products], np.zeros(0, dtype=np.int64)
     events = graph.interactions
-    if graph.review_text is None or events.at is None:
+    if graph.event_text is None or events.at is None:
         raise ValueError("this graph has no texts")
     order = np.lexsort((np.arange(len(events)), events.at))
     items, first = np.unique(events.item_index[order], return_index=True)
     rows = order[first[np.searchsorted(items, products)]]
-    return graph.review_text[rows], rows
+    return graph.event_text[rows], rows
 
 
 def _ways_for_products(
-    graph: ProductGraph, model: ProductModel, known_rows: IntArray, texts: FloatArray
+    graph: InteractionGraph, model: Model, known_rows: IntArray, texts: FloatArray
 ) -> dict[str, Scorer]:
     train = graph.interactions.take(known_rows)
-    if graph.product_text is not None:
-        of_items: FloatArray = graph.product_text
-    elif graph.review_text is not None:
-        of_items = review_vectors(train, graph.review_text[known_rows], np.zeros(texts.shape[1], np.float32), EVEN)
+    if graph.item_text is not None:
+        of_items: FloatArray = graph.item_text
+    elif graph.event_text is not None:
+        of_items = review_vectors(train, graph.event_text[known_rows], np.zeros(texts.shape[1], np.float32), EVEN)
     known = np.unique(train.item_index)
     centre = of_items[known].mean(0)
     directions, asked = unit_rows(of_items - centre), unit_rows(texts - centre)
@@ -238,10 +237,10 @@ def _left_out(size: int, fold: int) -> np.ndarray:
     return left_out
 
 
-def _fit(graph: ProductGraph, rows: IntArray) -> ProductModel:
+def _fit(graph: InteractionGraph, rows: IntArray) -> Model:
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        model = fit_product_model(graph, rows, ProductConfig(), RunOptions(folder=Path(folder)))
+        model = fit_model(graph, rows, ModelConfig(), RunOptions(folder=Path(folder)))
     print(f"fitted on {len(rows):,} reviews in {time.process_time() - start:.0f} CPU-s", file=sys.stderr, flush=True)
     return model
 

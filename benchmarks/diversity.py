@@ -30,8 +30,9 @@ from kindred.evaluation.protocol import (
 )
 from kindred.evaluation.splits import Split
 from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
-from kindred.recommenders.diversity import CANDIDATES_PER_PLACE, mmr_order
-from kindred.recommenders.product_model import ProductConfig, ProductModel
+from kindred.recommenders.diversity import CANDIDATES_PER_RANK, mmr_order
+from kindred.recommenders.model import Model
+from kindred.recommenders.products import PRODUCTS
 
 VALUES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 COLUMNS = ("recall@10", "ndcg@10", "diversity", "novelty", "coverage")
@@ -58,19 +59,19 @@ def fit(split: Split, seed: int, values: Sequence[float]) -> FittedModel:
     return FittedModel(model.score_users, variants=variants)
 
 
-def fit_closed_form(known: Interactions, seed: int) -> ProductModel:
+def fit_closed_form(known: Interactions, seed: int) -> Model:
     """The product model without network and text."""
     ranking = RankingConfig(temporal=True)
     core = fit_linear_ensemble(known, ranking, seed)
-    users, products = (IdMap([f"{n:06}" for n in range(count)]) for count in (known.num_users, known.num_items))
-    config = ProductConfig(ranking=ranking, text=False)
-    return ProductModel(config, users, products, core, core.encode_users(known), None)
+    users, items = (IdMap([f"{n:06}" for n in range(count)]) for count in (known.num_users, known.num_items))
+    rows = core.encode_users(known)
+    return Model(PRODUCTS, "gnn", users, items, core, None, False, lambda: rows, None)
 
 
-def varied(model: ProductModel, seen: ItemsByUser, value: float) -> Scorer:
+def varied(model: Model, seen: ItemsByUser, value: float) -> Scorer:
     """Scores that put the chosen list first, in its order, and everything else level behind it."""
-    likeness = model.likeness(list(model.products))
-    count = LIST_LENGTH * CANDIDATES_PER_PLACE
+    similarity = model.similarity(list(model.items))
+    count = LIST_LENGTH * CANDIDATES_PER_RANK
 
     def score(users: IntArray) -> FloatArray:
         scores = model.score_users(users)
@@ -79,7 +80,7 @@ def varied(model: ProductModel, seen: ItemsByUser, value: float) -> Scorer:
         chosen = np.full_like(scores, -1.0)
         for row, of_user in zip(chosen, scores, strict=True):
             best = np.argsort(-of_user, kind="stable")[:count]
-            order = mmr_order(of_user[best], likeness[np.ix_(best, best)], LIST_LENGTH, value)
+            order = mmr_order(of_user[best], similarity[np.ix_(best, best)], LIST_LENGTH, value)
             row[best[order]] = np.arange(LIST_LENGTH, 0, -1)
         return chosen
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -25,9 +26,10 @@ from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import as_of_split
 from kindred.linear.popularity import fit_popularity
 from kindred.recommenders.baselines import ease_map_on
-from kindred.recommenders.product_fitting import fit_product_model
-from kindred.recommenders.product_graph import ProductGraph
-from kindred.recommenders.product_model import ProductConfig, ProductModel
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.fitting import fit_model
+from kindred.recommenders.interaction_graph import InteractionGraph
+from kindred.recommenders.model import Model
 from kindred.training.fit import RunOptions
 
 METRIC = "recall@10"
@@ -58,7 +60,7 @@ def main() -> None:
         print(f"{way:<28} mean {numbers['mean']:.4f}, standard deviation between months {numbers['spread']:.4f}")
 
 
-def last_months(graph: ProductGraph, count: int) -> dict[str, tuple[int, int]]:
+def last_months(graph: InteractionGraph, count: int) -> dict[str, tuple[int, int]]:
     """Name and bounds in seconds UTC of the last whole months of the data, oldest first."""
     at = graph.interactions.at
     if at is None:
@@ -73,7 +75,7 @@ def _month_start(number: int) -> datetime:
     return datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
-def one_month(graph: ProductGraph, start: int, end: int) -> dict[str, float]:
+def one_month(graph: InteractionGraph, start: int, end: int) -> dict[str, float]:
     """Recall of each way, and the number of reviews that were asked for."""
     events = graph.interactions
     assert events.at is not None
@@ -84,7 +86,7 @@ def one_month(graph: ProductGraph, start: int, end: int) -> dict[str, float]:
         & np.isin(events.item_index[in_month], events.item_index[known])
     ]
     with tempfile.TemporaryDirectory() as folder:
-        model = fit_product_model(graph, known, ProductConfig(), RunOptions(folder=Path(folder)))
+        model = fit_model(graph, known, ModelConfig(), RunOptions(folder=Path(folder)))
     frozen, folded = (_histories(events, asked, moments) for moments in (np.full(len(asked), start), events.at[asked]))
     answers = Interactions(np.arange(len(asked)), events.item_index[asked], len(asked), events.num_items)
     train = events.take(known)
@@ -119,13 +121,9 @@ def _on_axis(events: Interactions, history: tuple[IntArray, IntArray], num_asked
     return Interactions(places, taken.item_index, num_asked, events.num_items, taken.rating, taken.at)
 
 
-def _model_scorer(
-    graph: ProductGraph, model: ProductModel, history: tuple[IntArray, IntArray], num_asked: int
-) -> Scorer:
-    events = _on_axis(graph.interactions, history, num_asked)
-    text = None if graph.review_text is None else graph.review_text[history[1]]
-    learned = None if model.learned is None else model.learned.encode_users(events, text)
-    rows = model.ranking.encode_users(events, text, learned)
+def _model_scorer(graph: InteractionGraph, model: Model, history: tuple[IntArray, IntArray], num_asked: int) -> Scorer:
+    histories = graph.histories(history[1])
+    rows = model.encode(replace(histories, events=_on_axis(graph.interactions, history, num_asked)))
     return lambda users: rows[users] @ model.ranking.items.T
 
 

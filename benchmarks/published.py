@@ -159,15 +159,15 @@ def fit_reviews14(data: Path) -> Model:
     """The product model as `train-gnn` fits it, on all but each user's last review."""
     from benchmarks.product_graphs import reviews14_graph  # here, so that the store's tests need no graph network
     from kindred.evaluation.splits import temporal_split
-    from kindred.recommenders.product_fitting import fit_product_model
-    from kindred.recommenders.product_model import ProductConfig
+    from kindred.recommenders.config import ModelConfig
+    from kindred.recommenders.fitting import fit_model
     from kindred.training.fit import RunOptions
 
     graph = reviews14_graph(data)
     split = temporal_split(graph.interactions)
     start = cpu_seconds()
     with tempfile.TemporaryDirectory() as folder:
-        fitted = fit_product_model(graph, split.known, ProductConfig(), RunOptions(folder=Path(folder)))
+        fitted = fit_model(graph, split.known, ModelConfig(), RunOptions(folder=Path(folder)))
     name = "reviews of 2014, each user's last"
     vectors = (fitted.vectors, fitted.ranking.items)
     return Model(name, 10, *vectors, split.known_events, split.test_events, cpu_seconds() - start)

@@ -13,14 +13,24 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kindred.domain.embeddings import Embeddings, TextEncoder
-from kindred.domain.ids import IdMap
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.interactions import FloatArray
+from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
-from kindred.recommenders.products import ANYONE, PRODUCTS, SYSTEM, USERS, ProductRecommender
+from kindred.linear.ensemble import LinearEnsemble
+from kindred.linear.user_features import HistoryStatistics
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.model import ANONYMOUS, Model
+from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.publishing import publish
+from kindred.recommenders.recommender import Opened, Recommender
+from kindred.recommenders.runs import Run
+from kindred.recommenders.training import GraphState, finish_training
+from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
-from kindred.vectorstore.publish import publish_collections
 
 NUM_USERS, NUM_PRODUCTS, NUM_REVIEWS, WIDTH, NUM_ASKED = 5_000, 10_000, 50_000, 512, 500
 ANCHOR_MS = 2.0
@@ -36,19 +46,15 @@ def main() -> None:
         store = open_graph(f"ladybug:{folder / 'graph'}")
         _fill(store, users, products, rng)
         vectors = open_vectors(f"qdrant-edge:{folder / 'vectors'}")
-        collections = {
-            collection: Embeddings(IdMap(ids), rng.standard_normal((len(ids), WIDTH), dtype=np.float32))
-            for collection, ids in ((USERS, users), (PRODUCTS, products), (ANYONE, [ANYONE]))
-        }
-        publish_collections(vectors.of(SYSTEM), "v1", collections)
-        recommender = ProductRecommender(store, vectors, folder, _no_encoder)
+        publish(PRODUCTS, _random_run(folder / "runs" / "a-run", store, rng), store, vectors)
+        recommender = Recommender(PRODUCTS, Opened(store, vectors, folder / "runs", _no_encoder))
         asked = rng.choice(users, NUM_ASKED)
         for user in asked[:50]:
-            recommender.recommend(user, reasons=False)
+            recommender(Request(user_id=user, reasons=False))
         milliseconds = []
         for user in asked:
             started = time.perf_counter()
-            recommender.recommend(user, reasons=False)
+            recommender(Request(user_id=user, reasons=False))
             milliseconds.append(1000 * (time.perf_counter() - started))
         p50, p95 = np.percentile(milliseconds, [50, 95])
         print(f"recommend, {NUM_PRODUCTS:,} products × {WIDTH}, without reasons: p50 {p50:.2f} ms, p95 {p95:.2f} ms")
@@ -70,6 +76,21 @@ def _fill(store: GraphStore, users: list[str], products: list[str], rng: np.rand
         "rating": rng.integers(1, 6, NUM_REVIEWS).astype(np.float64),
     }
     store.upsert_edges(schema.edge(("User", "REVIEWED", "Product")), pa.table(reviews))
+
+
+def _random_run(folder: Path, store: GraphStore, rng: np.random.Generator) -> Run:
+    """A finished run of the graph whose model holds random numbers."""
+    graph = read_interaction_graph(PRODUCTS, store)
+    users, items = graph.interactions.num_users, graph.interactions.num_items
+
+    def rows_of(num_rows: int) -> FloatArray:
+        return rng.standard_normal((num_rows, WIDTH), dtype=np.float32)
+
+    statistics = HistoryStatistics(items, 0.5, 0.8, np.zeros(0, np.float32), np.zeros(0), 1, 1.0)
+    ensemble = LinearEnsemble(statistics, {"items": rows_of(items), ANONYMOUS: rows_of(1)}, rows_of(items), {})
+    rows = rows_of(users)
+    model = Model(PRODUCTS, "itemknn", graph.users, graph.items, ensemble, None, False, lambda: rows, None)
+    return finish_training(graph, model, ModelConfig(model="itemknn"), RunOptions(folder), GraphState(store.url, ""))
 
 
 def _no_encoder() -> TextEncoder:

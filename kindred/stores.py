@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from kindred.vectorstore.store import VectorStore
 
 
-PRODUCTS = "products"
-"""The system that the commands are about."""
-
-
 @contextmanager
 def graph_of(settings: Settings) -> Iterator[GraphStore]:
     """The graph store in force, open for writing, its schema created, closed at the end."""
@@ -79,6 +75,6 @@ def encoder_of(settings: Settings, progress: Progress = silent) -> TextEncoder:
     return open_text_encoder(settings.encoder, device=settings.device, cache_folder=cache, progress=progress)
 
 
-def runs_folder_of(settings: Settings) -> Path:
-    """Where the product system's runs are."""
-    return settings.data_dir / "artifacts" / PRODUCTS
+def runs_folder_of(settings: Settings, system: str) -> Path:
+    """Where the runs of a system are."""
+    return settings.data_dir / "artifacts" / system

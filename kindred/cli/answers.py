@@ -2,106 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, given_id, settings_of
-from kindred.stores import PRODUCTS, encoder_of, graph_to_read, runs_folder_of, vectors_of
+from kindred.cli.options import AsJson, SystemName, given_id, settings_of
+from kindred.stores import encoder_of, graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
-    from kindred.domain.recommendation import Answer
-    from kindred.recommenders.products import ProductRecommender
+    from kindred.domain.recommendation import Answer, Request
+    from kindred.recommenders.publishing import Published
+    from kindred.recommenders.systems import Recommends, SystemModule
     from kindred.settings import Settings
 
-HowMany = Annotated[int, typer.Option("-k", min=1, max=1000, help="How many products.")]
+HowMany = Annotated[int, typer.Option("-k", min=1, max=1000, help="How many items.")]
 
 
 def publish(
     context: typer.Context,
-    run: Annotated[str | None, typer.Argument(help="Name of a run; the newest by default.")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="Name of a run; by default the newest of the system's own model.")
+    ] = None,
+    system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """Publish a run: its users and products answer from now on, all at once; the version before is kept."""
-    from kindred.recommenders.runs import find_run
+    """Publish a run: its users and items answer from now on, all at once; the version before is kept."""
+    from kindred.recommenders.releases import run_of
+    from kindred.recommenders.runs import find_run, finished_runs, run_summary
+    from kindred.recommenders.systems import find_system
 
     settings = settings_of(context)
-    found = find_run(runs_folder_of(settings), run)
-    from kindred.recommenders.products import publish_products  # only now: it brings PyTorch
-
+    module = find_system(system)
+    found = find_run(runs_folder_of(settings, system), run)
     with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        counts = publish_products(found, store, vectors)
+        done = module.publish(found, store, vectors)
     if as_json:
-        console.json_result({"published": found.name, "vectors": counts})
-    else:
-        console.result(f"published {found.name}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+        console.json_result({**asdict(done), "published": done.version, "vectors": done.counts})
+        return
+    console.result(f"published {done.version} of {system}: {run_summary(found)}")
+    console.result(published_text(module, done))
+    if done.replaced is not None:
+        runs = {known.name: known for known in finished_runs(runs_folder_of(settings, system))}
+        before = runs.get(run_of(done.replaced))
+        console.result(f"in place of {done.replaced}" + (f": {run_summary(before)}" if before else ""))
 
 
-def rollback(context: typer.Context, as_json: AsJson = False) -> None:
+def published_text(module: SystemModule, done: Published) -> str:
+    """What a published version holds, for people."""
+    words = module.system.words
+    text = f"{done.counts['users']:,} users, {done.counts['items']:,} {words.items}"
+    if done.encoded:
+        text += f"; {done.encoded:,} users encoded anew, who did or came something since the training"
+    if done.new_items:
+        text += f"; {done.new_items:,} new {words.items} placed by their texts"
+    return text
+
+
+def rollback(context: typer.Context, system: SystemName = "products", as_json: AsJson = False) -> None:
     """Publish the version before again."""
+    from kindred.domain.errors import ArtifactError
+    from kindred.recommenders.systems import find_system
+
+    find_system(system)
     with vectors_of(settings_of(context)) as vectors:
-        version = vectors.of(PRODUCTS).rollback()
+        here = vectors.of(system)
+        if here.previous() is None:
+            raise ArtifactError(f"no earlier version of {system} to go back to", "see `kindred runs`")
+        version = here.rollback()
     if as_json:
-        console.json_result({"published": version})
+        console.json_result({"system": system, "published": version})
     else:
-        console.result(f"published {version}")
+        console.result(f"published {version} of {system}")
 
 
 @contextmanager
-def recommender_of(settings: Settings) -> Iterator[ProductRecommender]:
-    """The product recommender on the stores in force."""
-    from kindred.recommenders.products import ProductRecommender
+def recommender_of(settings: Settings, system: str = "products") -> Iterator[Recommends]:
+    """The recommender of a system on the stores in force."""
+    from kindred.recommenders.recommender import Opened
+    from kindred.recommenders.systems import find_system
 
+    module = find_system(system)
     with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        yield ProductRecommender(store, vectors, runs_folder_of(settings), lambda: encoder_of(settings))
+        opened = Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_of(settings))
+        yield module.open_recommender(opened)
 
 
 def recommend(
     context: typer.Context,
     user: Annotated[
-        str | None,
-        typer.Option(callback=given_id, help="A user's id; an unknown one is an anonymous user."),
+        str | None, typer.Option(callback=given_id, help="A user's id; an unknown one gets what is popular.")
     ] = None,
+    users: Annotated[Path | None, typer.Option(metavar="FILE", help="Ids of users, one a line.")] = None,
     reviews: Annotated[
         Path | None, typer.Option(help="Reviews of someone who need not be in the graph; any format `ingest` reads.")
     ] = None,
     k: HowMany = 10,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL=NAME", help="Only these, e.g. --where category=Guitars.")
+    ] = None,
     diversity: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="0: the best first; towards 1: the less alike, the better.")
     ] = 0.0,
+    no_reasons: Annotated[bool, typer.Option("--no-reasons", help="Do not look for reasons.")] = False,
+    system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """What next for this user: the best products not yet reviewed, and why."""
+    """What next for this user: the best items that they have not had yet, and why."""
     from kindred.domain.errors import SettingsError
+    from kindred.domain.recommendation import Request
+
+    if sum(given is not None for given in (user, users, reviews)) != 1:
+        raise SettingsError("recommend takes --user ID, --users FILE or --reviews FILE", "kindred recommend --help")
+    request = Request(k=k, where=_conditions(where or ()), diversity=diversity, reasons=not no_reasons)
+    with recommender_of(settings_of(context), system) as recommender:
+        answers = [recommender(asked) for asked in _requests(request, user, users, reviews)]
+    _print_answers(answers, as_json)
+
+
+def _requests(request: Request, user: str | None, users: Path | None, reviews: Path | None) -> list[Request]:
+    """One request a user."""
+    from kindred.domain.errors import RecordError
     from kindred.ingest.reviews import read_reviews
 
-    with recommender_of(settings_of(context)) as recommender:
-        if user is not None and reviews is None:
-            answers = [recommender.recommend(user, k, diversity=diversity)]
-        elif reviews is not None and user is None:
-            answers = [
-                recommender.recommend_for_reviews(written, k, diversity=diversity)
-                for written in read_reviews(reviews).values()
-            ]
-        else:
-            raise SettingsError("recommend takes either --user ID or --reviews FILE", "kindred recommend --help")
-    _print_answers(answers, as_json)
+    if reviews is not None:
+        return [replace(request, events=written) for written in read_reviews(reviews).values()]
+    if users is None:
+        return [replace(request, user_id=user)]
+    try:
+        ids = users.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{users} can't be read: {error}", "give a text file with one id a line") from error
+    return [replace(request, user_id=line.strip()) for line in ids if line.strip()]
+
+
+def _conditions(given: Sequence[str]) -> dict[str, str]:
+    from kindred.domain.errors import SettingsError
+
+    pairs = [condition.partition("=") for condition in given]
+    if any(not separator or not name for _, separator, name in pairs):
+        raise SettingsError(f"--where takes LABEL=NAME, got {' '.join(given)!r}", "e.g. --where category=Guitars")
+    return {label.lower(): name for label, _, name in pairs}
 
 
 def similar(
     context: typer.Context,
-    product: Annotated[str, typer.Option(callback=given_id, help="A product's id.")],
+    item: Annotated[str, typer.Option("--item", "--product", callback=given_id, help="An item's id.")],
     k: HowMany = 10,
+    system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """Products that suit someone who liked this one."""
-    with recommender_of(settings_of(context)) as recommender:
-        answer = recommender.similar(product, k)
+    """Items that suit someone who liked this one."""
+    with recommender_of(settings_of(context), system) as recommender:
+        answer = recommender.similar(item, k)
     _print_answers([answer], as_json)
 
 
@@ -113,25 +170,30 @@ def _print_answers(answers: list[Answer], as_json: bool) -> None:
         console.result("\n\n".join(answer_text(answer) for answer in answers))
 
 
+_LEVELS = {
+    "model": "from the published embeddings",
+    "folded-in": "encoded just now: what they did since the last publish counts",
+    "inductive": "encoded just now from their events: not in the published version",
+    "popular": "nothing is known of this user: what is popular",
+    "similar": "from the published embeddings",
+}
+
+
 def _asked(answer: Answer) -> str:
     """Whom or what the answer is for."""
     if answer.item_id is None:
-        return str(answer.user_id)
+        return answer.user_id or "anonymous user"
     return f"similar to {answer.item_id}" + (f" {answer.title}" if answer.title else "")
-
-
-_LEVELS = {
-    "model": "from the published vectors",
-    "inductive": "encoded just now from the reviews: not in the published version",
-    "popular": "unknown user: what suits anyone",
-}
 
 
 def answer_text(answer: Answer) -> str:
     """An answer for people: ranks, scores, titles, reasons."""
     lines = [f"{_asked(answer)} ({_LEVELS[answer.level]}, version {answer.version})"]
     for rank, item in enumerate(answer.recommendations, start=1):
-        lines.append(f"{rank:3}. {console.figure(item.score):>9}  {item.item_id}  {item.title or '(no title)'}")
+        mark = "  [new]" if item.source == "new" else ""
+        lines.append(f"{rank:3}. {console.figure(item.score):>9}  {item.item_id}  {item.title or '(no title)'}{mark}")
         if item.reason is not None:
             lines.append(f"{'':15}{item.reason.text}")
+    if answer.note:
+        lines.append(answer.note)
     return "\n".join(lines)

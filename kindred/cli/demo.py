@@ -14,7 +14,7 @@ from kindred.cli import console
 from kindred.cli.answers import answer_text, recommender_of
 from kindred.cli.data import summary_text
 from kindred.cli.options import settings_of
-from kindred.stores import PRODUCTS, encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
+from kindred.stores import encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
     from kindred.domain.progress import Progress
@@ -104,19 +104,19 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _train(settings: Settings, content_hash: str, progress: Progress) -> Run:
-    from kindred.cli.training import product_config, run_text, train
+    from kindred.cli.training import model_config, run_text, train
     from kindred.recommenders.runs import finished_runs
 
     _heading("train")
-    config = product_config()
-    for run in reversed(finished_runs(runs_folder_of(settings))):
+    config = model_config()
+    for run in reversed(finished_runs(runs_folder_of(settings, "products"))):
         made = run.manifest
         same_data = made["graph"]["content_hash"] == content_hash and made["graph"]["until"] is None
         if same_data and made["config"] == config.model_dump(mode="json") and made["seed"] == settings.seed:
             console.result(f"run {run.name} is trained on this graph already")
             return run
     started = time.monotonic()
-    run = train(settings, config, None, progress)
+    run = train(settings, "products", config, None, progress)
     console.result(f"{run_text(run)}\ntrained in {time.monotonic() - started:.0f} s")
     return run
 
@@ -124,7 +124,7 @@ def _train(settings: Settings, content_hash: str, progress: Progress) -> Run:
 def _evaluate(settings: Settings, run: Run, progress: Progress) -> None:
     from kindred.cli.training import evaluate_run
     from kindred.evaluation.report_text import render_table
-    from kindred.recommenders.product_training import EvaluationOptions
+    from kindred.recommenders.evaluating import EvaluationOptions
 
     _heading("evaluate: each user's last review, predicted from those before it")
     report = _read(run.folder / "evaluation" / "temporal" / "report.json")
@@ -135,29 +135,31 @@ def _evaluate(settings: Settings, run: Run, progress: Progress) -> None:
 
 
 def _publish(settings: Settings, run: Run) -> None:
-    from kindred.recommenders.products import publish_products
+    from kindred.cli.answers import published_text
+    from kindred.recommenders.systems import find_system
 
     _heading("publish")
-    with vectors_of(settings) as vectors:
-        if vectors.of(PRODUCTS).published() == run.name:
-            console.result(f"version {run.name} is published already")
-            return
+    module = find_system("products")
     with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        counts = publish_products(run, store, vectors)
-    console.result(f"version {run.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+        done = module.publish(run, store, vectors)
+    console.result(f"version {done.version}: {published_text(module, done)}")
 
 
 def _recommend(settings: Settings) -> None:
+    from kindred.domain.recommendation import Request
+
     _heading("what next for three users")
     with recommender_of(settings) as recommender:
         for user in recommender.example_users(3):
-            console.result(answer_text(recommender.recommend(user, k=5)) + "\n")
+            console.result(answer_text(recommender(Request(user_id=user, k=5))) + "\n")
 
 
 def _say_what_next(settings: Settings) -> None:
+    from kindred.domain.recommendation import Request
+
     with recommender_of(settings) as recommender:
         user = recommender.example_users(1)[0]
-        product = recommender.recommend(user, k=1).recommendations[0].item_id
+        product = recommender(Request(user_id=user, k=1, reasons=False)).recommendations[0].item_id
     where = "" if settings.data_dir == Path("data") else f"--data-dir {shlex.quote(str(settings.data_dir))} "
     kindred = f".venv/bin/kindred {where}"
     query = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, settings_of
+from kindred.cli.options import AsJson, SystemName, settings_of
 from kindred.cli.training import Protocol
 from kindred.stores import graph_to_read, runs_folder_of
 
@@ -19,24 +19,27 @@ def compare(
     context: typer.Context,
     first: Annotated[str, typer.Argument(metavar="RUN", help="Name of a run.")],
     second: Annotated[str, typer.Argument(metavar="RUN", help="Name of the run to compare it with.")],
-    protocol: Annotated[Protocol, typer.Option(help="Each user's last review, or 20 % at random.")] = Protocol.TEMPORAL,
+    protocol: Annotated[Protocol, typer.Option(help="Each user's last event, or 20 % at random.")] = Protocol.TEMPORAL,
     seeds: Annotated[int, typer.Option(min=1, help="Splits and fits of either, seeded 0, 1, …")] = 1,
+    system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """Judge the settings of two runs on the same reviews: the first minus the second, with paired intervals."""
+    """Judge the settings of two runs on the same events: the first minus the second, with paired intervals."""
     from kindred.recommenders.runs import find_run
+    from kindred.recommenders.systems import find_system
 
     settings = settings_of(context)
-    runs = find_run(runs_folder_of(settings), first), find_run(runs_folder_of(settings), second)
+    folder = runs_folder_of(settings, find_system(system).system.name)
+    runs = find_run(folder, first), find_run(folder, second)
     from kindred.evaluation.comparison import comparison_text  # only now: these bring PyTorch
-    from kindred.recommenders.product_graph import read_product_graph
-    from kindred.recommenders.product_training import EvaluationOptions
+    from kindred.recommenders.evaluating import EvaluationOptions
+    from kindred.recommenders.interaction_graph import read_interaction_graph
     from kindred.recommenders.run_comparison import check_same_data, compare_runs
     from kindred.training.fit import RunOptions
 
     check_same_data(*runs)
     with graph_to_read(settings) as store:
-        graph = read_product_graph(store, runs[0].manifest["graph"]["until"])
+        graph = read_interaction_graph(find_system(system).system, store, runs[0].manifest["graph"]["until"])
     folder = runs[0].folder / "comparison" / f"{runs[1].name}-{protocol.value}"
     with console.Bars() as bars:
         options = RunOptions(folder, device=settings.device, progress=bars)
@@ -55,23 +58,26 @@ def tune(
         float | None, typer.Option(min=0, metavar="S", help="Begin no trial after so many seconds.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the study of this graph.")] = False,
+    system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """Search for better settings on each user's last review before the test; needs the extra `tune`."""
+    """Search for better settings on each user's last event before the test; needs the extra `tune`."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
-    from kindred.recommenders.product_graph import read_product_graph
-    from kindred.recommenders.tuning import TuningOptions, tune_products
+    from kindred.recommenders.interaction_graph import read_interaction_graph
+    from kindred.recommenders.systems import find_system
+    from kindred.recommenders.tuning import TuningOptions
+    from kindred.recommenders.tuning import tune as search
     from kindred.training.fit import RunOptions
 
     settings = settings_of(context)
     with graph_to_read(settings) as store:
         content_hash = graph_statistics(store, graph_schema()).content_hash
-        graph = read_product_graph(store)
-    folder = settings.data_dir / "artifacts" / "tuning" / f"products-{content_hash[:12]}"
+        graph = read_interaction_graph(find_system(system).system, store)
+    folder = settings.data_dir / "artifacts" / "tuning" / f"{system}-{content_hash[:12]}"
     with console.Bars() as bars:
         options = RunOptions(folder, settings.seed, settings.device, resume=resume, progress=bars)
-        result = tune_products(graph, TuningOptions(trials, timeout), options)
+        result = search(graph, TuningOptions(trials, timeout), options)
     if as_json:
         console.json_result(result.as_json())
     else:
@@ -88,7 +94,7 @@ def tuning_text(result: TuningResult) -> str:
         for name, value in result.best.params.items()
     ]
     lines.append(
-        "This is a validation figure: the best of many tries on the same reviews flatters itself. What the settings "
-        "are worth, `kindred evaluate` and `kindred compare` tell on the test reviews."
+        "This is a validation figure: the best of many tries on the same events flatters itself. What the settings "
+        "are worth, `kindred evaluate` and `kindred compare` tell on the test events."
     )
     return "\n".join([*lines, f"settings: {result.config_file}"])

@@ -13,15 +13,16 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.graph import seconds_of
-from kindred.cli.options import AsJson, settings_of
-from kindred.stores import graph_to_read, runs_folder_of
+from kindred.cli.options import AsJson, SystemName, settings_of
+from kindred.stores import graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
     from kindred.domain.progress import Progress
     from kindred.evaluation.report import Report
-    from kindred.recommenders.product_model import ProductConfig
-    from kindred.recommenders.product_training import EvaluationOptions
+    from kindred.recommenders.config import ModelConfig
+    from kindred.recommenders.evaluating import EvaluationOptions
     from kindred.recommenders.runs import Run
+    from kindred.recommenders.systems import SystemModule
     from kindred.settings import Settings
 
 
@@ -58,49 +59,66 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-Until = Annotated[datetime | None, typer.Option(help="Train on the graph as of this moment (UTC).")]
+Until = Annotated[datetime | None, typer.Option(help="Train on the graph as of this time (UTC).")]
+ConvOption = Annotated[
+    Conv | None, typer.Option(help="TransformerConv or GATv2Conv attention; transformer by default.")
+]
+EpochsOption = Annotated[int | None, typer.Option(min=1, help="Most epochs; early stopping may end sooner.")]
+SeedOption = Annotated[int | None, typer.Option(min=0)]
+ResumeOption = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Settings as JSON, e.g. those that `kindred tune` found.")
+]
+NoText = Annotated[bool, typer.Option("--no-text", help="Leave all text out.")]
 
 
 def train_gnn(
     context: typer.Context,
-    conv: Annotated[
-        Conv | None, typer.Option(help="TransformerConv or GATv2Conv attention; transformer by default.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; early stopping may end sooner.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None,
+    conv: ConvOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = None,
+    resume: ResumeOption = None,
     device: Annotated[Device | None, typer.Option()] = None,
     until: Until = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings as JSON, e.g. those that `kindred tune` found.")
-    ] = None,
-    no_text: Annotated[bool, typer.Option("--no-text", help="Leave all text out.")] = False,
+    config: ConfigOption = None,
+    no_text: NoText = False,
+    system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """Train on the graph; the run lands in the data folder under artifacts/products."""
+    """Train a system's own model on the graph; the run lands in the data folder under artifacts/SYSTEM."""
     settings = settings_of(context, seed=seed, device=device.value if device else None)
     with console.Bars() as bars:
         if resume is None:
-            chosen = product_config(conv, epochs, text=not no_text, file=config)
-            run = train(settings, chosen, seconds_of(until), bars)
+            chosen = model_config(conv, epochs, text=not no_text, file=config)
+            run = train(settings, system, chosen, seconds_of(until), bars)
         else:
-            run = resume_training(settings, resume, bars)
+            run = resume_training(settings, system, resume, bars)
     _print_run(run, as_json)
 
 
-def train_baseline(
+def train_system(
     context: typer.Context,
-    model: Annotated[Baseline, typer.Option(help="A baseline; als needs the extra `als`.")],
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    system: Annotated[str, typer.Argument(help="Which recommender: products, listens, …")] = "products",
+    model: Annotated[
+        Baseline | None, typer.Option(help="A baseline instead of the system's own model; als needs the extra `als`.")
+    ] = None,
+    seed: SeedOption = None,
+    resume: ResumeOption = None,
     until: Until = None,
+    config: ConfigOption = None,
+    no_text: NoText = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a baseline: publish, recommend and evaluate take its run as any other. It only ranks: no ratings."""
-    from kindred.recommenders.product_model import ProductConfig
-
+    """Train a system: publish, recommend and evaluate take its run. A baseline only ranks: no ratings."""
     settings = settings_of(context, seed=seed)
     with console.Bars() as bars:
-        run = train(settings, ProductConfig(model=model.value, text=False), seconds_of(until), bars)
+        if resume is None:
+            chosen = model_config(text=not no_text, file=config)
+            if model is not None:
+                chosen = chosen.model_copy(update={"model": model.value, "text": False})
+            run = train(settings, system, chosen, seconds_of(until), bars)
+        else:
+            run = resume_training(settings, system, resume, bars)
     _print_run(run, as_json)
 
 
@@ -109,81 +127,96 @@ def _print_run(run: Run, as_json: bool) -> None:
         console.json_result({"run": run.name, "folder": run.folder, **run.manifest})
     else:
         console.result(run_text(run))
-        console.note("next: kindred evaluate, then kindred publish")
+        console.note(f"next: kindred evaluate{_flag(run)}, then kindred publish{_flag(run)}")
 
 
-def product_config(
+def _flag(run: Run) -> str:
+    """The option that names the run's system, nothing for the main one."""
+    system = run.manifest["system"]
+    return "" if system == "products" else f" --system {system}"
+
+
+def model_config(
     conv: Conv | None = None, epochs: int | None = None, *, text: bool = True, file: Path | None = None
-) -> ProductConfig:
+) -> ModelConfig:
     """The default settings, or those of the file, with what the command line changes."""
-    from kindred.recommenders.product_model import ProductConfig, read_product_config
+    from kindred.recommenders.config import ModelConfig, read_model_config
 
-    given = ProductConfig() if file is None else read_product_config(file)
+    given = ModelConfig() if file is None else read_model_config(file)
     changed: dict[str, object] = {"conv": conv and conv.value, "epochs": epochs}
     gnn = given.gnn.model_copy(update={name: value for name, value in changed.items() if value is not None})
     return given.model_copy(update={"gnn": gnn, "text": given.text and text})
 
 
-def train(settings: Settings, config: ProductConfig, until: int | None, progress: Progress) -> Run:
-    """A new run on the graph in force."""
+def train(settings: Settings, system: str, config: ModelConfig, until: int | None, progress: Progress) -> Run:
+    """A new run of a system on the graph in force."""
     from kindred.recommenders.runs import new_run_folder
+    from kindred.recommenders.systems import find_system
 
-    folder = new_run_folder(runs_folder_of(settings), settings.seed)
-    return _train_in(settings, config, until, folder, progress)
+    module = find_system(system)
+    folder = new_run_folder(runs_folder_of(settings, system), settings.seed)
+    return _train_in(settings, module, config, until, folder, progress)
 
 
-def resume_training(settings: Settings, name: str, progress: Progress) -> Run:
+def resume_training(settings: Settings, system: str, name: str, progress: Progress) -> Run:
     """Goes on with a run that was interrupted, with the settings that it began with."""
-    from kindred.recommenders.product_training import read_begun_run
+    from kindred.recommenders.systems import find_system
+    from kindred.recommenders.training import read_begun_run
 
-    folder = runs_folder_of(settings) / name
+    module = find_system(system)
+    folder = runs_folder_of(settings, system) / name
     begun = read_begun_run(folder)
     resumed = settings.model_copy(update={"seed": begun.seed})
-    return _train_in(resumed, begun.config, begun.until, folder, progress)
+    return _train_in(resumed, module, begun.config, begun.until, folder, progress)
 
 
-def _train_in(settings: Settings, config: ProductConfig, until: int | None, folder: Path, progress: Progress) -> Run:
+def _train_in(
+    settings: Settings, module: SystemModule, config: ModelConfig, until: int | None, folder: Path, progress: Progress
+) -> Run:
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
-    from kindred.recommenders.product_graph import read_product_graph
-    from kindred.recommenders.product_training import GraphState, train_products
+    from kindred.recommenders.training import GraphState
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
 
-    with graph_to_read(settings) as store:
-        statistics = graph_statistics(store, graph_schema())
-        graph = read_product_graph(store, until)
-    state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
     noted = config.model_dump(mode="json")
     uri = settings.mlflow_uri
     tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
-    with tracking as track:
+    with graph_to_read(settings) as store, tracking as track:
+        statistics = graph_statistics(store, graph_schema())
+        state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
         options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress, track=track)
-        return train_products(graph, config, options, state)
+        return module.train(store, config, options, state)
 
 
 def evaluate(
     context: typer.Context,
-    run: Annotated[str | None, typer.Argument(help="Whose settings to judge; the newest run by default.")] = None,
-    protocol: Annotated[Protocol, typer.Option(help="Each user's last review, or 20 % at random.")] = Protocol.TEMPORAL,
+    run: Annotated[
+        str | None, typer.Argument(help="Whose settings to judge; by default the newest of the system's own model.")
+    ] = None,
+    protocol: Annotated[Protocol, typer.Option(help="Each user's last event, or 20 % at random.")] = Protocol.TEMPORAL,
     seeds: Annotated[int, typer.Option(min=1, help="Splits and fits, seeded 0, 1, …")] = 1,
     no_text: Annotated[
         bool, typer.Option("--no-text", help="Also fit without text; report what text is worth.")
     ] = False,
+    no_network: Annotated[
+        bool, typer.Option("--no-network", help="Also fit without the graph network; report what it is worth.")
+    ] = False,
     gate: Annotated[bool, typer.Option("--gate", help="Exit code 5 unless the ranking is above popularity.")] = False,
+    system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
     """Judge a run's settings beside every baseline; report.json, report.md and plots land in its folder."""
     from kindred.recommenders.runs import find_run
 
     settings = settings_of(context)
-    found = find_run(runs_folder_of(settings), run)
+    found = find_run(runs_folder_of(settings, system), run)
     from kindred.evaluation.report import ABOVE_POPULARITY  # only now: these bring PyTorch
     from kindred.evaluation.report import gate as check
     from kindred.evaluation.report_text import render_table
-    from kindred.recommenders.product_training import EvaluationOptions
+    from kindred.recommenders.evaluating import EvaluationOptions
 
-    options = EvaluationOptions(protocol.value, range(seeds), no_text)
+    options = EvaluationOptions(protocol.value, range(seeds), no_text, no_network)
     with console.Bars() as bars:
         report, folder = evaluate_run(settings, found, options, bars)
     if as_json:
@@ -197,70 +230,88 @@ def evaluate(
 
 def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progress: Progress) -> tuple[Report, Path]:
     """The report, and the folder that it was written to."""
-    from kindred.recommenders.product_graph import read_product_graph
-    from kindred.recommenders.product_training import evaluate_products, recipe_of
+    from kindred.recommenders.evaluating import evaluate as judge
+    from kindred.recommenders.interaction_graph import read_interaction_graph
+    from kindred.recommenders.systems import find_system
+    from kindred.recommenders.training import recipe_of
     from kindred.training.fit import RunOptions
 
+    system = find_system(run.manifest["system"]).system
     with graph_to_read(settings) as store:
-        graph = read_product_graph(store, run.manifest["graph"]["until"])
+        graph = read_interaction_graph(system, store, run.manifest["graph"]["until"])
     folder = run.folder / "evaluation" / options.protocol
-    report = evaluate_products(
-        graph, recipe_of(run), options, RunOptions(folder, device=settings.device, progress=progress)
-    )
+    report = judge(graph, recipe_of(run), options, RunOptions(folder, device=settings.device, progress=progress))
     return report, folder
 
 
-def runs(context: typer.Context, as_json: AsJson = False) -> None:
+def runs(
+    context: typer.Context,
+    system: Annotated[str | None, typer.Option("--system", metavar="NAME", help="Only of this recommender.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Finished runs, oldest first, and which one is published."""
-    from kindred.recommenders.runs import finished_runs
-    from kindred.stores import PRODUCTS, vectors_of
+    from kindred.recommenders.releases import run_of
+    from kindred.recommenders.runs import figures_of, finished_runs, model_of
+    from kindred.recommenders.systems import SYSTEMS, find_system
 
     settings = settings_of(context)
-    found = finished_runs(runs_folder_of(settings))
+    names = list(SYSTEMS) if system is None else [find_system(system).system.name]
+    found = [run for name in names for run in finished_runs(runs_folder_of(settings, name))]
     with vectors_of(settings) as vectors:
-        published = vectors.of(PRODUCTS).published()
+        published = {name: vectors.of(name).published() for name in names}
+    marks = {name: run_of(version) for name, version in published.items() if version is not None}
     if as_json:
-        console.json_result([{"run": r.name, "published": r.name == published, **r.manifest} for r in found])
+        console.json_result(
+            [
+                {
+                    "run": r.name,
+                    "published": r.name == marks.get(r.manifest["system"]),
+                    "figures": figures_of(r),
+                    **r.manifest,
+                }
+                for r in found
+            ]
+        )
         return
-    header = ["run", "model", "reviews", "users", "products", "graph", "published"]
+    header = ["run", "system", "model", "events", "users", "items", "graph", "recall@10", "published"]
     rows = [
         (
             r.name,
+            r.manifest["system"],
             model_of(r),
-            *(r.manifest[name] for name in header[2:5]),
+            *(r.manifest[name] for name in header[3:6]),
             r.manifest["graph"]["content_hash"][:12],
-            _mark(r, published),
+            figures_of(r).get("recall@10", ""),
+            "yes" if r.name == marks.get(r.manifest["system"]) else "",
         )
         for r in found
     ]
     console.result(console.table(header, rows))
 
 
-def _mark(run: Run, published: str | None) -> str:
-    return "yes" if run.name == published else ""
-
-
-def model_of(run: Run) -> str:
-    """The model that the run is of."""
-    return str(run.manifest["config"].get("model", "gnn"))
-
-
 def _epochs(gnn: Mapping[str, Any]) -> str:
     """How long the network was trained."""
-    if gnn["epochs"] is None:
-        return "not trained, there are too few reviews"
     best = "" if gnn["best_epoch"] is None else f", the best {gnn['best_epoch']}"
     return f"{gnn['epochs']} epochs{best}"
 
 
 def run_text(run: Run) -> str:
     """A finished run for people."""
+    from kindred.recommenders.runs import model_of
+    from kindred.recommenders.systems import find_system
+
     made = run.manifest
-    lines = [f"run {run.name}: {made['reviews']:,} reviews, {made['users']:,} users, {made['products']:,} products"]
+    words = find_system(made["system"]).system.words
+    size = f"{made['events']:,} {words.events}, {made['users']:,} users, {made['items']:,} {words.items}"
+    lines = [f"run {run.name}: {size}"]
     if model_of(run) == "gnn":
-        parts = ", ".join(f"{name} {weight:g}" for name, weight in made["scorer_weights"].items() if weight)
-        lines.append(f"graph network: {_epochs(made['gnn'])}")
-        lines.append(f"weights of the parts, from held-out reviews: {parts}")
+        parts = ", ".join(f"{name} {weight:g}" for name, weight in made["weights"].items() if weight)
+        if made["gnn"]:
+            lines.append(f"graph network: {_epochs(made['gnn'])}")
+        else:
+            lines.append(f"graph network: not trained, too few {words.events} to learn from")
+        lines.append(f"weights of the linear scorers, from held-out {words.events}: {parts}")
     else:
-        lines.append(f"model {model_of(run)}, vectors of width {made['width']}; it only ranks, it predicts no ratings")
+        width = made["width"]
+        lines.append(f"model {model_of(run)}, embeddings of width {width}; it only ranks: no ratings")
     return "\n".join([*lines, f"folder {run.folder}"])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
 from kindred.domain.interactions import FloatArray
+
+Numbers = TypeVar("Numbers", bound=Any)
+"""An array or a tensor."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,14 @@ class RatingScale:
         """From here on a rating says that the item was liked: 4 of 1 to 5."""
         return self.low + 0.75 * (self.high - self.low)
 
-    @property
-    def floor(self) -> float:
-        """The rating at cosine −1: 0, or the worst one where the scale reaches below 0."""
-        return min(0.0, self.low)
+    def of_cosine(self, cosine: Numbers) -> Numbers:
+        """The ratings that cosines in [−1, 1] stand for: 2.5 · (cosine + 1) of 1 to 5, the best one at cosine 1.
 
-    @property
-    def half(self) -> float:
-        """What one unit of cosine is worth: rating = floor + half · (cosine + 1), 2.5 · (cosine + 1) of 1 to 5."""
-        return (self.high - self.floor) / 2
+        Cosine −1 stands for 0, or for the worst rating where the scale reaches below 0.
+        """
+        floor = min(0.0, self.low)
+        rating: Numbers = (self.high - floor) / 2 * (cosine + 1) + floor
+        return rating
 
     def clip(self, rating: FloatArray) -> FloatArray:
         """The ratings within the scale."""

@@ -1,8 +1,39 @@
-"""What Kindred answers: candidates with scores, the reason for each, and what served the answer."""
+"""What Kindred is asked and what it answers: requests, candidates with scores, reasons, and what served the answer."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from kindred.domain.records import Event
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a recommender.
+
+    Attributes:
+        user_id: who asks, as the graph knows them; None for someone it need not know.
+        events: what an asker did whom the graph need not know, as records of the system's event type; they take the
+            place of what the graph holds.
+        k: how many items.
+        at: nothing later than this is known to the answer, seconds UTC; None for now.
+        exclude: items that may not be in the answer.
+        exclude_seen: whether items of the asker's own events may not be either.
+        where: only items that lead to this node, by label of the node in lower case, e.g. `{"category": "Guitars"}`.
+        diversity: from 0, the best first, to 1, the least alike next.
+        reasons: whether to look for reasons.
+    """
+
+    user_id: str | None = None
+    events: Sequence[Event] = ()
+    k: int = 10
+    at: int | None = None
+    exclude: frozenset[str] = frozenset()
+    exclude_seen: bool = True
+    where: Mapping[str, str] = field(default_factory=dict)
+    diversity: float = 0.0
+    reasons: bool = True
 
 
 @dataclass(frozen=True)
@@ -28,12 +59,17 @@ class Reason:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One item of an answer, best first."""
+    """One item of an answer, best first.
+
+    Attributes:
+        source: what found it: `model`, `new` (an item that was not there in training), `popular`, `similar`.
+    """
 
     item_id: str
     score: float
     title: str | None = None
     reason: Reason | None = None
+    source: str = "model"
 
 
 @dataclass(frozen=True)
@@ -41,10 +77,14 @@ class Answer:
     """A whole answer, and where it came from.
 
     Attributes:
-        level: which fallback served it: `model` (a published vector), `inductive` (encoded now from events),
-            `popular` (nothing is known of the user).
+        level: what the asker is known by: `model` (the published embedding), `folded-in` (encoded now, since they did
+            something after it was published), `inductive` (encoded now from events; not published), `popular` (nothing
+            is known of them).
         version: the published version that answered.
-        removed: candidates that a filter took out, id to reason.
+        removed: items that a filter took out of the first k, id to reason.
+        system: whose items these are.
+        as_of: the latest event that the published version knows, seconds UTC; None where events have no times.
+        note: what the asker should know of the answer, e.g. that nothing is left to recommend.
         item_id, title: the item asked about, where the question was for similar ones.
     """
 
@@ -53,5 +93,13 @@ class Answer:
     level: str
     version: str
     removed: dict[str, str] = field(default_factory=dict)
+    system: str = ""
+    as_of: int | None = None
+    note: str = ""
     item_id: str | None = None
     title: str | None = None
+
+
+def best_first(candidates: Iterable[Candidate], k: int | None = None) -> list[Candidate]:
+    """The k best candidates, all where None; ties by id, so that equal scores come out the same everywhere."""
+    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.item_id))[:k]

@@ -1,4 +1,4 @@
-"""Expected stars: a closed-form correction of the cosine rating.
+"""Expected ratings: a closed-form correction of the cosine rating.
 
 The cosine loss (absolute error) predicts a median, and where most reviews have five stars that is nearly always five.
 The mean square is judged by the expectation, so this read-out blends, by ridge regression, the cosine rating with the
@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.rating_scale import STARS, RatingScale
 from kindred.gnn.trained import TrainedGnn
 from kindred.training.sampling import supervision_folds
 
@@ -73,17 +74,20 @@ class RatingCalibration:
 
     Attributes:
         biases: of all training edges.
-        intercept: in stars.
+        intercept: in ratings.
         weights: of the three signals, `[3]`.
+        scale: of the ratings.
     """
 
     biases: RatingBiases
     intercept: float
     weights: FloatArray
+    scale: RatingScale
 
     def expect(self, source_index: IntArray, target_index: IntArray, cosine_rating: FloatArray) -> FloatArray:
-        """Expected rating of each pair, in [1, 5], `[num_pairs]`; pass −1 for a user or product that is not in the
-        graph.
+        """Expected rating of each pair, within the scale, `[num_pairs]`.
+
+        Pass −1 for a user or product that is not in the graph.
         """
         source = np.where(source_index >= 0, self.biases.source_bias[source_index], 0.0)
         target = np.where(target_index >= 0, self.biases.target_bias[target_index], 0.0)
@@ -94,14 +98,13 @@ class RatingCalibration:
     ) -> FloatArray:
         """Expected rating from biases that are known otherwise, `[num_pairs]`."""
         signals = np.stack([source_bias, target_bias, cosine_rating], axis=1)
-        expected: FloatArray = np.clip(self.intercept + signals @ self.weights, 1.0, 5.0).astype(np.float32)
-        return expected
+        return self.scale.clip(self.intercept + signals @ self.weights)
 
     def state(self) -> dict[str, FloatArray]:
         """Everything in it as arrays; `from_state` brings it back."""
-        scalars = np.array([self.biases.mean, self.biases.source_shrinkage, self.intercept], dtype=np.float64)
+        numbers = [self.biases.mean, self.biases.source_shrinkage, self.intercept, self.scale.low, self.scale.high]
         return {
-            "scalars": scalars.astype(np.float32),
+            "scalars": np.array(numbers, dtype=np.float32),
             "weights": self.weights,
             "source_bias": self.biases.source_bias,
             "target_bias": self.biases.target_bias,
@@ -110,9 +113,9 @@ class RatingCalibration:
     @classmethod
     def from_state(cls, arrays: dict[str, FloatArray]) -> RatingCalibration:
         """The calibration whose `state` this is."""
-        mean, source_shrinkage, intercept = (float(value) for value in arrays["scalars"])
+        mean, source_shrinkage, intercept, *ends = (float(value) for value in arrays["scalars"])
         biases = RatingBiases(mean, arrays["source_bias"], arrays["target_bias"], source_shrinkage)
-        return cls(biases, intercept, arrays["weights"])
+        return cls(biases, intercept, arrays["weights"], RatingScale(*ends))
 
 
 def calibrate_ratings(trained: TrainedGnn, data: HeteroData, train_rows: IntArray, seed: int) -> RatingCalibration:
@@ -134,16 +137,19 @@ def calibrate_ratings(trained: TrainedGnn, data: HeteroData, train_rows: IntArra
     def cosine_ratings(seen: IntArray, asked: IntArray) -> FloatArray:
         return trained.embed(states_of(train_rows[seen])).rate(users[asked], items[asked])
 
-    return fit_calibration(train, cosine_ratings, seed)
+    return fit_calibration(train, cosine_ratings, seed, trained.network.scale)
 
 
-def fit_calibration(train: Interactions, cosine_ratings: CosineRatings, seed: int) -> RatingCalibration:
+def fit_calibration(
+    train: Interactions, cosine_ratings: CosineRatings, seed: int, scale: RatingScale = STARS
+) -> RatingCalibration:
     """The calibration of whatever rates edges by cosine.
 
     Args:
         train: the training edges, with ratings.
         cosine_ratings: the network's ratings of some of them, messages running along others.
         seed: of the folds.
+        scale: of the ratings.
     """
     folds = list(supervision_folds(len(train), min(NUM_FOLDS, len(train)), np.random.default_rng(seed)))
     cosine = np.zeros(len(train), dtype=np.float32)
@@ -155,7 +161,7 @@ def fit_calibration(train: Interactions, cosine_ratings: CosineRatings, seed: in
         fits[shrinkage] = _ridge(signals, _ratings(train))
     best = min(fits, key=lambda shrinkage: fits[shrinkage][2])
     intercept, weights, _ = fits[best]
-    return RatingCalibration(fit_biases(train, *best), intercept, weights)
+    return RatingCalibration(fit_biases(train, *best), intercept, weights, scale)
 
 
 def _held_out_signals(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kindred.domain.interactions import IntArray
+from kindred.domain.rating_scale import RatingScale
 from kindred.gnn.hetero_data import Triple
 from kindred.gnn.losses import RATING_ERRORS, sampled_softmax_loss
 from kindred.gnn.model import EndVectors, Gnn, GnnConfig, GnnEmbeddings, embed_states
@@ -91,7 +92,7 @@ class EdgeLearner:
             if self.ratings is not None:
                 rated = self.ratings[supervised]
                 if (is_rated := ~rated.isnan()).any():
-                    predicted = _pair_ratings(source, target, ends[:, is_rated])
+                    predicted = _pair_ratings(source, target, ends[:, is_rated], self.network.scale)
                     losses["rating"] = RATING_ERRORS[self.config.rating_loss](predicted, rated[is_rated])
             if self.config.ranking_weight:
                 losses["ranking"] = self._ranking_loss(source, target, supervised, rng)
@@ -150,9 +151,10 @@ def _ratings(store: EdgeStorage, rows: Tensor) -> Tensor | None:
     return ratings.masked_fill(~store.has_rating[rows], torch.nan) if "has_rating" in store else ratings
 
 
-def _pair_ratings(source: EndVectors, target: EndVectors, ends: Tensor) -> Tensor:
+def _pair_ratings(source: EndVectors, target: EndVectors, ends: Tensor, scale: RatingScale) -> Tensor:
     cosine = (source.rating.index_select(0, ends[0]) * target.rating.index_select(0, ends[1])).sum(1)
-    return (2.5 * (cosine + 1) + source.bias[ends[0]] + target.bias[ends[1]]).float()
+    rating: Tensor = scale.of_cosine(cosine) + source.bias[ends[0]] + target.bias[ends[1]]
+    return rating.float()
 
 
 def _autocast(device: torch.device) -> torch.autocast:

@@ -18,16 +18,6 @@ RATING_ERRORS: dict[RatingLoss, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def cosine_rating(source: Tensor, target: Tensor) -> Tensor:
-    """Ratings 2.5 · (cos + 1), in [0, 5], `[num_pairs]`.
-
-    Args:
-        source: `[num_pairs, dim]`.
-        target: `[num_pairs, dim]`.
-    """
-    return 2.5 * (functional.cosine_similarity(source, target, dim=1) + 1)
-
-
 def sampled_softmax_loss(
     scores: Tensor, positive: Tensor, log_expected: Tensor | None = None, excluded: Tensor | None = None
 ) -> Tensor:

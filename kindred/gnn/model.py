@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.rating_scale import STARS, RatingScale
 from kindred.gnn.encoder import ConvName, EncoderShape, HeteroEncoder, as_factor
 from kindred.gnn.graph_features import GraphFeatures
 from kindred.gnn.hetero_data import Triple
@@ -64,10 +65,11 @@ class GnnEmbeddings:
     Attributes:
         source_ranking: `[num_sources, dim]`; the dot product with `target_ranking` ranks, the higher the better.
         target_ranking: `[num_targets, dim]`.
-        source_rating: of length 1, `[num_sources, dim]`; 2.5 · (dot product + 1) is the rating.
+        source_rating: of length 1, `[num_sources, dim]`; the dot product is the cosine that stands for the rating.
         target_rating: of length 1, `[num_targets, dim]`.
         source_bias: added to the rating, `[num_sources]`; zero where the config has no bias.
         target_bias: added to the rating, `[num_targets]`.
+        scale: of the ratings.
     """
 
     source_ranking: FloatArray
@@ -76,12 +78,13 @@ class GnnEmbeddings:
     target_rating: FloatArray
     source_bias: FloatArray
     target_bias: FloatArray
+    scale: RatingScale
 
     def rate(self, source_index: IntArray, target_index: IntArray) -> FloatArray:
-        """Cosine rating of each pair, in [0, 5] before any bias, `[num_pairs]`."""
-        cosine = (self.source_rating[source_index] * self.target_rating[target_index]).sum(1)
-        rating: FloatArray = 2.5 * (cosine + 1) + self.source_bias[source_index] + self.target_bias[target_index]
-        return rating
+        """Cosine rating of each pair, `RatingScale.of_cosine` and the biases, `[num_pairs]`."""
+        cosine: FloatArray = (self.source_rating[source_index] * self.target_rating[target_index]).sum(1)
+        rating: FloatArray = self.scale.of_cosine(cosine)
+        return rating + self.source_bias[source_index] + self.target_bias[target_index]
 
     def score(self, source_index: IntArray) -> FloatArray:
         """Ranking score of every target for these sources, `[len(source_index), num_targets]`."""
@@ -102,9 +105,15 @@ class Gnn(nn.Module):
     """Encoder and heads; a head reads the states before, between and after the layers."""
 
     def __init__(
-        self, features: GraphFeatures, labels: Sequence[str], triples: Sequence[Triple], config: GnnConfig
+        self,
+        features: GraphFeatures,
+        labels: Sequence[str],
+        triples: Sequence[Triple],
+        config: GnnConfig,
+        scale: RatingScale = STARS,
     ) -> None:
         super().__init__()
+        self.scale = scale
         self.encoder = HeteroEncoder(features, labels, triples, config.shape)
         self.similarity, self.has_bias = config.similarity, config.rating_bias
         read = config.hidden_dim * (config.layers + 1)
@@ -133,8 +142,11 @@ def embed_states(network: Gnn, target: Triple, states: Sequence[Mapping[str, Ten
         source = network("source", [layer[target[0]] for layer in states])
         items = network("target", [layer[target[2]] for layer in states])
     return GnnEmbeddings(
-        *(
-            tensor.cpu().numpy()
-            for tensor in (source.ranking, items.ranking, source.rating, items.rating, source.bias, items.bias)
-        )
+        source_ranking=source.ranking.cpu().numpy(),
+        target_ranking=items.ranking.cpu().numpy(),
+        source_rating=source.rating.cpu().numpy(),
+        target_rating=items.rating.cpu().numpy(),
+        source_bias=source.bias.cpu().numpy(),
+        target_bias=items.bias.cpu().numpy(),
+        scale=network.scale,
     )

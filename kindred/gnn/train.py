@@ -16,6 +16,7 @@ from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import SchemaError, SettingsError
 from kindred.domain.interactions import IntArray
+from kindred.domain.rating_scale import STARS, RatingScale
 from kindred.gnn.edge_learner import EdgeLearner
 from kindred.gnn.graph_features import fit_graph_features, forward_types
 from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
@@ -42,7 +43,14 @@ class EdgeSplit:
     measure: Measure | None = None
 
 
-def train_gnn(data: HeteroData, target: Triple, split: EdgeSplit, config: GnnConfig, run: RunOptions) -> TrainedGnn:
+def train_gnn(
+    data: HeteroData,
+    target: Triple,
+    split: EdgeSplit,
+    config: GnnConfig,
+    run: RunOptions,
+    scale: RatingScale = STARS,
+) -> TrainedGnn:
     """A network trained on the `split.train` rows of the target edge type; it never sees another row of it.
 
     Args:
@@ -51,6 +59,7 @@ def train_gnn(data: HeteroData, target: Triple, split: EdgeSplit, config: GnnCon
         split: which of its edges serve for what.
         config: the settings.
         run: folder, seed and device.
+        scale: of the ratings, where there are any.
 
     Raises:
         SchemaError: the graph has no such edge type, or no training edges.
@@ -62,7 +71,7 @@ def train_gnn(data: HeteroData, target: Triple, split: EdgeSplit, config: GnnCon
     features = fit_graph_features(data, {target: rows}, config.text_dim)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        network = Gnn(features, data.node_types, forward_types(data), config).to(device)
+        network = Gnn(features, data.node_types, forward_types(data), config, scale).to(device)
     learner = EdgeLearner.of(data, target, rows, network, config)
     made_of = {
         "config": config.model_dump(),

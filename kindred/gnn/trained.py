@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kindred.domain.errors import ArtifactError, SchemaError
 from kindred.domain.interactions import IntArray
+from kindred.domain.rating_scale import RatingScale
 from kindred.gnn.adjacency import EdgeOrder
 from kindred.gnn.encoder import Relation
 from kindred.gnn.graph_features import GraphFeatures
@@ -136,6 +137,7 @@ class TrainedGnn:
         tensors |= {f"{_FEATURES}{name}": value for name, value in encoder.features.tensors().items()}
         manifest = {
             "config": self.config.model_dump(),
+            "scale": [self.network.scale.low, self.network.scale.high],
             "target": self.target,
             "labels": encoder.labels,
             "triples": encoder.triples,
@@ -156,7 +158,8 @@ def load_gnn(folder: Path) -> TrainedGnn:
         config = GnnConfig(**manifest["config"])
         parts = {name.removeprefix(_FEATURES): t for name, t in tensors.items() if name.startswith(_FEATURES)}
         features = GraphFeatures.from_tensors(manifest["features"], parts)
-        network = Gnn(features, manifest["labels"], [_triple(parts) for parts in manifest["triples"]], config)
+        scale = RatingScale(*manifest["scale"])
+        network = Gnn(features, manifest["labels"], [_triple(parts) for parts in manifest["triples"]], config, scale)
         network.load_state_dict({n.removeprefix(_NETWORK): t for n, t in tensors.items() if n.startswith(_NETWORK)})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtifactError(f"the network in {folder} does not fit this version: {error}", "train again") from error

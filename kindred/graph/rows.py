@@ -195,6 +195,13 @@ def one_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], kind)
 
 
+def up_to(edge: EdgeType, rows: pa.Table, until: int | None) -> pa.Table:
+    """The rows with `at` up to a time, and those of unknown time; all where it is None or edges have no time."""
+    if until is None or not edge.is_event:
+        return rows
+    return rows.filter(pc.fill_null(pc.less_equal(rows["at"], until), True))
+
+
 def takes_place(edge: EdgeType, given: pa.Table, stored: pa.Table) -> BoolArray:
     """Which given edges take the place of the stored ones: the later `at`, then the greater content.
 

@@ -99,6 +99,11 @@ class GraphStore(Protocol):
     ) -> list[Neighbour]:
         """Edges at one node, newest first, at most `limit` a type and direction; of every type unless named."""
 
+    def edges_of(
+        self, edge: EdgeType, source_id: str, columns: Sequence[str] | None = None, until: int | None = None
+    ) -> pa.Table:
+        """The edges of one type that leave a node, as `read_edges` gives them, texts and vectors too."""
+
     def target_ids(self, edge: EdgeType, source_id: str) -> list[str]:
         """Ids that a node's edges of one type lead to, one an edge; quicker than a neighbourhood where that is all."""
 

@@ -92,7 +92,7 @@ def _load_table(
         tallies.count(staged, stage.key)
         rows = merge_rows(staged, stage.table, stage.key)
         if encoder:
-            rows = _with_embeddings(rows, stage.table, encoder)
+            rows = with_embeddings(rows, stage.table, encoder)
         if isinstance(stage.table, NodeType):
             counts.append(store.upsert_nodes(stage.table, rows))
         else:
@@ -107,7 +107,7 @@ def _fields(count: UpsertCount) -> tuple[int, int, int]:
     return (count.inserted, count.updated, count.unchanged)
 
 
-def _with_embeddings(rows: pa.Table, table: NodeType | EdgeType, encoder: TextEncoder) -> pa.Table:
+def with_embeddings(rows: pa.Table, table: NodeType | EdgeType, encoder: TextEncoder) -> pa.Table:
     """The rows with a vector column for each encoded text; a text that is unknown has no vector."""
     for prop in table.properties:
         if prop.kind is PropertyKind.VECTOR and prop.encodes:

@@ -87,7 +87,8 @@ def build_user_features(
     """Every feature of every user of the axis; users without events have zeros, but for the constant.
 
     Args:
-        events: what is known of the users; items are positions of the training catalogue.
+        events: what is known of the users; items are positions of the training catalogue, −1 for an item that is not
+            in it: such an event counts with its text and time.
         event_text: text vector of each event, zeros where an event has none, `[num_events, text_dim]`.
         statistics: of the training data.
 
@@ -98,13 +99,14 @@ def build_user_features(
     even = np.ones(len(events), dtype=np.float32)
     recent = (statistics.recency_decay ** places_from_end(events)).astype(np.float32)
     exponent = statistics.history_exponent
+    known = events.item_index >= 0
     counts = np.bincount(events.user_index, minlength=events.num_users)
     say = say_of_history(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
     features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
     for name, weights in (("items", even), ("recent_items", recent)):
         scaled = say * _normalised(events, weights, exponent)
         features[name] = sp.csr_matrix(
-            (scaled, (events.user_index, events.item_index)),
+            (scaled[known], (events.user_index[known], events.item_index[known])),
             shape=(events.num_users, statistics.num_items),
             dtype=np.float32,
         )

@@ -14,7 +14,6 @@ EASE's ridge is chosen on events held out of the known ones; every other setting
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import numpy as np
 
@@ -33,11 +32,8 @@ from kindred.linear.scorer import LinearScorer
 from kindred.linear.scorer_sum import ScorerSum
 from kindred.linear.user_features import HistoryStatistics, build_user_features
 from kindred.recommenders.baselines import ease_map_on
+from kindred.recommenders.model import ANONYMOUS, BaselineName, distinct, encode_plain
 
-BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgcn"]
-ModelName = Literal["gnn"] | BaselineName
-NOBODY = "nobody"
-"""The source that holds the row of a user without a known event: as near to popularity as the space allows."""
 MAX_ITEMS = 20_000
 """Above this a matrix of items by items needs more memory than a laptop has."""
 
@@ -78,28 +74,17 @@ def fit_baseline(
         split = validation_split(train, seed, temporal=temporal and train.at is not None)
         sources, items = compress(ScorerSum([(_block(split, name), 1.0)]), features, width, seed)
     counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
-    sources[NOBODY] = nearest_map(items, counts[:, None]).T
+    sources[ANONYMOUS] = nearest_map(items, counts[:, None]).T
     core = LinearEnsemble(statistics, sources, items, {name: 1.0})
     if name in ("als", "lightgcn"):
-        return core, _with_nobody(core, train, users)
-    return core, encode_histories(core, train)
+        return core, _with_anonymous(core, train, users)
+    return core, encode_plain(core, train)
 
 
-def encode_histories(core: LinearEnsemble, events: Interactions) -> Vectors:
-    """Rows of users from these events alone, `[num_users, width]`; to know an item twice is to know it."""
-    return _with_nobody(core, events, core.encode_users(distinct(events)))
-
-
-def distinct(events: Interactions) -> Interactions:
-    """The first event of each user with each item."""
-    pairs = events.user_index * np.int64(events.num_items) + events.item_index
-    return events.take(np.sort(np.unique(pairs, return_index=True)[1]))
-
-
-def _with_nobody(core: LinearEnsemble, events: Interactions, rows: FloatArray) -> Vectors:
-    """The rows, with that of nobody for users without an event."""
+def _with_anonymous(core: LinearEnsemble, events: Interactions, rows: FloatArray) -> Vectors:
+    """The rows, with that of an anonymous user for users without an event."""
     known = np.bincount(events.user_index, minlength=events.num_users) > 0
-    filled: Vectors = np.where(known[:, None], rows, core.sources[NOBODY]).astype(np.float32)
+    filled: Vectors = np.where(known[:, None], rows, core.sources[ANONYMOUS]).astype(np.float32)
     return filled
 
 

@@ -1,7 +1,7 @@
-"""A more varied list: maximal marginal relevance, one product after the other.
+"""A more varied list: maximal marginal relevance, one item after the other.
 
 Carbonell and Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing Summaries",
-1998. Next comes the candidate with the most of (1 − diversity) · score − diversity · likeness to the most alike of
+1998. Next comes the candidate with the most of (1 − diversity) · score − diversity · similarity to the most alike of
 those chosen already; scores are put between 0 and 1 within the request, since they have no unit of their own.
 """
 
@@ -12,51 +12,50 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from kindred.domain.interactions import FloatArray
-from kindred.domain.recommendation import Candidate
-from kindred.recommenders.pipeline import best_first
+from kindred.domain.recommendation import Candidate, best_first
 
-CANDIDATES_PER_PLACE = 10
-"""Candidates to choose from, for each place of the list."""
-Likeness = Callable[[Sequence[str]], FloatArray]
+CANDIDATES_PER_RANK = 10
+"""Candidates to choose from, for each rank of the list."""
+Similarity = Callable[[Sequence[str]], FloatArray]
 """Item ids -> cosine between each two of them, `[num_items, num_items]`."""
 
 
-def diversify(candidates: Sequence[Candidate], likeness: Likeness, k: int, diversity: float) -> list[Candidate]:
+def diversify(candidates: Sequence[Candidate], similarity: Similarity, k: int, diversity: float) -> list[Candidate]:
     """The k candidates in the order of maximal marginal relevance, each with its own score.
 
     The best one always comes first, and ties go by score, then by id.
 
     Args:
         candidates: what may be recommended.
-        likeness: how alike items are.
+        similarity: how alike items are.
         k: length of the list.
         diversity: from 0, the best first, to 1, the least alike next.
     """
-    ranked = best_first(candidates, len(candidates))
+    ranked = best_first(candidates)
     if diversity == 0 or not ranked:
         return ranked[:k]
     scores = np.array([candidate.score for candidate in ranked], dtype=np.float32)
-    return [ranked[place] for place in mmr_order(scores, likeness([c.item_id for c in ranked]), k, diversity)]
+    return [ranked[position] for position in mmr_order(scores, similarity([c.item_id for c in ranked]), k, diversity)]
 
 
-def mmr_order(scores: FloatArray, likeness: FloatArray, k: int, diversity: float) -> list[int]:
-    """Places of the k chosen candidates, in the order of choice; equal values by place.
+def mmr_order(scores: FloatArray, similarity: FloatArray, k: int, diversity: float) -> list[int]:
+    """Positions of the k chosen candidates, in the order of choice; equal values by position.
 
     Args:
         scores: best first, `[num_candidates]`.
-        likeness: cosine between each two, `[num_candidates, num_candidates]`.
+        similarity: cosine between each two, `[num_candidates, num_candidates]`.
         k: how many to choose.
-        diversity: share of likeness in the choice, in [0, 1].
+        diversity: share of similarity in the choice, in [0, 1].
     """
     spread = float(scores[0] - scores[-1])
     worth = (1 - diversity) * ((scores - scores[-1]) / spread if spread > 0 else np.ones_like(scores))
     chosen = [0]
-    nearest = likeness[0].copy()
+    nearest = similarity[0].copy()
     left = np.ones(len(scores), dtype=bool)
     left[0] = False
     while len(chosen) < min(k, len(scores)):
-        place = int(np.argmax(np.where(left, worth - diversity * nearest, -np.inf)))
-        chosen.append(place)
-        left[place] = False
-        nearest = np.maximum(nearest, likeness[place])
+        position = int(np.argmax(np.where(left, worth - diversity * nearest, -np.inf)))
+        chosen.append(position)
+        left[position] = False
+        nearest = np.maximum(nearest, similarity[position])
     return chosen

@@ -1,7 +1,8 @@
-"""How an answer is put together: sources → filters → scorers → selection, each a plain callable.
+"""How an answer is put together: sources → filters → scorer → selection, each a plain callable.
 
-A system is a `Pipeline` value; nothing here knows what a user or an item is. Candidates that a filter takes out are
-kept with the reason, so that "why is it not there?" has an answer too.
+Sources are tried in order until enough candidates are left, so the later ones are fallbacks. A scorer replaces the
+scores of the first source: two stages, retrieval and ranking. Nothing here knows what a user or an item is. Candidates
+that a filter takes out are kept with the reason, so that "why is it not there?" has an answer too.
 """
 
 from __future__ import annotations
@@ -12,59 +13,77 @@ from typing import Generic, TypeVar
 
 from kindred.domain.recommendation import Candidate
 
-Request = TypeVar("Request")
+Asked = TypeVar("Asked")
 
-Source = Callable[[Request], Sequence[Candidate]]
-Filter = Callable[[Request, Candidate], str | None]
+Filter = Callable[[Asked, Candidate], str | None]
 """The reason to remove a candidate, None to keep it."""
-Scorer = Callable[[Request, Sequence[Candidate]], Sequence[float]]
-"""What to add to each candidate's score."""
-Selector = Callable[[Request, Sequence[Candidate]], Sequence[Candidate]]
-"""The final choice and order."""
+Scorer = Callable[[Asked, Sequence[Candidate]], Sequence[float]]
+"""New scores of candidates, the best highest; they take the place of those of retrieval."""
+Selector = Callable[[Asked, Sequence[Candidate], int], Sequence[Candidate]]
+"""The final choice of so many candidates, and their order."""
+
+
+@dataclass(frozen=True)
+class Source(Generic[Asked]):
+    """Where candidates come from.
+
+    Attributes:
+        name: told to the user with each item.
+        find: at least so many candidates as are asked for, fewer only where there are no more; those that a filter
+            will remove may be among them beyond that number.
+    """
+
+    name: str
+    find: Callable[[Asked, int], Sequence[Candidate]]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Chosen candidates, best first, and those removed with the reason of the filter that did it."""
+    """What was chosen.
+
+    Attributes:
+        chosen: candidates, best first, those of fallbacks after those of the sources before.
+        sources: item → name of its source.
+        removed: candidates that a filter took out, item → its reason.
+    """
 
     chosen: tuple[Candidate, ...]
+    sources: dict[str, str]
     removed: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Pipeline(Generic[Request]):
+class Pipeline(Generic[Asked]):
     """The stages of one system, in the order they run."""
 
-    sources: tuple[Source[Request], ...]
-    filters: tuple[Filter[Request], ...]
-    scorers: tuple[Scorer[Request], ...]
-    select: Selector[Request]
+    sources: tuple[Source[Asked], ...]
+    filters: tuple[Filter[Asked], ...]
+    select: Selector[Asked]
+    scorer: Scorer[Asked] | None = None
 
-    def run(self, request: Request) -> Selection:
-        """Candidates of all sources (the best score of each item), filtered, scored, selected."""
-        best: dict[str, Candidate] = {}
-        for candidate in (c for source in self.sources for c in source(request)):
-            known = best.get(candidate.item_id)
-            if known is None or candidate.score > known.score:
-                best[candidate.item_id] = candidate
-        kept, removed = self._filtered(request, list(best.values()))
-        for scorer in self.scorers:
-            added = scorer(request, kept)
-            kept = [replace(c, score=c.score + extra) for c, extra in zip(kept, added, strict=True)]
-        return Selection(tuple(self.select(request, kept)), removed)
-
-    def _filtered(self, request: Request, candidates: Sequence[Candidate]) -> tuple[list[Candidate], dict[str, str]]:
-        kept: list[Candidate] = []
+    def run(self, asked: Asked, k: int) -> Selection:
+        """The k best candidates, fewer only where all sources together have no more."""
+        chosen: list[Candidate] = []
+        sources: dict[str, str] = {}
         removed: dict[str, str] = {}
-        for candidate in candidates:
-            reason = next((r for f in self.filters if (r := f(request, candidate)) is not None), None)
+        for number, source in enumerate(self.sources):
+            if len(chosen) >= k:
+                break
+            found = [c for c in source.find(asked, k) if c.item_id not in sources and c.item_id not in removed]
+            kept = self._filtered(asked, found, removed)
+            if number == 0 and self.scorer is not None:
+                kept = [replace(c, score=s) for c, s in zip(kept, self.scorer(asked, kept), strict=True)]
+            added = self.select(asked, kept, k - len(chosen))
+            sources |= {candidate.item_id: source.name for candidate in added}
+            chosen += added
+        return Selection(tuple(chosen), sources, removed)
+
+    def _filtered(self, asked: Asked, found: Sequence[Candidate], removed: dict[str, str]) -> list[Candidate]:
+        kept: list[Candidate] = []
+        for candidate in found:
+            reason = next((r for f in self.filters if (r := f(asked, candidate)) is not None), None)
             if reason is None:
                 kept.append(candidate)
             else:
                 removed[candidate.item_id] = reason
-        return kept, removed
-
-
-def best_first(candidates: Sequence[Candidate], k: int) -> list[Candidate]:
-    """The k best, ties by id, so that equal scores come out the same everywhere."""
-    return sorted(candidates, key=lambda c: (-c.score, c.item_id))[:k]
+        return kept

@@ -8,16 +8,17 @@ from kindred.domain.errors import SettingsError
 from kindred.evaluation.comparison import Comparison, compare
 from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.splits import Split
-from kindred.recommenders.product_graph import ProductGraph
-from kindred.recommenders.product_training import EvaluationOptions, fit_recipe, of_seed, recipe_of
+from kindred.recommenders.evaluating import EvaluationOptions, fit_recipe, of_seed
+from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.runs import Run, write_json
+from kindred.recommenders.training import recipe_of
 from kindred.training.fit import RunOptions
 
 COMPARISON = "comparison.json"
 
 
 def compare_runs(
-    graph: ProductGraph, runs: tuple[Run, Run], evaluation: EvaluationOptions, options: RunOptions
+    graph: InteractionGraph, runs: tuple[Run, Run], evaluation: EvaluationOptions, options: RunOptions
 ) -> Comparison:
     """The first run's recipe minus the second's, on the splits of `evaluation`; written to `options.folder`.
 
@@ -45,7 +46,7 @@ def compare_runs(
 
 
 def check_same_data(first: Run, second: Run) -> None:
-    """Passes two runs of the same graph as of the same moment.
+    """Passes two runs of the same graph as of the same time.
 
     Raises:
         SettingsError: they are of different data, so a difference would not be the models' own.

@@ -32,7 +32,7 @@ class Run:
 
 
 def new_run_folder(runs_folder: Path, *made_of: str | int) -> Path:
-    """An empty folder named after this second and, since a baseline takes less than one, a hash of the moment."""
+    """An empty folder named after this second and, since a baseline takes less than one, a hash of the time."""
     now = time.time_ns()
     stamp = datetime.fromtimestamp(now // 1_000_000_000, UTC).strftime("%Y%m%d-%H%M%S")
     folder = runs_folder / f"{stamp}-{content_id(now, os.getpid(), *made_of)[:6]}"
@@ -52,24 +52,47 @@ def finished_runs(runs_folder: Path) -> list[Run]:
     return [Run(path.parent.name, path.parent, _read_json(path)) for path in manifests]
 
 
+def model_of(run: Run) -> str:
+    """The model that a run is of: `gnn` for the system's own, else a baseline."""
+    return str(run.manifest["config"].get("model", "gnn"))
+
+
+def figures_of(run: Run) -> dict[str, float]:
+    """The figures of the newest evaluation of a run's settings; none where there was none."""
+    reports = sorted(run.folder.glob("evaluation/*/report.json"), key=lambda path: path.stat().st_mtime_ns)
+    if not reports:
+        return {}
+    means = _read_json(reports[-1])["ranking"]["model"]
+    return {name: round(float(means[name]["mean"]), 4) for name in ("recall@10", "ndcg@10")}
+
+
+def run_summary(run: Run) -> str:
+    """One line on a run: model, data, figures."""
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in figures_of(run).items()) or "not evaluated"
+    return f"{model_of(run)} of {run.manifest['events']:,} events ({figures})"
+
+
 def find_run(runs_folder: Path, name: str | None = None) -> Run:
-    """The run of that name, the newest one where no name is given.
+    """The run of that name; where no name is given, the newest of the system's own model.
 
     Raises:
         ArtifactError: there is no such finished run.
     """
     runs = finished_runs(runs_folder)
-    if name is None and runs:
-        return runs[-1]
+    own = [run for run in runs if model_of(run) == "gnn"]
+    if name is None and own:
+        return own[-1]
     for run in runs:
         if run.name == name:
             return run
     if name is not None and (runs_folder / name).is_dir():
-        raise ArtifactError(f"run {name} did not finish", f"kindred train-gnn --resume {name}")
+        raise ArtifactError(f"run {name} did not finish", f"kindred train {runs_folder.name} --resume {name}")
     known = ", ".join(run.name for run in runs[-5:])
+    if name is None and runs:
+        raise ArtifactError(f"{runs_folder} holds runs of baselines only: {known}", "name one of them")
     raise ArtifactError(
         f"no finished run{f' named {name}' if name else ''} in {runs_folder}",
-        f"runs are {known}" if known else "train one with `kindred train-gnn`",
+        f"runs are {known}" if known else f"train one with `kindred train {runs_folder.name}`",
     )
 
 

@@ -1,4 +1,4 @@
-"""The settings of the product system that `kindred tune` searches, and how they become a config."""
+"""The settings of a model that `kindred tune` searches, and how they become a config."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from kindred.recommenders.product_model import ProductConfig
+from kindred.recommenders.config import ModelConfig
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -65,7 +65,7 @@ def suggest(trial: Trial) -> Params:
     return found
 
 
-def params_of(config: ProductConfig) -> Params:
+def params_of(config: ModelConfig) -> Params:
     """The values that a config has of the settings searched."""
     found = {}
     for name in SPACE:
@@ -76,9 +76,9 @@ def params_of(config: ProductConfig) -> Params:
     return found
 
 
-def config_of(params: Params, base: ProductConfig) -> ProductConfig:
+def config_of(params: Params, base: ModelConfig) -> ModelConfig:
     """The config with these values, all others as in `base`."""
-    config: ProductConfig = base
+    config: ModelConfig = base
     for name, value in params.items():
         config = _changed(config, name.split("."), value)
     return config

@@ -1,9 +1,9 @@
-"""Searches settings of the product system on validation reviews, and on no other.
+"""Searches settings of a system on validation events, and on no other.
 
-The reviews are cut as the temporal protocol cuts them. A trial fits a model on the train part and is judged on each
-user's last review before the test; a test review is neither learnt from nor ranked, nor does it take a product out of
+The events are split as the temporal protocol splits them. A trial fits a model on the train part and is judged on each
+user's last event before the test; a test event is neither learnt from nor ranked, nor does it take an item out of
 the ranking. So settings found here may be judged on the temporal protocol's test reviews afterwards, but not on those
-of the random one, among which validation reviews may be.
+of the random one, among which validation events may be.
 
 The study is a journal of JSON lines in the folder: kill it, and the trials that had ended are there.
 """
@@ -20,11 +20,12 @@ from kindred.domain.errors import ArtifactError, SettingsError, install_hint
 from kindred.domain.records import content_id
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import Split, temporal_split
-from kindred.recommenders.product_fitting import fit_product_model
-from kindred.recommenders.product_graph import ProductGraph
-from kindred.recommenders.product_model import ProductConfig
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.fitting import fit_model
+from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.runs import write_json
 from kindred.recommenders.search_space import SPACE, Params, config_of, params_of, suggest
+from kindred.recommenders.system import System
 from kindred.training.fit import Metrics, RunOptions
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class TuningOptions:
 
     trials: int
     timeout: float | None = None
-    base: ProductConfig = field(default_factory=ProductConfig)
+    base: ModelConfig = field(default_factory=ModelConfig)
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ class TuningResult:
         }
 
 
-def tune_products(graph: ProductGraph, options: TuningOptions, run: RunOptions) -> TuningResult:
-    """The best settings of a search on the graph's validation reviews; the study and the settings are in `run.folder`.
+def tune(graph: InteractionGraph, options: TuningOptions, run: RunOptions) -> TuningResult:
+    """The best settings of a search on the graph's validation events; the study and the settings are in `run.folder`.
 
     An interrupted search keeps every trial that ended, and the best settings among them.
 
@@ -102,8 +103,8 @@ def tune_products(graph: ProductGraph, options: TuningOptions, run: RunOptions) 
     """
     split = temporal_split(graph.interactions)
     if not len(split.validation):
-        raise SettingsError("no user has the three reviews that validation needs", "use more data")
-    study = open_study(run, options.base)
+        raise SettingsError("no user has the three events that validation needs", "use more data")
+    study = open_study(graph.system, run, options.base)
     tracked = _Trials(graph, split, options, run)
     left = options.trials - len(_ended(study))
     try:
@@ -119,7 +120,7 @@ def tune_products(graph: ProductGraph, options: TuningOptions, run: RunOptions) 
 class _Trials:
     """One trial: fit on train, measure on validation."""
 
-    def __init__(self, graph: ProductGraph, split: Split, options: TuningOptions, run: RunOptions) -> None:
+    def __init__(self, graph: InteractionGraph, split: Split, options: TuningOptions, run: RunOptions) -> None:
         self._graph, self._split, self._options, self._run = graph, split, options, run
 
     def __call__(self, trial: Any) -> float:
@@ -135,13 +136,13 @@ class _Trials:
         self._run.progress("trials", len(_ended(study)), self._options.trials)
 
 
-def validate(graph: ProductGraph, split: Split, config: ProductConfig, options: RunOptions) -> Metrics:
-    """Recall and NDCG at 10 on the validation reviews of a model fitted on the train reviews alone."""
-    model = fit_product_model(graph, split.train, config, options)
+def validate(graph: InteractionGraph, split: Split, config: ModelConfig, options: RunOptions) -> Metrics:
+    """Recall and NDCG at 10 on the validation events of a model fitted on the train events alone."""
+    model = fit_model(graph, split.train, config, options)
     return evaluate_ranking(model.score_users, split.validation_events, split.train_events, ks=(10,)).means
 
 
-def open_study(run: RunOptions, base: ProductConfig) -> Study:
+def open_study(system: System, run: RunOptions, base: ModelConfig) -> Study:
     """The study in the folder, its next trial the base where that has not been tried."""
     try:
         import optuna
@@ -157,7 +158,7 @@ def open_study(run: RunOptions, base: ProductConfig) -> Study:
         )
     run.folder.mkdir(parents=True, exist_ok=True)
     storage = JournalStorage(JournalFileBackend(str(path)))
-    study = optuna.create_study(storage=storage, study_name="products", direction="maximize", load_if_exists=True)
+    study = optuna.create_study(storage=storage, study_name=system.name, direction="maximize", load_if_exists=True)
     made_of = content_id(repr(SPACE), base.model_dump_json())
     if study.user_attrs.setdefault("made_of", made_of) != made_of:
         raise SettingsError(f"the study in {run.folder} searched other settings", "delete the folder, then tune anew")
@@ -181,11 +182,11 @@ def _best(study: Study) -> Any:
     return max(_ended(study), key=lambda trial: (trial.value, -trial.number))
 
 
-def _write_best(study: Study, base: ProductConfig, folder: Path) -> None:
+def _write_best(study: Study, base: ModelConfig, folder: Path) -> None:
     write_json(folder / BEST, config_of(_best(study).params, base).model_dump(mode="json"))
 
 
-def _result(study: Study, base: ProductConfig, folder: Path) -> TuningResult:
+def _result(study: Study, base: ModelConfig, folder: Path) -> TuningResult:
     ended = [Tried(trial.number, trial.params, trial.value) for trial in _ended(study)]
     defaults = [trial.value for trial in ended if trial.params == params_of(base)]
     if not defaults:

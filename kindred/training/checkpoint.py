@@ -8,14 +8,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
 
 from kindred.domain.errors import ArtifactError
 from kindred.files import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 
@@ -29,8 +32,21 @@ def write_checkpoint(folder: Path, name: str, tensors: Mapping[str, Tensor], man
         tensors: moved to the CPU and copied where they share memory.
         manifest: what the tensors are; JSON-able.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    from safetensors.torch import save
+
     content = save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()})
+    _write_whole(folder, name, content, manifest)
+
+
+def write_arrays(folder: Path, name: str, arrays: Mapping[str, NDArray[Any]], manifest: Mapping[str, Any]) -> None:
+    """The same of numpy arrays; neither this nor `read_arrays` imports PyTorch."""
+    from safetensors.numpy import save
+
+    _write_whole(folder, name, save({key: np.ascontiguousarray(array) for key, array in arrays.items()}), manifest)
+
+
+def _write_whole(folder: Path, name: str, content: bytes, manifest: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(content).hexdigest()
     file = f"{name}-{digest[:16]}.safetensors"
     write_whole(folder / file, content)
@@ -52,17 +68,41 @@ def read_checkpoint(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[st
     Raises:
         ArtifactError: there is none, it is damaged, or it is of another format.
     """
+    from safetensors.torch import load
+
+    content, manifest, path = _read_whole(folder, name)
+    try:
+        return load(content), manifest
+    except SafetensorError as error:
+        raise ArtifactError(f"{path} can't be read: {error}", "train again") from error
+
+
+def read_arrays(folder: Path, name: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The same as numpy arrays.
+
+    Raises:
+        ArtifactError: there is none, it is damaged, or it is of another format.
+    """
+    from safetensors.numpy import load
+
+    content, manifest, path = _read_whole(folder, name)
+    try:
+        return load(content), manifest
+    except SafetensorError as error:
+        raise ArtifactError(f"{path} can't be read: {error}", "train again") from error
+
+
+def _read_whole(folder: Path, name: str) -> tuple[bytes, dict[str, Any], Path]:
+    """Content and manifest of a checkpoint, its hash checked, and the path of its tensors."""
     path = folder / f"{name}.json"
     try:
         whole = json.loads(path.read_text())
         if whole["format"] != FORMAT:
             raise ArtifactError(f"{path} has format {whole['format']}, this version reads {FORMAT}", "train again")
-        content = (folder / whole["tensors"]).read_bytes()
+        tensors = folder / whole["tensors"]
+        content = tensors.read_bytes()
     except (OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"{path} is missing or damaged: {error}", "train again") from error
     if hashlib.sha256(content).hexdigest() != whole["sha256"]:
-        raise ArtifactError(f"{folder / whole['tensors']} is not the file that {path} was written with", "train again")
-    try:
-        return load(content), whole["manifest"]
-    except SafetensorError as error:
-        raise ArtifactError(f"{folder / whole['tensors']} can't be read: {error}", "train again") from error
+        raise ArtifactError(f"{tensors} is not the file that {path} was written with", "train again")
+    return content, whole["manifest"], tensors

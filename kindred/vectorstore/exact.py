@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.recommendation import Candidate
+from kindred.domain.recommendation import Candidate, best_first
 from kindred.vectorstore.folder_store import Question
 from kindred.vectorstore.rows import Rows, View
 
@@ -51,4 +51,4 @@ def rank(view: View, rows: NDArray[np.int64], question: Question) -> list[Candid
     place = max(0, len(rows) - question.k)
     in_reach = np.flatnonzero(scores >= np.partition(scores, place)[place]) if place else range(len(rows))
     found = [Candidate(view.ids[rows[place]], float(scores[place])) for place in in_reach]
-    return sorted(found, key=lambda c: (-c.score, c.item_id))[: question.k]
+    return best_first(found, question.k)

@@ -21,7 +21,7 @@ from qdrant_client.http.exceptions import ApiException
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.ids import IdMap
-from kindred.domain.recommendation import Candidate
+from kindred.domain.recommendation import Candidate, best_first
 from kindred.vectorstore.checks import checked_name, checked_payloads, checked_query, checked_vectors
 from kindred.vectorstore.store import Scalar
 
@@ -186,7 +186,7 @@ class ServerSystem:
             ).points
         candidates = [Candidate(str((point.payload or {})[_ID]), float(point.score)) for point in found]
         kept = [candidate for candidate in candidates if candidate.item_id not in seen]
-        return sorted(kept, key=lambda c: (-c.score, c.item_id))[:k]
+        return best_first(kept, k)
 
     def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
         name = self._name(version, collection)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from kindred.cli.app import app
 from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.recommenders.product_model import ProductConfig
+from kindred.recommenders.config import ModelConfig
 from tests.recommenders.conftest import load
 
 Kindred = Callable[..., str]
@@ -54,7 +54,7 @@ def test_a_baseline_is_trained_published_and_asked(kindred: Kindred, trained: di
         r["item_id"] for r in json.loads(plain)["recommendations"]
     ]
     kindred("rollback")
-    with pytest.raises(ArtifactError, match="no likeness"):
+    with pytest.raises(ArtifactError, match="no similarity"):
         kindred("recommend", "--user", A_USER, "--diversity", "0.5")
     assert "only ranks" in kindred("train", "--model", "popularity")
 
@@ -110,4 +110,4 @@ def test_the_settings_that_tune_finds_are_those_that_training_takes(kindred: Kin
     run = json.loads(kindred("train-gnn", "--config", str(settings), "--conv", "gat", "--json"))
     assert run["config"]["ranking"]["recency_decay"] == 0.7 and run["config"]["gnn"]["hidden_dim"] == 16
     assert run["config"]["gnn"]["conv"] == "gat" and run["gnn"]["epochs"] == 1
-    assert ProductConfig.model_validate(run["config"]).ranking != ProductConfig().ranking
+    assert ModelConfig.model_validate(run["config"]).ranking != ModelConfig().ranking

@@ -5,13 +5,7 @@ import math
 import pytest
 import torch
 
-from kindred.gnn.losses import RATING_ERRORS, cosine_rating, sampled_softmax_loss
-
-
-def test_cosine_rating_spans_nought_to_five() -> None:
-    source = torch.tensor([[1.0, 0.0], [2.0, 0.0], [1.0, 1.0]])
-    target = torch.tensor([[3.0, 0.0], [-1.0, 0.0], [1.0, -1.0]])
-    assert torch.allclose(cosine_rating(source, target), torch.tensor([5.0, 0.0, 2.5]))
+from kindred.gnn.losses import RATING_ERRORS, sampled_softmax_loss
 
 
 def test_rating_errors_by_hand() -> None:

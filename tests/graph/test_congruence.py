@@ -19,8 +19,9 @@ from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore
 from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
 from kindred.ingest.summary import IngestSummary
-from kindred.recommenders.product_graph import read_product_graph
-from kindred.recommenders.product_training import GraphState, train_products
+from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.training import GraphState, train_on
 from kindred.training.fit import RunOptions
 from tests.graph.real_samples import REAL, SAMPLES
 from tests.ingest.conftest import hash_encoder
@@ -91,6 +92,6 @@ def train(store: GraphStore, folder: Path) -> tuple[dict[str, object], dict[str,
     config = SMALL.model_copy(update={"gnn": SMALL.gnn.model_copy(update={"epochs": 1})})
     folder.mkdir()
     state = GraphState("either", graph_statistics(store, SCHEMA).content_hash)
-    run = train_products(read_product_graph(store), config, RunOptions(folder, seed=3, device="cpu"), state)
+    run = train_on(read_interaction_graph(PRODUCTS, store), config, RunOptions(folder, seed=3, device="cpu"), state)
     assert run.manifest["gnn"]["best_score"] > 0
     return run.manifest, {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}

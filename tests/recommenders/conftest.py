@@ -1,4 +1,4 @@
-"""One small world for the whole room: sample reviews in an embedded graph, trained once, published once."""
+"""One small shop for the whole room: sample reviews in an embedded graph, trained once, published once."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from kindred.graph.store import GraphStore
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
-from kindred.recommenders.product_graph import read_product_graph
-from kindred.recommenders.product_model import ProductConfig
-from kindred.recommenders.product_training import GraphState, train_products
-from kindred.recommenders.products import ProductRecommender, publish_products
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.publishing import publish
+from kindred.recommenders.recommender import Opened, Recommender
 from kindred.recommenders.runs import Run
+from kindred.recommenders.training import GraphState
+from kindred.recommenders.training import train as train_system
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.store import VectorStore
 
-SMALL = ProductConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8))
+SMALL = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8))
 DIMENSION = 24
 
 
@@ -51,7 +53,7 @@ ENCODER = TextEncoder("sum of word vectors", DIMENSION, _encode)
 
 
 @dataclass(frozen=True)
-class World:
+class Shop:
     """Everything that a command would open."""
 
     folder: Path
@@ -59,7 +61,7 @@ class World:
     store: GraphStore
     vectors: VectorStore
     run: Run
-    recommender: ProductRecommender
+    recommender: Recommender
 
 
 def load(folder: Path, reviews: Path, metadata: Path) -> GraphStore:
@@ -73,20 +75,19 @@ def load(folder: Path, reviews: Path, metadata: Path) -> GraphStore:
 def train(store: GraphStore, folder: Path) -> Run:
     folder.mkdir(parents=True)
     options = RunOptions(folder, seed=3, device="cpu")
-    return train_products(read_product_graph(store), SMALL, options, GraphState(store.url, "test"))
+    return train_system(PRODUCTS, store, SMALL, options, GraphState(store.url, "test"))
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
     files = generate_products(ProductSample(users=60, products=50, reviews=500, seed=5), folder / "sample")
     store = load(folder, files.reviews, files.metadata)
     run = train(store, folder / "runs" / "20260101-000000-aaaaaa")
     vectors = open_vectors(f"qdrant-edge:{folder / 'vectors'}")
-    publish_products(run, store, vectors)
+    publish(PRODUCTS, run, store, vectors)
     reviews = [json.loads(line) for line in files.reviews.read_text(encoding="utf-8").splitlines()]
-    yield World(
-        folder, reviews, store, vectors, run, ProductRecommender(store, vectors, folder / "runs", lambda: ENCODER)
-    )
+    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
+    yield Shop(folder, reviews, store, vectors, run, Recommender(PRODUCTS, opened))
     vectors.close()
     store.close()

@@ -11,21 +11,26 @@ import pytest
 
 from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.interactions import Interactions, Scorer
+from kindred.domain.recommendation import Request
 from kindred.evaluation.splits import validation_split
 from kindred.linear.ease import fit_ease
 from kindred.linear.gf_cf import fit_gf_cf
 from kindred.linear.neighbours import fit_item_knn
 from kindred.linear.popularity import fit_popularity
-from kindred.recommenders.baseline_models import MAX_ITEMS, BaselineName, encode_histories, fit_baseline
+from kindred.recommenders.baseline_models import MAX_ITEMS, fit_baseline
 from kindred.recommenders.baselines import choose_ease_ridge, fit_ease_on
-from kindred.recommenders.product_graph import read_product_graph
-from kindred.recommenders.product_model import ProductConfig, load_product_model
-from kindred.recommenders.product_training import EvaluationOptions, GraphState, evaluate_products, train_products
-from kindred.recommenders.products import ProductRecommender, publish_products
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.evaluating import EvaluationOptions, evaluate
+from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.model import BaselineName, encode_plain, load_model
+from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.publishing import publish
+from kindred.recommenders.recommender import Opened, Recommender
 from kindred.recommenders.runs import Run
+from kindred.recommenders.training import GraphState, train_on
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
-from tests.recommenders.conftest import World
+from tests.recommenders.conftest import Shop
 
 
 def fit_timeless_ease(events: Interactions) -> Scorer:
@@ -54,14 +59,16 @@ def changing_tastes() -> Interactions:
     return Interactions(np.repeat(np.arange(300), 9), np.ravel(histories), 300, 30, at=np.tile(np.arange(9), 300))
 
 
-def config(name: BaselineName) -> ProductConfig:
-    return ProductConfig(model=name, text=False)
+def config(name: BaselineName) -> ModelConfig:
+    return ModelConfig(model=name, text=False)
 
 
-def train(world: World, name: BaselineName, folder: Path) -> Run:
+def train(shop: Shop, name: BaselineName, folder: Path) -> Run:
     folder.mkdir(parents=True)
     options = RunOptions(folder, seed=3, device="cpu")
-    return train_products(read_product_graph(world.store), config(name), options, GraphState(world.store.url, "test"))
+    return train_on(
+        read_interaction_graph(PRODUCTS, shop.store), config(name), options, GraphState(shop.store.url, "test")
+    )
 
 
 @pytest.mark.parametrize("name", SCORERS)
@@ -70,7 +77,7 @@ def test_scores_are_the_baseline_s_own(name: BaselineName) -> None:
     core, rows = fit_baseline(events, name, 512, seed=0)
     known = np.arange(40)
     assert np.allclose(rows[known] @ core.items.T, SCORERS[name](events)(known), atol=1e-4)
-    assert np.allclose(encode_histories(core, events), rows, atol=1e-4)
+    assert np.allclose(encode_plain(core, events), rows, atol=1e-4)
 
 
 def test_ease_chooses_on_the_last_events_of_those_with_times_and_on_random_ones_otherwise() -> None:
@@ -110,7 +117,7 @@ def test_factors_place_who_came_after_training_with_people_of_the_same_taste() -
     events = tastes()
     core, _ = fit_baseline(events, "lightgcn", 512, seed=0)
     new = Interactions(np.array([0, 0]), np.array([1, 3]), 1, 30)
-    best = np.argsort(-(encode_histories(core, new) @ core.items.T)[0])[:8]
+    best = np.argsort(-(encode_plain(core, new) @ core.items.T)[0])[:8]
     assert (best % 2 == 1).all()
 
 
@@ -128,55 +135,55 @@ def test_als_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_baseline_is_published_recommended_and_rolled_back(world: World, name: BaselineName, tmp_path: Path) -> None:
+def test_a_baseline_is_published_recommended_and_rolled_back(shop: Shop, name: BaselineName, tmp_path: Path) -> None:
     if name == "als":
         pytest.importorskip("implicit")
-    run = train(world, name, tmp_path / "runs" / "20260101-000000-bbbbbb")
+    run = train(shop, name, tmp_path / "runs" / "20260101-000000-bbbbbb")
     vectors = open_vectors(f"qdrant-edge:{tmp_path / 'vectors'}")
-    publish_products(world.run, world.store, vectors)
-    publish_products(run, world.store, vectors)
+    publish(PRODUCTS, shop.run, shop.store, vectors)
+    publish(PRODUCTS, run, shop.store, vectors)
 
     def no_encoder() -> object:
         raise AssertionError("a baseline reads no text")
 
-    recommender = ProductRecommender(world.store, vectors, tmp_path / "runs", no_encoder)  # type: ignore[arg-type]
-    user = str(world.reviews[0]["reviewerID"])
-    answer = recommender.recommend(user, k=10)
-    seen = {row["asin"] for row in world.reviews if row["reviewerID"] == user}
+    recommender = Recommender(PRODUCTS, Opened(shop.store, vectors, tmp_path / "runs", no_encoder))  # type: ignore[arg-type]
+    user = str(shop.reviews[0]["reviewerID"])
+    answer = recommender(Request(user_id=user, k=10))
+    seen = {row["asin"] for row in shop.reviews if row["reviewerID"] == user}
     assert answer.version == run.name and len(answer.recommendations) == 10
     assert not seen & {item.item_id for item in answer.recommendations}
-    model = load_product_model(run.folder)
+    model = load_model(PRODUCTS, run.folder)
     assert [round(float(s), 4) for s in -np.sort(-_unseen(model, user, seen))[:10]] == [
         round(item.score, 4) for item in answer.recommendations
     ]
     assert all((item.reason is None) == (name == "popularity") for item in answer.recommendations)
-    assert len(recommender.recommend("nobody at all", k=5).recommendations) == 5
+    assert len(recommender(Request(user_id="never seen", k=5)).recommendations) == 5
     if name == "popularity":
-        with pytest.raises(ArtifactError, match="no likeness"):
-            recommender.similar(str(world.reviews[0]["asin"]))
+        with pytest.raises(ArtifactError, match="no similarity"):
+            recommender.similar(str(shop.reviews[0]["asin"]))
     else:
-        assert len(recommender.similar(str(world.reviews[0]["asin"]), k=5).recommendations) == 5
-    assert vectors.of("products").rollback() == world.run.name
+        assert len(recommender.similar(str(shop.reviews[0]["asin"]), k=5).recommendations) == 5
+    assert vectors.of("products").rollback() == shop.run.name
     vectors.close()
 
 
 def _unseen(model: object, user: str, seen: set[object]) -> np.ndarray:
     scores = model.score_users(model.users.positions([user]))[0]  # type: ignore[attr-defined]
-    return scores[[product not in seen for product in model.products]]  # type: ignore[attr-defined, no-any-return]
+    return scores[[product not in seen for product in model.items]]  # type: ignore[attr-defined, no-any-return]
 
 
-def test_evaluating_a_run_of_ease_finds_it_level_with_ease(world: World, tmp_path: Path) -> None:
-    graph = read_product_graph(world.store)
+def test_evaluating_a_run_of_ease_finds_it_level_with_ease(shop: Shop, tmp_path: Path) -> None:
+    graph = read_interaction_graph(PRODUCTS, shop.store)
     options = RunOptions(tmp_path, device="cpu")
-    report = evaluate_products(graph, config("ease"), EvaluationOptions("temporal", (0,)), options)
+    report = evaluate(graph, config("ease"), EvaluationOptions("temporal", (0,)), options)
     assert report["ranking"]["delta"]["ease"]["recall@10"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert report["ranking"]["delta"]["popularity"]["ndcg@10"]["mean"] != 0
     assert "rating" not in report and "ridge of this baseline" in report["protocol"]["selection"]
     with pytest.raises(SettingsError, match="no text"):
-        evaluate_products(graph, config("ease"), EvaluationOptions("temporal", (0,), without_text=True), options)
+        evaluate(graph, config("ease"), EvaluationOptions("temporal", (0,), without_text=True), options)
 
 
-def test_a_baseline_has_no_ratings_and_says_so(world: World, tmp_path: Path) -> None:
-    run = train(world, "popularity", tmp_path / "run")
+def test_a_baseline_has_no_ratings_and_says_so(shop: Shop, tmp_path: Path) -> None:
+    run = train(shop, "popularity", tmp_path / "run")
     with pytest.raises(ArtifactError, match="only ranks"):
-        load_product_model(run.folder).rate(np.array([0]), np.array([0]))
+        load_model(PRODUCTS, run.folder).rate(np.array([0]), np.array([0]))

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from kindred.domain.interactions import FloatArray
-from kindred.domain.recommendation import Candidate
+from kindred.domain.recommendation import Candidate, Request
 from kindred.recommenders.diversity import diversify
-from kindred.recommenders.product_model import load_product_model
-from tests.recommenders.conftest import World
+from kindred.recommenders.model import load_model
+from kindred.recommenders.products import PRODUCTS
+from tests.recommenders.conftest import Shop
 
 SHELF = [Candidate("a2", 0.95), Candidate("a1", 1.0), Candidate("b1", 0.8), Candidate("a3", 0.9), Candidate("c1", 0.0)]
 
@@ -46,27 +48,27 @@ def test_short_and_level_lists_are_ordered_too() -> None:
     assert [c.item_id for c in diversify(level, same_letter, 9, 0.5)] == ["a1", "b1", "a2"]
 
 
-def test_answers_grow_more_varied_and_0_is_today_s_list(world: World) -> None:
-    model = load_product_model(world.run.folder)
-    counts = Counter(str(row["reviewerID"]) for row in world.reviews)
+def test_answers_grow_more_varied_and_0_is_today_s_list(shop: Shop) -> None:
+    model = load_model(PRODUCTS, shop.run.folder)
+    counts = Counter(str(row["reviewerID"]) for row in shop.reviews)
     users = [user for user, count in sorted(counts.items()) if count < 20][:20]
 
     def lists(diversity: float | None) -> list[list[str]]:
-        given = {} if diversity is None else {"diversity": diversity}
-        answers = [world.recommender.recommend(user, k=5, reasons=False, **given) for user in users]
+        asked = Request(k=5, reasons=False) if diversity is None else Request(k=5, reasons=False, diversity=diversity)
+        answers = [shop.recommender(replace(asked, user_id=user)) for user in users]
         return [[item.item_id for item in answer.recommendations] for answer in answers]
 
-    def likeness(found: list[list[str]]) -> float:
-        return float(np.mean([model.likeness(products)[np.triu_indices(5, 1)].mean() for products in found]))
+    def similarity(found: list[list[str]]) -> float:
+        return float(np.mean([model.similarity(products)[np.triu_indices(5, 1)].mean() for products in found]))
 
     plain, varied, most = lists(None), lists(0.5), lists(1.0)
     assert lists(0.0) == plain
-    assert likeness(most) < likeness(varied) < likeness(plain)
+    assert similarity(most) < similarity(varied) < similarity(plain)
     assert all(v[0] == p[0] and len(set(v)) == 5 for v, p in zip(varied, plain, strict=True))
 
 
-def test_likeness_is_a_cosine(world: World) -> None:
-    model = load_product_model(world.run.folder)
-    between = model.likeness(list(model.products))
+def test_similarity_is_a_cosine(shop: Shop) -> None:
+    model = load_model(PRODUCTS, shop.run.folder)
+    between = model.similarity(list(model.items))
     assert np.allclose(np.diag(between), 1, atol=1e-4) and np.allclose(between, between.T, atol=1e-4)
     assert float(np.abs(between).max()) <= 1.001

@@ -2,44 +2,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kindred.domain.recommendation import Candidate
-from kindred.recommenders.pipeline import Pipeline, best_first
+from kindred.domain.recommendation import Candidate, best_first
+from kindred.recommenders.pipeline import Pipeline, Source
 
 
 def shelf(*items: tuple[str, float]) -> list[Candidate]:
     return [Candidate(item, score) for item, score in items]
 
 
-def select(k: int, candidates: Sequence[Candidate]) -> list[Candidate]:
+def source(name: str, *items: tuple[str, float]) -> Source[str]:
+    return Source(name, lambda asked, k: shelf(*items))
+
+
+def select(asked: str, candidates: Sequence[Candidate], k: int) -> list[Candidate]:
     return best_first(candidates, k)
 
 
-def test_sources_merge_by_best_score_and_ties_go_by_id() -> None:
-    pipeline = Pipeline[int](
-        sources=(lambda k: shelf(("b", 1.0), ("a", 1.0)), lambda k: shelf(("b", 0.5), ("c", 2.0))),
-        filters=(),
-        scorers=(),
-        select=select,
-    )
-    assert pipeline.run(3).chosen == (Candidate("c", 2.0), Candidate("a", 1.0), Candidate("b", 1.0))
+def test_later_sources_fill_what_the_first_leaves_open_and_never_overtake_it() -> None:
+    pipeline = Pipeline((source("near", ("b", 1.0), ("a", 1.0)), source("popular", ("b", 9.0), ("c", 9.0))), (), select)
+    selection = pipeline.run("who", 3)
+    assert [c.item_id for c in selection.chosen] == ["a", "b", "c"]
+    assert selection.sources == {"a": "near", "b": "near", "c": "popular"}
 
 
-def test_removed_candidates_keep_the_first_filter_s_reason_and_are_never_scored() -> None:
+def test_a_fallback_is_not_asked_where_enough_is_found() -> None:
+    asked: list[int] = []
+
+    def popular(who: str, k: int) -> list[Candidate]:
+        asked.append(k)
+        return shelf(("z", 1.0))
+
+    pipeline = Pipeline((source("near", ("a", 1.0), ("b", 2.0)), Source("popular", popular)), (), select)
+    assert [c.item_id for c in pipeline.run("who", 2).chosen] == ["b", "a"] and not asked
+    assert [c.item_id for c in pipeline.run("who", 3).chosen] == ["b", "a", "z"] and asked == [3]
+
+
+def test_removed_candidates_keep_the_first_filter_s_reason_and_are_never_scored_nor_brought_back() -> None:
     scored: list[str] = []
 
-    def boost_b(k: int, candidates: Sequence[Candidate]) -> list[float]:
+    def rank(asked: str, candidates: Sequence[Candidate]) -> list[float]:
         scored.extend(c.item_id for c in candidates)
-        return [10.0 if c.item_id == "b" else 0.0 for c in candidates]
+        return [-c.score for c in candidates]
 
-    pipeline = Pipeline[int](
-        sources=(lambda k: shelf(("a", 3.0), ("b", 1.0), ("c", 2.0)),),
+    pipeline = Pipeline(
+        sources=(source("near", ("a", 3.0), ("b", 1.0), ("c", 2.0), ("d", 4.0)), source("popular", ("a", 9.0))),
         filters=(
-            lambda k, c: "seen" if c.item_id == "a" else None,
-            lambda k, c: "sold out" if c.item_id in "ac" else None,
+            lambda asked, c: "seen" if c.item_id == "a" else None,
+            lambda asked, c: "sold out" if c.item_id in "ac" else None,
         ),
-        scorers=(boost_b,),
         select=select,
+        scorer=rank,
     )
-    selection = pipeline.run(5)
-    assert selection.chosen == (Candidate("b", 11.0),)
-    assert selection.removed == {"a": "seen", "c": "sold out"} and scored == ["b"]
+    selection = pipeline.run("who", 5)
+    assert selection.chosen == (Candidate("b", -1.0), Candidate("d", -4.0))
+    assert selection.removed == {"a": "seen", "c": "sold out"} and scored == ["b", "d"]

@@ -6,27 +6,28 @@ import pytest
 
 from kindred.domain.errors import ArtifactError
 from kindred.evaluation.comparison import comparison_text
-from kindred.recommenders.product_graph import read_product_graph
-from kindred.recommenders.product_model import ProductConfig
-from kindred.recommenders.product_training import EvaluationOptions, evaluate_products
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.evaluating import EvaluationOptions, evaluate
+from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.run_comparison import compare_runs
 from kindred.recommenders.runs import Run
 from kindred.training.fit import RunOptions
-from tests.recommenders.conftest import SMALL, World
+from tests.recommenders.conftest import SMALL, Shop
 
 
-def run_of(world: World, name: str, config: ProductConfig) -> Run:
-    return Run(name, world.folder, {**world.run.manifest, "config": config.model_dump(mode="json")})
+def run_of(shop: Shop, name: str, config: ModelConfig) -> Run:
+    return Run(name, shop.folder, {**shop.run.manifest, "config": config.model_dump(mode="json")})
 
 
-def test_ratings_are_compared_where_both_rate(world: World, tmp_path: Path) -> None:
+def test_ratings_are_compared_where_both_rate(shop: Shop, tmp_path: Path) -> None:
     """A run without text is judged without: the same figures as the ablation of an evaluation."""
-    graph = read_product_graph(world.store)
-    full, bare = run_of(world, "full", SMALL), run_of(world, "bare", SMALL.model_copy(update={"text": False}))
+    graph = read_interaction_graph(PRODUCTS, shop.store)
+    full, bare = run_of(shop, "full", SMALL), run_of(shop, "bare", SMALL.model_copy(update={"text": False}))
     evaluation = EvaluationOptions("temporal", (0,))
     found = compare_runs(graph, (full, bare), evaluation, RunOptions(tmp_path / "compared", device="cpu"))
     asked = EvaluationOptions("temporal", (0,), without_text=True)
-    report = evaluate_products(graph, SMALL, asked, RunOptions(tmp_path / "evaluated", device="cpu"))
+    report = evaluate(graph, SMALL, asked, RunOptions(tmp_path / "evaluated", device="cpu"))
     assert set(found.figures) == {"recall@10", "ndcg@10", "mrr@10", "mse", "mae"} and not found.unrated
     delta = report["ablation"]["no_text"]["delta"]
     for metric, figures in found.figures.items():
@@ -38,9 +39,8 @@ def test_ratings_are_compared_where_both_rate(world: World, tmp_path: Path) -> N
     assert (tmp_path / "compared" / "comparison.json").exists()
 
 
-def test_a_run_of_another_version_says_so(world: World, tmp_path: Path) -> None:
-    old = Run("old", world.folder, {**world.run.manifest, "config": {"gnn": {"breadth": 3}}})
+def test_a_run_of_another_version_says_so(shop: Shop, tmp_path: Path) -> None:
+    old = Run("old", shop.folder, {**shop.run.manifest, "config": {"gnn": {"breadth": 3}}})
     with pytest.raises(ArtifactError, match="run old are of another version"):
-        compare_runs(
-            read_product_graph(world.store), (world.run, old), EvaluationOptions("temporal", (0,)), RunOptions(tmp_path)
-        )
+        graph = read_interaction_graph(PRODUCTS, shop.store)
+        compare_runs(graph, (shop.run, old), EvaluationOptions("temporal", (0,)), RunOptions(tmp_path))

@@ -211,6 +211,13 @@ class EmbeddedGraph:
                     found += self._neighbours(edge, outgoing, node_id, limit)
         return found
 
+    def edges_of(
+        self, edge: EdgeType, source_id: str, columns: Sequence[str] | None = None, until: int | None = None
+    ) -> pa.Table:
+        with self._mutex:
+            self._settle()
+            return self._tables.read_of_source(edge, columns, source_id, until)
+
     def target_ids(self, edge: EdgeType, source_id: str) -> list[str]:
         with self._mutex:
             self._settle()

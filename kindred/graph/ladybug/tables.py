@@ -17,7 +17,7 @@ from kindred.graph.ladybug import statements as cypher
 from kindred.graph.ladybug.columns import NO_ROW, RowColumns, RowNumbers
 from kindred.graph.ladybug.engine import Engine
 from kindred.graph.ladybug.statements import ROW, Table, engine_columns
-from kindred.graph.rows import BoolArray, full_name, key_of, one_array, places_of
+from kindred.graph.rows import BoolArray, full_name, key_of, one_array, places_of, up_to
 
 BATCH_ROWS = 65_536  # of what is read
 EXCERPT_CHARACTERS = 1_000  # of a node's text, for Cypher; the engine has a limit, and 1,000 are enough to look at
@@ -80,13 +80,23 @@ class Tables:
         """The rows as they are now; texts and vectors are read from disk as the batches are taken."""
         self._light.clear()  # whoever reads has stopped loading
         schema = self.schema(table, columns)
-        beside = {prop.name for prop in table.properties if cypher.is_beside(prop)} & set(schema.names)
-        names = [name for name in schema.names if name not in beside] + ([ROW] if beside else [])
+        names, beside = _read_names(table, schema)
         light = self.engine.rows(cypher.read_rows(table, names or [key_of(table)], condition), parameters)
         if beside and len(light):
             # In the order of their rows, texts and vectors are mapped or at least read from front to back.
             light = light.take(pc.sort_indices(light[ROW]))
         return self._batches(table, light.combine_chunks(), schema)
+
+    def read_of_source(
+        self, edge: EdgeType, columns: Sequence[str] | None, source_id: str, until: int | None
+    ) -> pa.Table:
+        """The same of the edges that leave one node, up to a time."""
+        names = None if columns is None else [*dict.fromkeys([*columns, *(["at"] if edge.is_event else [])])]
+        schema = self.schema(edge, names)
+        read, _ = _read_names(edge, schema)
+        light = self.engine.rows(cypher.read_edges_of_source(edge, read or ["event_id"]), {"source": source_id})
+        rows = pa.Table.from_batches([self.completed(edge, up_to(edge, light, until), schema)])
+        return rows if columns is None else rows.select([name for name in columns if name in rows.schema.names])
 
     def _batches(self, table: Table, light: pa.Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         for start in range(0, len(light), BATCH_ROWS):
@@ -212,6 +222,12 @@ class Tables:
     def _run(self, statement: str, rows: pa.Table) -> None:
         for start in range(0, len(rows), STATEMENT_ROWS):
             self.engine.run(statement, {"rows": rows.slice(start, STATEMENT_ROWS).to_pylist()})
+
+
+def _read_names(table: Table, schema: pa.Schema) -> tuple[list[str], bool]:
+    """What the engine is asked for to read these columns, and whether some lie beside it."""
+    beside = {prop.name for prop in table.properties if cypher.is_beside(prop)} & set(schema.names)
+    return [name for name in schema.names if name not in beside] + ([ROW] if beside else []), bool(beside)
 
 
 def _light_names(table: Table) -> list[str]:

@@ -174,6 +174,12 @@ def page(table: Table, columns: Sequence[str], until: bool) -> str:
     )
 
 
+def edges_of_source(edge: EdgeType, columns: Sequence[str]) -> str:
+    """The edges that leave node `$id`: one list a column."""
+    here = f"(s:{quoted(edge.source)} {{id: $id}})-[x:{quoted(edge.type)}]->(t:{quoted(edge.target)})"
+    return f"MATCH {here} WITH s, x, t {_collected(edge, columns)}"
+
+
 def _collected(table: Table, columns: Sequence[str], last_key: bool = False) -> str:
     """One list a column. `collect` drops nulls, so what may be null is read from the collected rows."""
     required = {prop.name for prop in table.properties if prop.required}

@@ -32,7 +32,7 @@ from kindred.graph.neo4j import upsert
 from kindred.graph.neo4j.connection import Neo4jConnection
 from kindred.graph.neo4j.query import run_read_only
 from kindred.graph.neo4j.values import batch_of
-from kindred.graph.rows import Table, fitted, full_name, key_of
+from kindred.graph.rows import Table, fitted, full_name, key_of, up_to
 from kindred.graph.store import Neighbour, QueryLimits, Scalar, UpsertCount
 
 if TYPE_CHECKING:
@@ -150,6 +150,16 @@ class Neo4jStore:
         light = [_light_properties(edge) for edge in here]
         found = self._connection.read(cypher.neighbours(node, here, light), {"id": node_id, "limit": limit})
         return [_neighbour(here[row[0]], light[row[0]], row) for row in found]
+
+    def edges_of(
+        self, edge: EdgeType, source_id: str, columns: Sequence[str] | None = None, until: int | None = None
+    ) -> pa.Table:
+        names = None if columns is None else [*dict.fromkeys([*columns, *(["at"] if edge.is_event else [])])]
+        schema = self._stored_schema(edge, names)
+        answer = self._connection.read(cypher.edges_of_source(edge, schema.names), {"id": source_id})
+        batches = [batch_of(list(lists), schema) for lists in answer]
+        rows = up_to(edge, pa.Table.from_batches(batches, schema), until)
+        return rows if columns is None else rows.select([name for name in columns if name in rows.schema.names])
 
     def target_ids(self, edge: EdgeType, source_id: str) -> list[str]:
         return [row[0] for row in self._connection.read(cypher.target_ids(edge), {"id": source_id})]

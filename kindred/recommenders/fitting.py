@@ -1,4 +1,4 @@
-"""Fits a product model: the ranking core, with the graph network as one of its blocks."""
+"""Fits a model of a system: the linear ensemble, with the graph network as one of its scorers."""
 
 from __future__ import annotations
 
@@ -7,50 +7,80 @@ from dataclasses import replace
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.rating_scale import STARS
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import temporal_split
 from kindred.gnn.calibration import calibrate_ratings
 from kindred.gnn.model import GnnEmbeddings
 from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn
+from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import LearnedFit, TextVectors, fit_linear_ensemble, validation_folds
 from kindred.recommenders.baseline_models import fit_baseline
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.interaction_graph import InteractionGraph, without_text
 from kindred.recommenders.learned_part import LearnedPart
-from kindred.recommenders.product_graph import TARGET, ProductGraph, without_text
-from kindred.recommenders.product_model import FEWEST_EVENTS_TO_LEARN, ProductConfig, ProductModel
+from kindred.recommenders.model import OWN_MODEL, Model
 from kindred.training.fit import Metrics, RunOptions
 
+FEWEST_EVENTS_TO_LEARN = 50
+"""With fewer events a network only learns noise: the linear scorers stand alone."""
 
-def fit_product_model(
-    graph: ProductGraph, rows: IntArray, config: ProductConfig, options: RunOptions, *, temporal: bool = True
-) -> ProductModel:
+
+def fit_model(
+    graph: InteractionGraph, rows: IntArray, config: ModelConfig, options: RunOptions, *, temporal: bool = True
+) -> Model:
     """The model fitted on these rows of `graph.interactions`, and on no other; without any text where `config` says so.
 
     Args:
         graph: what there is.
-        rows: reviews to learn from.
+        rows: events to learn from.
         config: the settings.
         options: folder, seed, device.
-        temporal: whether the model is for the time after its data; its own validation is then each user's last review.
+        temporal: whether the model is for the time after its data; its own validation is then each user's last event.
     """
     events = graph.interactions.take(rows)
     if config.model != "gnn":
         core, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
-        return ProductModel(config, graph.users, graph.products, core, vectors, None)
+        return _model(graph, config, core, vectors, None)
     graph = graph if config.text else without_text(graph)
-    text = TextVectors(None if graph.review_text is None else graph.review_text[rows], graph.product_text)
+    text = TextVectors(None if graph.event_text is None else graph.event_text[rows], graph.item_text)
     ranking = replace(config.ranking, temporal=temporal)
     folds = validation_folds(events, ranking, options.seed)
-    gnn = _train_network(graph, folds[0].known, config, options) if len(events) >= FEWEST_EVENTS_TO_LEARN else None
+    learns = config.network and len(events) >= FEWEST_EVENTS_TO_LEARN
+    gnn = _train_network(graph, folds[0].known, config, options) if learns else None
     encode = None if gnn is None else _encoding(gnn, graph)
     ensemble = fit_linear_ensemble(events, ranking, options.seed, text, encode, options.progress, folds=folds)
     learned = None if gnn is None else _learned_part(gnn, graph, rows, options.seed)
     source = None if learned is None else learned.vectors.source_ranking
-    vectors = ensemble.encode_users(events, text.events, source)
-    return ProductModel(config, graph.users, graph.products, ensemble, vectors, learned)
+    return _model(graph, config, ensemble, ensemble.encode_users(events, text.events, source), learned)
 
 
-def _train_network(graph: ProductGraph, known: Interactions, config: ProductConfig, options: RunOptions) -> TrainedGnn:
+def _model(
+    graph: InteractionGraph,
+    config: ModelConfig,
+    ensemble: LinearEnsemble,
+    vectors: FloatArray,
+    learned: LearnedPart | None,
+) -> Model:
+    open_learned = None if learned is None else lambda: learned
+    reads_text = config.text and config.model == OWN_MODEL
+    return Model(
+        graph.system,
+        config.model,
+        graph.users,
+        graph.items,
+        ensemble,
+        graph.scale,
+        reads_text,
+        lambda: vectors,
+        open_learned,
+    )
+
+
+def _train_network(
+    graph: InteractionGraph, known: Interactions, config: ModelConfig, options: RunOptions
+) -> TrainedGnn:
     """The graph network, trained on the known part of the first validation fold and stopped early on the last of it.
 
     So on no fold it is asked about events that it was trained on.
@@ -62,10 +92,10 @@ def _train_network(graph: ProductGraph, known: Interactions, config: ProductConf
         validation=edge_rows(held_out),
         measure=lambda vectors: _measure(vectors, held_out, seen),
     )
-    return train_gnn(graph.data, TARGET, edges, config.gnn, options)
+    return train_gnn(graph.data, graph.system.triple, edges, config.gnn, options, graph.scale or STARS)
 
 
-def _encoding(gnn: TrainedGnn, graph: ProductGraph) -> LearnedFit:
+def _encoding(gnn: TrainedGnn, graph: InteractionGraph) -> LearnedFit:
     """The network's vectors of users and items, with these events as messages and no others."""
 
     def encode(events: Interactions) -> tuple[FloatArray, FloatArray]:
@@ -75,10 +105,15 @@ def _encoding(gnn: TrainedGnn, graph: ProductGraph) -> LearnedFit:
     return encode
 
 
-def _learned_part(gnn: TrainedGnn, graph: ProductGraph, rows: IntArray, seed: int) -> LearnedPart:
+def _learned_part(gnn: TrainedGnn, graph: InteractionGraph, rows: IntArray, seed: int) -> LearnedPart:
     """What is kept of the network, with all these rows as messages."""
     states = gnn.states(graph.data, rows)
-    return LearnedPart(gnn, states, gnn.embed(states), calibrate_ratings(gnn, graph.data, rows, seed))
+    calibration = None
+    rating = graph.interactions.rating
+    if graph.scale is not None and rating is not None:
+        rated = rows[np.isfinite(rating[rows])]
+        calibration = calibrate_ratings(gnn, graph.data, rated, seed) if len(rated) else None
+    return LearnedPart(gnn, states, gnn.embed(states), calibration)
 
 
 def edge_rows(events: Interactions) -> IntArray:
@@ -89,5 +124,5 @@ def edge_rows(events: Interactions) -> IntArray:
 
 
 def _measure(vectors: GnnEmbeddings, held_out: Interactions, seen: Interactions) -> Metrics:
-    """NDCG and recall at 10 over the full catalogue, seen products removed."""
+    """NDCG and recall at 10 over the full catalogue, seen items removed."""
     return evaluate_ranking(vectors.score, held_out, seen, ks=(10,)).means

@@ -1,0 +1,108 @@
+"""Arrow batches of nodes or edges as numpy columns, in an order that depends on what they hold alone.
+
+Numbers, booleans, timestamps and vectors become arrays under the name of the property; strings and texts are left out.
+Where a value may be missing, the array holds zero there and a boolean `has_<property>` beside it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from kindred.domain.properties import PropertyKind
+from kindred.domain.schema import EdgeType, Property
+
+Positions = NDArray[np.int64]
+Column = NDArray[np.generic]
+
+_DTYPES: dict[PropertyKind, type[np.generic]] = {
+    PropertyKind.INTEGER: np.int64,
+    PropertyKind.FLOAT: np.float32,
+    PropertyKind.BOOLEAN: np.bool_,
+    PropertyKind.TIMESTAMP: np.int64,
+}
+
+
+def edge_columns(edge: EdgeType, batches: Sequence[pa.RecordBatch]) -> tuple[Positions, dict[str, Column]]:
+    """Row of each edge in the order (`at`, `event_id`), and every attribute in that order, `[num_edges, …]`."""
+    order = _canonical_order(batches, edge)
+    positions = np.empty(len(order), dtype=np.int64)
+    positions[order] = np.arange(len(order))
+    return order, dict(columns_of(batches, column_properties(edge.properties), positions))
+
+
+def light_column(batches: Sequence[pa.RecordBatch], name: str, empty_type: pa.DataType) -> pa.ChunkedArray:
+    """One column of all batches."""
+    return pa.chunked_array([batch.column(name) for batch in batches], type=None if batches else empty_type)
+
+
+def _canonical_order(batches: Sequence[pa.RecordBatch], edge: EdgeType) -> Positions:
+    """Row of each edge in the order (`at`, `event_id`)."""
+    keys = {"event_id": pa.string()} | ({"at": pa.int64()} if edge.is_event else {})
+    table = pa.table({name: light_column(batches, name, kind) for name, kind in keys.items()})
+    if edge.is_event:
+        table = table.set_column(1, "at", pc.fill_null(table["at"], 0))
+    sort_keys = [(name, "ascending") for name in reversed(keys)]
+    order: Positions = pc.sort_indices(table, sort_keys=sort_keys).to_numpy()
+    return order.astype(np.int64)
+
+
+def column_properties(properties: Iterable[Property]) -> list[Property]:
+    """The properties that become columns."""
+    kinds = {*_DTYPES, PropertyKind.VECTOR}
+    return [p for p in properties if p.kind in kinds]
+
+
+def columns_of(
+    batches: Sequence[pa.RecordBatch], properties: Sequence[Property], places: Positions
+) -> Iterator[tuple[str, Column]]:
+    """Name and values of each property, row r of the batches at `places[r]`; vectors never written are left out."""
+    for prop in properties:
+        present = [batch for batch in batches if prop.name in batch.schema.names]
+        if len(present) != len(batches) or (not batches and prop.kind is PropertyKind.VECTOR):
+            continue
+        fill = _scatter_vectors if prop.kind is PropertyKind.VECTOR else _scatter_numbers
+        values, known = fill(batches, prop, places)
+        yield prop.name, values
+        if not prop.required:
+            yield f"has_{prop.name}", known
+
+
+def _scatter_numbers(
+    batches: Sequence[pa.RecordBatch], prop: Property, places: Positions
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    dtype = _DTYPES[prop.kind]
+    values, known = np.zeros(len(places), dtype=dtype), np.zeros(len(places), dtype=np.bool_)
+    for rows, batch in _with_rows(batches, places):
+        column = batch.column(prop.name)
+        known[rows] = column.is_valid().to_numpy(zero_copy_only=False)
+        filled = column.fill_null(False if prop.kind is PropertyKind.BOOLEAN else 0)
+        values[rows] = filled.to_numpy(zero_copy_only=False).astype(dtype)
+    return values, known
+
+
+def _scatter_vectors(
+    batches: Sequence[pa.RecordBatch], prop: Property, places: Positions
+) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+    length = batches[0].column(prop.name).type.list_size
+    values = np.zeros((len(places), length), dtype=np.float16)
+    for rows, batch in _with_rows(batches, places):
+        column = batch.column(prop.name)
+        flat = column.values.slice(column.offset * length, len(column) * length).to_numpy(zero_copy_only=False)
+        values[rows] = flat.reshape(len(column), length)
+        if column.null_count:
+            values[rows[column.is_null().to_numpy(zero_copy_only=False)]] = 0
+    # Bits are compared, many at a time: numpy converts float16 one by one.
+    words = values.view(np.uint64 if length % 4 == 0 else np.uint16)
+    return values, np.asarray(words.any(axis=1))
+
+
+def _with_rows(batches: Sequence[pa.RecordBatch], places: Positions) -> Iterator[tuple[Positions, pa.RecordBatch]]:
+    start = 0
+    for batch in batches:
+        yield places[start : start + len(batch)], batch
+        start += len(batch)

@@ -1,0 +1,43 @@
+"""Everything that a training of a system may choose, and how it is read from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kindred.domain.errors import SettingsError
+from kindred.gnn.model import GnnConfig
+from kindred.linear.ensemble_fit import RankingConfig
+from kindred.linear.ensemble_weights import WeightConfig
+from kindred.recommenders.model import ModelName
+
+
+class ModelConfig(BaseModel):
+    """Settings of a model; the same defaults for every system and every data set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelName = Field("gnn", description="the graph network beside linear scorers, or a baseline alone")
+    gnn: GnnConfig = Field(default_factory=lambda: GnnConfig(epochs=20, patience=5))
+    ranking: RankingConfig = Field(default_factory=lambda: RankingConfig(weights=WeightConfig(cuts=1)))
+    text: bool = Field(True, description="read the texts of events and items; off for the ablation")
+    network: bool = Field(True, description="train the graph network; off for the ablation")
+
+
+def read_model_config(path: Path) -> ModelConfig:
+    """The settings in a JSON file; what it leaves out is at its default.
+
+    Raises:
+        SettingsError: the file can't be read, or names a setting or value that does not exist.
+    """
+    try:
+        return ModelConfig.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"{path} can't be read: {error.strerror}", "give a file that `kindred tune` wrote"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "the file"
+        raise SettingsError(f"{path}, {name}: {first['msg'].lower()}", "correct it, or leave it out") from error

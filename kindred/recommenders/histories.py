@@ -1,0 +1,162 @@
+"""Histories: what users did, in the columns of the event type; the one form that fitting, serving and folding in read.
+
+They come from a graph's tensors (`InteractionGraph.histories`), from the events that a store holds of some users
+(`read_histories`) or from records that the graph need not hold (`histories_of_records`), always with the same text
+vectors: a record's texts are joined and encoded as ingest does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.ids import IdMap
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, ratings_of
+from kindred.domain.records import Event
+from kindred.domain.schema import to_table
+from kindred.gnn.columns import Column, edge_columns
+from kindred.graph.store import GraphStore
+from kindred.ingest.load import with_embeddings
+from kindred.recommenders.system import System
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+BEFORE_ALL = -(2**62)
+"""The time of an event whose time is unknown: it counts as the oldest."""
+UNKNOWN_ITEM = -1
+"""Item position of an event whose item the model does not know; it counts with its text and time."""
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Events of some users, each user's in the order (`at`, `event_id`).
+
+    Attributes:
+        events: users counted from 0, items as positions of the model, `UNKNOWN_ITEM` for others.
+        columns: attributes of the events as `edge_columns` makes them, `[num_events, …]` each.
+        item_ids: the item of each event; empty where the histories are tensors of a graph, whose positions say it.
+    """
+
+    events: Interactions
+    columns: dict[str, Column]
+    item_ids: Sequence[str] = ()
+
+    def text(self, system: System) -> FloatArray | None:
+        """Vector of each event's text, zeros where it has none, `[num_events, text_dim]`; None where none is known."""
+        stored = self.columns.get(system.event_vector or "")
+        return None if stored is None else stored.astype(np.float32)
+
+    def each_alone(self) -> Histories:
+        """Every event as the history of a user of its own, in the same order."""
+        num_events = len(self.events)
+        alone = replace(self.events, user_index=np.arange(num_events), num_users=num_events)
+        return Histories(alone, self.columns, self.item_ids)
+
+    def keys(self, system: System) -> NDArray[np.uint64]:
+        """A number for each user that changes when an event is added, taken away or rated anew, `[num_users]`."""
+        rating = self.columns.get(system.rating or "", np.zeros(len(self.events), np.float32)).astype(np.float32)
+        at = self.columns.get("at", np.zeros(len(self.events), np.int64)).astype(np.uint64)
+        with np.errstate(over="ignore"):
+            mixed = _mixed((self.events.item_index + 2).astype(np.uint64))
+            mixed = _mixed(mixed ^ _mixed(at) ^ _mixed(rating.view(np.uint32).astype(np.uint64) << np.uint64(32)))
+            keys = np.zeros(self.events.num_users, np.uint64)
+            np.add.at(keys, self.events.user_index, mixed)
+        return keys
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Bits spread over the whole word.
+
+    Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators" (SplitMix64), 2014.
+    """
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def event_columns(data: HeteroData, system: System) -> Iterator[tuple[str, Column]]:
+    """Name and values of every attribute of the system's events."""
+    for name, tensor in data[system.triple].items():
+        if name != "edge_index":
+            yield name, tensor.numpy()
+
+
+def read_histories(
+    system: System, store: GraphStore, items: IdMap, user_ids: Sequence[str], until: int | None = None
+) -> Histories:
+    """What these users did, as the graph holds it; a user who is not there has an empty history.
+
+    Args:
+        system: whose events.
+        store: the graph.
+        items: positions of the items that the model knows.
+        user_ids: the users, in the order of the histories.
+        until: events up to this time only, seconds UTC.
+    """
+    tables = [store.edges_of(system.edge, user_id, until=until) for user_id in user_ids]
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return no_histories(len(user_ids), len(items))
+    return histories_of_table(system, items, IdMap(user_ids), pa.concat_tables(filled, promote_options="default"))
+
+
+def histories_of_records(
+    system: System, items: IdMap, events: Sequence[Event], encoder: Callable[[], TextEncoder] | None
+) -> tuple[Histories, list[str]]:
+    """The same of records, and whose they are, in order of appearance; without an encoder texts are left out.
+
+    Args:
+        system: whose events.
+        items: positions of the items that the model knows.
+        events: records of the system's event class.
+        encoder: opens the text encoder of the graph; called where there is a text.
+    """
+    users = IdMap(dict.fromkeys(event.source_id for event in events))
+    table = to_table(system.edge, events)
+    if encoder is not None and system.event_vector and _has_text(system, table):
+        table = with_embeddings(table, system.edge, encoder())
+    return histories_of_table(system, items, users, table), list(users)
+
+
+def no_histories(num_users: int, num_items: int) -> Histories:
+    """So many users of whom nothing is known."""
+    none = np.empty(0, dtype=np.int64)
+    return Histories(Interactions(none, none, num_users, num_items), {})
+
+
+def histories_of_table(system: System, items: IdMap, users: IdMap, table: pa.Table) -> Histories:
+    """Histories from rows of the system's event table, on these axes."""
+    order, columns = edge_columns(system.edge, table.combine_chunks().to_batches())
+    rating = columns.get(system.rating or "")
+    known = columns.get(f"has_{system.rating}", np.ones(len(order), dtype=np.bool_)).astype(np.bool_)
+    events = Interactions(
+        users.positions_of_column(table["source_id"])[order],
+        items.positions_of_column(table["target_id"])[order],
+        len(users),
+        len(items),
+        None if rating is None else ratings_of(rating.astype(np.float32), known),
+        _times(columns),
+    )
+    return Histories(events, columns, table["target_id"].take(pa.array(order)).to_pylist())
+
+
+def _has_text(system: System, table: pa.Table) -> bool:
+    vector = next(p for p in system.edge.properties if p.name == system.event_vector)
+    return any(any(table[name].to_pylist()) for name in vector.encodes)
+
+
+def _times(columns: Mapping[str, Column]) -> IntArray | None:
+    """Seconds UTC of each event, `BEFORE_ALL` where unknown, `[num_events]`; None where no event has a time."""
+    if "at" not in columns:
+        return None
+    at: IntArray = columns["at"].astype(np.int64)
+    known = columns.get("has_at", np.ones(len(at), dtype=np.bool_)).astype(np.bool_)
+    return np.where(known, at, BEFORE_ALL) if known.any() else None

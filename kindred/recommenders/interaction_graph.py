@@ -1,0 +1,128 @@
+"""A system's part of the graph as the arrays that its models read: events, ids, text vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from kindred.domain.errors import RecordError
+from kindred.domain.ids import IdMap
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, ratings_of, times_of
+from kindred.domain.rating_scale import RatingScale, observed_scale
+from kindred.domain.schema import graph_schema
+from kindred.gnn.columns import Column
+from kindred.gnn.hetero_data import read_hetero_data
+from kindred.graph.store import GraphStore
+from kindred.recommenders.histories import Histories, event_columns
+from kindred.recommenders.system import System
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+
+@dataclass(frozen=True)
+class InteractionGraph:
+    """What a model of a system may look at.
+
+    Attributes:
+        system: whose part of the graph it is.
+        data: the graph for message passing; edge `i` of the system's event type is row `i` of `interactions`.
+        ids: the ids of every label in it, by position.
+        interactions: every event.
+        scale: of the ratings; None where the events have none.
+        event_text: vector of each event's text, zeros where it has none, `[num_events, text_dim]`, or None.
+        item_text: mean vector of each item's own texts, `[num_items, text_dim]`, or None.
+        until: only events up to this time are in it, seconds UTC; None for all.
+    """
+
+    system: System
+    data: HeteroData
+    ids: dict[str, IdMap]
+    interactions: Interactions
+    scale: RatingScale | None
+    event_text: FloatArray | None
+    item_text: FloatArray | None
+    until: int | None = None
+
+    @property
+    def users(self) -> IdMap:
+        return self.ids[self.system.user_label]
+
+    @property
+    def items(self) -> IdMap:
+        return self.ids[self.system.item_label]
+
+    def histories(self, rows: IntArray | None = None) -> Histories:
+        """The events at these rows, all of them where None, as histories on the graph's user axis."""
+        chosen = np.arange(len(self.interactions)) if rows is None else rows
+        columns = {name: values[chosen] for name, values in event_columns(self.data, self.system)}
+        return Histories(self.interactions.take(chosen), columns)
+
+
+def read_interaction_graph(system: System, store: GraphStore, until: int | None = None) -> InteractionGraph:
+    """The part of a graph that a system reads, as of a time.
+
+    Raises:
+        RecordError: it holds no event of the system.
+    """
+    data, ids = read_hetero_data(store, graph_schema(), triples=system.triples, until=until)
+    edges = data[system.triple]
+    num_events = edges.edge_index.shape[1]
+    if num_events == 0:
+        when = "" if until is None else f" up to {until}"
+        raise RecordError(f"the graph holds no {system.words.event}{when}", f"load some with `{system.load_with}`")
+    columns = dict(event_columns(data, system))
+    rating = _known(columns, system.rating, ratings_of)
+    interactions = Interactions(
+        user_index=edges.edge_index[0].numpy(),
+        item_index=edges.edge_index[1].numpy(),
+        num_users=len(ids[system.user_label]),
+        num_items=len(ids[system.item_label]),
+        rating=rating,
+        at=_known(columns, "at", times_of),
+        edge_index=np.arange(num_events),
+    )
+    scale = None if rating is None else system.scale or observed_scale(rating)
+    return InteractionGraph(
+        system,
+        data,
+        ids,
+        interactions if scale is not None else replace(interactions, rating=None),
+        scale,
+        _vectors(edges.get(system.event_vector)) if system.event_vector else None,
+        _item_text(data, system),
+        until,
+    )
+
+
+def without_text(graph: InteractionGraph) -> InteractionGraph:
+    """The same graph for a model that must do without any text: the ablation of every report."""
+    data = graph.data.clone()
+    for store in data.stores:
+        for name in [key for key in store.keys() if key.endswith("_embedding")]:  # noqa: SIM118 - no mapping
+            del store[name]
+    return replace(graph, data=data, event_text=None, item_text=None)
+
+
+def _known(columns: Mapping[str, Column], name: str | None, filled: Callable[[Any, Any], Any]) -> Any:
+    """One column with what is unknown filled in, None where all is or there is no such column."""
+    if name is None or name not in columns:
+        return None
+    return filled(columns[name], columns.get(f"has_{name}", np.ones(len(columns[name]), dtype=np.bool_)))
+
+
+def _vectors(stored: torch.Tensor | None) -> FloatArray | None:
+    return None if stored is None or not stored.any() else stored.float().numpy()
+
+
+def _item_text(data: HeteroData, system: System) -> FloatArray | None:
+    """Vectors of each item's texts, averaged where it has several."""
+    stored = [data[system.item_label].get(name) for name in system.item_vectors]
+    found = [vectors for column in stored if (vectors := _vectors(column)) is not None]
+    if not found:
+        return None
+    return np.asarray(np.stack(found).mean(axis=0), dtype=np.float32)

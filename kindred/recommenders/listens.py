@@ -1,0 +1,16 @@
+"""Artists from listening, for sources that know no tracks."""
+
+from __future__ import annotations
+
+from kindred.domain.records import ListenedToArtist, TaggedArtist
+from kindred.recommenders.system import System, Words
+
+LISTENS = System(
+    name="listens",
+    target=ListenedToArtist,
+    words=Words("artist", "artists", "listen", "listens", "listened to"),
+    context=(TaggedArtist,),
+    title="name",
+    weight="plays",
+    load_with="kindred ingest tracks --listens FILE",
+)

@@ -1,0 +1,237 @@
+"""The model of a system: graph network and linear scorers in one space of dot products. Encode, rate, save, load.
+
+Loading it imports no PyTorch and reads neither the network nor the users' rows: the answer to a known user needs none
+of them. They are read where a history must be encoded or the model is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from kindred.domain.embeddings import Vectors
+from kindred.domain.errors import ArtifactError
+from kindred.domain.ids import IdMap
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.rating_scale import RatingScale
+from kindred.linear.ensemble import LinearEnsemble
+from kindred.recommenders.histories import Histories, no_histories
+from kindred.recommenders.system import System
+from kindred.training.checkpoint import read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    from kindred.recommenders.learned_part import LearnedPart
+
+OWN_MODEL = "gnn"
+BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgcn"]
+ModelName = Literal["gnn"] | BaselineName
+ANONYMOUS = "anonymous"
+"""The source of a baseline that holds the row of an anonymous user: as near to popularity as the space allows."""
+RANKING, VECTORS = "ranking", "vectors"
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was fitted.
+
+    Attributes:
+        system: what it recommends.
+        name: `gnn` for the system's own model, else the baseline that it is.
+        users: user ids by position.
+        items: item ids by position.
+        ranking: the space that is published.
+        scale: of the ratings it learned from, None where there were none.
+        reads_text: whether texts were read.
+        open_vectors: gives the rows of the users, `[num_users, width]`.
+        open_learned: gives the graph network whose vectors are one scorer of the space; None where there is none.
+    """
+
+    system: System
+    name: ModelName
+    users: IdMap
+    items: IdMap
+    ranking: LinearEnsemble
+    scale: RatingScale | None
+    reads_text: bool
+    open_vectors: Callable[[], Vectors]
+    open_learned: Callable[[], LearnedPart] | None
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """Rows of the users, `[num_users, width]`."""
+        return self.open_vectors()
+
+    @cached_property
+    def learned(self) -> LearnedPart | None:
+        """The graph network, None where there was too little to learn from."""
+        return None if self.open_learned is None else self.open_learned()
+
+    def score_users(self, user_index: IntArray) -> FloatArray:
+        """Score of every item for these users, `[len(user_index), num_items]`."""
+        scores: FloatArray = self.vectors[user_index] @ self.ranking.items.T
+        return scores
+
+    def rate(self, user_index: IntArray, item_index: IntArray) -> FloatArray:
+        """Expected rating of each pair, `[num_pairs]`.
+
+        Raises:
+            ArtifactError: the model only ranks.
+        """
+        if self.learned is None:
+            raise ArtifactError(f"this model ({self.name}) learned no ratings", "train the system's own on more events")
+        return self.learned.rate(user_index, item_index)
+
+    def encode(self, histories: Histories) -> Vectors:
+        """Rows of users from their histories alone, `[num_users, width]`; each as if it were alone.
+
+        A user of the training data gets the same row from the events that were trained on.
+        """
+        if self.name != OWN_MODEL:
+            return encode_plain(self.ranking, histories.events)
+        text = histories.text(self.system) if self.reads_text else None
+        learned = None if self.learned is None else self.learned.encode(histories)
+        return self.ranking.encode_users(histories.events, text, learned)
+
+    @cached_property
+    def anonymous(self) -> Vectors:
+        """The row of a user of whom nothing is known, `[1, width]`."""
+        return self.encode(no_histories(1, len(self.items)))
+
+    @property
+    def knows_histories(self) -> bool:
+        """Whether its answer depends on what a user did."""
+        return self.name != "popularity"
+
+    def similarity_vector(self, item_id: str) -> Vectors:
+        """What one event that speaks for this item adds to the row of an anonymous user, `[width]`.
+
+        Raises:
+            ArtifactError: the model does not look at what a user did, or does not know the item.
+        """
+        self._need_histories()
+        position = self.items.position(item_id)
+        if position is None:
+            raise ArtifactError(f"{self.system.words.item} {item_id!r} was not there in training", "train again")
+        one = np.zeros(1, dtype=np.int64)
+        best = None if self.scale is None else np.full(1, self.scale.high, dtype=np.float32)
+        event = Interactions(one, np.array([position]), 1, len(self.items), rating=best)
+        columns = {} if best is None or self.system.rating is None else {self.system.rating: best}
+        row: Vectors = (self.encode(Histories(event, dict(columns))) - self.anonymous)[0]
+        return row
+
+    def contributions(self, histories: Histories, item_ids: Sequence[str]) -> FloatArray:
+        """What each event adds to the score of each item, `[num_events, len(item_ids)]`; 0 for unknown items.
+
+        A user's row is a sum over events, so what one adds is what it says alone, less what holds without it. It is
+        taken from the linear scorers; the graph network's part is no sum over events.
+        """
+        alone = histories.each_alone()
+        text = alone.text(self.system) if self.reads_text else None
+        nothing = self.ranking.encode_users(no_histories(1, len(self.items)).events)
+        added = self.ranking.encode_users(alone.events, text) - nothing
+        positions = self.items.positions(item_ids)
+        shares: FloatArray = np.asarray(added @ self.ranking.items[positions].T, dtype=np.float32)
+        shares[:, positions < 0] = 0
+        return shares
+
+    def similarity(self, item_ids: Sequence[str]) -> FloatArray:
+        """How far each two items speak for the same items, as a cosine, `[num_items, num_items]`; 0 for unknown ones.
+
+        Rows of items alone can't tell: where the space has a dimension for each item they are at right angles.
+
+        Raises:
+            ArtifactError: the model does not look at what a user did.
+        """
+        self._need_histories()
+        positions = self.items.positions(item_ids)
+        rows: FloatArray = np.zeros((len(positions), self.ranking.items.shape[1]), dtype=np.float32)
+        for name in ("items", "recent_items"):
+            if name in self.ranking.sources:
+                rows += self.ranking.sources[name][positions]
+        rows[positions < 0] = 0
+        return cosines(rows, self._scores_gram)
+
+    @cached_property
+    def _scores_gram(self) -> FloatArray:
+        """Makes a product of two rows one of the scores that they give, `[width, width]`."""
+        gram: FloatArray = self.ranking.items.T @ self.ranking.items
+        return gram
+
+    def _need_histories(self) -> None:
+        if not self.knows_histories:
+            items = self.system.words.items
+            raise ArtifactError(f"popularity knows no similarity between {items}", "publish a run of another model")
+
+    def save(self, folder: Path) -> None:
+        """Writes the model into the folder; `load_model` brings it back."""
+        arrays, numbers = self.ranking.state()
+        manifest = {
+            "model": self.name,
+            "reads_text": self.reads_text,
+            "scale": None if self.scale is None else [self.scale.low, self.scale.high],
+            "ranking": numbers,
+            "learned": self.learned is not None,
+            "users": list(self.users),
+            "items": list(self.items),
+        }
+        write_arrays(folder, RANKING, arrays, manifest)
+        write_arrays(folder, VECTORS, {"users": self.vectors}, {})
+        if self.learned is not None:
+            self.learned.save(folder)
+
+
+def load_model(system: System, folder: Path) -> Model:
+    """The model that was saved into the folder.
+
+    Raises:
+        ArtifactError: there is none, it is damaged, or of another version.
+    """
+    arrays, manifest = read_arrays(folder, RANKING)
+
+    def open_learned() -> LearnedPart:
+        from kindred.recommenders.learned_part import LearnedPart
+
+        return LearnedPart.load(folder)
+
+    try:
+        return Model(
+            system,
+            manifest["model"],
+            IdMap(manifest["users"]),
+            IdMap(manifest["items"]),
+            LinearEnsemble.from_state(arrays, manifest["ranking"]),
+            RatingScale(*manifest["scale"]) if manifest["scale"] else None,
+            manifest["reads_text"],
+            lambda: read_arrays(folder, VECTORS)[0]["users"],
+            open_learned if manifest["learned"] else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"the model in {folder} does not fit this version: {error}", "train again") from error
+
+
+def distinct(events: Interactions) -> Interactions:
+    """The first event of each user with each known item."""
+    pairs = events.user_index * np.int64(events.num_items) + events.item_index
+    first = np.sort(np.unique(pairs, return_index=True)[1])
+    return events.take(first[events.item_index[first] >= 0])
+
+
+def encode_plain(ensemble: LinearEnsemble, events: Interactions) -> Vectors:
+    """Rows of a baseline's users from these events alone, `[num_users, width]`; to know an item twice is to know it."""
+    known = distinct(events)
+    has_some = np.bincount(known.user_index, minlength=events.num_users) > 0
+    rows: Vectors = np.where(has_some[:, None], ensemble.encode_users(known), ensemble.sources[ANONYMOUS])
+    return np.asarray(rows, dtype=np.float32)
+
+
+def cosines(rows: FloatArray, gram: FloatArray) -> FloatArray:
+    """Cosine between each two rows in the metric of `gram`, `[num_rows, num_rows]`; 0 with a row of zeros."""
+    products = rows @ gram @ rows.T
+    length = np.sqrt(np.maximum(np.diag(products), 1e-12))
+    between: FloatArray = products / (length[:, None] * length[None, :])
+    return between

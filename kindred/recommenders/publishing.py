@@ -1,0 +1,144 @@
+"""Publishes a run: its users and items as the graph holds them now, all in the space that the run learned.
+
+Nothing is trained. Users who did something since, or came since, are encoded from their histories; items that came
+since are placed by their texts, beside all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.ids import IdMap
+from kindred.graph.store import GraphStore
+from kindred.recommenders.histories import Histories, histories_of_table, read_histories
+from kindred.recommenders.model import ANONYMOUS, Model, load_model
+from kindred.recommenders.new_items import read_new_items
+from kindred.recommenders.releases import Release, load_release, next_version, run_of
+from kindred.recommenders.runs import Run
+from kindred.recommenders.system import System
+from kindred.training.checkpoint import has_checkpoint, read_arrays
+from kindred.vectorstore.publish import PublishOptions, publish_collections
+from kindred.vectorstore.store import SystemVectors, VectorStore
+
+USERS, ITEMS = "users", "items"
+"""Collections of a published version, beside `ANONYMOUS`, which holds the one row of an anonymous user."""
+HISTORIES = "histories"
+"""Checkpoint of a run that holds the keys of the histories it was trained on."""
+_USERS_PER_READ = 1_000
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published.
+
+    Attributes:
+        version: its name.
+        counts: vectors in each collection.
+        replaced: the version that was published before, None where there was none or nothing has changed.
+        encoded: users whose histories are not those of the training.
+        new_items: items that were not there in training.
+    """
+
+    version: str
+    counts: dict[str, int]
+    replaced: str | None
+    encoded: int
+    new_items: int
+
+
+def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+    """Makes the run the published version of its system; where it is already and the graph is the same, nothing."""
+    model = load_model(system, run.folder)
+    until = run.manifest["graph"]["until"]
+    users = _node_ids(store, system)
+    now, as_of = _light_histories(system, store, model, users, until)
+    new = read_new_items(system, store, model, until)
+    titles = read_titles(system, store)
+    here = vectors.of(system.name)
+    before = here.published()
+    release = Release("", users.ids, now.keys(system), new.ids, as_of, until, titles)
+    rows, encoded = _user_rows(system, store, model, run, release)
+    items = IdMap((*model.items, *new.ids))
+    collections = {
+        USERS: Embeddings(users, rows),
+        ITEMS: Embeddings(items, np.concatenate([model.ranking.items, new.rows]).astype(np.float32)),
+        ANONYMOUS: Embeddings(IdMap([ANONYMOUS]), model.anonymous),
+    }
+    counts = {name: len(embeddings.ids) for name, embeddings in collections.items()}
+    if before is not None and _is_same(run, before, release):
+        return Published(before, counts, None, encoded, len(new.ids))
+    version = _free_version(run, here, release)
+    release = Release(version, release.users, release.keys, new.ids, as_of, until, titles)
+    release.save(run.folder)
+    payloads = {ITEMS: [{"title": titles.get(item, "")} for item in items]}
+    publish_collections(here, version, collections, payloads, PublishOptions(searched=(ITEMS,)))
+    return Published(version, counts, before, encoded, len(new.ids))
+
+
+def read_titles(system: System, store: GraphStore) -> dict[str, str]:
+    """Title of every item that has one."""
+    titles: dict[str, str] = {}
+    if system.title is None:
+        return titles
+    for batch in store.read_nodes(system.item, ["id", system.title]):
+        rows = zip(batch.column("id").to_pylist(), batch.column(system.title).to_pylist(), strict=True)
+        titles.update((item, title) for item, title in rows if title)
+    return titles
+
+
+def _is_same(run: Run, version: str, release: Release) -> bool:
+    """Whether this version of the run holds what the release would."""
+    return (
+        run_of(version) == run.name and _noted(run, version) and load_release(run.folder, version).same_content(release)
+    )
+
+
+def _noted(run: Run, version: str) -> bool:
+    return has_checkpoint(run.folder, f"release-{version}")
+
+
+def _free_version(run: Run, here: SystemVectors, release: Release) -> str:
+    """The version that holds this content already, published once and not now; else a new name."""
+    versions = here.versions()
+    for version in versions:
+        if _is_same(run, version, release):
+            return version
+    return next_version(run.name, versions)
+
+
+def _node_ids(store: GraphStore, system: System) -> IdMap:
+    return IdMap.sorted(i for batch in store.read_nodes(system.user, ["id"]) for i in batch.column("id").to_pylist())
+
+
+def _light_histories(
+    system: System, store: GraphStore, model: Model, users: IdMap, until: int | None
+) -> tuple[Histories, int | None]:
+    """Every user's events without texts and vectors, and the time of the latest one."""
+    names = ["source_id", "target_id", "event_id", "at", *([system.rating] if system.rating else [])]
+    batches = [batch for batch in store.read_edges(system.edge, names, until) if len(batch)]
+    table = pa.Table.from_batches(batches)
+    histories = histories_of_table(system, model.items, users, table)
+    times = histories.events.at
+    return histories, None if times is None else int(times.max())
+
+
+def _user_rows(system: System, store: GraphStore, model: Model, run: Run, release: Release) -> tuple[Vectors, int]:
+    """The row of every user of the release, and how many of them had to be encoded anew."""
+    users = IdMap(release.users)
+    positions = model.users.positions(users.ids)
+    trained = read_arrays(run.folder, HISTORIES)[0]["keys"]
+    same = (positions >= 0) & (trained[positions] == release.keys)
+    rows = np.empty((len(users), model.ranking.items.shape[1]), dtype=np.float32)
+    rows[same] = model.vectors[positions[same]]
+    anew = np.flatnonzero(~same)
+    for start in range(0, len(anew), _USERS_PER_READ):
+        part: NDArray[np.int64] = anew[start : start + _USERS_PER_READ]
+        ids: Sequence[str] = [users.external(int(position)) for position in part]
+        rows[part] = model.encode(read_histories(system, store, model.items, ids, release.until))
+    return rows, len(anew)

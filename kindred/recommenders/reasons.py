@@ -1,0 +1,77 @@
+"""Why an item was recommended: an event of the user that spoke for it, and a path that the published version knows.
+
+A reason is true or absent. It cites an event only where the user liked the item and the event raised the score, and
+says only what the evidence holds: people who liked both, or something that both items have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray
+from kindred.domain.recommendation import Reason
+from kindred.recommenders.evidence import Evidence
+from kindred.recommenders.system import System
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the user of an answer did.
+
+    Attributes:
+        user_id: whose events they are; None for someone who is not in the graph.
+        item_ids: the item of each event.
+        liked: which events say that the user liked the item, `[num_events]`.
+        shares: what each event adds to the score of each recommended item, `[num_events, num_recommended]`.
+    """
+
+    user_id: str | None
+    item_ids: Sequence[str]
+    liked: NDArray[np.bool_]
+    shares: FloatArray
+
+
+def explain(
+    system: System, evidence: Evidence, told: Told, recommended: Sequence[str], titles: Mapping[str, str]
+) -> dict[str, Reason]:
+    """A reason for each recommended item that has one, by its id.
+
+    Args:
+        system: whose items they are.
+        evidence: what the published version knows.
+        told: what the user did.
+        recommended: ids of the recommended items, in the order of `told.shares`.
+        titles: item → title, where it has one.
+    """
+    found = {}
+    for column, item in enumerate(recommended):
+        shares = np.where(told.liked, told.shares[:, column], -np.inf)
+        for row in np.argsort(-shares, kind="stable"):
+            if not shares[row] > 0:
+                break
+            reason = _reason(system, evidence, told.user_id, told.item_ids[row], item, titles)
+            if reason is not None:
+                found[item] = reason
+                break
+    return found
+
+
+def _reason(
+    system: System, evidence: Evidence, user: str | None, mine: str, theirs: str, titles: Mapping[str, str]
+) -> Reason | None:
+    """What speaks for `theirs` from `mine`, None where the evidence holds nothing."""
+    name = f"“{titles[mine]}”" if mine in titles else mine
+    did, event = system.words.did, system.edge.type
+    start = (user or "you", event, mine)
+    fans = evidence.common_fans(mine, theirs, besides=user)
+    if fans:
+        others = f"{len(fans)} other{'s' if len(fans) > 1 else ''}"
+        return Reason(f"you {did} {name}; {others} liked both", (*start, event, fans[0], event, theirs))
+    for edge_type, node in evidence.in_common(mine, theirs):
+        words = edge_type.lower().replace("_", " ")
+        return Reason(f"you {did} {name}; both {words} {node}", (*start, edge_type, node, edge_type, theirs))
+    return None

@@ -1,0 +1,124 @@
+"""A recommender system declared as data: which events it predicts, of what, and the words it speaks in.
+
+Everything that depends on the kind of item (labels of the graph, folders, collections, sentences) is derived from a
+`System`; the modules beside this one take a system and know no kind of item. In the manner of RelBench's
+`RecommendationTask` (Robinson et al., "RelBench: A Benchmark for Deep Learning on Relational Databases", 2024,
+arXiv 2407.20060).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kindred.domain.errors import SchemaError
+from kindred.domain.properties import PropertyKind
+from kindred.domain.rating_scale import RatingScale
+from kindred.domain.records import Edge, Event
+from kindred.domain.schema import EdgeType, NodeType, edge_type_of, graph_schema
+
+Triple = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a system's users call things.
+
+    Attributes:
+        item: one item, e.g. `product`.
+        items: several.
+        event: one event, e.g. `review`.
+        events: several.
+        did: what a user did to an item, e.g. `reviewed`.
+    """
+
+    item: str
+    items: str
+    event: str
+    events: str
+    did: str
+
+
+@dataclass(frozen=True)
+class System:
+    """Recommends the target nodes of one event type to its source nodes.
+
+    Attributes:
+        name: of its folder, its collections and the option `--system`.
+        target: the record class of the events to predict, e.g. a review; its source is the user, its target the item.
+        words: what messages and answers call users' items and events.
+        context: edge types that start at items and say more of them; messages of the graph network run along them.
+        title: property of an item that names it to people, None where the id has to do.
+        rated: whether events bear a `rating`.
+        scale: the scale of the ratings; None where there are none, or to take it from the data.
+        weight: property of an event that says how much it counts, e.g. plays.
+        load_with: the command that loads its events, for messages.
+    """
+
+    name: str
+    target: type[Event]
+    words: Words
+    context: tuple[type[Edge], ...] = ()
+    title: str | None = "title"
+    rated: bool = False
+    scale: RatingScale | None = None
+    weight: str | None = None
+    load_with: str = field(default="kindred ingest", kw_only=True)
+
+    def __post_init__(self) -> None:
+        astray = [edge.edge_type for edge in self.context if edge.source.label != self.item_label]
+        if astray:
+            raise SchemaError(
+                f"system {self.name}: context edge {astray[0]} does not start at {self.item_label}",
+                "a user's row must follow from the user's own events; name edges of the items only",
+            )
+        edge_names = {p.name for p in self.edge.properties}
+        item_names = {p.name for p in self.item.properties}
+        for name, names in ((self.rating, edge_names), (self.weight, edge_names), (self.title, item_names)):
+            if name is not None and name not in names:
+                raise SchemaError(f"system {self.name} names the property {name!r}, which its records do not have")
+
+    @property
+    def rating(self) -> str | None:
+        """The property of an event that holds the user's rating, None for events without."""
+        return "rating" if self.rated else None
+
+    @property
+    def edge(self) -> EdgeType:
+        """The event type, as the graph holds it."""
+        return edge_type_of(self.target)
+
+    @property
+    def triple(self) -> Triple:
+        """(user label, event type, item label), the key of PyTorch Geometric."""
+        return self.edge.triple
+
+    @property
+    def user_label(self) -> str:
+        return self.target.source.label
+
+    @property
+    def item_label(self) -> str:
+        return self.target.target.label
+
+    @property
+    def user(self) -> NodeType:
+        return graph_schema().node(self.user_label)
+
+    @property
+    def item(self) -> NodeType:
+        return graph_schema().node(self.item_label)
+
+    @property
+    def triples(self) -> tuple[Triple, ...]:
+        """The part of the graph that the system reads: events first, then context."""
+        return (self.triple, *(edge_type_of(edge).triple for edge in self.context))
+
+    @property
+    def event_vector(self) -> str | None:
+        """The property that holds the vector of an event's text."""
+        return next((p.name for p in self.edge.properties if p.kind is PropertyKind.VECTOR), None)
+
+    @property
+    def item_vectors(self) -> tuple[str, ...]:
+        """The properties that hold vectors of an item's own texts."""
+        return tuple(p.name for p in self.item.properties if p.kind is PropertyKind.VECTOR)

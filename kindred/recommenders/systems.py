@@ -1,0 +1,94 @@
+"""Every recommender system that Kindred has, and the three functions that each offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.recommendation import Answer, Request
+from kindred.recommenders.listens import LISTENS
+from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.system import System
+
+if TYPE_CHECKING:
+    from kindred.graph.store import GraphStore
+    from kindred.recommenders.config import ModelConfig
+    from kindred.recommenders.publishing import Published
+    from kindred.recommenders.recommender import Opened
+    from kindred.recommenders.runs import Run
+    from kindred.recommenders.training import GraphState
+    from kindred.training.fit import RunOptions
+    from kindred.vectorstore.store import VectorStore
+
+
+class Recommends(Protocol):
+    """What answers: requests, and what is similar to an item."""
+
+    def __call__(self, request: Request) -> Answer:
+        """The answer to a request."""
+
+    def similar(self, item_id: str, k: int = 10) -> Answer:
+        """The items most similar to one."""
+
+    def example_users(self, count: int) -> list[str]:
+        """Ids of users to show something with."""
+
+
+@dataclass(frozen=True)
+class SystemModule:
+    """A system and what can be done with it.
+
+    Attributes:
+        system: its declaration.
+        train: graph, settings, options and state of the graph -> a finished run.
+        publish: run, graph and vectors -> what was published.
+        open_recommender: opened stores -> what answers.
+    """
+
+    system: System
+    train: Callable[[GraphStore, ModelConfig, RunOptions, GraphState], Run]
+    publish: Callable[[Run, GraphStore, VectorStore], Published]
+    open_recommender: Callable[[Opened], Recommends]
+
+
+def of_interactions(system: System) -> SystemModule:
+    """A system that learns from users' events with items, by the graph network and the linear ensemble."""
+    return SystemModule(system, partial(_train, system), partial(_publish, system), partial(_open, system))
+
+
+def _train(system: System, store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
+    from kindred.recommenders.training import train
+
+    return train(system, store, config, options, state)
+
+
+def _publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+    from kindred.recommenders.publishing import publish
+
+    return publish(system, run, store, vectors)
+
+
+def _open(system: System, opened: Opened) -> Recommends:
+    from kindred.recommenders.recommender import Recommender
+
+    return Recommender(system, opened)
+
+
+SYSTEMS: Mapping[str, SystemModule] = {
+    "products": of_interactions(PRODUCTS),
+    "listens": of_interactions(LISTENS),
+}
+
+
+def find_system(name: str) -> SystemModule:
+    """The system of that name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if name not in SYSTEMS:
+        raise SettingsError(f"there is no system {name!r}", f"systems are {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]

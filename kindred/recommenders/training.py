@@ -1,0 +1,130 @@
+"""Trains a system: from its part of a graph to a finished run folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from kindred.domain.errors import ArtifactError
+from kindred.graph.store import GraphStore
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.evidence import evidence_of
+from kindred.recommenders.fitting import fit_model
+from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.model import Model
+from kindred.recommenders.publishing import HISTORIES
+from kindred.recommenders.runs import MANIFEST, Run, finish_run, write_json
+from kindred.recommenders.system import System
+from kindred.training.checkpoint import write_arrays
+from kindred.training.fit import RunOptions
+
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class GraphState:
+    """What a run was trained on: where the graph is, its content, and the time that it was read as of."""
+
+    url: str
+    content_hash: str
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class BegunRun:
+    """What an interrupted run was about to be made of."""
+
+    config: ModelConfig
+    seed: int
+    until: int | None
+
+
+def train(system: System, store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
+    """A finished run in `options.folder`: the model fitted on every event of the graph, and its manifest.
+
+    Raises:
+        ArtifactError: the folder holds a finished run already.
+        RecordError: the graph holds no event of the system.
+    """
+    return train_on(read_interaction_graph(system, store, state.until), config, options, state)
+
+
+def train_on(graph: InteractionGraph, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
+    """The same of a graph that was read already."""
+    if (options.folder / MANIFEST).exists():
+        raise ArtifactError(f"run {options.folder.name} is finished already", "train a new one, without --resume")
+    begin_training(options.folder, config, options, state)
+    return finish_training(
+        graph, fit_model(graph, np.arange(len(graph.interactions)), config, options), config, options, state
+    )
+
+
+def finish_training(
+    graph: InteractionGraph, model: Model, config: ModelConfig, options: RunOptions, state: GraphState
+) -> Run:
+    """A fitted model as a finished run: the model, what it can give as reasons, and which histories it knows."""
+    model.save(options.folder)
+    evidence_of(graph).save(options.folder)
+    write_arrays(options.folder, HISTORIES, {"keys": graph.histories().keys(graph.system)}, {})
+    return finish_run(options.folder, _manifest(graph, model, config, options, state))
+
+
+def begin_training(folder: Path, config: ModelConfig, options: RunOptions, state: GraphState) -> None:
+    """Notes what the run is about to be made of, so that an interrupted one can be resumed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    noted = {
+        "config": config.model_dump(mode="json"),
+        "seed": options.seed,
+        "graph": {"url": state.url, "content_hash": state.content_hash, "until": state.until},
+    }
+    write_json(folder / CONFIG, noted)
+
+
+def read_begun_run(folder: Path) -> BegunRun:
+    """What the run in this folder began with.
+
+    Raises:
+        ArtifactError: there is no such run.
+    """
+    try:
+        noted = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return BegunRun(ModelConfig.model_validate(noted["config"]), noted["seed"], noted["graph"]["until"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError(
+            f"no run to resume in {folder}: {error}", "train a new one with `kindred train-gnn`"
+        ) from error
+
+
+def recipe_of(run: Run) -> ModelConfig:
+    """The settings of a finished run.
+
+    Raises:
+        ArtifactError: the run is of a version that had other settings.
+    """
+    try:
+        return ModelConfig.model_validate(run.manifest["config"])
+    except ValueError as error:
+        raise ArtifactError(f"the settings of run {run.name} are of another version", "train again") from error
+
+
+def _manifest(
+    graph: InteractionGraph, model: Model, config: ModelConfig, options: RunOptions, state: GraphState
+) -> dict[str, object]:
+    trained = model.learned.gnn.manifest if model.learned else {}
+    return {
+        "system": graph.system.name,
+        "config": config.model_dump(mode="json"),
+        "seed": options.seed,
+        "graph": {"url": state.url, "content_hash": state.content_hash, "until": state.until},
+        "events": len(graph.interactions),
+        "users": len(graph.users),
+        "items": len(graph.items),
+        "width": int(model.ranking.items.shape[1]),
+        "weights": {name: round(weight, 4) for name, weight in model.ranking.scorer_weights.items()},
+        "gnn": {name: trained.get(name) for name in ("epochs", "best_epoch", "best_score")} if trained else None,
+        "versions": {name: metadata.version(name) for name in ("kindred", "torch", "torch-geometric", "numpy")},
+    }
