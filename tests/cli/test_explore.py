@@ -104,7 +104,7 @@ def test_the_schema_is_told_without_a_graph(kindred: Kindred, monkeypatch: pytes
     told = json.loads(kindred("graph", "schema", "--json"))
     assert [node["label"] for node in told["nodes"]] == [node.label for node in graph_schema().nodes]
     reviewed = next(edge for edge in told["edges"] if edge["type"] == "REVIEWED")
-    assert {"name": "rating", "type": "float", "required": True, "encoded": False} in reviewed["properties"]
+    assert {"name": "rating", "type": "float", "required": False, "encoded": False} in reviewed["properties"]
     assert {"name": "text", "type": "text", "required": False, "encoded": True} in reviewed["properties"]
 
 
