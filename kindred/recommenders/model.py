@@ -83,7 +83,9 @@ class Model:
             ArtifactError: the model only ranks.
         """
         if self.learned is None:
-            raise ArtifactError(f"this model ({self.name}) only ranks, it has no ratings", "train the system's own on more events")
+            raise ArtifactError(
+                f"this model ({self.name}) only ranks, it has no ratings", "train the system's own on more events"
+            )
         return self.learned.rate(user_index, item_index)
 
     def encode(self, histories: Histories) -> Vectors:
