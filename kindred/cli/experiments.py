@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,7 +83,8 @@ def tune(
         console.json_result(result.as_json())
     else:
         console.result(tuning_text(result))
-        console.note(f"next: kindred train-gnn --config {result.config_file}, then kindred evaluate")
+        config = shlex.quote(str(result.config_file))
+        console.note(f"next: kindred train {system} --config {config}, then kindred evaluate --system {system}")
 
 
 def tuning_text(result: TuningResult) -> str:

@@ -69,11 +69,18 @@ def run(
 
 
 @explore_app.command("show", epilog="Example: kindred explore show taste_neighbours")
-def show(name: Annotated[str, typer.Argument(help="Name of a question, with or without its number.")]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a question, with or without its number.")],
+    as_json: AsJson = False,
+) -> None:
     """Print the Cypher of a question, and what it takes and answers."""
     from kindred.graph.explore.question_files import question_of
 
-    console.result(question_of(name).text.rstrip())
+    question = question_of(name)
+    if as_json:
+        console.json_result(_described(question) | {"cypher": question.text})
+    else:
+        console.result(question.text.rstrip())
 
 
 def _described(question: Question) -> dict[str, object]:

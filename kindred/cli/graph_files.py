@@ -11,7 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.graph import graph_app, seconds_of
-from kindred.cli.options import settings_of
+from kindred.cli.options import AsJson, settings_of
 from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:
@@ -40,32 +40,38 @@ def export(
             "neo4j-admin: a folder of CSV files for the offline import.",
         ),
     ] = ExportFormat.HETERO_DATA,
-    until: Annotated[datetime | None, typer.Option(help="The graph as of this moment (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option(help="The graph as of this time (UTC).")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the graph for other tools."""
     from kindred.domain.errors import SettingsError
 
-    moment = seconds_of(until)
+    until_seconds = seconds_of(until)
     if form is ExportFormat.NEO4J_ADMIN and until is not None:
         raise SettingsError("--until is not for --format neo4j-admin", "leave it out: the whole graph is written")
+    done = {"format": form.value, "written": str(out)}
     with graph_to_read(settings_of(context)) as store:
         if form is ExportFormat.NEO4J_ADMIN:
-            _export_neo4j_admin(store, out)
-            return
-        if form in (ExportFormat.NETWORKX, ExportFormat.GRAPHML):
-            _export_networkx(store, form, out, moment)
+            done["import_command"] = _export_neo4j_admin(store, out)
+        elif form in (ExportFormat.NETWORKX, ExportFormat.GRAPHML):
+            _export_networkx(store, form, out, until_seconds)
         else:
-            _export_tensors(store, form, out, moment)
-    console.result(str(out))
+            _export_tensors(store, form, out, until_seconds)
+    if as_json:
+        console.json_result(done)
+    else:
+        console.result(done.get("import_command", str(out)))
 
 
-def _export_neo4j_admin(store: GraphStore, out: Path) -> None:
+def _export_neo4j_admin(store: GraphStore, out: Path) -> str:
+    """Writes the files; the command that imports them."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.export.neo4j_admin_files import write_admin_files
 
     with console.Bars() as bars:
-        console.result(write_admin_files(store, graph_schema(), out, bars))
+        how = write_admin_files(store, graph_schema(), out, bars)
     console.note("run this on an empty, stopped server, start it, then any kindred command makes the constraints")
+    return how
 
 
 def _export_networkx(store: GraphStore, form: ExportFormat, out: Path, until: int | None) -> None:
@@ -101,6 +107,7 @@ def view(
     node: Annotated[str | None, typer.Option(help="LABEL:ID of any other node, e.g. Brand:Fender.")] = None,
     hops: Annotated[int, typer.Option(min=1, max=4, help="How far from the node, in edges.")] = 2,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Nodes at most.")] = 150,
+    as_json: AsJson = False,
 ) -> None:
     """Draw what is around a node, as one page that works offline."""
     from kindred.domain.schema import graph_schema
@@ -115,7 +122,11 @@ def view(
         part.write_text(page_of(found), "utf-8")
     left_out = f", {found.num_left_out:,} more left out (--limit)" if found.num_left_out else ""
     console.note(f"{len(found.nodes):,} nodes and {len(found.edges):,} edges{left_out}; open it in a browser")
-    console.result(str(out))
+    if as_json:
+        counts = {"nodes": len(found.nodes), "edges": len(found.edges), "left_out": found.num_left_out}
+        console.json_result({"written": str(out), **counts})
+    else:
+        console.result(str(out))
 
 
 def _node_of(user: str | None, product: str | None, node: str | None) -> tuple[str, str]:

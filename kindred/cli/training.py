@@ -175,6 +175,7 @@ def _train_in(
 ) -> Run:
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
+    from kindred.recommenders.runs import resumable_or_gone
     from kindred.recommenders.training import GraphState
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
@@ -182,7 +183,7 @@ def _train_in(
     noted = config.model_dump(mode="json")
     uri = settings.mlflow_uri
     tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
-    with graph_to_read(settings) as store, tracking as track:
+    with resumable_or_gone(folder), graph_to_read(settings) as store, tracking as track:
         statistics = graph_statistics(store, graph_schema())
         state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
         options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress, track=track)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.refusals import did_you_mean, refusal
 from kindred.gnn.model import GnnConfig
 from kindred.linear.ensemble_fit import RankingConfig
 from kindred.linear.ensemble_weights import WeightConfig
@@ -38,6 +39,16 @@ def read_model_config(path: Path) -> ModelConfig:
             f"{path} can't be read: {error.strerror}", "give a file that `kindred tune` wrote"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"])) or "the file"
-        raise SettingsError(f"{path}, {name}: {first['msg'].lower()}", "correct it, or leave it out") from error
+        near = did_you_mean(str(first["loc"][-1]), _names(ModelConfig)) if first["type"] == "extra_forbidden" else ""
+        raise SettingsError(f"{path}: {name} {refusal(first)}{near}", "correct it, or leave it out") from error
+
+
+def _names(config: type[BaseModel]) -> set[str]:
+    """Names of all settings, those of its parts too."""
+    names = set(config.model_fields)
+    for field in config.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names |= _names(field.annotation)
+    return names

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OWN_MODEL = "gnn"
 BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgcn"]
-ModelName = Literal["gnn"] | BaselineName
+ModelName = Literal["gnn", BaselineName]
 ANONYMOUS = "anonymous"
 """The source of a baseline that holds the row of an anonymous user: as near to popularity as the space allows."""
 RANKING, VECTORS = "ranking", "vectors"

@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from kindred.domain.errors import ArtifactError
+from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
 from kindred.files import write_whole
 
@@ -38,6 +41,34 @@ def new_run_folder(runs_folder: Path, *made_of: str | int) -> Path:
     folder = runs_folder / f"{stamp}-{content_id(now, os.getpid(), *made_of)[:6]}"
     folder.mkdir(parents=True)
     return folder
+
+
+@contextmanager
+def resumable_or_gone(folder: Path) -> Iterator[None]:
+    """Training in a run's folder: where it ends early, the folder stays if `--resume` can go on from it, else it goes.
+
+    Ctrl-C says which of the two.
+    """
+    try:
+        with told_on_interrupt(lambda: _what_is_kept(folder)):
+            yield
+    finally:
+        if not (folder / MANIFEST).exists() and not _has_epochs(folder):
+            rmtree(folder, ignore_errors=True)
+
+
+def _has_epochs(folder: Path) -> bool:
+    from kindred.training.checkpoint import has_checkpoint  # only here: listing runs must stay quick
+    from kindred.training.fit import CHECKPOINT
+
+    return has_checkpoint(folder, CHECKPOINT)
+
+
+def _what_is_kept(folder: Path) -> str:
+    system = folder.parent.name
+    if not _has_epochs(folder):
+        return f"no epoch had ended, nothing is kept; train again with `kindred train {system}`"
+    return f"run {folder.name} is kept up to its last epoch; go on with `kindred train {system} --resume {folder.name}`"
 
 
 def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:

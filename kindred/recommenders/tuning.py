@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from kindred.domain.errors import ArtifactError, SettingsError, install_hint
+from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import Split, temporal_split
@@ -110,11 +111,16 @@ def tune(graph: InteractionGraph, options: TuningOptions, run: RunOptions) -> Tu
     try:
         if left > 0:
             run.progress("trials", options.trials - left, options.trials)
-            study.optimize(tracked, n_trials=left, timeout=options.timeout, callbacks=[tracked.report])
+            with told_on_interrupt(lambda: _what_is_kept(study)):
+                study.optimize(tracked, n_trials=left, timeout=options.timeout, callbacks=[tracked.report])
     finally:
         if _ended(study):
             _write_best(study, options.base, run.folder)
     return _result(study, options.base, run.folder)
+
+
+def _what_is_kept(study: Study) -> str:
+    return f"{len(_ended(study))} trials are kept; go on with `kindred tune --resume`"
 
 
 class _Trials:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
@@ -100,6 +102,22 @@ def test_rolling_back_nothing_is_missing_data_and_no_service_that_is_down(kindre
     with pytest.raises(ArtifactError) as raised:
         kindred("rollback")
     assert raised.value.exit_code == 3
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command of the tree with its name."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def test_every_command_that_reports_can_report_to_machines() -> None:
+    without = {
+        name for name, command in commands(get_command(app)) if "as_json" not in {p.name for p in command.params}
+    }
+    assert without == {("demo",), ("browser-guide", "serve")}  # a show of commands, and a server
 
 
 @pytest.mark.parametrize("arguments", [("compare", "a", "b"), ("publish",), ("evaluate",), ("publish", "nosuch")])

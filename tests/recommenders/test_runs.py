@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from kindred.domain.errors import ArtifactError
-from kindred.recommenders.runs import find_run, finish_run, finished_runs, new_run_folder
+from kindred.domain.errors import ArtifactError, RecordError
+from kindred.recommenders.runs import find_run, finish_run, finished_runs, new_run_folder, resumable_or_gone
+from kindred.training.checkpoint import write_checkpoint
+from kindred.training.fit import CHECKPOINT
 
 
 def test_a_folder_is_a_run_only_once_its_manifest_is_there(tmp_path: Path) -> None:
@@ -51,3 +53,24 @@ def test_a_broken_manifest_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="manifest") as raised:
         finished_runs(tmp_path)
     assert str(folder) in raised.value.next_step
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RecordError])
+def test_a_training_that_ends_early_leaves_only_what_can_be_resumed(tmp_path: Path, error: type[BaseException]) -> None:
+    empty, begun = new_run_folder(tmp_path), new_run_folder(tmp_path)
+    write_checkpoint(begun, CHECKPOINT, {}, {"epoch": 3})
+    for folder, words in ((empty, "nothing is kept"), (begun, f"--resume {begun.name}")):
+        with pytest.raises(error) as ended, resumable_or_gone(folder):
+            (folder / "config.json").write_text("{}")
+            raise error("ended")
+        assert folder.exists() == (folder == begun)
+        notes = getattr(ended.value, "__notes__", [])
+        assert [words in note for note in notes] == ([True] if error is KeyboardInterrupt else [])
+
+
+def test_a_finished_run_stays_whatever_comes_after(tmp_path: Path) -> None:
+    folder = new_run_folder(tmp_path)
+    with pytest.raises(RecordError), resumable_or_gone(folder):
+        finish_run(folder, {"made": 1})
+        raise RecordError("afterwards")
+    assert finished_runs(tmp_path)[0].name == folder.name
