@@ -37,7 +37,7 @@ from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import validation_split
 from kindred.linear.popularity import fit_popularity
 from kindred.linear.scorer import unit_rows
-from kindred.linear.scorers import review_vectors
+from kindred.linear.scorers import event_text_of_items
 from kindred.recommenders.baselines import ease_map_on
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
@@ -150,7 +150,7 @@ def _ways_for_users(
     if text is not None and graph.event_text is not None:
         known_text = graph.event_text[known_rows]
         mean = known_text.mean(0)
-        of_items = review_vectors(train, known_text, mean, EVEN)
+        of_items = event_text_of_items(train, known_text, mean, EVEN)
         told = np.zeros((events.num_users, text.shape[1]), np.float32)
         np.add.at(told, events.user_index, text - mean)
         ways["text-kNN"] = lambda users: unit_rows(told[users]) @ of_items.T
@@ -198,7 +198,7 @@ def _ways_for_products(
     if graph.item_text is not None:
         of_items: FloatArray = graph.item_text
     elif graph.event_text is not None:
-        of_items = review_vectors(train, graph.event_text[known_rows], np.zeros(texts.shape[1], np.float32), EVEN)
+        of_items = event_text_of_items(train, graph.event_text[known_rows], np.zeros(texts.shape[1], np.float32), EVEN)
     known = np.unique(train.item_index)
     centre = of_items[known].mean(0)
     directions, asked = unit_rows(of_items - centre), unit_rows(texts - centre)

@@ -27,7 +27,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Split:
-    """One train/test cut; `temporal`: test events come after train events, so validation is cut the same way."""
+    """One train/test split; `temporal`: test events come after train events, so validation is held out the same way."""
 
     name: str
     train: Interactions
@@ -83,14 +83,14 @@ def _read_adjacency(path: Path) -> tuple[IntArray, IntArray]:
 
 
 def read_instruments18(data: Path) -> Interactions:
-    """Amazon Instruments 2018, each user's items oldest first; `at` is the place in the history, not a moment."""
+    """Amazon Instruments 2018, each user's items oldest first; `at` is the rank in the history, not a time."""
     path = find_file(data, "amazon_interactions_instruments_2018", "Instruments.inter.json.gz")
     with gzip.open(path, "rt") as file:
         histories: dict[str, list[int]] = json.load(file)
     users = np.repeat(np.array([int(user) for user in histories]), [len(items) for items in histories.values()])
     items = np.concatenate([np.array(items) for items in histories.values()])
-    places = np.concatenate([np.arange(len(items)) for items in histories.values()])
-    return Interactions(users, items, int(users.max()) + 1, int(items.max()) + 1, at=places)
+    ranks = np.concatenate([np.arange(len(items)) for items in histories.values()])
+    return Interactions(users, items, int(users.max()) + 1, int(items.max()) + 1, at=ranks)
 
 
 def read_reviews14(data: Path) -> Reviews:
@@ -125,9 +125,9 @@ def read_lastfm(data: Path) -> tuple[Interactions, FloatArray]:
 def split_random(interactions: Interactions, seed: int, share: float = 0.2) -> Split:
     """A seeded draw of `share` of all events as test."""
     order = np.random.default_rng(seed).permutation(len(interactions))
-    cut = round(len(interactions) * share)
+    size = round(len(interactions) * share)
     held_out = np.zeros(len(interactions), dtype=bool)
-    held_out[order[:cut]] = True
+    held_out[order[:size]] = True
     name = f"random {round((1 - share) * 100)}/{round(share * 100)}, seed {seed}"
     return Split(name, interactions.take(~held_out), interactions.take(held_out), temporal=False)
 

@@ -2,7 +2,7 @@
 
 Gowalla's published training events where they are at hand, else made-up ones of the same size and skew; one thread,
 each part in a process of its own. First one propagation over both directions of the graph, whose results must be
-equal; then an epoch of LightGCN on either; then the fit of Kindred's ranking core beside the whole fit of LightGCN.
+equal; then an epoch of LightGCN on either; then the fit of Kindred's linear ensemble beside the whole fit of LightGCN.
 `import kindred` sets how the process keeps memory, which makes PyTorch Geometric quicker too; "plain memory" is
 without that. What was not run to its end is extrapolated and said to be.
 """
@@ -153,8 +153,8 @@ def measure_pyg_epoch(train: Interactions) -> Figures:
     return {"CPU-s": best_of(PYG_BATCHES, step)[1] * -(-num_events // config.batch_size)}
 
 
-def measure_core(train: Interactions) -> Figures:
-    """CPU-seconds of the ranking core with its defaults: its own validation, its fit and the vectors of all users."""
+def measure_ensemble(train: Interactions) -> Figures:
+    """CPU-seconds of the linear ensemble with its defaults: its validation, its fit and the vectors of all users."""
     began = time.process_time()
     fit_linear_ensemble(train, RankingConfig(temporal=False), seed=0).encode_users(train)
     return {"CPU-s": time.process_time() - began}
@@ -164,7 +164,7 @@ PARTS: dict[str, Callable[[Interactions], Figures]] = {
     "propagation": measure_propagation,
     "epoch": measure_epoch,
     "pyg epoch": measure_pyg_epoch,
-    "core": measure_core,
+    "ensemble": measure_ensemble,
 }
 
 
@@ -183,7 +183,7 @@ def print_report(found: dict[str, Figures]) -> None:
     """Every figure beside its anchor."""
     for part in ("propagation", "propagation, plain memory"):
         _print_propagation(part, found[part])
-    epoch, pyg_epoch, core = (found[part]["CPU-s"] for part in ("epoch", "pyg epoch", "core"))
+    epoch, pyg_epoch, ensemble = (found[part]["CPU-s"] for part in ("epoch", "pyg epoch", "ensemble"))
     plain_epoch = found["pyg epoch, plain memory"]["CPU-s"]
     batches = f"extrapolated from {PYG_BATCHES} batches"
     print(
@@ -192,8 +192,9 @@ def print_report(found: dict[str, Figures]) -> None:
     )
     print(f"LightGCN epoch: peak {found['epoch']['GiB']:.2f} GiB and {found['pyg epoch']['GiB']:.2f} GiB")
     print(
-        f"ranking core: whole fit {core:.0f} CPU-s, peak {found['core']['GiB']:.2f} GiB; {LIGHTGCN_EPOCHS} epochs of "
-        f"LightGCN {LIGHTGCN_EPOCHS * epoch:,.0f} CPU-s (extrapolated from one epoch), on PyTorch Geometric "
+        f"linear ensemble: whole fit {ensemble:.0f} CPU-s, peak {found['ensemble']['GiB']:.2f} GiB; "
+        f"{LIGHTGCN_EPOCHS} epochs of LightGCN {LIGHTGCN_EPOCHS * epoch:,.0f} CPU-s (extrapolated from one epoch), "
+        f"on PyTorch Geometric "
         f"{LIGHTGCN_EPOCHS * pyg_epoch:,.0f} ({batches})"
     )
 

@@ -1,9 +1,9 @@
 """Rankings through the published store beside the full matrix: `python -m benchmarks.published [--data DIR] [--json]`.
 
 Two real data sets: the reviews of 2014, each user's last held out, the model fitted as `train-gnn` fits it; gowalla's
-published split (41,000 items × 512), the ranking core with its defaults. Users and items are published, and asked for
-as `recommend` asks: the user's vector fetched, then searched with, what the user knows excluded. Every way answers the
-same users, a seeded draw of those with a test event (all of them where there are fewer):
+published split (41,000 items × 512), the linear ensemble with its defaults. Users and items are published, and asked
+for as `recommend` asks: the user's vector fetched, then searched with, what the user knows excluded. Every way answers
+the same users, a seeded sample of those with a test event (all of them where there are fewer):
 
 * full matrix: every score, ranked by the evaluation; what the others should equal.
 * chosen: `qdrant-edge:`, which compares all or has an index, whichever is cheaper.
@@ -87,12 +87,12 @@ class Row:
 
     Attributes:
         engine: whether the items had an index.
-        recall: of the test events in the first k places.
+        recall: of the test events in the first k ranks.
         ndcg: of the same.
         recall_change: share of the full matrix's recall that is gained or lost.
         ndcg_change: the same of NDCG.
         overlap: share of the full matrix's k best that is in the list.
-        score_gap: the most by which a list's worst place falls short, as a share of the user's best score.
+        score_gap: the most by which a list's last item falls short, as a share of the user's best score.
         p50_ms: of a request, the fetch of the user's vector included.
         p95_ms: the same.
         cpu_ms: mean CPU time of a request, which other programs on the machine disturb less.
@@ -119,7 +119,7 @@ def main() -> None:
     """Prints a table for each data set."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=datasets.DEFAULT_DATA, help="folder of the public files")
-    parser.add_argument("--users", type=int, default=2_500, help="users drawn of each data set")
+    parser.add_argument("--users", type=int, default=2_500, help="users sampled of each data set")
     parser.add_argument("--only", choices=["reviews14", "gowalla"], help="one of the data sets")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
@@ -174,14 +174,14 @@ def fit_reviews14(data: Path) -> Model:
 
 
 def fit_gowalla(data: Path) -> Model:
-    """The ranking core on the published split."""
+    """The linear ensemble on the published split."""
     from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
 
     split = datasets.read_gowalla(data)
     start = cpu_seconds()
-    core = fit_linear_ensemble(split.train, RankingConfig(), seed=0)
-    users = core.encode_users(split.train)
-    return Model("gowalla, published split", 20, users, core.items, split.train, split.test, cpu_seconds() - start)
+    ensemble = fit_linear_ensemble(split.train, RankingConfig(), seed=0)
+    users = ensemble.encode_users(split.train)
+    return Model("gowalla, published split", 20, users, ensemble.items, split.train, split.test, cpu_seconds() - start)
 
 
 def compare(model: Model, num_users: int) -> list[Row]:
@@ -258,12 +258,12 @@ def answer(model: Model, store: SystemVectors, asked: IntArray) -> tuple[IntArra
     for user in asked[:NUM_WARM_UP]:
         store.search(VERSION, PRODUCTS, model.users[user], model.k)
     cpu_start = time.process_time()
-    for place, (user, known) in enumerate(zip(asked, seen, strict=True)):
+    for row, (user, known) in enumerate(zip(asked, seen, strict=True)):
         started = time.perf_counter()
         vector = store.fetch(VERSION, USERS, [f"{USERS}-{user}"]).vectors[0]
         found = store.search(VERSION, PRODUCTS, vector, model.k, exclude=known)
         seconds.append(time.perf_counter() - started)
-        lists[place, : len(found)] = [int(candidate.item_id.rpartition("-")[2]) for candidate in found]
+        lists[row, : len(found)] = [int(candidate.item_id.rpartition("-")[2]) for candidate in found]
     return lists, seconds, (time.process_time() - cpu_start) / len(asked)
 
 
@@ -272,8 +272,8 @@ def _scores_of(lists: IntArray, asked: IntArray, num_items: int) -> Scorer:
 
     def score(users: IntArray) -> FloatArray:
         scores = np.full((len(users), num_items + 1), -np.inf, dtype=np.float32)
-        places = -np.arange(lists.shape[1], dtype=np.float32)
-        np.put_along_axis(scores, lists[np.searchsorted(asked, users)], places[None, :], axis=1)
+        ranks = -np.arange(lists.shape[1], dtype=np.float32)
+        np.put_along_axis(scores, lists[np.searchsorted(asked, users)], ranks[None, :], axis=1)
         return scores[:, :-1]  # the last column took the −1 of short lists
 
     return score

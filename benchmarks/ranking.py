@@ -1,12 +1,12 @@
-"""The ranking lab: the core, every baseline and the published anchors side by side, on one split in one run.
+"""The ranking lab: the ensemble, every baseline and the published anchors side by side, on one split in one run.
 
     python -m benchmarks.ranking DATASET [--protocol random|last] [--seeds N] [--no-text] [--models NAME …] [--json]
 
-Full catalogue, seen items removed, ties by expected rank, paired bootstrap over users. Settings of the core are its
-defaults for every data set; only block weights are learned, on events cut from the training data. EASE's ridge is
-chosen on validation too, cut from the training data the way the test was; the other baselines have fixed settings. No
-test event is looked at before the end. `--seeds N` draws N random splits; where the data set has one fixed split, it
-fits the models on it N times, with other random starts and validation cuts.
+Full catalogue, seen items removed, ties by expected rank, paired bootstrap over users. Settings of the ensemble are
+its defaults for every data set; only weights of scorers are learned, on events held out of the training data. EASE's
+ridge is chosen on validation too, held out of the training data the way the test was; the other baselines have fixed
+settings. No test event is looked at before the end. `--seeds N` makes N random splits; where the data set has one
+fixed split, it fits the models on it N times, with other random starts and validation folds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks import datasets
 from benchmarks.datasets import Split
-from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_report, peak_gb, reset_peak
+from benchmarks.ranking_report import ENSEMBLE, Run, Setting, build_report, format_report, peak_gb, reset_peak
 from kindred.domain.errors import install_hint
 from kindred.domain.interactions import FloatArray, Scorer
 from kindred.evaluation.metrics import evaluate_ranking
@@ -43,7 +43,7 @@ FEW_EVENTS = 50_000
 ALS_FACTORS = {"gowalla": 512}
 """What the published figure was made with; elsewhere 64 for few events, otherwise 256."""
 LISTS = {"gowalla": 20, "lastfm": 20}
-"""Places counted where they are not 10."""
+"""Ranks counted where they are not 10."""
 
 Fit = Callable[[int], tuple[Scorer, int | None]]
 """From a seed to scores, and the dimensions of the space that is searched for them, None where there is none."""
@@ -65,17 +65,17 @@ def main() -> None:
     parser.add_argument("--protocol", choices=["random", "last"], default="random", help="reviews14 only")
     parser.add_argument("--seeds", type=int, default=1, help="random splits; fits of the models on a fixed split")
     parser.add_argument("--no-text", action="store_true", help="leave review texts out")
-    parser.add_argument("--no-core", action="store_true", help="baselines only, so no leads")
+    parser.add_argument("--no-ensemble", action="store_true", help="baselines only, so no leads")
     parser.add_argument("--models", nargs="*", help="only these baselines, by name")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     splits, texts = read_splits(arguments.dataset, arguments.data, arguments.protocol, arguments.seeds)
-    vectors = None if texts is None or arguments.no_text or arguments.no_core else encode_texts(texts)
+    vectors = None if texts is None or arguments.no_text or arguments.no_ensemble else encode_texts(texts)
     setting = setting_of(arguments, splits)
     runs: dict[str, list[Run]] = {}
     for seed in range(arguments.seeds):
         split = splits[seed % len(splits)]
-        models = {} if arguments.no_core else core_models(split, vectors)
+        models = {} if arguments.no_ensemble else ensemble_models(split, vectors)
         models |= baseline_models(split, arguments.dataset, arguments.models)
         for name, model in models.items():
             is_known = len(splits) == 1 and name in runs and not model.has_seed
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def read_splits(dataset: str, data: Path, protocol: str, seeds: int) -> tuple[list[Split], list[str] | None]:
-    """The train/test cuts of a data set, and the review texts that `edge_index` points to, if there are any."""
+    """The train/test splits of a data set, and the review texts that `edge_index` points to, if there are any."""
     if dataset == "gowalla":
         return [datasets.read_gowalla(data)], None
     if dataset == "instruments18":
@@ -105,7 +105,7 @@ def setting_of(arguments: argparse.Namespace, splits: list[Split]) -> Setting:
     if len(splits) > 1:
         split += f" and {len(splits) - 1} more seeds"
     elif arguments.seeds > 1:
-        split += f", one split; {arguments.seeds} seeds of the models on it (random starts, validation cuts)"
+        split += f", one split; {arguments.seeds} seeds of the models on it (random starts, validation folds)"
     key = f"{dataset} {arguments.protocol}" if dataset == "reviews14" else dataset
     return Setting(key, split, splits[0].temporal, splits[0].train.num_items, LISTS.get(dataset, 10))
 
@@ -127,23 +127,23 @@ def measure(model: Model, split: Split, k: int, seed: int) -> Run:
     return Run(result, seconds, peak_gb(), width)
 
 
-def core_models(split: Split, vectors: FloatArray | None) -> dict[str, Model]:
-    """The core; where there is text, without it too."""
-    models = {CORE: Model(lambda seed: fit_core(split, vectors, seed), has_seed=True)}
+def ensemble_models(split: Split, vectors: FloatArray | None) -> dict[str, Model]:
+    """The ensemble; where there is text, without it too."""
+    models = {ENSEMBLE: Model(lambda seed: fit_ensemble(split, vectors, seed), has_seed=True)}
     if vectors is not None:
-        models[f"{CORE} without text"] = Model(lambda seed: fit_core(split, None, seed), has_seed=True)
+        models[f"{ENSEMBLE} without text"] = Model(lambda seed: fit_ensemble(split, None, seed), has_seed=True)
     return models
 
 
-def fit_core(split: Split, vectors: FloatArray | None, seed: int) -> tuple[Scorer, int]:
-    """The core's scores and its width; says on stderr what weights validation gave."""
+def fit_ensemble(split: Split, vectors: FloatArray | None, seed: int) -> tuple[Scorer, int]:
+    """The ensemble's scores and its width; says on stderr what weights validation gave."""
     rows = split.train.edge_index
     text = None if vectors is None or rows is None else TextVectors(vectors[rows])
-    core: LinearEnsemble = fit_linear_ensemble(split.train, RankingConfig(temporal=split.temporal), seed, text)
-    users = core.encode_users(split.train, None if text is None else text.events)
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in core.scorer_weights.items() if weight > 0)
+    ensemble: LinearEnsemble = fit_linear_ensemble(split.train, RankingConfig(temporal=split.temporal), seed, text)
+    users = ensemble.encode_users(split.train, None if text is None else text.events)
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in ensemble.scorer_weights.items() if weight > 0)
     print(f"{split.name}: {weights}", file=sys.stderr, flush=True)
-    return lambda batch: users[batch] @ core.items.T, core.items.shape[1]
+    return lambda batch: users[batch] @ ensemble.items.T, ensemble.items.shape[1]
 
 
 def baseline_models(split: Split, dataset: str, wanted: Collection[str] | None) -> dict[str, Model]:
@@ -171,8 +171,8 @@ def baseline_models(split: Split, dataset: str, wanted: Collection[str] | None) 
 
 def fit_ease(split: Split, seed: int) -> Scorer:
     """EASE's scores; says on stderr what ridge validation chose."""
-    cut = datasets.split_last(split.train) if split.temporal else datasets.split_random(split.train, seed)
-    ridge = choose_ease_ridge(cut.train, cut.test)
+    fold = datasets.split_last(split.train) if split.temporal else datasets.split_random(split.train, seed)
+    ridge = choose_ease_ridge(fold.train, fold.test)
     print(f"{split.name}: EASE with ridge {ridge:g}", file=sys.stderr, flush=True)
     return ease.fit_ease(split.train, ridge)
 

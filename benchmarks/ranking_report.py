@@ -1,4 +1,4 @@
-"""What the ranking lab prints: a line a model, with its published anchor, what it cost and how far the core leads."""
+"""What the ranking lab prints: a line a model, its published anchor, its cost and how far the ensemble leads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from kindred.evaluation.bootstrap import Interval, paired_bootstrap
 from kindred.evaluation.metrics import RankingResult, catalogue_coverage, exposure_gini
 
-CORE = "kindred"
+ENSEMBLE = "kindred"
 ANCHORS: Mapping[str, Mapping[str, str]] = {
     "gowalla": {
         "popularity": ".0416/.0317",
@@ -68,7 +68,7 @@ class Setting:
         split: how test events were held out, and what differs between seeds.
         temporal: whether test events come last.
         num_items: of the catalogue.
-        k: places counted.
+        k: ranks counted.
     """
 
     dataset: str
@@ -89,7 +89,7 @@ class Report:
 
     Attributes:
         setting: what all lines have in common.
-        weights: how the core was set.
+        weights: how the ensemble was set.
         models: a line each.
         not_run: published figures of models that were not run.
         peak_gb: the most memory that the run held.
@@ -103,18 +103,18 @@ class Report:
 
 
 def build_report(setting: Setting, runs: Mapping[str, Sequence[Run]]) -> Report:
-    """Means over the seeds, and the core's paired lead over each other model with its interval over users."""
-    cut = "each user's last" if setting.temporal else "a random share"
+    """Means over the seeds, and the ensemble's paired lead over each other model with its interval over users."""
+    fold = "each user's last" if setting.temporal else "a random share"
     return Report(
         setting,
-        f"defaults for all data sets; block weights learned, EASE's ridge chosen on events cut from train ({cut})",
-        [_row(setting, name, fitted, runs.get(CORE)) for name, fitted in runs.items()],
+        f"defaults for all data sets; scorer weights learned, EASE's ridge chosen on events held out of train ({fold})",
+        [_row(setting, name, fitted, runs.get(ENSEMBLE)) for name, fitted in runs.items()],
         {name: anchor for name, anchor in ANCHORS[setting.dataset].items() if name not in runs},
         max(run.peak_gb for fitted in runs.values() for run in fitted),
     )
 
 
-def _row(setting: Setting, name: str, fitted: Sequence[Run], core: Sequence[Run] | None) -> dict[str, Cell]:
+def _row(setting: Setting, name: str, fitted: Sequence[Run], ensemble: Sequence[Run] | None) -> dict[str, Cell]:
     """One model's line."""
     tops = [run.result.top_items for run in fitted]
     row: dict[str, Cell] = {"model": name}
@@ -122,7 +122,7 @@ def _row(setting: Setting, name: str, fitted: Sequence[Run], core: Sequence[Run]
         row[metric] = float(np.mean([run.result.means[metric] for run in fitted]))
     row["anchor"] = ANCHORS[setting.dataset].get(name)
     for metric in setting.metrics:
-        row[f"core's lead, {metric}"] = None if core is None or name == CORE else str(_lead(core, fitted, metric))
+        row[f"lead, {metric}"] = None if ensemble is None or name == ENSEMBLE else str(_lead(ensemble, fitted, metric))
     recalls = [run.result.means[setting.metrics[0]] for run in fitted]
     is_one_fit = fitted[0] is fitted[-1]  # of one seed, or of a model that has none
     row["spread between seeds"] = None if is_one_fit else float(np.std(recalls, ddof=1))
@@ -135,11 +135,11 @@ def _row(setting: Setting, name: str, fitted: Sequence[Run], core: Sequence[Run]
     }
 
 
-def _lead(core: Sequence[Run], other: Sequence[Run], metric: str) -> Interval:
-    """Paired interval of the core's lead, each user's mean over the seeds that hold out one of their events."""
-    size = max(int(run.result.users.max()) for run in core) + 1
+def _lead(ensemble: Sequence[Run], other: Sequence[Run], metric: str) -> Interval:
+    """Paired interval of the ensemble's lead, each user's mean over the seeds that hold out one of their events."""
+    size = max(int(run.result.users.max()) for run in ensemble) + 1
     totals, counts = np.zeros((2, size)), np.zeros(size)
-    for mine, theirs in zip(core, other, strict=True):
+    for mine, theirs in zip(ensemble, other, strict=True):
         users = mine.result.users
         totals[0, users] += mine.result.per_user[metric]
         totals[1, users] += theirs.result.per_user[metric]
@@ -168,7 +168,7 @@ def format_report(report: Report) -> str:
 
 
 def _cell(name: str, value: Cell) -> str:
-    """A figure as papers write it, .1849; costs with fewer places."""
+    """A figure as papers write it, .1849; costs with fewer digits."""
     if value is None:
         return "-"
     if not isinstance(value, float):

@@ -30,12 +30,12 @@ def paired_bootstrap(
 ) -> Interval:
     """Mean of `model − baseline` over users with its percentile interval (Efron, "Bootstrap Methods", 1979).
 
-    The same users are drawn for both, so what makes a user easy or hard cancels out.
+    The same users are sampled for both, so what makes a user easy or hard cancels out.
 
     Args:
         model: one value a user, `[num_users]`.
         baseline: the other model's value of the same users in the same order, `[num_users]`.
-        rng: source of the draws.
+        rng: source of the samples.
         num_samples: number of resamples.
 
     Raises:

@@ -10,7 +10,7 @@ HISTORY_BUCKETS = ("0", "1", "2-3", "4-7", "8-15", "16+")
 """Names of the history buckets by number of known events; each is twice as wide as the one before."""
 
 POPULARITY_BUCKETS = ("head", "middle", "tail", "cold")
-"""Head, middle and tail items carry 20, 60 and 20 per cent of the known events; nobody knows a cold item."""
+"""Head, middle and tail items carry 20, 60 and 20 per cent of the known events; no user knows a cold item."""
 
 
 def history_bucket(known: Interactions) -> IntArray:

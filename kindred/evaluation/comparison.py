@@ -21,7 +21,7 @@ class Comparison:
 
     Attributes:
         runs: names of both.
-        split: rule that cut the reviews.
+        split: rule that split the events.
         seeds: one split and one fit of each run a seed.
         figures: metric → `first` and `second` (their means), `mean`, `low` and `high` of first − second, and `users`.
             Rating errors are absent unless both runs rate.

@@ -5,9 +5,9 @@ Sampled Metrics for Item Recommendation", 2020). Items with equal scores are in 
 exact expectation over that order, so a model that gives every item the same score earns what guessing earns, on any
 order of the catalogue.
 
-With `k` places and a user's distinct held-out items `T`:
+With lists of `k` items and a user's distinct held-out items `T`:
 * recall@k = hits in the first k / |T|, as in LightGCN (He et al., 2020, arXiv 2002.02126);
-* NDCG@k = sum over hits of 1 / log2(rank + 1), divided by the same sum for min(k, |T|) hits in the first places;
+* NDCG@k = sum over hits of 1 / log2(rank + 1), divided by the same sum for min(k, |T|) hits at the first ranks;
 * MRR@k = 1 / rank of the first hit, 0 where there is none; hit rate@k = whether there is one.
 """
 
@@ -80,12 +80,12 @@ def evaluate_ranking(
         if removed is not None:
             rows, items = removed.rows_and_items(batch)
             scores[rows, items] = -torch.inf
-        block = slice(start, start + len(batch))
-        values, top_items[block] = _top(scores, longest)
-        places = _tie_groups(scores, values, relevant, batch)
+        rows_of_batch = slice(start, start + len(batch))
+        values, top_items[rows_of_batch] = _top(scores, longest)
+        groups = _tie_groups(scores, values, relevant, batch)
         for k in ks:
-            for metric, column in _metrics_at(k, places, relevant.counts(batch)).items():
-                per_user[f"{metric}@{k}"][block] = column
+            for metric, column in _metrics_at(k, groups, relevant.counts(batch)).items():
+                per_user[f"{metric}@{k}"][rows_of_batch] = column
     return RankingResult(users, per_user, top_items)
 
 
@@ -141,7 +141,7 @@ def _checked_scores(scores: FloatArray, shape: tuple[int, int]) -> torch.Tensor:
 def _top(scores: torch.Tensor, k: int) -> tuple[DoubleArray, IntArray]:
     """The k best values and items of each row, equal scores by item position, item −1 for removed ones."""
     values, items = torch.topk(scores, k, dim=1)
-    # topk orders equal scores as it likes and may cut a tied group anywhere; only rows with a tie pay for the exact
+    # topk orders equal scores as it likes and may split a tied group anywhere; only rows with a tie pay for the exact
     # order.
     tied = ((values[:, 1:] == values[:, :-1]).any(1) | ((scores == values[:, -1:]).sum(1) > 1)).nonzero().squeeze(1)
     if len(tied):
@@ -152,7 +152,7 @@ def _top(scores: torch.Tensor, k: int) -> tuple[DoubleArray, IntArray]:
 
 
 def _tie_groups(scores: torch.Tensor, top: DoubleArray, relevant: ItemsByUser, users: IntArray) -> _TieGroups:
-    """The groups of equal scores that reach into the first places and hold a held-out item."""
+    """The groups of equal scores that reach into the top k and hold a held-out item."""
     rows, items = relevant.rows_and_items(users)
     score = scores[torch.from_numpy(rows), torch.from_numpy(items)].double().numpy()
     reachable = (score >= top[rows, -1]) & np.isfinite(score)
@@ -165,8 +165,10 @@ def _tie_groups(scores: torch.Tensor, top: DoubleArray, relevant: ItemsByUser, u
     rows, score = rows[first], score[first]
     above = (top[rows] > score[:, None]).sum(1)
     size = (top[rows] == score[:, None]).sum(1)
-    cut = score == top[rows, -1]  # only the last group can go on beyond the first places
-    size[cut] = (scores[torch.from_numpy(rows[cut])].double() == torch.from_numpy(score[cut])[:, None]).sum(1).numpy()
+    last = score == top[rows, -1]  # only the last group can go on beyond the top k
+    size[last] = (
+        (scores[torch.from_numpy(rows[last])].double() == torch.from_numpy(score[last])[:, None]).sum(1).numpy()
+    )
     return _TieGroups(rows, above, size, hits)
 
 
@@ -175,12 +177,12 @@ def _metrics_at(k: int, groups: _TieGroups, num_relevant: IntArray) -> dict[str,
     discount = np.concatenate(
         [[0.0], np.cumsum(1.0 / np.log2(np.arange(2, k + 2)))]
     )  # discount[n] = gain of n hits in front
-    places = np.clip(k - groups.above, 0, groups.size)  # of the first k, how many this group fills
+    filled = np.clip(k - groups.above, 0, groups.size)  # of the first k, how many this group fills
     share = groups.hits / groups.size
     num_rows = len(num_relevant)
-    recall = np.bincount(groups.row, places * share, num_rows) / num_relevant
+    recall = np.bincount(groups.row, filled * share, num_rows) / num_relevant
     reach = np.minimum(groups.above, k)
-    gain = np.bincount(groups.row, (discount[reach + places] - discount[reach]) * share, num_rows)
+    gain = np.bincount(groups.row, (discount[reach + filled] - discount[reach]) * share, num_rows)
     hit_rate, mrr = np.zeros(num_rows), np.zeros(num_rows)
     leading = np.ones(len(groups.row), dtype=bool)
     leading[1:] = groups.row[1:] != groups.row[:-1]  # the first hit always falls into a user's best group
@@ -195,9 +197,9 @@ def _metrics_at(k: int, groups: _TieGroups, num_relevant: IntArray) -> dict[str,
 def _first_hit(above: int, size: int, hits: int, k: int) -> tuple[float, float]:
     """Chance that one of `hits` in `size` equal scores is in the first k, and the first one's mean reciprocal rank."""
     none_yet, chance, reciprocal = 1.0, 0.0, 0.0
-    for place in range(min(k - above, size - hits + 1)):
-        here = none_yet * hits / (size - place)
-        chance, reciprocal = chance + here, reciprocal + here / (above + place + 1)
+    for passed in range(min(k - above, size - hits + 1)):
+        here = none_yet * hits / (size - passed)
+        chance, reciprocal = chance + here, reciprocal + here / (above + passed + 1)
         none_yet -= here
     return chance, reciprocal
 
@@ -208,7 +210,7 @@ def catalogue_coverage(top_items: IntArray, num_items: int) -> float:
 
 
 def exposure_gini(top_items: IntArray, num_items: int) -> float:
-    """Gini coefficient of how often items are listed: 0 all alike, near 1 a few items take every place."""
+    """Gini coefficient of how often items are listed: 0 all alike, near 1 a few items fill every list."""
     exposure = np.sort(np.bincount(top_items[top_items >= 0], minlength=num_items))
     if exposure.sum() == 0:
         return 0.0
@@ -220,7 +222,7 @@ def novelty(top_items: IntArray, seen: Interactions) -> float:
     """Mean surprise −log2(share of users who know the item) of the listed items, in bits.
 
     Vargas and Castells, "Rank and Relevance in Novelty and Diversity Metrics for Recommender Systems", 2011. An item
-    nobody knows counts as known to one user.
+    no user knows counts as known to one user.
     """
     known = np.maximum(np.bincount(ItemsByUser.of(seen).items, minlength=seen.num_items), 1)
     listed = top_items[top_items >= 0]
@@ -257,8 +259,8 @@ def popularity_calibration(top_items: IntArray, users: IntArray, seen: Interacti
     group = np.empty(seen.num_items, dtype=np.int64)
     group[order] = np.digitize(before / max(popularity.sum(), 1), [0.2, 0.8])
     chosen = _group_shares(seen.user_index, group[seen.item_index], seen.num_users)[users]
-    rows, places = np.nonzero(top_items >= 0)
-    listed = _group_shares(rows, group[top_items[rows, places]], len(users))
+    rows, ranks = np.nonzero(top_items >= 0)
+    listed = _group_shares(rows, group[top_items[rows, ranks]], len(users))
     known = (chosen.sum(1) > 0) & (listed.sum(1) > 0)
     if not known.any():
         return 0.0

@@ -95,9 +95,9 @@ def _buckets(ranking: Report, part: str, axis: str, title: str) -> Figure:
     names = list(buckets)[::-1]
     deltas = [buckets[name]["delta"] for name in names]
     _forest(right, [delta[best]["recall@10"] if best and delta else None for delta in deltas])
-    for place, delta in enumerate(deltas):
+    for row, delta in enumerate(deltas):
         if delta is None:
-            right.annotate("too few users", (0, place), (6, 0), textcoords="offset points", va="center", color=UNCLEAR)
+            right.annotate("too few users", (0, row), (6, 0), textcoords="offset points", va="center", color=UNCLEAR)
     right.set_yticks(range(len(names)), names)
     if best is not None:
         right.set_title(f"model minus {best}: right of 0 the model is better")
@@ -107,14 +107,14 @@ def _buckets(ranking: Report, part: str, axis: str, title: str) -> Figure:
 
 
 def _grouped_bars(axes: Axes, buckets: Mapping[str, Report], colours: Mapping[str, str]) -> None:
-    """Recall@10 of everybody in each bucket; pale where there are too few users for an interval."""
+    """Recall@10 of all users in each bucket; pale where there are too few users for an interval."""
     width = 0.8 / len(colours)
     for position, (name, colour) in enumerate(colours.items()):
         for index, bucket in enumerate(buckets.values()):
             figures = bucket["model"] if name == "model" else bucket["baselines"][name]
-            place = index - 0.4 + width * (position + 0.5)
+            position_x = index - 0.4 + width * (position + 0.5)
             strength = 0.3 if bucket["delta"] is None else 1.0
-            axes.bar(place, figures["recall@10"], width, color=colour, alpha=strength)
+            axes.bar(position_x, figures["recall@10"], width, color=colour, alpha=strength)
         axes.bar(0, 0, color=colour, label=name)  # a bar of its own for the legend, never pale
     axes.set_xticks(range(len(buckets)), [f"{name}\nn = {bucket['users']:,}" for name, bucket in buckets.items()])
     axes.set_ylabel("Recall@10")
@@ -127,7 +127,7 @@ def _panels(num_rows: int, row_height: float, title: str) -> tuple[Figure, Seque
     """A figure with rows of two panels, `[num_rows][2]`."""
     from matplotlib.figure import Figure
 
-    # A Figure of its own, without pyplot, draws with Agg whatever the machine's display and leaves no state behind.
+    # A Figure of its own, without pyplot, renders with Agg whatever the machine's display and leaves no state behind.
     figure = Figure(figsize=(10, num_rows * row_height + 0.6), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     panels: list[list[Axes]] = figure.subplots(
@@ -139,12 +139,12 @@ def _panels(num_rows: int, row_height: float, title: str) -> tuple[Figure, Seque
 def _forest(axes: Axes, rows: Sequence[Report | None]) -> None:
     """A dot with its interval for each row from the bottom up, dark where it excludes zero; None leaves a gap."""
     axes.axvline(0, color="#bbbbbb", linewidth=1)
-    for place, row in enumerate(rows):
+    for height, row in enumerate(rows):
         if row is None:
             continue
         colour = CLEAR if row["low"] > 0 or row["high"] < 0 else UNCLEAR
-        axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2, solid_capstyle="round")
-        axes.plot(row["mean"], place, "o", color=colour, markersize=5)
+        axes.plot([row["low"], row["high"]], [height, height], color=colour, linewidth=2, solid_capstyle="round")
+        axes.plot(row["mean"], height, "o", color=colour, markersize=5)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.locator_params(axis="x", nbins=6)
     axes.grid(axis="x", color="#eeeeee")

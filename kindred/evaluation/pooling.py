@@ -14,7 +14,7 @@ from kindred.evaluation.metrics import RankingResult
 from kindred.evaluation.rating import RatingResult
 
 DoubleArray = NDArray[np.float64]
-_BLOCK = 64
+_CHUNK = 64
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ def paired_intervals(
 ) -> dict[str, dict[str, Interval]]:
     """Mean of model − other for each other and metric, with its 95 per cent percentile bootstrap interval.
 
-    Users are drawn, each with all of their cases of all splits: cases of one user are not independent, and counting
+    Users are sampled, each with all of their cases of all splits: cases of one user are not independent, and counting
     them as if they were would make five repeats of one split look like five times the evidence. A sample's mean is its
     sum over its cases. With one case a user this is `bootstrap.paired_bootstrap`; here all metrics and others share the
-    draws.
+    samples.
 
     Raises:
         ValueError: the others were not tested on the same cases, or there are none.
@@ -93,7 +93,7 @@ def paired_intervals(
     delta = np.concatenate([(model.sums - other.sums)[tested] for other in others.values()], axis=1)
     counts = model.counts[tested].astype(np.float64)
     samples = np.concatenate(
-        [_sample_means(delta, counts, rng, min(_BLOCK, num_samples - i)) for i in range(0, num_samples, _BLOCK)]
+        [_sample_means(delta, counts, rng, min(_CHUNK, num_samples - i)) for i in range(0, num_samples, _CHUNK)]
     )
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     found = map(Interval, (delta.sum(0) / counts.sum()).tolist(), low.tolist(), high.tolist())

@@ -72,7 +72,7 @@ class ProtocolConfig:
 
     Attributes:
         protocol: `temporal` or `random` (`splits.py`).
-        seeds: one run a seed; a seed cuts the random split and starts the model.
+        seeds: one run a seed; a seed decides the random split and starts the model.
         baselines: what it is compared with.
         ks: list lengths of the ranking metrics; `LIST_LENGTH` is always among them.
         item_vectors: the space in which diversity is measured, alike for all models, `[num_items, dimension]`; None:

@@ -20,7 +20,7 @@ from kindred.evaluation.report_text import markdown
 Report = dict[str, Any]
 
 FEWEST_USERS = 20
-"""A bucket with fewer users gets no interval: resampling a handful of people says nothing of others."""
+"""A bucket with fewer users gets no interval: resampling a handful of people tells nothing of others."""
 
 ABOVE_POPULARITY = {"ranking.delta.popularity.recall@10.low": 0.0}
 """The least that a model has to show before it is worth publishing."""
@@ -29,7 +29,7 @@ SPLIT_RULES = {
     "temporal": "each user's last event is test, the one before it validation, the rest train; "
     "a hash orders events of one user at the same time",
     "random": "each user-item pair falls by a seeded hash: 20 % test, 10 % validation, 70 % train",
-    "as_of": "events up to a moment are known, those of the time after it are test",
+    "as_of": "events up to a time are known, those of the time after it are test",
     "given": "rows given by the caller, as published",
 }
 
@@ -124,7 +124,7 @@ def _protocol(result: ProtocolResult, selection: str) -> Report:
         "fit": "settings chosen on validation, then model and baselines alike fitted on train and validation together",
         "selection": selection,
         "interval": f"95 %, paired bootstrap over users, {result.config.num_samples} samples; "
-        "a user drawn brings all their cases of all seeds",
+        "a sampled user brings all their cases of all seeds",
         "seeds": [int(seed) for seed in result.config.seeds],
         "list_length": LIST_LENGTH,
         "users": first.interactions.num_users,

@@ -15,9 +15,9 @@ LOWER_IS_BETTER = frozenset({"mae", "mse"})
 _MEANINGS = {
     "recall@k": "share of a user's held-out items among the first k, mean over tested users",
     "ndcg@k": "the same with hits near the top counting more, 1 when all held-out items come first",
-    "mrr@k": "1 / place of the first hit, 0 if none is among the first k",
-    "coverage": "share of the catalogue that anybody's list holds",
-    "gini": "how unevenly items are listed: 0 all alike, near 1 a few take every place",
+    "mrr@k": "1 / rank of the first hit, 0 if none is among the first k",
+    "coverage": "share of the catalogue that is in at least one list",
+    "gini": "how unevenly items are listed: 0 all alike, near 1 a few fill every list",
     "novelty": "mean surprise of a listed item in bits; an item that half of the users know has 1",
     "diversity": "mean of 1 − cosine between the items of a list",
     "popularity_calibration": "distance between how popular a user's items and their list are, 0 alike to 1",
@@ -35,16 +35,16 @@ _LIMITS = (
     "tuned to this data they may do better.",
 )
 _LIMITS_OF_SPLIT = {
-    "temporal": "Each user is cut at their own last event, so events of other users may be later than the one asked "
+    "temporal": "Each user is split at their own last event, so events of other users may be later than the one asked "
     "about. An as-of evaluation by months is stricter.",
     "random": "Time is ignored: a user's later events help to find earlier ones, which never happens live.",
-    "as_of": "Users without an event before the cut are tested too; nobody can know their taste.",
+    "as_of": "Users without an event before the split time are tested too; no model can know their taste.",
     "given": "Whatever the published split does, leaks included, is taken as it is.",
 }
 
 
 def verdict(interval: Report, metric: str) -> str:
-    """What the interval says of the model: `better`, `worse` or `no clear difference`."""
+    """The interval's verdict on the model: `better`, `worse` or `no clear difference`."""
     sign = -1 if metric in LOWER_IS_BETTER else 1
     low, high = sorted((sign * interval["low"], sign * interval["high"]))
     if low > 0:
@@ -60,10 +60,10 @@ def render_table(report: Report) -> str:
         f"{protocol['items']:,} items ranked, seen removed",
     ]
     if "ranking" in report:
-        lines += ["", *_block("ranking", report["ranking"], RANKING_COLUMNS, "recall@10")]
+        lines += ["", *_section("ranking", report["ranking"], RANKING_COLUMNS, "recall@10")]
         lines += ["", *_lists(report["ranking"], protocol["list_length"])]
     if "rating" in report:
-        lines += ["", *_block("rating", report["rating"], RATING_COLUMNS, "mse")]
+        lines += ["", *_section("rating", report["rating"], RATING_COLUMNS, "mse")]
     for name, variant in report.get("ablation", {}).items():
         shown = [f"{m} {_interval(variant['delta'][m])}" for m in ("recall@10", "mse") if m in variant["delta"]]
         lines += ["", f"model − {name}: {', '.join(shown)}"]
@@ -71,7 +71,7 @@ def render_table(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _block(title: str, section: Report, columns: Sequence[str], compared: str) -> list[str]:
+def _section(title: str, section: Report, columns: Sequence[str], compared: str) -> list[str]:
     """Aligned lines of the model and its baselines, each baseline with the model's lead on it."""
     rows = {"model": section["model"], **section["baselines"]}
     head = f"{title:<12}" + "".join(f"{column:>11}" for column in columns) + f"   model − it, {compared}"
@@ -197,7 +197,7 @@ def _delta_table(delta: Report, metrics: Sequence[str]) -> str:
 
 
 def _bucket_table(buckets: Report) -> str:
-    """Recall@10 of everybody in each bucket, and the model's lead over the baseline that is best there."""
+    """Recall@10 of all users in each bucket, and the model's lead over the baseline that is best there."""
     names = list(next(iter(buckets.values()))["baselines"]) if buckets else []
     rows = []
     for bucket, part in buckets.items():

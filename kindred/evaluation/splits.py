@@ -1,7 +1,7 @@
 """Which events a model may learn from, which it chooses its settings on, and which it is judged by.
 
 No split depends on the order of the rows: whatever chance decides, a hash of the event's content decides, so that a
-shuffled or reloaded source is cut the same way. Positions are part of that content; build them with `IdMap.sorted`.
+shuffled or reloaded source is split the same way. Positions are part of that content; build them with `IdMap.sorted`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Split:
     """Rows of `interactions` by their use; the three never share a row, each ascends.
 
     Attributes:
-        name: the rule that cut it: `temporal`, `random`, `as_of` or `given`.
+        name: the rule that split it: `temporal`, `random`, `as_of` or `given`.
         interactions: every event, those of no use here included.
         train: rows to learn from, `[num_train]`.
         validation: rows to choose settings on, and to learn from once they are chosen, `[num_validation]`.
@@ -108,14 +108,14 @@ def temporal_split(interactions: Interactions, tie_order: IntArray | None = None
 def random_split(
     interactions: Interactions, seed: int, test_share: float = 0.2, validation_share: float = 0.1
 ) -> Split:
-    """A seeded cut of the events, each of which falls by itself: sizes meet the shares in expectation only.
+    """A seeded split of the events, each of which falls by itself: sizes meet the shares in expectation only.
 
     The hash of (user, item, seed) decides, so that two events between one user and one item are never on two sides,
     where one would tell the other's rating.
 
     Args:
         interactions: every event.
-        seed: another seed, another cut.
+        seed: another seed, another split.
         test_share: share of all events, in [0, 1].
         validation_share: share of all events, in [0, 1 − test_share].
 
@@ -128,9 +128,9 @@ def random_split(
             "choose shares whose sum is below 1",
         )
     pair = _mix(_mix(_seed_state(seed), interactions.user_index), interactions.item_index)
-    place = (pair >> np.uint64(11)).astype(np.float64) / 2.0**53  # uniform in [0, 1)
-    test = place < test_share
-    validation = ~test & (place < test_share + validation_share)
+    position = (pair >> np.uint64(11)).astype(np.float64) / 2.0**53  # uniform in [0, 1)
+    test = position < test_share
+    validation = ~test & (position < test_share + validation_share)
     rows = [np.flatnonzero(mask).astype(np.int64) for mask in (~test & ~validation, validation, test)]
     return Split("random", interactions, *rows)
 
@@ -138,7 +138,7 @@ def random_split(
 def validation_split(known: Interactions, seed: int, *, temporal: bool) -> Split:
     """All these events are known, some of them validation, none is test: for a model that chooses its own settings.
 
-    The cut is made as a test cut would be: each user's last event where `temporal`, otherwise a seeded random fifth.
+    It is split as for a test: each user's last event where `temporal`, otherwise a seeded random fifth.
     The events may themselves be the known ones of a random split of the same seed, whose hash they have all passed, so
     the seed is changed before it is used.
 
@@ -147,33 +147,33 @@ def validation_split(known: Interactions, seed: int, *, temporal: bool) -> Split
     """
     if not temporal:
         return random_split(known, seed + _OTHER_SEEDS, test_share=0.0, validation_share=0.2)
-    cut = temporal_split(known)
-    return Split(cut.name, known, cut.known, cut.test, _NO_ROWS)
+    last = temporal_split(known)
+    return Split(last.name, known, last.known, last.test, _NO_ROWS)
 
 
-def as_of_split(interactions: Interactions, cut: int, horizon: int, validation_horizon: int = 0) -> Split:
-    """The world as of one moment: what came up to `cut` is known, what came in `(cut, cut + horizon]` is test.
+def as_of_split(interactions: Interactions, time: int, horizon: int, validation_horizon: int = 0) -> Split:
+    """The data as of one time: what came up to `time` is known, what came in `(time, time + horizon]` is test.
 
-    The strictest of the splits: no event of anybody is later than the cut. Later events are in none of its parts.
+    The strictest of the splits: no known event of any user is later than `time`. Later events are in none of its parts.
 
     Args:
         interactions: every event.
-        cut: seconds UTC.
-        horizon: seconds after the cut that are tested.
-        validation_horizon: seconds up to the cut that are validation instead of train.
+        time: seconds UTC.
+        horizon: seconds after it that are tested.
+        validation_horizon: seconds up to it that are validation instead of train.
 
     Raises:
         SettingsError: the events have no times, or a horizon is negative.
     """
     if horizon <= 0 or validation_horizon < 0:
         raise SettingsError(
-            f"a horizon of {horizon} s and a validation horizon of {validation_horizon} s can't be cut",
+            f"a horizon of {horizon} s and a validation horizon of {validation_horizon} s can't be split",
             "use seconds > 0",
         )
     at = _times(interactions)
-    train = at <= cut - validation_horizon
-    test = (at > cut) & (at <= cut + horizon)
-    rows = [np.flatnonzero(mask).astype(np.int64) for mask in (train, (at <= cut) & ~train, test)]
+    train = at <= time - validation_horizon
+    test = (at > time) & (at <= time + horizon)
+    rows = [np.flatnonzero(mask).astype(np.int64) for mask in (train, (at <= time) & ~train, test)]
     return Split("as_of", interactions, *rows)
 
 
@@ -202,7 +202,7 @@ def _times(interactions: Interactions) -> IntArray:
 
 
 def _content_hash(interactions: Interactions) -> NDArray[np.uint64]:
-    """A hash of everything that an event says, `[num_events]`."""
+    """A hash of everything that is known of an event, `[num_events]`."""
     mixed = _mix(_mix(_seed_state(0), interactions.user_index), interactions.item_index)
     if interactions.at is not None:
         mixed = _mix(mixed, interactions.at)

@@ -1,9 +1,10 @@
-"""The place of items nobody has chosen yet, learned from what is asked of a text: who comes to choose it.
+"""Embeddings of items without events, learned from what is asked of their text: who comes to choose the item.
 
 The rows of known items are a poor example for a new one: no item speaks for itself in a model without diagonal, so the
-mean of look-alikes passes over the very users who chose one of them. The map from text is trained on the task instead:
-a part of the known items is taken out of all histories, and the text of each has to find the users who chose it. Both
-sides are ridge regressions in closed form: from users' rows to who chose the item, and from a kernel of texts to that.
+mean of similar items passes over the very users who chose one of them. The map from text is trained on the task
+instead: a part of the known items is taken out of all histories, and the text of each has to find the users who chose
+it. Both sides are ridge regressions in closed form: from users' rows to who chose the item, and from a kernel of texts
+to that.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import scipy.sparse as sp
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.ridge import ridge_weights
 from kindred.linear.scorer import unit_rows
+from kindred.linear.scorer_config import STRICT
 from kindred.linear.user_features import sum_by_item
 
 EncodeEvents = Callable[[IntArray], FloatArray]
@@ -25,16 +27,18 @@ EncodeEvents = Callable[[IntArray], FloatArray]
 
 @dataclass(frozen=True)
 class ColdItemConfig:
-    """How unseen items are placed; the same values for every data set.
+    """How items without events are embedded; the same values for every data set.
 
     Attributes:
-        sharpness: of the kernel exp(sharpness · (cosine − 1)): the higher, the more alike texts must be to matter.
+        sharpness: of the kernel exp(sharpness · (cosine − 1)): the higher, the more similar texts must be to matter.
         text_ridge: ridge of the map from text, in mean item counts.
         user_ridge: ridge of the map from users' rows, in their mean squared entries.
         folds: number of parts of the catalogue, each in its turn taken out of the histories.
         max_items: most items that teach, those chosen most often.
         seed: of the folds.
     """
+
+    __pydantic_config__ = STRICT
 
     sharpness: float = 2.0
     text_ridge: float = 1.0
@@ -62,8 +66,8 @@ class ColdItemMap:
 
     def encode(self, text: FloatArray) -> FloatArray:
         """Rows of items with these text vectors, `[num_texts, width]`."""
-        likeness = _kernel(unit_rows(text - self.text_mean), self.known_text, self.sharpness)
-        rows: FloatArray = (likeness @ self.rows[:-1] + self.rows[-1]).astype(np.float32)
+        similarity = _kernel(unit_rows(text - self.text_mean), self.known_text, self.sharpness)
+        rows: FloatArray = (similarity @ self.rows[:-1] + self.rows[-1]).astype(np.float32)
         return rows
 
 
@@ -95,7 +99,7 @@ def fit_cold_items(
 
 
 def _rows_of_choosers(train: Interactions, encode: EncodeEvents, config: ColdItemConfig) -> FloatArray:
-    """The row that best tells who chose an item from everyone else, had they not chosen it, `[num_items, width]`."""
+    """The row that best tells who chose an item from all others, had they not chosen it, `[num_items, width]`."""
     fold = np.random.default_rng(config.seed).permutation(train.num_items) % config.folds
     ones = np.ones(len(train), dtype=np.float32)
     choosers = sp.csr_matrix((ones, (train.item_index, train.user_index)), shape=(train.num_items, train.num_users))
@@ -113,9 +117,9 @@ def _rows_of_choosers(train: Interactions, encode: EncodeEvents, config: ColdIte
 
 
 def _kernel(text: FloatArray, known: FloatArray, sharpness: float) -> FloatArray:
-    """How alike unit vectors are, 1 for the same, `[num_texts, num_known]`."""
-    likeness: FloatArray = np.exp(np.float32(sharpness) * (text @ known.T - 1))
-    return likeness
+    """Similarity of unit vectors, 1 for the same, `[num_texts, num_known]`."""
+    similarity: FloatArray = np.exp(np.float32(sharpness) * (text @ known.T - 1))
+    return similarity
 
 
 def text_of_items(train: Interactions, event_text: FloatArray) -> FloatArray:

@@ -1,10 +1,10 @@
-"""Many weighted blocks become one pair of matrices: the score of the sum, in at most `width` dimensions.
+"""The weighted sum of many linear scorers becomes one pair of matrices: users and items in at most `width` dimensions.
 
-The sum of all blocks is one linear map per user feature, F = Σ feature · map. Its best approximation of a given rank
+The sum of all scorers is one linear map per user feature, F = Σ feature · map. Its best approximation of a given rank
 in the users' own terms (reduced-rank regression; Izenman, 1975) projects the scores on their leading right singular
-vectors V: items become V, and a feature's rows become map · V. No block keeps dimensions of its own, so a further
-block costs nothing at serving time. What is lost on the way is lost where lists begin as much as elsewhere, so the
-first places are fitted once more afterwards (`list_fit.py`).
+vectors V: items become V, and a feature's rows become map · V. No scorer keeps dimensions of its own, so a further
+scorer costs nothing at serving time. What is lost on the way is lost where lists begin as much as elsewhere, so the
+top of every list is fitted once more afterwards (`list_fit.py`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def compress(
         features: of the users that the approximation is to serve best, normally those of the training data.
         width: most dimensions allowed.
         seed: of everything random.
-        lists: how the first places of lists are fitted once more.
+        lists: how the top of every list is fitted once more.
     """
     num_items = len(total.items)
     if not total.matrices and total.items.shape[1] <= width:

@@ -14,7 +14,7 @@ def conjugate_gradients(
     """x with product(x) near `right_side`, from 0, of the same shape.
 
     Args:
-        product: the matrix times a block of the shape of `right_side`.
+        product: the matrix times anything of the shape of `right_side`.
         right_side: `[num_rows, dim]`.
         steps: each costs one product.
         by_row: whether every row is a system of its own; otherwise all entries are one.

@@ -1,4 +1,4 @@
-"""The ranking core: every closed-form and learned signal in one space of dot products, inductive by construction.
+"""The linear ensemble: all linear and learned scorers in one space of dot products, inductive by construction.
 
 A user is a sum over their own events: of item rows, text, periods and a constant. So a user who came a second ago is
 encoded by the same sum as one of the training data, and a single vector search over `items` gives the ranking.
@@ -19,14 +19,15 @@ from kindred.linear.user_features import Feature, HistoryStatistics, build_user_
 
 @dataclass(frozen=True)
 class LinearEnsemble:
-    """A fitted core. score(user, item) = user row · item row, the best highest.
+    """A fitted ensemble. score(user, item) = user row · item row, the best highest.
 
     Attributes:
         statistics: what the sums over events need.
         sources: rows of each user feature, `[feature_dim, width]`.
         items: `[num_items, width]`.
-        scorer_weights: what validation gave each block, in units of its spread.
-        cold_items: from a text to the row of an item nobody has chosen yet; None without text.
+        scorer_weights: what validation gave each scorer, in units of its spread.
+        cold_items: from a text to the row of an item without events; None without text.
+        notes: what a user of the ensemble should be told of how it was fitted, a sentence each; usually none.
     """
 
     statistics: HistoryStatistics
@@ -34,6 +35,7 @@ class LinearEnsemble:
     items: FloatArray
     scorer_weights: dict[str, float]
     cold_items: ColdItemMap | None = None
+    notes: tuple[str, ...] = ()
 
     def encode_users(
         self, events: Interactions, event_text: FloatArray | None = None, learned: FloatArray | None = None
@@ -45,8 +47,8 @@ class LinearEnsemble:
         Args:
             events: what the users did.
             event_text: text vector of each event, zeros where it has none, `[num_events, text_dim]`.
-            learned: learned embedding of each user, where the core holds a learned block, `[num_users, dim]`; left out
-                for users whom that model doesn't know.
+            learned: learned embedding of each user, where the ensemble holds a learned scorer, `[num_users, dim]`;
+                left out for users whom that model doesn't know.
         """
         features: dict[str, Feature] = build_user_features(events, event_text, self.statistics)
         if learned is not None and "learned" in self.sources:
@@ -58,35 +60,39 @@ class LinearEnsemble:
         return rows
 
     def encode_cold_items(self, text: FloatArray) -> FloatArray:
-        """Rows of items nobody has chosen yet, from their text alone, `[num_texts, width]`.
+        """Rows of items without events, from their text alone, `[num_texts, width]`.
 
         Args:
             text: `[num_texts, text_dim]`, from the same encoder as in training.
 
         Raises:
-            ValueError: the core was fitted without text.
+            ValueError: the ensemble was fitted without text.
         """
         if self.cold_items is None:
             raise ValueError(
-                "this core was fitted without text and can't place an item by its text; fit it with TextVectors"
+                "this ensemble was fitted without text and can't embed an item by its text; fit it with TextVectors"
             )
         return self.cold_items.encode(text)
 
     def state(self) -> tuple[dict[str, NDArray[np.floating]], dict[str, Any]]:
-        """Plain arrays and a JSON-able dict; `from_state` brings the same core back."""
+        """Plain arrays and a JSON-able dict; `from_state` brings the same ensemble back."""
         numbers = asdict(self.statistics)
         arrays = {"statistics.text_mean": numbers.pop("text_mean"), "statistics.time_knots": numbers.pop("time_knots")}
         arrays |= {"items": self.items} | {f"source.{name}": source for name, source in self.sources.items()}
-        of_core: dict[str, Any] = {"statistics": numbers, "scorer_weights": self.scorer_weights}
+        manifest: dict[str, Any] = {
+            "statistics": numbers,
+            "scorer_weights": self.scorer_weights,
+            "notes": list(self.notes),
+        }
         if self.cold_items is not None:
             cold = asdict(self.cold_items)
-            of_core["cold_items"] = {"sharpness": cold.pop("sharpness")}
+            manifest["cold_items"] = {"sharpness": cold.pop("sharpness")}
             arrays |= {f"cold_items.{name}": array for name, array in cold.items()}
-        return arrays, of_core
+        return arrays, manifest
 
     @classmethod
     def from_state(cls, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> LinearEnsemble:
-        """The core whose `state` this is."""
+        """The ensemble whose `state` this is. Raises: KeyError or TypeError where it is one of another version."""
         statistics = HistoryStatistics(
             text_mean=arrays["statistics.text_mean"],
             time_knots=arrays["statistics.time_knots"],
@@ -103,4 +109,4 @@ class LinearEnsemble:
                 arrays["cold_items.rows"],
                 **numbers["cold_items"],
             )
-        return cls(statistics, sources, arrays["items"], weights, cold)
+        return cls(statistics, sources, arrays["items"], weights, cold, tuple(numbers["notes"]))

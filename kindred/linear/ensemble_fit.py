@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -11,25 +11,34 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
+from kindred.linear.availability import Availability, FitContext, availability
 from kindred.linear.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_ridge import best_ease_ridge
-from kindred.linear.ensemble_weights import ValidationFold, ValidationScores, WeightConfig, learn_weights, make_folds
+from kindred.linear.ensemble_weights import ValidationScores, learn_weights, usual_weights
 from kindred.linear.history_shrinkage import ShortHistories
 from kindred.linear.list_fit import ListFitConfig
-from kindred.linear.scorer import LinearScorer, ScorerConfig, score_spread
+from kindred.linear.scorer import LinearScorer, score_spread
+from kindred.linear.scorer_config import STRICT, ScorerConfig
 from kindred.linear.scorer_sum import ScorerSum
-from kindred.linear.scorers import build_scorers
-from kindred.linear.user_features import Feature, HistoryStatistics, build_user_features, has_moments, typical_history
+from kindred.linear.scorers import POPULARITY, build_scorers
+from kindred.linear.user_features import Feature, HistoryStatistics, build_user_features, typical_history
+from kindred.linear.validation import HeldOut, ValidationFold, WeightConfig, make_folds
 
 LearnedFit = Callable[[Interactions], tuple[FloatArray, FloatArray]]
 """Training events -> learned user `[num_users, dim]` and item `[num_items, dim]` embeddings.
 
-Called on the known part of each validation cut too: a model that has seen the held-out events would be given far too
+Called on the known part of each validation fold too: a model that has seen the held-out events would be given far too
 much weight."""
 
 NUM_KNOTS = 257
+
+NO_VALIDATION = (
+    "no event can be held out to weigh the scorers on (no user has two events of different items): usual weights are "
+    "taken, mostly similar items and popularity"
+)
+NOTHING_TOLD = "all items are alike to every scorer: only popularity ranks them, equal items by their id"
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,14 @@ class RankingConfig:
         time_bins: see `HistoryStatistics`.
         time_bandwidth: see `HistoryStatistics`.
         ease_ridges: what the ridge of EASE is chosen from on validation, in mean item counts; empty leaves that of
-            `blocks`.
-        blocks: how blocks are fitted.
+            `scorers`.
+        scorers: how scorers are fitted.
         weights: how they are weighted.
-        lists: how the first places are kept where the space is narrower than the sum of all blocks.
-        cold_items: how items are placed that nobody has chosen yet.
+        lists: how the top of every list is kept where the space is narrower than the sum of all scorers.
+        cold_items: how items without events are embedded.
     """
+
+    __pydantic_config__ = STRICT
 
     width: int = 512
     temporal: bool = False
@@ -58,7 +69,7 @@ class RankingConfig:
     time_bins: int = 24
     time_bandwidth: float = 0.06
     ease_ridges: tuple[float, ...] = (5.0, 10.0, 25.0, 50.0)
-    blocks: ScorerConfig = field(default_factory=ScorerConfig)
+    scorers: ScorerConfig = field(default_factory=ScorerConfig)
     weights: WeightConfig = field(default_factory=WeightConfig)
     lists: ListFitConfig = field(default_factory=ListFitConfig)
     cold_items: ColdItemConfig = field(default_factory=ColdItemConfig)
@@ -78,8 +89,9 @@ class TextVectors:
 
 
 def validation_folds(train: Interactions, config: RankingConfig, seed: int) -> list[ValidationFold]:
-    """The folds on which the ensemble of these events is weighed; a learned scorer is trained on the first one's known
-    events.
+    """The folds on which the ensemble of these events is weighed, none where no event can be held out.
+
+    A learned scorer is trained on the first one's known events.
     """
     return make_folds(train, config.temporal, config.weights, seed)
 
@@ -94,91 +106,150 @@ def fit_linear_ensemble(
     *,
     folds: Sequence[ValidationFold] | None = None,
 ) -> LinearEnsemble:
-    """Fit every block the data allows, weigh them on events held out of `train`, and put their sum into one space.
+    """Fit every scorer the data allows, weigh them on events held out of `train`, and put their sum into one space.
 
     Args:
-        train: the events to learn from; nothing else is looked at.
+        train: the events to learn from, at least one; nothing else is looked at.
         config: see `RankingConfig`.
-        seed: of the validation cut and the randomised eigenvectors.
+        seed: of the validation folds and the randomised eigenvectors.
         text: vectors of texts; those of held-out events must not be among them.
-        learned: fits one more block of embeddings, e.g. of the graph network.
+        learned: fits one more scorer of embeddings, e.g. of the graph network.
         progress: told of each stage.
         folds: those of `validation_folds`, where the caller needed them already to train the learned scorer.
     """
     text = text or TextVectors()
-    cuts = validation_folds(train, config, seed) if folds is None else folds
-    ridge = best_ease_ridge(cuts, config.ease_ridges, config.blocks, config.weights, seed)
-    config = replace(config, blocks=replace(config.blocks, ease_ridge=ridge))
+    folds = validation_folds(train, config, seed) if folds is None else folds
+    available = availability(
+        train, event_text=text.events is not None, item_text=text.items is not None, config=config.scorers
+    )
+    held_out = [HeldOut.of(fold, config.weights, seed) for fold in folds]
+    progress("ridge of EASE", 0, 1)
+    ridge = config.scorers.ease_ridge
+    if available.ease:
+        ridge = best_ease_ridge(held_out, config.ease_ridges, ridge)
+    progress("ridge of EASE", 1, 1)
+    config = replace(config, scorers=replace(config.scorers, ease_ridge=ridge))
+    fitting = _Fitting(config, available, seed, learned)
+    learnt = _learn(fitting, held_out, text, progress)
+    return _fit_all(fitting, train, text, learnt, progress)
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """What every fit of one ensemble has in common."""
+
+    config: RankingConfig
+    available: Availability
+    seed: int
+    learned: LearnedFit | None
+
+    def scorers(
+        self, train: Interactions, text: TextVectors
+    ) -> tuple[HistoryStatistics, list[LinearScorer], dict[str, Feature]]:
+        """Statistics, scorers and the users' features of one set of training events."""
+        statistics = _statistics(train, text.events, self.config, self.available)
+        context = FitContext(statistics, self.available, self.config.scorers, self.seed)
+        scorers = build_scorers(train, (text.events, text.items), context)
+        features = build_user_features(train, text.events, statistics)
+        if self.learned is not None:
+            users, items = self.learned(train)
+            features["learned"] = users
+            scorers.append(LinearScorer("learned", "learned", np.eye(users.shape[1], dtype=np.float32), items))
+        return statistics, scorers, features
+
+    def features(
+        self, train: Interactions, event_text: FloatArray | None, statistics: HistoryStatistics, rows: IntArray
+    ) -> dict[str, Feature]:
+        """The users' features from these rows of the events alone."""
+        known = train.take(rows)
+        features = build_user_features(known, None if event_text is None else event_text[rows], statistics)
+        if self.learned is not None:
+            features["learned"] = self.learned(known)[0]
+        return features
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What validation told: the weight of each scorer (None: nothing to validate on), and history-length shrinkage."""
+
+    weights: dict[str, float] | None
+    shrinkage: float
+
+
+def _learn(fitting: _Fitting, folds: Sequence[HeldOut], text: TextVectors, progress: Progress) -> _Learnt:
+    """Fits the scorers on the known events of each fold and weighs them on the held-out ones."""
+    if not folds:
+        return _Learnt(None, 0.0)
     validation, short = [], None
-    for number, cut in enumerate(cuts):
-        progress("validation cut", number, len(cuts) + 1)
-        known_text = TextVectors(None if text.events is None else text.events[cut.known_rows], text.items)
-        statistics, blocks, features = _fit_scorers(cut.known, known_text, config, seed, learned)
-        validation.append(ValidationScores(blocks, features, cut, config.weights, seed))
+    for number, held_out in enumerate(folds):
+        progress("linear scorers of validation folds", number, len(folds))
+        fold, weights = held_out.fold, fitting.config.weights
+        known_text = TextVectors(None if text.events is None else text.events[fold.known_rows], text.items)
+        statistics, scorers, features = fitting.scorers(fold.known, known_text)
+        validation.append(ValidationScores.of(scorers, features, held_out))
         if short is None:
-            encode = partial(_features, cut.known, known_text.events, statistics, learned)
-            short = ShortHistories(cut, blocks, features, encode, config.weights)
-        del blocks, features
-    weights = learn_weights(validation, config.weights)
-    shrinkage = short.best_shrinkage(weights) if short is not None else 0.0
-    del validation, short
-    progress("final fit", len(cuts), len(cuts) + 1)
-    statistics, blocks, features = _fit_scorers(train, text, config, seed, learned)
+            encode = partial(fitting.features, fold.known, known_text.events, statistics)
+            short = ShortHistories(fold, scorers, features, encode, weights)
+        del scorers, features
+    progress("linear scorers of validation folds", len(folds), len(folds))
+    progress("weights of the scorers", 0, 1)
+    learnt = learn_weights(validation, fitting.config.weights)
+    shrinkage = short.best_shrinkage(learnt) if short is not None else 0.0
+    progress("weights of the scorers", 1, 1)
+    return _Learnt(learnt, shrinkage)
+
+
+def _fit_all(
+    fitting: _Fitting, train: Interactions, text: TextVectors, learnt: _Learnt, progress: Progress
+) -> LinearEnsemble:
+    """The ensemble of all training events, in one space."""
+    config, seed = fitting.config, fitting.seed
+    progress("linear scorers of all events", 0, 1)
+    statistics, scorers, features = fitting.scorers(train, text)
+    progress("linear scorers of all events", 1, 1)
+    progress("one space", 0, 1)
+    weights = learnt.weights or usual_weights(scorer.name for scorer in scorers)
     users = np.unique(train.user_index)
     most = max(1, min(config.weights.max_users, config.weights.max_scores // train.num_items))
     sample = np.random.default_rng(seed).permutation(users)[:most]
-    total = ScorerSum(
-        (block, weights[block.name] / score_spread(block.scores(features[block.feature][sample])))
-        for block in blocks
-        if weights[block.name] > 0
-    )
-    del blocks
-    statistics = replace(statistics, history_shrinkage=shrinkage, typical_history=typical_history(train))
+    factors = dict(_factors(scorers, weights, features, sample))
+    notes = [] if learnt.weights else [NO_VALIDATION]
+    if not factors:
+        notes.append(NOTHING_TOLD)
+        weights, factors = {**weights, POPULARITY: 1.0}, {POPULARITY: 1.0}
+    total = ScorerSum((scorer, factors[scorer.name]) for scorer in scorers if scorer.name in factors)
+    del scorers
+    statistics = replace(statistics, history_shrinkage=learnt.shrinkage, typical_history=typical_history(train))
     features |= build_user_features(train, text.events, statistics)
     sources, items = compress(total, features, config.width, seed, config.lists)
-    core = LinearEnsemble(statistics, sources, items, weights)
-    core = replace(core, cold_items=_fit_cold_items(core, train, text, features.get("learned"), config))
-    progress("final fit", len(cuts) + 1, len(cuts) + 1)
-    return core
+    weights = {name: weight if name in factors else 0.0 for name, weight in weights.items()}
+    ensemble = LinearEnsemble(statistics, sources, items, weights, notes=tuple(notes))
+    cold_items = _fit_cold_items(ensemble, train, text, features.get("learned"), config)
+    progress("one space", 1, 1)
+    return replace(ensemble, cold_items=cold_items)
 
 
-def _fit_scorers(
-    train: Interactions, text: TextVectors, config: RankingConfig, seed: int, learned: LearnedFit | None
-) -> tuple[HistoryStatistics, list[LinearScorer], dict[str, Feature]]:
-    """Statistics, blocks and the users' features of one set of training events."""
-    statistics = _statistics(train, text.events, config)
-    blocks = build_scorers(train, (text.events, text.items), statistics, config.blocks, seed)
-    features = build_user_features(train, text.events, statistics)
-    if learned is not None:
-        users, items = learned(train)
-        features["learned"] = users
-        blocks.append(LinearScorer("learned", "learned", np.eye(users.shape[1], dtype=np.float32), items))
-    return statistics, blocks, features
+def _factors(
+    scorers: Iterable[LinearScorer], weights: dict[str, float], features: dict[str, Feature], sample: IntArray
+) -> Iterable[tuple[str, float]]:
+    """Name and factor of each scorer that counts: its weight over the spread of its scores of the sampled users."""
+    for scorer in scorers:
+        if weights[scorer.name] > 0:
+            spread = score_spread(scorer.scores(features[scorer.feature][sample]))
+            if spread:
+                yield scorer.name, weights[scorer.name] / spread
 
 
-def _features(
-    train: Interactions,
-    event_text: FloatArray | None,
-    statistics: HistoryStatistics,
-    learned: LearnedFit | None,
-    rows: IntArray,
-) -> dict[str, Feature]:
-    """The users' features from these rows of the events alone."""
-    known = train.take(rows)
-    features = build_user_features(known, None if event_text is None else event_text[rows], statistics)
-    if learned is not None:
-        features["learned"] = learned(known)[0]
-    return features
-
-
-def _statistics(train: Interactions, event_text: FloatArray | None, config: RankingConfig) -> HistoryStatistics:
+def _statistics(
+    train: Interactions, event_text: FloatArray | None, config: RankingConfig, available: Availability
+) -> HistoryStatistics:
     """The numbers of the training events that features need."""
     text_mean: FloatArray = np.zeros(0, dtype=np.float32)
     knots: NDArray[np.float64] = np.zeros(0)
     if event_text is not None:
         has_text = (event_text != 0).any(axis=1)
         text_mean = (event_text[has_text].sum(0) / max(int(has_text.sum()), 1)).astype(np.float32)
-    if train.at is not None and has_moments(train):
+    if available.times and train.at is not None:
         knots = np.asarray(np.quantile(train.at, np.linspace(0, 1, NUM_KNOTS)), dtype=np.float64)
     return HistoryStatistics(
         num_items=train.num_items,
@@ -192,7 +263,7 @@ def _statistics(train: Interactions, event_text: FloatArray | None, config: Rank
 
 
 def _fit_cold_items(
-    core: LinearEnsemble, train: Interactions, text: TextVectors, learned: Feature | None, config: RankingConfig
+    ensemble: LinearEnsemble, train: Interactions, text: TextVectors, learned: Feature | None, config: RankingConfig
 ) -> ColdItemMap | None:
     """The map from text to rows, from the items' own texts, or from those of their events where they have none."""
     if text.items is not None:
@@ -203,6 +274,6 @@ def _fit_cold_items(
         return None
 
     def encode(rows: IntArray) -> FloatArray:
-        return core.encode_users(train.take(rows), None if text.events is None else text.events[rows], learned)
+        return ensemble.encode_users(train.take(rows), None if text.events is None else text.events[rows], learned)
 
     return fit_cold_items(train, item_text, encode, config.cold_items)

@@ -1,7 +1,7 @@
-"""Blocks that read which items a user knows, in what order: matrices, spectra and factors, each found in closed form.
+"""Linear scorers that read which items a user knows, in what order: matrices, spectra and factors in closed form.
 
 A small catalogue gets full item-to-item matrices, a large one the spectrum of its item graph, which never needs a
-matrix of items by items, and one between them gets both: cut down to a small part of their rank matrices fall behind
+matrix of items by items, and one between them gets both: reduced to a small part of their rank matrices fall behind
 the spectrum, which is made for its rank, but both together are ahead of either. A large catalogue with few users has no
 more rank than users, so there EASE comes back, as factors found from the users' side. Weighted factors stand beside all
 of them.
@@ -14,10 +14,12 @@ import scipy.sparse as sp
 import torch
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.linear.availability import FitContext
 from kindred.linear.known_items import co_occurrence, item_counts, known_items
 from kindred.linear.propagation import SparseMatrix, interaction_matrix
 from kindred.linear.ridge import ease_factors, ease_weights, nearest_map, ridge_weights
-from kindred.linear.scorer import LinearScorer, ScorerConfig, score_spread
+from kindred.linear.scorer import LinearScorer, score_spread
+from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.spectral import item_spectrum
 from kindred.linear.user_features import HistoryStatistics, build_user_features
 from kindred.linear.weighted_factors import weighted_factors
@@ -28,30 +30,27 @@ Prefixes = tuple[sp.csr_matrix, sp.csr_matrix]
 """For each event the weighted earlier items of its user, and the item itself, `[num_events, num_items]` both."""
 
 
-def history_blocks(
-    train: Interactions, kernels: dict[str, FloatArray], statistics: HistoryStatistics, config: ScorerConfig, seed: int
-) -> list[LinearScorer]:
-    """Every such block that the size of the data allows.
+def history_scorers(train: Interactions, kernels: dict[str, FloatArray], context: FitContext) -> list[LinearScorer]:
+    """Every such scorer that the size of the data allows.
 
     Args:
         train: the events to learn from.
         kernels: text vectors of the items by name, `[num_items, text_dim]`; those that EASE is mixed with.
-        statistics: of `train`.
-        config: see there.
-        seed: of random starts.
+        context: see there.
     """
-    prefixes = None if train.at is None else _prefixes(train, train.at, statistics)
-    blocks: list[LinearScorer] = []
-    if train.num_items <= config.max_squared:
-        blocks += _dense_blocks(train, kernels, prefixes, config)
-    elif len(np.unique(train.user_index)) <= config.max_dense:
-        blocks += _few_user_blocks(train, config)
-    if train.num_items > config.max_dense:
-        blocks += _spectral_blocks(train, prefixes, config, seed)
-    return blocks + _factor_blocks(train, statistics, config, seed)
+    available, config = context.available, context.config
+    prefixes = _prefixes(train, train.at, context.statistics) if available.order and train.at is not None else None
+    scorers: list[LinearScorer] = []
+    if available.item_matrices:
+        scorers += _matrix_scorers(train, kernels, prefixes, config)
+    if available.user_matrix:
+        scorers += _few_user_scorers(train, config)
+    if available.spectrum:
+        scorers += _spectral_scorers(train, prefixes, config, context.seed)
+    return scorers + _factor_scorers(train, context)
 
 
-def _dense_blocks(
+def _matrix_scorers(
     train: Interactions, kernels: dict[str, FloatArray], prefixes: Prefixes | None, config: ScorerConfig
 ) -> list[LinearScorer]:
     """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
@@ -59,21 +58,21 @@ def _dense_blocks(
     following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
     gram, unit = co_occurrence(known_items(train)), mean_count(train)
     ease = ease_weights(gram, config.ease_ridge * unit)
-    blocks = [LinearScorer("ease", "items", ease)]
+    scorers = [LinearScorer("ease", "items", ease)]
     if following is not None:
-        blocks += [
+        scorers += [
             LinearScorer("recent ease", "recent_items", ease),
             LinearScorer("next item", "recent_items", following),
         ]
     for name, vectors in kernels.items():
         mixed = gram / unit + config.text_share * (vectors @ vectors.T)
-        blocks.append(LinearScorer(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
+        scorers.append(LinearScorer(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
     scale = np.maximum(np.diag(gram), 1.0) ** -0.5
     gram *= scale[:, None]
     gram *= scale[None, :]
     np.fill_diagonal(gram, 0.0)
-    blocks.append(LinearScorer("cosine neighbours", "items", gram))
-    return blocks
+    scorers.append(LinearScorer("cosine neighbours", "items", gram))
+    return scorers
 
 
 def _next_item_weights(prefixes: Prefixes, ridge: float) -> FloatArray:
@@ -114,22 +113,22 @@ def _prefixes(train: Interactions, at: IntArray, statistics: HistoryStatistics) 
     return past.tocsr(), following
 
 
-def _spectral_blocks(
+def _spectral_scorers(
     train: Interactions, prefixes: Prefixes | None, config: ScorerConfig, seed: int
 ) -> list[LinearScorer]:
-    """Blocks in the basis of the item graph's leading eigenvectors: on even and recent history, and on what comes next.
+    """Scorers in the basis of the item graph's leading eigenvectors: of even and recent history, and what comes next.
 
-    All blocks share one right side, so together they need no more dimensions than one.
+    All share one right side, so together they need no more dimensions than one.
     """
     left, right = _filtered_spectra(train, config, seed)
     degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
-    blocks = [LinearScorer("spectrum", "items", left, right)]
+    scorers = [LinearScorer("spectrum", "items", left, right)]
     if prefixes is not None:
-        blocks.append(LinearScorer("recent spectrum", "recent_items", left, right))
+        scorers.append(LinearScorer("recent spectrum", "recent_items", left, right))
         past, following = prefixes
         mean_next = np.asarray(past.T @ (following @ left), dtype=np.float32) * degree**-0.5
-        blocks.append(LinearScorer("next in spectrum", "recent_items", mean_next, right))
-    return blocks
+        scorers.append(LinearScorer("next in spectrum", "recent_items", mean_next, right))
+    return scorers
 
 
 def _filtered_spectra(train: Interactions, config: ScorerConfig, seed: int) -> tuple[FloatArray, FloatArray]:
@@ -149,25 +148,20 @@ def _filtered_spectra(train: Interactions, config: ScorerConfig, seed: int) -> t
         vectors = found.numpy()
         left, right = vectors * degree**-shape.exponent, vectors * degree**shape.exponent
         scores = np.asarray(histories @ left, dtype=np.float32) @ right.T
-        lefts.append(left / np.float32(score_spread(scores)))
+        lefts.append(left / np.float32(score_spread(scores) or 1.0))
         rights.append(right)
     return np.concatenate(lefts, axis=1), np.concatenate(rights, axis=1)
 
 
-def _few_user_blocks(train: Interactions, config: ScorerConfig) -> list[LinearScorer]:
+def _few_user_scorers(train: Interactions, config: ScorerConfig) -> list[LinearScorer]:
     """EASE in the leading directions of the users, on even and, where the order is known, on recent history."""
     matrix = known_items(train)[np.unique(train.user_index)]
     ridge = config.ease_ridge * matrix.nnz / train.num_items
     left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
-    blocks = [LinearScorer("ease", "items", left, right)]
+    scorers = [LinearScorer("ease", "items", left, right)]
     if train.at is not None:
-        blocks.append(LinearScorer("recent ease", "recent_items", left, right))
-    return blocks
-
-
-def has_ease(train: Interactions, config: ScorerConfig) -> bool:
-    """Whether the data is small enough for EASE, from the side of items or of users."""
-    return train.num_items <= config.max_squared or len(np.unique(train.user_index)) <= config.max_dense
+        scorers.append(LinearScorer("recent ease", "recent_items", left, right))
+    return scorers
 
 
 def mean_count(train: Interactions) -> float:
@@ -175,17 +169,15 @@ def mean_count(train: Interactions) -> float:
     return max(float(known_items(train).nnz) / train.num_items, 1e-9)
 
 
-def _factor_blocks(
-    train: Interactions, statistics: HistoryStatistics, config: ScorerConfig, seed: int
-) -> list[LinearScorer]:
+def _factor_scorers(train: Interactions, context: FitContext) -> list[LinearScorer]:
     """Weighted factors, a user's row as the sum over history that comes nearest to it, even and recent."""
     known = known_items(train).tocoo()
     ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
     matrix = SparseMatrix.of(*ends, torch.ones(known.nnz), known.shape)
-    users, items = (side.numpy() for side in weighted_factors(matrix, config.factors, seed))
-    sums = np.asarray(build_user_features(train, None, statistics)["items"] @ items)
+    users, items = (side.numpy() for side in weighted_factors(matrix, context.config.factors, context.seed))
+    sums = np.asarray(build_user_features(train, None, context.statistics)["items"] @ items)
     left = items @ nearest_map(sums, users)
-    blocks = [LinearScorer("factors", "items", left, items)]
+    scorers = [LinearScorer("factors", "items", left, items)]
     if train.at is not None:
-        blocks.append(LinearScorer("recent factors", "recent_items", left, items))
-    return blocks
+        scorers.append(LinearScorer("recent factors", "recent_items", left, items))
+    return scorers

@@ -1,8 +1,9 @@
-"""How much less one or two events say of a user than a usual history, learned on validation users cut short.
+"""History-length shrinkage: how much less one or two events tell of a user than a usual history.
 
-Weights of blocks are learned where histories are long, so they trust a sum over one event too much or too little beside
-what holds for everyone, and beside a network that has seen how little one event tells. It depends on the data: of two
-data sets with the same weights one wants the sums of newcomers halved, the other left alone.
+It is learned on validation users whose histories are shortened. Weights of scorers are learned where histories are
+long, so they trust a sum over one event too much or too little beside what holds for all users, and beside a network
+that has seen how little one event tells. It depends on the data: of two data sets with the same weights one wants the
+sums of newcomers halved, the other left alone.
 """
 
 from __future__ import annotations
@@ -12,49 +13,49 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.linear.ensemble_weights import ValidationFold, WeightConfig
 from kindred.linear.scorer import LinearScorer, score_spread
-from kindred.linear.user_features import SUMS, Feature, places_from_end, say_of_history, typical_history
+from kindred.linear.user_features import SUMS, Feature, events_after, history_weight, typical_history
+from kindred.linear.validation import ValidationFold, WeightConfig
 
 EncodeKnown = Callable[[IntArray], dict[str, Feature]]
-"""Rows of a cut's known events -> features of every user from these events alone."""
+"""Rows of a fold's known events -> features of every user from these events alone."""
 
 LENGTHS = (1, 2, 5)
 SHRINKAGES = (0.0, 0.5, 1.0, 2.0, 4.0)
 TEMPERATURES = 2.0 ** np.arange(-3, 5, 0.25)
 SHARE = 0.2
-"""Part of the users that is cut short: the others keep their say in what a network tells of items."""
+"""Part of the users whose histories are shortened: the others still tell a network of the items."""
 
 
 class ShortHistories:
-    """Every block's scores of the validation users, known by their last 1, 2 or 5 events and by all."""
+    """Every scorer's scores of the validation users, known by their last 1, 2 or 5 events and by all."""
 
     def __init__(
         self,
-        cut: ValidationFold,
-        blocks: Sequence[LinearScorer],
+        fold: ValidationFold,
+        scorers: Sequence[LinearScorer],
         features: dict[str, Feature],
         encode: EncodeKnown,
         config: WeightConfig,
     ):
-        users = np.unique(cut.held_out.user_index)
-        most = config.max_scores // (cut.known.num_items * (len(LENGTHS) + 1) * len(blocks))
+        users = np.unique(fold.held_out.user_index)
+        most = config.max_scores // (fold.known.num_items * (len(LENGTHS) + 1) * len(scorers))
         chosen = np.random.default_rng(0).permutation(users)[: max(1, min(most, round(SHARE * len(users))))]
-        place = np.full(cut.known.num_users, -1)
-        place[chosen] = np.arange(len(chosen))
-        self.feature = {block.name: block.feature for block in blocks}
-        self.spread = {block.name: score_spread(block.scores(features[block.feature][chosen])) for block in blocks}
-        self.typical = typical_history(cut.known)
-        self.counts = np.bincount(cut.known.user_index, minlength=cut.known.num_users)[chosen]
-        self.known = place[cut.known.user_index], cut.known.item_index
-        self.target = place[cut.held_out.user_index], cut.held_out.item_index
-        later = places_from_end(cut.known)
-        whole = place[cut.known.user_index] < 0
-        self.told = []
-        for length in (*LENGTHS, len(cut.known)):
+        row = np.full(fold.known.num_users, -1)
+        row[chosen] = np.arange(len(chosen))
+        self.feature = {scorer.name: scorer.feature for scorer in scorers}
+        self.spread = {s.name: score_spread(s.scores(features[s.feature][chosen])) for s in scorers}
+        self.typical = typical_history(fold.known)
+        self.counts = np.bincount(fold.known.user_index, minlength=fold.known.num_users)[chosen]
+        self.known = row[fold.known.user_index], fold.known.item_index
+        self.target = row[fold.held_out.user_index], fold.held_out.item_index
+        later = events_after(fold.known)
+        whole = row[fold.known.user_index] < 0
+        self.shortened = []
+        for length in (*LENGTHS, len(fold.known)):
             rows = encode(np.flatnonzero(whole | (later < length)))
-            scores = {block.name: block.scores(rows[block.feature][chosen]) for block in blocks}
-            self.told.append((scores, np.minimum(self.counts, length)))
+            scores = {s.name: s.scores(rows[s.feature][chosen]) for s in scorers if self.spread[s.name]}
+            self.shortened.append((scores, np.minimum(self.counts, length)))
 
     def best_shrinkage(self, weights: dict[str, float]) -> float:
         """The `history_shrinkage` under which what was held out is most likely."""
@@ -67,12 +68,14 @@ class ShortHistories:
         Each length at its best temperature: how sure one can be is another question than what comes first.
         """
         total = 0.0
-        for scores, counts in self.told:
-            say = say_of_history(counts, shrinkage, self.typical)[:, None]
+        for scores, counts in self.shortened:
+            if not scores:
+                continue
+            shrunken = history_weight(counts, shrinkage, self.typical)[:, None]
             mixed = np.zeros_like(next(iter(scores.values())))
             for name, values in scores.items():
                 factor = np.float32(weights[name] / self.spread[name])
-                mixed += factor * (say * values if self.feature[name] in SUMS else values)
+                mixed += factor * (shrunken * values if self.feature[name] in SUMS else values)
             total += float(self._at_temperatures(mixed).max())
         return total
 
@@ -83,7 +86,10 @@ class ShortHistories:
         rows, items = self.target
         rows, items = rows[rows >= 0], items[rows >= 0]
         new = np.isfinite(scores[rows, items])
-        rows, items = rows[new], items[new]
+        if not new.any():
+            return np.zeros(len(TEMPERATURES))
+        asked, rows = np.unique(rows[new], return_inverse=True)
+        items, scores = items[new], scores[asked]
         scores = scores - scores.max(1, keepdims=True)
         return np.array(
             [

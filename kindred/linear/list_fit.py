@@ -1,4 +1,4 @@
-"""Brings the first places of every user's list back into a space that is narrower than the sum of all blocks.
+"""Fits the top of every user's list into a space that is narrower than the sum of all scorers.
 
 The nearest map of a given rank pays for errors anywhere in the catalogue, yet a list shows its top only. Here each
 user's best unseen items under the whole sum get their exact scores as targets; items and users' maps are fitted to them
@@ -18,6 +18,7 @@ from torch import Tensor
 from kindred.domain.interactions import FloatArray
 from kindred.linear.conjugate_gradients import conjugate_gradients
 from kindred.linear.propagation import CompressedRows, SparseMatrix
+from kindred.linear.scorer_config import STRICT
 from kindred.linear.scorer_sum import ScorerSum
 from kindred.linear.user_features import Feature
 from kindred.training.fit import has_bfloat16
@@ -28,18 +29,20 @@ SEEN = -1e9
 
 @dataclass(frozen=True)
 class ListFitConfig:
-    """How the first places are fitted.
+    """How the top of every list is fitted.
 
     Attributes:
-        depth: places of each user's list that are fitted.
-        say: how many times more an error there counts than a change elsewhere.
+        depth: ranks of each user's list that are fitted.
+        emphasis: how many times more an error there counts than a change elsewhere.
         rounds: how often items and maps are fitted in turn; 0 leaves the space as it is.
         steps: of conjugate gradients each time.
-        max_users: users whose lists are fitted, a seeded draw where there are more.
+        max_users: users whose lists are fitted, a seeded sample where there are more.
     """
 
+    __pydantic_config__ = STRICT
+
     depth: int = 60
-    say: float = 50.0
+    emphasis: float = 50.0
     rounds: int = 2
     steps: int = 3
     max_users: int = 30_000
@@ -53,7 +56,7 @@ def fit_lists(
     config: ListFitConfig,
     seed: int,
 ) -> tuple[dict[str, FloatArray], FloatArray]:
-    """The rows of each feature and the items with the lists of `total` in their first places, in the same shapes.
+    """The rows of each feature and the items with the tops of the lists of `total`, in the same shapes.
 
     Args:
         total: what the space is to rank like.
@@ -61,7 +64,7 @@ def fit_lists(
         rows: of each feature, `[feature_dim, width]`.
         items: `[num_items, width]`.
         config: see there.
-        seed: of the draw of users.
+        seed: of the sample of users.
     """
     known = sp.csr_matrix(features["items"])
     users = np.flatnonzero(np.diff(known.indptr) > 0)
@@ -98,11 +101,11 @@ def _best_unseen(total: ScorerSum, features: dict[str, Feature], known: sp.csr_m
         seen = known[part].tocoo()
         scores[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = SEEN
         best = scores.topk(min(depth, len(items)), dim=1)
-        row, place = torch.nonzero(best.values > SEEN, as_tuple=True)
-        found = best.indices[row, place]
+        row, rank = torch.nonzero(best.values > SEEN, as_tuple=True)
+        found = best.indices[row, rank]
         rows.append(row + start)
         columns.append(found)
-        exact = (users[part][row] * items[found]).sum(1) if is_coarse else best.values[row, place]
+        exact = (users[part][row] * items[found]).sum(1) if is_coarse else best.values[row, rank]
         values.append(exact)
     return SparseMatrix.of(torch.cat(rows), torch.cat(columns), torch.cat(values), (len(users), len(items)))
 
@@ -120,9 +123,11 @@ def _better_items(lists: CompressedRows, items: Tensor, users: Tensor, config: L
     missing = lists.weights - lists.dots(items, users)
 
     def product(change: Tensor) -> Tensor:
-        return change @ gram + config.say * lists.weighted(lists.dots(change, users)).multiply(users)
+        return change @ gram + config.emphasis * lists.weighted(lists.dots(change, users)).multiply(users)
 
-    return conjugate_gradients(product, config.say * lists.weighted(missing).multiply(users), config.steps, by_row=True)
+    return conjugate_gradients(
+        product, config.emphasis * lists.weighted(missing).multiply(users), config.steps, by_row=True
+    )
 
 
 def _better_maps(lists: CompressedRows, maps: _Maps, users: Tensor, items: Tensor, config: ListFitConfig) -> Tensor:
@@ -138,7 +143,7 @@ def _better_maps(lists: CompressedRows, maps: _Maps, users: Tensor, items: Tenso
     gram = items.T @ items
 
     def back(x: Tensor, scores: Tensor) -> Tensor:
-        return maps.transposed_times(x + config.say * lists.weighted(scores).multiply(items))
+        return maps.transposed_times(x + config.emphasis * lists.weighted(scores).multiply(items))
 
     def product(change: Tensor) -> Tensor:
         moved = maps.times(change)

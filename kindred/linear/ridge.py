@@ -1,6 +1,6 @@
 """Closed-form item-to-item models over a Gram matrix: EASE and plain ridge regression.
 
-LAPACK is called through scipy, which keeps to float32 and works in place: numpy would do the same in float64 on copies,
+LAPACK is called through scipy, which keeps to float32 and copies nothing: numpy would do the same in float64 on copies,
 in four times the time and three times the memory.
 """
 

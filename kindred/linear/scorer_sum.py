@@ -1,4 +1,4 @@
-"""The weighted sum of all blocks, before it is brought to the width of the space."""
+"""The weighted sum of all linear scorers, before it is brought to the width of the space."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ class ScorerSum:
     Attributes:
         matrices: maps from a feature to all items, by the feature that they read, `[feature_dim, num_items]`.
         rows: maps of fewer dimensions than items, side by side, by the same, `[feature_dim, num_columns]`.
-        items: what their columns say of each item, `[num_items, num_columns]`.
+        items: their columns of each item, `[num_items, num_columns]`.
     """
 
-    def __init__(self, blocks: Iterable[tuple[LinearScorer, float]]):
-        """Takes blocks with the factor of their scores; those with one and the same right side share its columns."""
+    def __init__(self, scorers: Iterable[tuple[LinearScorer, float]]):
+        """Takes scorers with the factor of their scores; those with one and the same right side share its columns."""
         self.matrices: dict[str, FloatArray] = {}
         rights: dict[int, tuple[int, FloatArray]] = {}
         parts = []
         num_columns = num_items = 0
-        for block, factor in blocks:
-            left, right = block.left, block.right
+        for scorer, factor in scorers:
+            left, right = scorer.left, scorer.right
             num_items = left.shape[1] if right is None else len(right)
             if right is None and left.shape[0] >= left.shape[1]:
-                if block.feature in self.matrices:
-                    self.matrices[block.feature] += np.float32(factor) * left
+                if scorer.feature in self.matrices:
+                    self.matrices[scorer.feature] += np.float32(factor) * left
                 else:
-                    self.matrices[block.feature] = np.multiply(np.float32(factor), left, order="C")
+                    self.matrices[scorer.feature] = np.multiply(np.float32(factor), left, order="C")
                 continue
             key = id(left if right is None else right)
             if right is None:  # a map of few dimensions is one of factors
@@ -41,7 +41,7 @@ class ScorerSum:
             if key not in rights:
                 rights[key] = num_columns, right
                 num_columns += right.shape[1]
-            parts.append((block.feature, np.float32(factor) * left, rights[key][0]))
+            parts.append((scorer.feature, np.float32(factor) * left, rights[key][0]))
         self.rows: dict[str, FloatArray] = {}
         for feature, left, start in parts:
             columns = self.rows.setdefault(feature, np.zeros((len(left), num_columns), dtype=np.float32))
@@ -51,7 +51,7 @@ class ScorerSum:
 
     @property
     def features(self) -> list[str]:
-        """The features that some block reads."""
+        """The features that some scorer reads."""
         return list(dict.fromkeys([*self.matrices, *self.rows]))
 
     def times(self, feature: str, x: FloatArray) -> FloatArray:
@@ -71,7 +71,7 @@ class ScorerSum:
         return product
 
     def user_columns(self, features: dict[str, Feature]) -> FloatArray:
-        """What the users' features say in the columns of `items`, `[num_users, num_columns]`."""
+        """The users in the columns of `items`, `[num_users, num_columns]`."""
         num_users = next(iter(features.values())).shape[0]
         total: FloatArray = np.zeros((num_users, self.items.shape[1]), dtype=np.float32)
         for name, rows in self.rows.items():

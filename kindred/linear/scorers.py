@@ -1,53 +1,53 @@
-"""The parts of the ranking core that the data allows: what follows from a user's history, text, popularity, periods."""
+"""The linear scorers of an ensemble: of a user's history, of texts, of popularity and of periods."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, Interactions
-from kindred.linear.history_scorers import history_blocks
+from kindred.linear.availability import FitContext
+from kindred.linear.history_scorers import history_scorers
 from kindred.linear.known_items import item_counts
-from kindred.linear.scorer import LinearScorer, ScorerConfig, unit_rows
+from kindred.linear.scorer import LinearScorer, unit_rows
 from kindred.linear.user_features import HistoryStatistics, sum_by_item, time_memberships
+
+POPULARITY = "popularity"
+"""The one scorer that there always is."""
 
 
 def build_scorers(
-    train: Interactions,
-    text: tuple[FloatArray | None, FloatArray | None],
-    statistics: HistoryStatistics,
-    config: ScorerConfig,
-    seed: int,
+    train: Interactions, text: tuple[FloatArray | None, FloatArray | None], context: FitContext
 ) -> list[LinearScorer]:
-    """Every block the data allows: without text no text blocks, without times no time blocks.
+    """Every linear scorer that the data allows: without text none of texts, without times none of periods.
 
     Args:
         train: the events to learn from.
         text: (vector of each event's text `[num_events, dim]`, vector of each item's own text `[num_items, dim]`),
             either None.
-        statistics: of `train`.
-        config: see there.
-        seed: of random starts.
+        context: see there.
     """
     event_text, item_text = text
+    statistics = context.statistics
     kernels = {}
     if event_text is not None:
-        kernels["reviews"] = review_vectors(train, event_text, statistics.text_mean, config.text_shrinkage)
+        shrinkage = context.config.text_shrinkage
+        kernels["event text"] = event_text_of_items(train, event_text, statistics.text_mean, shrinkage)
     if item_text is not None:
-        kernels["description"] = unit_rows(item_text - item_text.mean(0))
-    blocks = history_blocks(train, kernels, statistics, config, seed)
+        kernels["item text"] = unit_rows(item_text - item_text.mean(0))
+    scorers = history_scorers(train, kernels, context)
     for name, vectors in kernels.items():
-        blocks.append(LinearScorer(f"{name} alike", "items", vectors, vectors))
-    if "reviews" in kernels:
-        blocks.append(LinearScorer("own words", "text", np.ascontiguousarray(kernels["reviews"].T)))
-    blocks.append(LinearScorer("popularity", "constant", np.log1p(item_counts(train))[None, :].astype(np.float32)))
-    if len(statistics.time_knots):
+        scorers.append(LinearScorer(f"{name} similarity", "items", vectors, vectors))
+    if "event text" in kernels:
+        scorers.append(LinearScorer("text profile", "text", np.ascontiguousarray(kernels["event text"].T)))
+    scorers.append(LinearScorer(POPULARITY, "constant", np.log1p(item_counts(train))[None, :].astype(np.float32)))
+    if context.available.times:
         rates = _period_rates(train, statistics)
-        blocks += [LinearScorer("period", "time", rates), LinearScorer("latest period", "recent_time", rates)]
-    return blocks
+        scorers += [LinearScorer("period", "time", rates), LinearScorer("latest period", "recent_time", rates)]
+    return scorers
 
 
-def review_vectors(train: Interactions, event_text: FloatArray, mean: FloatArray, shrinkage: float) -> FloatArray:
-    """Direction of each item's reviews from the mean, shorter than 1 where they are few, `[num_items, text_dim]`."""
+def event_text_of_items(train: Interactions, event_text: FloatArray, mean: FloatArray, shrinkage: float) -> FloatArray:
+    """Direction of each item's event texts from the mean, shorter where they are few, `[num_items, text_dim]`."""
     has_text = (event_text != 0).any(axis=1, keepdims=True)
     total = sum_by_item(train, np.where(has_text, event_text - mean, 0).astype(np.float32))
     counts = sum_by_item(train, has_text.astype(np.float32))

@@ -1,8 +1,7 @@
 """The leading eigenvectors of the item graph: a low-pass filter over what is bought together.
 
 Randomised subspace iteration: Halko, Martinsson and Tropp, "Finding Structure with Randomness", 2009, arXiv 0909.4061.
-As a
-recommender: Shen et al., "How Powerful is Graph Convolution for Recommendation?" (GF-CF), 2021, arXiv 2108.07567.
+As a recommender: Shen et al., "How Powerful is Graph Convolution for Recommendation?" (GF-CF), 2021, arXiv 2108.07567.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def leading_eigenvectors(
     exact vectors.
 
     Args:
-        product: multiplies the matrix with a block of columns.
+        product: multiplies the matrix with columns.
         size: rows of the matrix.
         rank: number of vectors, at most `size`.
         seed: of the random start.
@@ -51,8 +50,8 @@ def item_spectrum(
 ) -> tuple[Tensor, Tensor]:
     """Leading eigenvectors of the item graph Aᵀ A, values `[rank]`, vectors `[num_items, rank]`.
 
-    The diagonal says that an item goes with itself. That is no news for a recommender, yet a truncated spectrum spends
-    much of its rank on it; without it the same rank holds more of what links one item to another.
+    The diagonal is how much an item goes with itself. That is no news for a recommender, yet a truncated spectrum
+    spends much of its rank on it; without it the same rank holds more of what links one item to another.
 
     Args:
         matrix: A, users by items, usually degree-normalised.

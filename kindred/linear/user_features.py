@@ -1,4 +1,4 @@
-"""What the ranking core knows of a user: sums over the user's own events, and nothing else.
+"""Features of a user: sums over the user's own events, and nothing else.
 
 Each feature of a user is a weighted sum over that user's events, so a user who came after training is described the
 same way as any other, alone or in a batch. `HistoryStatistics` holds the few numbers of the training data that the
@@ -30,15 +30,15 @@ class HistoryStatistics:
 
     Attributes:
         num_items: size of the catalogue.
-        history_exponent: a sum over n events is divided by n ^ history_exponent; 0 keeps long histories loud, 1 makes
-            a mean.
+        history_exponent: a sum over n events is divided by n ^ history_exponent; 0 lets long histories count in full,
+            1 makes a mean.
         recency_decay: weight of an event relative to the next one of the same user.
         text_mean: mean review vector, `[text_dim]`, empty where events have no text.
-        time_knots: evenly spaced quantiles of the event times in seconds UTC, empty where events have no moment.
+        time_knots: evenly spaced quantiles of the event times in seconds UTC, empty where times mean nothing.
         time_bins: number of periods, each with the same number of training events.
         time_bandwidth: width of a period's soft edges, as a share of all training events.
-        history_shrinkage: number of events at which a sum has half the say that it would have in the long run.
-        typical_history: number of events at which a sum keeps its say.
+        history_shrinkage: number of events at which a sum has half the weight that it would have in the long run.
+        typical_history: number of events at which a sum keeps its weight.
     """
 
     num_items: int
@@ -52,21 +52,21 @@ class HistoryStatistics:
     typical_history: float = 1.0
 
 
-def has_moments(events: Interactions) -> bool:
-    """Whether `at` holds moments; values that span less than a day are taken as an order only."""
+def spans_days(events: Interactions) -> bool:
+    """Whether `at` holds times that mean something; values that span less than a day are taken as an order only."""
     return events.at is not None and len(events) > 0 and int(events.at.max() - events.at.min()) > SECONDS_PER_DAY
 
 
-def places_from_end(events: Interactions) -> IntArray:
+def events_after(events: Interactions) -> IntArray:
     """How many events of the same user came after each, `[num_events]`; equal times by row, all 0 without times."""
     if events.at is None:
         return np.zeros(len(events), dtype=np.int64)
     order = np.lexsort((np.arange(len(events)), events.at, events.user_index))
     counts = np.bincount(events.user_index, minlength=events.num_users)
     ends = np.cumsum(counts)
-    places = np.empty(len(events), dtype=np.int64)
-    places[order] = ends[events.user_index[order]] - 1 - np.arange(len(events))
-    return places
+    later = np.empty(len(events), dtype=np.int64)
+    later[order] = ends[events.user_index[order]] - 1 - np.arange(len(events))
+    return later
 
 
 def time_memberships(events: Interactions, statistics: HistoryStatistics) -> FloatArray:
@@ -97,14 +97,14 @@ def build_user_features(
         data has them, `text [num_users, text_dim]`, `time` and `recent_time [num_users, time_bins]`.
     """
     even = np.ones(len(events), dtype=np.float32)
-    recent = (statistics.recency_decay ** places_from_end(events)).astype(np.float32)
+    recent = (statistics.recency_decay ** events_after(events)).astype(np.float32)
     exponent = statistics.history_exponent
     known = events.item_index >= 0
     counts = np.bincount(events.user_index, minlength=events.num_users)
-    say = say_of_history(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
+    shrunken = history_weight(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
     features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
     for name, weights in (("items", even), ("recent_items", recent)):
-        scaled = say * _normalised(events, weights, exponent)
+        scaled = shrunken * _normalised(events, weights, exponent)
         features[name] = sp.csr_matrix(
             (scaled[known], (events.user_index[known], events.item_index[known])),
             shape=(events.num_users, statistics.num_items),
@@ -116,7 +116,7 @@ def build_user_features(
         else:
             has_text = (event_text != 0).any(axis=1, keepdims=True)
             centred = np.where(has_text, event_text - statistics.text_mean, 0).astype(np.float32)
-            features["text"] = _sum_by_user(events, say * _normalised(events, even, exponent), centred)
+            features["text"] = _sum_by_user(events, shrunken * _normalised(events, even, exponent), centred)
     if len(statistics.time_knots):
         memberships = time_memberships(events, statistics)
         features["time"] = _sum_by_user(events, _normalised(events, even, 1.0), memberships)
@@ -124,8 +124,8 @@ def build_user_features(
     return features
 
 
-def say_of_history(counts: IntArray, shrinkage: float, typical: float) -> FloatArray:
-    """Factor of a sum over so many events, 1 at the typical number, `[num_users]`."""
+def history_weight(counts: IntArray, shrinkage: float, typical: float) -> FloatArray:
+    """History-length shrinkage: the factor of a sum over so many events, 1 at the typical number, `[num_users]`."""
     factors: FloatArray = ((1 + shrinkage / typical) / (1 + shrinkage / np.maximum(counts, 1))).astype(np.float32)
     return factors
 

@@ -1,4 +1,4 @@
-"""Weighted matrix factorisation as a block of the ranking core.
+"""Weighted matrix factorisation by conjugate gradients, as a linear scorer.
 
 What a user knows counts more than what they don't, yet both count: Hu, Koren and Volinsky, "Collaborative Filtering for
 Implicit Feedback Datasets", 2008. Its few dimensions are learned, where those of the spectrum are given, and the two
@@ -8,40 +8,12 @@ Pilászy and Tikk, "Applications of the Conjugate Gradient Method for Implicit F
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from kindred.linear.conjugate_gradients import conjugate_gradients
 from kindred.linear.propagation import SparseMatrix
-
-
-@dataclass(frozen=True)
-class FactorConfig:
-    """How the factors are learned; the same values for every data set.
-
-    Attributes:
-        ranks: numbers of dimensions of the factorisations whose mean counts: each errs on other items.
-        large: from this many known pairs on, `large_ranks` stand in for them.
-        large_ranks: where one factorisation takes long and has the more to learn.
-        confidence: how many times more a known item counts than an unknown one.
-        ridge: L2 penalty of a row with the mean number of known pairs, in pairs.
-        ridge_growth: the penalty grows with the number of pairs to this power: 0 is the same for all, 1 a penalty of
-            each pair (Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks", 2022,
-            arXiv 2110.14037).
-        rounds: how often both sides are solved.
-        steps: of conjugate gradients each time, from where the last round ended.
-    """
-
-    ranks: tuple[int, ...] = (96, 128, 192)
-    large: int = 500_000
-    large_ranks: tuple[int, ...] = (256,)
-    confidence: float = 10.0
-    ridge: float = 30.0
-    ridge_growth: float = 0.5
-    rounds: int = 8
-    steps: int = 2
+from kindred.linear.scorer_config import FactorConfig
 
 
 def weighted_factors(matrix: SparseMatrix, config: FactorConfig, seed: int) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from kindred.domain.errors import SettingsError
 from kindred.domain.refusals import did_you_mean, refusal
 from kindred.gnn.model import GnnConfig
 from kindred.linear.ensemble_fit import RankingConfig
-from kindred.linear.ensemble_weights import WeightConfig
+from kindred.linear.validation import WeightConfig
 from kindred.recommenders.model import ModelName
 
 
@@ -21,7 +21,7 @@ class ModelConfig(BaseModel):
 
     model: ModelName = Field("gnn", description="the graph network beside linear scorers, or a baseline alone")
     gnn: GnnConfig = Field(default_factory=lambda: GnnConfig(epochs=20, patience=5))
-    ranking: RankingConfig = Field(default_factory=lambda: RankingConfig(weights=WeightConfig(cuts=1)))
+    ranking: RankingConfig = Field(default_factory=lambda: RankingConfig(weights=WeightConfig(folds=1)))
     text: bool = Field(True, description="read the texts of events and items; off for the ablation")
     network: bool = Field(True, description="train the graph network; off for the ablation")
 

@@ -47,7 +47,7 @@ def fit_model(
     text = TextVectors(None if graph.event_text is None else graph.event_text[rows], graph.item_text)
     ranking = replace(config.ranking, temporal=temporal)
     folds = validation_folds(events, ranking, options.seed)
-    learns = config.network and len(events) >= FEWEST_EVENTS_TO_LEARN
+    learns = config.network and len(folds) > 0 and len(events) >= FEWEST_EVENTS_TO_LEARN
     gnn = _train_network(graph, folds[0].known, config, options) if learns else None
     encode = None if gnn is None else _encoding(gnn, graph)
     ensemble = fit_linear_ensemble(events, ranking, options.seed, text, encode, options.progress, folds=folds)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 Params = Mapping[str, Any]
-"""Setting → value, named by its place in the config: `gnn.dropout`, `ranking.blocks.next_ridge`."""
+"""Setting → value, named by its place in the config: `gnn.dropout`, `ranking.scorers.next_ridge`."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ SPACE: Mapping[str, Between | OneOf] = {
     "ranking.width": OneOf((128, 256, 512)),
     "ranking.history_exponent": Between(0.0, 1.0),
     "ranking.recency_decay": Between(0.5, 1.0),
-    "ranking.blocks.next_ridge": Between(3.0, 200.0, log=True),
-    "ranking.blocks.text_share": Between(0.03, 3.0, log=True),
-    "ranking.blocks.factors.ridge": Between(5.0, 150.0, log=True),
-    "ranking.blocks.factors.ridge_growth": Between(0.0, 1.0),
+    "ranking.scorers.next_ridge": Between(3.0, 200.0, log=True),
+    "ranking.scorers.text_share": Between(0.03, 3.0, log=True),
+    "ranking.scorers.factors.ridge": Between(5.0, 150.0, log=True),
+    "ranking.scorers.factors.ridge_growth": Between(0.0, 1.0),
 }
 """Whatever else there is to choose stays at its default."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import ranking
 from benchmarks.datasets import Split, split_last, split_random
-from benchmarks.ranking_report import CORE, Run, Setting, build_report, format_report
+from benchmarks.ranking_report import ENSEMBLE, Run, Setting, build_report, format_report
 from kindred.domain.interactions import Interactions
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.linear.ease import fit_ease
@@ -38,7 +38,7 @@ def fixed_run(split: Split, favourite: int) -> Run:
 
 
 def test_a_line_a_model_with_its_anchor_cost_and_distance(split: Split) -> None:
-    runs = {CORE: [fixed_run(split, 3)], "GF-CF": [fixed_run(split, 4)], "userKNN": [fixed_run(split, 3)]}
+    runs = {ENSEMBLE: [fixed_run(split, 3)], "GF-CF": [fixed_run(split, 4)], "userKNN": [fixed_run(split, 3)]}
     text = format_report(build_report(SETTING, runs)).splitlines()
     header, core, filtered, neighbours = text[2:6]
     assert header.split()[:4] == ["model", "recall@5", "ndcg@5", "anchor"]
@@ -52,7 +52,9 @@ def test_seeds_of_models_on_one_split_are_said_and_measured(split: Split) -> Non
     arguments = argparse.Namespace(dataset="gowalla", protocol="random", seeds=3)
     assert "3 seeds of the models on it" in ranking.setting_of(arguments, [split]).split
     one = fixed_run(split, 3)
-    report = build_report(SETTING, {CORE: [one, fixed_run(split, 3), fixed_run(split, 40)], "popularity": [one] * 3})
+    report = build_report(
+        SETTING, {ENSEMBLE: [one, fixed_run(split, 3), fixed_run(split, 40)], "popularity": [one] * 3}
+    )
     spreads = [row["spread between seeds"] for row in report.models]
     assert isinstance(spreads[0], float) and spreads[0] > 0 and spreads[1] is None
 

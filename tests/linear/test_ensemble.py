@@ -9,18 +9,19 @@ from kindred.domain.interactions import Interactions
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
-from kindred.linear.ensemble_weights import WeightConfig, make_folds
 from kindred.linear.list_fit import ListFitConfig
-from kindred.linear.scorer import LinearScorer, ScorerConfig, SpectralFilter
+from kindred.linear.scorer import LinearScorer
+from kindred.linear.scorer_config import ScorerConfig, SpectralFilter
 from kindred.linear.scorer_sum import ScorerSum
+from kindred.linear.validation import WeightConfig, make_folds
 
 DAY = 86_400
 SIZE = 12
-QUICK = RankingConfig(weights=WeightConfig(rounds=1, cuts=1))
+QUICK = RankingConfig(weights=WeightConfig(rounds=1, folds=1))
 SMALL_FILTERS = (SpectralFilter(0.5, 1.0, 8), SpectralFilter(0.4, 0.0, 8))
-MIDDLE = replace(QUICK, blocks=ScorerConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
-LARGE = replace(MIDDLE, blocks=replace(MIDDLE.blocks, max_squared=0))
-FEW_USERS = replace(MIDDLE, blocks=replace(MIDDLE.blocks, max_dense=40, max_squared=0))
+MIDDLE = replace(QUICK, scorers=ScorerConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
+LARGE = replace(MIDDLE, scorers=replace(MIDDLE.scorers, max_squared=0))
+FEW_USERS = replace(MIDDLE, scorers=replace(MIDDLE.scorers, max_dense=40, max_squared=0))
 
 
 def checkerboard():
@@ -56,8 +57,8 @@ def on_users(events, users):
 )
 def test_completes_the_checkerboard(config):
     train, held_out = checkerboard()
-    core = fit_linear_ensemble(train, config, seed=0)
-    scores = core.encode_users(train) @ core.items.T
+    ensemble = fit_linear_ensemble(train, config, seed=0)
+    scores = ensemble.encode_users(train) @ ensemble.items.T
     scores[train.user_index, train.item_index] = -np.inf
     best = scores.argmax(1)
     assert best[held_out.user_index].tolist() == held_out.item_index.tolist()
@@ -66,11 +67,11 @@ def test_completes_the_checkerboard(config):
 @pytest.mark.parametrize("temporal", [False, True])
 def test_a_user_is_encoded_alike_alone_and_among_others(temporal):
     events, item_text, event_text = clustered()
-    core = fit_linear_ensemble(events, replace(QUICK, temporal=temporal), 0, TextVectors(event_text, item_text))
-    together = core.encode_users(events, event_text)
+    ensemble = fit_linear_ensemble(events, replace(QUICK, temporal=temporal), 0, TextVectors(event_text, item_text))
+    together = ensemble.encode_users(events, event_text)
     for user in (0, 41, 79):
         alone, rows = on_users(events, np.array([user]))
-        np.testing.assert_allclose(core.encode_users(alone, event_text[rows])[0], together[user], atol=1e-5)
+        np.testing.assert_allclose(ensemble.encode_users(alone, event_text[rows])[0], together[user], atol=1e-5)
 
 
 def test_width_is_a_bound_and_the_order_of_scores_survives_it():
@@ -78,7 +79,7 @@ def test_width_is_a_bound_and_the_order_of_scores_survives_it():
     wide = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
     narrow = fit_linear_ensemble(events, replace(QUICK, width=24), 0, TextVectors(event_text))
     assert narrow.items.shape == (40, 24)
-    full, short = (core.encode_users(events, event_text) @ core.items.T for core in (wide, narrow))
+    full, short = (ensemble.encode_users(events, event_text) @ ensemble.items.T for ensemble in (wide, narrow))
     assert np.corrcoef(full.ravel(), short.ravel())[0, 1] > 0.98
 
 
@@ -90,14 +91,14 @@ def test_factors_are_reduced_to_the_best_approximation_where_users_count_alike()
         "constant": np.ones((30, 1), dtype=np.float32),
     }
     left, right = rng.normal(size=(20, 4)).astype(np.float32), rng.normal(size=(20, 4)).astype(np.float32)
-    blocks = [
+    scorers = [
         (LinearScorer("low rank", "items", left, right), 0.5),
         (LinearScorer("prior", "constant", rng.normal(size=(1, 20)).astype(np.float32)), 2.0),
     ]
-    exact = sum(factor * block.scores(features[block.feature]) for block, factor in blocks)
+    exact = sum(factor * scorer.scores(features[scorer.feature]) for scorer, factor in scorers)
 
     def scores(width):
-        rows, items = compress(ScorerSum(blocks), features, width, 0, ListFitConfig(rounds=0))
+        rows, items = compress(ScorerSum(scorers), features, width, 0, ListFitConfig(rounds=0))
         assert items.shape == (20, min(width, 5))
         return sum(features[name] @ part for name, part in rows.items()) @ items.T
 
@@ -112,11 +113,11 @@ def test_factors_are_reduced_to_the_best_approximation_where_users_count_alike()
 
 def test_save_and_load_give_equal_answers():
     events, _, event_text = clustered()
-    core = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
-    arrays, numbers = core.state()
+    ensemble = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
+    arrays, numbers = ensemble.state()
     loaded = LinearEnsemble.from_state(arrays, json.loads(json.dumps(numbers)))
-    assert np.array_equal(core.encode_users(events, event_text), loaded.encode_users(events, event_text))
-    assert np.array_equal(core.encode_cold_items(event_text), loaded.encode_cold_items(event_text))
+    assert np.array_equal(ensemble.encode_users(events, event_text), loaded.encode_users(events, event_text))
+    assert np.array_equal(ensemble.encode_cold_items(event_text), loaded.encode_cold_items(event_text))
 
 
 def test_the_same_seed_gives_the_same_core():
@@ -130,9 +131,9 @@ def test_items_known_by_text_only_go_to_the_right_taste():
     events, item_text, event_text = clustered()
     known = events.item_index < 30
     train = events.take(known)
-    core = fit_linear_ensemble(train, QUICK, 0, TextVectors(event_text[known], item_text))
-    cold = core.encode_cold_items(item_text[30:])  # even items first taste, odd items second
-    scores = core.encode_users(train, event_text[known]) @ cold.T
+    ensemble = fit_linear_ensemble(train, QUICK, 0, TextVectors(event_text[known], item_text))
+    cold = ensemble.encode_cold_items(item_text[30:])  # even items first taste, odd items second
+    scores = ensemble.encode_users(train, event_text[known]) @ cold.T
     even_users, even_items = np.arange(80) % 2 == 0, np.arange(30, 40) % 2 == 0
     own = scores[np.ix_(even_users, even_items)].mean() + scores[np.ix_(~even_users, ~even_items)].mean()
     other = scores[np.ix_(even_users, ~even_items)].mean() + scores[np.ix_(~even_users, even_items)].mean()
@@ -140,9 +141,9 @@ def test_items_known_by_text_only_go_to_the_right_taste():
 
 
 def test_without_text_cold_items_are_refused():
-    core = fit_linear_ensemble(checkerboard()[0], QUICK, 0)
+    ensemble = fit_linear_ensemble(checkerboard()[0], QUICK, 0)
     with pytest.raises(ValueError, match="without text"):
-        core.encode_cold_items(np.zeros((1, 6), dtype=np.float32))
+        ensemble.encode_cold_items(np.zeros((1, 6), dtype=np.float32))
 
 
 def test_a_user_without_events_gets_the_most_popular_items():
@@ -150,13 +151,13 @@ def test_a_user_without_events_gets_the_most_popular_items():
     popular = np.concatenate([events.item_index, np.zeros(60, dtype=np.int64)])
     users = np.concatenate([events.user_index, np.arange(60)])
     train = Interactions(users, popular, events.num_users, events.num_items)
-    core = fit_linear_ensemble(train, QUICK, 0)
-    assert core.scorer_weights["popularity"] > 0
-    nobody = train.take(np.zeros(len(train), dtype=bool))
-    assert int((core.encode_users(nobody) @ core.items.T)[0].argmax()) == 0
+    ensemble = fit_linear_ensemble(train, QUICK, 0)
+    assert ensemble.scorer_weights["popularity"] > 0
+    anonymous = train.take(np.zeros(len(train), dtype=bool))
+    assert int((ensemble.encode_users(anonymous) @ ensemble.items.T)[0].argmax()) == 0
 
 
-def test_a_learned_block_is_one_more_and_never_sees_the_held_out_events():
+def test_a_learned_scorer_is_one_more_and_never_sees_the_held_out_events():
     events, _, _ = clustered()
     sizes = []
 
@@ -165,30 +166,30 @@ def test_a_learned_block_is_one_more_and_never_sees_the_held_out_events():
         taste = np.eye(2, dtype=np.float32)
         return taste[np.arange(known.num_users) % 2], taste[np.arange(known.num_items) % 2]
 
-    core = fit_linear_ensemble(events, QUICK, 0, learned=learned)
+    ensemble = fit_linear_ensemble(events, QUICK, 0, learned=learned)
     assert sizes[-1] == len(events)
     assert all(size < len(events) for size in sizes[:-1])
-    assert core.scorer_weights["learned"] > 0
+    assert ensemble.scorer_weights["learned"] > 0
     taste = np.eye(2, dtype=np.float32)[np.arange(events.num_users) % 2]
-    assert not np.allclose(core.encode_users(events, learned=taste), core.encode_users(events))
+    assert not np.allclose(ensemble.encode_users(events, learned=taste), ensemble.encode_users(events))
 
 
 @pytest.mark.parametrize("temporal", [False, True])
-def test_validation_cuts_divide_the_training_events(temporal):
+def test_validation_folds_divide_the_training_events(temporal):
     events, _, _ = clustered()
-    for cut in make_folds(events, temporal, WeightConfig(), seed=0):
-        assert len(cut.known) == len(cut.known_rows)
-        assert np.array_equal(events.item_index[cut.known_rows], cut.known.item_index)
+    for fold in make_folds(events, temporal, WeightConfig(), seed=0):
+        assert len(fold.known) == len(fold.known_rows)
+        assert np.array_equal(events.item_index[fold.known_rows], fold.known.item_index)
         if temporal:
             latest = np.full(events.num_users, -1)
-            np.maximum.at(latest, cut.known.user_index, cut.known.at)
-            assert (cut.held_out.at >= latest[cut.held_out.user_index]).all()
+            np.maximum.at(latest, fold.known.user_index, fold.known.at)
+            assert (fold.held_out.at >= latest[fold.held_out.user_index]).all()
 
 
 def test_more_history_than_training_saw_is_no_obstacle():
     events, _, event_text = clustered()
-    core = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
+    ensemble = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
     users = np.zeros(40, dtype=np.int64)
     newcomer = Interactions(users, np.arange(40), 1, 40, at=np.arange(40) * DAY + 10**9)
-    rows = core.encode_users(newcomer, np.zeros((40, event_text.shape[1]), dtype=np.float32))
+    rows = ensemble.encode_users(newcomer, np.zeros((40, event_text.shape[1]), dtype=np.float32))
     assert np.isfinite(rows).all()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kindred.domain.interactions import Interactions
-from kindred.linear.ensemble_weights import ValidationFold, WeightConfig
 from kindred.linear.history_shrinkage import SHRINKAGES, ShortHistories
 from kindred.linear.scorer import LinearScorer
 from kindred.linear.user_features import HistoryStatistics, build_user_features
+from kindred.linear.validation import ValidationFold, WeightConfig
 
 USERS, ITEMS, KNOWN, HALF = 600, 20, 6, 10
 STATISTICS = HistoryStatistics(ITEMS, 0.5, 1.0, np.zeros(0, dtype=np.float32), np.zeros(0), 1, 1.0)
@@ -24,18 +24,18 @@ def simulated(*, last_event_tells):
     half = rng.integers(0, 2, USERS)
     strays = np.zeros((USERS, KNOWN), dtype=bool) if last_event_tells else rng.random((USERS, KNOWN)) < 0.4
     popularity = np.linspace(1, 3, HALF)
-    drawn = rng.choice(HALF, (USERS, KNOWN + 1), p=np.exp(popularity) / np.exp(popularity).sum())
-    items = drawn + HALF * np.column_stack([half[:, None] ^ strays, half])
+    sampled = rng.choice(HALF, (USERS, KNOWN + 1), p=np.exp(popularity) / np.exp(popularity).sum())
+    items = sampled + HALF * np.column_stack([half[:, None] ^ strays, half])
     users = np.repeat(np.arange(USERS), KNOWN)
     at = np.tile(np.arange(KNOWN), USERS)
     known = Interactions(users, items[:, :KNOWN].ravel(), USERS, ITEMS, at=at)
     held_out = Interactions(np.arange(USERS), items[:, KNOWN], USERS, ITEMS, at=np.full(USERS, KNOWN))
     same = np.kron(np.eye(2), np.ones((HALF, HALF))).astype(np.float32)
-    blocks = [
+    scorers = [
         LinearScorer("same half", "items", same),
         LinearScorer("popularity", "constant", np.tile(popularity, 2)[None, :].astype(np.float32)),
     ]
-    return ValidationFold(known, np.arange(len(known)), held_out), blocks
+    return ValidationFold(known, np.arange(len(known)), held_out), scorers
 
 
 def features_of(known, rows):
@@ -44,8 +44,8 @@ def features_of(known, rows):
 
 @pytest.mark.parametrize("last_event_tells", [True, False])
 def test_short_histories_are_trusted_as_far_as_they_tell(last_event_tells):
-    cut, blocks = simulated(last_event_tells=last_event_tells)
-    encode = partial(features_of, cut.known)
-    short = ShortHistories(cut, blocks, encode(cut.known_rows), encode, WeightConfig())
+    fold, scorers = simulated(last_event_tells=last_event_tells)
+    encode = partial(features_of, fold.known)
+    short = ShortHistories(fold, scorers, encode(fold.known_rows), encode, WeightConfig())
     found = short.best_shrinkage(WEIGHTS)
     assert found == 0 if last_event_tells else found >= SHRINKAGES[2]

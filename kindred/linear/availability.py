@@ -1,0 +1,74 @@
+"""Which scorers the data allows, decided once from all training events and kept for every fold of them.
+
+Decided anew for every part of the events, a scorer would exist in a fold and not in the final fit, or the other way
+round: its weight would be lost, or asked for in vain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kindred.domain.interactions import Interactions
+from kindred.linear.scorer_config import ScorerConfig
+from kindred.linear.user_features import HistoryStatistics, spans_days
+
+
+@dataclass(frozen=True)
+class Availability:
+    """What all scorers of one ensemble may count on.
+
+    Attributes:
+        order: a user's events are in order.
+        times: times span more than a day, so periods mean something.
+        event_text: events have texts.
+        item_text: items have texts of their own.
+        item_matrices: the catalogue is small enough for matrices of items by items.
+        user_matrix: it is not, but users are few enough for EASE from their side.
+        spectrum: the catalogue is large enough for the spectrum of its graph.
+    """
+
+    order: bool
+    times: bool
+    event_text: bool
+    item_text: bool
+    item_matrices: bool
+    user_matrix: bool
+    spectrum: bool
+
+    @property
+    def ease(self) -> bool:
+        """Whether there is EASE, from the side of items or of users."""
+        return self.item_matrices or self.user_matrix
+
+
+def availability(train: Interactions, *, event_text: bool, item_text: bool, config: ScorerConfig) -> Availability:
+    """What these training events allow."""
+    squared = train.num_items <= config.max_squared
+    return Availability(
+        order=train.at is not None,
+        times=spans_days(train),
+        event_text=event_text,
+        item_text=item_text,
+        item_matrices=squared,
+        user_matrix=not squared and len(np.unique(train.user_index)) <= config.max_dense,
+        spectrum=train.num_items > config.max_dense,
+    )
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """What all scorers of one set of training events are fitted with.
+
+    Attributes:
+        statistics: of these events.
+        available: what all events of the ensemble allow.
+        config: see there.
+        seed: of random starts.
+    """
+
+    statistics: HistoryStatistics
+    available: Availability
+    config: ScorerConfig
+    seed: int
