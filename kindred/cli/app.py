@@ -18,6 +18,7 @@ from kindred.cli.demo import demo
 from kindred.cli.doctor import doctor
 from kindred.cli.explore import explore_app
 from kindred.cli.graph import graph_app
+from kindred.cli.runs import runs_app
 
 _EPILOG = f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5"
 
@@ -64,7 +65,7 @@ app.command("train", epilog="Example: kindred train listens")(training.train_sys
 app.command("tune", epilog="Example: kindred tune --trials 30 --timeout 3600 --resume")(experiments.tune)
 app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
 app.command("compare", epilog="Example: kindred compare RUN RUN --protocol random --seeds 5")(experiments.compare)
-app.command("runs", epilog="Example: kindred runs --json")(training.runs)
+app.add_typer(runs_app, name="runs")
 app.command("publish", epilog="Example: kindred publish")(answers.publish)
 app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
 app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)

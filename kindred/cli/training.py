@@ -14,7 +14,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import seconds_of
 from kindred.cli.options import AsJson, SystemName, settings_of
-from kindred.stores import graph_to_read, runs_folder_of, vectors_of
+from kindred.stores import graph_to_read, runs_folder_of
 
 if TYPE_CHECKING:
     from kindred.domain.progress import Progress
@@ -243,51 +243,6 @@ def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progr
     folder = run.folder / "evaluation" / options.protocol
     report = judge(graph, recipe_of(run), options, RunOptions(folder, device=settings.device, progress=progress))
     return report, folder
-
-
-def runs(
-    context: typer.Context,
-    system: Annotated[str | None, typer.Option("--system", metavar="NAME", help="Only of this recommender.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Finished runs, oldest first, and which one is published."""
-    from kindred.recommenders.releases import run_of
-    from kindred.recommenders.runs import figures_of, finished_runs, model_of
-    from kindred.recommenders.systems import SYSTEMS, find_system
-
-    settings = settings_of(context)
-    names = list(SYSTEMS) if system is None else [find_system(system).system.name]
-    found = [run for name in names for run in finished_runs(runs_folder_of(settings, name))]
-    with vectors_of(settings) as vectors:
-        published = {name: vectors.of(name).published() for name in names}
-    marks = {name: run_of(version) for name, version in published.items() if version is not None}
-    if as_json:
-        console.json_result(
-            [
-                {
-                    "run": r.name,
-                    "published": r.name == marks.get(r.manifest["system"]),
-                    "figures": figures_of(r),
-                    **r.manifest,
-                }
-                for r in found
-            ]
-        )
-        return
-    header = ["run", "system", "model", "events", "users", "items", "graph", "recall@10", "published"]
-    rows = [
-        (
-            r.name,
-            r.manifest["system"],
-            model_of(r),
-            *(r.manifest[name] for name in header[3:6]),
-            r.manifest["graph"]["content_hash"][:12],
-            figures_of(r).get("recall@10", ""),
-            "yes" if r.name == marks.get(r.manifest["system"]) else "",
-        )
-        for r in found
-    ]
-    console.result(console.table(header, rows))
 
 
 def _epochs(gnn: Mapping[str, Any]) -> str:

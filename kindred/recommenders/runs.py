@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
 from kindred.files import write_whole
 
-MANIFEST = "manifest.json"
+MANIFEST, TAGS = "manifest.json", "tags.json"
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,32 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
         f"no finished run{f' named {name}' if name else ''} in {runs_folder}",
         f"runs are {known}" if known else f"train one with `kindred train {runs_folder.name}`",
     )
+
+
+def remove_run(runs_folder: Path, name: str) -> None:
+    """Deletes a run, finished or not.
+
+    Raises:
+        ArtifactError: there is none of that name.
+    """
+    folder = runs_folder / name
+    if not name or folder.parent != runs_folder or not folder.is_dir():
+        raise ArtifactError(f"no run named {name!r} in {runs_folder}", "see `kindred runs`")
+    (folder / MANIFEST).unlink(missing_ok=True)  # from here on it is no finished run
+    shutil.rmtree(folder)
+
+
+def tags_of(run: Run) -> list[str]:
+    """The words noted on a run."""
+    path = run.folder / TAGS
+    return list(_read_json(path)["tags"]) if path.exists() else []
+
+
+def add_tags(run: Run, tags: Iterable[str]) -> list[str]:
+    """Notes words on a run; all of them, in order."""
+    noted = list(dict.fromkeys([*tags_of(run), *tags]))
+    write_json(run.folder / TAGS, {"tags": noted})
+    return noted
 
 
 def write_json(path: Path, value: object) -> None:

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import ArtifactError, RecordError
-from kindred.recommenders.runs import find_run, finish_run, finished_runs, new_run_folder, resumable_or_gone
+from kindred.recommenders.runs import (
+    add_tags,
+    find_run,
+    finish_run,
+    finished_runs,
+    new_run_folder,
+    remove_run,
+    resumable_or_gone,
+    tags_of,
+)
 from kindred.training.checkpoint import write_checkpoint
 from kindred.training.fit import CHECKPOINT
 
@@ -74,3 +83,20 @@ def test_a_finished_run_stays_whatever_comes_after(tmp_path: Path) -> None:
         finish_run(folder, {"made": 1})
         raise RecordError("afterwards")
     assert finished_runs(tmp_path)[0].name == folder.name
+
+
+def test_a_run_is_removed_whole_and_nothing_else(tmp_path: Path) -> None:
+    first, second = new_run_folder(tmp_path, "a"), new_run_folder(tmp_path, "b")
+    finish_run(first, {"config": {}})
+    remove_run(tmp_path, second.name)
+    assert not second.exists() and [run.name for run in finished_runs(tmp_path)] == [first.name]
+    for name in ("", ".", "..", "no-such-run", f"../{tmp_path.name}/{first.name}"):
+        with pytest.raises(ArtifactError, match="no run named"):
+            remove_run(tmp_path, name)
+    assert first.exists()
+
+
+def test_tags_are_kept_in_order_once_each(tmp_path: Path) -> None:
+    run = finish_run(new_run_folder(tmp_path, "a"), {"config": {}})
+    assert tags_of(run) == [] and add_tags(run, ["may", "wide"]) == ["may", "wide"]
+    assert add_tags(run, ["wide", "best"]) == tags_of(run) == ["may", "wide", "best"]
