@@ -172,14 +172,20 @@ class LedTo(Event):
     position: Integer | None = None
 
 
+class AddedToCart(Event):
+    """A user put a product into the cart, which is no purchase yet."""
+
+    edge_type = "ADDED_TO_CART"
+    source = User
+    target = Product
+
+
 class Bought(Event):
-    """A user put a product into the cart or bought it."""
+    """A user bought a product."""
 
     edge_type = "BOUGHT"
     source = User
     target = Product
-
-    action: String = "purchase"
 
 
 class Judged(Edge):
@@ -355,7 +361,7 @@ class Liked(Event):
 # fmt: off
 RECORDS: tuple[type[Node] | type[Edge], ...] = (
     User, Product, Category, Brand, Query, Track, Artist, Genre, Tag, Post, Topic,
-    Reviewed, InCategory, MadeBy, Searched, LedTo, Bought, Judged,
+    Reviewed, InCategory, MadeBy, Searched, LedTo, AddedToCart, Bought, Judged,
     Listened, ListenedToArtist, PerformedBy, HasGenre, Tagged, TaggedArtist, UsedTag, FriendOf,
     Viewed, Liked, About,
 )

@@ -75,7 +75,7 @@ def test_run_prints_a_table_with_days_and_json_with_seconds(kindred: Kindred) ->
 def test_limit_may_exceed_what_a_query_of_one_s_own_returns(kindred: Kindred) -> None:
     asked = ("explore", "run", "user_timeline", "--param", "user=dan", "--json")
     assert len(json.loads(kindred(*asked, "--param", "limit=2"))) == 2
-    assert len(json.loads(kindred(*asked, "--param", "limit=5000"))) == 17
+    assert len(json.loads(kindred(*asked, "--param", "limit=5000"))) == 18
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ REVIEWS = """
 """
 PRAISE = "The Best of All Amplifiers"
 BOUGHT = "ann>guitar ann>strings ben>guitar ben>strings ben>tuner dan>strings"
+ADDED_TO_CART = "dan>tuner eve>strings"
 QUERIES = ("guitar strings", "drum kit", "left-handed kazoo")
 SEARCHED = [("dan", "guitar strings"), ("ann", "guitar strings"), ("dan", QUERIES[2]), ("eve", QUERIES[2])]
 LED_TO = [
@@ -104,6 +105,7 @@ def _edges() -> Iterable[tuple[type[Edge], Sequence[Row]]]:
     yield records.MadeBy, _pairs(MADE_BY)
     reviews = [row | {"summary": PRAISE if row["target_id"] == "amp" else ""} for row in _events(REVIEWS, "rating")]
     yield records.Reviewed, reviews
+    yield records.AddedToCart, _pairs(ADDED_TO_CART, {"at": seconds("2013-05-06")})
     yield records.Bought, _pairs(BOUGHT, {"at": seconds("2013-05-07")})
     yield records.Searched, [{"source_id": user, "target_id": query, **at} for user, query in SEARCHED]
     yield records.LedTo, [{"source_id": query, "target_id": product, **at, **more} for query, product, more in LED_TO]

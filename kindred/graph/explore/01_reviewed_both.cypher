@@ -11,8 +11,8 @@
 //   last_at: date - day of their last review of either
 
 MATCH (p:Product {id: $first})<-[r:REVIEWED]-(u:User)-[s:REVIEWED]->(q:Product)
-WHERE q.id = $second AND q.id <> p.id
+WHERE q.id = $second AND q.id <> p.id AND r.rating IS NOT NULL AND s.rating IS NOT NULL
 RETURN u.id AS user, round(sum(r.rating) / count(r.event_id), 2) AS first_rating, round(sum(s.rating) / count(s.event_id), 2) AS second_rating,
-       CASE WHEN max(r.at) > max(s.at) THEN max(r.at) ELSE max(s.at) END AS last_at
-ORDER BY last_at DESC, user
+       CASE WHEN max(r.at) > max(s.at) THEN max(r.at) ELSE coalesce(max(s.at), max(r.at)) END AS last_at
+ORDER BY coalesce(last_at, 0) DESC, user
 LIMIT $limit

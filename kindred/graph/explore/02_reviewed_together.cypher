@@ -10,7 +10,7 @@
 //   title: string - its title
 //   shared: integer - people who like both
 //   fans: integer - people who like the other product
-//   likeness: number - shared people over the geometric mean of both products' fans, 0 to 1
+//   similarity: number - shared people over the geometric mean of both products' fans, 0 to 1
 
 MATCH (p:Product {id: $product})<-[l:REVIEWED]-(f:User)
 WHERE l.rating >= $least_rating
@@ -23,6 +23,6 @@ MATCH (q)<-[t:REVIEWED]-(v:User)
 WHERE t.rating >= $least_rating
 WITH q, own_fans, shared, count(DISTINCT v.id) AS fans
 RETURN q.id AS product, coalesce(q.title, '') AS title, shared, fans,
-       round(shared / sqrt(1.0 * own_fans * fans), 3) AS likeness
-ORDER BY likeness DESC, shared DESC, product
+       round(shared / sqrt(1.0 * own_fans * fans), 3) AS similarity
+ORDER BY similarity DESC, shared DESC, product
 LIMIT $limit

@@ -11,7 +11,7 @@
 //   mean_gap: number - how far apart they are on average, in stars
 
 MATCH (u:User {id: $user})-[r:REVIEWED]->(p:Product)<-[s:REVIEWED]-(v:User)
-WHERE v.id <> u.id
+WHERE v.id <> u.id AND r.rating IS NOT NULL AND s.rating IS NOT NULL
 WITH v, sum(abs(r.rating - s.rating)) / count(r.event_id) AS gap, count(DISTINCT p.id) AS shared,
      count(DISTINCT CASE WHEN abs(r.rating - s.rating) < 1 THEN p.id ELSE null END) AS agreed
 WHERE shared >= $least_shared

@@ -12,7 +12,7 @@
 //   gap: number - how far apart they are, in stars
 
 MATCH (u:User {id: $first})-[r:REVIEWED]->(p:Product)<-[s:REVIEWED]-(v:User)
-WHERE v.id = $second AND v.id <> u.id
+WHERE v.id = $second AND v.id <> u.id AND r.rating IS NOT NULL AND s.rating IS NOT NULL
 WITH p, round(sum(r.rating) / count(r.event_id), 2) AS first_rating, round(sum(s.rating) / count(s.event_id), 2) AS second_rating
 RETURN p.id AS product, coalesce(p.title, '') AS title, first_rating, second_rating,
        round(abs(first_rating - second_rating), 2) AS gap

@@ -10,6 +10,7 @@
 //   mean_rating: number - their mean stars
 
 MATCH (u:User {id: $user})-[r:REVIEWED]->(p:Product)
+WHERE r.at IS NOT NULL AND r.rating IS NOT NULL
 OPTIONAL MATCH (p)-[:IN_CATEGORY]->(c:Category)
 WITH r, c, r.at / 86400 + 671 AS days // since 1968-03-01: leap days end the years that start in March
 WITH r, c, days, (4 * days + 3) / 1461 AS years

@@ -10,8 +10,8 @@
 
 MATCH (c:Category)<-[:IN_CATEGORY]-(p:Product)
 OPTIONAL MATCH (p)<-[r:REVIEWED]-(:User)
-WITH c, count(r.event_id) AS reviews, sum(r.rating) AS stars, count(DISTINCT p.id) AS products
+WITH c, count(r.event_id) AS reviews, count(r.rating) AS rated, sum(r.rating) AS stars, count(DISTINCT p.id) AS products
 RETURN c.id AS category, products, reviews,
-       CASE WHEN reviews > 0 THEN round(stars / reviews, 2) ELSE null END AS mean_rating
+       CASE WHEN rated > 0 THEN round(stars / rated, 2) ELSE null END AS mean_rating
 ORDER BY reviews DESC, category
 LIMIT $limit

@@ -12,7 +12,7 @@
 //   people: integer - who wrote them
 
 MATCH (p:Product)<-[r:REVIEWED]-(u:User)
-WHERE r.rating >= $least_rating
+WHERE r.rating >= $least_rating AND r.at IS NOT NULL
 WITH p, r.at / 86400 * 86400 AS day, count(r.event_id) AS reviews, count(DISTINCT u.id) AS people
 WHERE reviews >= $least_reviews
 RETURN p.id AS product, coalesce(p.title, '') AS title, day, reviews, people

@@ -12,6 +12,7 @@
 //   verified: integer - reviews of verified purchases among them
 
 MATCH (u:User)-[r:REVIEWED]->(p:Product)
+WHERE r.at IS NOT NULL AND r.rating IS NOT NULL
 WITH u, r.at / 86400 * 86400 AS day, count(r.event_id) AS reviews, sum(r.rating) / count(r.event_id) AS mean,
      sum(CASE WHEN r.verified THEN 1 ELSE 0 END) AS verified, count(DISTINCT p.id) AS products
 WHERE reviews >= $least_reviews

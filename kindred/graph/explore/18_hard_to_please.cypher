@@ -10,9 +10,11 @@
 //   gap: number - how far above the mean of the others, in stars; negative is harsher
 
 MATCH (p:Product)<-[r:REVIEWED]-(:User)
+WHERE r.rating IS NOT NULL
 WITH p, sum(r.rating) AS stars, count(r.event_id) AS num_reviews
 WHERE num_reviews > 1
 MATCH (p)<-[s:REVIEWED]-(u:User)
+WHERE s.rating IS NOT NULL
 WITH u, count(s.event_id) AS reviews, sum(s.rating) / count(s.event_id) AS mean,
      avg(s.rating - (stars - s.rating) / (num_reviews - 1)) AS above
 WHERE reviews >= $least_reviews

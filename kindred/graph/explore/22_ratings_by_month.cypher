@@ -11,6 +11,7 @@
 //   lows: integer - reviews of one or two
 
 MATCH (:User)-[r:REVIEWED]->(:Product)
+WHERE r.at IS NOT NULL AND r.rating IS NOT NULL
 WITH r, r.at / 86400 + 671 AS days // since 1968-03-01: leap days end the years that start in March
 WITH r, days, (4 * days + 3) / 1461 AS years
 WITH r, years, (5 * (days - 1461 * years / 4) + 2) / 153 AS months

@@ -6,13 +6,13 @@
 // columns:
 //   user: string - known in several domains
 //   domains: integer - in how many
-//   products: integer - reviews and purchases
+//   products: integer - reviews, purchases and what was put into the cart
 //   searches: integer - queries typed
 //   listens: integer - listening events
 //   posts: integer - views and likes
 
 MATCH (u:User)
-WITH u, COUNT { MATCH (u)-[:REVIEWED|BOUGHT]->(:Product) } AS products,
+WITH u, COUNT { MATCH (u)-[:REVIEWED|BOUGHT|ADDED_TO_CART]->(:Product) } AS products,
      COUNT { MATCH (u)-[:SEARCHED]->(:Query) } AS searches,
      COUNT { MATCH (u)-[:LISTENED]->() } AS listens,
      COUNT { MATCH (u)-[:VIEWED|LIKED]->(:Post) } AS posts

@@ -10,6 +10,7 @@
 //   tracks: integer - different tracks
 
 MATCH (u:User {id: $user})-[l:LISTENED]->(t:Track)-[:HAS_GENRE]->(g:Genre)
+WHERE l.at IS NOT NULL
 WITH l, t, g, l.at / 86400 + 671 AS days // since 1968-03-01: leap days end the years that start in March
 WITH l, t, g, days, (4 * days + 3) / 1461 AS years
 WITH l, t, g, years, (5 * (days - 1461 * years / 4) + 2) / 153 AS months

@@ -9,17 +9,19 @@
 //   name: string - their name
 //   shared: integer - tags both bear
 //   tags: integer - tags the other bears
-//   likeness: number - shared tags over the geometric mean of both numbers of tags, 0 to 1
+//   similarity: number - shared tags over the geometric mean of both numbers of tags, 0 to 1
 
 MATCH (a:Artist {id: $artist})-[:TAGGED]->(w:Tag)
 WITH a, count(DISTINCT w.id) AS own_tags
-MATCH (a)-[:TAGGED]->(t:Tag)<-[:TAGGED]-(b:Artist)
+MATCH (a)-[:TAGGED]->(t:Tag)
+WITH DISTINCT a, own_tags, t
+MATCH (t)<-[:TAGGED]-(b:Artist)
 WHERE b.id <> a.id
 WITH b, own_tags, count(DISTINCT t.id) AS shared
 WHERE shared >= $least_shared
 MATCH (b)-[:TAGGED]->(x:Tag)
 WITH b, own_tags, shared, count(DISTINCT x.id) AS tags
 RETURN b.id AS artist, coalesce(b.name, '') AS name, shared, tags,
-       round(shared / sqrt(1.0 * own_tags * tags), 3) AS likeness
-ORDER BY likeness DESC, shared DESC, artist
+       round(shared / sqrt(1.0 * own_tags * tags), 3) AS similarity
+ORDER BY similarity DESC, shared DESC, artist
 LIMIT $limit

@@ -36,8 +36,8 @@ function besideTheLike(siblings) {
   const rest = [...siblings], order = rest.splice(0, 1);
   while (rest.length) {
     const last = near.get(order.at(-1));
-    const likeness = rest.map((index) => [...near.get(index)].filter((other) => last.has(other)).length);
-    order.push(...rest.splice(likeness.indexOf(Math.max(...likeness)), 1));
+    const similarity = rest.map((index) => [...near.get(index)].filter((other) => last.has(other)).length);
+    order.push(...rest.splice(similarity.indexOf(Math.max(...similarity)), 1));
   }
   return order;
 }

@@ -40,7 +40,7 @@ def parse_order(row: Values) -> Parsed:
         return Parsed(())
     lead, purchase, search_edge = (
         led_to(search, product_id, _ACTION),
-        bought(search, product_id, _ACTION),
+        bought(search, product_id),
         searched(search),
     )
     nodes = (query_node(search.query), product_node(lead.target_id), user_node(purchase.source_id))

@@ -6,7 +6,7 @@ Rows are told apart one by one, so that their order does not matter:
 * a query document {query_id, client_id, user_query, timestamp} is a search by that client.
 * an event {action_name, query_id, client_id, timestamp, user_query, message, event_attributes}: `search` and
   `on_search` are searches for `user_query`, or else for `message`; `click`, `add_to_cart` and `purchase` say that the
-  query led to `event_attributes.object.object_id`, the last two that the client bought it as well.
+  query led to `event_attributes.object.object_id`, the last two also that the client put it into the cart or bought it.
 
 A query document and the events of one search (equal `query_id`, client and text) are one SEARCHED edge, that of the
 latest moment. Impressions, hovers, filters, sorting and whatever else is not listed hold nothing for the graph; nor do
@@ -27,6 +27,7 @@ from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
     Search,
+    added_to_cart,
     bought,
     led_to,
     product_node,
@@ -38,8 +39,8 @@ from kindred.ingest.sources.search_records import (
 from kindred.ingest.values import given, id_of, milliseconds_of, text_of, whole
 
 _SEARCHES = {"search", "on_search"}
-_PURCHASES = {"add_to_cart", "purchase"}
-_LEADS = {"click", *_PURCHASES}
+_ACQUIRED = {"add_to_cart": added_to_cart, "purchase": bought}
+_LEADS = {"click", *_ACQUIRED}
 _BULK_ACTIONS = {"index", "create"}
 _NOTHING = Parsed(())
 
@@ -83,9 +84,9 @@ def _parse_lead(row: Values, action: str) -> Parsed:
     search = _search(row, query)
     lead = led_to(search, product_id, action, whole(_part(attributes, "position").get("ordinal")))
     records: list[Node | Edge] = [lead, query_node(query), product_node(lead.target_id)]
-    if action in _PURCHASES:
-        purchase = bought(search, product_id, action)
-        records += [purchase, user_node(purchase.source_id)]
+    if action in _ACQUIRED:
+        acquired = _ACQUIRED[action](search, product_id)
+        records += [acquired, user_node(acquired.source_id)]
     return Parsed(records)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kindred.domain.queries import contains_id, has_words, query_id
-from kindred.domain.records import Bought, LedTo, Node, Product, Query, Searched, User, content_id
+from kindred.domain.records import AddedToCart, Bought, LedTo, Node, Product, Query, Searched, User, content_id
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same ones again and again
 
@@ -76,18 +76,23 @@ def led_to(search: Search, product_id: object, action: str, position: object = N
     )
 
 
-def bought(search: Search, product_id: object, action: str) -> Bought:
-    """The user put the product into the cart or bought it; which query led there is not part of its key."""
-    return Bought.model_validate(
-        {
-            "event_id": content_id("bought", str(search.user_id), str(product_id), action, str(search.at_ms)),
-            "source_id": search.user_id,
-            "target_id": product_id,
-            "at": search.at,
-            "action": action,
-        },
-        strict=True,
-    )
+def bought(search: Search, product_id: object) -> Bought:
+    """The user bought the product; which query led there is not part of its key."""
+    return Bought.model_validate(_acquired(search, product_id, "purchase"), strict=True)
+
+
+def added_to_cart(search: Search, product_id: object) -> AddedToCart:
+    """The user put the product into the cart; which query led there is not part of its key."""
+    return AddedToCart.model_validate(_acquired(search, product_id, "add_to_cart"), strict=True)
+
+
+def _acquired(search: Search, product_id: object, action: str) -> dict[str, object]:
+    return {
+        "event_id": content_id("bought", str(search.user_id), str(product_id), action, str(search.at_ms)),
+        "source_id": search.user_id,
+        "target_id": product_id,
+        "at": search.at,
+    }
 
 
 @lru_cache(_REMEMBERED)

@@ -46,7 +46,7 @@ ASKED: dict[str, dict[str, object]] = {
 KNOWN: dict[str, list[tuple[object, ...]]] = {
     "reviewed_both": [("ben", 5.0, 4.0, seconds("2012-05-01")), ("ann", 5.0, 4.0, seconds("2012-02-10"))],
     "reviewed_together": [("strings", "Light strings", 2, 3, 0.667), ("tuner", "Clip-on tuner", 2, 3, 0.667)],
-    "bought_together": [("guitar", "Six-string guitar", 2), ("tuner", "Clip-on tuner", 1)],
+    "bought_together": [("guitar", "Six-string guitar", 2), ("tuner", "Clip-on tuner", 2)],
     "taste_neighbours": [("ben", 2, 2, 0.0), ("dan", 2, 0, 1.5), ("eve", 2, 0, 2.5), ("cara", 2, 0, 3.5)],
     "neighbours_liked": [
         ("tuner", "Clip-on tuner", 3, 4),  # ben over guitar and strings, dan over guitar, ring1 over strings
@@ -64,6 +64,7 @@ KNOWN: dict[str, list[tuple[object, ...]]] = {
         (seconds("2013-07-01"), "listened", "lull", None),
         (seconds("2013-06-01"), "listened", "hum", None),
         (seconds("2013-05-07"), "bought", "strings", None),
+        (seconds("2013-05-06"), "put into the cart", "tuner", None),
         *((seconds("2013-05-05"), "liked", post, None) for post in ("p1", "p3")),
         *((seconds("2013-05-05"), "searched", query, None) for query in ("guitar strings", "left-handed kazoo")),
         (seconds("2013-05-05"), "tagged", "calm", None),
@@ -92,17 +93,27 @@ KNOWN: dict[str, list[tuple[object, ...]]] = {
     "repeated_summaries": [("the best of all amplifiers", 4, 4, 1)],
     "same_titles": [("clip-on tuner", 2, "tuner", "tuner2")],
     "users_in_several_domains": [
-        ("dan", 4, 5, 2, 3, 6), ("ann", 4, 5, 1, 2, 2), ("eve", 4, 2, 1, 1, 5), ("ben", 2, 6, 0, 3, 0),
+        ("dan", 4, 6, 2, 3, 6), ("ann", 4, 5, 1, 2, 2), ("eve", 4, 3, 1, 1, 5), ("ben", 2, 6, 0, 3, 0),
         ("cara", 2, 3, 0, 1, 0),
     ],
-    "searches_to_product": [("guitar strings", 3, 3, 2)],
+    "searches_to_product": [("guitar strings", 3, 0, 3, 2)],
     "search_results": [("strings", "Light strings", 3, 100.0), ("tuner", "Clip-on tuner", 1, None)],
-    "searches_before_purchase": [(seconds("2013-05-05"), "guitar strings", "strings", seconds("2013-05-07"))],
+    "searches_before_purchase": [
+        (seconds("2013-05-05"), "guitar strings", "strings", "bought", seconds("2013-05-07")),
+        (seconds("2013-05-05"), "guitar strings", "tuner", "put into the cart", seconds("2013-05-06")),
+    ],
     "searches_to_nothing": [("left-handed kazoo", 2, 2, seconds("2013-05-05"))],
     "misleading_searches": [("drum kit", "case", "", 2, 0.0)],
     "genres_by_year": [(2012, "metal", 1, 1), (2013, "folk", 2, 2)],
     "friends_with_taste": [("ann", 2, 9), ("eve", 1, 4)],
-    "friends_tracks": [("din", "Din", 2, 2), ("lull", "Lull", 2, 2), ("hum", "Hum", 1, 1)],
+    "most_played": [
+        ("track", "din", "Din", "Wren", 1, 7, seconds("2012-06-01")),
+        ("track", "hum", "Hum", "Lark", 1, 2, seconds("2013-06-01")),
+        ("track", "lull", "Lull", "Lark", 1, 1, seconds("2013-07-01")),
+    ],
+    "friends_tracks": [
+        ("track", "din", "Din", 2, 2), ("track", "lull", "Lull", 2, 2), ("track", "hum", "Hum", 1, 1),
+    ],
     "artist_tags": [("calm", "calm", 1, 2), ("voice", "voice", 1, 2)],
     "similar_artists": [("wren", "Wren", 2, 3, 0.816)],
     "tags_together": [("voice", "voice", 2, 2), ("loud", "loud", 0, 1)],
@@ -153,7 +164,18 @@ def test_there_is_a_question_for_everything_the_graph_knows() -> None:
     assert len(QUESTIONS) >= 24
     assert [question.number for question in QUESTIONS] == list(range(1, len(QUESTIONS) + 1))
     asked = " ".join(question.text for question in QUESTIONS)
-    for name in ("REVIEWED", "BOUGHT", "LED_TO", "JUDGED", "LISTENED", "TAGGED", "FRIEND_OF", "VIEWED", "LIKED"):
+    for name in (
+        "REVIEWED",
+        "BOUGHT",
+        "ADDED_TO_CART",
+        "LED_TO",
+        "JUDGED",
+        "LISTENED",
+        "TAGGED",
+        "FRIEND_OF",
+        "VIEWED",
+        "LIKED",
+    ):
         assert f":{name}" in asked
 
 
