@@ -6,11 +6,12 @@ import errno
 import io
 import json
 import logging
+import math
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
 import typer
@@ -55,8 +56,16 @@ def result(text: str) -> None:
 
 
 def json_result(value: object) -> None:
-    """Prints a result for machines on stdout: one JSON document."""
-    result(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """Prints a result for machines on stdout: one JSON document, in which a number that is none or infinite is null."""
+    result(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str, allow_nan=False))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def note(text: str) -> None:
@@ -77,7 +86,7 @@ def _give_up(stream: TextIO) -> None:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Aligned columns; numbers to the right, everything else to the left."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[cell(value) for value in row] for row in rows]
     numeric = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(header))]
     widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
 
@@ -93,7 +102,8 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as a table shows it: whole numbers with separators, nothing for None."""
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

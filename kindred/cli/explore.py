@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +17,6 @@ from kindred.stores import graph_to_read
 if TYPE_CHECKING:
     from kindred.graph.explore.questions import Column, Parameter, Question
 
-CELL_CHARACTERS = 60
-
 explore_app = typer.Typer(
     help="Ask the graph ready-made questions.", invoke_without_command=True, rich_markup_mode=None
 )
@@ -28,6 +27,7 @@ def list_questions(context: typer.Context, as_json: AsJson = False) -> None:
     """Ask the graph ready-made questions; without a command, lists them."""
     if context.invoked_subcommand is not None:
         return
+    from kindred.cli.answer_text import output_width
     from kindred.graph.explore.question_files import read_questions
 
     questions = read_questions()
@@ -35,7 +35,14 @@ def list_questions(context: typer.Context, as_json: AsJson = False) -> None:
         console.json_result([_described(question) for question in questions])
         return
     rows = [(q.full_name, q.title, ", ".join(_brief(p) for p in q.parameters if p.name != "limit")) for q in questions]
-    console.result(console.table(["name", "question", "parameters"], rows))
+    text = console.table(["name", "question", "parameters"], rows)
+    width = output_width()
+    if width is not None and max(map(len, text.splitlines())) > width:
+        text = "\n".join(
+            f"{_folded(f'{name}  {told}'.rstrip(), width)}\n{_folded(f'    {title}', width)}"
+            for name, title, told in rows
+        )
+    console.result(text)
     console.note("ask one with `kindred explore run NAME --param PARAMETER=VALUE`")
     console.note("parameters with = have a default, and every question takes limit, the rows at most")
 
@@ -49,8 +56,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Ask one question; the graph is only read."""
+    from kindred.cli.answer_text import fitted_table
     from kindred.graph.explore.question_files import question_of
-    from kindred.graph.explore.questions import run_question
+    from kindred.graph.explore.questions import missing_types, run_question
     from kindred.graph.store import QueryLimits
 
     question = question_of(name)
@@ -59,13 +67,16 @@ def run(
     limits = QueryLimits(rows=max(1, limit) if isinstance(limit, int) else QueryLimits.rows, seconds=seconds)
     with graph_to_read(settings_of(context)) as store:
         answer = run_question(store, question, values, limits).to_pylist()
+        missing = [] if answer else missing_types(store, question)
     if as_json:
         console.json_result(answer)
         return
     rows = [[_shown(row[column.name], column) for column in question.columns] for row in answer]
-    console.result(console.table([column.name for column in question.columns], rows))
-    if not answer:
-        console.note("no rows; `kindred graph stats` says what is there")
+    console.result(fitted_table([column.name for column in question.columns], rows))
+    if missing:
+        console.note(f"no rows: the graph holds nothing of {' or '.join(missing)}")
+    elif not answer:
+        console.note("no rows; `kindred graph stats` says what is there, --param changes what is asked")
 
 
 @explore_app.command("show", epilog="Example: kindred explore show taste_neighbours")
@@ -88,18 +99,18 @@ def _described(question: Question) -> dict[str, object]:
     return described | {"example": question.example}
 
 
+def _folded(text: str, width: int) -> str:
+    return textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False)
+
+
 def _brief(parameter: Parameter) -> str:
     return parameter.name if parameter.is_required else f"{parameter.name}={parameter.example}"
 
 
 def _shown(value: object, column: Column) -> object:
-    """A value as people read it: days as dates, years without separators, long texts cut."""
+    """A value as people read it: days as dates, years without separators."""
     from kindred.graph.explore.questions import ColumnKind
 
     if column.kind is ColumnKind.DATE and isinstance(value, int):
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d")
-    if column.kind is ColumnKind.YEAR:
-        return str(value)
-    if isinstance(value, str) and len(value) > CELL_CHARACTERS:
-        return f"{value[: CELL_CHARACTERS - 1].rstrip()}…"
-    return value
+    return str(value) if column.kind is ColumnKind.YEAR and value is not None else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +15,8 @@ from kindred.cli.options import AsJson, settings_of
 from kindred.stores import graph_of, graph_to_read
 
 if TYPE_CHECKING:
+    from kindred.domain.properties import PropertyKind
+    from kindred.domain.schema import GraphSchema
     from kindred.graph.statistics import GraphStatistics
 
 graph_app = typer.Typer(help="Look into the graph.", no_args_is_help=True, rich_markup_mode=None)
@@ -80,29 +83,63 @@ def query(
     as_json: AsJson = False,
 ) -> None:
     """Run your own Cypher, read-only."""
+    from kindred.cli.answer_text import answer_text
+    from kindred.domain.properties import PropertyKind
+    from kindred.domain.schema import graph_schema
     from kindred.graph.store import QueryLimits
 
+    given = parameters_of(param or [], cypher)
     with graph_to_read(settings_of(context)) as store:
-        answer = store.query(cypher, parameters_of(param or []), QueryLimits(rows=rows, seconds=seconds))
+        answer = store.query(cypher, given, QueryLimits(rows=rows, seconds=seconds))
     if as_json:
         console.json_result(answer.to_pylist())
     else:
-        console.result(console.table(answer.column_names, [tuple(row.values()) for row in answer.to_pylist()]))
+        console.result(answer_text(answer, kinds_of(graph_schema(), PropertyKind.VECTOR)))
     if answer.num_rows >= rows:
         console.note(f"stopped at {rows} rows; raise --rows for more")
 
 
-def parameters_of(pairs: list[str]) -> dict[str, object]:
-    """Query parameters from NAME=VALUE; a value that is JSON is taken as JSON, anything else as a string."""
+def parameters_of(pairs: list[str], cypher: str) -> dict[str, object]:
+    """Query parameters from NAME=VALUE; a value that is JSON is taken as JSON, anything else as a string.
+
+    So is a number that the query compares with a property that the schema knows as a string only: ids may be digits.
+    """
     import json
 
+    from kindred.domain.properties import PropertyKind
+    from kindred.domain.schema import graph_schema
+
+    strings = kinds_of(graph_schema(), PropertyKind.STRING)
     parameters: dict[str, object] = {}
-    for name, value in texts_of(pairs).items():
+    for name, text in texts_of(pairs).items():
         try:
-            parameters[name] = json.loads(value)
+            parameters[name] = json.loads(text)
         except json.JSONDecodeError:
-            parameters[name] = value
+            parameters[name] = text
+        if compared_with(cypher, name) & strings:
+            parameters[name] = _as_strings(parameters[name], text)
     return parameters
+
+
+def kinds_of(schema: GraphSchema, kind: PropertyKind) -> set[str]:
+    """Names of the properties that are of this kind wherever they occur."""
+    named = [prop for node in schema.nodes for prop in node.properties]
+    named += [prop for edge in schema.edges for prop in edge.properties]
+    return {prop.name for prop in named} - {prop.name for prop in named if prop.kind is not kind}
+
+
+def compared_with(cypher: str, parameter: str) -> set[str]:
+    """Names of the properties that a query compares with a parameter."""
+    name, value = r"`?(\w+)`?", rf"\${re.escape(parameter)}\b"
+    before = rf"(?:\.|[{{,])\s*{name}\s*(?:=|<>|:|\bIN\b|\bSTARTS\s+WITH\b|\bENDS\s+WITH\b|\bCONTAINS\b)\s*{value}"
+    after = rf"{value}\s*(?:=|<>)\s*`?\w+`?\.{name}"
+    return {*re.findall(before, cypher, re.IGNORECASE), *re.findall(after, cypher, re.IGNORECASE)}
+
+
+def _as_strings(value: object, text: str) -> object:
+    if isinstance(value, list):
+        return [inner if isinstance(inner, str) else str(inner) for inner in value]
+    return value if value is None or isinstance(value, str) else text
 
 
 def texts_of(pairs: list[str]) -> dict[str, str]:

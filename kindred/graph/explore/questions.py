@@ -13,6 +13,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore, QueryLimits, Scalar
 
 
@@ -121,6 +122,16 @@ def run_question(
         SchemaError: the query failed or took too long.
     """
     return store.query(question.text, question.values(parameters), limits)
+
+
+def missing_types(store: GraphStore, question: Question) -> list[str]:
+    """The edge types that the question reads and the graph holds none of; a choice (`A|B`) is there with any of it."""
+    missing = []
+    for written in dict.fromkeys(re.findall(r"\[\w*:([A-Z_|]+)\]", question.text)):
+        chosen = [edge for edge in graph_schema().edges if edge.type in written.split("|")]
+        if not any(store.count(edge) for edge in chosen):
+            missing.append(written.replace("|", " and "))
+    return missing
 
 
 _KINDS_SAID = {
