@@ -135,7 +135,7 @@ def remove_run(runs_folder: Path, name: str) -> None:
         ArtifactError: there is none of that name.
     """
     folder = runs_folder / name
-    if not name or folder.parent != runs_folder or not folder.is_dir():
+    if name not in {path.name for path in runs_folder.glob("*") if path.is_dir()}:
         raise ArtifactError(f"no run named {name!r} in {runs_folder}", "see `kindred runs`")
     (folder / MANIFEST).unlink(missing_ok=True)  # from here on it is no finished run
     shutil.rmtree(folder)
