@@ -19,7 +19,7 @@ from benchmarks.datasets import DEFAULT_DATA
 from kindred.domain.progress import silent
 from kindred.domain.schema import graph_schema
 from kindred.ingest.files import read_rows
-from kindred.ingest.lines import open_file
+from kindred.ingest.opening import open_file
 from kindred.ingest.sources.amazon import REVIEWS
 from kindred.ingest.staging import Stage
 

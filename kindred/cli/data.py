@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
+from kindred.cli.many_files import FILES, SEVERAL, ManyFilesCommand
 from kindred.cli.options import AsJson, settings_of
 from kindred.stores import encoder_of, graph_of
 
 if TYPE_CHECKING:
     from kindred.ingest.pipeline import SourceFile
-    from kindred.ingest.summary import IngestSummary
+    from kindred.ingest.summary import FileSummary, IngestSummary
 
 generate_app = typer.Typer(help="Make sample data, seeded.", no_args_is_help=True, rich_markup_mode=None)
 ingest_app = typer.Typer(help="Load source files into the graph.", no_args_is_help=True, rich_markup_mode=None)
@@ -63,11 +64,18 @@ def generate_products(
         console.note(f"next: kindred ingest products --reviews {files.reviews} --metadata {files.metadata}")
 
 
-@ingest_app.command("products", epilog="Example: kindred ingest products --reviews reviews.json.gz --dry-run")
+@ingest_app.command(
+    "products", cls=ManyFilesCommand, epilog="Example: kindred ingest products --reviews reviews.json.gz --dry-run"
+)
 def ingest_products(
     context: typer.Context,
-    reviews: Annotated[Path, typer.Option(help="Reviews: JSON lines, CSV or Parquet, gzipped or not.")],
-    metadata: Annotated[Path | None, typer.Option(help="Metadata of the products, in the same formats.")] = None,
+    reviews: Annotated[
+        list[Path],
+        typer.Option(metavar=FILES, help=f"Reviews: JSON lines, CSV or Parquet, packed or not. {SEVERAL}"),
+    ],
+    metadata: Annotated[
+        list[Path] | None, typer.Option(metavar=FILES, help="Metadata of the products, in the same formats.")
+    ] = None,
     user_namespace: UserNamespace = "",
     item_namespace: ItemNamespace = "",
     max_bad: MaxBad = 0.05,
@@ -92,34 +100,42 @@ def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptio
 
     settings = settings_of(context)
     namespace = Namespace(options.user_namespace, options.item_namespace)
-    named = [replace(file, source=in_namespace(file.source, namespace)) for file in files]
+    sources = {id(file.source): in_namespace(file.source, namespace) for file in files}
+    named = [replace(file, source=sources[id(file.source)]) for file in files]
     folders = (settings.data_dir / "staging", settings.data_dir / "quarantine")
     with graph_of(settings) as store, console.Bars() as bars:
         encoder = encoder_of(settings, bars)
         summary = ingest_files(store, named, encoder, IngestOptions(*folders, options.max_bad, options.dry_run), bars)
     if options.as_json:
         console.json_result(summary.to_json())
-    else:
-        console.result(summary_text(summary))
+        return
+    console.result(summary_text(summary))
+    if summary.accepted or summary.duplicates:
         console.note(f"next: {'the same command without --dry-run' if options.dry_run else next_step}")
+    else:
+        console.note("nothing was accepted: the reasons stand above")
 
 
 def summary_text(summary: IngestSummary) -> str:
-    """What became of every line and record, as tables."""
-    header = ["file", "lines", "accepted", "duplicates", "quarantined", "skipped", "reasons"]
-    files = [
-        (
-            *(f.file, f.lines, f.accepted, f.duplicates, f.quarantined, f.skipped),
-            ", ".join(f"{reason} {count:,}" for reason, count in (f.reasons | f.skipped_reasons).items()),
-        )
-        for f in summary.files
-    ]
+    """What became of every line and record, as tables; and what is odd about a file, in words."""
+    header = ["file", "lines", "accepted", "duplicates", "quarantined", "skipped"]
+    files = [(f.file, f.lines, f.accepted, f.duplicates, f.quarantined, f.skipped) for f in summary.files]
     tables = [(t.name, t.records, t.inserted, t.updated, t.unchanged) for t in summary.tables if t.records]
-    text = console.table(header, files)
-    text += "\n\n" + console.table(["label or type", "records", "inserted", "updated", "unchanged"], tables)
-    for file in summary.files:
-        for note, count in file.notes.items():
-            text += f"\n{file.file}: {count:,} rows with {note}"
+    parts = [console.table(header, files)]
+    if tables:
+        parts.append(console.table(["label or type", "records", "inserted", "updated", "unchanged"], tables))
+    if remarks := [f"{file.file}: {remark}" for file in summary.files for remark in _remarks(file)]:
+        parts.append("\n".join(remarks))
     if summary.quarantine_file:
-        text += f"\n\nbad records, with line and reason: {summary.quarantine_file}"
-    return text
+        parts.append(f"bad records, with line and reason: {summary.quarantine_file}")
+    return "\n\n".join(parts)
+
+
+def _remarks(file: FileSummary) -> Iterator[str]:
+    yield from file.remarks
+    yield from (f"{count:,} quarantined, {reason}" for reason, count in file.reasons.items())
+    yield from (f"{count:,} skipped, {reason}" for reason, count in file.skipped_reasons.items())
+    if file.duplicates:
+        also = f", of which {file.conflicting:,} say something else" if file.conflicting else ""
+        yield f"{file.duplicates:,} duplicates of other lines{also}"
+    yield from (f"{count:,} with {note}" for note, count in file.notes.items())

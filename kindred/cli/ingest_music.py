@@ -8,22 +8,30 @@ from typing import Annotated
 import typer
 
 from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, UserNamespace, ingest_app, load
+from kindred.cli.many_files import FILES, ManyFilesCommand
 from kindred.cli.options import AsJson, settings_of
 
 _NEXT_STEP = "kindred graph stats"
 
 
-@ingest_app.command("tracks", epilog="Example: kindred ingest tracks --lastfm hetrec2011-lastfm-2k --dry-run")
+@ingest_app.command(
+    "tracks", cls=ManyFilesCommand, epilog="Example: kindred ingest tracks --lastfm hetrec2011-lastfm-2k --dry-run"
+)
 def ingest_tracks(
     context: typer.Context,
     lastfm: Annotated[Path | None, typer.Option(help="Folder of the Last.fm data set of HetRec 2011.")] = None,
     events: Annotated[
-        Path | None,
-        typer.Option(help="Listening events (user, track, at, plays, share): JSON lines, CSV or Parquet."),
+        list[Path] | None,
+        typer.Option(
+            metavar=FILES, help="Listening events (user, track, at, plays, share): JSON lines, CSV or Parquet."
+        ),
     ] = None,
     metadata: Annotated[
-        Path | None,
-        typer.Option(help="Tracks (track, title, artist, album, genres, duration, popularity), in the same formats."),
+        list[Path] | None,
+        typer.Option(
+            metavar=FILES,
+            help="Tracks (track, title, artist, album, genres, duration, popularity), in the same formats.",
+        ),
     ] = None,
     user_namespace: UserNamespace = "",
     item_namespace: ItemNamespace = "",
@@ -38,18 +46,18 @@ def ingest_tracks(
     load(context, track_files(lastfm, events, metadata), options, _NEXT_STEP)
 
 
-@ingest_app.command("tags", epilog="Example: kindred ingest tags --tags train.csv --frames embeddings/")
+@ingest_app.command(
+    "tags", cls=ManyFilesCommand, epilog="Example: kindred ingest tags --tags train.csv --frames embeddings/"
+)
 def ingest_tags(
     context: typer.Context,
     tags: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Tag lists (track, tags): CSV, JSON lines or Parquet; may be repeated."),
+        typer.Option(metavar=FILES, help="Tag lists (track, tags): CSV, JSON lines or Parquet."),
     ] = None,
     frames: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="PATH", help="Frames of audio: an .npz file (X, IDS, Y) or a folder of TRACK.npy; may be repeated."
-        ),
+        typer.Option(metavar="PATH", help="Frames of audio: an .npz file (X, IDS, Y) or a folder of TRACK.npy."),
     ] = None,
     item_namespace: Annotated[
         str,
@@ -69,4 +77,4 @@ def ingest_tags(
 
     save = partial(frame_path if dry_run else write_frames, settings_of(context).data_dir / "frames")
     options = LoadOptions("", item_namespace, max_bad, dry_run, as_json)
-    load(context, tag_files(tags or [], frames or [], save), options, _NEXT_STEP)
+    load(context, tag_files(tags, frames or [], save), options, _NEXT_STEP)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from kindred.domain.errors import RecordError
 from kindred.domain.schema import KEY_COLUMNS
 
 ID_FIELDS = frozenset({"id", *KEY_COLUMNS})
+R = TypeVar("R", bound=BaseModel)
+_BOUNDS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
 
 
 class Reason(StrEnum):
@@ -38,7 +43,7 @@ class BadRecord(RecordError):
     """One record that can't be used; ingest catches it and quarantines the line.
 
     Attributes:
-        field: the value at fault, as `Record.property` or as the source names it; empty where it is the whole line.
+        field: the column at fault, as the source names it; empty where it is the whole line.
     """
 
     def __init__(self, reason: Reason, detail: str, field: str = "") -> None:
@@ -47,22 +52,63 @@ class BadRecord(RecordError):
         self.field = field
 
 
-def bad_record(error: ValidationError) -> BadRecord:
-    """The first thing that a record class refused, as a reason code."""
+def shown(value: object) -> str:
+    """A value as messages quote it: its beginning, without what Python adds."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return f"'{text[:97]}…'" if len(text) > 100 else f"'{text}'"
+
+
+def checked(record: type[R], values: Mapping[str, object], columns: Mapping[str, str]) -> R:
+    """The record of these values.
+
+    Args:
+        record: its class.
+        values: of its properties, in the types that the class wants.
+        columns: what the source calls a property, where it has another name.
+
+    Raises:
+        BadRecord: the class refuses a value.
+    """
+    try:
+        return record.model_validate(values, strict=True)
+    except ValidationError as error:
+        raise bad_record(error, columns) from error
+
+
+def bad_record(error: ValidationError, columns: Mapping[str, str] | None = None) -> BadRecord:
+    """The first thing that a record class refused, as a reason code and in words of our own."""
     first = error.errors(include_url=False)[0]
     field, value = str(first["loc"][0]), first["input"]
-    missing = first["type"] == "missing" or value is None
-    reason = _reason_missing(field) if missing else _reason(first["type"], field, value, first["msg"])
-    return BadRecord(reason, first["msg"].removeprefix("Value error, "), f"{error.title}.{field}")
+    column = (columns or {}).get(field, field)
+    if first["type"] in ("missing", "string_too_short") or value is None:
+        return BadRecord(Reason.MISSING_ID if field in ID_FIELDS else Reason.MISSING_VALUE, "it is missing", column)
+    reason = _reason(first["type"], field, value, first["msg"])
+    return BadRecord(reason, _words(reason, value, first.get("ctx") or {}), column)
 
 
-def _reason_missing(field: str) -> Reason:
-    return Reason.MISSING_ID if field in ID_FIELDS else Reason.MISSING_VALUE
+def _words(reason: Reason, value: object, context: Mapping[str, object]) -> str:
+    if reason is Reason.VALUE_TOO_LONG:
+        return f"{len(str(value)):,} characters, at most {context.get('max_length', 0):,} are kept"
+    if reason is Reason.TIME_OUT_OF_RANGE:
+        return f"a time from 1990 up to now is wanted, got {_time(value)}"
+    if reason is Reason.BAD_ID:
+        return f"a blank at the start or end of {shown(value)}"
+    if reason in (Reason.CONTROL_CHARACTER, Reason.LONE_SURROGATE):
+        return "it holds a control character or half of a surrogate pair"
+    if reason is Reason.WRONG_TYPE:
+        return f"a value of another kind is wanted, got {shown(value)}"
+    bounds = [f"{words} {context[name]}" for name, words in _BOUNDS.items() if name in context]
+    return f"{' and '.join(bounds) or 'a finite number'} is wanted, got {shown(value)}"
+
+
+def _time(value: object) -> str:
+    try:
+        return f"{datetime.fromtimestamp(int(str(value)), UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return shown(value)
 
 
 def _reason(kind: str, field: str, value: object, message: str) -> Reason:
-    if kind == "string_too_short":
-        return Reason.MISSING_ID
     if kind == "string_too_long":
         return Reason.VALUE_TOO_LONG
     if isinstance(value, str) and not _is_unicode(value):

@@ -3,90 +3,123 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.columns import listed_columns, missing_columns
 from kindred.ingest.json_lines import decode_utf8
 from kindred.ingest.lines import MAX_LINE_BYTES, Line
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
+from kindred.ingest.values import cell_of
 
 # The limit belongs to the whole process and is 128 KiB at first; lines are bounded here already.
 csv.field_size_limit(MAX_LINE_BYTES + 1)
-_DELIMITERS = ",\t;"
-_CSV_SUFFIXES = {".csv", ".tsv"}
+_DELIMITERS = ",\t;|"
+_CSV_SUFFIXES = {".csv", ".tsv", ".psv"}
+# A quote after a backslash that is followed by more text: doubled quotes alone never make one within quotes.
+_ESCAPED_QUOTE = re.compile(rb'\\"(?![",;|\t\r\n]|\s*$)')
+_ESCAPE = re.compile(rb'\\(["\\])')
 
 
-def delimiter_of(path: Path, first_line: bytes, source: Source) -> str | None:
-    """What parts the cells, if the first line is the header of a CSV file; None where it is not.
+@dataclass(frozen=True)
+class Dialect:
+    """How the cells of a CSV file are parted.
+
+    Attributes:
+        delimiter: what stands between two cells.
+        escapes_quotes: a quote within quotes is written as \\", not doubled.
+    """
+
+    delimiter: str
+    escapes_quotes: bool = False
+
+
+def dialect_of(path: Path, head: bytes, source: Source) -> Dialect | None:
+    """How the cells of a CSV file are parted, if the first line is its header; None where the file is no CSV.
 
     Raises:
         RecordError: the file is named as CSV, or can be nothing else, and its first line holds no column known.
     """
-    names = {name: _header_cells(first_line, name) & source.columns.keys() for name in _DELIMITERS}
-    best = max(_DELIMITERS, key=lambda delimiter: len(names[delimiter]))
-    if len(names[best]) >= 2:
-        return best
-    if _CSV_SUFFIXES & set(path.suffixes) or not source.quoted:
-        known = ", ".join(source.columns)
-        raise RecordError(f"{path} has no header that is understood: {first_line[:200]!r}", f"columns are {known}")
-    return None
+    first = head.lstrip().split(b"\n", 1)[0].strip()
+    cells = {name: _header_cells(first, name) for name in _DELIMITERS}
+    known = {name: cells[name] & {*source.columns} for name in _DELIMITERS}
+    best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
+    is_table = bool(_CSV_SUFFIXES & {*path.suffixes}) or not source.quoted or not first.startswith((b"{", b"["))
+    if first and is_table and (not known[best] or (missing := missing_columns(source, cells[best]))):
+        found = listed_columns(sorted(cells[best]))
+        why = missing if known[best] else f"no column that is understood among {found}"
+        raise RecordError(f"{path} has {why}", f"columns are {', '.join(source.columns)}")
+    if not known[best] or first.startswith(b"{"):
+        return None
+    return Dialect(best, source.quoted and bool(_ESCAPED_QUOTE.search(head)))
 
 
 def _header_cells(line: bytes, delimiter: str) -> set[str]:
     cells = line.decode(errors="replace").split(delimiter)
-    return {cell.strip().strip('"') for cell in cells}
+    return {name for cell in cells if (name := cell.strip().strip('"'))}
 
 
-def read_csv_rows(lines: Iterator[Line], delimiter: str, source: Source) -> Iterator[Row]:
-    """Every row below the header; an empty cell is an absent value. A row may span lines where a quote is open.
+def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> Iterator[Row]:
+    """Every row below the header; an empty cell is None. A row may span lines where a quote is open.
 
     Raises:
         RecordError: the header names a column twice or can't be read.
     """
     header: list[str] | None = None
+    is_all_known = False
+    if dialect.escapes_quotes:
+        lines = (line._replace(raw=_ESCAPE.sub(_unescaped, line.raw)) for line in lines)
     split = _split_rows if source.quoted else _split_plain_rows
-    for group, cells in split(lines, delimiter):
-        raw = b"\n".join(line.raw for line in group)
+    for group, cells in split(lines, dialect.delimiter):
         length = sum(line.length for line in group) + len(group) - 1
         if header is None:
             header = _header(cells)
+            is_all_known = all(name in source.columns for name in header if name)
             continue
         value = cells if isinstance(cells, BadRecord) else _values(header, cells, source)
+        # Which cells of a broken row are those that parsing leaves out can't be told, so it is kept only without such.
+        raw = b"\n".join(line.raw for line in group) if is_all_known else b""
         yield Row(group[0].number, raw, length, value)
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    return b'""' if escape[1] == b'"' else escape[1]
 
 
 def _header(cells: list[str] | BadRecord) -> list[str]:
     if isinstance(cells, BadRecord):
         raise RecordError(f"the header can't be read: {cells.message}", "repair the first line")
     header = [cell.strip() for cell in cells]
-    if len(set(header)) != len(header):
-        raise RecordError(f"the header names a column twice: {', '.join(header)}", "rename one of them")
+    named = [name for name in header if name]
+    if len({*named}) != len(named):
+        raise RecordError(f"the header names a column twice: {', '.join(named)}", "rename one of them")
     return header
 
 
 def _values(header: list[str], cells: list[str], source: Source) -> Mapping[str, object] | BadRecord:
-    if len(cells) != len(header):
+    if len(cells) != len(header) and not _fits(header, cells):
         return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the header has {len(header)}")
     return cell_values(header, cells, source)
 
 
-def cell_values(
-    columns: Sequence[str], cells: Sequence[str | None], source: Source
-) -> Mapping[str, object] | BadRecord:
-    """The values of the columns that the source knows; as many cells as columns, an empty one is an absent value."""
-    values: dict[str, object] = {}
-    for name, cell in zip(columns, cells, strict=True):
-        if not cell or name not in source.columns:
-            continue
-        try:
-            values[name] = source.columns[name](cell)
-        except ValueError:
-            return BadRecord(Reason.WRONG_TYPE, f"{cell[:100]!r}", name)
-    return values
+def _fits(header: list[str], cells: list[str]) -> bool:
+    """Whether only cells without a value or a name are too many or missing: what commas at the end of lines make."""
+    return not any(cells[len(header) :]) and not any(header[len(cells) :])
+
+
+def cell_values(columns: Sequence[str], cells: Sequence[str | None], source: Source) -> dict[str, object]:
+    """The cells of the columns that the source knows; None where a cell stands for nothing."""
+    return {
+        name: None if cell is None else cell_of(cell)
+        for name, cell in zip(columns, cells, strict=False)
+        if name in source.columns
+    }
 
 
 def _split_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from kindred.domain.errors import SettingsError
-from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.paths import Paths, expand
+from kindred.ingest.reading import SourceFile
 from kindred.ingest.sources import news_clicks, social_feed
 from kindred.ingest.sql_dump import dump_source
 
@@ -18,16 +18,15 @@ _TABLES = {
 
 
 def post_files(
-    users: Path | None = None, posts: Path | None = None, feed: Sequence[Path] = (), dump: Path | None = None
+    users: Paths = None, posts: Paths = None, feed: Paths = None, dump: Path | None = None
 ) -> list[SourceFile]:
     """The tables of a feed service, each in its own files or all in a dump, whichever are given.
 
     Raises:
         SettingsError: none is given.
     """
-    files = [SourceFile(users, social_feed.USERS)] if users else []
-    files += [SourceFile(posts, social_feed.POSTS)] if posts else []
-    files += [SourceFile(path, social_feed.FEED) for path in feed]
+    tables = ((users, social_feed.USERS), (posts, social_feed.POSTS), (feed, social_feed.FEED))
+    files = [SourceFile(path, source) for given, source in tables for path in expand(given)]
     if dump:
         files += [
             SourceFile(dump, dump_source(source, table, list(_TABLES)), part=table) for table, source in _TABLES.items()
@@ -37,7 +36,7 @@ def post_files(
     return files
 
 
-def click_files(clicks: Sequence[Path]) -> list[SourceFile]:
+def click_files(clicks: Paths) -> list[SourceFile]:
     """Clicks of a news site.
 
     Raises:
@@ -45,4 +44,4 @@ def click_files(clicks: Sequence[Path]) -> list[SourceFile]:
     """
     if not clicks:
         raise SettingsError("nothing to load", "give --clicks FILE")
-    return [SourceFile(path, news_clicks.CLICKS) for path in clicks]
+    return [SourceFile(path, news_clicks.CLICKS) for path in expand(clicks)]

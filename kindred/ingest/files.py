@@ -1,65 +1,119 @@
-"""Rows of a source file, whatever its format: JSON lines, CSV or Parquet, the first two perhaps packed with gzip."""
+"""Rows of a source file, whatever its format and however it is packed: JSON lines, CSV, Parquet, Arrow or Feather."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from itertools import chain, islice
 from pathlib import Path
 
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import Progress
+from kindred.ingest.arrow_rows import is_arrow, read_arrow_rows
 from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.csv_rows import delimiter_of, read_csv_rows
-from kindred.ingest.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, OpenFile, open_file, read_lines
-from kindred.ingest.parquet_rows import PARQUET_MAGIC, read_parquet_rows
+from kindred.ingest.csv_rows import dialect_of, read_csv_rows
+from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
+from kindred.ingest.json_lines import known_pairs
+from kindred.ingest.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, read_lines
+from kindred.ingest.opening import OpenFile, open_file, seekable
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
 
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+Remark = Callable[[str], None]
+
 _ARRAY_START = re.compile(rb"\[\s*(\{|$)")
-_ROWS_PER_REPORT = 4096
+_ROWS_PER_REPORT = 1024
+_ROWS_LOOKED_AT = 200  # that tell which columns a file of JSON lines has
+_UTF8_MARK = b"\xef\xbb\xbf"
+_DOCUMENT = "_source"  # search engines dump documents in a wrapper
 
 
-def read_rows(path: Path, source: Source, progress: Progress) -> Iterator[Row]:
+def unremarked(remark: str) -> None:
+    """Takes a remark on a file and forgets it."""
+
+
+def read_rows(path: Path, source: Source, progress: Progress, remark: Remark = unremarked) -> Iterator[Row]:
     """Every row of the file, streamed; blank lines are no rows. The format is told from the content.
+
+    Args:
+        path: the file; `-` is standard input.
+        source: what its rows are.
+        progress: told how many rows are read, of about how many.
+        remark: told what had to be decided about the file as a whole.
 
     Raises:
         RecordError: the file as a whole can't be read.
     """
-    stage = f"reading {path.name}"
+    stage = f"reading {path.name or path}"
+    count = 0
     if source.read_folder and path.is_dir():
         for count, row in enumerate(source.read_folder(path), 1):
             progress(stage, count, None)
             yield row
         return
-    with open_file(path) as file:
-        for count, row in enumerate(_rows_of(path, file, source)):
+    with open_file(path, unpack=not source.is_archive) as file:
+        for count, row in enumerate(_with_columns(_rows_of(path, file, source, remark), source), 1):
             if count % _ROWS_PER_REPORT == 0:
-                progress(stage, min(file.packed.tell(), file.size), file.size)
+                share = file.share_read
+                progress(stage, count, None if not share else max(count, round(count / share)))
             yield row
-        progress(stage, file.size, file.size)
+    progress(stage, count, count)
 
 
-def _rows_of(path: Path, file: OpenFile, source: Source) -> Iterator[Row]:
-    head = file.content.peek(BUFFER_BYTES)
-    if head.startswith(PARQUET_MAGIC):
-        return read_parquet_rows(path, source)
-    if head.startswith(_UTF16_MARKS):
-        raise RecordError(f"{path} is UTF-16", f"convert it: iconv -f UTF-16 -t UTF-8 {path} > converted")
-    if source.read and (rows := source.read(file.content)) is not None:
+def _with_columns(rows: Iterator[Row], source: Source) -> Iterator[Row]:
+    """The rows, each with None in those optional columns that it lacks and the file has."""
+    if not source.optional:
         return rows
-    first = head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0].strip()
+    head = list(islice(rows, _ROWS_LOOKED_AT))
+    present = [name for name in source.optional if any(name in r.value for r in head if isinstance(r.value, dict))]
+    return _filled(chain(head, rows), present) if present else chain(head, rows)
+
+
+def _filled(rows: Iterator[Row], names: list[str]) -> Iterator[Row]:
+    for row in rows:
+        if isinstance(row.value, dict):
+            for name in names:
+                row.value.setdefault(name)
+        yield row
+
+
+def _rows_of(path: Path, file: OpenFile, source: Source, remark: Remark) -> Iterator[Row]:
+    content = file.content
+    head = content.peek(BUFFER_BYTES)
+    if is_arrow(head):
+        return _arrow_rows(path, file, head, source)
+    if source.read and (rows := source.read(content)) is not None:
+        return rows
+    encoding = wide_encoding(head)
+    if encoding is None and source.encoding == "utf-8" and not head.startswith((b"{", b"[")) and is_windows_1252(head):
+        encoding = "cp1252"
+        remark("read as Windows-1252, since it is no UTF-8")
+    if encoding:
+        content = in_utf8(content, encoding)
+        head = content.peek(BUFFER_BYTES)
+    head = head.removeprefix(_UTF8_MARK)
+    first = head.lstrip().split(b"\n", 1)[0].strip()
     if _ARRAY_START.match(first):
         raise RecordError(
             f"{path} is one JSON array, not one JSON object a line", f"convert it: jq -c '.[]' {path} > lines.jsonl"
         )
-    lines = read_lines(file.content)
+    if b"\x00" in first and not first.startswith(b"{"):
+        raise RecordError(
+            f"{path} is no text, and no other format that is understood", "give JSON lines, CSV or Parquet"
+        )
+    lines = read_lines(content)
     if source.encoding != "utf-8":
         lines = _in_utf8(lines, source.encoding)
-    if delimiter := delimiter_of(path, first, source):
-        return read_csv_rows(lines, delimiter, source)
+    if dialect := dialect_of(path, head, source):
+        return read_csv_rows(lines, dialect, source)
     return _read_json_rows(lines, source)
+
+
+def _arrow_rows(path: Path, file: OpenFile, head: bytes, source: Source) -> Iterator[Row]:
+    """Arrow files are read from any place, so what came packed or through a pipe is written to a file first."""
+    with path.open("rb") if file.is_plain else closing(seekable(file.content)) as content:
+        yield from read_arrow_rows(path, content, head, source)
 
 
 def _in_utf8(lines: Iterator[Line], encoding: str) -> Iterator[Line]:
@@ -73,15 +127,24 @@ def _in_utf8(lines: Iterator[Line], encoding: str) -> Iterator[Line]:
 def _read_json_rows(lines: Iterator[Line], source: Source) -> Iterator[Row]:
     for number, raw, length in lines:
         if length > MAX_LINE_BYTES:
-            yield Row(number, raw, length, BadRecord(Reason.LINE_TOO_LONG, f"{length:,} bytes"))
+            too_long = BadRecord(Reason.LINE_TOO_LONG, f"{length:,} bytes")
+            yield Row(number, known_pairs(raw, source.columns), length, too_long)
             continue
         try:
             value = source.decode(raw)
         except BadRecord as bad:
             if raw.strip():
-                yield Row(number, raw, length, bad)
+                yield Row(number, known_pairs(raw, source.columns), length, bad)
             continue
-        if isinstance(value, dict):
-            yield Row(number, raw, length, value)
-        else:
-            yield Row(number, raw, length, BadRecord(Reason.NOT_AN_OBJECT, f"a {type(value).__name__}"))
+        if not isinstance(value, dict):
+            yield Row(number, b"", length, BadRecord(Reason.NOT_AN_OBJECT, f"a {_kind(value)} and no object"))
+            continue
+        document = value.get(_DOCUMENT)
+        yield Row(number, raw, length, document if isinstance(document, dict) else value)
+
+
+def _kind(value: object) -> str:
+    """What JSON calls a value that is no object."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "boolean"
+    return {"list": "list", "str": "text"}.get(type(value).__name__, "number")

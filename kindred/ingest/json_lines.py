@@ -6,12 +6,20 @@ import ast
 import json
 import re
 import warnings
+from collections.abc import Collection
 
 import orjson
 
 from kindred.ingest.bad_records import BadRecord, Reason
 
+_PRINTED = re.compile(rb"\s*\{\s*(?:'|[\"][^\"]*[\"]\s*:\s*(?:'|None\b|True\b|False\b))")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_PAIR = re.compile(rb"""["'](\w+)["']\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\w.+-]+)""", re.DOTALL)
+
+
+def known_pairs(raw: bytes, columns: Collection[str]) -> bytes:
+    """The pairs of these columns that can be made out in a line that can't be read; nothing else of it."""
+    return b", ".join(pair[0] for pair in _PAIR.finditer(raw) if pair[1].decode("ascii", "replace") in columns)
 
 
 def decode_json(raw: bytes) -> object:
@@ -39,7 +47,7 @@ def _decode_as_python_does(raw: bytes) -> object:
 
 
 def decode_json_or_literal(raw: bytes) -> object:
-    """The value of one line of JSON, or of a Python dictionary as `print` shows it: the metadata of 2014 come so.
+    """The value of one line of JSON, or of a Python dictionary as `print` shows it: the files of 2014 come so.
 
     Raises:
         BadRecord: it is neither.
@@ -47,7 +55,7 @@ def decode_json_or_literal(raw: bytes) -> object:
     try:
         return decode_json(raw)
     except BadRecord as bad:
-        if bad.reason is not Reason.BROKEN_JSON or not raw.lstrip().startswith(b"{'"):
+        if bad.reason is not Reason.BROKEN_JSON or not _PRINTED.match(raw):
             raise
     return decode_literal(raw.decode().strip())
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kindred.domain.errors import SettingsError
-from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.paths import Paths, expand
+from kindred.ingest.reading import SourceFile
 from kindred.ingest.sources import lastfm, listening, tag_lists
 from kindred.ingest.sources.frames import SaveFrames, frames_source
 
 
-def track_files(lastfm_folder: Path | None, events: Path | None, metadata: Path | None) -> list[SourceFile]:
+def track_files(lastfm_folder: Path | None = None, events: Paths = None, metadata: Paths = None) -> list[SourceFile]:
     """The files of the Last.fm data set, listening events and metadata of tracks, whichever are given.
 
     Raises:
@@ -20,22 +21,20 @@ def track_files(lastfm_folder: Path | None, events: Path | None, metadata: Path 
     """
     of_lastfm = lastfm.sources_in(lastfm_folder) if lastfm_folder else {}
     files = [SourceFile(path, source) for path, source in of_lastfm.items()]
-    if metadata:
-        files.append(SourceFile(metadata, listening.METADATA))
-    if events:
-        files.append(SourceFile(events, listening.EVENTS))
+    files += [SourceFile(path, listening.METADATA) for path in expand(metadata)]
+    files += [SourceFile(path, listening.EVENTS) for path in expand(events)]
     if not files:
         raise SettingsError("nothing to load", "give --lastfm FOLDER, --events FILE or --metadata FILE")
     return files
 
 
-def tag_files(tags: Sequence[Path], frames: Sequence[Path], save: SaveFrames) -> list[SourceFile]:
+def tag_files(tags: Paths, frames: Sequence[Path], save: SaveFrames) -> list[SourceFile]:
     """Tag lists, and archives or folders of frames; `save` keeps the frames of an archive's track and says where.
 
     Raises:
         SettingsError: none is given.
     """
-    files = [SourceFile(path, tag_lists.TAG_LISTS) for path in tags]
+    files = [SourceFile(path, tag_lists.TAG_LISTS) for path in expand(tags)]
     files += [SourceFile(path, frames_source(path, save)) for path in frames]
     if not files:
         raise SettingsError("nothing to load", "give --tags FILE, or --frames with an .npz file or a folder")

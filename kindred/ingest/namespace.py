@@ -56,4 +56,6 @@ def in_namespace(source: Source, namespace: Namespace) -> Source:
         records: Sequence[Node | Edge] = parsed.records
         return parsed._replace(records=[renamed_edge(r) if isinstance(r, Edge) else renamed_node(r) for r in records])
 
-    return replace(source, parse=parse)
+    if (prepare := source.prepare) is None:
+        return replace(source, parse=parse)
+    return replace(source, parse=parse, prepare=lambda rows: in_namespace(prepare(rows), namespace))

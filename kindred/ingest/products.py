@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.paths import Paths, expand
+from kindred.ingest.reading import SourceFile
 from kindred.ingest.sources import amazon
 
 
-def product_files(reviews: Path, metadata: Path | None = None) -> list[SourceFile]:
-    """Reviews, and the metadata of their products where there is any (layouts: `sources/amazon.py`)."""
-    files = [SourceFile(reviews, amazon.REVIEWS)]
-    if metadata:
-        files.append(SourceFile(metadata, amazon.METADATA))
-    return files
+def product_files(reviews: Paths, metadata: Paths = None) -> list[SourceFile]:
+    """Reviews, and the metadata of their products where there is any (layouts: `sources/amazon.py`).
+
+    Raises:
+        RecordError: a folder is empty, or a pattern matches nothing.
+    """
+    files = [SourceFile(path, amazon.REVIEWS) for path in expand(reviews)]
+    return files + [SourceFile(path, amazon.METADATA) for path in expand(metadata)]

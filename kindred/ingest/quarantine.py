@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import base64
+import json
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,14 +14,19 @@ from kindred.files import sync
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.rows import Row
 
+MAX_RECORDS = 10_000
+MAX_BYTES = 32 << 20
 _PART = ".part"
+_KEPT_CHARACTERS = 65_536
 
 
 class Quarantine:
     """Writes bad records as JSON lines to a hidden part file, which `commit` turns into the quarantine file.
 
-    Each line holds `file`, `line` (from 1; in a Parquet file the row), `reason`, `field`, `detail`, `bytes` (length of
-    the line), `raw` (the line; of one that is too long, its beginning) and, only where that is no UTF-8, `raw_base64`.
+    Each line holds `file`, `line` (from 1; in a Parquet file the row), `reason`, `field` (the column), `detail`,
+    `bytes` (length of the line) and `raw`: what stands in the columns that are understood, and of a line that can't be
+    read the pairs of such columns that can be made out. What parsing leaves out, such as names of reviewers, never is.
+    Above `MAX_RECORDS` or `MAX_BYTES` records are only counted.
     A context manager: what is not committed is gone at the end of the block.
     """
 
@@ -32,7 +38,7 @@ class Quarantine:
         self.path = folder / f"{moment}.jsonl"
         self._part = folder / f".{moment}{_PART}"
         self._file = self._part.open("wb")
-        self.count = 0
+        self.count = self._kept = self._bytes = 0
 
     def __enter__(self) -> Quarantine:
         return self
@@ -41,9 +47,11 @@ class Quarantine:
         self._file.close()
         self._part.unlink(missing_ok=True)
 
-    def add(self, file: str, row: Row, bad: BadRecord) -> None:
-        """Keeps one bad record."""
+    def add(self, file: str, row: Row, bad: BadRecord, columns: Sequence[str]) -> None:
+        """Keeps one bad record, of it what stands in these columns; beyond the limits it is only counted."""
         self.count += 1
+        if self.count > MAX_RECORDS or self._bytes > MAX_BYTES:
+            return
         entry = {
             "file": file,
             "line": row.number,
@@ -51,16 +59,18 @@ class Quarantine:
             "field": bad.field,
             "detail": bad.message,
             "bytes": row.length,
+            "raw": _kept(row, columns),
         }
-        try:
-            entry["raw"] = row.raw.decode()
-        except UnicodeDecodeError:
-            entry["raw"] = row.raw.decode(errors="backslashreplace")
-            entry["raw_base64"] = base64.b64encode(row.raw).decode("ascii")
-        self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+        self._bytes += len(line)
+        self._kept += 1
+        self._file.write(line)
 
     def commit(self) -> Path | None:
         """The quarantine file, durable; None, and no file, where nothing was bad."""
+        if self.count > self._kept:
+            rest = {"reason": "more", "detail": f"{self.count - self._kept:,} more bad records are not kept here"}
+            self._file.write(orjson.dumps(rest, option=orjson.OPT_APPEND_NEWLINE))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -69,3 +79,13 @@ class Quarantine:
         self._part.replace(self.path)
         sync(self.path.parent)
         return self.path
+
+
+def _kept(row: Row, columns: Sequence[str]) -> str:
+    """What may be kept of a row: the columns that are understood, nothing else."""
+    if isinstance(row.value, dict):
+        known = {name: value for name, value in row.value.items() if name in columns}
+        text = json.dumps(known, ensure_ascii=False, default=str)
+    else:
+        text = row.raw.decode(errors="backslashreplace")
+    return text.encode("utf-8", "backslashreplace").decode()[:_KEPT_CHARACTERS]

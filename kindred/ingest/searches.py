@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kindred.domain.errors import SettingsError
-from kindred.ingest.pipeline import SourceFile
-from kindred.ingest.sources.esci import JUDGMENTS, PRODUCTS
+from kindred.ingest.paths import Paths, expand
+from kindred.ingest.reading import SourceFile
+from kindred.ingest.sources.esci import Locale, judgments_source, products_source
 from kindred.ingest.sources.orders import ORDERS
 from kindred.ingest.sources.search_events import SEARCH_EVENTS
 
 
 def search_files(
-    events: Path | None = None,
-    orders: Path | None = None,
-    judgments: Path | None = None,
-    products: Path | None = None,
+    events: Paths = None, orders: Paths = None, judgments: Paths = None, products: Paths = None, locale: str = ""
 ) -> list[SourceFile]:
-    """Search events, orders with their searches, judgments and products, whichever are given.
+    """Search events, orders with their searches, judgments and products, whichever are given; folders will do.
+
+    Args:
+        events: files of User Behavior Insights.
+        orders: files of orders with their searches.
+        judgments: files of judgments.
+        products: files of products.
+        locale: of judgments and products; the first that comes where it is empty.
 
     Raises:
         SettingsError: none is given.
+        RecordError: a folder is empty, or a pattern matches nothing.
     """
-    given = ((products, PRODUCTS), (events, SEARCH_EVENTS), (orders, ORDERS), (judgments, JUDGMENTS))
-    files = [SourceFile(path, source) for path, source in given if path]
+    chosen = Locale(locale)
+    sources = (
+        (products, products_source(chosen)),
+        (events, SEARCH_EVENTS),
+        (orders, ORDERS),
+        (judgments, judgments_source(chosen)),
+    )
+    files = [SourceFile(path, source) for given, source in sources for path in expand(given)]
     if not files:
         raise SettingsError("nothing to load", "give --events FILE, --orders FILE, --judgments FILE or --products FILE")
     return files

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from kindred.domain.records import Edge, Node
-from kindred.ingest.json_lines import decode_json
+from kindred.ingest.json_lines import decode_json_or_literal
 from kindred.ingest.rows import Row
 
 Values = Mapping[str, object]
@@ -35,9 +35,11 @@ class Source:
     """How the rows of one kind of file become records.
 
     Attributes:
-        columns: the columns understood, each with what makes its value of the text of a CSV cell (ValueError where it
-            can't).
+        columns: the columns understood. Values come as the format has them (`values.py` reads them all alike); a column
+            that the file has is in every row, None where the row has no value there.
         parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
+        wanted: the columns without which no row can be used, by what they hold: any one of the names will do.
+        optional: columns of which it matters whether the file has them at all.
         decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
         encoding: of a file of text.
         quoted: cells of a CSV file may stand in quotes; False where a quote is a character like any other, and the file
@@ -45,12 +47,18 @@ class Source:
         read: reads what is no file of lines, such as a database dump or one JSON document; it is given the content,
             unpacked, and None from it means that the content is a file of lines after all.
         read_folder: reads a folder, for sources whose rows are files.
+        is_archive: its files are archives, which are left packed.
+        prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
 
-    columns: Mapping[str, Callable[[str], object]]
+    columns: Sequence[str]
     parse: Callable[[Values], Parsed]
-    decode: Callable[[bytes], object] = decode_json
+    wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    optional: Sequence[str] = ()
+    decode: Callable[[bytes], object] = decode_json_or_literal
     encoding: str = "utf-8"
     quoted: bool = True
     read: Callable[[io.BufferedReader], Iterator[Row] | None] | None = None
     read_folder: Callable[[Path], Iterator[Row]] | None = None
+    is_archive: bool = False
+    prepare: Callable[[Iterable[Row]], Source] | None = None

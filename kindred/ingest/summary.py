@@ -18,6 +18,7 @@ class FileSummary:
         reasons: quarantined rows by reason code.
         skipped_reasons: skipped rows by reason, in words.
         notes: rows of which a part was left out or is not known, by what.
+        remarks: what was decided about the file as a whole, or is odd about it.
     """
 
     file: str
@@ -30,6 +31,7 @@ class FileSummary:
     reasons: dict[str, int] = field(default_factory=dict)
     skipped_reasons: dict[str, int] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

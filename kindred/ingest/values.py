@@ -1,67 +1,51 @@
-"""Values of a row brought to the form that records want; what can't be is a bad record."""
+"""Values of a row brought to the form that records want, the same whichever format they came in.
+
+JSON has numbers, texts and nothing else, CSV has texts alone, Parquet has types of its own: a number may be a text, a
+text bytes, and what is missing null, NaN or an empty cell. What can't be read is a bad record.
+"""
 
 from __future__ import annotations
 
+import html
 import math
+import re
 import unicodedata
-from datetime import UTC, datetime
+from collections.abc import Callable
+from decimal import Decimal
 from itertools import chain
+from typing import TypeVar
 
-from kindred.ingest.bad_records import BadRecord, Reason
+import orjson
+
+from kindred.domain.properties import MAX_ID_LENGTH, MAX_STRING_LENGTH, check_storable, check_storable_id
+from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.json_lines import decode_literal
 
 NO_TIME = "no time"  # notes of rows that a summary counts
 NO_RATING = "no rating"
 
-_FIRST_MILLISECONDS = 100_000_000_000  # in seconds the year 5138, in milliseconds 1973: no time of ours is both
+T = TypeVar("T")
+
+_MISSING_CELLS = frozenset({"", "NaN", "nan", "NULL", "null", "\\N", "<NA>"})
+_WHOLE = re.compile(r"(-?\d+)\.0+")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_POINTS_AND_COMMA = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+")
+_TRUTHS = {
+    **dict.fromkeys(("true", "t", "1", "1.0", "yes", "y"), True),
+    **dict.fromkeys(("false", "f", "0", "0.0", "no", "n"), False),
+}
 
 
-def text_of(value: object, field: str) -> str:
-    """The text in form NFC; empty where there is none.
-
-    Raises:
-        BadRecord: it is no text.
-    """
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadRecord(Reason.WRONG_TYPE, f"a text is wanted, got {type(value).__name__}", field)
-    return value if value.isascii() else unicodedata.normalize("NFC", value)
+def cell_of(cell: str) -> str | None:
+    """The text of a CSV cell; None where it stands for nothing."""
+    return None if cell in _MISSING_CELLS else cell
 
 
-def texts_of(value: object, field: str) -> list[str]:
-    """The texts of one text, a list of texts or a list of such lists; empty ones are left out."""
-    outer = value if isinstance(value, (list, tuple)) else (value,)
-    parts = chain.from_iterable(part if isinstance(part, (list, tuple)) else (part,) for part in outer)
-    return [text for part in parts if (text := text_of(part, field))]
-
-
-def name_of(text: str) -> str:
-    """The text as a name: no blanks around it, and one where there were several in a row."""
-    return " ".join(text.split())
-
-
-def whole(value: object) -> object:
-    """The number as an integer where it is one: tools that know missing values write times as 1400000000.0."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def count_of(value: object, field: str) -> object:
-    """The number as a count; what is no number stays as it is, for the record class to judge.
-
-    Raises:
-        BadRecord: it is below zero.
-    """
-    value = whole(value)
-    if isinstance(value, (int, float)) and value < 0:
-        raise BadRecord(Reason.OUT_OF_RANGE, f"a count is 0 or more, got {value}", field)
-    return value
-
-
-def id_of(value: object) -> object:
-    """The id as a text where the source numbers its things; anything else as it is, for the record class to judge."""
-    value = whole(value)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def is_missing(value: object) -> bool:
+    """Whether it is no value: null, NaN or an empty text."""
+    return value is None or value == "" or value != value
 
 
 def given(value: object, field: str) -> object:
@@ -70,71 +54,237 @@ def given(value: object, field: str) -> object:
     Raises:
         BadRecord: it is missing.
     """
-    if value is None:
-        raise BadRecord(Reason.MISSING_VALUE, "a value is wanted", field)
+    if is_missing(value):
+        raise BadRecord(Reason.MISSING_VALUE, "it is missing", field)
     return value
 
 
-def seconds_of(value: object, field: str) -> int | None:
-    """The moment in whole seconds UTC, of seconds, milliseconds or a date by ISO 8601 (without a zone: UTC).
+def id_of(value: object, field: str = "") -> str | None:
+    """The id as a text, None where it is missing; 1, 1.0 and "1.0", which tools write that know NaN, are "1".
 
     Raises:
-        BadRecord: it is none of them.
+        BadRecord: it is neither a text nor a whole number.
     """
-    milliseconds = milliseconds_of(value, field)
-    return None if milliseconds is None else milliseconds // 1000
-
-
-def milliseconds_of(value: object, field: str) -> int | None:
-    """The moment in whole milliseconds UTC, of the same forms.
-
-    Raises:
-        BadRecord: it is none of them.
-    """
-    if value is None:
+    if type(value) is str:
+        return found[1] if ".0" in value and (found := _WHOLE.fullmatch(value)) else value
+    if value is None or value != value:
         return None
-    if isinstance(value, str):
-        return _milliseconds_of_text(value.strip(), field)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if abs(value) >= _FIRST_MILLISECONDS else value * 1000
-    if not isinstance(value, float) or not math.isfinite(value):
-        raise BadRecord(Reason.WRONG_TYPE, f"no moment: {str(value)[:100]!r}", field)
-    return _floor(value if abs(value) >= _FIRST_MILLISECONDS else value * 1000)
+    if isinstance(value, bytes):
+        return id_of(_decoded(value, field), field)
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and math.isfinite(value):
+        whole = int(value)
+        if whole == value:
+            return str(whole)
+    raise BadRecord(Reason.WRONG_TYPE, f"a text or a whole number is wanted, got {shown(value)}", field)
 
 
-def _floor(milliseconds: float) -> int:
-    """The whole milliseconds; 1.007 s are 7 of them, though in binary a little less."""
-    return math.floor(round(milliseconds, 3))
+def text_of(value: object, field: str) -> str:
+    """The text in form NFC, its HTML entities decoded once; empty where there is none.
+
+    Raises:
+        BadRecord: it is no text.
+    """
+    text = raw_text_of(value, field)
+    if "&" in text:
+        text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def _milliseconds_of_text(text: str, field: str) -> int | None:
+def raw_text_of(value: object, field: str) -> str:
+    """The text as it stands; empty where there is none.
+
+    Raises:
+        BadRecord: it is no text.
+    """
+    if type(value) is str:
+        return value
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bytes):
+        return _decoded(value, field)
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return id_of(value) or "" if value == value // 1 else str(value)
+    raise BadRecord(Reason.WRONG_TYPE, f"a text is wanted, got {shown(value)}", field)
+
+
+def id_text_of(value: object, field: str) -> str | None:
+    """An id that is kept as a text and names no node; None where it is missing.
+
+    Raises:
+        BadRecord: it is no id.
+    """
+    return _bounded(id_of(value, field) or "", MAX_STRING_LENGTH, field) or None
+
+
+def short_text_of(value: object, field: str) -> str | None:
+    """A text that is kept on its node or edge; None where there is none.
+
+    Raises:
+        BadRecord: it is no text, too long, or holds what can't be stored.
+    """
+    return _bounded(text_of(value, field), MAX_STRING_LENGTH, field) or None
+
+
+def long_text_of(value: object, field: str) -> str | None:
+    """A text of any length, or several, one a line; None where there is none.
+
+    Raises:
+        BadRecord: it is no text, or holds what can't be stored.
+    """
+    return _bounded("\n".join(texts_of(value, field)), None, field) or None
+
+
+def name_in(value: object, field: str) -> str:
+    """A name that is an id: short, without blanks around it; empty where there is none.
+
+    Raises:
+        BadRecord: it is no text, too long, or holds what can't be stored.
+    """
+    name = _bounded(name_of(text_of(value, field)), MAX_ID_LENGTH, field)
     try:
-        return milliseconds_of(float(text), field)
-    except ValueError:
+        return check_storable_id(name)
+    except ValueError as error:
+        raise BadRecord(Reason.CONTROL_CHARACTER, str(error), field) from error
+
+
+def _bounded(text: str, length: int | None, field: str) -> str:
+    if length is not None and len(text) > length:
+        raise BadRecord(Reason.VALUE_TOO_LONG, f"{len(text):,} characters, at most {length:,} are kept", field)
+    try:
+        return check_storable(text)
+    except ValueError as error:
+        raise BadRecord(Reason.CONTROL_CHARACTER, str(error), field) from error
+
+
+def texts_of(value: object, field: str) -> list[str]:
+    """The texts of one text, a list of texts or a list of such lists, printed into a cell or not; empty ones left out.
+
+    Raises:
+        BadRecord: something in it is no text.
+    """
+    return [text for part in parts_of(value) if (text := text_of(part, field))]
+
+
+def parts_of(value: object) -> list[object]:
+    """The parts of a list, of a list of lists, or of one that was printed into a text; anything else is one part."""
+    value = listed(value)
+    outer = value if isinstance(value, (list, tuple)) else (value,)
+    return list(chain.from_iterable(part if isinstance(part, (list, tuple)) else (part,) for part in outer))
+
+
+def listed(value: object) -> object:
+    """A list that was printed into a text, as JSON or as Python prints it; anything else as it is."""
+    if not isinstance(value, str) or not (text := value.strip()).startswith("[") or not text.endswith("]"):
+        return value
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
         pass
     try:
-        moment = datetime.fromisoformat(text)
-        return _floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError) as error:
-        raise BadRecord(Reason.WRONG_TYPE, f"neither a number nor an ISO date: {text[:100]!r}", field) from error
+        return decode_literal(text)
+    except BadRecord:
+        return value
 
 
-def cell_number(cell: str) -> float:
-    """The number in a CSV cell, an integer where it is written as one."""
-    return float(cell) if not cell.strip().lstrip("+-").isdecimal() else int(cell)
+def name_of(text: str) -> str:
+    """The text as a name: no blanks around it, and one where there were several in a row."""
+    return " ".join(text.split())
 
 
-def cell_truth(cell: str) -> bool:
-    """The truth value in a CSV cell."""
-    truth = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(cell.strip().lower())
+def number_of(value: object, field: str) -> float | None:
+    """The number, an integer where it is whole; None where it is missing.
+
+    Raises:
+        BadRecord: it is no number, or not finite.
+    """
+    if type(value) is int:
+        return value
+    if value is None or value != value:
+        return None
+    number = value
+    if isinstance(value, (str, bytes)):
+        text = (_decoded(value, field) if isinstance(value, bytes) else value).strip()
+        if text in _MISSING_CELLS:
+            return None
+        number = _number_of_text(text)
+    if not isinstance(number, (int, float, Decimal)) or isinstance(number, bool):
+        raise BadRecord(Reason.WRONG_TYPE, f"a number is wanted, got {shown(value)}", field)
+    if not math.isfinite(number):
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a finite number is wanted, got {shown(value)}", field)
+    return int(number) if number == int(number) else float(number)
+
+
+def _number_of_text(text: str) -> float | None:
+    if _POINTS_AND_COMMA.fullmatch(text):
+        text = text.replace(".", "").replace(",", ".")
+    elif _DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text):
+        text = text.replace(",", ".")
+    elif _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    try:
+        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        return None
+
+
+def whole_of(value: object, field: str) -> int | None:
+    """The whole number; None where it is missing.
+
+    Raises:
+        BadRecord: it is no whole number, or none of 64 bits.
+    """
+    number = number_of(value, field)
+    if number is None:
+        return None
+    if not isinstance(number, int):
+        raise BadRecord(Reason.WRONG_TYPE, f"a whole number is wanted, got {shown(value)}", field)
+    if not -(2**63) <= number < 2**63:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a number of 64 bits is wanted, got {shown(value)}", field)
+    return number
+
+
+def count_of(value: object, field: str) -> float | None:
+    """The number as a count; None where it is missing.
+
+    Raises:
+        BadRecord: it is no number, or below zero.
+    """
+    number = number_of(value, field)
+    if number is not None and number < 0:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a number of 0 or more is wanted, got {shown(value)}", field)
+    return number
+
+
+def truth_of(value: object, field: str) -> bool | None:
+    """The truth value; None where it is missing.
+
+    Raises:
+        BadRecord: it is neither true nor false.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if is_missing(value):
+        return None
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    truth = _TRUTHS.get(text.strip().lower())
     if truth is None:
-        raise ValueError(f"neither true nor false: {cell!r}")
+        raise BadRecord(Reason.WRONG_TYPE, f"true or false is wanted, got {shown(value)}", field)
     return truth
 
 
-def cell_list(cell: str) -> object:
-    """A list that was printed into a CSV cell; any other text as it is."""
+def optional(read: Callable[[object, str], T], value: object, field: str, notes: list[str]) -> T | None:
+    """What `read` makes of a part that the row can do without; None, and a note of why, where it can't be used."""
+    if value is None:
+        return None
     try:
-        return decode_literal(cell.strip()) if cell.lstrip().startswith("[") else cell
-    except BadRecord:
-        return cell
+        return read(value, field)
+    except BadRecord as bad:
+        notes.append(f"{field} left out: {bad.reason.value}")
+        return None
+
+
+def _decoded(value: bytes, field: str) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise BadRecord(Reason.INVALID_UTF8, "bytes that are no UTF-8", field) from error

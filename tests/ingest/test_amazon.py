@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from kindred.domain.records import Brand, Category, InCategory, MadeBy, Product, Reviewed, User
+from kindred.domain.records import Brand, Category, InCategory, MadeBy, Product, Reviewed, User, content_id
 from kindred.ingest.bad_records import BadRecord, Reason, bad_record
-from kindred.ingest.sources.amazon import METADATA, REVIEWS, parse_metadata, parse_review
+from kindred.ingest.sources.amazon import parse_metadata, parse_review
 from tests.ingest.conftest import review
 
 FLAT = {
@@ -57,9 +59,10 @@ def test_a_review_of_2018_keeps_whether_it_is_verified() -> None:
 def test_the_event_id_is_the_content_and_nothing_else() -> None:
     same = the_review(review(7))
     assert (
-        the_review(review(7, reviewerName="B", helpful=[5, 5], unixReviewTime=float(same.at))).event_id == same.event_id
+        the_review(review(7, reviewerName="B", helpful=[5, 5], unixReviewTime=float(same.at or 0))).event_id
+        == same.event_id
     )
-    for change in ({"reviewerID": "V"}, {"asin": "Q"}, {"unixReviewTime": same.at + 1}, {"reviewText": "other"}):
+    for change in ({"reviewerID": "V"}, {"asin": "Q"}, {"unixReviewTime": (same.at or 0) + 1}, {"reviewText": "other"}):
         assert the_review(review(7, **change)).event_id != same.event_id
 
 
@@ -83,7 +86,7 @@ def test_the_flat_layout() -> None:
     assert (found.event_id, found.source_id, found.target_id, found.text) == ("r1", "someone", "p1", "Words")
     assert (user, product) == (User(id="someone"), Product(id="p1", title="A name"))
     assert category == Category(id="Ropes & Knots") and in_category.target_id == category.id
-    assert (found.rating, found.at, list(parsed.notes)) == (None, None, ["no rating", "no time"])
+    assert (found.rating, found.at, list(parsed.notes)) == (None, None, ["no time", "no rating"])
 
 
 def test_the_flat_layout_believes_stars_and_times_that_are_there() -> None:
@@ -97,32 +100,30 @@ def test_the_flat_layout_believes_stars_and_times_that_are_there() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason", "field"),
     [
-        ({"reviewerID": None}, "missing_id", "Reviewed.source_id"),
-        ({"reviewerID": ""}, "missing_id", "Reviewed.source_id"),
-        ({"asin": None}, "missing_id", "Reviewed.target_id"),
-        ({"asin": 12}, "wrong_type", "Reviewed.target_id"),
-        ({"asin": " p"}, "bad_id", "Reviewed.target_id"),
-        ({"asin": "p\n"}, "control_character", "Reviewed.target_id"),
-        ({"asin": "p" * 513}, "value_too_long", "Reviewed.target_id"),
+        ({"reviewerID": None}, "missing_id", "reviewerID"),
+        ({"reviewerID": ""}, "missing_id", "reviewerID"),
+        ({"asin": None}, "missing_id", "asin"),
+        ({"asin": " p"}, "bad_id", "asin"),
+        ({"asin": "p\n"}, "control_character", "asin"),
+        ({"asin": "p" * 513}, "value_too_long", "asin"),
         ({"overall": None}, "missing_value", "overall"),
-        ({"overall": "5"}, "wrong_type", "Reviewed.rating"),
-        ({"overall": True}, "wrong_type", "Reviewed.rating"),
-        ({"overall": [5]}, "wrong_type", "Reviewed.rating"),
+        ({"overall": True}, "wrong_type", "overall"),
+        ({"overall": [5]}, "wrong_type", "overall"),
         ({"overall": 0.5}, "out_of_range", "overall"),
         ({"overall": 5.01}, "out_of_range", "overall"),
-        ({"overall": float("nan")}, "out_of_range", "overall"),
+        ({"overall": float("nan")}, "missing_value", "overall"),
+        ({"asin": [1]}, "wrong_type", "asin"),
+        ({"asin": 1.5}, "wrong_type", "asin"),
+        ({"overall": "five"}, "wrong_type", "overall"),
+        ({"unixReviewTime": "soon"}, "wrong_type", "unixReviewTime"),
+        ({"reviewText": {"a": 1}}, "wrong_type", "reviewText"),
         ({"overall": float("inf")}, "out_of_range", "overall"),
-        ({"unixReviewTime": None}, "missing_value", "unixReviewTime"),
-        ({"unixReviewTime": "1400000000"}, "wrong_type", "Reviewed.at"),
-        ({"unixReviewTime": 1.5}, "wrong_type", "Reviewed.at"),
-        ({"unixReviewTime": 631_151_999}, "time_out_of_range", "Reviewed.at"),
-        ({"unixReviewTime": 1_400_000_000_000}, "time_out_of_range", "Reviewed.at"),
-        ({"unixReviewTime": 10**400}, "time_out_of_range", "Reviewed.at"),
-        ({"reviewText": 5}, "wrong_type", "reviewText"),
-        ({"reviewText": "a\x00"}, "control_character", "Reviewed.text"),
-        ({"reviewText": "a\ud800"}, "lone_surrogate", "Reviewed.text"),
-        ({"summary": "x" * 4097}, "value_too_long", "Reviewed.summary"),
-        ({"verified": "yes"}, "wrong_type", "Reviewed.verified"),
+        ({"unixReviewTime": None, "reviewTime": None}, "missing_value", "reviewTime"),
+        ({"unixReviewTime": 1.5}, "time_out_of_range", "unixReviewTime"),
+        ({"unixReviewTime": 631_151_999}, "time_out_of_range", "unixReviewTime"),
+        ({"unixReviewTime": 10**400}, "time_out_of_range", "unixReviewTime"),
+        ({"reviewText": "a\x00"}, "control_character", "reviewText"),
+        ({"reviewText": "a\ud800"}, "lone_surrogate", "reviewText"),
     ],
 )
 def test_what_is_wrong_has_a_reason(changes: dict[str, Any], reason: str, field: str) -> None:
@@ -162,17 +163,109 @@ def test_nesting_has_no_depth_that_hurts() -> None:
     deep: list[Any] = []
     for _ in range(900):
         deep = [deep]
-    with pytest.raises(BadRecord):
-        parse_metadata({"asin": "p", "categories": deep})
+    assert parse_metadata({"asin": "p", "categories": deep}).notes == ["categories left out: wrong_type"]
     assert reason_of(review(1, reviewerID=deep))[0] is Reason.WRONG_TYPE
     assert reason_of(review(1, unixReviewTime=deep))[0] is Reason.WRONG_TYPE
 
 
-def test_csv_cells_become_values() -> None:
-    assert REVIEWS.columns["overall"]("5.0") == 5.0
-    assert REVIEWS.columns["unixReviewTime"]("1400000000") == 1_400_000_000
-    assert REVIEWS.columns["verified"]("True") is True
-    assert METADATA.columns["categories"]("[['X', 'Y']]") == [["X", "Y"]]
-    assert METADATA.columns["description"]("[not a list") == "[not a list"
-    with pytest.raises(ValueError, match="maybe"):
-        REVIEWS.columns["verified"]("maybe")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"overall": "5", "unixReviewTime": "1400000000"},
+        {"overall": 5, "unixReviewTime": 1_400_000_000_000},
+        {"overall": b"5.0", "unixReviewTime": 1_400_000_000_000_000},
+        {"overall": "5,0", "unixReviewTime": "2014-05-13T16:53:20Z"},
+        {
+            "overall": Decimal(5),
+            "unixReviewTime": datetime(2014, 5, 13, 18, 53, 20, tzinfo=timezone(timedelta(hours=2))),
+        },
+        {"overall": 5.0, "unixReviewTime": 1_400_000_000_000_000_000},
+        {"overall": " 5", "unixReviewTime": "2014-05-13 16:53:20 UTC"},
+    ],
+)
+def test_stars_and_times_in_any_form_are_the_same_review(changes: dict[str, Any]) -> None:
+    assert the_review(review(1, **changes)) == the_review(review(1, overall=5.0, unixReviewTime=1_400_000_000))
+
+
+def test_a_date_stands_in_for_the_time_that_is_missing() -> None:
+    row = review(1, reviewTime="09 13, 2009")
+    del row["unixReviewTime"]
+    assert the_review(row).at == 1_252_800_000
+
+
+def test_what_a_file_has_no_column_for_is_unknown_and_what_a_row_lacks_is_bad() -> None:
+    row = review(1)
+    del row["overall"], row["unixReviewTime"], row["reviewTime"]
+    parsed = parse_review(row)
+    assert isinstance(parsed.records[0], Reviewed)
+    assert (parsed.records[0].rating, parsed.records[0].at) == (None, None)
+    assert list(parsed.notes) == ["no time", "no rating"]
+
+
+def test_the_layout_of_2023_is_the_same_review() -> None:
+    old = review(7, verified=True)
+    new = {
+        "user_id": old["reviewerID"],
+        "asin": "a variant",
+        "parent_asin": old["asin"],
+        "rating": old["overall"],
+        "timestamp": old["unixReviewTime"] * 1000,
+        "text": old["reviewText"],
+        "title": old["summary"],
+        "helpful_vote": 3,
+        "verified_purchase": True,
+    }
+    assert parse_review(new) == parse_review(old)
+    del new["parent_asin"]
+    assert the_review(new).target_id == "a variant"
+
+
+def test_metadata_of_2023() -> None:
+    row = {
+        "parent_asin": "p",
+        "title": "T",
+        "store": "S",
+        "features": ["a", "b"],
+        "description": [],
+        "categories": ["C"],
+    }
+    product, *others = parse_metadata(row).records
+    assert product == Product(id="p", title="T", description="a\nb")
+    assert [r.id for r in others if isinstance(r, (Category, Brand))] == ["C", "S"]
+    assert parse_metadata({"parent_asin": "p", "main_category": "M", "categories": []}).records[1] == Category(id="M")
+
+
+def test_a_bad_part_costs_itself_alone() -> None:
+    row = {"asin": "p", "title": "T", "brand": "b" * 513, "categories": [["A", "c" * 513, {"no": "name"}, "B"]]}
+    parsed = parse_metadata(row)
+    assert [r.id for r in parsed.records if isinstance(r, (Product, Category, Brand))] == ["p", "A", "B"]
+    assert sorted(parsed.notes) == [
+        "brand left out: value_too_long",
+        "categories left out: value_too_long",
+        "categories left out: wrong_type",
+    ]
+    parsed = parse_review(review(1, summary="x" * 4097, verified="perhaps"))
+    assert isinstance(parsed.records[0], Reviewed)
+    assert (parsed.records[0].summary, parsed.records[0].verified) == ("", None) and len(parsed.notes) == 2
+    product = parse_metadata({"asin": "p", "title": "x" * 4097, "description": "a\x00"}).records[0]
+    assert product == Product(id="p")
+
+
+def test_entities_are_decoded_once_and_do_not_change_which_review_it_is() -> None:
+    coded, plain = review(1, reviewText="&quot;A&#34; &amp; B &amp;lt; C &nosuch; AT&T"), review(1)
+    assert the_review(coded).text == '"A" & B &lt; C &nosuch; AT&T'
+    assert the_review(coded).event_id == content_id(
+        plain["reviewerID"], plain["asin"], plain["unixReviewTime"], coded["reviewText"]
+    )
+    brands = [
+        parse_metadata({"asin": "p", "brand": brand}).records[1] for brand in ("Black &amp; Decker", "Black & Decker")
+    ]
+    assert brands[0] == brands[1] == Brand(id="Black & Decker")
+
+
+def test_nan_is_missing_in_every_column() -> None:
+    nan = float("nan")
+    row = review(1, summary=nan, reviewText=nan, verified=nan)
+    assert (the_review(row).summary, the_review(row).text, the_review(row).verified) == ("", "", None)
+    empty = {"asin": "p", "title": nan, "description": nan, "brand": nan, "categories": nan}
+    assert parse_metadata(empty).records == [Product(id="p")] and not parse_metadata(empty).notes

@@ -68,12 +68,17 @@ def test_users_posts_and_events_arrive(tmp_path: Path, graph: DictGraph, options
     assert set(graph.tables["Topic"]) == {"sport"}  # a number stands for a topic, and names none
     assert [(row["source_id"], row["target_id"]) for row in graph.tables["ABOUT"].values()] == [("1", "sport")]
     views = {(r["at"] - FIRST, r["target_id"]): r["target_met"] for r in graph.tables["VIEWED"].values()}
-    assert views == {(0, "1"): True, (12, "2"): False, (12, "3"): None}
+    assert views == {(0, "1"): True, (12, "2"): False, (12, "3"): None, (14, "1"): None}
     assert [(r["at"] - FIRST, r["target_id"]) for r in graph.tables["LIKED"].values()] == [(12, "1")]
     assert [(f.lines, f.accepted, f.duplicates, f.skipped, f.reasons) for f in summary.files] == [
-        (3, 2, 0, 0, {"wrong_type": 1}),
+        (3, 3, 0, 0, {}),
         (4, 3, 0, 0, {"broken_csv": 1}),
-        (9, 4, 1, 0, {"missing_id": 1, "out_of_range": 1, "wrong_type": 2}),
+        (9, 5, 1, 0, {"missing_id": 1, "out_of_range": 1, "wrong_type": 1}),
+    ]
+    assert [f.notes for f in summary.files] == [
+        {"gender left out: wrong_type": 1},
+        {},
+        {"target left out: wrong_type": 1},
     ]
 
 
@@ -107,7 +112,7 @@ def test_order_and_repetition_leave_the_content_hash(tmp_path: Path, options: In
                     assert file.accepted + file.duplicates + file.quarantined + file.skipped == file.lines
             found.append(graph_statistics(store, graph_schema()))
     assert found[0] == found[1]
-    assert found[0].edges["User-VIEWED-Post"] == 3 and found[0].earliest == FIRST
+    assert found[0].edges["User-VIEWED-Post"] == 4 and found[0].earliest == FIRST
 
 
 def test_nothing_given_is_explained() -> None:

@@ -150,7 +150,7 @@ def test_any_of_the_files_will_do_and_none_of_them_will_not(
 
 def test_a_file_without_its_header_is_explained(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:
     folder = write(tmp_path / "lastfm", {"user_friends.dat": ["1\t2", "2\t1"]})
-    with pytest.raises(RecordError, match="no header that is understood") as caught:
+    with pytest.raises(RecordError, match="no column that is understood") as caught:
         ingest(graph, folder, options)
     assert "userID, friendID" in caught.value.next_step
 

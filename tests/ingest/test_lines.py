@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import RecordError
-from kindred.ingest.lines import KEPT_BYTES, MAX_LINE_BYTES, Line, open_file, read_lines
+from kindred.ingest.lines import KEPT_BYTES, MAX_LINE_BYTES, Line, read_lines
+from kindred.ingest.opening import open_file
 
 
 def lines_of(path: Path) -> list[Line]:
@@ -57,6 +58,7 @@ def test_a_line_without_end_stays_out_of_memory(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
     cut_off = tmp_path / "cut.gz"
     cut_off.write_bytes(gzip.compress(b"line\n" * 10_000)[:-20])
-    for path, message in ((tmp_path / "none", "does not exist"), (tmp_path, "can't be read"), (cut_off, "broken gzip")):
+    wrong = {tmp_path / "none": "does not exist", tmp_path: "is a folder", cut_off: "packed and broken"}
+    for path, message in wrong.items():
         with pytest.raises(RecordError, match=message):
             lines_of(path)

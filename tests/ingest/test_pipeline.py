@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.errors import RecordError, SchemaError, StoreError
 from kindred.domain.schema import EdgeType
 from kindred.graph.store import UpsertCount
 from kindred.ingest import load, staging
@@ -304,6 +304,10 @@ def test_every_line_is_accepted_a_duplicate_or_quarantined(lines: list[bytes], l
         products.write_bytes(content)
         graph = DictGraph()
         options = IngestOptions(Path(folder) / "s", Path(folder) / "q", max_bad=1.0)
+        if layout and num_lines == 1:
+            with pytest.raises(RecordError, match="no record"):
+                ingest_files(graph, product_files(reviews, products), None, options)
+            return
         summary = ingest_files(graph, product_files(reviews, products), None, options)
         for file in summary.files:
             assert file.accepted + file.duplicates + file.quarantined == file.lines

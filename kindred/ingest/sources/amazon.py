@@ -2,42 +2,51 @@
 
 Reviews, told apart row by row:
 
-* 2014: reviewerID, asin, overall, reviewText, summary, unixReviewTime. 2018 adds verified. Names of reviewers, votes,
-  images and styles are left out: nothing here needs them, and names are personal.
+* 2014: reviewerID, asin, overall, reviewText, summary, unixReviewTime (or reviewTime). 2018 adds verified.
+* 2023: user_id, parent_asin (the product; asin is a variant of it), rating, text, title (the summary), timestamp in
+  milliseconds, verified_purchase.
 * flat: reviewID (the event id), nickname (the user: this layout has no other), asin, ProductName (the title),
-  TextReview and Style (the category). It has neither stars nor time: both stay unknown, but where a row has `overall`
-  or `unixReviewTime` all the same.
+  TextReview and Style (the category). It has neither stars nor time.
+
+Names of reviewers, votes, images and styles are left out: nothing here needs them, and names are personal. Stars and
+times of a file that has no column for them are unknown; where it has one, a row without a value is bad.
 
 Metadata:
 
-* 2014: asin, title, description, brand, categories [[…], …]; also as lines of Python dictionaries, the form of the
-  original files.
-* 2018: the same with category […] and description […].
+* 2014: asin, title, description, brand, categories [[…], …].
+* 2018: the same with category […] and description […]. 2023: parent_asin, store (the brand), features.
 
-A text that is missing is empty, an id that is missing makes the row bad. Names and texts are brought to Unicode form
-NFC; ids stay as they are.
+Any of them may be lines of Python dictionaries, the form of the original files. A text that is missing is empty, an id
+that is missing makes the row bad; a title, description, brand or category that can't be used costs itself alone. Names
+and texts are brought to Unicode form NFC, their HTML entities decoded; ids stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from kindred.domain.records import Brand, Category, Edge, InCategory, MadeBy, Node, Product, Reviewed, User, content_id
-from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.json_lines import decode_json, decode_json_or_literal
+from kindred.ingest.bad_records import BadRecord, Reason, checked
 from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.times import seconds_of
 from kindred.ingest.values import (
     NO_RATING,
     NO_TIME,
-    cell_list,
-    cell_number,
-    cell_truth,
     given,
-    name_of,
+    id_of,
+    is_missing,
+    long_text_of,
+    name_in,
+    number_of,
+    optional,
+    parts_of,
+    raw_text_of,
+    short_text_of,
     text_of,
-    texts_of,
-    whole,
+    truth_of,
 )
 
 RATING_SCALE = (1.0, 5.0)  # stars
@@ -45,104 +54,142 @@ RATING_SCALE = (1.0, 5.0)  # stars
 _REMEMBERED = 50_000  # nodes that are kept ready, because reviews name the same users and products again and again
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """What one edition calls the columns of a review."""
+
+    user: str
+    product: str
+    rating: str
+    time: str
+    text: str
+    summary: str
+    verified: str
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The column of each property of the record, for messages."""
+        return _columns_of(self)
+
+
+@lru_cache
+def _columns_of(layout: _Layout) -> Mapping[str, str]:
+    return {
+        "event_id": "reviewID",
+        "source_id": layout.user,
+        "target_id": layout.product,
+        "at": layout.time,
+        "rating": layout.rating,
+        "text": layout.text,
+    }
+
+
+_OF_2014 = _Layout("reviewerID", "asin", "overall", "unixReviewTime", "reviewText", "summary", "verified")
+_OF_2014_BY_DATE = _Layout("reviewerID", "asin", "overall", "reviewTime", "reviewText", "summary", "verified")
+_OF_2023 = _Layout("user_id", "parent_asin", "rating", "timestamp", "text", "title", "verified_purchase")
+_OF_2023_VARIANTS = _Layout("user_id", "asin", "rating", "timestamp", "text", "title", "verified_purchase")
+_FLAT = _Layout("nickname", "asin", "overall", "unixReviewTime", "TextReview", "summary", "verified")
+
+
+def _layout_of(row: Values) -> _Layout:
+    if "reviewerID" in row:
+        return _OF_2014_BY_DATE if is_missing(row.get("unixReviewTime")) and "reviewTime" in row else _OF_2014
+    if "user_id" in row:
+        return _OF_2023_VARIANTS if is_missing(row.get("parent_asin")) and "asin" in row else _OF_2023
+    return _FLAT if "nickname" in row or "reviewID" in row else _OF_2014
+
+
 def parse_review(row: Values) -> Parsed:
     """The review, its user and its product.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    if "reviewerID" not in row and ("nickname" in row or "reviewID" in row):
-        return _parse_flat_review(row)
-    user_id, product_id = row.get("reviewerID"), row.get("asin")
-    at, text = whole(row.get("unixReviewTime")), text_of(row.get("reviewText"), "reviewText")
-    for field in ("overall", "unixReviewTime"):
-        given(row.get(field), field)
-    review = Reviewed.model_validate(
+    layout, notes = _layout_of(row), list[str]()
+    text, at = raw_text_of(row.get(layout.text), layout.text), _time(row, layout, notes)
+    user_id, product_id = id_of(row.get(layout.user), layout.user), id_of(row.get(layout.product), layout.product)
+    event_id = id_of(row.get("reviewID"), "reviewID") if layout is _FLAT else None
+    review = checked(
+        Reviewed,
         {
-            "event_id": _event_id(user_id, product_id, at, text),
+            "event_id": event_id or content_id(str(user_id), str(product_id), str(at), text_as_keyed(text)),
             "source_id": user_id,
             "target_id": product_id,
             "at": at,
-            "rating": _stars(row.get("overall")),
-            "verified": row.get("verified"),
-            "summary": text_of(row.get("summary"), "summary"),
-            "text": text,
+            "rating": _stars(row, layout, notes),
+            "verified": optional(truth_of, row.get(layout.verified), layout.verified, notes),
+            "summary": optional(short_text_of, row.get(layout.summary), layout.summary, notes) or "",
+            "text": text_of(text, layout.text),
         },
-        strict=True,
+        layout.columns,
     )
-    return Parsed((review, _user(review.source_id), _product(review.target_id)))
+    if layout is not _FLAT:
+        return Parsed((review, _user(review.source_id), _product(review.target_id)), notes)
+    product = _product(review.target_id, optional(short_text_of, row.get("ProductName"), "ProductName", notes))
+    categories = _in_categories(product.id, row.get("Style"), "Style", notes)
+    return Parsed((review, _user(review.source_id), product, *categories), notes)
 
 
-def _parse_flat_review(row: Values) -> Parsed:
-    user_id, product_id = row.get("nickname"), row.get("asin")
-    text, at = text_of(row.get("TextReview"), "TextReview"), whole(row.get("unixReviewTime"))
-    rating, event_id = row.get("overall"), row.get("reviewID")
-    notes = [note for note, value in ((NO_RATING, rating), (NO_TIME, at)) if value is None]
-    review = Reviewed.model_validate(
-        {
-            "event_id": _event_id(user_id, product_id, at, text) if event_id is None else event_id,
-            "source_id": user_id,
-            "target_id": product_id,
-            "at": at,
-            "rating": _stars(rating),
-            "verified": row.get("verified"),
-            "summary": text_of(row.get("summary"), "summary"),
-            "text": text,
-        },
-        strict=True,
-    )
-    product = _product(review.target_id, text_of(row.get("ProductName"), "ProductName") or None)
-    return Parsed(
-        (review, _user(review.source_id), product, *_in_categories(product.id, row.get("Style"), "Style")), notes
-    )
+def text_as_keyed(text: str) -> str:
+    """The text as it stands in the key of a review: in form NFC, its entities as they are."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _time(row: Values, layout: _Layout, notes: list[str]) -> int | None:
+    if layout.time not in row or (layout is _FLAT and is_missing(row[layout.time])):
+        notes.append(NO_TIME)
+        return None
+    return seconds_of(given(row[layout.time], layout.time), layout.time)
+
+
+def _stars(row: Values, layout: _Layout, notes: list[str]) -> float | None:
+    """The rating, checked against the scale of this source; None where the file has none.
+
+    Raises:
+        BadRecord: it is missing, or outside the scale.
+    """
+    field = layout.rating
+    if field not in row or (layout is _FLAT and is_missing(row[field])):
+        notes.append(NO_RATING)
+        return None
+    stars = number_of(given(row[field], field), field)
+    lowest, highest = RATING_SCALE
+    if stars is None or not lowest <= stars <= highest:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"{lowest:g} to {highest:g} stars are wanted, got {stars}", field)
+    return float(stars)
 
 
 def parse_metadata(row: Values) -> Parsed:
     """The product, its categories and its brand.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    product = Product.model_validate(
+    notes = list[str]()
+    id_field = "asin" if is_missing(row.get("parent_asin")) else "parent_asin"
+    product = checked(
+        Product,
         {
-            "id": row.get("asin"),
-            "title": text_of(row.get("title"), "title") or None,
-            "description": "\n".join(texts_of(row.get("description"), "description")) or None,
+            "id": id_of(row.get(id_field), id_field),
+            "title": optional(short_text_of, row.get("title"), "title", notes),
+            "description": optional(long_text_of, row.get("description") or row.get("features"), "description", notes),
         },
-        strict=True,
+        {"id": id_field},
     )
-    field = "categories" if "categories" in row else "category"
-    records: list[Node | Edge] = [product, *_in_categories(product.id, row.get(field), field)]
-    if brand := name_of(text_of(row.get("brand"), "brand")):
+    field = next((name for name in ("categories", "category") if row.get(name)), "main_category")
+    records: list[Node | Edge] = [product, *_in_categories(product.id, row.get(field), field, notes)]
+    brand_field = "store" if is_missing(row.get("brand")) else "brand"
+    if brand := optional(name_in, row.get(brand_field), brand_field, notes):
         event_id = content_id(product.id, brand)
         records += [_brand(brand), MadeBy(event_id=event_id, source_id=product.id, target_id=brand)]
-    return Parsed(records)
+    return Parsed(records, notes)
 
 
-def _stars(value: object) -> object:
-    """The rating, checked against the scale of this source; what is no number is left to the record class.
-
-    Raises:
-        BadRecord: it is outside the scale.
-    """
-    lowest, highest = RATING_SCALE
-    if isinstance(value, (int, float)) and not lowest <= value <= highest:
-        raise BadRecord(Reason.OUT_OF_RANGE, f"1 to 5 stars are wanted, got {value}", "overall")
-    return value
-
-
-def _event_id(user_id: object, product_id: object, at: object, text: str) -> str:
-    """The key of a review that came without one; the record class refuses parts of another type, so they need none."""
-    if isinstance(user_id, str) and isinstance(product_id, str) and (at is None or isinstance(at, int)):
-        return content_id(user_id, product_id, str(at), text)
-    return "none"
-
-
-def _in_categories(product_id: str, value: object, field: str) -> Iterable[Node | Edge]:
-    names = dict.fromkeys(name for text in texts_of(value, field) if (name := name_of(text)))
-    for name in names:
-        yield _category(name)
-        yield InCategory(event_id=content_id(product_id, name), source_id=product_id, target_id=name)
+def _in_categories(product_id: str, value: object, field: str, notes: list[str]) -> Iterable[Node | Edge]:
+    for name in dict.fromkeys(optional(name_in, part, field, notes) for part in parts_of(value)):
+        if name:
+            yield _category(name)
+            yield InCategory(event_id=content_id(product_id, name), source_id=product_id, target_id=name)
 
 
 @lru_cache(_REMEMBERED)
@@ -165,33 +212,34 @@ def _brand(name: str) -> Brand:
     return Brand(id=name)
 
 
+_USER = ("reviewerID", "user_id", "nickname")
+_PRODUCT = ("asin", "parent_asin")
+_OPTIONAL = ("overall", "rating", "unixReviewTime", "reviewTime", "timestamp")
 REVIEWS = Source(
-    columns={
-        "reviewerID": str,
-        "asin": str,
-        "overall": cell_number,
-        "unixReviewTime": cell_number,
-        "reviewText": str,
-        "summary": str,
-        "verified": cell_truth,
-        "reviewID": str,
-        "nickname": str,
-        "ProductName": str,
-        "TextReview": str,
-        "Style": cell_list,
-    },
+    columns=(
+        *_USER,
+        *_PRODUCT,
+        *_OPTIONAL,
+        *("reviewText", "summary", "verified"),
+        *("text", "title", "verified_purchase"),
+        *("reviewID", "ProductName", "TextReview", "Style"),
+    ),
     parse=parse_review,
-    decode=decode_json,
+    wanted={"user": _USER, "product": _PRODUCT},
+    optional=_OPTIONAL,
 )
 METADATA = Source(
-    columns={
-        "asin": str,
-        "title": str,
-        "description": cell_list,
-        "brand": str,
-        "categories": cell_list,
-        "category": cell_list,
-    },
+    columns=(
+        *_PRODUCT,
+        "title",
+        "description",
+        "features",
+        "brand",
+        "store",
+        "categories",
+        "category",
+        "main_category",
+    ),
     parse=parse_metadata,
-    decode=decode_json_or_literal,
+    wanted={"product": _PRODUCT},
 )

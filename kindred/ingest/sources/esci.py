@@ -5,30 +5,35 @@
   I irrelevant) or `rating`, a number.
 * products: JSON lines, CSV or Parquet with asin, title, description, bullet_points, brand, category […]; or with the
   names of the original files (product_id, product_title …). The bullet points are the description where that is empty.
+
+The original files hold products of several locales (`product_locale`: us, es, jp), some under one id with a title in
+each language. One locale is loaded, that of the first row unless another is named; the summary says which.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import partial
 
 import orjson
 
 from kindred.domain.errors import RecordError
 from kindred.domain.queries import query_id
 from kindred.domain.records import Judged, content_id
-from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.lines import BUFFER_BYTES
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources import amazon
 from kindred.ingest.sources.search_records import product_node, query_node
-from kindred.ingest.values import cell_list, cell_number, id_of, text_of
+from kindred.ingest.values import count_of, id_of, is_missing, text_of
 
 _GAINS = {
     **{"E": 100.0, "S": 10.0, "C": 1.0, "I": 0.0},
     **{"EXACT": 100.0, "SUBSTITUTE": 10.0, "COMPLEMENT": 1.0, "IRRELEVANT": 0.0},
 }
+_LOCALE = "product_locale"
 _DOCUMENT_KEY = "judgmentRatings"
 _MAX_DOCUMENT_BYTES = 256 << 20  # it is read as a whole
 _AMAZON_NAMES = {
@@ -40,43 +45,55 @@ _AMAZON_NAMES = {
 }
 
 
-def parse_judgment(row: Values) -> Parsed:
+class Locale:
+    """Which locale is loaded: the one that was named, or else the first that comes; judgments and products agree."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name.strip().lower()
+
+    def other(self, row: Values) -> str:
+        """Why a row of another locale is skipped; empty where it is of this one, or says nothing of it."""
+        found = text_of(row.get(_LOCALE), _LOCALE).strip().lower()
+        if not found:
+            return ""
+        self.name = self.name or found
+        return "" if found == self.name else f"locale {found[:20]}, {self.name} is loaded (--locale)"
+
+
+def parse_judgment(row: Values, locale: Locale | None = None) -> Parsed:
     """The judgment, its query and its product.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
+    if locale and (other := locale.other(row)):
+        return Parsed((), skipped=other)
     query = query_id(text_of(row.get("query"), "query"))
-    product_id = id_of(row.get("product_id"))
-    judged = Judged.model_validate(
+    product_id = id_of(row.get("product_id"), "product_id")
+    judged = checked(
+        Judged,
         {
             "event_id": content_id(query, str(product_id)),
             "source_id": query,
             "target_id": product_id,
             "gain": _gain(row),
         },
-        strict=True,
+        {"source_id": "query", "target_id": "product_id"},
     )
     return Parsed((judged, query_node(query), product_node(judged.target_id)))
 
 
 def _gain(row: Values) -> float:
     """What the label is worth, or the rating."""
-    if (label := row.get("esci_label")) is not None:
+    if not is_missing(label := row.get("esci_label")):
         gain = _GAINS.get(text_of(label, "esci_label").strip().upper())
         if gain is None:
-            raise BadRecord(Reason.OUT_OF_RANGE, f"a label is E, S, C or I, got {str(label)[:100]!r}", "esci_label")
+            raise BadRecord(Reason.OUT_OF_RANGE, f"a label is E, S, C or I, got {shown(label)}", "esci_label")
         return gain
-    rating = row.get("rating")
+    rating = count_of(row.get("rating"), "rating")
     if rating is None:
         raise BadRecord(Reason.MISSING_VALUE, "neither esci_label nor rating", "esci_label")
-    try:
-        gain = float(rating) if isinstance(rating, (str, int, float)) else -1.0
-    except ValueError as error:
-        raise BadRecord(Reason.WRONG_TYPE, f"no number: {str(rating)[:100]!r}", "rating") from error
-    if not gain >= 0:
-        raise BadRecord(Reason.OUT_OF_RANGE, f"a rating is 0 or more, got {str(rating)[:100]!r}", "rating")
-    return gain
+    return float(rating)
 
 
 def read_document(content: io.BufferedReader) -> Iterator[Row] | None:
@@ -122,28 +139,34 @@ def _judgment(number: int, query: object, rating: object) -> Row:
     return Row(number, raw, len(raw), values)
 
 
-def parse_product(row: Values) -> Parsed:
+def parse_product(row: Values, locale: Locale | None = None) -> Parsed:
     """The product, its categories and its brand.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
+    if locale and (other := locale.other(row)):
+        return Parsed((), skipped=other)
     product = {_AMAZON_NAMES.get(name, name): value for name, value in row.items()}
-    if not product.get("description"):
+    if is_missing(product.get("description")):
         product["description"] = product.get("bullet_points")
     return amazon.parse_metadata(product)
 
 
-JUDGMENTS = Source(
-    columns={"query": str, "product_id": str, "esci_label": str, "rating": cell_number},
-    parse=parse_judgment,
-    read=read_document,
-)
-PRODUCTS = Source(
-    columns={
-        **amazon.METADATA.columns,
-        **dict.fromkeys(_AMAZON_NAMES, str),
-        "bullet_points": cell_list,
-    },
-    parse=parse_product,
-)
+def judgments_source(locale: Locale) -> Source:
+    """Judgments of one locale."""
+    return Source(
+        columns=("query", "product_id", "esci_label", "rating", _LOCALE),
+        parse=partial(parse_judgment, locale=locale),
+        wanted={"query": ("query",), "product": ("product_id",), "rating": ("esci_label", "rating")},
+        read=read_document,
+    )
+
+
+def products_source(locale: Locale) -> Source:
+    """Products of one locale."""
+    return Source(
+        columns=(*amazon.METADATA.columns, *_AMAZON_NAMES, "bullet_points", _LOCALE),
+        parse=partial(parse_product, locale=locale),
+        wanted={"product": ("product_id", "asin", "parent_asin")},
+    )

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Edge, Genre, Node, Track
-from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.bad_records import BadRecord, Reason, checked
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources.listening import has_genre
@@ -42,12 +42,12 @@ _LAYOUT = "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and
 
 def frames_source(path: Path, save: SaveFrames) -> Source:
     """The source that reads this archive or folder; `save` keeps the frames of an archive's track and says where."""
-    return Source({}, parse_frames, read=partial(_read_archive, path, save), read_folder=_read_folder)
+    return Source((), parse_frames, read=partial(_read_archive, path, save), read_folder=_read_folder, is_archive=True)
 
 
 def parse_frames(row: Values) -> Parsed:
     """The track, the file of its frames, and its genres."""
-    track = Track.model_validate({"id": row.get("track"), "frames": row.get("frames")}, strict=True)
+    track = checked(Track, {"id": row.get("track"), "frames": row.get("frames")}, {"id": "track"})
     records: list[Node | Edge] = [track]
     for genre in texts_of(row.get("genres"), "genres"):
         records += [Genre(id=genre), has_genre(track.id, genre)]

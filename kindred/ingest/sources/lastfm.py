@@ -20,9 +20,9 @@ from pathlib import Path
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Artist, FriendOf, ListenedToArtist, Tag, TaggedArtist, UsedTag, User, content_id
-from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.bad_records import BadRecord, Reason, checked
 from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.values import NO_TIME, cell_number, count_of, text_of
+from kindred.ingest.values import NO_TIME, count_of, given, id_of, optional, short_text_of, whole_of
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
 
@@ -31,51 +31,57 @@ def parse_plays(row: Values) -> Parsed:
     """How often a user listened to an artist: one edge for each pair, since the source had added up.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    user_id, artist_id = row.get("userID"), row.get("artistID")
-    listened = ListenedToArtist.model_validate(
+    user_id, artist_id = id_of(row.get("userID"), "userID"), id_of(row.get("artistID"), "artistID")
+    count_of(row.get("weight"), "weight")
+    listened = checked(
+        ListenedToArtist,
         {
             "event_id": _key("plays", user_id, artist_id),
             "source_id": user_id,
             "target_id": artist_id,
-            "plays": count_of(row.get("weight"), "weight"),
+            "plays": whole_of(row.get("weight"), "weight"),
         },
-        strict=True,
+        {"source_id": "userID", "target_id": "artistID"},
     )
     return Parsed((listened, _user(listened.source_id), _artist(listened.target_id)), notes=(NO_TIME,))
 
 
 def parse_artist(row: Values) -> Parsed:
     """An artist and its name."""
-    name = text_of(row.get("name"), "name") or None
-    return Parsed((Artist.model_validate({"id": row.get("id"), "name": name}, strict=True),))
+    notes = list[str]()
+    name = optional(short_text_of, row.get("name"), "name", notes)
+    return Parsed((checked(Artist, {"id": id_of(row.get("id"), "id"), "name": name}, {}),), notes)
 
 
 def parse_tag(row: Values) -> Parsed:
     """A tag and its name."""
-    name = text_of(row.get("tagValue"), "tagValue") or None
-    return Parsed((Tag.model_validate({"id": row.get("tagID"), "name": name}, strict=True),))
+    notes = list[str]()
+    name = optional(short_text_of, row.get("tagValue"), "tagValue", notes)
+    return Parsed((checked(Tag, {"id": id_of(row.get("tagID"), "tagID"), "name": name}, {"id": "tagID"}),), notes)
 
 
 def parse_tagging(row: Values) -> Parsed:
     """An artist's tag, and who put it there.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    user_id, artist_id, tag_id, at = row.get("userID"), row.get("artistID"), row.get("tagID"), _midnight(row)
+    user_id, artist_id, tag_id = (id_of(row.get(name), name) for name in ("userID", "artistID", "tagID"))
+    at = _midnight(row)
     event = {"event_id": _key("tagged", user_id, artist_id, tag_id, at), "target_id": tag_id, "at": at}
-    tagged = TaggedArtist.model_validate({"source_id": artist_id, **event}, strict=True)
-    used = UsedTag.model_validate({"source_id": user_id, **event}, strict=True)
+    ends = {"target_id": "tagID", "at": "year"}
+    tagged = checked(TaggedArtist, {"source_id": artist_id, **event}, {"source_id": "artistID", **ends})
+    used = checked(UsedTag, {"source_id": user_id, **event}, {"source_id": "userID", **ends})
     return Parsed((tagged, used, _artist(tagged.source_id), _tag(tagged.target_id), _user(used.source_id)))
 
 
 def parse_friend(row: Values) -> Parsed:
     """A user names another as a friend."""
-    user_id, friend_id = row.get("userID"), row.get("friendID")
+    user_id, friend_id = id_of(row.get("userID"), "userID"), id_of(row.get("friendID"), "friendID")
     edge = {"event_id": _key("friend", user_id, friend_id), "source_id": user_id, "target_id": friend_id}
-    friend = FriendOf.model_validate(edge, strict=True)
+    friend = checked(FriendOf, edge, {"source_id": "userID", "target_id": "friendID"})
     return Parsed((friend, _user(friend.source_id), _user(friend.target_id)))
 
 
@@ -89,9 +95,9 @@ def _midnight(row: Values) -> int:
 
 
 def _number(row: Values, name: str) -> int:
-    value = row.get(name)
-    if not isinstance(value, int):
-        raise BadRecord(Reason.MISSING_VALUE, "a whole number is wanted", name)
+    value = whole_of(given(row.get(name), name), name)
+    if value is None:
+        raise BadRecord(Reason.MISSING_VALUE, "it is missing", name)
     return value
 
 
@@ -115,13 +121,11 @@ def _tag(tag_id: str) -> Tag:
     return Tag(id=tag_id)
 
 
-PLAYS = Source({"userID": str, "artistID": str, "weight": cell_number}, parse_plays, quoted=False)
-ARTISTS = Source({"id": str, "name": str}, parse_artist, quoted=False)
-TAGS = Source({"tagID": str, "tagValue": str}, parse_tag, encoding="latin-1", quoted=False)
-TAGGINGS = Source(
-    {"userID": str, "artistID": str, "tagID": str, "day": int, "month": int, "year": int}, parse_tagging, quoted=False
-)
-FRIENDS = Source({"userID": str, "friendID": str}, parse_friend, quoted=False)
+PLAYS = Source(("userID", "artistID", "weight"), parse_plays, quoted=False)
+ARTISTS = Source(("id", "name"), parse_artist, quoted=False)
+TAGS = Source(("tagID", "tagValue"), parse_tag, encoding="latin-1", quoted=False)
+TAGGINGS = Source(("userID", "artistID", "tagID", "day", "month", "year"), parse_tagging, quoted=False)
+FRIENDS = Source(("userID", "friendID"), parse_friend, quoted=False)
 
 _SOURCE_OF = {
     "artists.dat": ARTISTS,

@@ -1,8 +1,8 @@
 """Listening events and the metadata of tracks, as JSON lines, CSV or Parquet.
 
-* events: user, track, `at` or `timestamp` (seconds, milliseconds or ISO 8601), and where known `plays` (a count),
-  `share` (of the track, 0 to 1) and `event_id`; an event without one gets a key of its content, so that replays change
-  nothing. What follows may stand on the event as well.
+* events: user, track, `at` or `timestamp` (in any form that `times.py` reads; unknown where the file has neither) and,
+  where known, `plays` (a count), `share` (of the track, 0 to 1) and `event_id`; an event without one gets a key of its
+  content, so that replays change nothing. What follows may stand on the event as well.
 * metadata: track, title, artist, album, genres (a list, or "a|b"), duration (seconds), popularity.
 
 Ids may be numbers. An artist is known by the name, brought to one form; `artist_id`, where there is one, is the id.
@@ -11,7 +11,6 @@ Names are brought to Unicode form NFC; ids stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
 from kindred.domain.records import (
@@ -26,17 +25,22 @@ from kindred.domain.records import (
     User,
     content_id,
 )
+from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.times import key_of_time, milliseconds_of
 from kindred.ingest.values import (
-    cell_list,
-    cell_number,
+    NO_TIME,
     count_of,
     given,
     id_of,
-    name_of,
-    seconds_of,
-    text_of,
-    texts_of,
+    is_missing,
+    name_in,
+    number_of,
+    optional,
+    parts_of,
+    raw_text_of,
+    short_text_of,
+    whole_of,
 )
 
 _REMEMBERED = 50_000  # what is kept ready, because events name the same users and tracks again and again
@@ -47,54 +51,80 @@ def parse_event(row: Values) -> Parsed:
     """The event, its user and what it says of its track.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    time_field = "at" if row.get("at") is not None else "timestamp"
-    listened = Listened.model_validate(
-        {
-            "event_id": "none" if row.get("event_id") is None else id_of(row["event_id"]),
-            "source_id": id_of(row.get("user")),
-            "target_id": id_of(row.get("track")),
-            "at": seconds_of(given(row.get(time_field), time_field), time_field),
-            "plays": count_of(row.get("plays"), "plays"),
-            "share": row.get("share"),
-        },
-        strict=True,
-    )
-    if row.get("event_id") is None:
-        listened = listened.model_copy(update={"event_id": _event_id(listened)})
-    return Parsed((listened, _user(listened.source_id), *parse_track(row).records))
+    notes = list[str]()
+    at_ms = _time(row, notes)
+    values: dict[str, object] = {
+        "source_id": id_of(row.get("user"), "user"),
+        "target_id": id_of(row.get("track"), "track"),
+        "plays": _plays(row.get("plays"), "plays"),
+        "share": _share(row.get("share"), "share"),
+    }
+    names = [str(values[name]) for name in ("source_id", "target_id")]
+    key = content_id("listened", *names, key_of_time(at_ms), str(values["plays"]), str(values["share"]))
+    values["event_id"] = id_of(row.get("event_id"), "event_id") or key
+    values["at"] = None if at_ms is None else at_ms // 1000
+    listened = checked(Listened, values, _COLUMNS)
+    track = parse_track(row)
+    return Parsed((listened, _user(listened.source_id), *track.records), (*notes, *track.notes))
 
 
-def _event_id(event: Listened) -> str:
-    return content_id("listened", event.source_id, event.target_id, str(event.at), str(event.plays), str(event.share))
+def _time(row: Values, notes: list[str]) -> int | None:
+    """The time in milliseconds; None where the file has none."""
+    if "at" not in row and "timestamp" not in row:
+        notes.append(NO_TIME)
+        return None
+    field = "timestamp" if is_missing(row.get("at")) and "timestamp" in row else "at"
+    return milliseconds_of(given(row[field], field), field)
+
+
+def _plays(value: object, field: str) -> int | None:
+    count_of(value, field)
+    return whole_of(value, field)
+
+
+def _share(value: object, field: str) -> float | None:
+    share = number_of(value, field)
+    if share is not None and not 0 <= share <= 1:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a share from 0 to 1 is wanted, got {shown(value)}", field)
+    return None if share is None else float(share)
 
 
 def parse_track(row: Values) -> Parsed:
     """The track, its artist and its genres.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    track = Track.model_validate(
+    notes = list[str]()
+    track = checked(
+        Track,
         {
-            "id": id_of(row.get("track")),
-            "title": text_of(row.get("title"), "title") or None,
-            "album": text_of(row.get("album"), "album") or None,
-            "duration": count_of(row.get("duration"), "duration"),
-            "popularity": row.get("popularity"),
+            "id": id_of(row.get("track"), "track"),
+            "title": optional(short_text_of, row.get("title"), "title", notes),
+            "album": optional(short_text_of, row.get("album"), "album", notes),
+            "duration": optional(count_of, row.get("duration"), "duration", notes),
+            "popularity": optional(number_of, row.get("popularity"), "popularity", notes),
         },
-        strict=True,
+        _COLUMNS,
     )
-    name = name_of(text_of(row.get("artist"), "artist"))
-    artist_id = id_of(row.get("artist_id")) if row.get("artist_id") is not None else name
-    artist = Artist.model_validate({"id": artist_id, "name": name or None}, strict=True) if artist_id != "" else None
-    return Parsed(_records(track, artist, _genres(row)))
+    return Parsed(_records(track, _artist(row, notes), _genres(row, notes)), notes)
 
 
-def _genres(row: Values) -> tuple[str, ...]:
-    texts = texts_of(row.get("genres"), "genres")
-    names = (name_of(name) for text in texts for name in text.split(_GENRE_SEPARATOR))
+def _artist(row: Values, notes: list[str]) -> Artist | None:
+    name = optional(name_in, row.get("artist"), "artist", notes)
+    artist_id = optional(_node_id, row.get("artist_id"), "artist_id", notes) or name
+    return Artist(id=artist_id, name=name or None) if artist_id else None
+
+
+def _node_id(value: object, field: str) -> str:
+    return name_in(id_of(value, field), field)
+
+
+def _genres(row: Values, notes: list[str]) -> tuple[str, ...]:
+    texts = (optional(raw_text_of, part, "genres", notes) or "" for part in parts_of(row.get("genres")))
+    names = (optional(name_in, name, "genres", notes) for text in texts for name in text.split(_GENRE_SEPARATOR))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
@@ -119,26 +149,13 @@ def _user(user_id: str) -> User:
     return User(id=user_id)
 
 
-_TRACK_COLUMNS: dict[str, Callable[[str], object]] = {
-    "track": str,
-    "title": str,
-    "artist": str,
-    "artist_id": str,
-    "album": str,
-    "genres": cell_list,
-    "duration": cell_number,
-    "popularity": cell_number,
-}
+_COLUMNS = {"id": "track", "source_id": "user", "target_id": "track"}
+_TRACK_COLUMNS = ("track", "title", "artist", "artist_id", "album", "genres", "duration", "popularity")
+_TIMES = ("at", "timestamp")
 EVENTS = Source(
-    columns={
-        "user": str,
-        "at": str,
-        "timestamp": str,
-        "plays": cell_number,
-        "share": cell_number,
-        "event_id": str,
-        **_TRACK_COLUMNS,
-    },
+    columns=("user", *_TIMES, "plays", "share", "event_id", *_TRACK_COLUMNS),
     parse=parse_event,
+    wanted={"user": ("user",), "track": ("track",)},
+    optional=_TIMES,
 )
-METADATA = Source(columns=_TRACK_COLUMNS, parse=parse_track)
+METADATA = Source(columns=_TRACK_COLUMNS, parse=parse_track, wanted={"track": ("track",)})

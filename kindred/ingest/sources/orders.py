@@ -1,7 +1,7 @@
 """Orders with the searches that came before them, as JSON lines, CSV or Parquet: user, query, time, product.
 
 A row is one query that led to one product; a product found by several queries has a row for each, and is bought once
-where user, product and time agree. `time` is seconds, milliseconds or ISO 8601. Left out, as nothing can be learnt from
+where user, product and time agree. `time` is in any form that `times.py` reads. Left out, as nothing can be learnt from
 them, are rows whose query contains that product's id, and rows whose query is only digits, an article number or a link.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
+    NO_WORDS,
     Search,
     bought,
     led_to,
@@ -19,25 +20,26 @@ from kindred.ingest.sources.search_records import (
     useful_query,
     user_node,
 )
-from kindred.ingest.values import given, id_of, milliseconds_of, text_of
+from kindred.ingest.times import milliseconds_of
+from kindred.ingest.values import given, id_of, text_of
 
 _ACTION = "purchase"
+_COLUMNS = {"source_id": "user", "target_id": "product", "at": "time"}
 
 
 def parse_order(row: Values) -> Parsed:
     """The way from the query to the product, the purchase, and the search; none where nothing can be learnt from it.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    text, product_id = text_of(row.get("query"), "query"), id_of(row.get("product"))
+    text, product_id = text_of(row.get("query"), "query"), id_of(row.get("product"), "product")
     if not text.strip():
-        raise BadRecord(Reason.MISSING_VALUE, "an order without a query", "query")
-    search = Search(
-        id_of(row.get("user")), useful_query(text, product_id), milliseconds_of(given(row.get("time"), "time"), "time")
-    )
+        raise BadRecord(Reason.MISSING_VALUE, "it is missing", "query")
+    at_ms = milliseconds_of(given(row.get("time"), "time"), "time")
+    search = Search(id_of(row.get("user"), "user"), useful_query(text, product_id), at_ms, columns=_COLUMNS)
     if not search.query:
-        return Parsed(())
+        return Parsed((), skipped=NO_WORDS)
     lead, purchase, search_edge = (
         led_to(search, product_id, _ACTION),
         bought(search, product_id),
@@ -47,4 +49,8 @@ def parse_order(row: Values) -> Parsed:
     return Parsed((lead, purchase, search_edge, *nodes))
 
 
-ORDERS = Source(columns={"user": str, "query": str, "time": str, "product": str}, parse=parse_order)
+ORDERS = Source(
+    columns=("user", "query", "time", "product"),
+    parse=parse_order,
+    wanted={"user": ("user",), "query": ("query",), "time": ("time",), "product": ("product",)},
+)

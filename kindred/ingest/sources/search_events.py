@@ -2,30 +2,36 @@
 
 Rows are told apart one by one, so that their order does not matter:
 
-* an action line of a bulk file ({"index": …}) holds nothing.
+* an action line of a bulk file ({"index": …}) holds nothing; a document may stand in the `_source` of a dump's wrapper.
 * a query document {query_id, client_id, user_query, timestamp} is a search by that client.
 * an event {action_name, query_id, client_id, timestamp, user_query, message, event_attributes}: `search` and
   `on_search` are searches for `user_query`, or else for `message`; `click`, `add_to_cart` and `purchase` say that the
   query led to `event_attributes.object.object_id`, the last two also that the client put it into the cart or bought it.
+  An event that names its query by `query_id` alone is joined to the text in another row of the same files.
 
 A query document and the events of one search (equal `query_id`, client and text) are one SEARCHED edge, that of the
 latest moment. Impressions, hovers, filters, sorting and whatever else is not listed hold nothing for the graph; nor do
-events without the text of their query (it may stand in another row, or none) or without a product, and queries that are
-only digits, an article number or a link.
+events whose query has no text anywhere or that have no product, and queries that are only digits, an article number or
+a link. The summary counts each of these.
 
-Times are milliseconds or ISO 8601. What a product is called is taken as it stands, whatever `object_id_field` says.
+Times are in any form that `times.py` reads. What a product is called is taken as it stands, whatever `object_id_field`
+says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 
 import orjson
 
 from kindred.domain.records import Edge, Node
-from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.bad_records import BadRecord, Reason, shown
+from kindred.ingest.rows import Row
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
+    NO_WORDS,
     Search,
     added_to_cart,
     bought,
@@ -36,95 +42,127 @@ from kindred.ingest.sources.search_records import (
     useful_query,
     user_node,
 )
-from kindred.ingest.values import given, id_of, milliseconds_of, text_of, whole
+from kindred.ingest.times import milliseconds_of
+from kindred.ingest.values import given, id_of, id_text_of, is_missing, optional, text_of, whole_of
+
+Texts = Mapping[str, str]  # text of a query by its `query_id`
 
 _SEARCHES = {"search", "on_search"}
 _ACQUIRED = {"add_to_cart": added_to_cart, "purchase": bought}
 _LEADS = {"click", *_ACQUIRED}
 _BULK_ACTIONS = {"index", "create"}
-_NOTHING = Parsed(())
+_NO_TEXT = "no text of the query, here or under its query_id"
+_NO_PRODUCT = "no product"
+_COLUMNS = {"source_id": "client_id", "target_id": "event_attributes.object.object_id", "at": "timestamp"}
+_ACTION_CHARACTERS = 40
 
 
-def parse_search_event(row: Values) -> Parsed:
+def parse_search_event(row: Values, texts: Texts | None = None) -> Parsed:
     """The records of a query document or an event; none where it holds nothing for the graph.
 
+    Args:
+        row: the document or event.
+        texts: of the queries that stand in other rows.
+
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    if row.get("action_name") is not None:
-        return _parse_event(row, text_of(row["action_name"], "action_name"))
+    if not is_missing(row.get("action_name")):
+        return _parse_event(row, text_of(row["action_name"], "action_name"), texts or {})
     if row.get("user_query") is not None:
-        return _parse_search(row, row["user_query"], "user_query")
+        return _parse_search(row, text_of(row["user_query"], "user_query"))
     if row.keys() <= _BULK_ACTIONS:
-        return _NOTHING
-    raise BadRecord(Reason.MISSING_VALUE, "neither a query document nor an event: no user_query", "action_name")
+        return Parsed((), skipped="action line of a bulk file")
+    raise BadRecord(Reason.MISSING_VALUE, "neither an event (action_name) nor a query (user_query)", "action_name")
 
 
-def _parse_event(row: Values, action: str) -> Parsed:
+def _parse_event(row: Values, action: str, texts: Texts) -> Parsed:
+    if action not in _SEARCHES and action not in _LEADS:
+        return Parsed((), skipped=f"{action[:_ACTION_CHARACTERS]} event")
+    text = text_of(row.get("user_query"), "user_query")
     if action in _SEARCHES:
-        field = "user_query" if row.get("user_query") else "message"
-        return _parse_search(row, row.get(field), field)
-    return _parse_lead(row, action) if action in _LEADS else _NOTHING
+        text = text or text_of(row.get("message"), "message")
+    text = text or texts.get(id_of(row.get("query_id"), "query_id") or "", "")
+    return _parse_search(row, text) if action in _SEARCHES else _parse_lead(row, action, text)
 
 
-def _parse_search(row: Values, text: object, field: str) -> Parsed:
-    query = useful_query(text_of(text, field))
-    if not query:
-        return _NOTHING
-    edge = searched(_search(row, query))
-    return Parsed((edge, user_node(edge.source_id), query_node(query)))
+def _parse_search(row: Values, text: str) -> Parsed:
+    if not (query := useful_query(text)):
+        return Parsed((), skipped=NO_WORDS if text.strip() else _NO_TEXT)
+    notes = list[str]()
+    edge = searched(_search(row, query, notes))
+    return Parsed((edge, user_node(edge.source_id), query_node(query)), notes)
 
 
-def _parse_lead(row: Values, action: str) -> Parsed:
+def _parse_lead(row: Values, action: str, text: str) -> Parsed:
     attributes = _part(row, "event_attributes")
-    product_id = id_of(_part(attributes, "object").get("object_id"))
-    query = useful_query(text_of(row.get("user_query"), "user_query"), product_id)
-    if not query or product_id is None or product_id == "":
-        return _NOTHING
-    search = _search(row, query)
-    lead = led_to(search, product_id, action, whole(_part(attributes, "position").get("ordinal")))
+    product_id = id_of(_part(attributes, "object").get("object_id"), _COLUMNS["target_id"])
+    if not product_id:
+        return Parsed((), skipped=_NO_PRODUCT)
+    if not (query := useful_query(text, product_id)):
+        return Parsed((), skipped=NO_WORDS if text.strip() else _NO_TEXT)
+    notes = list[str]()
+    search = _search(row, query, notes)
+    lead = led_to(search, product_id, action, optional(_ordinal, attributes, "event_attributes.position", notes))
     records: list[Node | Edge] = [lead, query_node(query), product_node(lead.target_id)]
     if action in _ACQUIRED:
         acquired = _ACQUIRED[action](search, product_id)
         records += [acquired, user_node(acquired.source_id)]
-    return Parsed(records)
+    return Parsed(records, notes)
 
 
-def _search(row: Values, query: str) -> Search:
+def _ordinal(attributes: object, field: str) -> int | None:
+    position = _part(attributes, "position") if isinstance(attributes, dict) else {}
+    return whole_of(position.get("ordinal"), field)
+
+
+def _search(row: Values, query: str, notes: list[str]) -> Search:
     session = row.get("session_id") or _part(row, "event_attributes").get("session_id")
     return Search(
-        user_id=id_of(row.get("client_id")),
+        user_id=id_of(row.get("client_id"), "client_id"),
         query=query,
         at_ms=milliseconds_of(given(row.get("timestamp"), "timestamp"), "timestamp"),
-        search_id=id_of(row.get("query_id")) or None,
-        session=id_of(session),
+        search_id=id_of(row.get("query_id"), "query_id") or None,
+        session=optional(id_text_of, session, "session_id", notes),
+        columns=_COLUMNS,
     )
 
 
 def _part(row: Values, field: str) -> Mapping[str, object]:
-    """The object in this field; empty where there is none.
+    """The object in this field, or printed into it as JSON; empty where there is none.
 
     Raises:
         BadRecord: something else is there.
     """
     value = row.get(field)
-    if value is None:
+    if is_missing(value):
         return {}
+    if isinstance(value, (str, bytes)):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise BadRecord(Reason.WRONG_TYPE, f"an object is wanted, got {shown(value)}", field) from error
     if not isinstance(value, dict):
-        raise BadRecord(Reason.WRONG_TYPE, f"an object is wanted, got {type(value).__name__}", field)
+        raise BadRecord(Reason.WRONG_TYPE, f"an object is wanted, got {shown(value)}", field)
     return value
 
 
+def _with_texts(rows: Iterable[Row]) -> Source:
+    """The source that knows the texts of the queries in these rows."""
+    texts: dict[str, str] = {}
+    for row in rows:
+        if isinstance(row.value, dict):
+            query_id, text = row.value.get("query_id"), row.value.get("user_query")
+            if isinstance(text, str) and text and not is_missing(query_id):
+                texts.setdefault(str(id_of(query_id, "query_id")), text_of(text, "user_query"))
+    return replace(SEARCH_EVENTS, parse=partial(parse_search_event, texts=texts), prepare=None)
+
+
 SEARCH_EVENTS = Source(
-    columns={
-        "action_name": str,
-        "query_id": str,
-        "client_id": str,
-        "session_id": str,
-        "timestamp": str,
-        "user_query": str,
-        "message": str,
-        "event_attributes": orjson.loads,
-    },
+    columns=(
+        *("action_name", "query_id", "client_id", "session_id"),
+        *("timestamp", "user_query", "message", "event_attributes"),
+    ),
     parse=parse_search_event,
+    prepare=_with_texts,
 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kindred.domain.queries import contains_id, has_words, query_id
 from kindred.domain.records import AddedToCart, Bought, LedTo, Node, Product, Query, Searched, User, content_id
+from kindred.ingest.bad_records import checked
+
+NO_WORDS = "a query of digits, an article number or a link"  # why a row is skipped
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same ones again and again
 
@@ -19,6 +23,7 @@ class Search:
         query: a `query_id`.
         at_ms: the moment of what is told of the search, milliseconds UTC.
         search_id: what the source calls this one search; without it the moment tells it from others.
+        columns: what the source calls properties, for messages.
     """
 
     user_id: object
@@ -26,6 +31,7 @@ class Search:
     at_ms: int | None
     search_id: object = None
     session: object = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def at(self) -> int | None:
@@ -49,7 +55,8 @@ def useful_query(text: str, product_id: object = None) -> str:
 
 def searched(search: Search) -> Searched:
     """The user typed the query."""
-    return Searched.model_validate(
+    return checked(
+        Searched,
         {
             "event_id": content_id("searched", search.key),
             "source_id": search.user_id,
@@ -57,13 +64,14 @@ def searched(search: Search) -> Searched:
             "at": search.at,
             "session": search.session,
         },
-        strict=True,
+        search.columns,
     )
 
 
 def led_to(search: Search, product_id: object, action: str, position: object = None) -> LedTo:
     """The query led to the product."""
-    return LedTo.model_validate(
+    return checked(
+        LedTo,
         {
             "event_id": content_id("led to", search.key, str(product_id), action, str(search.at_ms)),
             "source_id": search.query,
@@ -72,18 +80,18 @@ def led_to(search: Search, product_id: object, action: str, position: object = N
             "action": action,
             "position": position,
         },
-        strict=True,
+        search.columns,
     )
 
 
 def bought(search: Search, product_id: object) -> Bought:
     """The user bought the product; which query led there is not part of its key."""
-    return Bought.model_validate(_acquired(search, product_id, "purchase"), strict=True)
+    return checked(Bought, _acquired(search, product_id, "purchase"), search.columns)
 
 
 def added_to_cart(search: Search, product_id: object) -> AddedToCart:
     """The user put the product into the cart; which query led there is not part of its key."""
-    return AddedToCart.model_validate(_acquired(search, product_id, "add_to_cart"), strict=True)
+    return checked(AddedToCart, _acquired(search, product_id, "add_to_cart"), search.columns)
 
 
 def _acquired(search: Search, product_id: object, action: str) -> dict[str, object]:

@@ -14,47 +14,58 @@ from __future__ import annotations
 from functools import lru_cache
 
 from kindred.domain.records import About, Edge, Liked, Node, Post, Topic, User, Viewed, content_id
-from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.bad_records import BadRecord, Reason, checked
 from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.values import cell_number, given, id_of, name_of, seconds_of, text_of, whole
+from kindred.ingest.times import key_of_time, milliseconds_of
+from kindred.ingest.values import (
+    given,
+    id_of,
+    long_text_of,
+    name_in,
+    optional,
+    short_text_of,
+    text_of,
+    truth_of,
+    whole_of,
+)
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same users and posts again and again
 _NUMBERS = ("gender", "age", "exp_group")
 _NAMES = ("country", "city", "os", "source")
-_TARGETS = {"1": True, "1.0": True, "t": True, "true": True, "0": False, "0.0": False, "f": False, "false": False}
+_COLUMNS = {"id": "user_id", "source_id": "user_id", "target_id": "post_id", "at": "timestamp"}
 
 
 def parse_user(row: Values) -> Parsed:
     """A user and the profile.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    profile: dict[str, object] = {name: whole(row.get(name)) for name in _NUMBERS}
-    profile |= {name: text_of(row.get(name), name) or None for name in _NAMES}
-    return Parsed((User.model_validate({"id": id_of(row.get("user_id")), **profile}, strict=True),))
+    notes = list[str]()
+    profile: dict[str, object] = {name: optional(whole_of, row.get(name), name, notes) for name in _NUMBERS}
+    profile |= {name: optional(short_text_of, row.get(name), name, notes) for name in _NAMES}
+    return Parsed((checked(User, {"id": id_of(row.get("user_id"), "user_id"), **profile}, _COLUMNS),), notes)
 
 
 def parse_post(row: Values) -> Parsed:
     """A post and its topic.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    text = text_of(row.get("text"), "text") or None
-    post = Post.model_validate({"id": id_of(row.get("post_id")), "text": text}, strict=True)
+    notes = list[str]()
+    text = optional(long_text_of, row.get("text"), "text", notes)
+    post = checked(Post, {"id": id_of(row.get("post_id"), "post_id"), "text": text}, {"id": "post_id"})
     records: list[Node | Edge] = [post]
-    if topic := _topic_name(row.get("topic")):
+    if topic := optional(_topic_name, row.get("topic"), "topic", notes):
         event_id = content_id(post.id, topic)
         records += [_topic(topic), About(event_id=event_id, source_id=post.id, target_id=topic)]
-    return Parsed(records)
+    return Parsed(records, notes)
 
 
-def _topic_name(value: object) -> str:
+def _topic_name(value: object, field: str) -> str:
     """The name of a topic; empty where there is none, or a number stands for it."""
-    if isinstance(value, (int, float)):
-        return ""
-    name = name_of(text_of(value, "topic"))
+    name = name_in(value, field)
     try:
         float(name)
     except ValueError:
@@ -66,38 +77,28 @@ def parse_event(row: Values) -> Parsed:
     """A view or a like, its user and its post.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    user_id, post_id = id_of(row.get("user_id")), id_of(row.get("post_id"))
-    at, action = (
-        seconds_of(given(row.get("timestamp"), "timestamp"), "timestamp"),
-        text_of(row.get("action"), "action").strip().lower(),
-    )
+    notes = list[str]()
+    user_id, post_id = id_of(row.get("user_id"), "user_id"), id_of(row.get("post_id"), "post_id")
+    at_ms = milliseconds_of(given(row.get("timestamp"), "timestamp"), "timestamp")
+    action = text_of(row.get("action"), "action").strip().lower()
     event: dict[str, object] = {
-        "event_id": content_id(str(user_id), str(post_id), str(at), action),
+        "event_id": content_id(str(user_id), str(post_id), key_of_time(at_ms), action),
         "source_id": user_id,
         "target_id": post_id,
-        "at": at,
+        "at": None if at_ms is None else at_ms // 1000,
     }
     happened: Viewed | Liked
     if action == "view":
-        event["target_met"] = _truth(row.get("target"), "target")
-        happened = Viewed.model_validate(event, strict=True)
+        event["target_met"] = optional(truth_of, row.get("target"), "target", notes)
+        happened = checked(Viewed, event, _COLUMNS)
     elif action == "like":
-        happened = Liked.model_validate(event, strict=True)
+        happened = checked(Liked, event, _COLUMNS)
     else:
         reason = Reason.OUT_OF_RANGE if action else Reason.MISSING_VALUE
         raise BadRecord(reason, f"an action is view or like, got {action[:100]!r}", "action")
-    return Parsed((happened, _user(happened.source_id), _post(happened.target_id)))
-
-
-def _truth(value: object, field: str) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    truth = _TARGETS.get(str(value).strip().lower())
-    if truth is None:
-        raise BadRecord(Reason.WRONG_TYPE, f"0 or 1 is wanted, got {str(value)[:100]!r}", field)
-    return truth
+    return Parsed((happened, _user(happened.source_id), _post(happened.target_id)), notes)
 
 
 @lru_cache(_REMEMBERED)
@@ -115,20 +116,10 @@ def _topic(name: str) -> Topic:
     return Topic(id=name)
 
 
-USERS = Source(
-    columns={
-        "user_id": str,
-        "gender": cell_number,
-        "age": cell_number,
-        "country": str,
-        "city": str,
-        "exp_group": cell_number,
-        "os": str,
-        "source": str,
-    },
-    parse=parse_user,
-)
-POSTS = Source(columns={"post_id": str, "text": str, "topic": str}, parse=parse_post)
+USERS = Source(columns=("user_id", *_NUMBERS, *_NAMES), parse=parse_user, wanted={"user": ("user_id",)})
+POSTS = Source(columns=("post_id", "text", "topic"), parse=parse_post, wanted={"post": ("post_id",)})
 FEED = Source(
-    columns={"timestamp": str, "user_id": str, "post_id": str, "action": str, "target": str}, parse=parse_event
+    columns=("timestamp", "user_id", "post_id", "action", "target"),
+    parse=parse_event,
+    wanted={"time": ("timestamp",), "user": ("user_id",), "post": ("post_id",), "action": ("action",)},
 )

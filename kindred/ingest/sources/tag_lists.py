@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from kindred.domain.records import Edge, Node, Tag, Tagged, Track, content_id
-from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.bad_records import checked
 from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.values import NO_TIME, cell_list, id_of, name_of, text_of
+from kindred.ingest.values import NO_TIME, given, id_of, name_in, optional, parts_of
 
 _REMEMBERED = 50_000
 _SEPARATOR = ","
@@ -21,24 +21,28 @@ def parse_tag_list(row: Values) -> Parsed:
     """The track and its tags.
 
     Raises:
-        BadRecord, ValidationError: the row can't be used.
+        BadRecord: the row can't be used.
     """
-    track = Track.model_validate({"id": id_of(row.get("track"))}, strict=True)
+    notes = list[str]()
+    track = checked(Track, {"id": id_of(row.get("track"), "track")}, {"id": "track"})
     records: list[Node | Edge] = [track]
-    for name in dict.fromkeys(_tags(row.get("tags"))):
+    for name in dict.fromkeys(_tags(row.get("tags"), notes)):
         tag = _tag(name)
         event_id = content_id("tag list", track.id, tag.id)
         records += [tag, Tagged(event_id=event_id, source_id=track.id, target_id=tag.id)]
-    return Parsed(records, notes=(NO_TIME,) if len(records) > 1 else ())
+    return Parsed(records, [*notes, NO_TIME] if len(records) > 1 else notes)
 
 
-def _tags(value: object) -> list[str]:
+def _tags(value: object, notes: list[str]) -> list[str]:
     """The tags of a list, or of a text with commas between them; an empty list is a track without tags."""
-    value = id_of(value)
-    if value is None:
-        raise BadRecord(Reason.MISSING_VALUE, "a list of tags is wanted", "tags")
-    parts = value if isinstance(value, (list, tuple)) else text_of(value, "tags").split(_SEPARATOR)
-    return [name for part in parts if (name := name_of(text_of(id_of(part), "tags")))]
+    parts = parts_of(given(value, "tags"))
+    if len(parts) == 1 and isinstance(parts[0], str):
+        parts = list[object](parts[0].split(_SEPARATOR))
+    return [name for part in parts if (name := optional(_name, part, "tags", notes))]
+
+
+def _name(value: object, field: str) -> str:
+    return name_in(id_of(value.strip() if isinstance(value, str) else value, field), field)
 
 
 @lru_cache(_REMEMBERED)
@@ -46,4 +50,4 @@ def _tag(name: str) -> Tag:
     return Tag(id=name, name=None if name.isdecimal() else name)
 
 
-TAG_LISTS = Source(columns={"track": str, "tags": cell_list}, parse=parse_tag_list)
+TAG_LISTS = Source(("track", "tags"), parse_tag_list, wanted={"track": ("track",), "tags": ("tags",)})

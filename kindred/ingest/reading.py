@@ -1,0 +1,202 @@
+"""From files to staged records: every row is read and checked, and what is bad is quarantined."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.progress import Progress
+from kindred.ingest.bad_records import BadRecord, bad_record
+from kindred.ingest.columns import listed_columns, missing_columns
+from kindred.ingest.files import read_rows
+from kindred.ingest.opening import is_stream, open_file
+from kindred.ingest.quarantine import Quarantine
+from kindred.ingest.rows import Row
+from kindred.ingest.source import Source
+from kindred.ingest.staging import Stage, not_writable
+
+_GIVE_UP_AFTER = 2_000  # rows; a file that is mostly bad by then is another file than was thought
+_MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file and the source that knows its rows.
+
+    Attributes:
+        path: the file; `-` is standard input.
+        part: which part of the file the source reads, such as a table of a dump; empty where it reads the whole.
+    """
+
+    path: Path
+    source: Source
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in summaries and messages."""
+        return f"{self.path} ({self.part})" if self.part else str(self.path)
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How to ingest.
+
+    Attributes:
+        max_bad: share of a file's lines, 0 to 1, that may be bad; above it nothing at all is loaded.
+        dry_run: check everything, load nothing.
+        staging: folder that accepted records wait in; empty but during an ingest.
+        quarantine: folder that files of bad records are written to.
+    """
+
+    staging: Path
+    quarantine: Path
+    max_bad: float = 0.05
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.max_bad <= 1.0:
+            raise SettingsError(f"max_bad is a share from 0 to 1, got {self.max_bad}", "for example 0.05")
+
+
+@dataclass
+class FileCount:
+    """What has been read of one file so far."""
+
+    lines: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+    columns: dict[str, None] = field(default_factory=dict)  # of the bad rows, in order
+
+    @property
+    def num_quarantined(self) -> int:
+        return self.quarantined.total()
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A file that was read, and what was found in it."""
+
+    name: str
+    source: Source
+    count: FileCount
+
+    def refusal(self, max_bad: float, at_least: float = 0.0) -> str:
+        """Why the file can't be loaded; empty where it can."""
+        count = self.count
+        share = count.num_quarantined / max(count.lines, 1)
+        if share <= max(max_bad, at_least):
+            return ""
+        top = ", ".join(f"{reason} {number:,}" for reason, number in count.quarantined.most_common(3))
+        message = (
+            f"{count.num_quarantined:,} of {count.lines:,} lines of {self.name} are bad "
+            f"({share:.1%}, at most {max_bad:.1%} may be): {top}"
+        )
+        if missing := missing_columns(self.source, count.columns):
+            message += f"; {missing}; the columns there are {listed_columns(count.columns)}"
+        return message
+
+
+def stage_files(
+    files: Sequence[SourceFile], stage: Stage, options: IngestOptions, progress: Progress
+) -> tuple[list[StagedFile], Path | None]:
+    """Every record of every file, staged or quarantined; and the file of those that are quarantined.
+
+    Raises:
+        RecordError: a file can't be read, too many of its records are bad, or there is no record at all.
+        StoreError: the disk failed.
+    """
+    try:
+        with ExitStack() as stack:
+            files = _prepared(_rereadable(files, stack), progress)
+            quarantine = stack.enter_context(Quarantine(options.quarantine))
+            staged = [_staged(number, file, stage, quarantine, options, progress) for number, file in enumerate(files)]
+            return _checked(staged, options.max_bad, quarantine), quarantine.commit()
+    except OSError as error:  # sources that can't be read are RecordErrors by now
+        raise not_writable(options.staging.parent, error) from error
+
+
+def _checked(staged: list[StagedFile], max_bad: float, quarantine: Quarantine) -> list[StagedFile]:
+    for file in staged:
+        if refusal := file.refusal(max_bad):
+            raise _refused(refusal, quarantine)
+    if not any(file.count.lines for file in staged):
+        names = ", ".join(file.name for file in staged[:3]) + (", …" if len(staged) > 3 else "")
+        raise RecordError(f"there is no record in {names}; nothing was loaded", "check that the right file was given")
+    for file in staged:
+        if not file.count.lines:
+            file.count.remarks.append("no record in it")
+    return staged
+
+
+def _refused(refusal: str, quarantine: Quarantine) -> RecordError:
+    return RecordError(f"{refusal}; nothing was loaded", f"look into {quarantine.commit()}, or raise --max-bad")
+
+
+def _rereadable(files: Sequence[SourceFile], stack: ExitStack) -> list[SourceFile]:
+    """The files, streams that must be read several times copied to a file first."""
+    copies: dict[Path, Path] = {}
+    times = Counter(file.path for file in files)
+    for file in files:
+        if (times[file.path] > 1 or file.source.prepare) and file.path not in copies and is_stream(file.path):
+            copy = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "stream"
+            with open_file(file.path) as opened, copy.open("wb") as target:
+                shutil.copyfileobj(opened.content, target)
+            copies[file.path] = copy
+    return [
+        replace(file, path=copies[file.path], part=file.part or str(file.path)) if file.path in copies else file
+        for file in files
+    ]
+
+
+def _prepared(files: Sequence[SourceFile], progress: Progress) -> list[SourceFile]:
+    """The files, their sources told what stands in other rows where they ask for it."""
+    prepared: dict[int, Source] = {}
+    for file in files:
+        key = id(file.source)
+        if file.source.prepare and key not in prepared:
+            paths = [other.path for other in files if other.source is file.source]
+            rows: Iterator[Row] = chain.from_iterable(read_rows(path, file.source, progress) for path in paths)
+            prepared[key] = file.source.prepare(rows)
+    return [replace(file, source=prepared.get(id(file.source), file.source)) for file in files]
+
+
+def _staged(
+    number: int, file: SourceFile, stage: Stage, quarantine: Quarantine, options: IngestOptions, progress: Progress
+) -> StagedFile:
+    count = FileCount()
+    staged = StagedFile(file.name, file.source, count)
+    parse = file.source.parse
+    for row in read_rows(file.path, file.source, progress, count.remarks.append):
+        count.lines += 1
+        if count.lines == _GIVE_UP_AFTER and (refusal := staged.refusal(options.max_bad, _MOSTLY)):
+            raise _refused(f"given up after {count.lines:,} lines: {refusal}", quarantine)
+        try:
+            if isinstance(row.value, BadRecord):
+                raise row.value
+            parsed = parse(row.value)
+        except (BadRecord, ValidationError) as error:
+            bad = bad_record(error) if isinstance(error, ValidationError) else error
+            count.quarantined[bad.reason.value] += 1
+            if isinstance(row.value, dict):
+                count.columns.update(dict.fromkeys(row.value))
+            quarantine.add(file.path.name, row, bad, file.source.columns)
+            continue
+        if not parsed.records:
+            count.skipped[parsed.skipped or "nothing in it for the graph"] += 1
+            continue
+        if parsed.notes:
+            count.notes.update(parsed.notes)
+        stage.add(parsed.records, number, row.length)
+    return staged
