@@ -35,6 +35,7 @@ _UNITS = {
     "copying": "rows",
     "checking": "records",
     "loading": "records",
+    "reading": "records",
     "write": "records",
 }
 
@@ -165,9 +166,8 @@ def _bar(stage: str, done: int, total: int | None) -> Any:
     from tqdm import tqdm
 
     verb = stage.partition(":")[0].partition(" ")[0]
-    is_bytes = verb == "reading" and total is not None
-    unit = "B" if is_bytes else f" {_UNITS.get(verb, 'records' if verb == 'reading' else 'steps')}"
-    scale = is_bytes or unit in (" records", " rows", " texts")
+    unit = f" {_UNITS.get(verb, 'steps')}"
+    scale = unit in (" records", " rows", " texts")
     return tqdm(total=total, initial=done, desc=stage, unit=unit, unit_scale=scale, leave=True, dynamic_ncols=True)
 
 
