@@ -1,129 +1,172 @@
-"""Embeddings of items without events, learned from what is asked of their text: who comes to choose the item.
+"""The rows of items that no training saw, from their text and their first events, on the scale of the known items.
 
-The rows of known items are a poor example for a new one: no item speaks for itself in a model without diagonal, so the
-mean of similar items passes over the very users who chose one of them. The map from text is trained on the task
-instead: a part of the known items is taken out of all histories, and the text of each has to find the users who chose
-it. Both sides are ridge regressions in closed form: from users' rows to who chose the item, and from a kernel of texts
-to that.
+Three things are added up. The mean row of the ten items that read most similar carries what holds for such items: how
+loud they are, when they are wanted. But no item speaks for itself in a model without diagonal, so that mean passes over
+the very users who chose a similar item; a map learned from who came to choose known items that were taken out of all
+histories finds them (`cold_item_fit.py`). And who chose the item already tells more than any text. An offset that all
+users see alike, learned too, decides how many positions new items get in lists of the whole catalogue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.linear.ridge import ridge_weights
+from kindred.domain.interactions import FloatArray, IntArray
 from kindred.linear.scorer import unit_rows
-from kindred.linear.scorer_config import STRICT
-from kindred.linear.user_features import sum_by_item
 
-EncodeEvents = Callable[[IntArray], FloatArray]
-"""Rows of training events -> the row of every user from these events alone, `[num_users, width]`."""
+NEAREST = 10
+EVENT_COUNTS = (0, 1, 2, 5)
+"""Numbers of first events at which the map is calibrated; between them it is interpolated, beyond them constant."""
 
 
 @dataclass(frozen=True)
 class ColdItemConfig:
-    """How items without events are embedded; the same values for every data set.
+    """How new items are placed; the same values for every data set.
 
     Attributes:
-        sharpness: of the kernel exp(sharpness · (cosine − 1)): the higher, the more similar texts must be to matter.
+        sharpness: of the kernel exp(sharpness · (cosine − 1)): the higher, the more alike texts must be to matter.
         text_ridge: ridge of the map from text, in mean item counts.
         user_ridge: ridge of the map from users' rows, in their mean squared entries.
+        similar_items: weight of the mean of similar items beside the learned map, 0 to 1.
+        choosers: weight of the users who chose an item already beside both of them.
+        max_share: part of all positions in lists of ten that new items get while they are a fifth of the catalogue. It
+            costs the known items about as large a part of their recall; more lets new items into more lists.
         folds: number of parts of the catalogue, each in its turn taken out of the histories.
         max_items: most items that teach, those chosen most often.
-        seed: of the folds.
+        max_users: most users whose lists are looked at, a seeded sample where there are more.
+        max_scores: users × items that are looked at; large catalogues get fewer users.
+        seed: of the folds and samples.
     """
-
-    __pydantic_config__ = STRICT
 
     sharpness: float = 2.0
     text_ridge: float = 1.0
     user_ridge: float = 0.2
+    similar_items: float = 0.5
+    choosers: float = 1.0
+    max_share: float = 0.01
     folds: int = 5
     max_items: int = 4_096
+    max_users: int = 3_000
+    max_scores: int = 20_000_000
     seed: int = 0
 
 
 @dataclass(frozen=True)
-class ColdItemMap:
-    """From a text to an item's row.
+class FirstEvents:
+    """Who chose each new item, in the order of the items.
 
     Attributes:
-        text_mean: mean text vector of the items, `[text_dim]`.
-        known_text: unit text vectors of the items it was learned from, less the mean, `[num_known, text_dim]`.
-        rows: what each of them adds, and at the end what all items have, `[num_known + 1, width]`.
-        sharpness: see `ColdItemConfig`.
+        rows: sum of the rows of the users who chose it, each encoded from what else they did, `[num_new, width]`.
+        counts: how many they are, `[num_new]`.
+    """
+
+    rows: FloatArray
+    counts: IntArray
+
+
+@dataclass(frozen=True)
+class ColdItemMap:
+    """From a new item's text and first events to its row.
+
+    Attributes:
+        text_mean: mean text vector of the items it was learned from, `[text_dim]`.
+        known_text: unit text vectors of those items, less the mean, `[num_known, text_dim]`.
+        known_rows: their rows, scaled, `[num_known, width]`.
+        asked_rows: what each of them adds to finding its kind's users, scaled, and at the end what all have in common,
+            `[num_known + 1, width]`.
+        chooser_map: from the mean row of the users who chose an item to a row that finds users like them,
+            `[width, width]`.
+        constant: the direction in which all users are 1, `[width]`.
+        mean_user: mean row of all users, `[width]`.
+        offsets: along `constant`, at each of `EVENT_COUNTS`.
+        sharpness: of the kernel between texts, see `ColdItemConfig`.
+        chooser_weight: of the users who chose an item, beside its text.
     """
 
     text_mean: FloatArray
     known_text: FloatArray
-    rows: FloatArray
+    known_rows: FloatArray
+    asked_rows: FloatArray
+    chooser_map: FloatArray
+    constant: FloatArray
+    mean_user: FloatArray
+    offsets: FloatArray
     sharpness: float
+    chooser_weight: float
 
-    def encode(self, text: FloatArray) -> FloatArray:
-        """Rows of items with these text vectors, `[num_texts, width]`."""
-        similarity = _kernel(unit_rows(text - self.text_mean), self.known_text, self.sharpness)
-        rows: FloatArray = (similarity @ self.rows[:-1] + self.rows[-1]).astype(np.float32)
+    def encode(self, text: FloatArray, events: FirstEvents | None = None) -> FloatArray:
+        """Rows whose scores compare with those of known items for the same user, `[num_new, width]`.
+
+        Each item is placed as if it were alone. One that has neither text nor events gets the row of an average item
+        and should not be published.
+
+        Args:
+            text: title and description, or the mean of the first reviews' texts where items have none, from the encoder
+                of the training; zeros where there is no text, `[num_new, text_dim]`.
+            events: who chose them already; None where nobody has.
+        """
+        counts = np.zeros(len(text)) if events is None else np.asarray(events.counts, dtype=np.float64)
+        rows = self.rows_alike(text) + self.rows_asked(text)
+        if events is not None:
+            rows = rows + self.chooser_weight * self.rows_of_choosers(events)
+        offsets = np.interp(np.log1p(counts), np.log1p(EVENT_COUNTS), self.offsets)
+        placed: FloatArray = (rows + offsets[:, None] * self.constant).astype(np.float32)
+        return placed
+
+    def rows_alike(self, text: FloatArray) -> FloatArray:
+        """What items that read most similar say, of items without text all known ones, `[num_new, width]`."""
+        similarity = self._similarity(text)
+        nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
+        rows: FloatArray = np.where(
+            _has_text(text), self.known_rows[nearest].mean(axis=1), self.known_rows.mean(axis=0)
+        )
         return rows
 
+    def rows_asked(self, text: FloatArray) -> FloatArray:
+        """What finds the users who come to choose items with such a text, `[num_new, width]`."""
+        added = text_kernel(self._similarity(text), self.sharpness) @ self.asked_rows[:-1]
+        rows: FloatArray = np.where(_has_text(text), added, 0) + self.asked_rows[-1]
+        return rows
 
-def fit_cold_items(
-    train: Interactions, item_text: FloatArray, encode: EncodeEvents, config: ColdItemConfig
-) -> ColdItemMap | None:
-    """The map learned from the items that have both events and text; None where no item has.
+    def rows_of_choosers(self, events: FirstEvents) -> FloatArray:
+        """What finds users like those who chose each item, `[num_new, width]`; zeros where there are none.
 
-    Args:
-        train: the training events.
-        item_text: vector of each item's text, zeros where it has none, `[num_items, text_dim]`.
-        encode: rows of the users of `train`.
-        config: see there.
-    """
-    counts = np.bincount(train.item_index, minlength=train.num_items)
-    known = np.flatnonzero((counts > 0) & (item_text != 0).any(axis=1))
-    if not len(known):
-        return None
-    known = np.sort(known[np.argsort(-counts[known], kind="stable")[: config.max_items]])
-    text_mean = np.asarray(item_text[known].mean(0), dtype=np.float32)
-    text = unit_rows(item_text[known] - text_mean)
-    targets = _rows_of_choosers(train, encode, config)[known] / counts[known, None]
-    # each event is one observation of its item's target, so an item's noise is as one over its count
-    noise = config.text_ridge * counts[known].mean() / counts[known]
-    mean = np.average(targets, axis=0, weights=counts[known])
-    lifted = _kernel(text, text, config.sharpness).astype(np.float64) + np.diag(noise)
-    added = np.linalg.solve(lifted, targets - mean)
-    return ColdItemMap(text_mean, text, np.vstack([added, mean]).astype(np.float32), config.sharpness)
+        All items get one length, in the scores they give: users with long histories have long rows, and an item that
+        such a user chose first is not wanted more for it.
+        """
+        counts = events.counts[:, None]
+        apart = np.where(counts > 0, events.rows / np.maximum(counts, 1) - self.mean_user, 0).astype(np.float32)
+        found = apart @ self.chooser_map
+        length = np.sqrt(np.maximum((apart * found).sum(axis=1, keepdims=True), 1e-30))
+        rows: FloatArray = found / length
+        return rows
 
+    def _similarity(self, text: FloatArray) -> FloatArray:
+        """Cosine with each known item's text, `[num_new, num_known]`."""
+        similarity: FloatArray = unit_rows(text - self.text_mean) @ self.known_text.T
+        return similarity
 
-def _rows_of_choosers(train: Interactions, encode: EncodeEvents, config: ColdItemConfig) -> FloatArray:
-    """The row that best tells who chose an item from all others, had they not chosen it, `[num_items, width]`."""
-    fold = np.random.default_rng(config.seed).permutation(train.num_items) % config.folds
-    ones = np.ones(len(train), dtype=np.float32)
-    choosers = sp.csr_matrix((ones, (train.item_index, train.user_index)), shape=(train.num_items, train.num_users))
-    items, totals, grams = [], [], []
-    for number in range(config.folds):
-        taken_out = fold == number
-        users = encode(np.flatnonzero(~taken_out[train.item_index]))
-        items.append(np.flatnonzero(taken_out))
-        totals.append(choosers[taken_out] @ users)
-        grams.append(users.T @ users)
-    gram = np.mean(grams, axis=0)
-    cross = np.concatenate(totals)[np.argsort(np.concatenate(items))]
-    rows: FloatArray = ridge_weights(gram, cross.T, config.user_ridge * gram.trace() / len(gram)).T
-    return rows
+    def state(self) -> tuple[dict[str, NDArray[np.floating]], dict[str, Any]]:
+        """Plain arrays and a JSON-able dict; `from_state` brings the same map back."""
+        arrays = asdict(self)
+        return arrays, {name: arrays.pop(name) for name in ("sharpness", "chooser_weight")}
+
+    @classmethod
+    def from_state(cls, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> ColdItemMap:
+        """The map whose `state` this is."""
+        return cls(**{**arrays, **numbers})
 
 
-def _kernel(text: FloatArray, known: FloatArray, sharpness: float) -> FloatArray:
-    """Similarity of unit vectors, 1 for the same, `[num_texts, num_known]`."""
-    similarity: FloatArray = np.exp(np.float32(sharpness) * (text @ known.T - 1))
-    return similarity
+def _has_text(text: FloatArray) -> NDArray[np.bool_]:
+    present: NDArray[np.bool_] = (text != 0).any(axis=1, keepdims=True)
+    return present
 
 
-def text_of_items(train: Interactions, event_text: FloatArray) -> FloatArray:
-    """Mean text vector of each item's events, zeros where none has a text, `[num_items, text_dim]`."""
-    counts = sum_by_item(train, (event_text != 0).any(axis=1, keepdims=True).astype(np.float32))
-    vectors: FloatArray = (sum_by_item(train, event_text) / np.maximum(counts, 1)).astype(np.float32)
-    return vectors
+def text_kernel(similarity: FloatArray, sharpness: float) -> FloatArray:
+    """How far one text speaks for another, 1 for the same, from cosines of any shape."""
+    kernel: FloatArray = np.exp(np.float32(sharpness) * (similarity - 1))
+    return kernel

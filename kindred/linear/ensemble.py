@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, Interactions
-from kindred.linear.cold_items import ColdItemMap
+from kindred.linear.cold_items import ColdItemMap, FirstEvents
 from kindred.linear.user_features import Feature, HistoryStatistics, build_user_features
 
 
@@ -59,11 +59,12 @@ class LinearEnsemble:
                 rows += np.asarray(features[name] @ source, dtype=np.float32)
         return rows
 
-    def encode_cold_items(self, text: FloatArray) -> FloatArray:
-        """Rows of items without events, from their text alone, `[num_texts, width]`.
+    def encode_cold_items(self, text: FloatArray, events: FirstEvents | None = None) -> FloatArray:
+        """Rows of items that the training did not know, in the whole catalogue, `[num_new, width]`.
 
         Args:
-            text: `[num_texts, text_dim]`, from the same encoder as in training.
+            text: `[num_new, text_dim]`, from the same encoder as in training; zeros where an item has none.
+            events: who chose them already.
 
         Raises:
             ValueError: the ensemble was fitted without text.
@@ -72,7 +73,7 @@ class LinearEnsemble:
             raise ValueError(
                 "this ensemble was fitted without text and can't embed an item by its text; fit it with TextVectors"
             )
-        return self.cold_items.encode(text)
+        return self.cold_items.encode(text, events)
 
     def state(self) -> tuple[dict[str, NDArray[np.floating]], dict[str, Any]]:
         """Plain arrays and a JSON-able dict; `from_state` brings the same ensemble back."""
@@ -85,8 +86,7 @@ class LinearEnsemble:
             "notes": list(self.notes),
         }
         if self.cold_items is not None:
-            cold = asdict(self.cold_items)
-            manifest["cold_items"] = {"sharpness": cold.pop("sharpness")}
+            cold, manifest["cold_items"] = self.cold_items.state()
             arrays |= {f"cold_items.{name}": array for name, array in cold.items()}
         return arrays, manifest
 
@@ -103,10 +103,7 @@ class LinearEnsemble:
         weights = {str(name): float(weight) for name, weight in numbers["scorer_weights"].items()}
         cold = None
         if "cold_items" in numbers:
-            cold = ColdItemMap(
-                arrays["cold_items.text_mean"],
-                arrays["cold_items.known_text"],
-                arrays["cold_items.rows"],
-                **numbers["cold_items"],
-            )
+            prefix = "cold_items."
+            of_map = {name.removeprefix(prefix): rows for name, rows in arrays.items() if name.startswith(prefix)}
+            cold = ColdItemMap.from_state(of_map, numbers["cold_items"])
         return cls(statistics, sources, arrays["items"], weights, cold, tuple(numbers["notes"]))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
 from kindred.linear.availability import Availability, FitContext, availability
-from kindred.linear.cold_items import ColdItemConfig, ColdItemMap, fit_cold_items, text_of_items
+from kindred.linear.cold_item_fit import ItemText, fit_cold_items, item_texts
+from kindred.linear.cold_items import ColdItemConfig, ColdItemMap
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_ridge import best_ease_ridge
@@ -224,7 +225,7 @@ def _fit_all(
     sources, items = compress(total, features, config.width, seed, config.lists)
     weights = {name: weight if name in factors else 0.0 for name, weight in weights.items()}
     ensemble = LinearEnsemble(statistics, sources, items, weights, notes=tuple(notes))
-    cold_items = _fit_cold_items(ensemble, train, text, features.get("learned"), config)
+    cold_items = _fit_cold_items(ensemble, train, text, fitting.learned, config)
     progress("one space", 1, 1)
     return replace(ensemble, cold_items=cold_items)
 
@@ -263,17 +264,20 @@ def _statistics(
 
 
 def _fit_cold_items(
-    ensemble: LinearEnsemble, train: Interactions, text: TextVectors, learned: Feature | None, config: RankingConfig
+    ensemble: LinearEnsemble, train: Interactions, text: TextVectors, learned: LearnedFit | None, config: RankingConfig
 ) -> ColdItemMap | None:
     """The map from text to rows, from the items' own texts, or from those of their events where they have none."""
     if text.items is not None:
-        item_text = text.items
+        texts = ItemText(text.items, text.items)
     elif text.events is not None:
-        item_text = text_of_items(train, text.events)
+        texts = item_texts(train, text.events)
     else:
         return None
 
     def encode(rows: IntArray) -> FloatArray:
-        return ensemble.encode_users(train.take(rows), None if text.events is None else text.events[rows], learned)
+        events = train.take(rows)
+        # a network that still read the hidden events would find hidden items better than new ones
+        users = None if learned is None else learned(events)[0]
+        return ensemble.encode_users(events, None if text.events is None else text.events[rows], users)
 
-    return fit_cold_items(train, item_text, encode, config.cold_items)
+    return fit_cold_items(train, texts, ensemble.items, encode, config.cold_items)

@@ -1,67 +1,58 @@
 import numpy as np
+import pytest
 
-from kindred.domain.interactions import Interactions
-from kindred.linear.cold_items import ColdItemConfig, fit_cold_items, text_of_items
-
-THEMES, PER_THEME, USERS = 6, 8, 240
-NUM_ITEMS = THEMES * PER_THEME
-NEW = np.arange(THEMES) * PER_THEME
+from kindred.linear.cold_items import ColdItemMap, FirstEvents
 
 
-def two_themes_each():
-    """Everyone chooses one item of each of two themes that go together; the first item of a theme is new.
-
-    Returns the events on the others, the items' texts, alike within a theme, and the themes of each user.
-    """
-    rng = np.random.default_rng(0)
-    themes = np.stack([np.arange(USERS) % 3, np.arange(USERS) % 3 + 3], axis=1)
-    items = themes * PER_THEME + rng.integers(1, PER_THEME, themes.shape)
-    text = np.eye(THEMES)[np.arange(NUM_ITEMS) // PER_THEME] + rng.normal(0, 0.1, (NUM_ITEMS, THEMES))
-    events = Interactions(np.repeat(np.arange(USERS), 2), items.ravel(), USERS, NUM_ITEMS)
-    return events, text.astype(np.float32), themes
-
-
-def rows_of(train):
-    """Encodes a user as what they chose, and nothing else."""
-
-    def encode(rows):
-        events = train.take(rows)
-        chosen = np.zeros((train.num_users, train.num_items), dtype=np.float32)
-        chosen[events.user_index, events.item_index] = 1
-        return chosen
-
-    return encode
+@pytest.fixture
+def cold():
+    """Two kinds of text; the users' space has a dimension a kind and a constant one."""
+    return ColdItemMap(
+        text_mean=np.zeros(2, dtype=np.float32),
+        known_text=np.repeat(np.eye(2, dtype=np.float32), 10, axis=0),
+        known_rows=np.repeat(np.array([[1, 0, 0], [0, 3, 0]], dtype=np.float32), 10, axis=0),
+        asked_rows=np.zeros((21, 3), dtype=np.float32),
+        chooser_map=np.diag([1, 1, 0]).astype(np.float32),
+        constant=np.array([0, 0, 1], dtype=np.float32),
+        mean_user=np.array([0.5, 0.5, 1], dtype=np.float32),
+        offsets=np.array([-1, -2, -3, -4], dtype=np.float32),
+        sharpness=2.0,
+        chooser_weight=0.1,
+    )
 
 
-def test_a_new_item_finds_those_who_chose_what_goes_with_its_look_alikes():
-    train, text, themes = two_themes_each()
-    cold = fit_cold_items(train, text, rows_of(train), ColdItemConfig())
-    scores = rows_of(train)(np.arange(len(train))) @ cold.encode(text[NEW]).T
-    best_two = np.sort(np.argsort(-scores, axis=1)[:, :2], axis=1)
-    assert (best_two == themes).all(axis=1).mean() > 0.95
+NO_TEXT = np.zeros((1, 2), dtype=np.float32)
 
 
-def test_an_item_is_placed_alike_alone_and_among_others():
-    train, text, _ = two_themes_each()
-    cold = fit_cold_items(train, text, rows_of(train), ColdItemConfig())
-    np.testing.assert_allclose(cold.encode(text[NEW[2:3]])[0], cold.encode(text[NEW])[2], atol=1e-6)
+def test_a_text_gets_the_mean_row_of_the_ten_nearest(cold):
+    rows = cold.encode(np.array([[2, 0.1], [0.1, 5]], dtype=np.float32))
+    np.testing.assert_allclose(rows, [[1, 0, -1], [0, 3, -1]], atol=1e-6)
 
 
-def test_of_a_large_catalogue_the_most_chosen_items_teach():
-    train, text, _ = two_themes_each()
-    cold = fit_cold_items(train, text, rows_of(train), ColdItemConfig(max_items=5))
-    counts = np.bincount(train.item_index, minlength=NUM_ITEMS)
-    most = np.sort(np.argsort(-counts, kind="stable")[:5])
-    alone = text[most] - text[most].mean(0)
-    np.testing.assert_allclose(cold.known_text, alone / np.linalg.norm(alone, axis=1, keepdims=True), atol=1e-5)
+def test_without_text_an_item_gets_what_all_have(cold):
+    np.testing.assert_allclose(cold.encode(NO_TEXT), [[0.5, 1.5, -1]], atol=1e-6)
 
 
-def test_nothing_is_learned_where_no_item_has_a_text():
-    train, text, _ = two_themes_each()
-    assert fit_cold_items(train, np.zeros_like(text), rows_of(train), ColdItemConfig()) is None
+def test_the_offset_goes_by_the_number_of_events(cold):
+    rows = np.zeros((6, 3), dtype=np.float32)
+    events = FirstEvents(rows, np.array([0, 1, 2, 3, 5, 80]))
+    offsets = cold.encode(np.repeat(NO_TEXT, 6, axis=0), events)[:, 2]
+    np.testing.assert_allclose(offsets[[0, 1, 2, 4, 5]], [-1, -2, -3, -4, -4], atol=1e-6)
+    assert -4 < offsets[3] < -3
 
 
-def test_the_text_of_an_item_is_the_mean_of_those_events_that_have_one():
-    events = Interactions(np.arange(4), np.array([0, 0, 0, 1]), 4, 2)
-    vectors = text_of_items(events, np.array([[1, 2], [3, 4], [0, 0], [0, 0]], dtype=np.float32))
-    assert vectors.tolist() == [[2, 3], [0, 0]]
+def test_choosers_count_by_their_direction_not_by_their_length_or_number(cold):
+    user = np.array([[1.5, 0.5, 1]], dtype=np.float32)
+    far = np.array([[4.5, 0.5, 1]], dtype=np.float32)
+    once = cold.rows_of_choosers(FirstEvents(user, np.array([1])))
+    np.testing.assert_allclose(once, [[1, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(cold.rows_of_choosers(FirstEvents(far, np.array([1]))), once, atol=1e-6)
+    np.testing.assert_allclose(cold.rows_of_choosers(FirstEvents(3 * user, np.array([3]))), once, atol=1e-6)
+    assert not cold.rows_of_choosers(FirstEvents(0 * user, np.array([0]))).any()
+
+
+def test_state_brings_the_same_map_back(cold):
+    again = ColdItemMap.from_state(*cold.state())
+    text = np.array([[2, 0.1]], dtype=np.float32)
+    events = FirstEvents(np.array([[1.5, 0.5, 1]], dtype=np.float32), np.array([1]))
+    assert np.array_equal(again.encode(text, events), cold.encode(text, events))

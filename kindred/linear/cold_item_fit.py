@@ -1,0 +1,232 @@
+"""Learns where new items belong from known ones, each taken out of all histories in its turn.
+
+What is asked of a new item's row is twofold. It has to find the users who come to choose the item: two ridge
+regressions in closed form, from users' rows to who chose it, and from a kernel of texts to that. And it has to stand at
+the right height in lists that hold known items as well: with a fifth of the items hidden, the offset is raised until
+they take as many positions as new items are allowed. (To hold events out and to count what the known items lose does
+not work here: the space has been fitted to these events, so they stand higher than unseen ones and seem to lose less.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.linear.cold_item_folds import (
+    LIST,
+    NEVER,
+    EncodeEvents,
+    FoldLesson,
+    HiddenItems,
+    learn_from_folds,
+    place_in_item,
+)
+from kindred.linear.cold_items import EVENT_COUNTS, ColdItemConfig, ColdItemMap, FirstEvents, text_kernel
+from kindred.linear.ridge import ridge_weights
+from kindred.linear.scorer import unit_rows
+from kindred.linear.user_features import sum_by_item
+
+
+@dataclass(frozen=True)
+class ItemText:
+    """Text vectors of the items, zeros where one has none, both `[num_items, text_dim]`.
+
+    Attributes:
+        known: all that is known of each.
+        new: what was known of it when it was new: the same where items have texts of their own, otherwise their first
+            review. Later ones say more of an item, so it would be placed better than a new one ever is.
+    """
+
+    known: FloatArray
+    new: FloatArray
+
+
+def item_texts(train: Interactions, event_text: FloatArray) -> ItemText:
+    """Texts of items that have none of their own: the mean of their events' texts, and the first of them."""
+    has_text = np.flatnonzero((event_text != 0).any(axis=1))
+    with_text = train.take(has_text)
+    first = place_in_item(with_text) == 0
+    return ItemText(text_of_items(train, event_text), sum_by_item(with_text.take(first), event_text[has_text][first]))
+
+
+def fit_cold_items(
+    train: Interactions, text: ItemText, items: FloatArray, encode: EncodeEvents, config: ColdItemConfig
+) -> ColdItemMap | None:
+    """The map learned from the items that have both events and text; None where fewer than two have.
+
+    Args:
+        train: the training events.
+        text: of the items.
+        items: rows of the items, `[num_items, width]`.
+        encode: rows of the users of `train`.
+        config: see there.
+    """
+    counts = np.bincount(train.item_index, minlength=train.num_items)
+    known = np.flatnonzero((counts > 0) & (text.known != 0).any(axis=1))
+    if len(known) < 2:
+        return None
+    known = np.sort(known[np.argsort(-counts[known], kind="stable")[: config.max_items]])
+    lesson = learn_from_folds(train, items, encode, config)
+    ridge = config.user_ridge * float(lesson.gram.trace()) / len(lesson.gram)
+    chooser_map = ridge_weights(lesson.gram, np.eye(len(lesson.gram), dtype=np.float32), ridge)
+    targets = (lesson.choosers[known] @ chooser_map / counts[known, None]).astype(np.float32)
+    none = np.zeros((0, items.shape[1]), dtype=np.float32)
+    plain = ColdItemMap(
+        text_mean=none[:, 0],
+        known_text=none,
+        known_rows=none,
+        asked_rows=none,
+        chooser_map=chooser_map,
+        constant=lesson.constant,
+        mean_user=lesson.mean_user,
+        offsets=np.zeros(len(EVENT_COUNTS), dtype=np.float32),
+        sharpness=config.sharpness,
+        chooser_weight=1.0,
+    )
+    teach = _Teacher(text.known[known], text.new[known], items[known], targets, counts[known], plain, config)
+    return _calibrate(teach, known, lesson, config)
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    """The known items, and how a map without calibration follows from some of them.
+
+    Attributes:
+        text: `[num_known, text_dim]`.
+        new_text: when they were new, `[num_known, text_dim]`.
+        rows: `[num_known, width]`.
+        targets: the row that best finds each item's choosers had they not chosen it, `[num_known, width]`.
+        counts: events of each, `[num_known]`.
+        plain: what needs no item to be learned from.
+        config: see there.
+    """
+
+    text: FloatArray
+    new_text: FloatArray
+    rows: FloatArray
+    targets: FloatArray
+    counts: IntArray
+    plain: ColdItemMap
+    config: ColdItemConfig
+
+    def fit(self, taught: np.ndarray) -> ColdItemMap:
+        """The map learned from the items of this mask, its parts still of weight 1 and without offsets."""
+        counts, targets = self.counts[taught], self.targets[taught]
+        text_mean = np.asarray(self.text[taught].mean(0), dtype=np.float32)
+        text = unit_rows(self.text[taught] - text_mean)
+        # each event is one observation of its item's target, so an item's noise is as one over its count
+        noise = self.config.text_ridge * counts.mean() / counts
+        mean = np.average(targets, axis=0, weights=counts)
+        lifted = text_kernel(text @ text.T, self.config.sharpness).astype(np.float64) + np.diag(noise)
+        added = np.linalg.solve(lifted, targets - mean)
+        asked = np.vstack([added, mean]).astype(np.float32)
+        return replace(self.plain, text_mean=text_mean, known_text=text, known_rows=self.rows[taught], asked_rows=asked)
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """One fold's new items and the map that was not taught them.
+
+    Attributes:
+        fold: the fold.
+        taught: the map from the other items.
+        text: of the items that are asked for, `[num_asked, text_dim]`.
+        items: these, `[num_asked]`.
+    """
+
+    fold: HiddenItems
+    taught: ColdItemMap
+    text: FloatArray
+    items: IntArray
+
+    @property
+    def place(self) -> IntArray:
+        """Of the items that are asked for among the hidden ones, `[num_asked]`."""
+        place: IntArray = np.searchsorted(self.fold.items, self.items)
+        return place
+
+    def first(self, number: int) -> FirstEvents:
+        """Who chose them first, for that one of `EVENT_COUNTS`."""
+        events = self.fold.first[number]
+        return FirstEvents(events.rows[self.place], events.counts[self.place])
+
+    def scores(self, rows: FloatArray) -> FloatArray:
+        """Of the sampled users, `[num_sampled, num_asked]`."""
+        scores: FloatArray = self.fold.lists.users @ rows.T
+        return scores
+
+    def missing(self, number: int) -> FloatArray:
+        """What each user's m-th best new item lacks to come into the list, `[num_sampled, 10]`.
+
+        It comes in where it passes the known item on position 11 − m.
+        """
+        best = self.fold.lists.best
+        new = self.scores(self.taught.encode(self.text, self.first(number)))
+        new[self.fold.knows[number][:, self.place].nonzero()] = NEVER
+        most = min(best.shape[1], new.shape[1])
+        lacking: FloatArray = best[:, :most] + np.sort(-new, axis=1)[:, :most]
+        return lacking
+
+
+def _calibrate(teach: _Teacher, known: IntArray, lesson: FoldLesson, config: ColdItemConfig) -> ColdItemMap:
+    """The map with the weights of its parts and the offsets that the folds allow."""
+    exams = []
+    for fold in lesson.folds:
+        asked = np.isin(known, fold.items)
+        if asked.any() and not asked.all():
+            taught = replace(teach.fit(~asked), mean_user=fold.lists.mean_user)
+            exams.append(_Exam(fold, taught, teach.new_text[asked], known[asked]))
+    weigh = _weights(exams, config)
+    exams = [replace(exam, taught=weigh(exam.taught)) for exam in exams]
+    offsets = [_offset(exams, number, config.max_share) for number in range(len(EVENT_COUNTS))]
+    return replace(weigh(teach.fit(np.ones(len(known), dtype=bool))), offsets=np.array(offsets, dtype=np.float32))
+
+
+def _weights(exams: list[_Exam], config: ColdItemConfig) -> Callable[[ColdItemMap], ColdItemMap]:
+    """Brings the parts of a map to the spread of the similar items' scores, in the proportions of `config`."""
+    spread = _spread([exam.scores(exam.taught.rows_alike(exam.text)) for exam in exams])
+    asked = _ratio(spread, _spread([exam.scores(exam.taught.rows_asked(exam.text)) for exam in exams]))
+    last = len(EVENT_COUNTS) - 1
+    told = _ratio(spread, _spread([exam.scores(exam.taught.rows_of_choosers(exam.first(last))) for exam in exams]))
+
+    def weigh(plain: ColdItemMap) -> ColdItemMap:
+        return replace(
+            plain,
+            known_rows=config.similar_items * plain.known_rows,
+            asked_rows=(1 - config.similar_items) * asked * plain.asked_rows,
+            chooser_weight=config.choosers * told,
+        )
+
+    return weigh
+
+
+def _spread(scores: list[FloatArray]) -> float:
+    """Standard deviation of the scores within users, over all folds; 0 where there are none."""
+    return float(np.sqrt(np.mean([np.mean(part.var(axis=1)) for part in scores]))) if scores else 0.0
+
+
+def _ratio(wanted: float, given: float) -> float:
+    return wanted / given if given > 1e-12 else 0.0
+
+
+def _offset(exams: list[_Exam], number: int, max_share: float) -> float:
+    """The offset at which new items with so many events take this share of the positions in all lists.
+
+    Where it asks for more than there is, all of them; where for none, one less than the first needs.
+    """
+    lacking = np.sort(np.concatenate([exam.missing(number).ravel() for exam in exams])) if exams else np.zeros(0)
+    positions = sum(len(exam.fold.lists.users) for exam in exams) * LIST
+    allowed = min(int(max_share * positions), len(lacking))
+    if not len(lacking):
+        return 0.0
+    return float(lacking[allowed - 1]) if allowed else float(lacking[0]) - 1.0
+
+
+def text_of_items(train: Interactions, event_text: FloatArray) -> FloatArray:
+    """Mean text vector of each item's events, zeros where none has a text, `[num_items, text_dim]`."""
+    counts = sum_by_item(train, (event_text != 0).any(axis=1, keepdims=True).astype(np.float32))
+    vectors: FloatArray = (sum_by_item(train, event_text) / np.maximum(counts, 1)).astype(np.float32)
+    return vectors
