@@ -107,7 +107,7 @@ class ColdItemMap:
         Args:
             text: title and description, or the mean of the first reviews' texts where items have none, from the encoder
                 of the training; zeros where there is no text, `[num_new, text_dim]`.
-            events: who chose them already; None where nobody has.
+            events: who chose them already; None where no user has.
         """
         counts = np.zeros(len(text)) if events is None else np.asarray(events.counts, dtype=np.float64)
         rows = self.rows_alike(text) + self.rows_asked(text)
