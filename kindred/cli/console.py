@@ -70,7 +70,7 @@ def _finite(value: object) -> object:
 
 
 def note(text: str) -> None:
-    """Prints a remark on stderr; where nobody can read that, it is left out."""
+    """Prints a remark on stderr; where it can't be read, it is left out."""
     try:
         typer.echo(text, err=True)
     except (OSError, ValueError):
@@ -124,7 +124,7 @@ class Bars:
     def __init__(self) -> None:
         self._bar: Any = None
         self._stage = ""
-        self._drawn_at = 0.0
+        self._shown_at = 0.0
 
     def __enter__(self) -> Bars:
         return self
@@ -135,11 +135,11 @@ class Bars:
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         try:
             if sys.stderr is not None and sys.stderr.isatty():
-                self._draw(stage, done, total)
+                self._show(stage, done, total)
         except (OSError, ValueError):  # stderr was closed, or whoever read it left
             self._bar = None
 
-    def _draw(self, stage: str, done: int, total: int | None) -> None:
+    def _show(self, stage: str, done: int, total: int | None) -> None:
         name = stage.partition(":")[0]
         if self._bar is None or name != self._stage:
             self._close()
@@ -147,10 +147,10 @@ class Bars:
         if self._bar.desc != stage:
             self._bar.set_description_str(stage)
         now = time.monotonic()
-        if now - self._drawn_at > 0.1 or done == total:
+        if now - self._shown_at > 0.1 or done == total:
             self._bar.total = total
             self._bar.update(done - self._bar.n)
-            self._drawn_at = now
+            self._shown_at = now
 
     def _close(self) -> None:
         try:

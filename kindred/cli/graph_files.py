@@ -109,7 +109,7 @@ def view(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Nodes at most.")] = 150,
     as_json: AsJson = False,
 ) -> None:
-    """Draw what is around a node, as one page that works offline."""
+    """Show what is around a node, as one page that works offline."""
     from kindred.domain.schema import graph_schema
     from kindred.files import whole_file
     from kindred.graph.view.neighbourhood import read_view

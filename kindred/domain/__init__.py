@@ -1,1 +1,1 @@
-"""The core that every room shares: records, the schema derived from them, ids, arrays, errors. No I/O, no torch."""
+"""What every room shares: records, the schema derived from them, ids, arrays, errors. No I/O, no torch."""

@@ -1,4 +1,4 @@
-"""User-item events as arrays: what splits cut, models fit on and metrics are computed from."""
+"""User-item events as arrays: what is split, what models fit on and metrics are computed from."""
 
 from __future__ import annotations
 

@@ -332,7 +332,7 @@ class About(Edge):
 class Viewed(Event):
     """A user was shown a post, or opened an article.
 
-    `target_met` says whether a like followed, where the source knows; `at_ms` is the moment in milliseconds UTC, where
+    `target_met` says whether a like followed, where the source knows; `at_ms` is the time in milliseconds UTC, where
     the source is that exact.
     """
 

@@ -1,7 +1,7 @@
 """BERT as a function of its weights, for encoding only: the vectors of sentence-transformers, sooner.
 
 Writing the forward pass out saves the import of transformers (several CPU seconds a command), projects queries, keys
-and values in one product, and lets batches be cut by tokens. Equality with sentence-transformers is tested.
+and values in one product, and lets batches be formed by tokens. Equality with sentence-transformers is tested.
 
 Papers: BERT (Devlin et al., 2018, arXiv 1810.04805); Sentence-BERT (Reimers and Gurevych, 2019, arXiv 1908.10084);
 MiniLM (Wang et al., 2020, arXiv 2002.10957).
@@ -128,7 +128,7 @@ def _padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 
 def _batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
-    """Rows cut into batches, longest first, each of at most `max_tokens` with its padding (or of one row)."""
+    """Rows in batches, longest first, each of at most `max_tokens` with its padding (or of one row)."""
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     start = 0
     while start < len(order):

@@ -21,7 +21,7 @@ class VectorCache:
 
     `vectors` is written and synced before `keys`, so the keys are the commit log: a vector without its key does not
     exist, and the next writer overwrites it. Writers hold a file lock, readers need none. What a kill or a full disk
-    cuts off is encoded again, nothing else.
+    tears off is encoded again, nothing else.
     """
 
     def __init__(self, folder: Path, dimension: int) -> None:

@@ -21,7 +21,7 @@ _HASHES_FILE = "hashes.json"
 
 @dataclass(frozen=True)
 class BertShape:
-    """Sizes of a BERT network, mean pooled and normalised; `max_length` in tokens, longer texts are cut."""
+    """Sizes of a BERT network, mean pooled and normalised; `max_length` in tokens, longer texts are truncated."""
 
     hidden_size: int
     num_layers: int

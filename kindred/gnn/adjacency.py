@@ -46,20 +46,20 @@ class Adjacency:
 
 @dataclass(frozen=True)
 class EdgeOrder:
-    """The sorted orders of all edges of a relation, found once, from which any part of the edges is cut in linear time.
+    """The sorted orders of all edges of a relation, found once: any part is taken from them in linear time.
 
     The edges lie sorted by the end that has more nodes: what is read at random is then the smaller table, which fits
     the cache sooner.
 
     Attributes:
         rows: row in the edge table of the edge at each place, `[num_edges]`.
-        places_by_other: places sorted by the end they are not sorted by, `[num_edges]`.
+        positions_by_other: positions sorted by the end they are not sorted by, `[num_edges]`.
         edge_index: source and target at each place, `[2, num_edges]`.
         num_nodes: sources and targets.
     """
 
     rows: Tensor
-    places_by_other: Tensor
+    positions_by_other: Tensor
     edge_index: Tensor
     num_nodes: tuple[int, int]
 
@@ -75,7 +75,7 @@ class EdgeOrder:
         """The edges of the rows where `kept` is true (all where None), and their rows in the edge table,
         `[num_kept]`.
         """
-        rows, other, (source, target) = self.rows, self.places_by_other, self.edge_index
+        rows, other, (source, target) = self.rows, self.positions_by_other, self.edge_index
         if kept is not None:
             at_place = kept[rows]
             new_place = torch.cumsum(at_place, 0) - 1

@@ -31,7 +31,7 @@ TARGET_SHRINKAGES = (5.0, 10.0, 20.0)
 RIDGE = 10.0  # in edges; standardised signals
 
 CosineRatings = Callable[[IntArray, IntArray], FloatArray]
-"""(rows that may be seen, rows to rate), both places in the training edges → cosine ratings of the latter."""
+"""(rows that may be seen, rows to rate), both positions in the training edges → cosine ratings of the latter."""
 
 
 @dataclass(frozen=True)

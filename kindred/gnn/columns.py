@@ -58,26 +58,26 @@ def column_properties(properties: Iterable[Property]) -> list[Property]:
 
 
 def columns_of(
-    batches: Sequence[pa.RecordBatch], properties: Sequence[Property], places: Positions
+    batches: Sequence[pa.RecordBatch], properties: Sequence[Property], positions: Positions
 ) -> Iterator[tuple[str, Column]]:
-    """Name and values of each property, row r of the batches at `places[r]`; vectors never written are left out."""
+    """Name and values of each property, row r of the batches at `positions[r]`; vectors never written are left out."""
     for prop in properties:
         present = [batch for batch in batches if prop.name in batch.schema.names]
         if len(present) != len(batches) or (not batches and prop.kind is PropertyKind.VECTOR):
             continue
         fill = _scatter_vectors if prop.kind is PropertyKind.VECTOR else _scatter_numbers
-        values, known = fill(batches, prop, places)
+        values, known = fill(batches, prop, positions)
         yield prop.name, values
         if not prop.required:
             yield f"has_{prop.name}", known
 
 
 def _scatter_numbers(
-    batches: Sequence[pa.RecordBatch], prop: Property, places: Positions
+    batches: Sequence[pa.RecordBatch], prop: Property, positions: Positions
 ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
     dtype = _DTYPES[prop.kind]
-    values, known = np.zeros(len(places), dtype=dtype), np.zeros(len(places), dtype=np.bool_)
-    for rows, batch in _with_rows(batches, places):
+    values, known = np.zeros(len(positions), dtype=dtype), np.zeros(len(positions), dtype=np.bool_)
+    for rows, batch in _with_rows(batches, positions):
         column = batch.column(prop.name)
         known[rows] = column.is_valid().to_numpy(zero_copy_only=False)
         filled = column.fill_null(False if prop.kind is PropertyKind.BOOLEAN else 0)
@@ -86,11 +86,11 @@ def _scatter_numbers(
 
 
 def _scatter_vectors(
-    batches: Sequence[pa.RecordBatch], prop: Property, places: Positions
+    batches: Sequence[pa.RecordBatch], prop: Property, positions: Positions
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
     length = batches[0].column(prop.name).type.list_size
-    values = np.zeros((len(places), length), dtype=np.float16)
-    for rows, batch in _with_rows(batches, places):
+    values = np.zeros((len(positions), length), dtype=np.float16)
+    for rows, batch in _with_rows(batches, positions):
         column = batch.column(prop.name)
         flat = column.values.slice(column.offset * length, len(column) * length).to_numpy(zero_copy_only=False)
         values[rows] = flat.reshape(len(column), length)
@@ -101,8 +101,8 @@ def _scatter_vectors(
     return values, np.asarray(words.any(axis=1))
 
 
-def _with_rows(batches: Sequence[pa.RecordBatch], places: Positions) -> Iterator[tuple[Positions, pa.RecordBatch]]:
+def _with_rows(batches: Sequence[pa.RecordBatch], positions: Positions) -> Iterator[tuple[Positions, pa.RecordBatch]]:
     start = 0
     for batch in batches:
-        yield places[start : start + len(batch)], batch
+        yield positions[start : start + len(batch)], batch
         start += len(batch)

@@ -83,7 +83,7 @@ class EdgeLearner:
             yield self.losses(supervised, rng)
 
     def losses(self, supervised: IntArray, rng: np.random.Generator) -> Mapping[str, Tensor]:
-        """Losses of predicting these places of `rows` from the messages of all others."""
+        """Losses of predicting these positions of `rows` from the messages of all others."""
         device = _device(self.network)
         ends = self.ends[:, supervised].to(device)
         with _autocast(device):
@@ -115,7 +115,7 @@ class EdgeLearner:
         """Both ends' vectors, from messages that leave the supervised edges out, text and all.
 
         Args:
-            supervised: places in `rows`.
+            supervised: positions in `rows`.
         """
         kept = self._message_mask()
         kept[self.rows[supervised]] = False

@@ -1,8 +1,8 @@
 """Walks over the edges of a relation in chunks that fit the cache, on all cores.
 
-Each core takes its own stretch of the edges and runs its operations alone. Splitting every small operation over the
-cores instead, as PyTorch does by itself, makes them wait for each other thousands of times a step; where other
-programs want a core too, that is many times slower than one core.
+Each processor takes its own stretch of the edges and runs its operations alone. Splitting every small operation over
+all instead, as PyTorch does by itself, makes them wait for each other thousands of times a step; where other
+programs want a processor too, that is many times slower than one processor.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def sweep(graph: Adjacency, work: Callable[[Iterator[Chunk]], tuple[Tensor, ...]
     cores = min(threads, len(starts)) if is_cpu else 1
     if cores <= 1:
         return work(_chunks(graph, starts))
-    bounds = [len(starts) * core // cores for core in range(cores + 1)]
+    bounds = [len(starts) * part // cores for part in range(cores + 1)]
     stretches = [starts[low:high] for low, high in itertools.pairwise(bounds)]
 
     def own_work(own: range) -> tuple[Tensor, ...]:
@@ -69,8 +69,8 @@ def accumulate(output: Tensor, index: Tensor, grouping: Grouping, part: slice, r
         return
     first, last = int(index[0]), int(index[-1])
     offsets = grouping.offsets[first : last + 2].sub(part.start).clamp_(0, len(rows))
-    places = torch.arange(len(rows), device=rows.device)
-    output[first : last + 1] += embedding_bag(places, rows, offsets, mode="sum", include_last_offset=True)
+    positions = torch.arange(len(rows), device=rows.device)
+    output[first : last + 1] += embedding_bag(positions, rows, offsets, mode="sum", include_last_offset=True)
 
 
 def _chunks(graph: Adjacency, starts: range) -> Iterator[Chunk]:

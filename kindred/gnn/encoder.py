@@ -208,15 +208,15 @@ def as_factor(rows: Tensor) -> Tensor:
 
 
 def dropout_factors(rows: Tensor, share: float) -> Tensor:
-    """0 at about `share` of the places and 1 / the rest elsewhere, so that the mean is 1; of the shape of `rows`.
+    """0 at about `share` of the values and 1 / the rest elsewhere, so that the mean is 1; of the shape of `rows`.
 
-    A random byte decides, eight to a draw: PyTorch's own dropout draws a number a place, which takes seven times as
+    A random byte decides, eight to a number: PyTorch's own dropout takes a number a value, which takes seven times as
     long and more than the rest of a layer's work on nodes. So the share is a multiple of 1/256.
     """
     dropped = min(round(256 * share), 255)
-    draws = torch.empty(-(-rows.numel() // 8), dtype=torch.int64, device=rows.device)
-    draws.random_(torch.iinfo(torch.int64).min, None)
-    kept = draws.view(torch.uint8)[: rows.numel()].view(rows.shape) >= dropped
+    samples = torch.empty(-(-rows.numel() // 8), dtype=torch.int64, device=rows.device)
+    samples.random_(torch.iinfo(torch.int64).min, None)
+    kept = samples.view(torch.uint8)[: rows.numel()].view(rows.shape) >= dropped
     return kept.to(rows.dtype).mul_(256 / (256 - dropped))
 
 

@@ -1,6 +1,6 @@
 """From the attributes of a HeteroData to one feature matrix a node label and edge type; fitted on training edges alone.
 
-Numbers are standardised, vectors reduced by PCA, moments told as a place between the first and the last training
+Numbers are standardised, vectors reduced by PCA, times told as a position between the first and the last training
 edge, so that no feature says how far away the future is. What a value may lack, a column tells.
 """
 
@@ -32,8 +32,8 @@ class FeatureColumn:
 
     Attributes:
         name: of the attribute.
-        kind: `number`, `moment` or `vector`.
-        shift: what is subtracted: mean, first moment or mean vector.
+        kind: `number`, `time` or `vector`.
+        shift: what is subtracted: mean, first time or mean vector.
         scale: what it is then multiplied with: a number, or a basis `[vector_dim, reduced_dim]`.
         tells_missing: whether `has_<name>` becomes a feature too.
     """
@@ -46,7 +46,7 @@ class FeatureColumn:
 
     @property
     def dim(self) -> int:
-        width = {"number": 1, "moment": TIME_BINS, "vector": self.scale.shape[-1] if self.scale.ndim else 0}[self.kind]
+        width = {"number": 1, "time": TIME_BINS, "vector": self.scale.shape[-1] if self.scale.ndim else 0}[self.kind]
         return width + self.tells_missing
 
     def __call__(self, columns: Columns, num_rows: int) -> Tensor:
@@ -56,7 +56,7 @@ class FeatureColumn:
         values = columns[self.name]
         if self.kind == "vector":
             features = _project(values, self.shift, self.scale)
-        elif self.kind == "moment":
+        elif self.kind == "time":
             features = _time_bins((values - self.shift).double() * self.scale)
         else:
             features = ((values.double() - self.shift) * self.scale).float().unsqueeze(1)
@@ -169,7 +169,7 @@ def _fit_columns(columns: Mapping[str, object], text_dim: int) -> tuple[FeatureC
 def _fitter(name: str, values: Tensor, text_dim: int) -> Callable[[Tensor], tuple[str, Tensor, Tensor]] | None:
     if values.ndim == 2:
         return (lambda present: _fit_vector(present, text_dim)) if text_dim else None
-    return _fit_moment if name == "at" else _fit_number
+    return _fit_time if name == "at" else _fit_number
 
 
 def _fit_number(values: Tensor) -> tuple[str, Tensor, Tensor]:
@@ -178,9 +178,9 @@ def _fit_number(values: Tensor) -> tuple[str, Tensor, Tensor]:
     return "number", numbers.mean(), torch.where(spread > 1e-9, 1 / spread.clamp(min=1e-9), torch.zeros_like(spread))
 
 
-def _fit_moment(values: Tensor) -> tuple[str, Tensor, Tensor]:
+def _fit_time(values: Tensor) -> tuple[str, Tensor, Tensor]:
     span = (values.max() - values.min()).double()
-    return "moment", values.min(), torch.where(span > 0, 1 / span.clamp(min=1), torch.zeros_like(span))
+    return "time", values.min(), torch.where(span > 0, 1 / span.clamp(min=1), torch.zeros_like(span))
 
 
 def _fit_vector(values: Tensor, dim: int) -> tuple[str, Tensor, Tensor]:
@@ -199,7 +199,7 @@ def _fit_vector(values: Tensor, dim: int) -> tuple[str, Tensor, Tensor]:
 
 
 def _project(values: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """(values − shift) @ scale in blocks, because a whole float32 copy of a million float16 vectors is 1.5 GB."""
+    """(values − shift) @ scale in chunks, because a whole float32 copy of a million float16 vectors is 1.5 GB."""
     offset = shift @ scale
     projected = torch.empty(len(values), scale.shape[1])
     for start in range(0, len(values), 16_384):

@@ -41,7 +41,7 @@ def read_hetero_data(
 ) -> tuple[HeteroData, dict[str, IdMap]]:
     """The graph as tensors, validated, and an IdMap for each label.
 
-    Nodes have no time: every node is there whatever `until` says, so that positions of two moments agree.
+    Nodes have no time: every node is there whatever `until` says, so that positions of two times agree.
 
     Args:
         store: where the graph is.

@@ -65,7 +65,7 @@ def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
         save_file(tensors, path)
     except SafetensorError as error:
         raise OSError(str(error)) from error
-    path.chmod(path.parent.stat().st_mode & 0o666)  # the library lets nobody but the owner read
+    path.chmod(path.parent.stat().st_mode & 0o666)  # the library lets only the owner read
 
 
 def read_back(folder: Path | str) -> tuple[HeteroData, dict[str, IdMap]]:

@@ -122,6 +122,6 @@ def _check(data: HeteroData, target: Triple, split: EdgeSplit) -> None:
     num_edges = data[target].edge_index.shape[1]
     rows = np.concatenate([split.train, split.validation])
     if rows.min() < 0 or rows.max() >= num_edges or len(np.unique(rows)) != len(rows):
-        raise SchemaError(f"split rows must be distinct and below {num_edges}", "cut the split from this very graph")
+        raise SchemaError(f"split rows must be distinct and below {num_edges}", "make the split of this very graph")
     if len(split.validation) and split.measure is None:
         raise SettingsError("validation edges were given, but nothing to measure them with", "set EdgeSplit.measure")

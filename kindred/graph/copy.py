@@ -28,7 +28,7 @@ class CopyReport:
 
 
 def copy_graph(source: GraphStore, target: GraphStore, schema: GraphSchema, progress: Progress = silent) -> CopyReport:
-    """Copies every node, edge and note; a copy that was cut off is completed by the same call.
+    """Copies every node, edge and note; a copy that was interrupted is completed by the same call.
 
     Raises:
         SchemaError: the target's notes say otherwise, e.g. its vectors come from another encoder.
@@ -55,7 +55,7 @@ def copy_graph(source: GraphStore, target: GraphStore, schema: GraphSchema, prog
 
 
 def _copy_metadata(source: GraphStore, target: GraphStore) -> None:
-    """Copies the notes before the first row, so that a copy that was cut off says whose vectors it holds."""
+    """Copies the notes before the first row, so that a copy that was interrupted says whose vectors it holds."""
     there = target.read_metadata()
     for key, value in source.read_metadata().items():
         if there.get(key, value) != value:
@@ -66,7 +66,7 @@ def _copy_metadata(source: GraphStore, target: GraphStore) -> None:
 
 
 def _calls(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pa.Table]]:
-    """Batches joined and cut to the size of one call, each with the number of rows so far."""
+    """Batches joined and sliced to the size of one call, each with the number of rows so far."""
     done = 0
     waiting: list[pa.RecordBatch] = []
     for batch in batches:

@@ -18,7 +18,7 @@ BoolArray = NDArray[np.bool_]
 Halves = NDArray[np.float16]
 
 _EXPONENT = np.uint16(0x7C00)  # of a float16
-_BLOCK_ROWS = 512
+_CHUNK_ROWS = 512
 
 
 def key_of(table: Table) -> str:
@@ -88,12 +88,12 @@ def _check_finite(table: Table, rows: pa.Table) -> None:
 def num_not_finite(vectors: Halves, known: BoolArray) -> int:
     """How many of the known vectors hold NaN or infinity."""
     found = 0
-    # The five exponent bits of NaN and infinity are all ones: testing integers, in blocks that stay in the cache, is
+    # The five exponent bits of NaN and infinity are all ones: testing integers, in chunks that stay in the cache, is
     # 20 times as fast as `isfinite`.
-    for start in range(0, len(vectors), _BLOCK_ROWS):
-        exponents = vectors[start : start + _BLOCK_ROWS].view(np.uint16) & _EXPONENT
+    for start in range(0, len(vectors), _CHUNK_ROWS):
+        exponents = vectors[start : start + _CHUNK_ROWS].view(np.uint16) & _EXPONENT
         if exponents.max(initial=0) == _EXPONENT:
-            found += int(((exponents == _EXPONENT).any(axis=1) & known[start : start + _BLOCK_ROWS]).sum())
+            found += int(((exponents == _EXPONENT).any(axis=1) & known[start : start + _CHUNK_ROWS]).sum())
     return found
 
 
@@ -148,12 +148,12 @@ def _mask(values: pa.ChunkedArray) -> BoolArray:
     return mask
 
 
-def places_of(keys: pa.ChunkedArray, stored: pa.ChunkedArray) -> NDArray[np.int64]:
+def positions_of(keys: pa.ChunkedArray, stored: pa.ChunkedArray) -> NDArray[np.int64]:
     """Where each key is among the stored ones, −1 where it is not, `[num_keys]`."""
     if not len(stored):
         return np.full(len(keys), -1, np.int64)
-    places: NDArray[np.int64] = pc.fill_null(pc.index_in(keys, value_set=stored), -1).to_numpy().astype(np.int64)
-    return places
+    positions: NDArray[np.int64] = pc.fill_null(pc.index_in(keys, value_set=stored), -1).to_numpy().astype(np.int64)
+    return positions
 
 
 def filled_nodes(given: pa.Table, stored: pa.Table) -> pa.Table:

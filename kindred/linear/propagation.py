@@ -16,7 +16,7 @@ from torch import Tensor
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 
-ENTRIES = 1 << 12  # looked at together: what fits into a core's cache
+ENTRIES = 1 << 12  # looked at together: what fits into a processor's cache
 
 
 @dataclass(frozen=True)

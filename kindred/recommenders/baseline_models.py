@@ -1,8 +1,8 @@
 """Baselines as models to publish: their scores as dot products of a user's row and an item's.
 
 EASE, item neighbours and GF-CF add up one row an item that the user knows, popularity knows no user: such a model is a
-ranking core with a single block and no learned part, exact where the catalogue has no more items than the space has
-dimensions, else cut to the users' leading directions. ALS and LightGCN are factors from the start; somebody who came
+linear ensemble with a single scorer and no learned part, exact where the catalogue has no more items than the space has
+dimensions, else reduced to the users' leading directions. ALS and LightGCN are factors from the start; a user who came
 after training gets the sum of their items' rows through the linear map that comes nearest to the rows of known users.
 
 Neighbours among users are left out: whose neighbour a user is, is no sum over the user's own events, so no vector
@@ -47,13 +47,13 @@ _ITEM_MAPS: Mapping[str, Callable[[Split], FloatArray]] = {
 def fit_baseline(
     train: Interactions, name: BaselineName, width: int, seed: int, *, temporal: bool = True
 ) -> tuple[LinearEnsemble, Vectors]:
-    """The baseline as a ranking core, and the rows of its users, `[num_users, width]`, in at most `width` dimensions.
+    """The baseline as a linear ensemble, and its users' rows, `[num_users, width]`, in at most `width` dimensions.
 
     Args:
         train: the events to learn from; a setting that is chosen is chosen on some of them.
         name: which baseline.
         width: most dimensions of its space.
-        seed: of random starts and random cuts.
+        seed: of random starts and random folds.
         temporal: whether it is for the time after these events; it then chooses on each user's last one, if they have
             times. Otherwise on a random fifth.
 
@@ -72,19 +72,19 @@ def fit_baseline(
     else:
         features = build_user_features(distinct(train), None, statistics)
         split = validation_split(train, seed, temporal=temporal and train.at is not None)
-        sources, items = compress(ScorerSum([(_block(split, name), 1.0)]), features, width, seed)
+        sources, items = compress(ScorerSum([(_scorer(split, name), 1.0)]), features, width, seed)
     counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
     sources[ANONYMOUS] = nearest_map(items, counts[:, None]).T
-    core = LinearEnsemble(statistics, sources, items, {name: 1.0})
+    ensemble = LinearEnsemble(statistics, sources, items, {name: 1.0})
     if name in ("als", "lightgcn"):
-        return core, _with_anonymous(core, train, users)
-    return core, encode_plain(core, train)
+        return ensemble, _with_anonymous(ensemble, train, users)
+    return ensemble, encode_plain(ensemble, train)
 
 
-def _with_anonymous(core: LinearEnsemble, events: Interactions, rows: FloatArray) -> Vectors:
+def _with_anonymous(ensemble: LinearEnsemble, events: Interactions, rows: FloatArray) -> Vectors:
     """The rows, with that of an anonymous user for users without an event."""
     known = np.bincount(events.user_index, minlength=events.num_users) > 0
-    filled: Vectors = np.where(known[:, None], rows, core.sources[ANONYMOUS]).astype(np.float32)
+    filled: Vectors = np.where(known[:, None], rows, ensemble.sources[ANONYMOUS]).astype(np.float32)
     return filled
 
 
@@ -101,7 +101,7 @@ def _statistics(num_items: int) -> HistoryStatistics:
     )
 
 
-def _block(split: Split, name: BaselineName) -> LinearScorer:
+def _scorer(split: Split, name: BaselineName) -> LinearScorer:
     if name == "popularity":
         known = split.known_events
         counts = np.bincount(known.item_index, minlength=known.num_items).astype(np.float32)

@@ -38,7 +38,7 @@ class EvaluationOptions:
 
     Attributes:
         protocol: `temporal` or `random`.
-        seeds: one split (where the protocol draws one) and one fit a seed.
+        seeds: one split (where the protocol is random) and one fit a seed.
         without_text: also fits the model without any text, and reports what text is worth.
         without_network: also fits the model without the graph network, and reports what the network is worth.
     """

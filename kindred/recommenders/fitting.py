@@ -41,8 +41,8 @@ def fit_model(
     """
     events = graph.interactions.take(rows)
     if config.model != "gnn":
-        core, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
-        return _model(graph, config, core, vectors, None)
+        ensemble, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
+        return _model(graph, config, ensemble, vectors, None)
     graph = graph if config.text else without_text(graph)
     text = TextVectors(None if graph.event_text is None else graph.event_text[rows], graph.item_text)
     ranking = replace(config.ranking, temporal=temporal)

@@ -155,7 +155,7 @@ def add_tags(run: Run, tags: Iterable[str]) -> list[str]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Writes the file whole or not at all, and survives a power cut once it returns."""
+    """Writes the file whole or not at all, and survives a power loss once it returns."""
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, default=str).encode())
 
 

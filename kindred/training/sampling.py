@@ -36,26 +36,26 @@ class Candidates:
 
 
 def sample_candidates(popularity: IntArray, count: int, positives: IntArray, rng: np.random.Generator) -> Candidates:
-    """At most about `count` items drawn by the square root of popularity, and the positives; the whole catalogue
+    """At most about `count` items sampled by the square root of popularity, and the positives; the whole catalogue
     where that is no more.
 
     Args:
         popularity: training events of each item, `[num_items]`.
-        count: items to draw, repeats counted.
+        count: items to sample, repeats counted.
         positives: items that must be there, e.g. the answers of the step.
-        rng: the source of the draw.
+        rng: the source of randomness.
     """
     num_items = len(popularity)
     if num_items <= count:
         return Candidates(np.arange(num_items), None)
     weights = np.sqrt(popularity + 1.0)
     probability = weights / weights.sum()
-    answers, draws = np.unique(positives, return_counts=True)
-    drawn = rng.choice(num_items, count, p=probability)
-    items = np.union1d(drawn, answers)
-    # An item is there when it was drawn or is an answer; answers come in proportion to popularity.
+    answers, num_sampled = np.unique(positives, return_counts=True)
+    sampled = rng.choice(num_items, count, p=probability)
+    items = np.union1d(sampled, answers)
+    # An item is there when it was sampled or is an answer; answers come in proportion to popularity.
     share = popularity / max(int(popularity.sum()), 1)
-    expected = 1.0 - np.exp(-(count * probability + int(draws.sum()) * share))
+    expected = 1.0 - np.exp(-(count * probability + int(num_sampled.sum()) * share))
     return Candidates(items, np.log(np.maximum(expected[items], 1e-12)).astype(np.float32))
 
 

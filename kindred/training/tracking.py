@@ -17,7 +17,7 @@ _LONGEST_PARAMETER = 500  # characters, a limit of MLflow's
 
 @contextmanager
 def mlflow_tracking(uri: str, experiment: str, run_name: str, parameters: Mapping[str, object]) -> Iterator[Track]:
-    """A `track` for `RunOptions` that logs to one MLflow run, which ends with the block: finished, failed or killed.
+    """A `track` for `RunOptions` that logs to one MLflow run, which ends with the `with`: finished, failed or killed.
 
     Args:
         uri: of the tracking store, e.g. `sqlite:///runs.db`, a folder, or a server's address.

@@ -165,29 +165,29 @@ def _insert(shard: EdgeShard, vectors: Vectors, evenness: float) -> None:
     squares = np.einsum("ij,ij->i", vectors, vectors)
     extra = np.sqrt(evenness * (squares.max() - squares))[:, None]
     for start in range(0, len(vectors), _POINTS_PER_UPDATE):
-        block = slice(start, start + _POINTS_PER_UPDATE)
-        rows = np.hstack([vectors[block], extra[block]]).tolist()
+        batch = slice(start, start + _POINTS_PER_UPDATE)
+        rows = np.hstack([vectors[batch], extra[batch]]).tolist()
         points = [Point(start + offset, row) for offset, row in enumerate(rows)]
         shard.update(UpdateOperation.upsert_points(points))
 
 
 def _tuning_queries(collection: Path, dimension: int) -> list[Vectors]:
-    """Samples of the version's collections, this one included: whoever asks is embedded among them, one a block."""
+    """Samples of the version's collections, this one included: whoever asks is embedded among them, one a batch."""
     collections = [Rows(path.parent).view().vectors for path in sorted(collection.parent.glob("*/collection.json"))]
     fitting = [vectors for vectors in collections if len(vectors) and vectors.shape[1] == dimension]
     return [vectors[:: -(-len(vectors) // _TUNING_QUERIES)] for vectors in fitting]
 
 
 def _recall(index: EdgeIndex, vectors: Vectors, queries: Sequence[Vectors]) -> float:
-    """Share of the best that is found, of the block of queries and the number wanted that fare worst."""
+    """Share of the best that is found, of the batch of queries and the number wanted that fare worst."""
     recalls = []
-    for block in queries:
+    for batch in queries:
         for wanted in {min(wanted, len(vectors)) for wanted in _TUNING_WANTED}:
             num_found = 0
-            for query in block:
+            for query in batch:
                 best = np.argpartition(-(vectors @ query), wanted - 1)[:wanted]
                 num_found += int(np.isin(best, index.nearest(query, wanted)).sum())
-            recalls.append(num_found / (wanted * len(block)))
+            recalls.append(num_found / (wanted * len(batch)))
     return min(recalls)
 
 

@@ -44,7 +44,7 @@ def publish_collections(
     """Makes `collections` the published version, after checking counts, vectors and a sample of searches.
 
     Whatever fails, the version published before stays so. A version of the same name that is not published, such as
-    the rest of a build that was cut short, is replaced. Publishing again what is published changes nothing.
+    the rest of a build that was interrupted, is replaced. Publishing again what is published changes nothing.
 
     Args:
         store: the versions of the system it belongs to.
@@ -75,9 +75,9 @@ def publish_collections(
 def _fill(store: SystemVectors, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:
     store.create(version, name, embeddings.dimension)
     for start in range(0, len(embeddings.ids), _ROWS_PER_UPSERT):
-        block = slice(start, start + _ROWS_PER_UPSERT)
-        some = Embeddings(IdMap(embeddings.ids.ids[block]), embeddings.vectors[block])
-        store.upsert(version, name, some, None if payloads is None else payloads[block])
+        batch = slice(start, start + _ROWS_PER_UPSERT)
+        some = Embeddings(IdMap(embeddings.ids.ids[batch]), embeddings.vectors[batch])
+        store.upsert(version, name, some, None if payloads is None else payloads[batch])
 
 
 def _check(store: SystemVectors, version: str, name: str, embeddings: Embeddings) -> None:

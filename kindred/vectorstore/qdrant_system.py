@@ -33,7 +33,7 @@ _POINTS_PER_REQUEST = 1_000
 _EXACT_POINTS = 100_000  # up to here comparing all takes some 10 ms, and an index loses what is excluded
 _MIN_EF = 1_024
 _EF_PER_WANTED = 8
-_TIES = 16  # more than asked for, so that equal scores at the end are cut by id
+_TIES = 16  # more than asked for, so that equal scores at the end are decided by id
 _INDEXING_SECONDS = 1_800
 
 
@@ -83,11 +83,11 @@ class ServerSystem:
         with translated(self._url):
             self._index_payloads(name, rows)
             for start in range(0, len(vectors), _POINTS_PER_REQUEST):
-                block = slice(start, start + _POINTS_PER_REQUEST)
-                ids = embeddings.ids.ids[block]
+                batch = slice(start, start + _POINTS_PER_REQUEST)
+                ids = embeddings.ids.ids[batch]
                 points = [
                     models.PointStruct(id=_point_id(external), vector=vector, payload={**row, _ID: external})
-                    for external, vector, row in zip(ids, vectors[block].tolist(), rows[block], strict=True)
+                    for external, vector, row in zip(ids, vectors[batch].tolist(), rows[batch], strict=True)
                 ]
                 self._client.upsert(name, points, wait=True)
 
@@ -195,8 +195,8 @@ class ServerSystem:
         vectors: dict[str, list[float]] = {}
         with translated(self._url):
             for start in range(0, len(wanted), _POINTS_PER_REQUEST):
-                block = list(wanted)[start : start + _POINTS_PER_REQUEST]
-                for record in self._client.retrieve(name, block, with_payload=False, with_vectors=True):
+                batch = list(wanted)[start : start + _POINTS_PER_REQUEST]
+                for record in self._client.retrieve(name, batch, with_payload=False, with_vectors=True):
                     vectors[wanted[str(record.id)]] = record.vector  # type: ignore[assignment]  # one unnamed vector
         found = [external for external in wanted.values() if external in vectors]
         matrix = np.array([vectors[external] for external in found], dtype=np.float32).reshape(-1, dimension)

@@ -30,7 +30,7 @@ _SHAPE_FILE = "collection.json"
 
 @dataclass(frozen=True)
 class View:
-    """A collection as of one moment.
+    """A collection as of one time.
 
     Attributes:
         ids: external id of each row; the list may have grown longer since.
@@ -49,7 +49,7 @@ class View:
 class Rows:
     """One collection: an append-only file of vectors and one of `[id, payload]` lines.
 
-    A line is written after its vector, so whole lines are the commit log: what a kill cuts off never was, and the next
+    A line is written after its vector, so whole lines are the commit log: what a kill tears off never was, and the next
     writer overwrites it. Writers hold a file lock. Readers need none: they map the file and follow it as it grows.
     Thread-safe.
     """

@@ -4,7 +4,7 @@
 call on it touches another system's.
 
 A version is a set of collections (users, products, …) made by one run: created, filled, sealed, published. Readers see
-those of one version or of another, never a mixture: `publish` switches them all at once; a kill at any moment leaves
+those of one version or of another, never a mixture: `publish` switches them all at once; a kill at any time leaves
 one version serving whole. A reader asks for `published()` once a request and names that version in every call of it.
 
 Rules that every implementation keeps (tests/vectorstore/test_contract.py):

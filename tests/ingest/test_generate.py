@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from kindred.domain.errors import SettingsError
 from kindred.domain.records import Brand, Category, Product, Reviewed, User
 from kindred.ingest.generate.aspects import ASPECTS, mentions
-from kindred.ingest.generate.draws import Draws, apportion
 from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.ingest.generate.sampler import Sampler, apportion
 from kindred.ingest.generate.shop import COMMUNITIES, SHELVES, STYLES
 from kindred.ingest.generate.write import write_json_lines
 from kindred.ingest.sources.amazon import METADATA, REVIEWS
@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
         generate_products(SMALL, tmp_path / "taken")
 
 
-# Draws
+# Sampler
 
 
 @given(st.integers(0, 2**40), st.lists(st.tuples(st.floats(0.01, 100), st.integers(0, 30)), min_size=1, max_size=30))
@@ -155,14 +155,14 @@ def test_apportion_shares_everything_out_within_the_caps(seed: int, parts: list[
 
 
 def test_weighted_draws_never_fall_on_weight_zero_and_keep_proportions() -> None:
-    drawn = Draws(1).weighted(np.cumsum([0.0, 3.0, 0.0, 1.0]), 4000)
+    drawn = Sampler(1).weighted(np.cumsum([0.0, 3.0, 0.0, 1.0]), 4000)
     counts = np.bincount(drawn, minlength=4)
     assert counts[0] == counts[2] == 0
     assert counts[1] / 4000 == pytest.approx(0.75, abs=0.03)
 
 
 def test_the_bell_is_centred_with_deviation_one() -> None:
-    values = Draws(2).bell(20_000)
+    values = Sampler(2).bell(20_000)
     assert abs(values.mean()) < 0.03
     assert values.std() == pytest.approx(1.0, abs=0.02)
 

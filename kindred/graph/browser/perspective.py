@@ -59,7 +59,7 @@ def perspective(schema: GraphSchema, style: str) -> Json:
         "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, "kindred")),
         "version": _BLOOM_VERSION,
         "type": "STANDARD_PERSPECTIVE",
-        **_moments(),
+        **_times(),
         "categories": [_category(number, node, rules) for number, node in enumerate(schema.nodes, start=1)],
         "labels": {node.label: _columns(node) for node in schema.nodes},
         "relationshipTypes": [_relationship(edge, rules) for edge in edges.values()],
@@ -91,7 +91,7 @@ def _category(number: int, node: NodeType, rules: Style) -> Json:
         "color": _colour(rules, f"node.{node.label}"),
         "icon": "no-icon",
         **_sizes(),
-        **_moments(),
+        **_times(),
         "properties": [{"name": c["propertyKey"], "exclude": False, "dataType": c["dataType"]} for c in _columns(node)],
         "captions": [
             {"key": name, "type": "property", "isCaption": True, "inTooltip": True, "styles": []} for name in caption
@@ -150,5 +150,5 @@ def _sizes() -> Json:
     return {"size": 1, "textSize": 1, "textAlign": "top", "captionKeys": [], "styleRules": []}
 
 
-def _moments() -> Json:
+def _times() -> Json:
     return {"createdAt": _MADE_AT, "lastEditedAt": _MADE_AT}

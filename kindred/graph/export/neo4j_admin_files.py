@@ -35,7 +35,7 @@ HEADER_TYPES = {
     PropertyKind.STRINGS: "string[]",
     PropertyKind.VECTOR: "byte[]",
 }
-# Every signed byte in five characters with its delimiter, so that a block of vectors becomes text by one look-up.
+# Every signed byte in five characters with its delimiter, so that a batch of vectors becomes text by one look-up.
 _BYTE_TEXTS = np.array([f"{byte:04d}{DELIMITER}".encode() for byte in (*range(128), *range(-128, 0))], dtype="S5")
 
 

@@ -17,7 +17,7 @@ from kindred.graph.ladybug import statements as cypher
 from kindred.graph.ladybug.columns import NO_ROW, RowColumns, RowNumbers
 from kindred.graph.ladybug.engine import Engine
 from kindred.graph.ladybug.statements import ROW, Table, engine_columns
-from kindred.graph.rows import BoolArray, full_name, key_of, one_array, places_of, up_to
+from kindred.graph.rows import BoolArray, full_name, key_of, one_array, positions_of, up_to
 
 BATCH_ROWS = 65_536  # of what is read
 EXCERPT_CHARACTERS = 1_000  # of a node's text, for Cypher; the engine has a limit, and 1,000 are enough to look at
@@ -117,7 +117,7 @@ class Tables:
         """Which of the rows are there by their key, and what is stored of those, whole and in the same order."""
         key = key_of(table)
         light = self._light_rows(table, rows)
-        places = places_of(rows[key], light[key]) if light is not None else np.full(len(rows), NO_ROW)
+        places = positions_of(rows[key], light[key]) if light is not None else np.full(len(rows), NO_ROW)
         there = places != NO_ROW
         schema = self.schema(table)
         if light is None or not there.any():

@@ -96,7 +96,7 @@ class Neo4jConnection:
 
     @contextmanager
     def errors_translated(self) -> Iterator[None]:
-        """Turns what the driver raises inside the block into errors of Kindred's tree."""
+        """Turns what the driver raises inside into errors of Kindred's tree."""
         import neo4j.exceptions
 
         try:

@@ -115,7 +115,7 @@ def update_nodes(node: NodeType, columns: Sequence[str]) -> str:
 
 
 def create_edges(edge: EdgeType, columns: Sequence[str]) -> str:
-    """Creates the edges of `$c`, their end points being places in `$sources` and `$targets`; how many.
+    """Creates the edges of `$c`, their end points being positions in `$sources` and `$targets`; how many.
 
     All of them, or none where a node is missing: both lists of nodes must be those that were asked for, in order.
     """

@@ -171,8 +171,8 @@ def _known(transaction: ManagedTransaction, table: Table, rows: pa.Table) -> Int
     return np.sort(np.array(known, np.int64))
 
 
-def _all_but(places: IntArray, rows: pa.Table) -> pa.Table:
-    return rows.take(np.setdiff1d(np.arange(len(rows)), places)) if len(places) else rows
+def _all_but(positions: IntArray, rows: pa.Table) -> pa.Table:
+    return rows.take(np.setdiff1d(np.arange(len(rows)), positions)) if len(positions) else rows
 
 
 def single(transaction: ManagedTransaction, statement: str, columns: Mapping[str, list[Any]]) -> Any:

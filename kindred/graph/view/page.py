@@ -84,12 +84,12 @@ def _script_json(value: object) -> str:
 
 
 def _page_data(view: View) -> dict[str, object]:
-    places = {node.key: place for place, node in enumerate(view.nodes)}
+    positions = {node.key: place for place, node in enumerate(view.nodes)}
     labels = sorted({node.type.label for node in view.nodes})
     return {
         "colours": {label: COLOURS.get(label, OTHER_COLOUR) for label in labels},
         "nodes": [_node_data(node) for node in view.nodes],
-        "edges": [_edge_data(edge, places) for edge in view.edges],
+        "edges": [_edge_data(edge, positions) for edge in view.edges],
     }
 
 
@@ -103,11 +103,11 @@ def _node_data(node: ViewNode) -> dict[str, object]:
     }
 
 
-def _edge_data(edge: ViewEdge, places: dict[NodeKey, int]) -> dict[str, object]:
+def _edge_data(edge: ViewEdge, positions: dict[NodeKey, int]) -> dict[str, object]:
     return {
         "type": edge.type.type,
-        "source": places[edge.source],
-        "target": places[edge.target],
+        "source": positions[edge.source],
+        "target": positions[edge.target],
         "width": _width(edge),
         "properties": _shown(edge.type, edge.properties),
     }
@@ -115,7 +115,7 @@ def _edge_data(edge: ViewEdge, places: dict[NodeKey, int]) -> dict[str, object]:
 
 def _caption(node: ViewNode) -> str:
     named = (str(node.properties[name]) for name in _CAPTIONS if node.properties.get(name))
-    return _cut(" ".join(next(named, node.id).split()), CAPTION_CHARACTERS, "…")
+    return _shortened(" ".join(next(named, node.id).split()), CAPTION_CHARACTERS, "…")
 
 
 def _width(edge: ViewEdge) -> float:
@@ -131,13 +131,13 @@ def _width(edge: ViewEdge) -> float:
 def _shown(table: NodeType | EdgeType, properties: Mapping[str, Scalar]) -> dict[str, str]:
     """Each property as people read it, in the order of the schema; ids are shown elsewhere."""
     named = [p for p in table.properties if p.name != "id" and properties.get(p.name) not in (None, "")]
-    return {p.name: _cut(_readable(p, properties[p.name]), TEXT_CHARACTERS) for p in named}
+    return {p.name: _shortened(_readable(p, properties[p.name]), TEXT_CHARACTERS) for p in named}
 
 
 def _readable(prop: Property, value: Scalar) -> str:
     if prop.kind is PropertyKind.TIMESTAMP and isinstance(value, int):
-        moment = _EPOCH + timedelta(seconds=value)
-        return f"{moment:%Y-%m-%d}" if value % 86_400 == 0 else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+        at = _EPOCH + timedelta(seconds=value)
+        return f"{at:%Y-%m-%d}" if value % 86_400 == 0 else f"{at:%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
@@ -145,7 +145,7 @@ def _readable(prop: Property, value: Scalar) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _cut(text: str, characters: int, note: str = "… (cut)") -> str:
+def _shortened(text: str, characters: int, note: str = "… (shortened)") -> str:
     return text if len(text) <= characters else text[:characters] + note
 
 
@@ -171,7 +171,7 @@ def _edge_table(view: View) -> str:
 
 
 def _listed(shown: Mapping[str, str]) -> str:
-    return " · ".join(f"{name}: {_cut(value, CELL_CHARACTERS)}" for name, value in shown.items())
+    return " · ".join(f"{name}: {_shortened(value, CELL_CHARACTERS)}" for name, value in shown.items())
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,1 +1,1 @@
-"""The seeded generator of sample data: one module a domain, over shared draws, words and an atomic writer."""
+"""The seeded generator of sample data: one module a domain, over a shared sampler, words and an atomic writer."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kindred.ingest.generate.aspects import ASPECT_NAMES
-from kindred.ingest.generate.draws import Draws, FloatArray, IntArray, apportion
+from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler, apportion
 from kindred.ingest.generate.shop import BRANDS, SHELVES, STYLES
 
 START = 1_514_764_800  # 2018-01-01 UTC
@@ -49,7 +49,7 @@ class Catalogue:
         return len(self.number)
 
     def famous(self, season: IntArray, shelf: IntArray, uniform: FloatArray) -> IntArray:
-        """Products drawn from those shelves in proportion to their attraction in those seasons; all of one shape."""
+        """Products sampled from those shelves in proportion to their attraction in those seasons; all of one shape."""
         first = season * len(self) + self.shelf_start[shelf]
         last = season * len(self) + self.shelf_start[shelf + 1]
         low, high = self.fame[first], self.fame[last]
@@ -63,40 +63,40 @@ class Catalogue:
         return np.flatnonzero(of_season[1:] > of_season[:-1]).astype(np.int64)
 
 
-def build_catalogue(num_products: int, draws: Draws) -> Catalogue:
-    """The catalogue of that size, equal for equal draws on every machine."""
+def build_catalogue(num_products: int, sampler: Sampler) -> Catalogue:
+    """The catalogue of that size, equal for equal samplers on every machine."""
     shares = np.array([shelf.share for shelf in SHELVES], dtype=np.float64)
     # Shelves in a seeded order of need, so that a tiny catalogue isn't always the same department.
-    sizes = apportion(num_products, shares + 0.01 * draws.uniform(len(SHELVES)), np.full(len(SHELVES), num_products))
+    sizes = apportion(num_products, shares + 0.01 * sampler.uniform(len(SHELVES)), np.full(len(SHELVES), num_products))
     shelf = np.repeat(np.arange(len(SHELVES)), sizes)
     shelf_start = np.concatenate([[0], np.cumsum(sizes)])
     departments = list(BRANDS)
     brands_each = np.array([len(BRANDS[d]) for d in departments])
     department = np.array([departments.index(s.department) for s in SHELVES])[shelf]
-    brand = np.concatenate([[0], np.cumsum(brands_each)])[department] + draws.below(brands_each[department])
+    brand = np.concatenate([[0], np.cumsum(brands_each)])[department] + sampler.below(brands_each[department])
     return Catalogue(
-        number=draws.order(num_products) + 1,
+        number=sampler.order(num_products) + 1,
         shelf=shelf,
-        noun=draws.below(np.array([len(s.nouns) for s in SHELVES])[shelf]),
-        style=draws.below(np.full(num_products, len(STYLES))),
+        noun=sampler.below(np.array([len(s.nouns) for s in SHELVES])[shelf]),
+        style=sampler.below(np.full(num_products, len(STYLES))),
         brand=brand,
-        quality=_qualities(shelf, brand, draws),
-        level=draws.bell(num_products),
-        fame=_fame(shelf, shelf_start, draws),
+        quality=_qualities(shelf, brand, sampler),
+        level=sampler.bell(num_products),
+        fame=_fame(shelf, shelf_start, sampler),
         shelf_start=shelf_start,
     )
 
 
-def _qualities(shelf: IntArray, brand: IntArray, draws: Draws) -> FloatArray:
+def _qualities(shelf: IntArray, brand: IntArray, sampler: Sampler) -> FloatArray:
     """Two strengths (one often the signature of the brand), two weaknesses, the rest in between."""
     num_products, num_aspects = len(shelf), len(ASPECT_NAMES)
-    signature = draws.below(np.full(len(ALL_BRANDS), num_aspects))
-    order_key = draws.uniform(num_products, num_aspects)
-    signed = draws.chance(0.5, num_products)
+    signature = sampler.below(np.full(len(ALL_BRANDS), num_aspects))
+    order_key = sampler.uniform(num_products, num_aspects)
+    signed = sampler.chance(0.5, num_products)
     order_key[signed, signature[brand[signed]]] -= 1.0
     order_key[~MATTERS[shelf]] = 2.0
     rank = np.argsort(np.argsort(order_key, axis=1, kind="stable"), axis=1, kind="stable")
-    spread = draws.uniform(num_products, num_aspects)
+    spread = sampler.uniform(num_products, num_aspects)
     quality = (spread - 0.5) * 0.6
     quality[rank < 2] = 0.7 + 0.3 * spread[rank < 2]
     weak = (rank == 2) | (rank == 3)
@@ -105,17 +105,17 @@ def _qualities(shelf: IntArray, brand: IntArray, draws: Draws) -> FloatArray:
     return quality
 
 
-def _fame(shelf: IntArray, shelf_start: IntArray, draws: Draws) -> FloatArray:
+def _fame(shelf: IntArray, shelf_start: IntArray, sampler: Sampler) -> FloatArray:
     """Attraction falls with the rank on the shelf as Zipf's law has it; over time it rises, peaks and fades."""
     num_products = len(shelf)
-    key = draws.uniform(num_products)
+    key = sampler.uniform(num_products)
     by_shelf = np.lexsort((key, shelf))
     rank = np.empty(num_products, dtype=np.int64)
     rank[by_shelf] = np.arange(num_products) - shelf_start[shelf[by_shelf]]
     weight = 1.0 / (rank + 6.0)
-    launch = (draws.uniform(num_products) * 1.6 - 0.7) * NUM_SEASONS
+    launch = (sampler.uniform(num_products) * 1.6 - 0.7) * NUM_SEASONS
     launch[rank == 0] = -1.0  # something is on sale on every shelf from the first day
-    lifetime = 6.0 + 14.0 * draws.uniform(num_products)  # seasons until half the attraction is gone
+    lifetime = 6.0 + 14.0 * sampler.uniform(num_products)  # seasons until half the attraction is gone
     age = np.arange(NUM_SEASONS)[:, None] + 1.0 - launch[None, :]
     relative = np.maximum(age, 0.0) / lifetime
     trend = np.minimum(relative * 8.0, 1.0) / (1.0 + relative * relative)

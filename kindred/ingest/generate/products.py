@@ -12,7 +12,7 @@ What is planted, and what of it shows:
   aspect was meant, and 24,000 reviews are too few to tell it from who bought what.
 * **scales**: moods, the spread over five stars, unverified reviews that scatter more. Shows in the ratings.
 
-`docs/generator.md` has the figures. Equal seeds give equal bytes on every machine (`draws.py`).
+`docs/generator.md` has the figures. Equal seeds give equal bytes on every machine (`sampler.py`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from kindred.domain.errors import SettingsError
 from kindred.domain.progress import Progress, silent
 from kindred.ingest.generate.aspects import ASPECTS
 from kindred.ingest.generate.catalogue import ALL_BRANDS, Catalogue, build_catalogue
-from kindred.ingest.generate.draws import Draws, IntArray
 from kindred.ingest.generate.phrases import DESCRIPTIONS
+from kindred.ingest.generate.sampler import IntArray, Sampler
 from kindred.ingest.generate.shop import FIRST_NAMES, LINES, SHELVES, STYLES, SURNAME_INITIALS
-from kindred.ingest.generate.tastes import choose, draw_users, review_counts
+from kindred.ingest.generate.tastes import choose, review_counts, sample_users
 from kindred.ingest.generate.wording import Phrasebook, phrasebook, spoken_aspects, word
 from kindred.ingest.generate.write import write_json_lines
 
@@ -41,7 +41,7 @@ NO_BRAND = 0.03
 HONEST_CLAIM = 0.5  # share of descriptions whose claim is a true strength
 NAMELESS = 0.06  # share of users without a name
 
-_CATALOGUE, _COUNTS, _CHUNK, _METADATA = range(1, 5)  # what the second part of a key of draws stands for
+_CATALOGUE, _COUNTS, _CHUNK, _METADATA = range(1, 5)  # what the second part of a key of the sampler stands for
 
 Row = dict[str, object]
 
@@ -95,9 +95,9 @@ def generate_products(sample: ProductSample, folder: Path, progress: Progress = 
     Raises:
         SettingsError: the folder can't be written.
     """
-    catalogue = build_catalogue(sample.products, Draws(sample.seed, _CATALOGUE))
+    catalogue = build_catalogue(sample.products, Sampler(sample.seed, _CATALOGUE))
     metadata, reviews = folder / "metadata.jsonl", folder / "reviews.jsonl"
-    num_metadata = write_json_lines(metadata, _metadata_rows(catalogue, Draws(sample.seed, _METADATA)))
+    num_metadata = write_json_lines(metadata, _metadata_rows(catalogue, Sampler(sample.seed, _METADATA)))
     num_reviews = write_json_lines(reviews, _review_rows(sample, catalogue, progress))
     return GeneratedFiles(reviews, metadata, num_reviews, num_metadata)
 
@@ -113,24 +113,24 @@ def product_id(number: int) -> str:
 
 
 def _review_rows(sample: ProductSample, catalogue: Catalogue, progress: Progress) -> Iterator[Row]:
-    counts = review_counts(sample.users, sample.products, sample.reviews, Draws(sample.seed, _COUNTS))
+    counts = review_counts(sample.users, sample.products, sample.reviews, Sampler(sample.seed, _COUNTS))
     book = phrasebook()
     ends = np.cumsum(counts)
     begin = done = chunk = 0
     while begin < sample.users:
         end = max(begin + 1, int(np.searchsorted(ends, done + REVIEWS_A_CHUNK, side="right")))
-        yield from _chunk_rows(catalogue, book, counts[begin:end], begin, Draws(sample.seed, _CHUNK, chunk))
+        yield from _chunk_rows(catalogue, book, counts[begin:end], begin, Sampler(sample.seed, _CHUNK, chunk))
         begin, done, chunk = end, int(ends[end - 1]), chunk + 1
         progress("write reviews", done, sample.reviews)
 
 
 def _chunk_rows(
-    catalogue: Catalogue, book: Phrasebook, num_reviews: IntArray, first_user: int, draws: Draws
+    catalogue: Catalogue, book: Phrasebook, num_reviews: IntArray, first_user: int, sampler: Sampler
 ) -> Iterator[Row]:
-    users = draw_users(num_reviews, draws)
-    purchases = choose(catalogue, users, draws)
-    wording = word(book, catalogue, purchases, spoken_aspects(catalogue, users, purchases, draws), draws)
-    names = _names(len(users), draws)
+    users = sample_users(num_reviews, sampler)
+    purchases = choose(catalogue, users, sampler)
+    wording = word(book, catalogue, purchases, spoken_aspects(catalogue, users, purchases, sampler), sampler)
+    names = _names(len(users), sampler)
     ids = [user_id(first_user + position + 1) for position in range(len(users))]
     for user, number, stars, verified, text, headline, at in zip(
         purchases.visits.user.tolist(),
@@ -153,11 +153,11 @@ def _chunk_rows(
         yield row
 
 
-def _names(num_users: int, draws: Draws) -> list[str]:
-    first = draws.below(np.full(num_users, len(FIRST_NAMES)))
+def _names(num_users: int, sampler: Sampler) -> list[str]:
+    first = sampler.below(np.full(num_users, len(FIRST_NAMES)))
     # One more than there are initials: the last stands for a first name alone.
-    initial = draws.below(np.full(num_users, len(SURNAME_INITIALS) + 1))
-    nameless = draws.chance(NAMELESS, num_users)
+    initial = sampler.below(np.full(num_users, len(SURNAME_INITIALS) + 1))
+    nameless = sampler.chance(NAMELESS, num_users)
     surnames = [*(f" {letter}." for letter in SURNAME_INITIALS), ""]
     return [
         "" if hidden else FIRST_NAMES[name] + surnames[letter]
@@ -165,15 +165,15 @@ def _names(num_users: int, draws: Draws) -> list[str]:
     ]
 
 
-def _metadata_rows(catalogue: Catalogue, draws: Draws) -> Iterator[Row]:
+def _metadata_rows(catalogue: Catalogue, sampler: Sampler) -> Iterator[Row]:
     num = len(catalogue)
-    line = draws.below(np.full(num, len(LINES)))
+    line = sampler.below(np.full(num, len(LINES)))
     shelf_aspects = [[i for i, a in enumerate(ASPECTS) if a.name in shelf.aspects] for shelf in SHELVES]
-    claim_any = draws.uniform(num)
-    honest = draws.chance(HONEST_CLAIM, num)
-    template = draws.below(np.full(num, len(DESCRIPTIONS)))
-    use = draws.uniform(num)
-    unknown, undescribed, brandless = (draws.chance(p, num) for p in (NO_METADATA, NO_DESCRIPTION, NO_BRAND))
+    claim_any = sampler.uniform(num)
+    honest = sampler.chance(HONEST_CLAIM, num)
+    template = sampler.below(np.full(num, len(DESCRIPTIONS)))
+    use = sampler.uniform(num)
+    unknown, undescribed, brandless = (sampler.chance(p, num) for p in (NO_METADATA, NO_DESCRIPTION, NO_BRAND))
     for position in np.argsort(catalogue.number, kind="stable").tolist():
         if unknown[position]:
             continue

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.ingest.generate.catalogue import END, MATTERS, START, Catalogue, seasons
-from kindred.ingest.generate.draws import Draws, FloatArray, IntArray, apportion, one_allowed
+from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler, apportion, one_allowed
 from kindred.ingest.generate.shop import COMMUNITIES, SHELVES, STYLES
 
 CONSIDERED = 24  # products that a user looks at before each choice
@@ -93,98 +93,98 @@ class Purchases:
     stars: IntArray
 
 
-def review_counts(num_users: int, num_products: int, num_reviews: int, draws: Draws) -> IntArray:
+def review_counts(num_users: int, num_products: int, num_reviews: int, sampler: Sampler) -> IntArray:
     """Reviews of each user, heavy-tailed, summing to `num_reviews`; mostly 3 or more where the mean is 5 or more.
 
     Args:
         num_reviews: between `num_users` and `num_users * num_products`.
     """
-    at_least = np.where(draws.chance(0.9, num_users), min(3, num_reviews * 3 // (num_users * 5)), 1)
+    at_least = np.where(sampler.chance(0.9, num_users), min(3, num_reviews * 3 // (num_users * 5)), 1)
     at_least = np.clip(at_least, 1, num_products)
-    pareto = 1.0 / (1.0 - draws.uniform(num_users) * 0.999)
+    pareto = 1.0 / (1.0 - sampler.uniform(num_users) * 0.999)
     weights = pareto / (1.0 + pareto * 0.005)
     return at_least + apportion(num_reviews - int(at_least.sum()), weights, num_products - at_least)
 
 
-def draw_users(num_reviews: IntArray, draws: Draws) -> Users:
+def sample_users(num_reviews: IntArray, sampler: Sampler) -> Users:
     """Users who write those numbers of reviews."""
     num_users = len(num_reviews)
     share = np.cumsum(np.array([float(c.share) for c in COMMUNITIES]))
-    community, second = draws.weighted(share, num_users), draws.weighted(share, num_users)
+    community, second = sampler.weighted(share, num_users), sampler.weighted(share, num_users)
     cares = np.zeros((num_users, 2), dtype=np.int64)
-    cares[:, 0] = one_allowed(MATTERS[_COMMUNITY_SHELVES[community, 0]], draws)
+    cares[:, 0] = one_allowed(MATTERS[_COMMUNITY_SHELVES[community, 0]], sampler)
     other = MATTERS[_COMMUNITY_SHELVES[community, 1]].copy()
     other[np.arange(num_users), cares[:, 0]] = False
-    cares[:, 1] = one_allowed(other, draws)
+    cares[:, 1] = one_allowed(other, sampler)
     span = END - START
     # Who writes much stays long: from a few weeks to the whole time.
-    stay = np.minimum(0.05 + 0.04 * num_reviews * (0.5 + draws.uniform(num_users)), 1.0)
-    since = START + ((1.0 - stay) * draws.uniform(num_users) * span).astype(np.int64)
+    stay = np.minimum(0.05 + 0.04 * num_reviews * (0.5 + sampler.uniform(num_users)), 1.0)
+    since = START + ((1.0 - stay) * sampler.uniform(num_users) * span).astype(np.int64)
     return Users(
         community=community,
         second=second,
         cares=cares,
-        mood=0.45 * draws.bell(num_users),
-        stretch=0.6 + 0.9 * draws.uniform(num_users),
-        verified=np.where(draws.chance(0.12, num_users), 0.3, 0.94),
+        mood=0.45 * sampler.bell(num_users),
+        stretch=0.6 + 0.9 * sampler.uniform(num_users),
+        verified=np.where(sampler.chance(0.12, num_users), 0.3, 0.94),
         since=since,
         until=np.minimum(since + (stay * span).astype(np.int64), END - 1),
         num_reviews=num_reviews,
     )
 
 
-def choose(catalogue: Catalogue, users: Users, draws: Draws) -> Purchases:
+def choose(catalogue: Catalogue, users: Users, sampler: Sampler) -> Purchases:
     """What the users buy, when, and how many stars they give it."""
-    visits = _visits(users, draws)
-    again = draws.chance(AGAIN, len(visits)) & ~visits.is_first
-    product = _draw_products(catalogue, users, visits, np.arange(len(visits)), draws)
+    visits = _visits(users, sampler)
+    again = sampler.chance(AGAIN, len(visits)) & ~visits.is_first
+    product = _sample_products(catalogue, users, visits, np.arange(len(visits)), sampler)
     for _ in range(REDRAWS):
         repeats = np.flatnonzero(_repeats(visits.user, product) & ~again)
-        product[repeats] = _draw_products(catalogue, users, visits, repeats, draws)
+        product[repeats] = _sample_products(catalogue, users, visits, repeats, sampler)
     repeats = np.flatnonzero(_repeats(visits.user, product) & ~again)
-    _replace(catalogue, visits, product, repeats, draws)
+    _replace(catalogue, visits, product, repeats, sampler)
     product[again] = product[visits.is_first][visits.user[again]]
     match = _match(catalogue, users, visits.user, product)
-    verified = draws.chance(users.verified[visits.user], len(visits))
+    verified = sampler.chance(users.verified[visits.user], len(visits))
     # Above all the aspects decide; unverified judgements scatter more.
-    noise = draws.bell(len(visits)) * np.where(verified, 0.45, 0.9)
+    noise = sampler.bell(len(visits)) * np.where(verified, 0.45, 0.9)
     judgement = 0.35 * catalogue.level[product] + users.mood[visits.user] + 1.8 * (match - 0.3) + noise
     stretched = judgement * users.stretch[visits.user]
     stars = 1 + (stretched[:, None] > np.array(STAR_EDGES)).sum(axis=1)
     return Purchases(visits, product, match, verified, stars)
 
 
-def _visits(users: Users, draws: Draws) -> Visits:
+def _visits(users: Users, sampler: Sampler) -> Visits:
     user = np.repeat(np.arange(len(users)), users.num_reviews)
     first = np.cumsum(users.num_reviews) - users.num_reviews
     place = np.arange(len(user)) - first[user]
     width = (users.until - users.since)[user]
-    at = users.since[user] + (draws.uniform(len(user)) * width).astype(np.int64)
+    at = users.since[user] + (sampler.uniform(len(user)) * width).astype(np.int64)
     # One second more for each review before it: strictly growing within a user.
     at = at[np.lexsort((at, user))] + place
     return Visits(user, at, seasons(at), place == 0)
 
 
-def _draw_products(catalogue: Catalogue, users: Users, visits: Visits, which: IntArray, draws: Draws) -> IntArray:
+def _sample_products(catalogue: Catalogue, users: Users, visits: Visits, which: IntArray, sampler: Sampler) -> IntArray:
     """A product for each of those visits: a shelf by taste, some of it by fame, one of them by style and aspects."""
     user, num = visits.user[which], len(which)
-    community = np.where(draws.chance(LOYALTY, num), users.community[user], users.second[user])
-    shelf = _COMMUNITY_SHELVES[community, draws.weighted(np.cumsum(_SHELF_WEIGHTS), num)]
+    community = np.where(sampler.chance(LOYALTY, num), users.community[user], users.second[user])
+    shelf = _COMMUNITY_SHELVES[community, sampler.weighted(np.cumsum(_SHELF_WEIGHTS), num)]
     stocked = np.diff(catalogue.shelf_start)
-    any_shelf = draws.weighted(np.cumsum(stocked.astype(np.float64)), num)
-    shelf = np.where(draws.chance(CURIOSITY, num) | (stocked[shelf] == 0), any_shelf, shelf)
+    any_shelf = sampler.weighted(np.cumsum(stocked.astype(np.float64)), num)
+    shelf = np.where(sampler.chance(CURIOSITY, num) | (stocked[shelf] == 0), any_shelf, shelf)
     shape = (num, CONSIDERED)
     season = visits.season[which]
     considered = catalogue.famous(
-        np.broadcast_to(season[:, None], shape), np.broadcast_to(shelf[:, None], shape), draws.uniform(*shape)
+        np.broadcast_to(season[:, None], shape), np.broadcast_to(shelf[:, None], shape), sampler.uniform(*shape)
     )
     liked = _LIKES_STYLE[users.community[user][:, None], catalogue.style[considered]]
     fit = (1.0 + _match(catalogue, users, user[:, None], considered)) * 0.5
     squared = fit * fit
     fourth = squared * squared
-    fit = np.where(draws.chance(IMPULSE, num)[:, None], 0.25, fourth * fourth)
+    fit = np.where(sampler.chance(IMPULSE, num)[:, None], 0.25, fourth * fourth)
     appeal = np.cumsum(fit * np.where(liked, STYLE_PULL, 1.0) + 1e-6, axis=1)
-    chosen = (appeal <= (draws.uniform(num) * appeal[:, -1])[:, None]).sum(axis=1)
+    chosen = (appeal <= (sampler.uniform(num) * appeal[:, -1])[:, None]).sum(axis=1)
     product: IntArray = considered[np.arange(num), np.minimum(chosen, CONSIDERED - 1)]
     return product
 
@@ -205,9 +205,9 @@ def _repeats(user: IntArray, product: IntArray) -> NDArray[np.bool_]:
     return repeated
 
 
-def _replace(catalogue: Catalogue, visits: Visits, product: IntArray, which: IntArray, draws: Draws) -> None:
+def _replace(catalogue: Catalogue, visits: Visits, product: IntArray, which: IntArray, sampler: Sampler) -> None:
     """Gives each of those visits, in place, a product new to its user, on sale at the time if there is one."""
-    picks = draws.uniform(len(which))
+    picks = sampler.uniform(len(which))
     for visit, pick in zip(which.tolist(), picks.tolist(), strict=True):
         begin, end = np.searchsorted(visits.user, [visits.user[visit], visits.user[visit] + 1])
         new = np.setdiff1d(catalogue.on_sale(int(visits.season[visit])), product[begin:end])

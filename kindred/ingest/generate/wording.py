@@ -9,8 +9,8 @@ import numpy as np
 
 from kindred.ingest.generate.aspects import ASPECTS, expand
 from kindred.ingest.generate.catalogue import MATTERS, Catalogue
-from kindred.ingest.generate.draws import Draws, FloatArray, IntArray, one_allowed
 from kindred.ingest.generate.phrases import ASIDES, BLAND, HEADLINES, OPENERS, VERDICTS
+from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler, one_allowed
 from kindred.ingest.generate.shop import SHELVES
 from kindred.ingest.generate.tastes import Purchases, Users
 
@@ -38,10 +38,10 @@ class Phrasebook:
     sentences: list[str]
     start: IntArray
 
-    def draw(self, group: IntArray, draws: Draws) -> IntArray:
+    def sample(self, group: IntArray, sampler: Sampler) -> IntArray:
         """A position in `sentences` for each group, 0 (nothing) for group −1."""
         size = (self.start[1:] - self.start[:-1])[group]
-        return np.where(group < 0, 0, self.start[group] + draws.below(size))
+        return np.where(group < 0, 0, self.start[group] + sampler.below(size))
 
 
 @dataclass(frozen=True)
@@ -80,52 +80,52 @@ _GROUP_OPENERS = _GROUP_BLAND + 1
 _NOUN_START = np.cumsum([0] + [len(shelf.nouns) for shelf in SHELVES])
 
 
-def spoken_aspects(catalogue: Catalogue, users: Users, purchases: Purchases, draws: Draws) -> IntArray:
+def spoken_aspects(catalogue: Catalogue, users: Users, purchases: Purchases, sampler: Sampler) -> IntArray:
     """The aspects that each review speaks of, −1 for none, mostly dear to its user, `[num_reviews, 2]`."""
     num = len(purchases.product)
     rows = np.arange(num)
     matters = MATTERS[catalogue.shelf[purchases.product]]
     cares = users.cares[purchases.visits.user]
-    swapped = draws.chance(0.35, num)
+    swapped = sampler.chance(0.35, num)
     dear, other = np.where(swapped, cares[:, ::-1].T, cares.T)
-    any_aspect = one_allowed(matters, draws)
+    any_aspect = one_allowed(matters, sampler)
     first = np.where(matters[rows, dear], dear, np.where(matters[rows, other], other, any_aspect))
-    first = np.where(draws.chance(OFF_TOPIC, num), any_aspect, first)
-    tells_more = matters[rows, other] & (other != first) & draws.chance(SECOND_ASPECT, num)
+    first = np.where(sampler.chance(OFF_TOPIC, num), any_aspect, first)
+    tells_more = matters[rows, other] & (other != first) & sampler.chance(SECOND_ASPECT, num)
     aspects = np.stack([first, np.where(tells_more, other, -1)], axis=1)
-    return np.where(draws.chance(BLANDNESS, num)[:, None], -1, aspects)
+    return np.where(sampler.chance(BLANDNESS, num)[:, None], -1, aspects)
 
 
-def word(book: Phrasebook, catalogue: Catalogue, purchases: Purchases, aspects: IntArray, draws: Draws) -> Wording:
+def word(book: Phrasebook, catalogue: Catalogue, purchases: Purchases, aspects: IntArray, sampler: Sampler) -> Wording:
     """A text and a headline for each purchase."""
     num, product = len(purchases.product), purchases.product
-    impression = _impression(catalogue, product, aspects, draws)
+    impression = _impression(catalogue, product, aspects, sampler)
     spoken = np.where(aspects < 0, -1, 2 * aspects + (impression > 0))
     is_bland = aspects[:, 0] < 0
     tells_little = aspects[:, 1] < 0
-    ending = draws.uniform(num)
+    ending = sampler.uniform(num)
     noun = _NOUN_START[catalogue.shelf[product]] + catalogue.noun[product]
     stars = purchases.stars - 1
     opener = np.where(
-        is_bland | draws.chance(PLAIN_OPENINGS, num), _GROUP_OPENERS + noun, _GROUP_WISHES + aspects[:, 0]
+        is_bland | sampler.chance(PLAIN_OPENINGS, num), _GROUP_OPENERS + noun, _GROUP_WISHES + aspects[:, 0]
     )
     groups = [
-        np.where(is_bland | (tells_little & draws.chance(OPENED, num)), opener, -1),
+        np.where(is_bland | (tells_little & sampler.chance(OPENED, num)), opener, -1),
         np.where(is_bland, _GROUP_BLAND, spoken[:, 0]),
         spoken[:, 1],
         np.where(ending < 0.1, _GROUP_VERDICTS + stars, np.where(tells_little & (ending > 0.9), _GROUP_ASIDES, -1)),
     ]
-    unsaid = draws.chance(EMPTY, num)
-    columns = [book.draw(np.where(unsaid, -1, group), draws).tolist() for group in groups]
+    unsaid = sampler.chance(EMPTY, num)
+    columns = [book.sample(np.where(unsaid, -1, group), sampler).tolist() for group in groups]
     at_odds = (impression[:, 0] > 0) != (purchases.stars > 3)  # nobody heads five stars with a fault
-    plain = is_bland | at_odds | draws.chance(PLAIN_HEADLINES, num)
+    plain = is_bland | at_odds | sampler.chance(PLAIN_HEADLINES, num)
     headline = np.where(plain, _GROUP_HEADLINES + stars, _GROUP_ASPECT_HEADLINES + spoken[:, 0])
     said = book.sentences
     texts = [" ".join([said[part] for part in parts if part]) for parts in zip(*columns, strict=True)]
-    return Wording(texts, [said[part] for part in book.draw(headline, draws).tolist()])
+    return Wording(texts, [said[part] for part in book.sample(headline, sampler).tolist()])
 
 
-def _impression(catalogue: Catalogue, product: IntArray, aspects: IntArray, draws: Draws) -> FloatArray:
+def _impression(catalogue: Catalogue, product: IntArray, aspects: IntArray, sampler: Sampler) -> FloatArray:
     """What users make of those aspects: the truth and some error, `[num_reviews, 2]`."""
-    impression: FloatArray = catalogue.quality[product[:, None], aspects] + MISJUDGED * draws.bell(*aspects.shape)
+    impression: FloatArray = catalogue.quality[product[:, None], aspects] + MISJUDGED * sampler.bell(*aspects.shape)
     return impression

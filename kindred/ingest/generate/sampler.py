@@ -1,4 +1,4 @@
-"""Random draws that are equal on every machine and with every release of numpy.
+"""Random samples that are equal on every machine and with every release of numpy.
 
 Only the raw stream of PCG64 is used, which numpy promises never to change (NEP 19; it makes no such promise for the
 methods of `Generator`), and only operations whose result IEEE 754 fixes: + − × ÷ and comparisons, with sums in index
@@ -14,8 +14,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-class Draws:
-    """A stream of draws of its own for each key, so that one part of the data can be made without the others.
+class Sampler:
+    """A stream of random numbers of its own for each key, so that one part of the data can be made without the others.
 
     Args:
         key: non-negative integers, e.g. seed, purpose, chunk.
@@ -37,15 +37,15 @@ class Draws:
 
     def below(self, limits: IntArray) -> IntArray:
         """One integer in [0, limit) for each limit, 0 where the limit is 0, of the shape of `limits`."""
-        drawn: IntArray = (self.uniform(*limits.shape) * limits).astype(np.int64)
-        return drawn
+        sampled: IntArray = (self.uniform(*limits.shape) * limits).astype(np.int64)
+        return sampled
 
     def chance(self, probability: float | FloatArray, num: int) -> NDArray[np.bool_]:
         """True with that probability, `[num]`."""
         return self.uniform(num) < probability
 
     def weighted(self, cumulative: FloatArray, num: int) -> IntArray:
-        """Positions drawn in proportion to the weights whose running sum is `cumulative`, `[num]`."""
+        """Positions sampled in proportion to the weights whose running sum is `cumulative`, `[num]`."""
         found = np.searchsorted(cumulative, self.uniform(num) * cumulative[-1], side="right")
         positions: IntArray = np.minimum(found, len(cumulative) - 1).astype(np.int64)
         return positions
@@ -56,9 +56,9 @@ class Draws:
         return permutation
 
 
-def one_allowed(allowed: NDArray[np.bool_], draws: Draws) -> IntArray:
+def one_allowed(allowed: NDArray[np.bool_], sampler: Sampler) -> IntArray:
     """A column of each row that is true there, all with the same chance, `[num_rows]`."""
-    key = draws.uniform(*allowed.shape)
+    key = sampler.uniform(*allowed.shape)
     column: IntArray = np.argmax(np.where(allowed, key, -1.0), axis=1).astype(np.int64)
     return column
 
