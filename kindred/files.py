@@ -12,6 +12,17 @@ from uuid import uuid4
 from kindred.domain.errors import StoreError
 
 
+def at_home(path: Path | str) -> Path:
+    """The path, a leading `~` or `~name` read as that home folder, as a shell would have done.
+
+    Files of settings, quoted arguments and URLs reach no shell; without this a folder called `~` would be made.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody of that name: it is the name of a folder
+        return Path(path)
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write to, whose file takes the place of `path` when the block ends well; else nothing is left.

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.refusals import did_you_mean, refusal
+from kindred.files import at_home
 
 _PREFIX = "KINDRED_"
 _ENVIRONMENT, _DOTENV, _TOML = "environment", ".env", "kindred.toml"
@@ -47,6 +48,11 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors are computed")
     seed: int = Field(7, ge=0, description="seed of every random choice")
     mlflow_uri: str = Field("", description="MLflow tracking URI; empty: no tracking")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _data_dir_at_home(cls, folder: Path) -> Path:
+        return at_home(folder)
 
     @classmethod
     def settings_customise_sources(

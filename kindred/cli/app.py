@@ -18,6 +18,7 @@ from kindred.cli.demo import demo
 from kindred.cli.doctor import doctor
 from kindred.cli.explore import explore_app
 from kindred.cli.graph import graph_app
+from kindred.cli.home_paths import read_home_paths
 from kindred.cli.runs import runs_app
 
 _EPILOG = f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5"
@@ -74,3 +75,5 @@ app.add_typer(browser_guide_app, name="browser-guide")
 app.add_typer(config_app, name="config")
 app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)
 app.command("doctor", epilog="Example: kindred doctor --json")(doctor)
+
+read_home_paths(app)

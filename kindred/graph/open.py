@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from contextlib import closing
-from pathlib import Path
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.schema import GraphSchema
+from kindred.files import at_home
 from kindred.graph.server import GraphServer
 from kindred.graph.store import GraphStore, LockedError, UnfinishedError
 
@@ -35,7 +35,7 @@ def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None 
             raise SettingsError(f"graph URL {url!r} names no folder", _EXAMPLES)
         from kindred.graph.ladybug.store import EmbeddedGraph
 
-        return EmbeddedGraph(Path(rest), read_only=read_only)
+        return EmbeddedGraph(at_home(rest), read_only=read_only)
     if colon and scheme in _SERVER_SCHEMES:
         from kindred.graph.neo4j.store import Neo4jStore
 

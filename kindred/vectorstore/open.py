@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 
 from kindred.domain.errors import SettingsError, install_hint
+from kindred.files import at_home
 from kindred.vectorstore.store import VectorStore
 
 _KNOWN = "use qdrant-edge:FOLDER, exact:FOLDER or http://HOST:PORT"
@@ -29,13 +29,13 @@ def open_vectors(url: str, api_key: str = "") -> VectorStore:
         from kindred.vectorstore.exact import ExactSearch
         from kindred.vectorstore.folder_store import FolderVectors
 
-        return FolderVectors(url, Path(place), ExactSearch())
+        return FolderVectors(url, at_home(place), ExactSearch())
     if scheme == "qdrant-edge":
         _need("qdrant_edge", "pip install qdrant-edge-py==0.9.0")
         from kindred.vectorstore.folder_store import FolderVectors
         from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
 
-        return FolderVectors(url, Path(place), EdgeSearch(IndexLimits()))
+        return FolderVectors(url, at_home(place), EdgeSearch(IndexLimits()))
     if scheme in ("http", "https"):
         _need("qdrant_client", install_hint("qdrant"))
         from kindred.vectorstore.qdrant_server import connect

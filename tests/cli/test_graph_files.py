@@ -97,3 +97,29 @@ def test_exports_are_of_the_moment_asked_for(kindred: Callable[..., str]) -> Non
 
 def test_neo4j_admin_prints_the_import_command(kindred: Callable[..., str]) -> None:
     assert kindred("graph", "export", "--format", "neo4j-admin", "-o", "csv").startswith("neo4j-admin database import")
+
+
+FORMATS = ["hetero-data", "dgl", "networkx", "graphml", "neo4j-admin"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("place", ["file/below", "/proc/nope/x", "taken"])
+def test_an_export_that_can_t_be_written_is_one_error(kindred: Callable[..., str], form: str, place: str) -> None:
+    if form == "dgl":
+        pytest.importorskip("dgl", reason="NOT TESTED: DGL has no wheel for this Python")
+    Path("file").touch()
+    if form in ("hetero-data", "neo4j-admin"):
+        Path("taken").touch()  # a file where a folder is to be
+    else:
+        Path("taken").mkdir()
+    with pytest.raises(KindredError) as raised:
+        kindred("graph", "export", "--format", form, "-o", place)
+    assert raised.value.exit_code == 4 and raised.value.next_step
+    assert Path("taken").exists() and {path.name for path in Path().iterdir()} == {"data", "file", "taken"}
+
+
+@pytest.mark.parametrize("form", ["networkx", "graphml"])
+def test_a_full_disk_is_one_error(kindred: Callable[..., str], form: str) -> None:
+    with pytest.raises(KindredError, match="No space left") as raised:
+        kindred("graph", "export", "--format", form, "-o", "/dev/full")
+    assert raised.value.exit_code == 4
