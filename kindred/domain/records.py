@@ -358,11 +358,48 @@ class Liked(Event):
     target = Post
 
 
+# --- tables of one's own, of whatever kind
+
+
+class Item(Node):
+    """What a table of one's own is about: a book, a recipe, a course, a place."""
+
+    label = "Item"
+
+    title: EncodedString | None = None
+    text: EncodedText | None = None
+
+
+class Interacted(Event):
+    """A user had to do with an item: a rating, a click, a loan; `kind` is the table's own word for what it was.
+
+    `rating` is on the scale of the table. `weight` says how much the event counts: times, minutes, money.
+    """
+
+    edge_type = "INTERACTED"
+    source = User
+    target = Item
+
+    rating: Rating | None = None
+    weight: Float | None = None
+    kind: String | None = None
+    text: EncodedText | None = None
+
+
+class ItemInCategory(Edge):
+    """An item belongs to a category."""
+
+    edge_type = "IN_CATEGORY"
+    source = Item
+    target = Category
+
+
 # fmt: off
 RECORDS: tuple[type[Node] | type[Edge], ...] = (
     User, Product, Category, Brand, Query, Track, Artist, Genre, Tag, Post, Topic,
     Reviewed, InCategory, MadeBy, Searched, LedTo, AddedToCart, Bought, Judged,
     Listened, ListenedToArtist, PerformedBy, HasGenre, Tagged, TaggedArtist, UsedTag, FriendOf,
     Viewed, Liked, About,
+    Item, Interacted, ItemInCategory,
 )
 # fmt: on

@@ -27,12 +27,14 @@ class Told:
         item_ids: the item of each event.
         liked: which events say that the user liked the item, `[num_events]`.
         shares: what each event adds to the score of each recommended item, `[num_events, num_recommended]`.
+        rated: whether events have ratings, so that it is known who liked an item and who only had to do with it.
     """
 
     user_id: str | None
     item_ids: Sequence[str]
     liked: NDArray[np.bool_]
     shares: FloatArray
+    rated: bool = True
 
 
 def explain(
@@ -53,7 +55,7 @@ def explain(
         for row in np.argsort(-shares, kind="stable"):
             if not shares[row] > 0:
                 break
-            reason = _reason(system, evidence, told.user_id, told.item_ids[row], item, titles)
+            reason = _reason(system, evidence, told, told.item_ids[row], item, titles)
             if reason is not None:
                 found[item] = reason
                 break
@@ -61,16 +63,16 @@ def explain(
 
 
 def _reason(
-    system: System, evidence: Evidence, user: str | None, mine: str, theirs: str, titles: Mapping[str, str]
+    system: System, evidence: Evidence, told: Told, mine: str, theirs: str, titles: Mapping[str, str]
 ) -> Reason | None:
     """What speaks for `theirs` from `mine`, None where the evidence holds nothing."""
     name = f"“{titles[mine]}”" if mine in titles else mine
     did, event = system.words.did, system.edge.type
-    start = (user or "you", event, mine)
-    fans = evidence.common_fans(mine, theirs, besides=user)
+    start = (told.user_id or "you", event, mine)
+    fans = evidence.common_fans(mine, theirs, besides=told.user_id)
     if fans:
         others = f"{len(fans)} other{'s' if len(fans) > 1 else ''}"
-        return Reason(f"you {did} {name}; {others} liked both", (*start, event, fans[0], event, theirs))
+        return Reason(f"you {did} {name}; {others} {'liked' if told.rated else did} both", (*start, event, fans[0], event, theirs))
     for edge_type, node in evidence.in_common(mine, theirs):
         words = edge_type.lower().replace("_", " ")
         return Reason(f"you {did} {name}; both {words} {node}", (*start, edge_type, node, edge_type, theirs))

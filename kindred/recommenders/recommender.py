@@ -252,7 +252,7 @@ class Recommender:
             return {}
         liked = are_liked(self.system, histories.events.user_index, histories.columns, model.scale)
         shares = model.contributions(histories, recommended)
-        told = Told(user_id, histories.item_ids, liked, shares)
+        told = Told(user_id, histories.item_ids, liked, shares, rated=model.scale is not None)
         return explain(self.system, version.evidence, told, recommended, titles)
 
     def _titles(self, item_ids: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.recommendation import Answer, Request
+from kindred.recommenders.interactions import INTERACTIONS
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.system import System
@@ -80,6 +81,7 @@ def _open(system: System, opened: Opened) -> Recommends:
 SYSTEMS: Mapping[str, SystemModule] = {
     "products": of_interactions(PRODUCTS),
     "listens": of_interactions(LISTENS),
+    "interactions": of_interactions(INTERACTIONS),
 }
 
 
