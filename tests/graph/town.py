@@ -95,7 +95,7 @@ def _nodes() -> dict[str, list[Row]]:
         "Tag": [{"id": name, "name": name} for name in ("calm", "voice", "loud")],
         "Topic": [{"id": name} for name in ("sport", "tech", "food")],
         "Post": [{"id": name, "text": f"A post that is about {topic}"} for name, topic in TOPICS.items()],
-        "Item": [{"id": "atlas", "title": "Atlas of the town"}],
+        "Item": [{"id": "atlas", "title": "Atlas of the town"}, {"id": "novel", "title": None}],
     }
 
 
@@ -120,7 +120,7 @@ def _edges() -> Iterable[tuple[type[Edge], Sequence[Row]]]:
     yield records.UsedTag, _pairs("dan>calm", at)
     yield records.Viewed, _pairs(VIEWED, at)
     yield records.Liked, _pairs(LIKED, at)
-    yield records.Interacted, _pairs("eve>atlas", at | {"weight": 2.0})
+    yield records.Interacted, _pairs("eve>atlas eve>novel", at | {"weight": 2.0})
     yield records.About, [{"source_id": post, "target_id": topic} for post, topic in TOPICS.items()]
 
 

@@ -35,6 +35,7 @@ COLOURS = {
     "Tag": "#b57f12",
     "Post": "#d2524a",
     "Topic": "#6f7fa8",
+    "Item": "#8e7cc3",
 }
 OTHER_COLOUR = "#7d8590"
 LIGHT_BACKGROUND, DARK_BACKGROUND = "#fbfaf8", "#14171c"
