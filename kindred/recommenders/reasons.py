@@ -72,7 +72,8 @@ def _reason(
     fans = evidence.common_fans(mine, theirs, besides=told.user_id)
     if fans:
         others = f"{len(fans)} other{'s' if len(fans) > 1 else ''}"
-        return Reason(f"you {did} {name}; {others} {'liked' if told.rated else did} both", (*start, event, fans[0], event, theirs))
+        they = "liked" if told.rated else did
+        return Reason(f"you {did} {name}; {others} {they} both", (*start, event, fans[0], event, theirs))
     for edge_type, node in evidence.in_common(mine, theirs):
         words = edge_type.lower().replace("_", " ")
         return Reason(f"you {did} {name}; both {words} {node}", (*start, edge_type, node, edge_type, theirs))
