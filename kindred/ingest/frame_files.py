@@ -1,7 +1,7 @@
 """Frame embeddings as .npy files, one a track, which the graph refers to by path.
 
-A file's name holds a digest of its content: it is never changed, so a load that is refused or cut off does no harm to
-what the graph refers to already, and a replay writes nothing.
+A file's name holds a digest of its content: it is never changed, so a load that is refused or interrupted does no harm
+to what the graph refers to already, and a replay writes nothing.
 """
 
 from __future__ import annotations

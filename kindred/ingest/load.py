@@ -73,8 +73,8 @@ def load_records(
 ) -> list[TableSummary]:
     """What the store did with the staged records; duplicates are counted in `tallies`. Stages come nodes before edges.
 
-    Each batch holds whole keys, sorted, so the graph does not depend on the order of the source; a load that was cut
-    off and is repeated gives the graph of one that was not.
+    Each batch holds whole keys, sorted, so the graph does not depend on the order of the source; a load that was
+    interrupted and is repeated gives the graph of one that was not.
 
     Raises:
         SchemaError: the encoder's vectors have another shape than it says, or are not finite.
@@ -122,10 +122,10 @@ def _embeddings(columns: pa.Table, encoder: TextEncoder) -> pa.FixedSizeListArra
     for start in range(0, len(columns), TEXTS_PER_CALL):
         part = columns.slice(start, TEXTS_PER_CALL)
         texts = [text_to_encode(parts) for parts in zip(*(c.to_pylist() for c in part.columns), strict=True)]
-        places = np.array([place for place, text in enumerate(texts) if text is not None], np.int64)
-        known[start + places] = True
-        if len(places):
-            vectors[start + places] = _encode([text for text in texts if text is not None], encoder)
+        positions = np.array([position for position, text in enumerate(texts) if text is not None], np.int64)
+        known[start + positions] = True
+        if len(positions):
+            vectors[start + positions] = _encode([text for text in texts if text is not None], encoder)
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), encoder.dimension, mask=pa.array(~known))
 
 

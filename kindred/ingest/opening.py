@@ -99,7 +99,7 @@ def open_file(path: Path, unpack: bool = True) -> Iterator[OpenFile]:
     """The file, unpacked by its content (not its name) unless it shall stay packed; `-` is standard input.
 
     Raises:
-        RecordError: it is missing, not readable, no file or no table, now or while it is read (an archive cut off).
+        RecordError: it is missing, not readable, no file or no table, now or while it is read (a truncated archive).
     """
     try:
         with ExitStack() as stack:

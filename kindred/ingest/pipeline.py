@@ -24,7 +24,7 @@ def ingest_files(
     options: IngestOptions,
     progress: Progress = silent,
 ) -> IngestSummary:
-    """What became of every line and record. Safe to repeat: after a kill at any moment, or on the same files once more.
+    """What became of every line and record. Safe to repeat: after a kill at any time, or on the same files once more.
 
     Raises:
         RecordError: a file can't be read, or too many of its records are bad; nothing was loaded.

@@ -27,16 +27,16 @@ class Quarantine:
     `bytes` (length of the line) and `raw`: what stands in the columns that are understood, and of a line that can't be
     read the pairs of such columns that can be made out. What parsing leaves out, such as names of reviewers, never is.
     Above `MAX_RECORDS` or `MAX_BYTES` records are only counted.
-    A context manager: what is not committed is gone at the end of the block.
+    A context manager: what is not committed is gone when it ends.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for left_by_a_kill in folder.glob(f".*{_PART}"):
             left_by_a_kill.unlink(missing_ok=True)
-        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        self.path = folder / f"{moment}.jsonl"
-        self._part = folder / f".{moment}{_PART}"
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        self.path = folder / f"{now}.jsonl"
+        self._part = folder / f".{now}{_PART}"
         self._file = self._part.open("wb")
         self.count = self._kept = self._bytes = 0
 

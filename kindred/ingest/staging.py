@@ -101,7 +101,7 @@ class TableStage:
 
 
 class Stage:
-    """A folder of staged tables, gone when the `with` block ends; what a kill left there is removed at the start.
+    """A folder of staged tables, gone when the `with` ends; what a kill left there is removed at the start.
 
     Raises:
         StoreError: another process stages there now, or the folder can't be written.
@@ -119,7 +119,7 @@ class Stage:
     def __enter__(self) -> Stage:
         try:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
-            # Beside the folder and never removed: a lock on a file that is removed and made again locks nobody out.
+            # Beside the folder and never removed: a lock on a file that is removed and made again keeps no process out.
             self._lock = self._folder.with_name(f"{self._folder.name}.lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -109,8 +109,8 @@ def _of_number(value: float, field: str) -> int:
     return math.floor(round(value, 3))
 
 
-def _of_datetime(moment: datetime) -> int:
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _of_datetime(given: datetime) -> int:
+    zoned = given if given.tzinfo else given.replace(tzinfo=UTC)
     since = zoned - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 

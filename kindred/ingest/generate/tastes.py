@@ -21,8 +21,8 @@ CARE = (0.6, 0.4)  # what the first and the second aspect of a user weigh
 STAR_EDGES = (-1.75, -1.3, -0.75, -0.1)  # where one star ends, two end, …
 REDRAWS = 6
 
-_PLACES = {shelf.name: i for i, shelf in enumerate(SHELVES)}
-_COMMUNITY_SHELVES = np.array([[_PLACES[c.shelves[i]] for i in range(3)] for c in COMMUNITIES])
+_NUMBER_OF = {shelf.name: i for i, shelf in enumerate(SHELVES)}
+_COMMUNITY_SHELVES = np.array([[_NUMBER_OF[c.shelves[i]] for i in range(3)] for c in COMMUNITIES])
 _LIKES_STYLE = np.array([[style in c.styles for style in STYLES] for c in COMMUNITIES])
 _SHELF_WEIGHTS = np.array([5.0, 3.0, 2.0])
 
@@ -57,7 +57,7 @@ class Users:
 
 @dataclass(frozen=True)
 class Visits:
-    """The moments at which users buy, by user and then time, `[num_reviews]` each.
+    """The times at which users buy, by user and then time, `[num_reviews]` each.
 
     Attributes:
         user: position in the chunk's users.

@@ -117,7 +117,7 @@ def word(book: Phrasebook, catalogue: Catalogue, purchases: Purchases, aspects: 
     ]
     unsaid = sampler.chance(EMPTY, num)
     columns = [book.sample(np.where(unsaid, -1, group), sampler).tolist() for group in groups]
-    at_odds = (impression[:, 0] > 0) != (purchases.stars > 3)  # nobody heads five stars with a fault
+    at_odds = (impression[:, 0] > 0) != (purchases.stars > 3)  # no user heads five stars with a fault
     plain = is_bland | at_odds | sampler.chance(PLAIN_HEADLINES, num)
     headline = np.where(plain, _GROUP_HEADLINES + stars, _GROUP_ASPECT_HEADLINES + spoken[:, 0])
     said = book.sentences

@@ -58,14 +58,14 @@ def _read_archive(path: Path, save: SaveFrames, content: BufferedReader) -> Iter
     frames, ids, genres = _arrays(path, content)
     names = _genre_names(genres, ids) if genres is not None else {}
     tracks, first, track_of = np.unique(ids, return_index=True, return_inverse=True)
-    places_of = np.split(np.argsort(track_of, kind="stable"), np.cumsum(np.bincount(track_of))[:-1])
+    positions_of = np.split(np.argsort(track_of, kind="stable"), np.cumsum(np.bincount(track_of))[:-1])
     for number in np.argsort(first):
-        track, places = str(tracks[number]), places_of[number]
+        track, positions = str(tracks[number]), positions_of[number]
         with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused below
-            own = frames[places].astype(np.float32)
+            own = frames[positions].astype(np.float32)
         value: Values | BadRecord | None = _refusal(own, frames.shape[1])
         if value is None and track.strip():
-            labels = [] if genres is None else np.unique(genres[places]).tolist()
+            labels = [] if genres is None else np.unique(genres[positions]).tolist()
             value = {"track": track, "frames": str(save(track, own)), "genres": [names[label] for label in labels]}
         raw = track.encode("utf-8", "surrogatepass")
         missing = BadRecord(Reason.MISSING_ID, "an empty id", "IDS")

@@ -10,7 +10,7 @@ Rows are told apart one by one, so that their order does not matter:
   An event that names its query by `query_id` alone is joined to the text in another row of the same files.
 
 A query document and the events of one search (equal `query_id`, client and text) are one SEARCHED edge, that of the
-latest moment. Impressions, hovers, filters, sorting and whatever else is not listed hold nothing for the graph; nor do
+latest time. Impressions, hovers, filters, sorting and whatever else is not listed hold nothing for the graph; nor do
 events whose query has no text anywhere or that have no product, and queries that are only digits, an article number or
 a link. The summary counts each of these.
 

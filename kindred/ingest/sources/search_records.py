@@ -21,8 +21,8 @@ class Search:
 
     Attributes:
         query: a `query_id`.
-        at_ms: the moment of what is told of the search, milliseconds UTC.
-        search_id: what the source calls this one search; without it the moment tells it from others.
+        at_ms: the time of what is told of the search, milliseconds UTC.
+        search_id: what the source calls this one search; without it the time tells it from others.
         columns: what the source calls properties, for messages.
     """
 
@@ -35,14 +35,14 @@ class Search:
 
     @property
     def at(self) -> int | None:
-        """The moment in seconds UTC."""
+        """The time in seconds UTC."""
         return None if self.at_ms is None else self.at_ms // 1000
 
     @property
     def key(self) -> str:
-        """Which search it is, by user, query and the source's name for it or else the moment."""
-        moment = self.at_ms if self.search_id is None else self.search_id
-        return "\x1f".join(map(str, (self.user_id, self.query, moment)))
+        """Which search it is, by user, query and the source's name for it or else the time."""
+        told_apart_by = self.at_ms if self.search_id is None else self.search_id
+        return "\x1f".join(map(str, (self.user_id, self.query, told_apart_by)))
 
 
 def useful_query(text: str, product_id: object = None) -> str:
