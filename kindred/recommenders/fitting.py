@@ -64,7 +64,8 @@ def _model(
     learned: LearnedPart | None,
 ) -> Model:
     open_learned = None if learned is None else lambda: learned
-    reads_text = config.text and config.model == OWN_MODEL
+    has_text = graph.event_text is not None or graph.item_text is not None
+    reads_text = config.text and has_text and config.model == OWN_MODEL
     return Model(
         graph.system,
         config.model,

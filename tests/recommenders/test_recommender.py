@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +17,16 @@ from kindred.domain.errors import ArtifactError, RecordError, SettingsError
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Reviewed
 from kindred.domain.schema import edge_type_of, graph_schema, to_table
+from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
+from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.load import with_embeddings
 from kindred.recommenders.histories import histories_of_records, no_histories, read_histories
 from kindred.recommenders.model import ANONYMOUS, load_model
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import ITEMS, USERS, publish
 from kindred.recommenders.recommender import Opened, Recommender
-from kindred.recommenders.runs import Run
+from kindred.recommenders.runs import Run, find_run
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.store import SystemVectors
 from tests.recommenders.conftest import ENCODER, Shop, load, train
@@ -80,18 +83,31 @@ def close(first: Vectors, second: Vectors) -> bool:
     return bool(np.allclose(first, second, atol=1e-5 * max(1.0, float(np.abs(second).max()))))
 
 
-@pytest.fixture
-def changing(tmp_path: Path) -> Shop:
-    """A shop of its own for tests that write into the graph."""
-    from kindred.ingest.generate.products import ProductSample, generate_products
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of another small shop, trained and closed."""
+    folder = tmp_path_factory.mktemp("built")
+    files = generate_products(ProductSample(users=40, products=30, reviews=300, seed=6), folder / "sample")
+    store = load(folder, files.reviews, files.metadata)
+    train(store, folder / "runs" / "20260101-000000-aaaaaa")
+    store.close()
+    return folder
 
-    files = generate_products(ProductSample(users=40, products=30, reviews=300, seed=6), tmp_path / "sample")
-    store = load(tmp_path, files.reviews, files.metadata)
-    run = train(store, tmp_path / "runs" / "20260101-000000-aaaaaa")
-    vectors = open_vectors(f"exact:{tmp_path / 'vectors'}")
+
+@pytest.fixture
+def changing(built: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A copy of it, published, for a test that writes into the graph."""
+    folder = tmp_path / "shop"
+    copytree(built, folder)
+    store = open_graph(f"ladybug:{folder / 'graph'}")
+    store.create_schema(graph_schema())
+    vectors = open_vectors(f"exact:{folder / 'vectors'}")
+    run = find_run(folder / "runs")
     publish(PRODUCTS, run, store, vectors)
-    opened = Opened(store, vectors, tmp_path / "runs", lambda: ENCODER)
-    return Shop(tmp_path, [], store, vectors, run, Recommender(PRODUCTS, opened))
+    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
+    yield Shop(folder, [], store, vectors, run, Recommender(PRODUCTS, opened))
+    vectors.close()
+    store.close()
 
 
 def write(store: GraphStore, *reviews: Reviewed) -> None:
@@ -237,6 +253,14 @@ def test_a_review_after_publishing_counts_as_one_before_would_have(changing: Sho
     assert again.level == "model" and ids(again) == ids(after)
     assert scores(again) == pytest.approx(scores(after), abs=1e-4)
     assert publish(PRODUCTS, changing.run, changing.store, changing.vectors).replaced is None
+
+
+def test_events_that_all_come_after_the_asked_time_say_nothing(shop: Shop) -> None:
+    event = Reviewed(
+        event_id="x", source_id="new", target_id=str(shop.reviews[0]["asin"]), rating=5, at=latest(shop) + 9
+    )
+    answer = shop.recommender(Request(events=[event], at=latest(shop)))
+    assert answer.level == "popular" and len(ids(answer)) == 10
 
 
 def test_a_new_user_of_the_graph_is_encoded_from_their_first_review(changing: Shop) -> None:
