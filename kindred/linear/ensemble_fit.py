@@ -24,7 +24,13 @@ from kindred.linear.scorer import LinearScorer, score_spread
 from kindred.linear.scorer_config import STRICT, ScorerConfig
 from kindred.linear.scorer_sum import ScorerSum
 from kindred.linear.scorers import POPULARITY, build_scorers
-from kindred.linear.user_features import Feature, HistoryStatistics, build_user_features, typical_history
+from kindred.linear.user_features import (
+    Feature,
+    HistoryStatistics,
+    build_user_features,
+    middle_rating,
+    typical_history,
+)
 from kindred.linear.validation import HeldOut, ValidationFold, WeightConfig, make_folds
 
 LearnedFit = Callable[[Interactions], tuple[FloatArray, FloatArray]]
@@ -260,6 +266,7 @@ def _statistics(
         time_knots=knots,
         time_bins=config.time_bins,
         time_bandwidth=config.time_bandwidth,
+        middle_rating=middle_rating(train),
     )
 
 

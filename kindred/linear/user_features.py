@@ -39,6 +39,8 @@ class HistoryStatistics:
         time_bandwidth: width of a period's soft edges, as a share of all training events.
         history_shrinkage: number of events at which a sum has half the weight that it would have in the long run.
         typical_history: number of events at which a sum keeps its weight.
+        middle_rating: half-way between the lowest and the highest rating; None where events have none. Below it is
+            what a user disliked, see `liked`.
     """
 
     num_items: int
@@ -50,6 +52,7 @@ class HistoryStatistics:
     time_bandwidth: float
     history_shrinkage: float = 0.0
     typical_history: float = 1.0
+    middle_rating: float | None = None
 
 
 def spans_days(events: Interactions) -> bool:
@@ -86,6 +89,9 @@ def build_user_features(
 ) -> dict[str, Feature]:
     """Every feature of every user of the axis; users without events have zeros, but for the constant.
 
+    An event that tells of a dislike counts in the length of the history and in times, but speaks for no item and no
+    word.
+
     Args:
         events: what is known of the users; items are positions of the training catalogue, −1 for an item that is not
             in it: such an event counts with its text and time.
@@ -101,10 +107,11 @@ def build_user_features(
     exponent = statistics.history_exponent
     known = events.item_index >= 0
     counts = np.bincount(events.user_index, minlength=events.num_users)
-    shrunken = history_weight(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
+    length = history_weight(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
+    weight = length * liked(events, statistics.middle_rating)
     features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
     for name, weights in (("items", even), ("recent_items", recent)):
-        scaled = shrunken * _normalised(events, weights, exponent)
+        scaled = weight * _normalised(events, weights, exponent)
         features[name] = sp.csr_matrix(
             (scaled[known], (events.user_index[known], events.item_index[known])),
             shape=(events.num_users, statistics.num_items),
@@ -116,12 +123,34 @@ def build_user_features(
         else:
             has_text = (event_text != 0).any(axis=1, keepdims=True)
             centred = np.where(has_text, event_text - statistics.text_mean, 0).astype(np.float32)
-            features["text"] = _sum_by_user(events, shrunken * _normalised(events, even, exponent), centred)
+            features["text"] = _sum_by_user(events, weight * _normalised(events, even, exponent), centred)
     if len(statistics.time_knots):
         memberships = time_memberships(events, statistics)
         features["time"] = _sum_by_user(events, _normalised(events, even, 1.0), memberships)
         features["recent_time"] = _sum_by_user(events, _normalised(events, recent**3, 1.0), memberships)
     return features
+
+
+def middle_rating(events: Interactions) -> float | None:
+    """Half-way between the lowest and the highest rating given; None without ratings."""
+    given = np.zeros(0) if events.rating is None else events.rating[np.isfinite(events.rating)]
+    return float(given.min() + given.max()) / 2 if len(given) else None
+
+
+def liked(events: Interactions, middle: float | None) -> FloatArray:
+    """0 for events rated below the middle and not above the user's own mean, 1 for all others, `[num_events]`.
+
+    A negative weight would push items down that resemble a disliked one, but users go on choosing among such items: it
+    costs recall (see the experiments on low stars).
+    """
+    if events.rating is None or middle is None:
+        return np.ones(len(events), dtype=np.float32)
+    rated = np.isfinite(events.rating)
+    total = np.bincount(events.user_index, np.where(rated, events.rating, 0), minlength=events.num_users)
+    own_mean = total / np.maximum(np.bincount(events.user_index, rated, minlength=events.num_users), 1)
+    disliked = (events.rating < middle) & (events.rating <= own_mean[events.user_index] + 1e-6)
+    weights: FloatArray = np.where(disliked, 0, 1).astype(np.float32)
+    return weights
 
 
 def history_weight(counts: IntArray, shrinkage: float, typical: float) -> FloatArray:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from kindred.domain.interactions import Interactions
-from kindred.linear.user_features import HistoryStatistics, build_user_features
+from kindred.linear.user_features import HistoryStatistics, build_user_features, liked, middle_rating
 
 DAY = 86_400
 PLAIN = HistoryStatistics(
@@ -41,3 +41,31 @@ def test_what_holds_for_everyone_and_periods_keep_their_say():
     for name in ("constant", "time", "recent_time"):
         np.testing.assert_array_equal(shrunk[name], plain[name])
     np.testing.assert_allclose(plain["time"].sum(1), [1, 1, 0], atol=1e-6)
+
+
+def rated(rating):
+    """User 0 rates three items, user 1 one, user 2 two."""
+    users, items = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 1, 2, 3, 0, 1])
+    return Interactions(users, items, 3, 4, rating=np.array(rating, dtype=np.float32), at=np.arange(6) * DAY)
+
+
+def test_what_was_disliked_speaks_for_no_item_and_no_word():
+    text = np.tile(np.array([1, 0], dtype=np.float32), (6, 1))
+    events = rated([5, 1, 4, 2, 2, 1])
+    plain, weighed = (build_user_features(events, text, replace(PLAIN, middle_rating=m)) for m in (None, 3.0))
+    for name in ("items", "recent_items"):
+        expected = plain[name].toarray() * [[1, 0, 1, 1], [1, 1, 1, 0], [1, 0, 1, 1]]
+        np.testing.assert_allclose(weighed[name].toarray(), expected)
+    np.testing.assert_allclose(weighed["text"], plain["text"] * [[2 / 3], [0], [1 / 2]], rtol=1e-6)
+    np.testing.assert_array_equal(weighed["time"], plain["time"])
+
+
+def test_a_low_rating_above_the_own_mean_and_none_at_all_are_no_dislike():
+    assert liked(rated([5, np.nan, 1, np.nan, 2, 1]), 3.0).tolist() == [1, 1, 0, 1, 1, 0]
+    assert liked(rated([1, 1, 1, 1, 1, 1]), None).tolist() == [1] * 6
+
+
+def test_the_middle_is_that_of_the_ratings_given():
+    assert middle_rating(rated([5, np.nan, 1, 4, 2, 1])) == 3.0
+    assert middle_rating(rated([np.nan] * 6)) is None
+    assert middle_rating(replace(rated([1] * 6), rating=None)) is None
