@@ -113,15 +113,17 @@ def view(
     from kindred.domain.schema import graph_schema
     from kindred.files import whole_file
     from kindred.graph.view.neighbourhood import read_view
-    from kindred.graph.view.page import page_of
+    from kindred.graph.view.page import page_of, partly_read
 
     middle = _node_of(user, product, node)
     with graph_to_read(settings_of(context)) as store:
         found = read_view(store, graph_schema(), middle, hops, limit)
     with whole_file(out) as part:
         part.write_text(page_of(found), "utf-8")
-    left_out = f", {found.num_left_out:,} more left out (--limit)" if found.num_left_out else ""
+    left_out = f", {found.num_left_out:,} more nodes left out by --limit {limit}" if found.num_left_out else ""
     console.note(f"{len(found.nodes):,} nodes and {len(found.edges):,} edges{left_out}; open it in a browser")
+    if found.num_partly_read:
+        console.note(partly_read(found))
     if as_json:
         counts = {"nodes": len(found.nodes), "edges": len(found.edges), "left_out": found.num_left_out}
         console.json_result({"written": str(out), **counts})

@@ -12,7 +12,7 @@ from kindred.domain.schema import EdgeType, GraphSchema, NodeType
 from kindred.graph.store import GraphStore, Neighbour, QueryLimits, Scalar
 
 NodeKey = tuple[str, str]  # label, id
-EDGES_READ = 200  # a node, edge type and direction
+EDGES_READ = 200  # a node, edge type and direction; as many as the limit of nodes where that is more
 
 _Values = tuple[tuple[str, Scalar], ...]
 _EdgeKey = tuple[EdgeType, NodeKey, NodeKey, _Values]
@@ -48,11 +48,14 @@ class View:
 
     Attributes:
         num_left_out: nodes that were found within the hops, but are over the limit.
+        num_partly_read: nodes with so many edges of one type that only the newest `num_edges_read` of these were read.
     """
 
     nodes: tuple[ViewNode, ...]
     edges: tuple[ViewEdge, ...]
     num_left_out: int
+    num_partly_read: int = 0
+    num_edges_read: int = EDGES_READ
 
 
 def read_view(store: GraphStore, schema: GraphSchema, middle: NodeKey, hops: int = 2, limit: int = 150) -> View:
@@ -68,7 +71,7 @@ def read_view(store: GraphStore, schema: GraphSchema, middle: NodeKey, hops: int
     first = _read_properties(store, schema, [middle])
     if middle not in first:
         raise SchemaError(f"no {middle[0]} {middle[1]!r} in the graph", "`kindred graph query` lists ids")
-    walk = _Walk(store, schema, distance={middle: 0})
+    walk = _Walk(store, schema, {middle: 0}, max(EDGES_READ, limit))
     ring = [middle]
     for hop in range(1, hops + 1):
         room = limit - len(walk.distance)
@@ -80,7 +83,8 @@ def read_view(store: GraphStore, schema: GraphSchema, middle: NodeKey, hops: int
         if key in properties
     )
     there = {node.key for node in nodes}
-    return View(nodes, tuple(walk.edges_between(there)), len(walk.found - there))
+    edges = tuple(walk.edges_between(there))
+    return View(nodes, edges, len(walk.found - there), len(walk.partly_read), walk.edges_read)
 
 
 @dataclass
@@ -90,11 +94,13 @@ class _Walk:
     store: GraphStore
     schema: GraphSchema
     distance: dict[NodeKey, int]
+    edges_read: int
+    partly_read: set[NodeKey] = field(default_factory=set)
     found: set[NodeKey] = field(default_factory=set)
     _seen: dict[tuple[NodeKey, bool], Counter[_EdgeKey]] = field(default_factory=lambda: defaultdict(Counter))
 
     def widen(self, ring: list[NodeKey], hop: int, room: int) -> list[NodeKey]:
-        """Takes the best `room` nodes around the ring; these."""
+        """Takes the best `room` nodes around the ring, and returns them."""
         ranks: dict[NodeKey, list[int]] = defaultdict(list)
         for key in ring:
             new = (other for other in self._look_around(key) if other not in self.distance)
@@ -110,12 +116,14 @@ class _Walk:
         node = self.schema.node(key[0])
         turns: dict[tuple[EdgeType, bool], int] = defaultdict(int)
         order: dict[NodeKey, tuple[int, NodeKey]] = {}
-        for edge in self.store.neighbourhood(node, key[1], EDGES_READ, self.schema.edges):
+        for edge in self.store.neighbourhood(node, key[1], self.edges_read, self.schema.edges):
             other = (edge.node_label, edge.node_id)
             ends = (key, other) if edge.outgoing else (other, key)
             self._seen[key, edge.outgoing][edge.edge, *ends, _values(edge)] += 1
             order.setdefault(other, (turns[edge.edge, edge.outgoing], other))
             turns[edge.edge, edge.outgoing] += 1
+        if max(turns.values(), default=0) >= self.edges_read:
+            self.partly_read.add(key)
         return sorted(order, key=order.__getitem__)
 
     def edges_between(self, nodes: set[NodeKey]) -> Iterator[ViewEdge]:

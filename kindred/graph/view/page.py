@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from html import escape
@@ -85,12 +85,12 @@ def _script_json(value: object) -> str:
 
 
 def _page_data(view: View) -> dict[str, object]:
-    positions = {node.key: place for place, node in enumerate(view.nodes)}
+    positions = {node.key: position for position, node in enumerate(view.nodes)}
     labels = sorted({node.type.label for node in view.nodes})
     return {
         "colours": {label: COLOURS.get(label, OTHER_COLOUR) for label in labels},
         "nodes": [_node_data(node) for node in view.nodes],
-        "edges": [_edge_data(edge, positions) for edge in view.edges],
+        "edges": [_edge_data(edges, positions) for edges in _by_pair(view.edges)],
     }
 
 
@@ -104,13 +104,32 @@ def _node_data(node: ViewNode) -> dict[str, object]:
     }
 
 
-def _edge_data(edge: ViewEdge, positions: dict[NodeKey, int]) -> dict[str, object]:
+def _by_pair(edges: Sequence[ViewEdge]) -> Iterator[list[ViewEdge]]:
+    """The edges of one type between the same two nodes, oldest first; each is drawn once, with their number."""
+    pairs: dict[tuple[str, NodeKey, NodeKey], list[ViewEdge]] = {}
+    for edge in edges:
+        pairs.setdefault((edge.type.type, edge.source, edge.target), []).append(edge)
+    yield from (sorted(pair, key=_at) for pair in pairs.values())
+
+
+def _at(edge: ViewEdge) -> int:
+    at = edge.properties.get("at")
+    return at if isinstance(at, int) else 0
+
+
+def _edge_data(edges: Sequence[ViewEdge], positions: dict[NodeKey, int]) -> dict[str, object]:
+    """One line of the drawing: the newest of the edges, and how many there are since when."""
+    edge, shown = edges[-1], _shown(edges[-1].type, edges[-1].properties)
+    if len(edges) > 1:
+        first = _shown(edges[0].type, edges[0].properties).get("at")
+        shown = {"times": f"{len(edges):,}"} | ({"first at": first} if first else {}) | shown
     return {
         "type": edge.type.type,
         "source": positions[edge.source],
         "target": positions[edge.target],
-        "width": _width(edge),
-        "properties": _shown(edge.type, edge.properties),
+        "width": max(_width(edge), _steps(len(edges)) if len(edges) > 1 else 0.0),
+        "times": len(edges),
+        "properties": shown,
     }
 
 
@@ -124,9 +143,12 @@ def _width(edge: ViewEdge) -> float:
     for name in _WEIGHTS:
         value = edge.properties.get(name)
         if isinstance(value, int | float):
-            steps = value if name == "rating" else 1 + math.log2(max(value, 1))
-            return round(0.6 + 0.7 * min(steps, 6.0), 2)
+            return round(0.6 + 0.7 * min(value, 6.0), 2) if name == "rating" else _steps(value)
     return 1.5
+
+
+def _steps(count: float) -> float:
+    return round(0.6 + 0.7 * min(1 + math.log2(max(count, 1)), 6.0), 2)
 
 
 def _shown(table: NodeType | EdgeType, properties: Mapping[str, Scalar]) -> dict[str, str]:
@@ -152,7 +174,15 @@ def _shortened(text: str, characters: int, note: str = "… (shortened)") -> str
 
 def _summary(view: View) -> str:
     text = f"{view.nodes[0].type.label} · {len(view.nodes):,} nodes, {len(view.edges):,} edges"
-    return f"{text}; {view.num_left_out:,} more nodes were left out" if view.num_left_out else text
+    if view.num_left_out:
+        text += f"; {view.num_left_out:,} more nodes were left out"
+    return f"{text}; {partly_read(view)}" if view.num_partly_read else text
+
+
+def partly_read(view: View) -> str:
+    """Says of how many nodes not every edge was read, and which were."""
+    nodes = "one node has" if view.num_partly_read == 1 else f"{view.num_partly_read:,} nodes have"
+    return f"{nodes} more edges than were read, the newest {view.num_edges_read:,} of a type"
 
 
 def _node_table(view: View) -> str:

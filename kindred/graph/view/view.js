@@ -24,6 +24,9 @@ function drawingStyle() {
       width: "data(width)", "line-color": line, "target-arrow-color": line, "target-arrow-shape": "triangle",
       "arrow-scale": 0.7, "curve-style": "bezier", "control-point-step-size": 18, opacity: "data(opacity)", "overlay-opacity": 0,
     } },
+    { selector: "edge[times > 1]", style: {
+      label: "data(said)", color: ink, "font-family": FONT, "text-background-color": background, "text-background-opacity": 0.85, "text-background-padding": 1,
+    } },
     { selector: "node:selected, node.found", style: { "border-width": 4, "border-color": focus } },
     { selector: ".dim", style: { opacity: 0.15 } },
     { selector: "edge.lit", style: { "line-color": focus, "target-arrow-color": focus, opacity: 0.95, "z-index": 5 } },
@@ -41,7 +44,7 @@ function elementsOf() {
     classes: index === 0 ? "middle" : "",
   }));
   const drawnEdges = edges.map((edge, index) => ({
-    data: { id: `e${index}`, index, source: `n${edge.source}`, target: `n${edge.target}`, width: edge.width, opacity: 0.6 },
+    data: { id: `e${index}`, index, source: `n${edge.source}`, target: `n${edge.target}`, width: edge.width, opacity: 0.6, times: edge.times, said: `×${edge.times}` },
   }));
   return [...drawnNodes, ...drawnEdges];
 }
@@ -154,6 +157,7 @@ function label() {
       node.data({ text: spot ? text : "", vertical, horizontal, ...MARGINS[horizontal + vertical](GAP / zoom + (node.hasClass("more") ? 3.5 : 0)) });
     }
     cy.nodes().style({ "font-size": FONT_SIZE / zoom, "text-outline-width": 2.5 / zoom });
+    cy.edges("[times > 1]").style({ "font-size": 10.5 / zoom });
   });
 }
 
@@ -179,12 +183,12 @@ function legendButton(set, name, sign, count) {
 }
 
 function showLegend() {
-  const counted = (names) => names.reduce((counts, name) => counts.set(name, (counts.get(name) ?? 0) + 1), new Map());
-  const labels = [...counted(nodes.map((node) => node.label))].map(([name, all]) => {
+  const counted = (names) => names.reduce((counts, [name, times]) => counts.set(name, (counts.get(name) ?? 0) + times), new Map());
+  const labels = [...counted(nodes.map((node) => [node.label, 1]))].map(([name, all]) => {
     const open = nodes.filter((node, index) => node.label === name && shown[index]).length;
     return legendButton(off.labels, name, mark(name), open < all ? `${open} of ${all}` : `${all}`);
   });
-  const types = [...counted(edges.map((edge) => edge.type))].map(([name, all]) =>
+  const types = [...counted(edges.map((edge) => [edge.type, edge.times]))].map(([name, all]) =>
     legendButton(off.types, name, element("span", { className: "dash" }), `${all}`));
   byId("legend").replaceChildren(...labels, ...(types.length ? [element("hr"), ...types] : []));
 }
@@ -192,8 +196,8 @@ function showLegend() {
 // --- side panel
 
 function neighbourButton({ edge, other, outgoing }) {
-  const { properties } = edges[edge];
-  const said = ["rating", "count", "plays", "action"].filter((name) => name in properties).map((name) => (name === "rating" ? `${properties[name]} ★` : `${name} ${properties[name]}`));
+  const { properties, times } = edges[edge];
+  const said = [...(times > 1 ? [`×${times}`] : []), ...["rating", "count", "plays", "action"].filter((name) => name in properties).map((name) => (name === "rating" ? `${properties[name]} ★` : `${name} ${properties[name]}`))];
   const button = element("button", { type: "button" }, [
     mark(nodes[other].label), spoken(nodes[other].caption), element("small", { textContent: [...said, (properties.at ?? "").slice(0, 10)].filter(Boolean).join(" · ") }),
   ]);

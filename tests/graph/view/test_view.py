@@ -18,7 +18,7 @@ from kindred.domain.errors import SchemaError
 from kindred.domain.records import RECORDS, Node
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
-from kindred.graph.view.neighbourhood import read_view
+from kindred.graph.view.neighbourhood import EDGES_READ, read_view
 from kindred.graph.view.page import COLOURS, DARK_BACKGROUND, LIGHT_BACKGROUND, TEXT_CHARACTERS, _asset, page_of
 from tests.graph.graphs import BOOK, CITES, LIKED, NASTY, READER, SCHEMA, like, table_of
 
@@ -84,13 +84,16 @@ def test_the_page_holds_what_the_graph_holds(tmp_path: Path) -> None:
     assert {key for key in ids if key[0] == "Reader"} == {("Reader", r) for r in ("r0", "r1", "r2", HOSTILE[0])}
     assert [node["hops"] for node in data["nodes"]] == [0] + [1] * (len(HOSTILE) + 1) + [2] * 3
     likes = [edge for edge in data["edges"] if edge["type"] == "LIKED"]
-    assert len(likes) == len(HOSTILE) + 1 + 3 + 2 and len(data["edges"]) == len(likes) + 1
+    assert len(likes) == len(HOSTILE) + 1 + 1 + 2 and len(data["edges"]) == len(likes) + 1
+    assert sum(edge["times"] for edge in likes) == len(HOSTILE) + 1 + 3 + 2
     for i, title in enumerate(HOSTILE):
         assert ids["Book", f"b{i}"]["properties"]["title"] == title
     long = ids["Book", f"b{len(HOSTILE)}"]["properties"]["title"]
-    assert long == LONG[:TEXT_CHARACTERS] + "… (cut)"
+    assert long == LONG[:TEXT_CHARACTERS] + "… (shortened)"
     assert [(node["id"], node["hops"]) for node in near["nodes"]] == [("r1", 0), ("b0", 1)]
-    assert [edge["properties"]["at"] for edge in near["edges"]] == ["1970-01-01 00:00:50 UTC"] * 3
+    (edge,) = near["edges"]  # three events of one pair are one line, with their number
+    assert edge["times"] == 3 and edge["properties"]["times"] == "3"
+    assert edge["properties"]["at"] == edge["properties"]["first at"] == "1970-01-01 00:00:50 UTC"
 
 
 def test_a_limit_keeps_the_newest_and_says_how_many_are_left_out(tmp_path: Path) -> None:
@@ -101,6 +104,18 @@ def test_a_limit_keeps_the_newest_and_says_how_many_are_left_out(tmp_path: Path)
     assert [node.id for node in view.nodes][:4] == ["r0", f"b{newest}", f"b{newest - 1}", f"b{newest - 2}"]
     assert view.num_left_out == newest + 1 - 3
     assert [node.id for node in alone.nodes] == ["r0"] and "left out" in page_of(alone)
+
+
+def test_a_node_with_more_edges_than_are_read_is_told(tmp_path: Path) -> None:
+    with embedded(tmp_path / "graph") as store:
+        store.upsert_edges(
+            LIKED, table_of(LIKED, [like(f"again{i}", "r2", "b1", at=i) for i in range(EDGES_READ + 50)])
+        )
+        few = read_view(store, SCHEMA, ("Reader", "r2"), hops=1, limit=10)
+        all_of_them = read_view(store, SCHEMA, ("Reader", "r2"), hops=1, limit=EDGES_READ + 100)
+    assert few.num_partly_read == 1 and few.num_edges_read == EDGES_READ
+    assert "one node has more edges than were read, the newest 200 of a type" in page_of(few)
+    assert all_of_them.num_partly_read == 0 and len(all_of_them.edges) == EDGES_READ + 51
 
 
 @pytest.mark.parametrize(("label", "node_id"), [("Reader", "nobody"), ("Reader", HOSTILE[1]), ("Nothing", "r0")])
@@ -135,9 +150,10 @@ def test_data_is_text_and_nothing_else(tmp_path: Path) -> None:
         page = page_around(store)
     tags = Tags(page)
     assert "img" not in tags.elements and "b" not in tags.elements
-    assert tags.elements.count("script") == 5 and tags.elements.count("tr") == 2 + len(data_of(page)["nodes"]) + len(
-        data_of(page)["edges"]
-    )
+    rows = len(data_of(page)["nodes"]) + sum(
+        edge["times"] for edge in data_of(page)["edges"]
+    )  # every event has its row
+    assert tags.elements.count("script") == 5 and tags.elements.count("tr") == 2 + rows
     assert {" ".join(title.split()) for title in HOSTILE} <= set(tags.cells)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None and "default-src 'none'" in policy[1] and "unsafe" not in policy[1]
