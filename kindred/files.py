@@ -1,15 +1,22 @@
-"""Files that are written whole or not at all, and survive a power cut once they are there."""
+"""Files that are written whole or not at all, survive a power cut once they are there, and are known again."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
+from xxhash import xxh3_128
+
 from kindred.domain.errors import StoreError
+
+_CHUNK_BYTES = 1 << 20
+Seals = dict[str, tuple[int, str]]
+"""Size and hash of each file of a folder, by its path there."""
 
 
 def at_home(path: Path | str) -> Path:
@@ -66,6 +73,66 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def seals_of(folder: Path, names: Iterable[str]) -> Seals:
+    """What these files of a folder are now, for `damage_of` to compare with."""
+    sizes = {name: (folder / name).stat().st_size for name in names}
+    return {name: (size, _hash(folder / name, size)) for name, size in sizes.items()}
+
+
+def damage_of(folder: Path, seals: Mapping[str, Sequence[object]], growing: Container[str] = ()) -> str | None:
+    """The first file that is not what it was sealed as, and in what way; None where all are.
+
+    Args:
+        folder: where the files are.
+        seals: what `seals_of` returned, or JSON made it.
+        growing: names of files that may have become longer since.
+    """
+    for name, (size, digest) in seals.items():
+        path = folder / name
+        if not isinstance(size, int) or not path.is_file():
+            return f"{path} is missing"
+        found = path.stat().st_size
+        if found < size or (found > size and path.name not in growing):
+            return f"{path} has {found:,} bytes, not {size:,}"
+        if _hash(path, size) != digest:
+            return f"{path} is not what was written"
+    return None
+
+
+def with_hash(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes into a JSON file that is known again: the value, as JSON has it, and the hash of it."""
+    plain = json.loads(json.dumps(dict(value), ensure_ascii=False, default=str))
+    return {**plain, "hash": _hash_of(plain)}
+
+
+def read_with_hash(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; one that carries a hash is what was written with it.
+
+    Raises:
+        ValueError: it is not.
+    """
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError("it holds no JSON object")
+    if (digest := value.pop("hash", None)) is not None and digest != _hash_of(value):
+        raise ValueError("it is not what was written")
+    return value
+
+
+def _hash_of(value: Mapping[str, Any]) -> str:
+    return xxh3_128(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _hash(path: Path, size: int) -> str:
+    """XXH3 of the first `size` bytes: finds damage, not forgery, at the speed of memory."""
+    digest = xxh3_128()
+    with path.open("rb") as file:
+        while size > 0 and (chunk := file.read(min(size, _CHUNK_BYTES))):
+            digest.update(chunk)
+            size -= len(chunk)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -7,14 +7,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
-from kindred.domain.errors import KindredError, SettingsError
+from kindred.domain.errors import ArtifactError, KindredError, SettingsError
 from kindred.stores import graph_to_read, vectors_of
 
 if TYPE_CHECKING:
@@ -37,9 +39,18 @@ class Check:
     remedy: str = ""
 
 
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+def doctor(
+    context: typer.Context,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Also compare every published version and run with what was written.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check Python, packages, encoder, stores, disk and memory; say what to do about each red line."""
-    checks = list(_checks(settings_of(context)))
+    settings = settings_of(context)
+    checks = list(_checks(settings))
+    if verify:
+        checks.extend(_verified(settings))
     if as_json:
         console.json_result([asdict(check) for check in checks])
     else:
@@ -59,6 +70,34 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield _attempt(f"vectors {settings.effective_vector_url}", lambda: _vectors(settings), "see the message")
     yield _disk(settings)
     yield _memory()
+
+
+def _verified(settings: Settings) -> Iterator[Check]:
+    """Whether what was written once and for all is still what it was: versions and runs of every system."""
+    name = f"versions in {settings.effective_vector_url}"
+    yield _attempt(name, lambda: _versions(settings), "see the message")
+    artifacts = settings.data_dir / "artifacts"
+    for folder in sorted(path for path in artifacts.glob("*") if path.is_dir()):
+        yield _attempt(f"runs of {folder.name}", partial(_runs, folder), "see the message")
+
+
+def _versions(settings: Settings) -> str:
+    with vectors_of(settings) as store:
+        systems = [store.of(system) for system in store.systems()]
+        versions = [(vectors, version) for vectors in systems for version in vectors.versions()]
+        bad = [f"{vectors.system} {damage}" for vectors, version in versions if (damage := vectors.damage(version))]
+    if bad:
+        raise ArtifactError("; ".join(bad), "publish the run again: `kindred publish RUN`")
+    return f"{len(versions)} whole"
+
+
+def _runs(folder: Path) -> str:
+    from kindred.recommenders.runs import damage_of_run, finished_runs
+
+    found = finished_runs(folder)
+    if bad := [damage for run in found if (damage := damage_of_run(run))]:
+        raise ArtifactError("; ".join(bad), "delete the run's folder and train again")
+    return f"{len(found)} whole"
 
 
 def _package(name: str) -> Check:

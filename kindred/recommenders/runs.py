@@ -21,9 +21,11 @@ from typing import Any
 from kindred.domain.errors import ArtifactError
 from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
-from kindred.files import write_whole
+from kindred.files import damage_of, read_with_hash, seals_of, with_hash, write_whole
 
 MANIFEST, TAGS = "manifest.json", "tags.json"
+FILES = "files"
+"""Key of the manifest: size and hash of each file of the run."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,21 @@ def _what_is_kept(folder: Path) -> str:
 
 
 def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
-    """Writes the manifest, which makes the run a finished one."""
-    write_json(folder / MANIFEST, manifest)
-    return Run(folder.name, folder, manifest)
+    """Writes the manifest, which makes the run a finished one and tells its files from damaged ones."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != TAGS)
+    write_json(folder / MANIFEST, with_hash({**manifest, FILES: seals_of(folder, names)}))
+    return Run(folder.name, folder, _read_json(folder / MANIFEST))
 
 
 def finished_runs(runs_folder: Path) -> list[Run]:
     """Finished runs, oldest first."""
     manifests = sorted(runs_folder.glob(f"*/{MANIFEST}"))
     return [Run(path.parent.name, path.parent, _read_json(path)) for path in manifests]
+
+
+def damage_of_run(run: Run) -> str | None:
+    """Which of its files is not what was written, and in what way; None where all are."""
+    return damage_of(run.folder, run.manifest.get(FILES, {}))
 
 
 def model_of(run: Run) -> str:
@@ -113,10 +121,10 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
     runs = finished_runs(runs_folder)
     own = [run for run in runs if model_of(run) == "gnn"]
     if name is None and own:
-        return own[-1]
+        return _whole(own[-1])
     for run in runs:
         if run.name == name:
-            return run
+            return _whole(run)
     if name is not None and (runs_folder / name).is_dir():
         raise ArtifactError(f"run {name} did not finish", f"kindred train {runs_folder.name} --resume {name}")
     known = ", ".join(run.name for run in runs[-5:])
@@ -154,6 +162,12 @@ def add_tags(run: Run, tags: Iterable[str]) -> list[str]:
     return noted
 
 
+def _whole(run: Run) -> Run:
+    if damage := damage_of_run(run):
+        raise ArtifactError(f"run {run.name} is damaged: {damage}", "delete its folder and train again")
+    return run
+
+
 def write_json(path: Path, value: object) -> None:
     """Writes the file whole or not at all, and survives a power loss once it returns."""
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, default=str).encode())
@@ -161,7 +175,6 @@ def write_json(path: Path, value: object) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        return read_with_hash(path)
+    except (OSError, ValueError) as error:
         raise ArtifactError(f"{path} can't be read: {error}", f"delete the folder {path.parent}") from error
-    return manifest

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from kindred.domain.errors import ArtifactError
-from kindred.files import write_whole
+from kindred.files import read_with_hash, with_hash, write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +51,7 @@ def _write_whole(folder: Path, name: str, content: bytes, manifest: Mapping[str,
     file = f"{name}-{digest[:16]}.safetensors"
     write_whole(folder / file, content)
     whole = {"format": FORMAT, "tensors": file, "sha256": digest, "manifest": dict(manifest)}
-    write_whole(folder / f"{name}.json", json.dumps(whole, indent=2, ensure_ascii=False).encode())
+    write_whole(folder / f"{name}.json", json.dumps(with_hash(whole), indent=2, ensure_ascii=False).encode())
     for old in folder.glob(f"{name}-{'[0-9a-f]' * 16}.safetensors"):
         if old.name != file:
             old.unlink()
@@ -96,13 +96,13 @@ def _read_whole(folder: Path, name: str) -> tuple[bytes, dict[str, Any], Path]:
     """Content and manifest of a checkpoint, its hash checked, and the path of its tensors."""
     path = folder / f"{name}.json"
     try:
-        whole = json.loads(path.read_text())
+        whole = read_with_hash(path)
         if whole["format"] != FORMAT:
             raise ArtifactError(f"{path} has format {whole['format']}, this version reads {FORMAT}", "train again")
         tensors = folder / whole["tensors"]
-        content = tensors.read_bytes()
-    except (OSError, ValueError, KeyError) as error:
+        content, manifest = tensors.read_bytes(), whole["manifest"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is missing or damaged: {error}", "train again") from error
     if hashlib.sha256(content).hexdigest() != whole["sha256"]:
         raise ArtifactError(f"{tensors} is not the file that {path} was written with", "train again")
-    return content, whole["manifest"], tensors
+    return content, manifest, tensors

@@ -135,6 +135,7 @@ def build(collection: Path) -> None:
         min_ef = _least_effort(shard, vectors, queries)
         shard.close()
         if min_ef is not None:
+            EdgeShard.load(str(temporary)).close()  # rewrites its settings, now and never again: they are sealed next
             (temporary / _MANIFEST).write_text(json.dumps({"num_rows": len(vectors), "min_ef": min_ef}))
             temporary.rename(collection / INDEX_FOLDER)
             return

@@ -120,6 +120,9 @@ class FolderSystem:
     def drop(self, version: str) -> None:
         self._folders.drop(version)
 
+    def damage(self, version: str) -> str | None:
+        return self._folders.damage(version)
+
     def count(self, version: str, collection: str) -> int:
         return self._rows(version, collection).count()
 
@@ -156,6 +159,6 @@ class FolderSystem:
     def _opened(self, version: str, collection: str) -> Rows:
         folder = self._folders.collection(version, collection)
         try:
-            return Rows(folder)
+            return Rows(folder, self._folders.sealed_bytes(version, collection))
         except FileNotFoundError as error:
             raise StoreError(f"version {version} was dropped or sealed just now", "ask again") from error

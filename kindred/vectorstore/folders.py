@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import shutil
 import time
@@ -14,13 +13,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from kindred.domain.errors import ArtifactError, StoreError
-from kindred.files import sync, write_whole
+from kindred.files import Seals, damage_of, read_with_hash, seals_of, sync, with_hash, write_whole
 from kindred.vectorstore.checks import checked_name
-from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
+from kindred.vectorstore.rows import PUBLISH_AGAIN, ROWS_FILE, VECTORS_FILE, Rows
 
 _POINTER = "published.json"
 _CREATED = "created.json"
 _MANIFEST = "manifest.json"
+_GROWING = (ROWS_FILE, VECTORS_FILE)
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ class VersionFolders:
     def seal(self, version: str) -> None:
         """Brings a built version to the disk and moves it to the sealed ones."""
         folder = self._building / checked_name(version)
-        manifest = {name: _digests(folder / name) for name in self.collections(version)}
-        write_whole(folder / _MANIFEST, json.dumps({"collections": manifest}, indent=1).encode())
+        files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        write_whole(folder / _MANIFEST, json.dumps(with_hash({"files": seals_of(folder, files)})).encode())
         for path in [*folder.rglob("*"), folder]:
             sync(path)
         folder.rename(self._sealed / version)
@@ -133,7 +133,7 @@ class VersionFolders:
             self._verify(version)
             now = self.pointer()
             if now.published != version:
-                self._point(Pointer(version, now.published))
+                self._point(Pointer(version, now.published or now.previous))
 
     def rollback(self) -> str:
         """Points readers at the version before; its name. Raises StoreError when there is none."""
@@ -147,12 +147,14 @@ class VersionFolders:
 
     def pointer(self) -> Pointer:
         """What is published. Raises StoreError when the pointer can't be read."""
+        path = self.root / _POINTER
         try:
-            return Pointer(**json.loads((self.root / _POINTER).read_bytes()))
+            found = read_with_hash(path)
+            return Pointer(found["published"], found["previous"])
         except FileNotFoundError:
             return Pointer()
-        except (OSError, ValueError, TypeError) as error:
-            raise StoreError(f"{self.root / _POINTER} can't be read: {error}", "delete it and publish again") from error
+        except (OSError, ValueError, KeyError) as error:
+            raise ArtifactError(f"{path} can't be read: {error}", "delete that file and publish again") from error
 
     def versions(self) -> list[str]:
         """Sealed and unsealed versions, oldest first."""
@@ -162,13 +164,15 @@ class VersionFolders:
         return [entry.name for entry in sorted(found, key=_age)]
 
     def drop(self, version: str) -> None:
-        """Deletes a version. Raises StoreError for the published one."""
+        """Deletes a version. Raises StoreError for the published one, unless it is damaged."""
         with self._exclusive():
             pointer = self.pointer()
-            if version == pointer.published:
-                raise StoreError(f"version {version} is published", "publish another one or roll back first")
             folder = self.version(version)
-            if version == pointer.previous:
+            if version == pointer.published:
+                if self.damage(version) is None:
+                    raise StoreError(f"version {version} is published", "publish another one or roll back first")
+                self._point(Pointer(None, pointer.previous))
+            elif version == pointer.previous:
                 self._point(Pointer(pointer.published, None))
             folder.rename(self._trash / uuid4().hex)  # whole or not at all; what follows may be cut short
             shutil.rmtree(self._trash, ignore_errors=True)
@@ -181,23 +185,51 @@ class VersionFolders:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def sealed_bytes(self, version: str, collection: str) -> int | None:
+        """How much of a collection's lines its seal vouches for, every file of it compared; None before it is sealed.
+
+        Raises:
+            ArtifactError: a file is not what was sealed.
+        """
+        folder = self.version(version)
+        if folder.parent != self._sealed:
+            return None
+        own = {name: seal for name, seal in self._seals(version).items() if name.startswith(f"{collection}/")}
+        if damage := damage_of(folder, own, _GROWING):
+            raise _damaged(version, damage)
+        if (lines := own.get(f"{collection}/{ROWS_FILE}")) is None:
+            raise _damaged(version, f"{folder / _MANIFEST} does not name collection {collection}")
+        return lines[0]
+
+    def damage(self, version: str) -> str | None:
+        """What is wrong with a sealed version, rows that came later included; None where nothing is."""
+        try:
+            if found := damage_of(self.version(version), self._seals(version), _GROWING):
+                return found
+            for collection in self.collections(version):
+                folder = self.collection(version, collection)
+                Rows(folder, self.sealed_bytes(version, collection)).view()
+        except ArtifactError as error:
+            return error.message
+        return None
+
     def _verify(self, version: str) -> None:
-        folder = self._sealed / checked_name(version)
-        if not folder.is_dir():
+        if not (self._sealed / checked_name(version)).is_dir():
             state = "not sealed: its building was cut short" if (self._building / version).exists() else "not there"
             raise StoreError(f"version {version} is {state}", "drop it and publish the run again")
+        if found := self.damage(version):
+            raise _damaged(version, found)
+
+    def _seals(self, version: str) -> Seals:
+        path = self._sealed / checked_name(version) / _MANIFEST
         try:
-            manifest = json.loads((folder / _MANIFEST).read_text())["collections"]
-            bad = [name for name, digest in manifest.items() if not _is_intact(folder / name, digest)]
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise StoreError(f"version {version} is damaged: {error}", "drop it and publish the run again") from error
-        if bad:
-            raise StoreError(
-                f"version {version} is damaged: {', '.join(bad)} changed", "drop it and publish the run again"
-            )
+            files = read_with_hash(path)["files"]
+            return {name: (int(size), str(digest)) for name, (size, digest) in files.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(version, f"{path} can't be read: {error}") from error
 
     def _point(self, pointer: Pointer) -> None:
-        write_whole(self.root / _POINTER, json.dumps(asdict(pointer)).encode())
+        write_whole(self.root / _POINTER, json.dumps(with_hash(asdict(pointer))).encode())
 
 
 @contextmanager
@@ -213,27 +245,13 @@ def _appearing(folder: Path) -> Iterator[Path]:
         raise StoreError(f"{folder} was made by another process meanwhile", "let one of them finish") from error
 
 
+def _damaged(version: str, found: str) -> ArtifactError:
+    return ArtifactError(f"version {version} is damaged: {found}", PUBLISH_AGAIN)
+
+
 def _age(folder: Path) -> tuple[int, str]:
-    """Sort key: when the version was begun."""
-    return int(json.loads((folder / _CREATED).read_text())["at"]), folder.name
-
-
-def _digests(collection: Path) -> dict[str, tuple[int, str]]:
-    """Size and sha256 of each file of a collection."""
-    sizes = {name: (collection / name).stat().st_size for name in (VECTORS_FILE, ROWS_FILE)}
-    return {name: (size, _sha256(collection / name, size)) for name, size in sizes.items()}
-
-
-def _is_intact(collection: Path, digests: Mapping[str, tuple[int, str]]) -> bool:
-    """Whether the sealed part of each file is what it was; live upserts may have come after it."""
-    return all(_sha256(collection / name, size) == sha256 for name, (size, sha256) in digests.items())
-
-
-def _sha256(path: Path, size: int) -> str:
-    """Hex digest of the first `size` bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while size > 0 and (block := file.read(min(size, 1 << 20))):
-            digest.update(block)
-            size -= len(block)
-    return digest.hexdigest()
+    """Sort key: when the version was begun; one that no longer says so counts as the oldest."""
+    try:
+        return int(json.loads((folder / _CREATED).read_bytes())["at"]), folder.name
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, folder.name

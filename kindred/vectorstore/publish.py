@@ -44,7 +44,8 @@ def publish_collections(
     """Makes `collections` the published version, after checking counts, vectors and a sample of searches.
 
     Whatever fails, the version published before stays so. A version of the same name that is not published, such as
-    the rest of a build that was interrupted, is replaced. Publishing again what is published changes nothing.
+    the rest of a build that was interrupted, is replaced. Publishing again what is published changes nothing, unless it
+    is damaged: then it is built anew.
 
     Args:
         store: the versions of the system it belongs to.
@@ -59,7 +60,7 @@ def publish_collections(
     """
     if empty := [name for name, embeddings in collections.items() if not len(embeddings.ids)]:
         raise SchemaError(f"collection {', '.join(empty)} is empty", "train on data that has some")
-    if store.published() != version:
+    if store.published() != version or store.damage(version):
         if version in store.versions():
             store.drop(version)
         for name, embeddings in collections.items():

@@ -142,7 +142,7 @@ class ServerSystem:
             names = [self._name(version, collection) for collection in self._metadata(version)]
             if not names:
                 raise StoreError(f"there is no version {version!r}", f"versions are {', '.join(self.versions())}")
-            if self.published() == version:
+            if self.published() == version and self.damage(version) is None:
                 raise StoreError(f"version {version} is published", "publish another one or roll back first")
             if gone := [_forget(alias) for alias, name in self._aliases().items() if name in names]:
                 self._client.update_collection_aliases(gone)
@@ -150,6 +150,13 @@ class ServerSystem:
                 self._client.delete_collection(name)
                 self._kinds.pop(name, None)
                 self._indexed = {pair for pair in self._indexed if pair[0] != name}
+
+    def damage(self, version: str) -> str | None:
+        try:
+            self._sealed_collections(version)
+        except StoreError as error:
+            return error.message
+        return None
 
     def count(self, version: str, collection: str) -> int:
         name = self._name(version, collection)

@@ -14,9 +14,10 @@ from threading import Lock
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from xxhash import xxh3_64_hexdigest
 
 from kindred.domain.embeddings import Embeddings, Vectors
-from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore.checks import checked_payloads, checked_vectors
 from kindred.vectorstore.store import Scalar
@@ -25,6 +26,7 @@ Mask = NDArray[np.bool_]
 
 VECTORS_FILE = "vectors.f32"
 ROWS_FILE = "rows.jsonl"
+PUBLISH_AGAIN = "publish the run again: see `kindred runs`"
 _SHAPE_FILE = "collection.json"
 
 
@@ -47,19 +49,28 @@ class View:
 
 
 class Rows:
-    """One collection: an append-only file of vectors and one of `[id, payload]` lines.
+    """One collection: an append-only file of vectors and one of `[id, payload, hash]` lines.
 
     A line is written after its vector, so whole lines are the commit log: what a kill tears off never was, and the next
-    writer overwrites it. Writers hold a file lock. Readers need none: they map the file and follow it as it grows.
-    Thread-safe.
+    writer overwrites it. Each line carries the hash of itself and of its vector. Writers hold a file lock. Readers need
+    none: they map the file and follow it as it grows. Thread-safe.
+
+    Args:
+        folder: of the collection.
+        sealed_bytes: how much of the lines a seal vouches for, so that only what came later is checked here; None
+            while the collection is being built, whose seal brings it to the disk.
+
+    Raises:
+        ArtifactError: a file is missing or damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sealed_bytes: int | None = None) -> None:
         self.folder = folder
+        self._sealed_bytes = sealed_bytes
         self._vectors_path = folder / VECTORS_FILE
         self._rows_path = folder / ROWS_FILE
         self._shape_path = folder / _SHAPE_FILE
-        self.dimension = int(json.loads(self._shape_path.read_text())["dimension"])
+        self.dimension = _dimension(self._shape_path)
         self._lock = Lock()
         self._bytes_read = 0
         self._ids: list[str] = []
@@ -127,14 +138,14 @@ class Rows:
         return Embeddings(IdMap(view.ids[row] for row in rows), np.array(view.vectors[rows]))
 
     def append(self, embeddings: Embeddings, payloads: Sequence[Mapping[str, Scalar]] | None) -> None:
-        """Adds rows; they count once this returns.
+        """Adds rows; they count once this returns, and those of a sealed collection are on the disk then.
 
         Raises:
             SchemaError: vectors of another size or not finite, or a payload that is not one of scalars.
             StoreError: the files can't be written.
         """
         vectors = checked_vectors(embeddings.vectors, self.dimension, self.folder.name)
-        lines = _lines(embeddings.ids, checked_payloads(payloads, len(embeddings.ids)))
+        lines = _lines(embeddings.ids, checked_payloads(payloads, len(embeddings.ids)), vectors)
         try:
             with self._writing() as (vectors_file, rows_file):
                 with self._lock:
@@ -142,8 +153,10 @@ class Rows:
                     num_rows, num_bytes = len(self._view), self._bytes_read
                 os.ftruncate(vectors_file, num_rows * 4 * self.dimension)
                 os.ftruncate(rows_file, num_bytes)
-                _append(vectors_file, vectors.tobytes())
-                _append(rows_file, lines)
+                for file, data in ((vectors_file, vectors.tobytes()), (rows_file, lines)):
+                    _append(file, data)
+                    if self._sealed_bytes is not None:
+                        os.fsync(file)
         except OSError as error:
             raise StoreError(
                 f"{self.folder} can't be written: {error.strerror}", "free disk space, then run it again"
@@ -169,21 +182,38 @@ class Rows:
         tail = tail[: tail.rfind(b"\n") + 1]
         if not tail:
             return
-        for line in tail.splitlines():
-            external, payload = orjson.loads(line)
-            row = len(self._ids)
+        first, offset = len(self._ids), self._bytes_read
+        vectors = self._map(first + tail.count(b"\n"))
+        for row, line in enumerate(tail.split(b"\n")[:-1], start=first):
+            external, payload = self._parsed(line, vectors[row], offset)
+            offset += len(line) + 1
             if (before := self._row_of.get(external)) is not None:
                 self._superseded.append(before)
             self._ids.append(external)
             self._row_of[external] = row
             for key, value in payload.items():
                 self._rows_with.setdefault(_token(key, value), []).append(row)
-        shape = (len(self._ids), self.dimension)
-        if self._vectors_path.stat().st_size < 4 * shape[0] * shape[1]:
-            raise StoreError(f"{self._vectors_path} is shorter than its rows", "drop the version and publish it again")
-        vectors = np.asarray(np.memmap(self._vectors_path, np.float32, mode="r", shape=shape))
         self._view = View(self._ids, vectors, np.array(self._superseded, dtype=np.int64))
         self._bytes_read += len(tail)
+
+    def _map(self, num_rows: int) -> Vectors:
+        """The first rows of the file of vectors."""
+        if self._vectors_path.stat().st_size < 4 * num_rows * self.dimension:
+            raise ArtifactError(f"{self._vectors_path} is shorter than its rows", PUBLISH_AGAIN)
+        return np.asarray(np.memmap(self._vectors_path, np.float32, mode="r", shape=(num_rows, self.dimension)))
+
+    def _parsed(self, line: bytes, vector: Vectors, offset: int) -> tuple[str, Mapping[str, Scalar]]:
+        """Id and payload of a line; checked against its hash where no seal vouches for it."""
+        try:
+            external, payload, digest = orjson.loads(line)
+        except ValueError as error:
+            raise ArtifactError(f"{self._rows_path} is damaged at byte {offset:,}", PUBLISH_AGAIN) from error
+        if offset >= (self._sealed_bytes or 0) and digest != _hash(vector, orjson.dumps([external, payload])):
+            raise ArtifactError(
+                f"{self._rows_path} or {VECTORS_FILE} is damaged: the row of {external!r} is not what was written",
+                PUBLISH_AGAIN,
+            )
+        return external, payload
 
 
 def _token(key: str, value: Scalar) -> tuple[str, str, Scalar]:
@@ -192,15 +222,30 @@ def _token(key: str, value: Scalar) -> tuple[str, str, Scalar]:
     return key, kind, value
 
 
-def _lines(ids: IdMap, payloads: Sequence[Mapping[str, Scalar]]) -> bytes:
-    """One JSON line for each id."""
+def _dimension(shape_path: Path) -> int:
     try:
-        pairs = zip(ids, payloads, strict=True)
-        return b"".join(orjson.dumps([external, dict(payload)]) + b"\n" for external, payload in pairs)
+        return int(json.loads(shape_path.read_bytes())["dimension"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{shape_path} is damaged: {error}", PUBLISH_AGAIN) from error
+
+
+def _lines(ids: IdMap, payloads: Sequence[Mapping[str, Scalar]], vectors: Vectors) -> bytes:
+    """One JSON line for each id."""
+    lines = []
+    try:
+        for external, payload, vector in zip(ids, payloads, vectors, strict=True):
+            content = orjson.dumps([external, dict(payload)])
+            lines.append(b'%b,"%b"]\n' % (content[:-1], _hash(vector, content).encode()))
+        return b"".join(lines)
     except orjson.JSONEncodeError as error:
         raise SchemaError(
             f"an id or payload can't be stored: {error}", "no lone surrogates, no huge numbers"
         ) from error
+
+
+def _hash(vector: Vectors, content: bytes) -> str:
+    """Of a vector and the id and payload that belong to it."""
+    return xxh3_64_hexdigest(vector.tobytes() + content)
 
 
 def _append(file: int, data: bytes) -> None:

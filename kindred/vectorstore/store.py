@@ -11,7 +11,10 @@ Rules that every implementation keeps (tests/vectorstore/test_contract.py):
 
 * Names of systems, versions and collections are letters, digits, `.`, `_` and `-`. Raises SettingsError for others.
 * Vectors that are not finite, or of another length than the collection's, are refused whole: SchemaError.
-* A version that is not sealed is never published. A published one still takes upserts: the later row of an id counts.
+* A version that is not sealed is never published.
+* A published one still takes upserts, which are appended to what was sealed: the later row of an id counts. When
+  `upsert` returns they are on the disk, and in the next search of every process.
+* What is no longer what was written (the sealed part, or what was appended) is an ArtifactError, never an answer.
 * `where` compares like with like: a boolean never equals a number, 1 equals 1.0.
 """
 
@@ -90,7 +93,10 @@ class SystemVectors(Protocol):
         """Every version, sealed or not, oldest first."""
 
     def drop(self, version: str) -> None:
-        """Deletes a version, whole or half-built. Raises StoreError for the published one."""
+        """Deletes a version, whole, half-built or damaged. Raises StoreError for the published one, if it is whole."""
+
+    def damage(self, version: str) -> str | None:
+        """What is wrong with a sealed version, and in which file; None where all is as it was written."""
 
     def count(self, version: str, collection: str) -> int:
         """Vectors in a collection."""

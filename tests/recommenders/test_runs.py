@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kindred.domain.errors import ArtifactError, RecordError
@@ -14,8 +16,9 @@ from kindred.recommenders.runs import (
     remove_run,
     resumable_or_gone,
     tags_of,
+    write_json,
 )
-from kindred.training.checkpoint import write_checkpoint
+from kindred.training.checkpoint import read_arrays, write_arrays, write_checkpoint
 from kindred.training.fit import CHECKPOINT
 
 
@@ -100,3 +103,30 @@ def test_tags_are_kept_in_order_once_each(tmp_path: Path) -> None:
     run = finish_run(new_run_folder(tmp_path, "a"), {"config": {}})
     assert tags_of(run) == [] and add_tags(run, ["may", "wide"]) == ["may", "wide"]
     assert add_tags(run, ["wide", "best"]) == tags_of(run) == ["may", "wide", "best"]
+
+
+def test_every_file_of_a_run_damaged_in_each_way_is_noticed(tmp_path: Path) -> None:
+    kept = tmp_path / "runs" / "one"
+    arrays = {"a": np.arange(300, dtype=np.float32)}
+    write_arrays(kept, "ranking", arrays, {"epoch": 3})
+    write_json(kept / "config.json", {"width": 8})
+    finish_run(kept, {"config": {"model": "gnn"}, "events": 7})
+
+    def answer(runs_folder: Path) -> list[object]:
+        run = find_run(runs_folder, "one")
+        found, manifest = read_arrays(run.folder, "ranking")
+        config = json.loads((run.folder / "config.json").read_text())
+        return [run.manifest["events"], found["a"].tolist(), manifest, config]
+
+    expected = answer(tmp_path / "runs")
+    for path in sorted(kept.iterdir()):
+        content = path.read_bytes()
+        flipped = bytearray(content)
+        flipped[len(content) // 2] ^= 4
+        for change in (b"", content[: len(content) // 2], b"{}" + bytes(len(content) - 2), bytes(flipped)):
+            path.write_bytes(change)
+            with pytest.raises(ArtifactError) as caught:
+                assert answer(tmp_path / "runs") == expected
+            assert path.name in caught.value.message and "delete" in caught.value.next_step
+        path.write_bytes(content)
+    assert answer(tmp_path / "runs") == expected

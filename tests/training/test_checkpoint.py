@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from kindred.domain.errors import ArtifactError
+from kindred.files import with_hash
 from kindred.training import checkpoint
 from kindred.training.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
 
@@ -60,6 +61,7 @@ def test_what_is_missing_or_damaged_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="is not the file"):
         read_checkpoint(tmp_path, "best")
     manifest = json.loads((tmp_path / "best.json").read_text())
-    (tmp_path / "best.json").write_text(json.dumps(manifest | {"format": 99}))
+    del manifest["hash"]
+    (tmp_path / "best.json").write_text(json.dumps(with_hash(manifest | {"format": 99})))
     with pytest.raises(ArtifactError, match="format 99"):
         read_checkpoint(tmp_path, "best")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import StoreError
+from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
@@ -124,7 +124,7 @@ def test_a_damaged_version_is_not_published(
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data[:-1])
-    with pytest.raises(StoreError, match="v2 is damaged"):
+    with pytest.raises(ArtifactError, match="v2 is damaged"):
         store.publish("v2")
     assert store.published() == "v1"
 
@@ -132,7 +132,7 @@ def test_a_damaged_version_is_not_published(
 def test_a_pointer_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     store = open_vectors(f"exact:{tmp_path}").of("products")
     (tmp_path / "products" / "published.json").write_text(json.dumps(["not a pointer"]))
-    with pytest.raises(StoreError, match=r"published\.json"):
+    with pytest.raises(ArtifactError, match=r"published\.json"):
         store.published()
 
 

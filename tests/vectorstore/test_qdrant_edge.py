@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import StoreError
+from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore import edge_index, qdrant_edge
 from kindred.vectorstore.exact import ExactSearch
@@ -125,7 +125,7 @@ def test_an_index_that_cannot_be_built_or_read_says_so(
     sealed(store, "v1", {"items": embeddings_of(50)})
     index = tmp_path / "products" / "versions" / "v1" / "items" / "index"
     (index / "edge_config.json").write_text("{torn")
-    with pytest.raises(StoreError, match="can't be read"):
+    with pytest.raises(ArtifactError, match=r"edge_config\.json has 5 bytes"):
         store.search("v1", "items", np.ones(8, np.float32), 3)
     store.create("v2", "items", 8)
     store.upsert("v2", "items", embeddings_of(50))
