@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     )
     vector_api_key: SecretStr = Field(SecretStr(""), description="API key of a vector server")
     encoder: str = Field("", description="text encoder, a model name or folder; empty: the bundled MiniLM")
+    query_seconds: float = Field(30.0, gt=0, description="time that a user's own graph query may take")
+    query_memory_mb: int = Field(2048, ge=256, description="memory that a user's own graph query may take")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors are computed")
     seed: int = Field(7, ge=0, description="seed of every random choice")
     mlflow_uri: str = Field("", description="MLflow tracking URI; empty: no tracking")

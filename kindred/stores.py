@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from kindred.domain.progress import Progress, silent
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from kindred.domain.embeddings import TextEncoder
     from kindred.graph.server import GraphServer
     from kindred.graph.store import GraphStore
@@ -42,6 +44,22 @@ def graph_to_read(settings: Settings) -> Iterator[GraphStore]:
         yield store
     finally:
         store.close()
+
+
+def query_graph(
+    settings: Settings, cypher: str, parameters: Mapping[str, object], rows: int, seconds: float | None = None
+) -> pa.Table:
+    """Answer of the graph in force to a user's own query, in a process of its own with the memory and time allowed.
+
+    Raises:
+        SchemaError: it would write, does not parse, or takes more than it may.
+        StoreError: the graph can't be opened.
+    """
+    from kindred.graph.bounded import bounded_query
+    from kindred.graph.store import QueryLimits
+
+    limits = QueryLimits(rows, settings.query_seconds if seconds is None else seconds, settings.query_memory_mb << 20)
+    return bounded_query(settings.effective_graph_url, graph_server_of(settings), cypher, parameters, limits)
 
 
 def graph_server_of(settings: Settings) -> GraphServer:

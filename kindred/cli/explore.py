@@ -12,7 +12,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import texts_of
 from kindred.cli.options import AsJson, settings_of
-from kindred.stores import graph_to_read
+from kindred.stores import graph_to_read, query_graph
 
 if TYPE_CHECKING:
     from kindred.graph.explore.questions import Column, Parameter, Question
@@ -52,22 +52,24 @@ def run(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of a question, with or without its number.")],
     param: Annotated[list[str] | None, typer.Option(help="PARAMETER=VALUE.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Time allowed.")] = 30.0,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Time allowed; KINDRED_QUERY_SECONDS.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask one question; the graph is only read."""
     from kindred.cli.answer_text import fitted_table
     from kindred.graph.explore.question_files import question_of
-    from kindred.graph.explore.questions import missing_types, run_question
+    from kindred.graph.explore.questions import missing_types
     from kindred.graph.store import QueryLimits
 
     question = question_of(name)
     values = question.values(texts_of(param or []))
     limit = values.get("limit")
-    limits = QueryLimits(rows=max(1, limit) if isinstance(limit, int) else QueryLimits.rows, seconds=seconds)
-    with graph_to_read(settings_of(context)) as store:
-        answer = run_question(store, question, values, limits).to_pylist()
-        missing = [] if answer else missing_types(store, question)
+    rows_at_most = max(1, limit) if isinstance(limit, int) else QueryLimits.rows
+    answer = query_graph(settings_of(context), question.text, values, rows_at_most, seconds).to_pylist()
+    missing: list[str] = []
+    if not answer:
+        with graph_to_read(settings_of(context)) as store:
+            missing = missing_types(store, question)
     if as_json:
         console.json_result(answer)
         return

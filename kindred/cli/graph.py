@@ -12,7 +12,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
-from kindred.stores import graph_of, graph_to_read
+from kindred.stores import graph_of, graph_to_read, query_graph
 
 if TYPE_CHECKING:
     from kindred.domain.properties import PropertyKind
@@ -77,20 +77,20 @@ def schema(
 def query(
     context: typer.Context,
     cypher: Annotated[str, typer.Argument(help="A read-only query; alias every column.")],
-    param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for $NAME; JSON values are understood.")] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE for $NAME: a string beside a property of strings, else JSON where it is that."),
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Rows returned at most.")] = 1000,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Time allowed.")] = 30.0,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Time allowed; KINDRED_QUERY_SECONDS.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run your own Cypher, read-only."""
+    """Run your own Cypher, read-only, within the memory that KINDRED_QUERY_MEMORY_MB allows."""
     from kindred.cli.answer_text import answer_text
     from kindred.domain.properties import PropertyKind
     from kindred.domain.schema import graph_schema
-    from kindred.graph.store import QueryLimits
 
-    given = parameters_of(param or [], cypher)
-    with graph_to_read(settings_of(context)) as store:
-        answer = store.query(cypher, given, QueryLimits(rows=rows, seconds=seconds))
+    answer = query_graph(settings_of(context), cypher, parameters_of(param or [], cypher), rows, seconds)
     if as_json:
         console.json_result(answer.to_pylist())
     else:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from contextlib import closing
-
 from kindred.domain.errors import SettingsError
 from kindred.domain.schema import GraphSchema
 from kindred.files import at_home
 from kindred.graph.server import GraphServer
-from kindred.graph.store import GraphStore, LockedError, UnfinishedError
+from kindred.graph.store import GraphStore
 
 _SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
-PATIENCE_SECONDS = 2.0  # for another process that mends the same graph
 _EXAMPLES = "for example ladybug:data/graph or neo4j://localhost:7687"
 
 
@@ -46,28 +41,15 @@ def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None 
 def open_to_read(url: str, schema: GraphSchema, server: GraphServer | None = None) -> GraphStore:
     """The graph store at a URL, opened only to be read, with every table of the schema there.
 
-    A graph that needs a writer first is opened by one and closed again: one that is new, has an older schema, or was
-    left by a process that was killed.
-
     Raises:
         SettingsError: no engine for that URL, or its package is not installed.
         StoreError: another process writes it, or it is damaged, unreachable or made by another version.
     """
-    until = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return _opened_to_read(url, schema, server)
-        except UnfinishedError:
-            with contextlib.suppress(LockedError), closing(open_graph(url, server=server)) as writer:
-                writer.create_schema(schema)
-        except LockedError:  # by a writer, which may be another reader that mends
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
+    if url.startswith("ladybug:") and url != "ladybug:":
+        from kindred.graph.ladybug.readers import open_reader
 
-
-def _opened_to_read(url: str, schema: GraphSchema, server: GraphServer | None) -> GraphStore:
-    store = open_graph(url, read_only=True, server=server)
+        return open_reader(at_home(url.removeprefix("ladybug:")), schema)
+    store = open_graph(url, server=server)
     try:
         store.create_schema(schema)
     except BaseException:

@@ -43,10 +43,15 @@ class UpsertCount:
 
 @dataclass(frozen=True)
 class QueryLimits:
-    """Bounds of a user's own query: rows returned and seconds spent."""
+    """Bounds of a user's own query: rows returned, seconds spent, and memory of the process that runs it.
+
+    A store that is asked in this process keeps to the rows, and to the seconds as well as its engine can;
+    `kindred.graph.bounded` keeps to all three.
+    """
 
     rows: int = 1_000
     seconds: float = 30.0
+    memory_bytes: int = 2 << 30
 
 
 @dataclass(frozen=True)

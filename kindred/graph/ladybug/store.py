@@ -3,11 +3,13 @@
     FOLDER/graph.lbug       the engine's database: nodes, edges and their short properties
     FOLDER/columns/TABLE/   long texts and vectors, by row number (`columns.py`); not visible to Cypher
     FOLDER/pending/         edges of a load under way (`pending.py`)
+    FOLDER/journal          small writes that the database file may not hold yet (`journal.py`)
     FOLDER/metadata.json    notes about the graph
     FOLDER/lock             who writes
 
-The engine's commit is the moment at which a batch exists: its texts and vectors are on disk before, and nobody finds
-them without the light row. One process writes at a time; calls from several threads are taken one by one.
+A batch exists from its record in the journal on, or from its file in `pending/`, or from a checkpoint of the engine:
+its texts and vectors are on disk before, and nobody finds them without the light row. The engine's own log is trusted
+with nothing. One process writes at a time; calls from several threads are taken one by one.
 """
 
 from __future__ import annotations
@@ -26,9 +28,11 @@ from kindred.graph.answers import answer_table
 from kindred.graph.cypher import check_aggregates, check_parameters, check_read_only
 from kindred.graph.ladybug import statements
 from kindred.graph.ladybug import tables as embedded_tables
-from kindred.graph.ladybug.engine import OPEN_ONCE, Engine, FolderLock
+from kindred.graph.ladybug.engine import OPEN_ONCE, FolderLock
+from kindred.graph.ladybug.journal import Change, Verb
 from kindred.graph.ladybug.notes import read_notes, write_notes
 from kindred.graph.ladybug.pending import PendingEdges
+from kindred.graph.ladybug.recovery import open_engine
 from kindred.graph.ladybug.statements import Table, engine_columns
 from kindred.graph.ladybug.tables import Tables
 from kindred.graph.rows import BoolArray, filled_nodes, fitted, key_of, newer_edges, vector_lengths
@@ -65,12 +69,18 @@ class EmbeddedGraph:
             self._pending = PendingEdges(folder / "pending")
             if self._pending and read_only:
                 raise UnfinishedError(f"a load into the graph in {folder} was cut off", OPEN_ONCE)
-            engine = Engine(folder / "graph.lbug", read_only=read_only)
+            engine = open_engine(folder, read_only=read_only)
         except BaseException:
             self._lock.close()
             raise
-        self._open_tables: Tables | None = Tables(engine, folder / "columns", writable=not read_only)
-        self._adopt_pending()
+        self._open_tables: Tables | None = Tables(engine, folder, writable=not read_only)
+        try:
+            if not read_only:
+                self._open_tables.recover()
+                self._adopt_pending()
+        except BaseException:
+            self._release()
+            raise
 
     def create_schema(self, schema: GraphSchema) -> None:
         with self._mutex:
@@ -82,10 +92,8 @@ class EmbeddedGraph:
                     f"the graph in {self._folder} was opened read-only, and has an older schema", OPEN_ONCE
                 )
             if changes:
-                self._tables.engine.check_free_space()
                 self._settle()
-            for statement in changes:
-                self._tables.engine.run(statement)
+                self._tables.define(changes)
             self._tables.schema_changed()
 
     def upsert_nodes(self, node: NodeType, rows: pa.Table) -> UpsertCount:
@@ -98,9 +106,7 @@ class EmbeddedGraph:
             changed = filled_nodes(known, stored)
             new_light, changed_light = tables.write_beside(node, new), tables.write_beside(node, changed)
             if len(new) or len(changed):
-                with tables.transaction():
-                    tables.update_nodes(node, changed_light)
-                    tables.insert(node, new_light)
+                tables.write([Change(Verb.UPDATE, node, changed_light), Change(Verb.INSERT, node, new_light)])
             return UpsertCount(len(new), len(changed), len(known) - len(changed))
 
     def upsert_edges(self, edge: EdgeType, rows: pa.Table) -> UpsertCount:
@@ -126,9 +132,8 @@ class EmbeddedGraph:
                 self._settle()
             return
         self._settle()
-        with self._tables.transaction():
-            self._tables.delete(edge, replaced)
-            self._tables.insert(edge, light)
+        going = pa.table({"event_id": replaced})
+        self._tables.write([Change(Verb.DELETE, edge, going), Change(Verb.INSERT, edge, light)])
 
     def _check_end_points(self, edge: EdgeType, rows: pa.Table) -> None:
         for column, label in (("source_id", edge.source), ("target_id", edge.target)):
@@ -150,8 +155,7 @@ class EmbeddedGraph:
     def _settle(self) -> None:
         """Moves all edges that wait into the engine."""
         for edge in self._pending.edges():
-            with self._tables.transaction():
-                self._tables.insert(edge, self._pending.rows(edge))
+            self._tables.write([Change(Verb.INSERT, edge, self._pending.rows(edge))])
             self._pending.clear(edge)
 
     def _adopt_pending(self) -> None:
@@ -160,8 +164,8 @@ class EmbeddedGraph:
         for edge in self._pending.edges():
             waiting = self._pending.rows(edge)
             there = tables.engine.rows(statements.read_rows(edge, ["event_id"]))["event_id"]
-            with tables.transaction():
-                tables.insert(edge, waiting.filter(pc.invert(pc.is_in(waiting["event_id"], value_set=there))))
+            missing = waiting.filter(pc.invert(pc.is_in(waiting["event_id"], value_set=there)))
+            tables.write([Change(Verb.INSERT, edge, missing)])
             self._pending.clear(edge)
 
     def delete_nodes(self, node: NodeType, ids: Sequence[str]) -> int:
@@ -178,8 +182,7 @@ class EmbeddedGraph:
             there = tables.engine.rows(statements.read_rows(table, [key_of(table)]))[key_of(table)]
             found = there.filter(pc.is_in(there, value_set=wanted))
             if len(found):
-                with tables.transaction():
-                    tables.delete(table, found)
+                tables.write([Change(Verb.DELETE, table, pa.table({key_of(table): found}))])
             return len(found)
 
     def count(self, table: Table) -> int:
@@ -264,10 +267,16 @@ class EmbeddedGraph:
                 return
             try:
                 self._settle()
+                self._open_tables.checkpoint()
             finally:
-                self._open_tables.engine.close()
-                self._open_tables = None
-                self._lock.close()
+                self._release()
+
+    def _release(self) -> None:
+        """Closes the engine and lets others have the folder."""
+        if self._open_tables is not None:
+            self._open_tables.engine.close()
+            self._open_tables = None
+        self._lock.close()
 
     @property
     def _tables(self) -> Tables:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import StoreError
-from kindred.graph import open as opening
 from kindred.graph.ladybug import tables as embedded_tables
 from kindred.graph.ladybug.store import EmbeddedGraph
 from kindred.graph.open import open_to_read
@@ -71,8 +70,7 @@ def test_readers_mend_what_a_killed_writer_left_and_wait_for_one_another(
         assert [counted(reader) for reader in readers] == [5] * 4
 
 
-def test_a_reader_beside_a_writer_is_told_who_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "PATIENCE_SECONDS", 0.2)
+def test_a_reader_beside_a_writer_is_told_who_writes(tmp_path: Path) -> None:
     with closing(EmbeddedGraph(tmp_path / "graph")) as store:
         make_library(store)
         with pytest.raises(StoreError, match="writes it") as caught:
