@@ -72,8 +72,8 @@ def test_time_is_bounded_by_the_limit_that_is_named(url: str) -> None:
 
 
 def test_an_answer_is_the_one_that_the_store_gives(url: str) -> None:
-    cypher = "MATCH (u:User) WHERE u.id = $id OR $all RETURN u AS u, u.id AS id, [1, 2] AS numbers ORDER BY id"
-    parameters: dict[str, object] = {"id": "u1", "all": True}
+    cypher = "MATCH (u:User) WHERE u.id = $id OR $every RETURN u AS u, u.id AS id, [1, 2] AS numbers ORDER BY id"
+    parameters: dict[str, object] = {"id": "u1", "every": True}
     with closing(open_to_read(url, graph_schema())) as store:
         expected = store.query(cypher, parameters, QueryLimits(rows=3))
     answer = bounded_query(url, GraphServer(), cypher, parameters, QueryLimits(rows=3))
