@@ -267,6 +267,7 @@ def run_text(run: Run) -> str:
         else:
             lines.append(f"graph network: not trained, too few {words.events} to learn from")
         lines.append(f"weights of the linear scorers, from held-out {words.events}: {parts}")
+        lines += made.get("notes", [])
     else:
         width = made["width"]
         lines.append(f"model {model_of(run)}, embeddings of width {width}; it only ranks: no ratings")

@@ -31,6 +31,8 @@ class Interactions:
         at: seconds UTC, `[num_events]`, or None where no event has one (`times_of`).
         edge_index: row of each event in the graph's edge table, `[num_events]`, or None outside a graph.
             It survives `take`, so the text of exactly these events can be found again.
+        weight: how much each event counts, e.g. plays, above 0, `[num_events]`, or None where all count alike. Weighted
+            factors and ALS take it as confidence; every other scorer and every metric counts events alike.
     """
 
     user_index: IntArray
@@ -40,10 +42,11 @@ class Interactions:
     rating: FloatArray | None = None
     at: IntArray | None = None
     edge_index: IntArray | None = None
+    weight: FloatArray | None = None
 
     def __post_init__(self) -> None:
         num_events = len(self.user_index)
-        for name in ("item_index", "rating", "at", "edge_index"):
+        for name in ("item_index", "rating", "at", "edge_index", "weight"):
             column = getattr(self, name)
             if column is not None and len(column) != num_events:
                 raise ValueError(f"{name} has {len(column)} rows, user_index has {num_events}")
@@ -60,6 +63,7 @@ class Interactions:
             rating=None if self.rating is None else self.rating[rows],
             at=None if self.at is None else self.at[rows],
             edge_index=None if self.edge_index is None else self.edge_index[rows],
+            weight=None if self.weight is None else self.weight[rows],
         )
 
 
@@ -71,3 +75,10 @@ def times_of(at: IntArray, known: NDArray[np.bool_]) -> IntArray | None:
 def ratings_of(rating: FloatArray, known: NDArray[np.bool_]) -> FloatArray | None:
     """Ratings for `Interactions.rating`, `[num_events]`: the mean where there is none; None where none is known."""
     return np.where(known, rating, rating[known].mean(dtype=np.float64)).astype(np.float32) if known.any() else None
+
+
+def weights_of(weight: NDArray[np.generic], known: NDArray[np.bool_]) -> FloatArray | None:
+    """Weights for `Interactions.weight`, `[num_events]`: 1 where there is none, or none above 0; None where all is."""
+    numbers = weight.astype(np.float32)
+    counts = known & (numbers > 0)
+    return np.where(counts, numbers, 1).astype(np.float32) if counts.any() else None

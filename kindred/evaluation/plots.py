@@ -56,7 +56,8 @@ def _figures(report: Report) -> dict[str, Figure]:
         figures["by_popularity"] = _buckets(ranking, "by_popularity", "popularity of the held-out item", title)
     if "rating" in report:
         rating = report["rating"]
-        errors = {"mse": "mean squared error (stars²)", "mae": "mean absolute error (stars)"}
+        unit = run["rating_unit"]
+        errors = {"mse": f"mean squared error ({unit}²)", "mae": f"mean absolute error ({unit})"}
         figures["rating"] = _comparison(rating, errors, f"Rating  ·  {protocol}, {rating['events']:,} ratings held out")
     return figures
 
@@ -83,24 +84,31 @@ def _comparison(section: Report, metrics: Mapping[str, str], title: str) -> Figu
 
 
 def _buckets(ranking: Report, part: str, axis: str, title: str) -> Figure:
-    """Grouped bars by bucket beside the model's lead over the baseline that is best over all users."""
+    """Grouped bars by bucket beside the model's lead over each baseline, both in the same order and colours."""
     buckets: dict[str, Report] = ranking[part]
-    baselines = ranking["baselines"]
-    recall = {name: float(figures["recall@10"]) for name, figures in baselines.items()}
-    best = max(recall, key=recall.__getitem__, default=None)
-    figure, panels = _panels(1, 3.6, title)
+    colours = _colours(ranking["baselines"])
+    baselines = {name: colour for name, colour in colours.items() if name != "model"}
+    figure, panels = _panels(1, max(3.6, 0.12 * len(buckets) * len(baselines) + 1.6), title)
     left, right = panels[0]
-    _grouped_bars(left, buckets, _colours(baselines))
+    _grouped_bars(left, buckets, colours)
     left.set_xlabel(f"{axis} (n users tested)")
     names = list(buckets)[::-1]
-    deltas = [buckets[name]["delta"] for name in names]
-    _forest(right, [delta[best]["recall@10"] if best and delta else None for delta in deltas])
-    for row, delta in enumerate(deltas):
+    right.axvline(0, color="#bbbbbb", linewidth=1)
+    for row, name in enumerate(names):
+        delta = buckets[name]["delta"]
         if delta is None:
             right.annotate("too few users", (0, row), (6, 0), textcoords="offset points", va="center", color=UNCLEAR)
+            continue
+        for position, (baseline, colour) in enumerate(baselines.items()):
+            interval = delta[baseline]["recall@10"]
+            height = row + 0.4 - 0.8 * (position + 0.5) / len(baselines)
+            right.plot([interval["low"], interval["high"]], [height, height], color=colour, linewidth=2)
+            right.plot(interval["mean"], height, "o", color=colour, markersize=4)
+    right.set_ylim(-0.6, len(names) - 0.4)
+    right.grid(axis="x", color="#eeeeee")
     right.set_yticks(range(len(names)), names)
-    if best is not None:
-        right.set_title(f"model minus {best}: right of 0 the model is better")
+    if baselines:
+        right.set_title("model minus each baseline: right of 0 the model is better")
     right.set_xlabel("difference in Recall@10, 95 % interval")
     right.set_ylabel(axis)
     return figure

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, RatingPredictor, Scorer
 from kindred.domain.progress import Progress, silent
+from kindred.domain.rating_scale import STARS, RatingScale
 from kindred.evaluation import pooling
 from kindred.evaluation.buckets import HISTORY_BUCKETS, POPULARITY_BUCKETS, history_bucket, popularity_bucket
 from kindred.evaluation.metrics import (
@@ -41,7 +42,7 @@ class FittedModel:
 
     Attributes:
         score_users: scores of the whole catalogue, or None for a model that only predicts ratings.
-        predict_rating: stars of user-item pairs, or None for a model that only ranks.
+        predict_rating: ratings of user-item pairs, or None for a model that only ranks.
         variants: the same model with one thing changed, such as `no_text`; reported as the model minus the variant.
     """
 
@@ -60,10 +61,17 @@ FitPredictor = Callable[[Interactions], RatingPredictor]
 
 @dataclass(frozen=True)
 class Baselines:
-    """What the model has to beat, by name; each is fitted on the events that the model is fitted on."""
+    """What the model has to beat, by name; each is fitted on the events that the model is fitted on.
+
+    Attributes:
+        ranking: those that rank.
+        rating: those that predict ratings.
+        left_out: reason for each that is usually among them and is not.
+    """
 
     ranking: Mapping[str, FitScorer] = field(default_factory=dict)
     rating: Mapping[str, FitPredictor] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,8 @@ class ProtocolConfig:
         item_vectors: the space in which diversity is measured, alike for all models, `[num_items, dimension]`; None:
             vectors of items are near when the same users know them.
         num_samples: bootstrap resamples behind each interval.
+        scale: of the ratings.
+        unit: what the ratings are counted in, for the reader.
     """
 
     protocol: ProtocolName
@@ -86,6 +96,8 @@ class ProtocolConfig:
     ks: Sequence[int] = (5, 10, 20)
     item_vectors: FloatArray | None = None
     num_samples: int = 2000
+    scale: RatingScale = STARS
+    unit: str = "stars"
 
 
 @dataclass(frozen=True)
@@ -260,7 +272,7 @@ class _Bench:
     def _rate(self, predict_rating: RatingPredictor | None) -> tuple[UserSums | None, IntArray]:
         if predict_rating is None or self.test.rating is None:
             return None, np.zeros(4, dtype=np.int64)
-        result = evaluate_rating(predict_rating, self.test)
+        result = evaluate_rating(predict_rating, self.test, self.config.scale)
         return pooling.of_rating(result, self.test.user_index, self.test.num_users), result.confusion
 
 

@@ -1,4 +1,4 @@
-"""How far predicted stars are from given ones."""
+"""How far predicted ratings are from given ones, on any scale."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import IntArray, Interactions, RatingPredictor
-
-LIKED_ABOVE = 3.0
-"""A rating above this is a like; accuracy and F1 ask whether the prediction is on the same side."""
+from kindred.domain.rating_scale import STARS, RatingScale
 
 
 @dataclass(frozen=True)
@@ -18,9 +16,9 @@ class RatingResult:
     """What predictions were worth, event by event; every array is `[num_events]` in the order of the events.
 
     Attributes:
-        absolute_error: |predicted − given|, in stars.
+        absolute_error: |predicted − given|, in units of the scale.
         squared_error: its square.
-        liked: whether the given rating is above 3.
+        liked: whether the given rating is above the middle of the scale.
         predicted_liked: whether the predicted one is.
     """
 
@@ -48,7 +46,9 @@ class RatingResult:
         return np.array([cell.sum() for cell in cells], dtype=np.int64)
 
 
-def evaluate_rating(predict_rating: RatingPredictor, held_out: Interactions) -> RatingResult:
+def evaluate_rating(
+    predict_rating: RatingPredictor, held_out: Interactions, scale: RatingScale = STARS
+) -> RatingResult:
     """Predict each held-out event's rating and measure the error; predictions are taken as they come, not clipped.
 
     Raises:
@@ -63,7 +63,7 @@ def evaluate_rating(predict_rating: RatingPredictor, held_out: Interactions) -> 
     if not np.isfinite(predicted).all():
         raise ValueError("the predictor answered with NaN or infinity; a model must be finite before it is evaluated")
     error = predicted - held_out.rating
-    return RatingResult(np.abs(error), error * error, held_out.rating > LIKED_ABOVE, predicted > LIKED_ABOVE)
+    return RatingResult(np.abs(error), error * error, held_out.rating > scale.middle, predicted > scale.middle)
 
 
 def f1(confusion: IntArray) -> float | None:

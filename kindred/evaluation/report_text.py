@@ -21,9 +21,14 @@ _MEANINGS = {
     "novelty": "mean surprise of a listed item in bits; an item that half of the users know has 1",
     "diversity": "mean of 1 − cosine between the items of a list",
     "popularity_calibration": "distance between how popular a user's items and their list are, 0 alike to 1",
-    "mae, mse": "mean absolute and mean squared error in stars, smaller is better",
-    "accuracy, f1": "whether a rating above 3 is told from the others; undefined where only one kind was given",
 }
+_VARIANTS = {
+    "no_text": "without text",
+    "without_network": "without the graph network",
+    "gnn_alone": "the graph network alone",
+    "cosine_rating": "ratings by cosine alone",
+}
+"""Variants in words; another one is called by its name."""
 _LIMITS = (
     "Only what users chose by themselves counts as a hit: an item that they would have liked but never met is a miss, "
     "for every model alike.",
@@ -64,9 +69,9 @@ def render_table(report: Report) -> str:
         lines += ["", *_lists(report["ranking"], protocol["list_length"])]
     if "rating" in report:
         lines += ["", *_section("rating", report["rating"], RATING_COLUMNS, "mse")]
-    for name, variant in report.get("ablation", {}).items():
-        shown = [f"{m} {_interval(variant['delta'][m])}" for m in ("recall@10", "mse") if m in variant["delta"]]
-        lines += ["", f"model − {name}: {', '.join(shown)}"]
+    lines += [f"{name} is left out: {reason}" for name, reason in protocol["baselines_left_out"].items()]
+    if "ablation" in report:
+        lines += ["", *_variants(report["ablation"])]
     lines += [f"! {warning}" for warning in report["warnings"]]
     return "\n".join(lines)
 
@@ -85,12 +90,28 @@ def _section(title: str, section: Report, columns: Sequence[str], compared: str)
     return lines
 
 
+def _variants(section: Report) -> list[str]:
+    """The model with one thing changed, a line each for ranking and rating, with what the model is ahead of it."""
+    lines = [f"{'the model changed':<36}{'its figure':>11}   model − it"]
+    for name, variant in section.items():
+        figures = {**variant.get("ranking", {}), **variant.get("rating", {})}
+        for metric in ("recall@10", "mse"):
+            if metric in variant["delta"]:
+                interval = variant["delta"][metric]
+                words = f"{_VARIANTS.get(name, name)}, {metric}"
+                sign = _sign(verdict(interval, metric))
+                lines.append(f"{words:<36}{_number(figures[metric]):>11}   {_interval(interval)} {sign}")
+    return lines
+
+
 def _lists(section: Report, list_length: int) -> list[str]:
     """What accuracy does not tell of the lists, one figure a line under the names of the models, with its meaning."""
     models = {"model": section["model"], **section["baselines"]}
-    lines = [f"{f'lists of {list_length}':<22}" + "".join(f"{name[:10]:>11}" for name in models)]
+    widths = [max(9, len(name) + 1) for name in models]
+    lines = [f"{f'lists of {list_length}':<22}" + "".join(f"{n:>{w}}" for n, w in zip(models, widths, strict=True))]
     for figure in LIST_COLUMNS:
-        lines.append(f"{figure:<22}" + "".join(f"{_number(figures[figure]):>11}" for figures in models.values()))
+        values = zip((_number(figures[figure]) for figures in models.values()), widths, strict=True)
+        lines.append(f"{figure:<22}" + "".join(f"{value:>{width}}" for value, width in values))
         lines.append(f"  {_MEANINGS[figure]}")
     return lines
 
@@ -105,7 +126,7 @@ def markdown(report: Report, plots: Sequence[str]) -> str:
     if "ablation" in report:
         parts.append(_ablation(report["ablation"]))
     parts += [f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in plots]
-    parts += [_meanings(), _limits(report["protocol"]["split"])]
+    parts += [_meanings(report), _limits(report["protocol"]["split"])]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -122,6 +143,7 @@ def _setting(protocol: Report) -> str:
         ["known / tested events", f"{_mean(protocol['known_events']):,.0f} / {_mean(protocol['test_events']):,.0f}"],
         ["tested users", f"{protocol['tested_users']:,}, {protocol['cases']:,} cases over all seeds"],
     ]
+    rows += [["left out", f"{name}: {reason}"] for name, reason in protocol["baselines_left_out"].items()]
     return "## How it was measured\n\n" + _table(["", ""], rows)
 
 
@@ -168,16 +190,23 @@ def _ablation(section: Report) -> str:
                 seeds = variant["delta_by_seed"][metric]
                 sign = -1 if metric in LOWER_IS_BETTER else 1
                 wins = f"{sum(sign * delta > 0 for delta in seeds)} of {len(seeds)}"
-                rows.append(
-                    [name, metric, _number(figures[metric]), _interval(interval), verdict(interval, metric), wins]
-                )
+                words = _VARIANTS.get(name, name)
+                judged = [_interval(interval), verdict(interval, metric), wins]
+                rows.append([words, metric, _number(figures[metric]), *judged])
     header = ["variant", "metric", "its figure", "model − it", "the model is", "better in seeds"]
     return "## Variants\n\nThe model with one thing changed, everything else alike.\n\n" + _table(header, rows)
 
 
-def _meanings() -> str:
+def _meanings(report: Report) -> str:
     """The figures of other sections than the one on lists, which explains its own."""
     meanings = {name: text for name, text in _MEANINGS.items() if name not in LIST_COLUMNS}
+    if "rating" in report:
+        (low, high), unit = report["protocol"]["rating_scale"], report["protocol"]["rating_unit"]
+        meanings["mae, mse"] = f"mean absolute and mean squared error in {unit}, smaller is better"
+        meanings["accuracy, f1"] = (
+            f"whether a rating above {(low + high) / 2:g} is told from the others; "
+            "undefined where only one kind was given"
+        )
     return "## What the figures mean\n\n" + "\n".join(f"* **{name}**: {text}." for name, text in meanings.items())
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from kindred.domain.errors import SettingsError, install_hint
 from kindred.domain.interactions import FloatArray, Interactions, Scorer
-from kindred.linear.known_items import dot_scores, known_items
+from kindred.linear.known_items import dot_scores, relative_confidence
 
 ALS_CONFIDENCE = 10.0
 """How much more an event counts than its absence; at 1 no more, which fits the absences (gowalla: .1145 for .1655)."""
@@ -24,7 +24,7 @@ def als_factors(
 ) -> tuple[FloatArray, FloatArray]:
     """Users and items by the `implicit` package, `[num_users, factors]` and `[num_items, factors]`.
 
-    Run it with OPENBLAS_NUM_THREADS=1. Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback
+    Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback
     Datasets", 2008.
 
     Raises:
@@ -32,6 +32,7 @@ def als_factors(
     """
     try:
         from implicit.als import AlternatingLeastSquares
+        from threadpoolctl import threadpool_limits  # comes with implicit
     except ImportError as missing:
         raise SettingsError("the ALS baseline needs the package implicit", install_hint("als")) from missing
     model = AlternatingLeastSquares(
@@ -42,5 +43,6 @@ def als_factors(
         random_state=seed,
         num_threads=1,
     )
-    model.fit(known_items(train), show_progress=False)
+    with threadpool_limits(limits=1):  # more threads wait for one another in its small products
+        model.fit(relative_confidence(train), show_progress=False)
     return model.user_factors, model.item_factors

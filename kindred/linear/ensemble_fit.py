@@ -220,7 +220,10 @@ def _fit_all(
     most = max(1, min(config.weights.max_users, config.weights.max_scores // train.num_items))
     sample = np.random.default_rng(seed).permutation(users)[:most]
     factors = dict(_factors(scorers, weights, features, sample))
-    notes = [] if learnt.weights else [NO_VALIDATION]
+    notes = []
+    if not learnt.weights:
+        notes, told = [NO_VALIDATION], sum(weights[name] for name in factors)
+        weights = {name: weight / told if name in factors else 0.0 for name, weight in weights.items()}
     if not factors:
         notes.append(NOTHING_TOLD)
         weights, factors = {**weights, POPULARITY: 1.0}, {POPULARITY: 1.0}

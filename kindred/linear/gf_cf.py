@@ -38,7 +38,15 @@ def gf_cf_filter(train: Interactions, rank: int) -> tuple[sp.csr_matrix, FloatAr
     by_user = sp.diags(np.maximum(np.asarray(matrix.sum(1)).ravel(), 1.0) ** -0.5)
     item_degree = np.maximum(np.asarray(matrix.sum(0)).ravel(), 1.0).astype(np.float32)
     normalised = (by_user @ matrix @ sp.diags(item_degree**-0.5)).tocsr().astype(np.float32)
-    rank = min(rank, min(matrix.shape) - 1)
-    start = np.ones(min(matrix.shape), dtype=np.float32)
-    vectors = svds(normalised, k=rank, v0=start, return_singular_vectors="vh")[2].T.astype(np.float32)
+    vectors = _right_vectors(normalised, rank)
     return normalised, item_degree[:, None] ** -0.5 * vectors, item_degree[:, None] ** 0.5 * vectors
+
+
+def _right_vectors(matrix: sp.csr_matrix, rank: int) -> FloatArray:
+    """The leading right singular vectors, `[num_items, rank]`; fewer where the matrix has no more, but one at least."""
+    smallest = min(matrix.shape)
+    if smallest < 3:  # the sparse solver finds fewer than there are, so it needs some to leave out
+        return np.asarray(np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:1].T, dtype=np.float32)
+    start = np.ones(smallest, dtype=np.float32)
+    found = svds(matrix, k=min(rank, smallest - 1), v0=start, return_singular_vectors="vh")[2]
+    return np.asarray(found.T, dtype=np.float32)

@@ -15,7 +15,7 @@ import torch
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.availability import FitContext
-from kindred.linear.known_items import co_occurrence, item_counts, known_items
+from kindred.linear.known_items import co_occurrence, item_counts, known_items, relative_confidence
 from kindred.linear.propagation import SparseMatrix, interaction_matrix
 from kindred.linear.ridge import ease_factors, ease_weights, nearest_map, ridge_weights
 from kindred.linear.scorer import LinearScorer, score_spread
@@ -171,9 +171,9 @@ def mean_count(train: Interactions) -> float:
 
 def _factor_scorers(train: Interactions, context: FitContext) -> list[LinearScorer]:
     """Weighted factors, a user's row as the sum over history that comes nearest to it, even and recent."""
-    known = known_items(train).tocoo()
+    known = relative_confidence(train).tocoo()
     ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
-    matrix = SparseMatrix.of(*ends, torch.ones(known.nnz), known.shape)
+    matrix = SparseMatrix.of(*ends, torch.from_numpy(known.data.astype(np.float32)), known.shape)
     users, items = (side.numpy() for side in weighted_factors(matrix, context.config.factors, context.seed))
     sums = np.asarray(build_user_features(train, None, context.statistics)["items"] @ items)
     left = items @ nearest_map(sums, users)

@@ -17,6 +17,21 @@ def known_items(train: Interactions) -> sp.csr_matrix:
     return matrix
 
 
+def relative_confidence(train: Interactions) -> sp.csr_matrix:
+    """How sure it is that a user wants a known item, 1 on average, `[num_users, num_items]`; all 1 without weights.
+
+    The logarithm of the pair's summed weights over its mean: Hu, Koren and Volinsky, "Collaborative Filtering for
+    Implicit Feedback Datasets", 2008.
+    """
+    matrix = known_items(train)
+    if train.weight is None:
+        return matrix
+    weights = sp.csr_matrix((train.weight, (train.user_index, train.item_index)), shape=matrix.shape)
+    weights.data = np.log1p(weights.data)
+    weights.data /= max(float(weights.data.mean()), 1e-9)
+    return weights
+
+
 def item_counts(train: Interactions) -> NDArray[np.float64]:
     """Events of each item, `[num_items]`."""
     counts: NDArray[np.float64] = np.bincount(train.item_index, minlength=train.num_items).astype(np.float64)

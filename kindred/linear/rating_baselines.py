@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, RatingPredictor
+from kindred.domain.rating_scale import STARS, RatingScale
 
 
 def _ratings(train: Interactions) -> FloatArray:
@@ -13,9 +14,15 @@ def _ratings(train: Interactions) -> FloatArray:
     return train.rating
 
 
-def fit_constant_rating(stars: float) -> RatingPredictor:
-    """The same answer always; 5 where most people give five."""
-    return lambda users, items: np.full(len(users), stars, dtype=np.float32)
+def fit_constant_rating(rating: float) -> RatingPredictor:
+    """The same answer always."""
+    return lambda users, items: np.full(len(users), rating, dtype=np.float32)
+
+
+def fit_commonest_rating(train: Interactions) -> RatingPredictor:
+    """The rating given most often, of equals the best one: five stars where most users give five."""
+    values, counts = np.unique(_ratings(train), return_counts=True)
+    return fit_constant_rating(float(values[counts == counts.max()].max()))
 
 
 def fit_mean_rating(train: Interactions) -> RatingPredictor:
@@ -24,9 +31,13 @@ def fit_mean_rating(train: Interactions) -> RatingPredictor:
 
 
 def fit_bias_rating(
-    train: Interactions, user_ridge: float = 5.0, item_ridge: float = 5.0, iterations: int = 15
+    train: Interactions,
+    scale: RatingScale = STARS,
+    user_ridge: float = 5.0,
+    item_ridge: float = 5.0,
+    iterations: int = 15,
 ) -> RatingPredictor:
-    """Mean + user's and item's deviation, shrunken towards 0, within 1 to 5 stars.
+    """Mean + user's and item's deviation, shrunken towards 0, within the scale.
 
     Koren, Bell and Volinsky, "Matrix Factorization Techniques for Recommender Systems", 2009.
     """
@@ -42,6 +53,6 @@ def fit_bias_rating(
         user_bias = np.bincount(train.user_index, rest, minlength=train.num_users) / (user_count + user_ridge)
 
     def predict(users: IntArray, items: IntArray) -> FloatArray:
-        return np.clip(mean + user_bias[users] + item_bias[items], 1.0, 5.0).astype(np.float32)
+        return scale.clip((mean + user_bias[users] + item_bias[items]).astype(np.float32))
 
     return predict

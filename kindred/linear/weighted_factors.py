@@ -22,7 +22,7 @@ def weighted_factors(matrix: SparseMatrix, config: FactorConfig, seed: int) -> t
     The factorisations stand side by side, dim is the sum of their ranks, and the products are the mean of theirs.
 
     Args:
-        matrix: 1 for each pair of a user and an item that is known, `[num_users, num_items]`.
+        matrix: for each known pair of a user and an item its confidence, 1 on average, `[num_users, num_items]`.
         config: see there.
         seed: of the random starts.
     """
@@ -54,7 +54,7 @@ def _solve_side(rows: Tensor, others: Tensor, matrix: SparseMatrix, config: Fact
 
     def product(x: Tensor) -> Tensor:
         scores = known.dots(x, others)
-        return x @ gram + ridge * x + known.weighted((config.confidence - 1) * scores).multiply(others)
+        return x @ gram + ridge * x + known.weighted((config.confidence * known.weights - 1) * scores).multiply(others)
 
     residual = config.confidence * (matrix @ others) - product(rows)
     return rows + conjugate_gradients(product, residual, config.steps, by_row=True)

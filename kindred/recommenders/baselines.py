@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
 import numpy as np
 
+from kindred.domain.errors import install_hint
 from kindred.domain.interactions import FloatArray, Interactions, Scorer
+from kindred.domain.rating_scale import RatingScale
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.evaluation.protocol import Baselines
+from kindred.evaluation.protocol import Baselines, FitPredictor, FitScorer
 from kindred.evaluation.splits import Split
+from kindred.linear.als import fit_als
 from kindred.linear.ease import EASE_RIDGES, choose_ridge, ease_map, ease_scorers, fit_ease
+from kindred.linear.gf_cf import fit_gf_cf
+from kindred.linear.lightgcn import LightGCNConfig, fit_lightgcn
 from kindred.linear.neighbours import fit_item_knn
 from kindred.linear.popularity import fit_popularity, fit_random
-from kindred.linear.rating_baselines import fit_bias_rating, fit_constant_rating, fit_mean_rating
+from kindred.linear.rating_baselines import fit_bias_rating, fit_commonest_rating, fit_mean_rating
 
 CHOSEN_BY = "ndcg@10"
 MANY_ITEMS = 4096
@@ -52,13 +61,71 @@ def _ndcg(fold: tuple[Interactions, Interactions], scorer: Scorer) -> float:
     return evaluate_ranking(scorer, held_out, known, ks=(10,)).means[CHOSEN_BY]
 
 
-STANDARD_BASELINES = Baselines(
-    ranking={
-        "random": lambda split: fit_random(split.known_events, seed=0),
-        "popularity": lambda split: fit_popularity(split.known_events),
-        "itemknn": lambda split: fit_item_knn(split.known_events),
-        "ease": fit_ease_on,
-    },
-    rating={"constant": lambda known: fit_constant_rating(5.0), "mean": fit_mean_rating, "bias": fit_bias_rating},
-)
-"""What every report compares with; `constant` always answers 5 stars, the commonest rating of free reviews."""
+@dataclass(frozen=True)
+class Offer:
+    """A ranking baseline of reports, and where it is left out.
+
+    Attributes:
+        fit: fits it on the known events of a split.
+        most_items: of a catalogue that it is affordable for, None for any.
+        most_events: of all events that it is affordable for, None for any.
+        package: an optional one that it needs, with the extra that installs it.
+    """
+
+    fit: FitScorer
+    most_items: int | None = None
+    most_events: int | None = None
+    package: tuple[str, str] | None = None
+
+    def missing(self, events: Interactions) -> str | None:
+        """Why it is left out for these events, None where it is not."""
+        if self.package is not None and find_spec(self.package[0]) is None:
+            return f"it needs the package {self.package[0]}, `{install_hint(self.package[1])}`"
+        if self.most_items is not None and events.num_items > self.most_items:
+            return f"{events.num_items:,} items are more than the {self.most_items:,} it is affordable for"
+        if self.most_events is not None and len(events) > self.most_events:
+            return f"{len(events):,} events are more than the {self.most_events:,} it is affordable for"
+        return None
+
+
+FEW_EVENTS = 50_000
+RANKING: Mapping[str, Offer] = {
+    "random": Offer(lambda split: fit_random(split.known_events, seed=0)),
+    "popularity": Offer(lambda split: fit_popularity(split.known_events)),
+    "itemknn": Offer(lambda split: fit_item_knn(split.known_events)),
+    "ease": Offer(fit_ease_on, most_items=20_000),
+    "gf-cf": Offer(lambda split: fit_gf_cf(split.known_events), most_items=50_000),
+    "lightgcn": Offer(lambda split: _fit_lightgcn(split.known_events), most_events=100_000),
+    "als": Offer(lambda split: _fit_als(split.known_events), most_events=1_000_000, package=("implicit", "als")),
+}
+"""What a report compares rankings with, where packages and size allow."""
+
+
+def report_baselines(events: Interactions, scale: RatingScale | None) -> Baselines:
+    """The baselines of a report on these events; those that are left out are there with the reason.
+
+    Args:
+        events: all of them.
+        scale: of their ratings, None where there are none.
+    """
+    missing = {name: offer.missing(events) for name, offer in RANKING.items()}
+    rating: dict[str, FitPredictor] = {}
+    if scale is not None:
+        rating = {
+            "constant": fit_commonest_rating,
+            "mean": fit_mean_rating,
+            "bias": lambda known: fit_bias_rating(known, scale),
+        }
+    return Baselines(
+        {name: offer.fit for name, offer in RANKING.items() if missing[name] is None},
+        rating,
+        {name: reason for name, reason in missing.items() if reason is not None},
+    )
+
+
+def _fit_lightgcn(known: Interactions) -> Scorer:
+    return fit_lightgcn(known, LightGCNConfig(epochs=200 if len(known) < FEW_EVENTS else 40), seed=0)
+
+
+def _fit_als(known: Interactions) -> Scorer:
+    return fit_als(known, seed=0, factors=64 if len(known) < FEW_EVENTS else 256)

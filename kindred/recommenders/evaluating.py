@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.rating_scale import STARS
 from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.report import Report, build_report, write_report
 from kindred.evaluation.splits import ProtocolName, Split
-from kindred.recommenders.baselines import STANDARD_BASELINES
+from kindred.recommenders.baselines import report_baselines
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph
@@ -74,7 +75,10 @@ def evaluate(
             variants[name] = replace(bare, variants={})
         return replace(fitted, variants=variants)
 
-    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, STANDARD_BASELINES)
+    baselines = report_baselines(graph.interactions, graph.scale)
+    scale = graph.scale or STARS
+    unit = "stars" if scale == STARS else "points"
+    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, baselines, scale=scale, unit=unit)
     report = build_report(run_protocol(graph.interactions, fit, protocol, options.progress), _selection(config))
     write_report(report, options.folder)
     return report

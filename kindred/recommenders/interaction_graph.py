@@ -11,7 +11,7 @@ import torch
 
 from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, IntArray, Interactions, ratings_of, times_of
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, ratings_of, times_of, weights_of
 from kindred.domain.rating_scale import RatingScale, observed_scale
 from kindred.domain.schema import graph_schema
 from kindred.gnn.columns import Column
@@ -85,6 +85,7 @@ def read_interaction_graph(system: System, store: GraphStore, until: int | None 
         rating=rating,
         at=_known(columns, "at", times_of),
         edge_index=np.arange(num_events),
+        weight=_known(columns, system.weight, weights_of),
     )
     scale = None if rating is None else system.scale or observed_scale(rating)
     return InteractionGraph(

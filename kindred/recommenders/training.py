@@ -125,6 +125,7 @@ def _manifest(
         "items": len(graph.items),
         "width": int(model.ranking.items.shape[1]),
         "weights": {name: round(weight, 4) for name, weight in model.ranking.scorer_weights.items()},
+        "notes": list(model.ranking.notes),
         "gnn": {name: trained.get(name) for name in ("epochs", "best_epoch", "best_score")} if trained else None,
         "versions": {name: metadata.version(name) for name in ("kindred", "torch", "torch-geometric", "numpy")},
     }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kindred.domain.interactions import FloatArray, Interactions
+from kindred.domain.rating_scale import RatingScale
 from kindred.evaluation.rating import evaluate_rating, f1
 
 
@@ -57,3 +58,11 @@ def test_broken_predictors_are_refused(answer: list[float], reason: str) -> None
 def test_events_without_ratings_are_refused() -> None:
     with pytest.raises(ValueError, match="no ratings"):
         evaluate_rating(lambda users, items: answering([5]), Interactions(np.array([0]), np.array([0]), 1, 1))
+
+
+def test_likes_are_above_the_middle_of_any_scale() -> None:
+    given = held_out([90, 51, 50, 10])
+    result = evaluate_rating(lambda users, items: answering([60, 40, 30, 80]), given, RatingScale(0, 100))
+    assert result.liked.tolist() == [True, True, False, False]
+    assert result.confusion.tolist() == [1, 1, 1, 1]
+    assert result.means["mae"] == (30 + 11 + 20 + 70) / 4

@@ -14,8 +14,9 @@ def who_knows_what(seed=0):
     return SparseMatrix.of(rows, columns, torch.ones(len(rows)), (12, 9)), known.float()
 
 
-def loss(users, items, known):
-    confidence = 1 + (EXACT.confidence - 1) * known
+def loss(users, items, known, weight=1.0):
+    """Of Hu, Koren and Volinsky: a known pair has the confidence `EXACT.confidence` times its weight, others have 1."""
+    confidence = 1 + (EXACT.confidence * weight - 1) * known
     error = (confidence * (known - users @ items.T) ** 2).sum()
     return error + sum(
         (EXACT.ridge * (counts / counts.mean())[:, None] ** EXACT.ridge_growth * side**2).sum()
@@ -60,3 +61,14 @@ def test_large_data_gets_ranks_of_its_own():
     matrix, known = who_knows_what()
     users, _ = weighted_factors(matrix, FactorConfig(large_ranks=(6,), large=int(known.sum())), 0)
     assert users.shape == (12, 6)
+
+
+def test_pairs_of_more_weight_are_held_with_more_confidence():
+    _, known = who_knows_what()
+    weight = torch.rand(known.shape, generator=torch.Generator().manual_seed(1)) + 0.5
+    rows, columns = known.nonzero(as_tuple=True)
+    matrix = SparseMatrix.of(rows, columns, weight[rows, columns], (12, 9))
+    users, items = (side.requires_grad_() for side in weighted_factors(matrix, EXACT, seed=0))
+    loss(users, items, known, weight).backward()
+    assert users.grad.abs().max() < 1e-2
+    assert items.grad.abs().max() < 1e-3

@@ -8,7 +8,6 @@ import pytest
 from kindred.domain.interactions import Interactions
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import NO_VALIDATION, NOTHING_TOLD, RankingConfig, TextVectors, fit_linear_ensemble
-from kindred.linear.ensemble_weights import usual_weights
 from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.validation import WeightConfig, make_folds
 
@@ -62,8 +61,8 @@ def test_without_anything_to_validate_on_usual_weights_are_taken_and_said():
     train = SMALL["one event a user"]
     ensemble = fit_linear_ensemble(train, CONFIG, 0)
     assert ensemble.notes == (NO_VALIDATION,)
-    expected = usual_weights(["ease", "popularity"])["popularity"]
-    assert ensemble.scorer_weights["popularity"] == pytest.approx(expected)
+    # EASE learns nothing from users of one event
+    assert {name for name, weight in ensemble.scorer_weights.items() if weight} == {"popularity"}
     anonymous = ensemble.encode_users(train.take(np.zeros(len(train), dtype=bool)))[0] @ ensemble.items.T
     popular = np.bincount(train.item_index)
     assert popular[np.argsort(-anonymous, kind="stable")].tolist() == sorted(popular, reverse=True)

@@ -14,7 +14,7 @@ from kindred.linear.ease import EASE_RIDGES, ease_map, fit_ease
 from kindred.recommenders.baselines import (
     MANY_ITEMS,
     MOST_USERS,
-    STANDARD_BASELINES,
+    RANKING,
     choose_ease_ridge,
     ease_map_on,
     fit_ease_on,
@@ -66,7 +66,7 @@ def test_it_is_chosen_on_validation_and_fitted_on_all_that_is_known() -> None:
         ridge = best_by_hand(split.train_events, split.validation_events)
         expected = fit_ease(split.known_events, ridge)(users)
         assert np.array_equal(fit_ease_on(split)(users), expected)
-        assert np.array_equal(STANDARD_BASELINES.ranking["ease"](split)(users), expected)
+        assert np.array_equal(RANKING["ease"].fit(split)(users), expected)
         assert np.array_equal(ease_map_on(split), ease_map(split.known_events, ridge))
 
 
