@@ -266,8 +266,9 @@ def run_text(run: Run) -> str:
             lines.append(f"graph network: {_epochs(made['gnn'])}")
         else:
             lines.append(f"graph network: not trained, too few {words.events} to learn from")
-        lines.append(f"weights of the linear scorers, from held-out {words.events}: {parts}")
-        lines += made.get("notes", [])
+        notes = made.get("notes", [])
+        source = "" if notes else f", from held-out {words.events}"
+        lines += [f"weights of the linear scorers{source}: {parts}", *notes]
     else:
         width = made["width"]
         lines.append(f"model {model_of(run)}, embeddings of width {width}; it only ranks: no ratings")
