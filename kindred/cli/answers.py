@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +11,13 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, SystemName, given_id, settings_of
-from kindred.stores import encoder_of, graph_to_read, runs_folder_of, vectors_of
+from kindred.steps import publish_run, recommender_of
+from kindred.stores import runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
     from kindred.domain.recommendation import Answer, Request
     from kindred.recommenders.publishing import Published
-    from kindred.recommenders.systems import Recommends, SystemModule
-    from kindred.settings import Settings
+    from kindred.recommenders.systems import SystemModule
 
 HowMany = Annotated[int, typer.Option("-k", min=1, max=1000, help="How many items.")]
 
@@ -39,8 +38,7 @@ def publish(
     settings = settings_of(context)
     module = find_system(system)
     found = find_run(runs_folder_of(settings, system), run)
-    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        done = module.publish(found, store, vectors)
+    done = publish_run(settings, found)
     if as_json:
         console.json_result({**asdict(done), "published": done.version, "vectors": done.counts})
         return
@@ -78,18 +76,6 @@ def rollback(context: typer.Context, system: SystemName = "products", as_json: A
         console.json_result({"system": system, "published": version})
     else:
         console.result(f"published {version} of {system}")
-
-
-@contextmanager
-def recommender_of(settings: Settings, system: str = "products") -> Iterator[Recommends]:
-    """The recommender of a system on the stores in force."""
-    from kindred.recommenders.recommender import Opened
-    from kindred.recommenders.systems import find_system
-
-    module = find_system(system)
-    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        opened = Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_of(settings))
-        yield module.open_recommender(opened)
 
 
 def recommend(

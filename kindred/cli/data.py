@@ -12,7 +12,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.many_files import FILES, SEVERAL, ManyFilesCommand
 from kindred.cli.options import AsJson, settings_of
-from kindred.stores import encoder_of, graph_of
+from kindred.steps import ingest
 
 if TYPE_CHECKING:
     from kindred.ingest.pipeline import SourceFile
@@ -96,16 +96,13 @@ def ingest_products(
 def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptions, next_step: str) -> None:
     """Ingests the files and prints what became of every line and record."""
     from kindred.ingest.namespace import Namespace, in_namespace
-    from kindred.ingest.pipeline import IngestOptions, ingest_files
 
     settings = settings_of(context)
     namespace = Namespace(options.user_namespace, options.item_namespace)
     sources = {id(file.source): in_namespace(file.source, namespace) for file in files}
     named = [replace(file, source=sources[id(file.source)]) for file in files]
-    folders = (settings.data_dir / "staging", settings.data_dir / "quarantine")
-    with graph_of(settings) as store, console.Bars() as bars:
-        encoder = encoder_of(settings, bars)
-        summary = ingest_files(store, named, encoder, IngestOptions(*folders, options.max_bad, options.dry_run), bars)
+    with console.Bars() as bars:
+        summary = ingest(settings, named, options.max_bad, options.dry_run, bars)
     if options.as_json:
         console.json_result(summary.to_json())
         return

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kindred.cli import console
-from kindred.cli.answers import answer_text, recommender_of
+from kindred.cli.answers import answer_text
 from kindred.cli.data import summary_text
 from kindred.cli.options import settings_of
-from kindred.stores import encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
+from kindred.steps import evaluate_run, publish_run, recommender_of, train
+from kindred.stores import encoder_of, graph_of, runs_folder_of
 
 if TYPE_CHECKING:
     from kindred.domain.progress import Progress
@@ -104,7 +105,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _train(settings: Settings, content_hash: str, progress: Progress) -> Run:
-    from kindred.cli.training import model_config, run_text, train
+    from kindred.cli.training import model_config, run_text
     from kindred.recommenders.runs import finished_runs
 
     _heading("train")
@@ -122,7 +123,6 @@ def _train(settings: Settings, content_hash: str, progress: Progress) -> Run:
 
 
 def _evaluate(settings: Settings, run: Run, progress: Progress) -> None:
-    from kindred.cli.training import evaluate_run
     from kindred.evaluation.report_text import render_table
     from kindred.recommenders.evaluating import EvaluationOptions
 
@@ -139,10 +139,8 @@ def _publish(settings: Settings, run: Run) -> None:
     from kindred.recommenders.systems import find_system
 
     _heading("publish")
-    module = find_system("products")
-    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        done = module.publish(run, store, vectors)
-    console.result(f"version {done.version}: {published_text(module, done)}")
+    done = publish_run(settings, run)
+    console.result(f"version {done.version}: {published_text(find_system('products'), done)}")
 
 
 def _recommend(settings: Settings) -> None:

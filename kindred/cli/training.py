@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,16 +13,12 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import seconds_of
 from kindred.cli.options import AsJson, SystemName, settings_of
-from kindred.stores import graph_to_read, runs_folder_of
+from kindred.steps import evaluate_run, resume_training, train
+from kindred.stores import runs_folder_of
 
 if TYPE_CHECKING:
-    from kindred.domain.progress import Progress
-    from kindred.evaluation.report import Report
     from kindred.recommenders.config import ModelConfig
-    from kindred.recommenders.evaluating import EvaluationOptions
     from kindred.recommenders.runs import Run
-    from kindred.recommenders.systems import SystemModule
-    from kindred.settings import Settings
 
 
 class Conv(StrEnum):
@@ -148,48 +143,6 @@ def model_config(
     return given.model_copy(update={"gnn": gnn, "text": given.text and text})
 
 
-def train(settings: Settings, system: str, config: ModelConfig, until: int | None, progress: Progress) -> Run:
-    """A new run of a system on the graph in force."""
-    from kindred.recommenders.runs import new_run_folder
-    from kindred.recommenders.systems import find_system
-
-    module = find_system(system)
-    folder = new_run_folder(runs_folder_of(settings, system), settings.seed)
-    return _train_in(settings, module, config, until, folder, progress)
-
-
-def resume_training(settings: Settings, system: str, name: str, progress: Progress) -> Run:
-    """Goes on with a run that was interrupted, with the settings that it began with."""
-    from kindred.recommenders.systems import find_system
-    from kindred.recommenders.training import read_begun_run
-
-    module = find_system(system)
-    folder = runs_folder_of(settings, system) / name
-    begun = read_begun_run(folder)
-    resumed = settings.model_copy(update={"seed": begun.seed})
-    return _train_in(resumed, module, begun.config, begun.until, folder, progress)
-
-
-def _train_in(
-    settings: Settings, module: SystemModule, config: ModelConfig, until: int | None, folder: Path, progress: Progress
-) -> Run:
-    from kindred.domain.schema import graph_schema
-    from kindred.graph.statistics import graph_statistics
-    from kindred.recommenders.runs import resumable_or_gone
-    from kindred.recommenders.training import GraphState
-    from kindred.training.fit import RunOptions, untracked
-    from kindred.training.tracking import mlflow_tracking
-
-    noted = config.model_dump(mode="json")
-    uri = settings.mlflow_uri
-    tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
-    with resumable_or_gone(folder), graph_to_read(settings) as store, tracking as track:
-        statistics = graph_statistics(store, graph_schema())
-        state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
-        options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress, track=track)
-        return module.train(store, config, options, state)
-
-
 def evaluate(
     context: typer.Context,
     run: Annotated[
@@ -227,22 +180,6 @@ def evaluate(
         console.note(f"report and plots: {folder}")
     if gate:
         check(report, ABOVE_POPULARITY)
-
-
-def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progress: Progress) -> tuple[Report, Path]:
-    """The report, and the folder that it was written to."""
-    from kindred.recommenders.evaluating import evaluate as judge
-    from kindred.recommenders.interaction_graph import read_interaction_graph
-    from kindred.recommenders.systems import find_system
-    from kindred.recommenders.training import recipe_of
-    from kindred.training.fit import RunOptions
-
-    system = find_system(run.manifest["system"]).system
-    with graph_to_read(settings) as store:
-        graph = read_interaction_graph(system, store, run.manifest["graph"]["until"])
-    folder = run.folder / "evaluation" / options.protocol
-    report = judge(graph, recipe_of(run), options, RunOptions(folder, device=settings.device, progress=progress))
-    return report, folder
 
 
 def _epochs(gnn: Mapping[str, Any]) -> str:

@@ -1,0 +1,116 @@
+"""The steps from files to answers on the stores that the settings name: what the command line and the library call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kindred.domain.progress import Progress, silent
+from kindred.stores import encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
+
+if TYPE_CHECKING:
+    from kindred.evaluation.report import Report
+    from kindred.ingest.pipeline import SourceFile
+    from kindred.ingest.summary import IngestSummary
+    from kindred.recommenders.config import ModelConfig
+    from kindred.recommenders.evaluating import EvaluationOptions
+    from kindred.recommenders.publishing import Published
+    from kindred.recommenders.runs import Run
+    from kindred.recommenders.systems import Recommends, SystemModule
+    from kindred.settings import Settings
+
+
+def ingest(
+    settings: Settings,
+    files: Sequence[SourceFile],
+    max_bad: float = 0.05,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> IngestSummary:
+    """What became of every line and record of the files, which are in the graph in force now (but for a dry run)."""
+    from kindred.ingest.pipeline import IngestOptions, ingest_files
+
+    options = IngestOptions(settings.data_dir / "staging", settings.data_dir / "quarantine", max_bad, dry_run)
+    with graph_of(settings) as store:
+        return ingest_files(store, files, encoder_of(settings, progress), options, progress)
+
+
+def train(settings: Settings, system: str, config: ModelConfig, until: int | None, progress: Progress) -> Run:
+    """A new run of a system on the graph in force."""
+    from kindred.recommenders.runs import new_run_folder
+    from kindred.recommenders.systems import find_system
+
+    module = find_system(system)
+    folder = new_run_folder(runs_folder_of(settings, system), settings.seed)
+    return _train_in(settings, module, config, until, folder, progress)
+
+
+def resume_training(settings: Settings, system: str, name: str, progress: Progress) -> Run:
+    """Goes on with a run that was interrupted, with the settings that it began with."""
+    from kindred.recommenders.systems import find_system
+    from kindred.recommenders.training import read_begun_run
+
+    module = find_system(system)
+    folder = runs_folder_of(settings, system) / name
+    begun = read_begun_run(folder)
+    resumed = settings.model_copy(update={"seed": begun.seed})
+    return _train_in(resumed, module, begun.config, begun.until, folder, progress)
+
+
+def _train_in(
+    settings: Settings, module: SystemModule, config: ModelConfig, until: int | None, folder: Path, progress: Progress
+) -> Run:
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.statistics import graph_statistics
+    from kindred.recommenders.runs import resumable_or_gone
+    from kindred.recommenders.training import GraphState
+    from kindred.training.fit import RunOptions, untracked
+    from kindred.training.tracking import mlflow_tracking
+
+    noted = config.model_dump(mode="json")
+    uri = settings.mlflow_uri
+    tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
+    with resumable_or_gone(folder), graph_to_read(settings) as store, tracking as track:
+        statistics = graph_statistics(store, graph_schema())
+        state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
+        options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress, track=track)
+        return module.train(store, config, options, state)
+
+
+def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progress: Progress) -> tuple[Report, Path]:
+    """The report, and the folder that it was written to."""
+    from kindred.recommenders.evaluating import evaluate as judge
+    from kindred.recommenders.interaction_graph import read_interaction_graph
+    from kindred.recommenders.systems import find_system
+    from kindred.recommenders.training import recipe_of
+    from kindred.training.fit import RunOptions
+
+    system = find_system(run.manifest["system"]).system
+    with graph_to_read(settings) as store:
+        graph = read_interaction_graph(system, store, run.manifest["graph"]["until"])
+    folder = run.folder / "evaluation" / options.protocol
+    report = judge(graph, recipe_of(run), options, RunOptions(folder, device=settings.device, progress=progress))
+    return report, folder
+
+
+def publish_run(settings: Settings, run: Run) -> Published:
+    """Makes the run the published version of its system."""
+    from kindred.recommenders.systems import find_system
+
+    module = find_system(run.manifest["system"])
+    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
+        return module.publish(run, store, vectors)
+
+
+@contextmanager
+def recommender_of(settings: Settings, system: str = "products") -> Iterator[Recommends]:
+    """The recommender of a system on the stores in force."""
+    from kindred.recommenders.recommender import Opened
+    from kindred.recommenders.systems import find_system
+
+    module = find_system(system)
+    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
+        opened = Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_of(settings))
+        yield module.open_recommender(opened)
