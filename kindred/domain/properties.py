@@ -59,7 +59,7 @@ def check_storable(text: str) -> str:
 
 def check_storable_id(text: str) -> str:
     """The text, if it can be an id. Raises: ValueError where it can't."""
-    if _UNSTORABLE_IN_ID.search(text):
+    if not (text.isascii() and text.isprintable()) and _UNSTORABLE_IN_ID.search(text):
         raise ValueError("control character or lone surrogate")
     if text != text.strip():
         raise ValueError("blank at the start or end")

@@ -51,6 +51,8 @@ def seconds_of(value: object, field: str) -> int | None:
     Raises:
         BadRecord: it is no time.
     """
+    if type(value) is int and _DAY_NUMBERS.stop <= value < _FIRST_MILLISECONDS:  # most are, and that is their cost
+        return value
     milliseconds = milliseconds_of(value, field)
     return None if milliseconds is None else milliseconds // 1000
 

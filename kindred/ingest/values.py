@@ -54,7 +54,7 @@ def given(value: object, field: str) -> object:
     Raises:
         BadRecord: it is missing.
     """
-    if is_missing(value):
+    if value is None or value == "" or value != value:
         raise BadRecord(Reason.MISSING_VALUE, "it is missing", field)
     return value
 
@@ -122,6 +122,8 @@ def short_text_of(value: object, field: str) -> str | None:
     Raises:
         BadRecord: it is no text, too long, or holds what can't be stored.
     """
+    if type(value) is str and len(value) <= MAX_STRING_LENGTH and value.isascii() and value.isprintable():
+        return (value if "&" not in value else text_of(value, field)) or None  # most are, and that is their cost
     return _bounded(text_of(value, field), MAX_STRING_LENGTH, field) or None
 
 

@@ -24,12 +24,14 @@ and texts are brought to Unicode form NFC, their HTML entities decoded; ids stay
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from kindred.domain.records import Brand, Category, Edge, InCategory, MadeBy, Node, Product, Reviewed, User, content_id
-from kindred.ingest.bad_records import BadRecord, Reason, checked
+from kindred.ingest.bad_records import BadRecord, Reason, bad_record, checked
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.times import seconds_of
 from kindred.ingest.values import (
@@ -54,8 +56,7 @@ RATING_SCALE = (1.0, 5.0)  # stars
 _REMEMBERED = 50_000  # nodes that are kept ready, because reviews name the same users and products again and again
 
 
-@dataclass(frozen=True)
-class _Layout:
+class _Layout(NamedTuple):
     """What one edition calls the columns of a review."""
 
     user: str
@@ -66,34 +67,23 @@ class _Layout:
     summary: str
     verified: str
 
-    @property
-    def columns(self) -> Mapping[str, str]:
-        """The column of each property of the record, for messages."""
-        return _columns_of(self)
-
-
-@lru_cache
-def _columns_of(layout: _Layout) -> Mapping[str, str]:
-    return {
-        "event_id": "reviewID",
-        "source_id": layout.user,
-        "target_id": layout.product,
-        "at": layout.time,
-        "rating": layout.rating,
-        "text": layout.text,
-    }
-
 
 _OF_2014 = _Layout("reviewerID", "asin", "overall", "unixReviewTime", "reviewText", "summary", "verified")
 _OF_2014_BY_DATE = _Layout("reviewerID", "asin", "overall", "reviewTime", "reviewText", "summary", "verified")
 _OF_2023 = _Layout("user_id", "parent_asin", "rating", "timestamp", "text", "title", "verified_purchase")
 _OF_2023_VARIANTS = _Layout("user_id", "asin", "rating", "timestamp", "text", "title", "verified_purchase")
 _FLAT = _Layout("nickname", "asin", "overall", "unixReviewTime", "TextReview", "summary", "verified")
+# The column of each property of the record, for messages.
+_COLUMNS = {
+    layout: dict(zip(("source_id", "target_id", "rating", "at", "text"), layout, strict=False))
+    for layout in (_OF_2014, _OF_2014_BY_DATE, _OF_2023, _OF_2023_VARIANTS, _FLAT)
+}
 
 
 def _layout_of(row: Values) -> _Layout:
     if "reviewerID" in row:
-        return _OF_2014_BY_DATE if is_missing(row.get("unixReviewTime")) and "reviewTime" in row else _OF_2014
+        has_time = type(row.get("unixReviewTime")) is int or "reviewTime" not in row
+        return _OF_2014 if has_time or not is_missing(row.get("unixReviewTime")) else _OF_2014_BY_DATE
     if "user_id" in row:
         return _OF_2023_VARIANTS if is_missing(row.get("parent_asin")) and "asin" in row else _OF_2023
     return _FLAT if "nickname" in row or "reviewID" in row else _OF_2014
@@ -105,41 +95,48 @@ def parse_review(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    layout, notes = _layout_of(row), list[str]()
-    text, at = raw_text_of(row.get(layout.text), layout.text), _time(row, layout, notes)
-    user_id, product_id = id_of(row.get(layout.user), layout.user), id_of(row.get(layout.product), layout.product)
+    layout = _layout_of(row)
+    notes: list[str] = []
+    user, product, _, _, text_field, summary, verified = layout
+    user_id, product_id = id_of(row.get(user), user), id_of(row.get(product), product)
+    text, at = raw_text_of(row.get(text_field), text_field), _time(row, layout, notes)
     event_id = id_of(row.get("reviewID"), "reviewID") if layout is _FLAT else None
-    review = checked(
-        Reviewed,
-        {
-            "event_id": event_id or content_id(str(user_id), str(product_id), str(at), text_as_keyed(text)),
-            "source_id": user_id,
-            "target_id": product_id,
-            "at": at,
-            "rating": _stars(row, layout, notes),
-            "verified": optional(truth_of, row.get(layout.verified), layout.verified, notes),
-            "summary": optional(short_text_of, row.get(layout.summary), layout.summary, notes) or "",
-            "text": text_of(text, layout.text),
-        },
-        layout.columns,
-    )
+    is_plain = text.isascii()
+    values = {
+        "event_id": event_id
+        or content_id(str(user_id), str(product_id), str(at), text if is_plain else _as_keyed(text)),
+        "source_id": user_id,
+        "target_id": product_id,
+        "at": at,
+        "rating": _stars(row, layout, notes),
+        "verified": None if row.get(verified) is None else optional(truth_of, row[verified], verified, notes),
+        "summary": optional(short_text_of, row.get(summary), summary, notes) or "",
+        "text": text if is_plain and "&" not in text else text_of(text, text_field),
+    }
+    try:
+        review = Reviewed.model_validate(values, strict=True)
+    except ValidationError as error:
+        raise bad_record(error, _COLUMNS[layout]) from error
     if layout is not _FLAT:
-        return Parsed((review, _user(review.source_id), _product(review.target_id)), notes)
-    product = _product(review.target_id, optional(short_text_of, row.get("ProductName"), "ProductName", notes))
-    categories = _in_categories(product.id, row.get("Style"), "Style", notes)
-    return Parsed((review, _user(review.source_id), product, *categories), notes)
+        return Parsed((review, _user(review.source_id), _product(review.target_id)), notes or ())
+    product_node = _product(review.target_id, optional(short_text_of, row.get("ProductName"), "ProductName", notes))
+    categories = _in_categories(product_node.id, row.get("Style"), "Style", notes)
+    return Parsed((review, _user(review.source_id), product_node, *categories), notes)
 
 
-def text_as_keyed(text: str) -> str:
+def _as_keyed(text: str) -> str:
     """The text as it stands in the key of a review: in form NFC, its entities as they are."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", text)
 
 
 def _time(row: Values, layout: _Layout, notes: list[str]) -> int | None:
-    if layout.time not in row or (layout is _FLAT and is_missing(row[layout.time])):
+    value = row.get(layout.time)
+    if type(value) is int:
+        return seconds_of(value, layout.time)
+    if layout.time not in row or (layout is _FLAT and is_missing(value)):
         notes.append(NO_TIME)
         return None
-    return seconds_of(given(row[layout.time], layout.time), layout.time)
+    return seconds_of(given(value, layout.time), layout.time)
 
 
 def _stars(row: Values, layout: _Layout, notes: list[str]) -> float | None:
@@ -149,11 +146,14 @@ def _stars(row: Values, layout: _Layout, notes: list[str]) -> float | None:
         BadRecord: it is missing, or outside the scale.
     """
     field = layout.rating
-    if field not in row or (layout is _FLAT and is_missing(row[field])):
+    lowest, highest = RATING_SCALE
+    value = row.get(field)
+    if type(value) is float and lowest <= value <= highest:  # most are, and that is their cost
+        return value
+    if field not in row or (layout is _FLAT and is_missing(value)):
         notes.append(NO_RATING)
         return None
-    stars = number_of(given(row[field], field), field)
-    lowest, highest = RATING_SCALE
+    stars = number_of(given(value, field), field)
     if stars is None or not lowest <= stars <= highest:
         raise BadRecord(Reason.OUT_OF_RANGE, f"{lowest:g} to {highest:g} stars are wanted, got {stars}", field)
     return float(stars)
@@ -165,7 +165,7 @@ def parse_metadata(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes = list[str]()
+    notes: list[str] = []
     id_field = "asin" if is_missing(row.get("parent_asin")) else "parent_asin"
     product = checked(
         Product,

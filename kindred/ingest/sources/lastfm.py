@@ -50,14 +50,14 @@ def parse_plays(row: Values) -> Parsed:
 
 def parse_artist(row: Values) -> Parsed:
     """An artist and its name."""
-    notes = list[str]()
+    notes: list[str] = []
     name = optional(short_text_of, row.get("name"), "name", notes)
     return Parsed((checked(Artist, {"id": id_of(row.get("id"), "id"), "name": name}, {}),), notes)
 
 
 def parse_tag(row: Values) -> Parsed:
     """A tag and its name."""
-    notes = list[str]()
+    notes: list[str] = []
     name = optional(short_text_of, row.get("tagValue"), "tagValue", notes)
     return Parsed((checked(Tag, {"id": id_of(row.get("tagID"), "tagID"), "name": name}, {"id": "tagID"}),), notes)
 

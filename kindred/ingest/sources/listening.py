@@ -53,7 +53,7 @@ def parse_event(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes = list[str]()
+    notes: list[str] = []
     at_ms = _time(row, notes)
     values: dict[str, object] = {
         "source_id": id_of(row.get("user"), "user"),
@@ -97,7 +97,7 @@ def parse_track(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes = list[str]()
+    notes: list[str] = []
     track = checked(
         Track,
         {

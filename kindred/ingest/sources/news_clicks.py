@@ -35,7 +35,7 @@ def parse_click(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes = list[str]()
+    notes: list[str] = []
     user_id, article_id = (id_of(row.get(name), name) for name in ("user_id", "click_article_id"))
     at_ms = milliseconds_of(given(row.get("click_timestamp"), "click_timestamp"), "click_timestamp")
     viewed = checked(

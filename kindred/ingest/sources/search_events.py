@@ -89,7 +89,7 @@ def _parse_event(row: Values, action: str, texts: Texts) -> Parsed:
 def _parse_search(row: Values, text: str) -> Parsed:
     if not (query := useful_query(text)):
         return Parsed((), skipped=NO_WORDS if text.strip() else _NO_TEXT)
-    notes = list[str]()
+    notes: list[str] = []
     edge = searched(_search(row, query, notes))
     return Parsed((edge, user_node(edge.source_id), query_node(query)), notes)
 
@@ -101,7 +101,7 @@ def _parse_lead(row: Values, action: str, text: str) -> Parsed:
         return Parsed((), skipped=_NO_PRODUCT)
     if not (query := useful_query(text, product_id)):
         return Parsed((), skipped=NO_WORDS if text.strip() else _NO_TEXT)
-    notes = list[str]()
+    notes: list[str] = []
     search = _search(row, query, notes)
     lead = led_to(search, product_id, action, optional(_ordinal, attributes, "event_attributes.position", notes))
     records: list[Node | Edge] = [lead, query_node(query), product_node(lead.target_id)]

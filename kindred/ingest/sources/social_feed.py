@@ -41,7 +41,7 @@ def parse_user(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes = list[str]()
+    notes: list[str] = []
     profile: dict[str, object] = {name: optional(whole_of, row.get(name), name, notes) for name in _NUMBERS}
     profile |= {name: optional(short_text_of, row.get(name), name, notes) for name in _NAMES}
     return Parsed((checked(User, {"id": id_of(row.get("user_id"), "user_id"), **profile}, _COLUMNS),), notes)
@@ -53,7 +53,7 @@ def parse_post(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes = list[str]()
+    notes: list[str] = []
     text = optional(long_text_of, row.get("text"), "text", notes)
     post = checked(Post, {"id": id_of(row.get("post_id"), "post_id"), "text": text}, {"id": "post_id"})
     records: list[Node | Edge] = [post]
@@ -79,7 +79,7 @@ def parse_event(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes = list[str]()
+    notes: list[str] = []
     user_id, post_id = id_of(row.get("user_id"), "user_id"), id_of(row.get("post_id"), "post_id")
     at_ms = milliseconds_of(given(row.get("timestamp"), "timestamp"), "timestamp")
     action = text_of(row.get("action"), "action").strip().lower()

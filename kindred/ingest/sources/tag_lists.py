@@ -23,7 +23,7 @@ def parse_tag_list(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes = list[str]()
+    notes: list[str] = []
     track = checked(Track, {"id": id_of(row.get("track"), "track")}, {"id": "track"})
     records: list[Node | Edge] = [track]
     for name in dict.fromkeys(_tags(row.get("tags"), notes)):
