@@ -21,10 +21,10 @@ class ManyFilesCommand(TyperCommand):
             if isinstance(parameter, TyperOption) and parameter.multiple
             for name in parameter.opts
         }
-        return super().parse_args(ctx, list(_repeated(args, names)))
+        return super().parse_args(ctx, list(repeated(args, names)))
 
 
-def _repeated(args: Sequence[str], names: set[str]) -> Iterator[str]:
+def repeated(args: Sequence[str], names: set[str]) -> Iterator[str]:
     """The arguments with the option repeated before each further value."""
     option, num_values = "", 0
     for arg in args:

@@ -203,6 +203,40 @@ def test_bullet_points_stand_in_for_an_empty_description(
     assert set(graph.tables["Category"]) == {"Home", "Mugs"}
 
 
+def test_two_locales_of_one_product_do_not_mix_and_the_choice_is_said(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    rows = [
+        {"product_id": "P", "product_title": "Mug", "product_brand": "B", "product_locale": "us"},
+        {"product_id": "P", "product_title": "Una taza muy grande", "product_brand": "Marca", "product_locale": "es"},
+        {"product_id": "Q", "product_title": "Cup"},
+    ]
+    (tmp_path / "products").write_bytes(json_lines(rows))
+    for locale, title, other in (("", "Mug", "es, us"), ("es", "Una taza muy grande", "us, es")):
+        graph = DictGraph()
+        files = search_files(products=tmp_path / "products", locale=locale)
+        (file,) = ingest_files(graph, files, None, options).files
+        assert file.skipped_reasons == {f"locale {other} is loaded (--locale)": 1}
+        assert edges(graph, "Product", "id", "title") == {("P", title), ("Q", "Cup")}
+        assert len(graph.tables["Brand"]) == 1
+
+
+def test_an_event_is_joined_to_its_query_wherever_that_stands(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    named = {"client_id": "c", "query_id": "q", "timestamp": "2024-10-23T20:20:39Z"}
+    leads = {"object": {"object_id": "P"}, "position": {"ordinal": "3"}}
+    click = {**named, "action_name": "click", "event_attributes": leads}
+    lost = {**click, "query_id": "nowhere"}
+    (tmp_path / "clicks").write_bytes(
+        json_lines([click, lost, {"_source": {**click, "event_attributes": json.dumps(leads)}}])
+    )
+    (tmp_path / "queries").write_bytes(json_lines([{**named, "user_query": "red shoes"}]))
+    summary = ingest_files(graph, search_files(events=[tmp_path / "clicks", tmp_path / "queries"]), None, options)
+    assert [(f.accepted, f.duplicates, f.skipped) for f in summary.files] == [(1, 1, 1), (1, 0, 0)]
+    assert edges(graph, "LED_TO", "source_id", "target_id", "position") == {("red shoes", "P", 3)}
+
+
 def test_nothing_given_is_explained() -> None:
     with pytest.raises(SettingsError, match="nothing to load"):
         search_files()
