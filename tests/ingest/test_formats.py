@@ -213,7 +213,7 @@ def records_of(path: Path, content: bytes | str, source: Source) -> list[list[No
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_one_table_is_one_graph_in_every_format(tmp_path: Path, shape: str, data: st.DataObject) -> None:
     source, time, tables = SHAPES[shape]
