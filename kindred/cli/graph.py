@@ -162,7 +162,7 @@ def copy(
     target: Annotated[str, typer.Option("--to", help="URL of the graph to fill.")],
     as_json: AsJson = False,
 ) -> None:
-    """Copy a graph from one engine to another, proved by its content hash; a copy cut off is completed by the same."""
+    """Copy a graph from one engine to another, proved by its content hash; the same completes an interrupted one."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.copy import copy_graph
 
@@ -176,8 +176,8 @@ def copy(
         console.result(f"{report.num_nodes:,} nodes and {report.num_edges:,} edges, content hash {report.content_hash}")
 
 
-def seconds_of(moment: datetime | None) -> int | None:
-    """Seconds UTC of a moment given on the command line; one without a zone is UTC."""
-    if moment is None:
+def seconds_of(timestamp: datetime | None) -> int | None:
+    """Seconds UTC of a timestamp given on the command line; one without a zone is UTC."""
+    if timestamp is None:
         return None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return int((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp())
