@@ -13,6 +13,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.edge_index import EdgeIndex, build_in_child
 from kindred.vectorstore.exact import best_exact, rank
 from kindred.vectorstore.folder_store import Question
+from kindred.vectorstore.int8 import Codes, write_codes
 from kindred.vectorstore.rows import Rows, View
 
 _WARM_UP_SEARCHES = 8
@@ -23,13 +24,15 @@ class IndexLimits:
     """Where an index pays.
 
     Attributes:
-        exact_bytes: collections with fewer bytes of vectors have none: comparing all takes 1 to 5 ms.
-        rows_per_ef: rows that are compared in the time that the index takes for one more candidate in view; 66 were
-            measured both at 30,000 × 128 and at 41,000 × 512.
+        exact_bytes: collections with fewer bytes of vectors (300,000 × 512) have none: comparing all takes 1 to 6 ms.
+        rows_per_ef: rows that are compared as integers in the time that the index takes for one more candidate in
+            view: 66 were measured in float32 at 41,000 × 512, which takes four times as long.
+        codes_bytes: from here on vectors are compared as integers first.
     """
 
-    exact_bytes: int = 50_000_000
-    rows_per_ef: int = 66
+    exact_bytes: int = 600_000_000
+    rows_per_ef: int = 270
+    codes_bytes: int = 1_000_000
 
 
 class EdgeSearch:
@@ -44,32 +47,44 @@ class EdgeSearch:
         self._limits = limits
         self._build = build
         self._indexes: dict[Rows, EdgeIndex | None] = {}
+        self._codes: dict[Rows, Codes | None] = {}
         self._lock = Lock()
 
     def prepare(self, rows: Rows) -> None:
         view = rows.view()
+        if len(view) and view.vectors.nbytes >= self._limits.codes_bytes:
+            write_codes(rows.folder, view.vectors)
         if len(view) and view.vectors.nbytes >= self._limits.exact_bytes:
             self._build(rows.folder)
 
     def best(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
         index = self._index(rows)
         if index is None:
-            return best_exact(view, question)
+            return self._compare_all(rows, view, question)
         wanted = _wanted(question)
         is_cheaper = len(view) >= index.effort(wanted) * self._limits.rows_per_ef
         if wanted >= index.num_rows or not is_cheaper:
-            return best_exact(view, question)
+            return self._compare_all(rows, view, question)
         found = np.concatenate([index.nearest(question.vector, wanted), np.arange(index.num_rows, len(view))])
         found = found[~np.isin(found, question.refused)]
         if question.allowed is not None:
             found = found[question.allowed[found]]
-        return rank(view, found, question) if len(found) >= question.k else best_exact(view, question)
+        return rank(view, found, question) if len(found) >= question.k else self._compare_all(rows, view, question)
 
     def close(self) -> None:
         with self._lock:
             for index in filter(None, self._indexes.values()):
                 index.close()
             self._indexes.clear()
+            self._codes.clear()
+
+    def _compare_all(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
+        with self._lock:
+            if rows not in self._codes:
+                self._codes = {kept: codes for kept, codes in self._codes.items() if kept.is_current()}
+                self._codes[rows] = Codes.load(rows.folder, rows.dimension)
+            codes = self._codes[rows]
+        return best_exact(view, question) if codes is None else codes.best(view, question)
 
     def _index(self, rows: Rows) -> EdgeIndex | None:
         """The collection's index, loaded and warmed once; None where it has none."""

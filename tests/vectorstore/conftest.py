@@ -22,6 +22,7 @@ from kindred.vectorstore.store import SystemVectors, VectorStore
 Opener = Callable[[Path], VectorStore]
 SYSTEM = "products"
 ALWAYS_INDEXED = IndexLimits(exact_bytes=0, rows_per_ef=0)
+ALWAYS_INTEGERS = IndexLimits(codes_bytes=0)
 
 
 def open_exact(folder: Path) -> VectorStore:
@@ -30,6 +31,10 @@ def open_exact(folder: Path) -> VectorStore:
 
 def open_edge(folder: Path) -> VectorStore:
     return FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits()))
+
+
+def open_edge_integers(folder: Path) -> VectorStore:
+    return FolderVectors("qdrant-edge:", folder, EdgeSearch(ALWAYS_INTEGERS))
 
 
 def open_edge_indexed(folder: Path) -> VectorStore:
@@ -61,6 +66,7 @@ OPENERS: dict[str, Opener] = {
     "server": open_server_double,
     "exact": open_exact,
     "edge": open_edge,
+    "edge-integers": open_edge_integers,
     "edge-indexed": open_edge_indexed,
 }
 

@@ -13,7 +13,7 @@ import pytest
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.ids import IdMap
-from kindred.vectorstore import edge_index, qdrant_edge
+from kindred.vectorstore import edge_index
 from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors
 from kindred.vectorstore.publish import PublishOptions, publish_collections
@@ -46,10 +46,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, items: Embeddings, sealed: 
 def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SystemVectors]:
     """The store, with no way back to comparing all."""
 
-    def refuse(view: object, question: object) -> None:
+    def refuse(self: EdgeSearch, rows: object, view: object, question: object) -> None:
         raise AssertionError("the index was not used")
 
-    monkeypatch.setattr(qdrant_edge, "best_exact", refuse)
+    monkeypatch.setattr(EdgeSearch, "_compare_all", refuse)
     opened = FolderVectors("qdrant-edge:", folder, EdgeSearch(IndexLimits(0, 0)))
     yield opened.of("products")
     opened.close()

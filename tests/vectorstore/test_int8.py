@@ -1,0 +1,40 @@
+"""Integers choose, floats decide: the answer is that of comparing all in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kindred.domain.embeddings import Embeddings
+from kindred.domain.ids import IdMap
+from kindred.vectorstore.exact import ExactSearch
+from kindred.vectorstore.folder_store import FolderVectors
+from kindred.vectorstore.int8 import CODES_FILE
+from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
+from kindred.vectorstore.store import SystemVectors
+
+MakeEmbeddings = Callable[..., Embeddings]
+Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
+
+
+@pytest.mark.parametrize("num_seen", [0, 50, 1_000])
+@pytest.mark.parametrize("dimension", [1, 32, 67])
+def test_the_best_are_those_of_exact_search(
+    num_seen: int, dimension: int, tmp_path: Path, embeddings_of: MakeEmbeddings, sealed: Seal
+) -> None:
+    items = embeddings_of(5_000, dimension=dimension)
+    items.vectors[100:160] = items.vectors[7]  # more that are equal than are asked for
+    items.vectors[200] = 0
+    integers = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(codes_bytes=0))).of("products")
+    sealed(integers, "v1", {"items": items})
+    assert (tmp_path / "products" / "versions" / "v1" / "items" / CODES_FILE).exists()
+    late = Embeddings(IdMap(["late", "item-00009"]), np.stack([3 * items.vectors[7], -items.vectors[9]]))
+    integers.upsert("v1", "items", late)
+    exact = FolderVectors("", tmp_path, ExactSearch()).of("products")
+    for query in [*embeddings_of(20, dimension=dimension, seed=4).vectors, items.vectors[7], 0 * items.vectors[7]]:
+        nearest = [c.item_id for c in exact.search("v1", "items", query, num_seen + 20)]
+        expected = exact.search("v1", "items", query, 20, exclude=nearest[:num_seen])
+        assert integers.search("v1", "items", query, 20, exclude=nearest[:num_seen]) == expected
