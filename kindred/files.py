@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, survive a power cut once they are there, and are known again."""
+"""Files that are written whole or not at all, survive a power loss once they are there, and are known again."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def at_home(path: Path | str) -> Path:
     """
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # nobody of that name: it is the name of a folder
+    except RuntimeError:  # no one of that name: it is the name of a folder
         return Path(path)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, whose file takes the place of `path` when the block ends well; else nothing is left.
+    """A path to write to, whose file takes the place of `path` when the `with` ends well; else nothing is left.
 
     What is there and no regular file, such as `/dev/stdout` or a pipe, is written itself.
 
@@ -52,7 +52,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file of our own to write, which takes the place of `path` when the block ends well; else nothing is left.
+    """A file of our own to write, which takes the place of `path` when the `with` ends well; else nothing is left.
 
     Its mode is that of any new file, as the umask has it. Raises OSError, for the caller to say what to do.
     """

@@ -22,7 +22,7 @@ from kindred.graph.open import open_to_read
 from kindred.graph.server import GraphServer
 from kindred.graph.store import QueryLimits
 
-EXTRA_CPU_SECONDS = 30  # for start and end; whoever outlives this is ended by the system even if nobody watches
+EXTRA_CPU_SECONDS = 30  # for start and end; whoever outlives this is ended by the system even if unwatched
 
 
 def main() -> None:

@@ -174,7 +174,7 @@ class VersionFolders:
                 self._point(Pointer(None, pointer.previous))
             elif version == pointer.previous:
                 self._point(Pointer(pointer.published, None))
-            folder.rename(self._trash / uuid4().hex)  # whole or not at all; what follows may be cut short
+            folder.rename(self._trash / uuid4().hex)  # whole or not at all; what follows may be interrupted
             shutil.rmtree(self._trash, ignore_errors=True)
             self._trash.mkdir(exist_ok=True)
 
@@ -215,7 +215,7 @@ class VersionFolders:
 
     def _verify(self, version: str) -> None:
         if not (self._sealed / checked_name(version)).is_dir():
-            state = "not sealed: its building was cut short" if (self._building / version).exists() else "not there"
+            state = "not sealed: its building was interrupted" if (self._building / version).exists() else "not there"
             raise StoreError(f"version {version} is {state}", "drop it and publish the run again")
         if found := self.damage(version):
             raise _damaged(version, found)

@@ -21,7 +21,7 @@ _DEVIATIONS = 5.0
 """Rounding errors of a product are normal; one of some million passes so many standard deviations."""
 _MAX_RESCORED = 0.1
 _BATCH_ROWS = 16_384
-_BLOCK = 32
+_GROUP = 32
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Codes:
 
 
 def _reached_by(scores: Vectors, k: int) -> float:
-    """A value that k of the scores reach, and few more: the k-th best of what is best of each block."""
-    blocks = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
-    best = blocks if len(blocks) >= k else scores
+    """A value that k of the scores reach, and few more: the k-th best of what is best of each group."""
+    groups = scores[: len(scores) // _GROUP * _GROUP].reshape(-1, _GROUP).max(axis=1)
+    best = groups if len(groups) >= k else scores
     place = max(0, len(best) - k)
     return float(np.partition(best, place)[place])
 

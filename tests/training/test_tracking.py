@@ -12,7 +12,7 @@ from kindred.training.tracking import mlflow_tracking
 
 def test_a_missing_mlflow_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    with pytest.raises(SettingsError, match=r"kindred\[mlflow\]"), mlflow_tracking("x", "e", "r", {}):
+    with pytest.raises(SettingsError, match=r"'\.\[mlflow\]'"), mlflow_tracking("x", "e", "r", {}):
         pass
 
 

@@ -2,7 +2,7 @@
 
 One table has one `RowColumns` and one row number for all its columns; the light row in the engine carries that number.
 Rows are forced to disk before the engine commits anything that points at them, so a crash leaves nothing worse than
-rows that nobody points at. Rows cut off half-way are cut away when the files are opened; the others stay as garbage,
+rows that no edge points at. Rows torn half-way are taken away when the files are opened; the others stay as garbage,
 like the rows of what was replaced or deleted, until the graph is built anew.
 
 Files of a text property: `NAME.text` (UTF-8), `NAME.ends` (int64, where each text ends, after a first 0), `NAME.known`
@@ -43,7 +43,7 @@ class Column(Protocol):
         """Rows that are whole in every file of the column."""
 
     def resize(self, num_rows: int) -> None:
-        """Makes the column that long: cuts rows away, or adds nulls."""
+        """Makes the column that long: takes rows away, or adds nulls."""
 
     def append(self, values: pa.ChunkedArray) -> None:
         """Writes more rows and forces them to disk."""
@@ -80,11 +80,11 @@ class TextColumn:
         end = _size(self._text)
         for chunk in values.cast(pa.large_string()).fill_null("").chunks:
             _, offsets, text = chunk.buffers()
-            places = np.frombuffer(offsets, _END)[chunk.offset : chunk.offset + len(chunk) + 1]
+            bounds = np.frombuffer(offsets, _END)[chunk.offset : chunk.offset + len(chunk) + 1]
             if text is not None:
-                texts.append(np.frombuffer(text, np.uint8)[places[0] : places[-1]])
-            ends.append(places[1:] - places[0] + end)
-            end += int(places[-1] - places[0])
+                texts.append(np.frombuffer(text, np.uint8)[bounds[0] : bounds[-1]])
+            ends.append(bounds[1:] - bounds[0] + end)
+            end += int(bounds[-1] - bounds[0])
         _append(self._text, texts)
         _append(self._ends, ends)
         _append(self._known, [values.is_valid().to_numpy().astype(np.uint8)])
@@ -140,7 +140,7 @@ class RowColumns:
     Args:
         folder: where its files are.
         properties: of the table; only texts and vectors matter here.
-        writable: whether rows may be added; then rows cut off half-way are cut away first.
+        writable: whether rows may be added; then rows torn half-way are taken away first.
     """
 
     def __init__(self, folder: Path, properties: Sequence[Property], *, writable: bool) -> None:
@@ -226,7 +226,7 @@ def _append(path: Path, parts: Iterable[NDArray[np.generic]]) -> None:
 
 
 def _resize(path: Path, size: int) -> None:
-    """Cuts the file, or lengthens it by zeros that take no space on disk."""
+    """Truncates the file, or lengthens it by zeros that take no space on disk."""
     if _size(path) != size or not path.exists():
         with path.open("ab") as file:
             file.truncate(size)

@@ -77,11 +77,11 @@ class Journal:
             if is_new:
                 sync(self._path.parent)
         except OSError as error:
-            self.cut(self.size)
+            self.truncate(self.size)
             raise StoreError(f"can't write {self._path}: {error}", "free some disk space; run it again") from error
         self.size += len(record)
 
-    def cut(self, size: int) -> None:
+    def truncate(self, size: int) -> None:
         """Takes back what was added since the journal had that size."""
         if self._path.exists():
             os.truncate(self._path, size)
@@ -89,10 +89,10 @@ class Journal:
 
     def clear(self) -> None:
         """Forgets every record: the database file holds them now."""
-        self.cut(0)
+        self.truncate(0)
 
     def records(self) -> Iterator[list[Change]]:
-        """Every record that is whole, in order; one that was cut off at the end was never acknowledged.
+        """Every record that is whole, in order; one that was torn at the end was never acknowledged.
 
         Raises:
             StoreError: the file is damaged before its end.

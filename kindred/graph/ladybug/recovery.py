@@ -32,7 +32,7 @@ def open_engine(folder: Path, *, read_only: bool) -> Engine:
     """
     left = [folder / name for name in LOGS if (folder / name).exists()]
     if read_only and (left or _has_journal(folder)):
-        raise UnfinishedError(f"a process that wrote the graph in {folder} was cut off", OPEN_ONCE)
+        raise UnfinishedError(f"a process that wrote the graph in {folder} was interrupted", OPEN_ONCE)
     if not read_only:
         _set_aside(folder, left)
     return Engine(folder / DATABASE, read_only=read_only)
@@ -51,7 +51,7 @@ def _set_aside(folder: Path, logs: list[Path]) -> None:
     if kept:
         sync(folder)
         logging.getLogger(__name__).error(
-            "a process that wrote the graph in %s was cut off; the engine's log is set aside as %s, and everything "
+            "a process that wrote the graph in %s was interrupted; the engine's log is set aside as %s, and everything "
             "that was acknowledged is there",
             folder,
             ", ".join(f"{log.name}.aside" for log in kept),

@@ -8,7 +8,7 @@
     FOLDER/lock             who writes
 
 A batch exists from its record in the journal on, or from its file in `pending/`, or from a checkpoint of the engine:
-its texts and vectors are on disk before, and nobody finds them without the light row. The engine's own log is trusted
+its texts and vectors are on disk before, and no reader finds them without the light row. The engine's own log is trusted
 with nothing. One process writes at a time; calls from several threads are taken one by one.
 """
 
@@ -68,7 +68,7 @@ class EmbeddedGraph:
             self._notes = read_notes(folder)
             self._pending = PendingEdges(folder / "pending")
             if self._pending and read_only:
-                raise UnfinishedError(f"a load into the graph in {folder} was cut off", OPEN_ONCE)
+                raise UnfinishedError(f"a load into the graph in {folder} was interrupted", OPEN_ONCE)
             engine = open_engine(folder, read_only=read_only)
         except BaseException:
             self._lock.close()

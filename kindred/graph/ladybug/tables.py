@@ -120,12 +120,12 @@ class Tables:
         """Which of the rows are there by their key, and what is stored of those, whole and in the same order."""
         key = key_of(table)
         light = self._light_rows(table, rows)
-        places = positions_of(rows[key], light[key]) if light is not None else np.full(len(rows), NO_ROW)
-        there = places != NO_ROW
+        positions = positions_of(rows[key], light[key]) if light is not None else np.full(len(rows), NO_ROW)
+        there = positions != NO_ROW
         schema = self.schema(table)
         if light is None or not there.any():
             return there, schema.empty_table()
-        return there, pa.Table.from_batches([self.completed(table, light.take(pa.array(places[there])), schema)])
+        return there, pa.Table.from_batches([self.completed(table, light.take(pa.array(positions[there])), schema)])
 
     def _light_rows(self, table: Table, rows: pa.Table) -> pa.Table | None:
         """Light rows, those with the keys of the given rows among them; None where there is none of these."""
@@ -201,7 +201,7 @@ class Tables:
                     self._apply(change)
         except BaseException:
             self.forget()
-            self._journal.cut(size)
+            self._journal.truncate(size)
             raise
         self._is_checkpointed = False
         if not is_small or self._journal.size > JOURNAL_BYTES:

@@ -376,7 +376,7 @@ def test_a_missing_package_names_the_extra_to_install(package: str, monkeypatch:
         return "1"
 
     monkeypatch.setattr(neo4j_connection, "version", version)
-    with pytest.raises(SettingsError, match=r"kindred\[neo4j\]"):
+    with pytest.raises(SettingsError, match=r"'\.\[neo4j\]'"):
         Neo4jStore("neo4j://127.0.0.1:1", GraphServer("neo4j", "x", "neo4j"))
 
 

@@ -1,0 +1,55 @@
+"""The words that the glossary rules out appear nowhere in the package, whole or as part of a name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CODE = sorted((ROOT / "kindred").rglob("*.py"))
+GENERATED_WORDS = {"shop.py", "phrases.py"}  # what shops and people say in the sample is data
+PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def ruled_out() -> set[str]:
+    """The last column of the glossary's table."""
+    page = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    rows = [line.strip().strip("|").split("|") for line in page.splitlines() if line.startswith("|")]
+    return {word.strip() for row in rows[2:] for word in row[-1].split(",") if word.strip()}
+
+
+def names_of_others(source: str) -> set[str]:
+    """What is imported from other packages: they are called as they are."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith("kindred"):
+            found |= {node.module, *(alias.name for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if not alias.name.startswith("kindred")}
+    return found
+
+
+def words_of(source: str) -> set[str]:
+    """Every word of a source, parts of names too, in small letters."""
+    for name in sorted(names_of_others(source), key=len, reverse=True):
+        source = re.sub(rf"\b{re.escape(name)}\b", "", source)
+    return {word.lower() for word in PARTS.findall(source)}
+
+
+def test_the_page_rules_words_out() -> None:
+    assert {"anyone", "nobody", "block", "core", "places", "moment", "likeness", "climb", "cut", "draw"} <= ruled_out()
+    assert {"town", "crowd", "world"} <= ruled_out()
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_word_that_is_ruled_out_is_used(path: Path) -> None:
+    if path.name not in GENERATED_WORDS:
+        assert sorted(words_of(path.read_text("utf-8")) & ruled_out()) == []
+
+
+def test_words_are_seen_as_parts_of_names_and_names_of_others_are_not() -> None:
+    source = "from engine import Core\nfirst_moment = Core()\nclass WorldMap:  # NOBODY\n    pass\n"
+    assert {"moment", "world", "nobody", "map"} <= words_of(source) and "core" not in words_of(source)
