@@ -8,8 +8,8 @@
     FOLDER/lock             who writes
 
 A batch exists from its record in the journal on, or from its file in `pending/`, or from a checkpoint of the engine:
-its texts and vectors are on disk before, and no reader finds them without the light row. The engine's own log is trusted
-with nothing. One process writes at a time; calls from several threads are taken one by one.
+its texts and vectors are on disk before, and no reader finds them without the light row. The own log of the engine is
+trusted with nothing. One process writes at a time; calls from several threads are taken one by one.
 """
 
 from __future__ import annotations
