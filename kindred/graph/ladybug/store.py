@@ -4,6 +4,7 @@
     FOLDER/columns/TABLE/   long texts and vectors, by row number (`columns.py`); not visible to Cypher
     FOLDER/pending/         edges of a load under way (`pending.py`)
     FOLDER/journal          small writes that the database file may not hold yet (`journal.py`)
+    FOLDER/seal.json        sizes and checksums of all this as the last writer left it (`seal.py`)
     FOLDER/metadata.json    notes about the graph
     FOLDER/lock             who writes
 
@@ -33,6 +34,7 @@ from kindred.graph.ladybug.journal import Change, Verb
 from kindred.graph.ladybug.notes import read_notes, write_notes
 from kindred.graph.ladybug.pending import PendingEdges
 from kindred.graph.ladybug.recovery import open_engine
+from kindred.graph.ladybug.seal import begin_writing, check_seal, seal
 from kindred.graph.ladybug.statements import Table, engine_columns
 from kindred.graph.ladybug.tables import Tables
 from kindred.graph.rows import BoolArray, filled_nodes, fitted, key_of, newer_edges, vector_lengths
@@ -65,10 +67,13 @@ class EmbeddedGraph:
         _prepare(folder, read_only)
         self._lock = FolderLock(folder, shared=read_only)
         try:
+            check_seal(folder, read_only=read_only)
             self._notes = read_notes(folder)
             self._pending = PendingEdges(folder / "pending")
             if self._pending and read_only:
                 raise UnfinishedError(f"a load into the graph in {folder} was interrupted", OPEN_ONCE)
+            if not read_only:
+                begin_writing(folder)
             engine = open_engine(folder, read_only=read_only)
         except BaseException:
             self._lock.close()
@@ -268,6 +273,10 @@ class EmbeddedGraph:
             try:
                 self._settle()
                 self._open_tables.checkpoint()
+                self._open_tables.engine.close()
+                self._open_tables = None
+                if not self._read_only:
+                    seal(self._folder)
             finally:
                 self._release()
 
