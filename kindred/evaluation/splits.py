@@ -197,7 +197,7 @@ def given_split(interactions: Interactions, test: IntArray, validation: IntArray
 
 def _times(interactions: Interactions) -> IntArray:
     if interactions.at is None:
-        raise SettingsError("these events have no times to split by", "use the random protocol")
+        raise SettingsError("these events have no times to split by", "use the random protocol: `--protocol random`")
     return interactions.at
 
 

@@ -14,16 +14,7 @@ from kindred.linear.lightgcn import LightGCNConfig, fit_lightgcn
 from kindred.linear.neighbours import fit_item_knn, fit_user_knn
 from kindred.linear.popularity import fit_popularity, fit_random
 from kindred.linear.rating_baselines import fit_bias_rating, fit_constant_rating, fit_mean_rating
-
-SIZE = 10
-
-
-def checkerboard():
-    """Even users like even items, odd users odd ones; each user has one item of their colour missing."""
-    users, items = np.nonzero((np.arange(2 * SIZE)[:, None] + np.arange(2 * SIZE)) % 2 == 0)
-    held_out = items == (users + 2 * (users // 4) + 2) % (2 * SIZE)
-    everything = Interactions(users.astype(np.int64), items.astype(np.int64), 2 * SIZE, 2 * SIZE)
-    return everything.take(~held_out), everything.take(held_out)
+from tests.checkerboard import checkerboard
 
 
 def fit_small_lightgcn(train):
@@ -42,14 +33,14 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_personal_baseline_completes_the_checkerboard(name):
-    train, held_out = checkerboard()
+    train, held_out = checkerboard(20, 20)
     result = evaluate_ranking(MODELS[name](train), held_out, train, ks=(1,))
     assert result.means["recall@1"] == 1
 
 
 def test_als_completes_the_checkerboard():
     pytest.importorskip("implicit")
-    train, held_out = checkerboard()
+    train, held_out = checkerboard(20, 20)
     score = fit_als(train, seed=0, factors=4)
     assert evaluate_ranking(score, held_out, train, ks=(1,)).means["recall@1"] == 1
 
@@ -57,17 +48,17 @@ def test_als_completes_the_checkerboard():
 def test_als_names_the_extra_that_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "implicit.als", None)
     with pytest.raises(SettingsError, match=r"\.\[als\]"):
-        fit_als(checkerboard()[0], seed=0)
+        fit_als(checkerboard(20, 20)[0], seed=0)
 
 
 def test_popularity_and_chance_cannot_complete_the_checkerboard():
-    train, held_out = checkerboard()
+    train, held_out = checkerboard(20, 20)
     for score in (fit_popularity(train), fit_random(train, 0)):
         assert evaluate_ranking(score, held_out, train, ks=(1,)).means["recall@1"] < 0.5
 
 
 def test_random_scores_do_not_depend_on_the_batch():
-    score = fit_random(checkerboard()[0], seed=3)
+    score = fit_random(checkerboard(20, 20)[0], seed=3)
     assert np.array_equal(score(np.array([4])), score(np.array([1, 4]))[1:])
 
 
@@ -86,11 +77,11 @@ def test_rating_baselines_by_hand():
 
 def test_rating_baselines_ask_for_ratings():
     with pytest.raises(ValueError, match="ratings"):
-        fit_mean_rating(checkerboard()[0])
+        fit_mean_rating(checkerboard(20, 20)[0])
 
 
 def test_lightgcn_is_deterministic():
-    train, _ = checkerboard()
+    train, _ = checkerboard(20, 20)
     torch.manual_seed(1)
     first = fit_small_lightgcn(train)(np.arange(3))
     torch.manual_seed(2)

@@ -14,22 +14,14 @@ from kindred.linear.scorer import LinearScorer
 from kindred.linear.scorer_config import ScorerConfig, SpectralFilter
 from kindred.linear.scorer_sum import ScorerSum
 from kindred.linear.validation import WeightConfig, make_folds
+from tests.checkerboard import checkerboard
 
 DAY = 86_400
-SIZE = 12
 QUICK = RankingConfig(weights=WeightConfig(rounds=1, folds=1))
 SMALL_FILTERS = (SpectralFilter(0.5, 1.0, 8), SpectralFilter(0.4, 0.0, 8))
 MIDDLE = replace(QUICK, scorers=ScorerConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
 LARGE = replace(MIDDLE, scorers=replace(MIDDLE.scorers, max_squared=0))
 FEW_USERS = replace(MIDDLE, scorers=replace(MIDDLE.scorers, max_dense=40, max_squared=0))
-
-
-def checkerboard():
-    """Even users like even items, odd users odd ones; each user has one item of their colour missing."""
-    users, items = np.nonzero((np.arange(3 * SIZE)[:, None] + np.arange(SIZE)) % 2 == 0)
-    held_out = items == (users + 2 * (users // 4) + 2) % SIZE
-    everything = Interactions(users.astype(np.int64), items.astype(np.int64), 3 * SIZE, SIZE)
-    return everything.take(~held_out), everything.take(held_out)
 
 
 def clustered(seed=0, num_users=80, num_items=40, text_dim=6):
@@ -56,7 +48,7 @@ def on_users(events, users):
     "config", [QUICK, MIDDLE, LARGE, FEW_USERS], ids=["items by items", "both", "spectrum", "users by users"]
 )
 def test_completes_the_checkerboard(config):
-    train, held_out = checkerboard()
+    train, held_out = checkerboard(36, 12)
     ensemble = fit_linear_ensemble(train, config, seed=0)
     scores = ensemble.encode_users(train) @ ensemble.items.T
     scores[train.user_index, train.item_index] = -np.inf
@@ -141,7 +133,7 @@ def test_items_known_by_text_only_go_to_the_right_taste():
 
 
 def test_without_text_cold_items_are_refused():
-    ensemble = fit_linear_ensemble(checkerboard()[0], QUICK, 0)
+    ensemble = fit_linear_ensemble(checkerboard(36, 12)[0], QUICK, 0)
     with pytest.raises(ValueError, match="without text"):
         ensemble.encode_cold_items(np.zeros((1, 6), dtype=np.float32))
 

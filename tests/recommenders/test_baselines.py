@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import Interactions
+from kindred.domain.rating_scale import STARS
+from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
+from kindred.evaluation.report import build_report
+from kindred.evaluation.report_text import render_table
 from kindred.evaluation.splits import Split, random_split, validation_split
 from kindred.linear.ease import EASE_RIDGES, ease_map, fit_ease
+from kindred.linear.popularity import fit_popularity
+from kindred.linear.rating_baselines import fit_mean_rating
 from kindred.recommenders.baselines import (
     MANY_ITEMS,
     MOST_USERS,
@@ -18,6 +25,7 @@ from kindred.recommenders.baselines import (
     choose_ease_ridge,
     ease_map_on,
     fit_ease_on,
+    report_baselines,
     sampled_users,
 )
 
@@ -119,3 +127,57 @@ def test_large_catalogues_are_ranked_for_a_fixed_sample_of_users() -> None:
     assert sampled_users(small) is small
     assert len(np.unique(sampled.user_index)) == MOST_USERS and len(sampled) == 2 * MOST_USERS
     assert np.array_equal(sampled.user_index, sampled_users(large).user_index)
+
+
+def test_a_report_names_what_it_leaves_out_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kindred.recommenders.baselines.find_spec", lambda name: None)
+    small = report_baselines(tastes(0), STARS)
+    assert list(small.ranking) == ["random", "popularity", "itemknn", "ease", "gf-cf", "lightgcn"]
+    assert list(small.rating) == ["constant", "mean", "bias"]
+    assert small.left_out == {"als": "it needs the package implicit, `pip install -e '.[als]'`"}
+    large = report_baselines(replace(tastes(0), num_items=30_000), None)
+    assert "ease" not in large.ranking and "gf-cf" in large.ranking and not large.rating
+    assert large.left_out["ease"] == "30,000 items are more than the 20,000 it is affordable for"
+
+
+def test_every_baseline_of_a_report_is_fitted_on_the_known_events() -> None:
+    split = random_split(tastes(0), 0)
+    for name, fit in report_baselines(split.interactions, None).ranking.items():
+        scores = fit(split)(np.arange(3))
+        assert scores.shape == (3, 30) and np.isfinite(scores).all(), name
+
+
+YOUNG = {
+    "two products": ([0, 0, 1, 1, 2], [0, 1, 1, 0, 0]),
+    "one user": ([0, 0, 0], [0, 1, 2]),
+    "ten events": ([0, 0, 0, 1, 1, 2, 2, 2, 3, 4], [0, 1, 2, 1, 3, 0, 2, 3, 4, 4]),
+    "one event a user": ([0, 1, 2], [0, 1, 1]),
+    "one product": ([0, 1, 1], [0, 0, 0]),
+}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("name", YOUNG)
+def test_young_data_is_reported_or_what_is_missing_is_said(name: str) -> None:
+    users, items = (np.array(ends) for ends in YOUNG[name])
+    rating = np.linspace(1, 5, len(users)).astype(np.float32)
+    at = np.arange(len(users)) * 86_400
+    events = Interactions(users, items, int(users.max()) + 1, int(items.max()) + 1, rating=rating, at=at)
+    config = ProtocolConfig("temporal", baselines=report_baselines(events, STARS), num_samples=20)
+
+    def fit(split: Split, seed: int) -> FittedModel:
+        return FittedModel(fit_popularity(split.known_events), fit_mean_rating(split.known_events))
+
+    if name == "one event a user":
+        with pytest.raises(SettingsError, match="no event to test"):
+            run_protocol(events, fit, config)
+        return
+    report = build_report(run_protocol(events, fit, config), "none")
+    assert set(report["ranking"]["baselines"]) == set(config.baselines.ranking)
+    assert report["rating"]["events"] == np.count_nonzero(np.bincount(users) > 1)
+    assert "recall@10" in render_table(report)
+
+
+def test_events_without_times_are_not_split_by_time() -> None:
+    with pytest.raises(SettingsError, match="no times to split by"):
+        run_protocol(tastes(0), lambda split, seed: FittedModel(None), ProtocolConfig("temporal"))
