@@ -78,6 +78,7 @@ class FileCount:
     notes: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)  # of the bad rows, in order
+    first_bad: str = ""
 
     @property
     def num_quarantined(self) -> int:
@@ -103,6 +104,7 @@ class StagedFile:
             f"{count.num_quarantined:,} of {count.lines:,} lines of {self.name} are bad "
             f"({share:.1%}, at most {max_bad:.1%} may be): {top}"
         )
+        message += f"; first {count.first_bad}"
         if missing := missing_columns(self.source, count.columns):
             message += f"; {missing}; the columns there are {listed_columns(count.columns)}"
         return message
@@ -189,6 +191,7 @@ def _staged(
         except (BadRecord, ValidationError) as error:
             bad = bad_record(error) if isinstance(error, ValidationError) else error
             count.quarantined[bad.reason.value] += 1
+            count.first_bad = count.first_bad or f"line {row.number}, {bad.field or 'the whole'}: {bad.message}"
             if isinstance(row.value, dict):
                 count.columns.update(dict.fromkeys(row.value))
             quarantine.add(file.path.name, row, bad, file.source.columns)

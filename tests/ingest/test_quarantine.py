@@ -196,6 +196,11 @@ def test_a_file_that_is_wrong_as_a_whole_is_given_up_early(tmp_path: Path, optio
     path = write_reviews(tmp_path / "reviews", rows)
     with pytest.raises(RecordError, match=r"given up after 2,000 lines.*user.*nearest there is customer"):
         ingest_files(DictGraph(), product_files(path), None, replace(options, max_bad=0.1))
+    path = write_reviews(tmp_path / "reviews", [review(1, overall="half")])
+    with pytest.raises(RecordError, match="first line 1, overall: a number is wanted, got 'half'"):
+        ingest_files(
+            DictGraph(), product_files(path), None, options if options.max_bad < 1 else replace(options, max_bad=0)
+        )
     path = write_reviews(tmp_path / "reviews", rows[:3])
     with pytest.raises(RecordError, match=r"3 of 3 lines.*user.*nearest there is customer"):
         ingest_files(DictGraph(), product_files(path), None, replace(options, max_bad=0.1))
