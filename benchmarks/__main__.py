@@ -23,6 +23,7 @@ STEPS = (
     "diversity",
     "freshness",
     "cold_start",
+    "new_products",
     "graph_neo4j",
 )
 

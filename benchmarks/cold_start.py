@@ -1,15 +1,12 @@
-"""Users and products that no training saw: `python -m benchmarks.cold_start [--data DIR] [--folds N] [--json]`.
+"""Users that no training saw: `python -m benchmarks.cold_start [--data DIR] [--folds N] [--json]`.
 
-A fifth of the users, and in a second experiment a fifth of the products, is left out of the training with all reviews;
-five times, until each was left out once.
+A fifth of the users is left out of the training with all reviews; five times, until each was left out once.
 
-* New users bring their first 1, 2 or 5 reviews; the next one is to be found in the whole catalogue. Beside the model:
-  what is popular, what reads alike (text-kNN: the mean of their reviews' vectors against each product's), the mean of
-  the network's vectors of the products they reviewed, and EASE applied to them.
-* New products bring a text: title and description in the generated sample, in the real reviews (which have neither)
-  their first review. Users of the training rank the new products among themselves; what they later reviewed is to be
-  found. Beside the model: popularity (which knows nothing of them), text-kNN, and the mean of the rows of the ten
-  products that read most alike.
+New users bring their first 1, 2 or 5 reviews; the next one is to be found in the whole catalogue. Beside the model:
+what is popular, what reads alike (text-kNN: the mean of their reviews' vectors against each product's), the mean of
+the network's vectors of the products they reviewed, and EASE applied to them.
+
+New products: `python -m benchmarks.new_products`.
 
 Settings are the defaults, but EASE's ridge is chosen on a random fifth of the known reviews. Recall@10 with paired
 intervals over users.
@@ -47,7 +44,6 @@ from kindred.training.fit import RunOptions
 
 FOLDS = 5
 HISTORY_LENGTHS = (1, 2, 5)
-NEAREST = 10
 EVEN = 1e-6  # shrinkage: products with few reviews count as much as others
 K = 10
 METRIC = f"recall@{K}"
@@ -73,7 +69,7 @@ class Histories:
 
 
 def main() -> None:
-    """Prints both experiments on both data sets; on the way, on stderr, what each fit took."""
+    """Prints the experiment on both data sets; on the way, on stderr, what each fit took."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=datasets.DEFAULT_DATA, help="folder of the public files")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five to run")
@@ -86,7 +82,6 @@ def main() -> None:
         for length in HISTORY_LENGTHS:
             results = [found[length] for found in of_users]
             report[f"{name}: new users with {length} review{'s' * (length > 1)}"] = compare(results)
-        report[f"{name}: new products, text only"] = compare([new_products(graph, fold) for fold in folds])
     if arguments.json:
         print(json.dumps(report))
         return
@@ -99,9 +94,9 @@ def main() -> None:
 def new_users(graph: InteractionGraph, fold: int) -> dict[int, Results]:
     """What each way is worth to one fifth of the users, by number of reviews known."""
     events = graph.interactions
-    is_new = _left_out(events.num_users, fold)
+    is_new = left_out(events.num_users, fold)
     known_rows = np.flatnonzero(~is_new[events.user_index])
-    model = _fit(graph, known_rows)
+    model = fit(graph, known_rows, ModelConfig())
     ease = ease_map_on(validation_split(events.take(known_rows), fold, temporal=False))
     found = {}
     for length in HISTORY_LENGTHS:
@@ -162,59 +157,6 @@ def _ways_for_users(
     return ways
 
 
-def new_products(graph: InteractionGraph, fold: int) -> Results:
-    """What each way is worth among one fifth of the products."""
-    events = graph.interactions
-    is_new = _left_out(events.num_items, fold)
-    known_rows = np.flatnonzero(~is_new[events.item_index])
-    new = np.flatnonzero(is_new)
-    texts, spent = _texts_of(graph, new)
-    asked = np.setdiff1d(np.flatnonzero(is_new[events.item_index]), spent)
-    asked = asked[np.isin(events.user_index[asked], events.user_index[known_rows])]
-    answers = Interactions(
-        events.user_index[asked], np.searchsorted(new, events.item_index[asked]), events.num_users, len(new)
-    )
-    model = _fit(graph, known_rows)
-    return _measure(_ways_for_products(graph, model, known_rows, texts), answers, None)
-
-
-def _texts_of(graph: InteractionGraph, products: IntArray) -> tuple[FloatArray, IntArray]:
-    """A text vector of each product, and the reviews that were used up for them."""
-    if graph.item_text is not None:
-        return graph.item_text[products], np.zeros(0, dtype=np.int64)
-    events = graph.interactions
-    if graph.event_text is None or events.at is None:
-        raise ValueError("this graph has no texts")
-    order = np.lexsort((np.arange(len(events)), events.at))
-    items, first = np.unique(events.item_index[order], return_index=True)
-    rows = order[first[np.searchsorted(items, products)]]
-    return graph.event_text[rows], rows
-
-
-def _ways_for_products(
-    graph: InteractionGraph, model: Model, known_rows: IntArray, texts: FloatArray
-) -> dict[str, Scorer]:
-    train = graph.interactions.take(known_rows)
-    if graph.item_text is not None:
-        of_items: FloatArray = graph.item_text
-    elif graph.event_text is not None:
-        of_items = event_text_of_items(train, graph.event_text[known_rows], np.zeros(texts.shape[1], np.float32), EVEN)
-    known = np.unique(train.item_index)
-    centre = of_items[known].mean(0)
-    directions, asked = unit_rows(of_items - centre), unit_rows(texts - centre)
-    profiles = np.zeros((train.num_users, texts.shape[1]), np.float32)
-    np.add.at(profiles, train.user_index, directions[train.item_index])
-    nearest = known[np.argsort(-(asked @ directions[known].T), axis=1)[:, :NEAREST]]
-    means = model.ranking.items[nearest].mean(1)
-    rows = model.ranking.encode_cold_items(texts)
-    return {
-        MODEL: lambda users: model.vectors[users] @ rows.T,
-        "popularity": lambda users: np.zeros((len(users), len(texts)), np.float32),
-        "text-kNN": lambda users: unit_rows(profiles[users]) @ asked.T,
-        "mean of items": lambda users: model.vectors[users] @ means.T,
-    }
-
-
 def _measure(ways: Mapping[str, Scorer], answers: Interactions, seen: Interactions | None) -> Results:
     return {name: evaluate_ranking(way, answers, seen, ks=(K,)).per_user[METRIC] for name, way in ways.items()}
 
@@ -231,16 +173,17 @@ def compare(folds: Sequence[Results]) -> dict[str, str]:
     return figures
 
 
-def _left_out(size: int, fold: int) -> np.ndarray:
+def left_out(size: int, fold: int) -> np.ndarray:
     """Which fifth is new, `[size]`."""
     left_out: np.ndarray = np.random.default_rng(0).permutation(size) % FOLDS == fold
     return left_out
 
 
-def _fit(graph: InteractionGraph, rows: IntArray) -> Model:
+def fit(graph: InteractionGraph, rows: IntArray, config: ModelConfig) -> Model:
+    """The model fitted on these rows; on stderr what it took."""
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        model = fit_model(graph, rows, ModelConfig(), RunOptions(folder=Path(folder)))
+        model = fit_model(graph, rows, config, RunOptions(folder=Path(folder)))
     print(f"fitted on {len(rows):,} reviews in {time.process_time() - start:.0f} CPU-s", file=sys.stderr, flush=True)
     return model
 
