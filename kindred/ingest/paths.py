@@ -18,7 +18,7 @@ def expand(paths: Paths) -> list[Path]:
     """The files, those of a folder or pattern sorted by name; hidden ones in folders are left out.
 
     Raises:
-        RecordError: a folder is empty, or a pattern matches nothing.
+        RecordError: there is no such file, a folder is empty, or a pattern matches nothing.
     """
     given: Sequence[Path] = () if paths is None else (paths,) if isinstance(paths, Path) else paths
     return [file for path in given for file in _files_of(path)]
@@ -40,7 +40,7 @@ def _files_of(given: Path) -> Iterator[Path]:
         for match in matches:
             yield from _files_of(match)
     else:
-        yield path  # reading says that it is missing
+        raise RecordError(f"can't read {path}: no such file", "check the path")
 
 
 def _is_hidden(path: Path) -> bool:
