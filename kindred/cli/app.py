@@ -9,6 +9,7 @@ import typer
 
 from kindred.cli import answers, console, experiments, training
 from kindred.cli import graph_files as graph_files  # adds `graph view` and `graph export`
+from kindred.cli import ingest_interactions as ingest_interactions  # adds `ingest interactions`
 from kindred.cli import ingest_music as ingest_music  # adds `ingest tracks` and `ingest tags`
 from kindred.cli import ingest_text as ingest_text  # adds `ingest posts`, `ingest clicks` and `ingest queries`
 from kindred.cli.browser_guide import browser_guide_app

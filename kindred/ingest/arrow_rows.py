@@ -57,6 +57,19 @@ def read_arrow_rows(path: Path, file: IO[bytes], head: bytes, source: Source) ->
         raise RecordError(f"{path} can't be read after row {number}: {error}", "write the file again") from error
 
 
+def arrow_columns(path: Path, file: IO[bytes], head: bytes) -> list[str]:
+    """Names of the columns.
+
+    Raises:
+        RecordError: the file is broken.
+    """
+    try:
+        with _open(file, head) as (names, _):
+            return names
+    except pa.ArrowException as error:
+        raise RecordError(f"{path} can't be read: {error}", "write the file again") from error
+
+
 @contextmanager
 def _open(file: IO[bytes], head: bytes) -> Iterator[tuple[list[str], Callable[[list[str]], Iterable[pa.RecordBatch]]]]:
     """Names of the columns, and what gives batches of some of them."""

@@ -1,0 +1,132 @@
+"""`kindred ingest interactions`: tables of one's own in, whatever their columns are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kindred.cli import console
+from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, UserNamespace, ingest_app, load
+from kindred.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from kindred.ingest.interactions import Tables
+    from kindred.ingest.mapping import TableMapping
+
+_EXAMPLE = "kindred ingest interactions ratings.csv --item-table movies.csv --dry-run"
+Column = Annotated[str | None, typer.Option(metavar="COLUMN")]
+
+
+@ingest_app.command("interactions", epilog=f"Example: {_EXAMPLE}")
+def ingest_interactions(
+    context: typer.Context,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON lines, Parquet, Arrow or Feather, packed or not.")
+    ],
+    user: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids of users; guessed if not given.")] = None,
+    item: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids of items; guessed if not given.")] = None,
+    rating: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ratings, on any scale.")] = None,
+    weight: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="How much an event counts: times, minutes, money.")
+    ] = None,
+    at: Annotated[str | None, typer.Option(metavar="COLUMN", help="Times.")] = None,
+    at_format: Annotated[
+        str | None, typer.Option(metavar="FORM", help="How times are written: seconds, %d/%m/%y, order …")
+    ] = None,
+    text: Annotated[str | None, typer.Option(metavar="COLUMN", help="What the user wrote.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="The word for what happened.")] = None,
+    event: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Event type that rows become: INTERACTED, REVIEWED, LISTENED …")
+    ] = None,
+    item_table: Annotated[Path | None, typer.Option(metavar="FILE", help="A table that says more of items.")] = None,
+    item_id: Column = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Titles of items, in their table or that of events.")
+    ] = None,
+    item_text: Annotated[str | None, typer.Option(metavar="COLUMN", help="Descriptions of items.")] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Categories of items; may be repeated.")
+    ] = None,
+    separator: Annotated[str, typer.Option(help="What stands between two cells, e.g. ';' or '::'.")] = "",
+    columns: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Names of the columns of a file without a header.")
+    ] = "",
+    item_columns: Annotated[str, typer.Option(metavar="A,B,…", help="The same of the table of items.")] = "",
+    encoding: Annotated[str, typer.Option(help="Of characters, e.g. latin-1.")] = "",
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Columns as --save-mapping wrote them; options go first.")
+    ] = None,
+    save_mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the columns as TOML.")] = None,
+    user_namespace: UserNamespace = "",
+    item_namespace: ItemNamespace = "",
+    max_bad: MaxBad = 0.05,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Load a table of one's own: a user and an item a row, columns called whatever they are."""
+    from kindred.ingest.interactions import interaction_files
+    from kindred.ingest.mapping import TableMapping, read_mapping, write_mapping
+
+    of_events = {"user": user, "item": item, "rating": rating, "weight": weight, "at": at, "at_format": at_format}
+    given: dict[str, Mapping[str, object]] = {
+        "events": of_events | {"text": text, "kind": kind},
+        "items": {"id": item_id, "title": title, "text": item_text, "category": tuple(category or ())},
+        "file": {"separator": _unescaped(separator), "columns": _names(columns), "encoding": encoding},
+        "item_file": {"columns": _names(item_columns), "encoding": encoding},
+    }
+    known = with_given(TableMapping() if mapping is None else read_mapping(mapping), event, given)
+    tables = interaction_files(known, files, item_table)
+    _tell(tables, dry_run, as_json)
+    if save_mapping is not None:
+        write_mapping(tables.mapping, save_mapping)
+        console.note(f"columns written to {save_mapping}")
+    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
+    load(context, tables.files, options, _next_step(tables))
+
+
+def with_given(mapping: TableMapping, event: str | None, given: Mapping[str, Mapping[str, object]]) -> TableMapping:
+    """The mapping with what is given put in the place of what it holds."""
+    changed: dict[str, object] = {} if event is None else {"event": event}
+    for part, values in given.items():
+        known = {name: value for name, value in values.items() if value}
+        changed[part] = getattr(mapping, part).model_copy(update=known)
+    return mapping.model_copy(update=changed)
+
+
+def _unescaped(separator: str) -> str:
+    return separator.replace("\\t", "\t")
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
+def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:
+    """Says which column holds what, and how that is known."""
+    say = console.note if as_json or not in_full else console.result
+    if in_full:
+        rows = [
+            (c.table, c.role, c.column, "guessed" if c.is_guess else "given", ", ".join(c.examples))
+            for c in tables.choices
+        ]
+        say(console.table(["table", "holds", "column", "known", "e.g."], rows))
+        for table, names in tables.unused.items():
+            if names:
+                say(f"{table}: not used: {', '.join(names)}")
+    else:
+        for table in tables.unused:
+            named = [f"{c.role} = {c.column}{' (guessed)' * c.is_guess}" for c in tables.choices if c.table == table]
+            say(f"{table}: {', '.join(named)}")
+    for remark in tables.remarks:
+        say(remark)
+
+
+def _next_step(tables: Tables) -> str:
+    """The command that trains on such events; where no system does, the one that shows them."""
+    from kindred.recommenders.systems import SYSTEMS
+
+    names = [name for name, module in SYSTEMS.items() if module.system.target is tables.event]
+    return f"kindred train {names[0]}" if names else "kindred graph stats"

@@ -1,0 +1,63 @@
+"""What columns of tables of users and items are usually called: by MovieLens, Amazon, RecBole, Yambda and others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from kindred.ingest.mapping import Layout
+
+_ITEM = (
+    "item item_id parent_asin movie_id asin product_id track_id song_id artist_id book_id isbn article_id news_id "
+    "business_id place_id venue_id game_id app_id recipe_id course_id post_id content_id movie product track song "
+    "artist book article sku"
+)
+_USUAL = {
+    "user": (
+        "user user_id uid reviewer_id customer_id member_id visitor_id reader_id account_id person_id client_id "
+        "player_id student_id username nickname customer member reader account"
+    ),
+    "item": _ITEM,
+    "rating": "rating overall stars score rating_value user_rating book_rating grade",
+    "weight": "weight plays play_count played_ratio_pct listens count times quantity hours minutes",
+    "at": (
+        "at timestamp time unix_review_time datetime date created_at event_time ts review_time rated_at when "
+        "click_timestamp"
+    ),
+    "text": "text review_text review comment review_body body content",
+    "kind": "kind event_type action event behavior behavior_type",
+    "id": f"{_ITEM} id",
+    "title": "title name movie_title item_name product_name product_title book_title track_name song_name",
+    "item_text": "description text overview plot abstract summary about",
+    "category": "category categories genres genre class main_category topic topics subject section",
+}
+NAMES = {role: tuple(words.replace("_", "").split()) for role, words in _USUAL.items()}
+"""Role → names in plain form, the likeliest first."""
+
+_GENRES = (
+    "unknown Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical "
+    "Mystery Romance Sci-Fi Thriller War Western"
+)
+_RATINGS = ("user_id", "item_id", "rating", "timestamp")
+KNOWN_FILES = {
+    "u.data": Layout(separator="\t", columns=_RATINGS),
+    "u.item": Layout(
+        separator="|",
+        columns=("item_id", "title", "release_date", "video_release_date", "url", *_GENRES.split()),
+        encoding="latin-1",
+    ),
+    "ratings.dat": Layout(separator="::", columns=_RATINGS),
+    "movies.dat": Layout(separator="::", columns=("item_id", "title", "genres"), encoding="latin-1"),
+}
+"""Files of MovieLens whose first line names no columns, by name."""
+
+
+def guess(role: str, columns: Sequence[str], taken: Collection[str | None]) -> str | None:
+    """The column that is called what columns of this role usually are; None where none is, or all are taken."""
+    free = {_plain(column): column for column in reversed(columns) if column not in taken}
+    return next((free[name] for name in NAMES[role] if name in free), None)
+
+
+def _plain(name: str) -> str:
+    """The name without what RecBole adds to it (`user_id:token`), in lower case, letters and digits only."""
+    return re.sub(r"[^a-z0-9]", "", name.partition(":")[0].casefold())

@@ -1,0 +1,217 @@
+"""Tables of one's own: rows of users with items, and rows of items, whatever their columns are called.
+
+* events: a user and an item; and, where there are such columns, a rating on any scale, a weight (0 or more), a time, a
+  text and a word for what happened. The key of an event is made of user, item, time and that word, so replays change
+  nothing, and a table that comes again with more columns adds to the events that are there. Without times a user and an
+  item make one event.
+* items: an id, a title, a text and categories (a list, or "a|b"; blanks part those of RecBole's `token_seq`).
+
+Names are brought to Unicode form NFC; ids stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.properties import EARLIEST_TIME, PropertyKind
+from kindred.domain.records import Edge, Event, Node, User, content_id
+from kindred.domain.schema import edge_type_of
+from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
+from kindred.ingest.mapping import EventColumns, ItemColumns, category_edge
+from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.times import key_of_time, milliseconds_of
+from kindred.ingest.values import (
+    NO_RATING,
+    NO_TIME,
+    count_of,
+    id_of,
+    long_text_of,
+    name_in,
+    number_of,
+    optional,
+    parts_of,
+    raw_text_of,
+    short_text_of,
+    whole_of,
+)
+
+_REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
+_UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
+ORDER = "order"
+"""The form of times that are numbers from an unknown beginning, which only say what came first."""
+_EVENT_PROPERTIES = {
+    "rating": ("rating",),
+    "weight": ("weight", "plays"),
+    "text": ("text",),
+    "kind": ("kind", "action"),
+}
+_ITEM_PROPERTIES = {"title": ("title", "name"), "text": ("text", "description")}
+
+ReadTime = Callable[[object, str], int | None]
+
+
+def event_properties(event: type[Event]) -> dict[str, str]:
+    """What of rating, weight, text and kind such events have, and the property that holds it."""
+    return _held(event, _EVENT_PROPERTIES)
+
+
+def item_properties(item: type[Node]) -> dict[str, str]:
+    """What of title and text such items have, and the property that holds it."""
+    return _held(item, _ITEM_PROPERTIES)
+
+
+def _held(record: type[Node] | type[Event], wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    found = {role: next((n for n in names if n in record.model_fields), None) for role, names in wanted.items()}
+    return {role: name for role, name in found.items() if name is not None}
+
+
+def time_reader(form: str | None) -> ReadTime:
+    """What reads times of this form as whole milliseconds UTC; None stands for all forms that can be told apart.
+
+    Raises:
+        SettingsError: it is no form.
+    """
+    if form is None:
+        return milliseconds_of
+    if form == ORDER:
+        return _order
+    if form in _UNITS:
+        return partial(_of_unit, _UNITS[form])
+    if "%" not in form:
+        raise SettingsError(
+            f"there is no form of times {form!r}", f"forms are {', '.join((*_UNITS, ORDER))}, %d/%m/%y …"
+        )
+    return partial(_of_form, form)
+
+
+def _order(value: object, field: str) -> int | None:
+    number = count_of(value, field)
+    return None if number is None else EARLIEST_TIME * 1000 + int(number * 1000)
+
+
+def _of_unit(milliseconds: float, value: object, field: str) -> int | None:
+    number = number_of(value, field)
+    return None if number is None else int(number * milliseconds)
+
+
+def _of_form(form: str, value: object, field: str) -> int | None:
+    text = raw_text_of(value, field).strip()
+    if not text:
+        return None
+    try:
+        moment = datetime.strptime(text, form)
+    except ValueError as error:
+        raise BadRecord(Reason.WRONG_TYPE, f"a time like {form} is wanted, got {shown(text)}", field) from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class _Items:
+    """Reads what rows say of items."""
+
+    node: type[Node]
+    columns: ItemColumns
+
+    def records(self, row: Values, item_id: object, notes: list[str]) -> list[Node | Edge]:
+        """The item, its categories and the edges to them."""
+        held = item_properties(self.node)
+        values: dict[str, object] = {"id": item_id}
+        if self.columns.title and "title" in held:
+            values[held["title"]] = optional(short_text_of, row.get(self.columns.title), self.columns.title, notes)
+        if self.columns.text and "text" in held:
+            values[held["text"]] = optional(long_text_of, row.get(self.columns.text), self.columns.text, notes)
+        item = checked(self.node, values, {"id": self.columns.id or "id"})
+        found: list[Node | Edge] = [item]
+        if edge := category_edge(self.node):
+            for name in self._categories(row, notes):
+                key = content_id(item.id, name)
+                found += [_node(edge.target, name), edge(event_id=key, source_id=item.id, target_id=name)]
+        return found
+
+    def _categories(self, row: Values, notes: list[str]) -> Iterable[str]:
+        names: dict[str, None] = {}
+        for column in self.columns.category:
+            separator = None if column.endswith(":token_seq") else "|"
+            for part in parts_of(row.get(column)):
+                text = optional(raw_text_of, part, column, notes) or ""
+                found = (optional(name_in, name, column, notes) for name in text.split(separator))
+                names.update(dict.fromkeys(name for name in found if name))
+        return names
+
+
+def event_source(event: type[Event], columns: EventColumns, items: ItemColumns) -> Source:
+    """How rows become events of this type, and their users and items.
+
+    Args:
+        event: the record class.
+        columns: of the events; `user` and `item` are known.
+        items: columns of the same rows that say more of the item.
+    """
+    of_item = _Items(event.target, items.model_copy(update={"id": columns.item}))
+    says_more = bool(items.title or items.text or items.category)
+    read_time, held = time_reader(columns.at_format), event_properties(event)
+    names = {"source_id": columns.user or "", "target_id": columns.item or "", "at": columns.at or ""}
+    names |= {prop: getattr(columns, role) or "" for role, prop in held.items()}
+    wholes = {p.name for p in edge_type_of(event).properties if p.kind is PropertyKind.INTEGER}
+
+    def parse(row: Values) -> Parsed:
+        notes = list[str]()
+        at_ms = read_time(row.get(columns.at), columns.at) if columns.at else None
+        if at_ms is None:
+            notes.append(NO_TIME)
+        values = _values(row, columns, held, wholes)
+        if columns.rating and values.get("rating") is None:
+            notes.append(NO_RATING)
+        user, item = (id_of(row.get(names[end]), names[end]) for end in ("source_id", "target_id"))
+        kind = str(values.get(held.get("kind", ""), ""))
+        values |= {"source_id": user, "target_id": item, "at": None if at_ms is None else at_ms // 1000}
+        values["event_id"] = content_id(event.edge_type.lower(), str(user), str(item), key_of_time(at_ms), kind)
+        happened = checked(event, values, names)
+        if says_more:
+            about = of_item.records(row, happened.target_id, notes)
+        else:
+            about = [_node(event.target, happened.target_id)]
+        return Parsed((happened, _node(User, happened.source_id), *about), notes)
+
+    used = [*names.values(), items.title, items.text, *items.category]
+    wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
+    return Source(tuple(dict.fromkeys(name for name in used if name)), parse, wanted)
+
+
+def _values(row: Values, columns: EventColumns, held: dict[str, str], wholes: set[str]) -> dict[str, object]:
+    """What the row says of the event beside who, what and when; what it does not say is left out."""
+    found: dict[str, object] = {}
+    if columns.rating and "rating" in held:
+        rating = number_of(row.get(columns.rating), columns.rating)
+        found[held["rating"]] = None if rating is None else float(rating)
+    if columns.weight and "weight" in held:
+        weight = count_of(row.get(columns.weight), columns.weight)
+        if weight is not None and held["weight"] in wholes:
+            weight = whole_of(weight, columns.weight)
+        found[held["weight"]] = weight if weight is None or held["weight"] in wholes else float(weight)
+    if columns.text and "text" in held:
+        found[held["text"]] = long_text_of(row.get(columns.text), columns.text)
+    if columns.kind and "kind" in held:
+        found[held["kind"]] = short_text_of(row.get(columns.kind), columns.kind)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def item_source(item: type[Node], columns: ItemColumns) -> Source:
+    """How rows become items of this class; `columns.id` is known."""
+    of_item, name = _Items(item, columns), columns.id or ""
+
+    def parse(row: Values) -> Parsed:
+        notes = list[str]()
+        return Parsed(of_item.records(row, id_of(row.get(name), name), notes), notes)
+
+    used = [name, columns.title, columns.text, *columns.category]
+    return Source(tuple(dict.fromkeys(column for column in used if column)), parse, {"item": (name,)})
+
+
+@lru_cache(_REMEMBERED)
+def _node(node: type[Node], node_id: str) -> Node:
+    return node(id=node_id)

@@ -1,0 +1,138 @@
+"""The head of a table of one's own: its columns, its first rows, and how its text is written."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+
+from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.progress import silent
+from kindred.ingest.arrow_rows import arrow_columns, is_arrow
+from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.column_names import KNOWN_FILES
+from kindred.ingest.csv_rows import Dialect, read_csv_rows
+from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
+from kindred.ingest.files import read_rows
+from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
+from kindred.ingest.mapping import Layout
+from kindred.ingest.opening import is_stream, open_file, seekable
+from kindred.ingest.rows import Row
+from kindred.ingest.source import Parsed, Source, Values
+
+_SEPARATORS = ("::", "\t", ",", ";", "|")
+_ROWS_LOOKED_AT = 200
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the beginning of a file tells.
+
+    Attributes:
+        columns: names of its columns; of JSON lines those of the first rows.
+        rows: its first rows.
+        layout: how it is written, as far as readers of CSV need to be told.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Values, ...]
+    layout: Layout
+
+
+def read_head(path: Path, layout: Layout) -> Head:
+    """The head of a file; what the layout leaves open is told from the content, or from the name for some of MovieLens.
+
+    Raises:
+        RecordError: the file can't be read, or its first line names no columns.
+        SettingsError: the layout names an encoding that nobody knows.
+    """
+    if is_stream(path):
+        raise RecordError(f"{path} can be read only once, and its head is looked at first", "save it to a file")
+    if layout.encoding:
+        _check_encoding(layout.encoding)
+    if layout == Layout():
+        layout = KNOWN_FILES.get(path.name.removesuffix(".gz"), layout)
+    with open_file(path) as file:
+        start = file.content.peek(BUFFER_BYTES)
+        if is_arrow(start):
+            content = path.open("rb") if file.is_plain else seekable(file.content)
+            with content:
+                names = arrow_columns(path, content, start)
+            return _with_rows(path, names, Layout())
+    text = _decoded(start, layout)
+    if text.startswith(("{", "[")):
+        return _with_rows(path, [], Layout())
+    separator = layout.separator or _separator(text)
+    if layout.columns or len(separator) > 1:
+        layout = layout.model_copy(update={"separator": separator})
+    return _with_rows(path, list(layout.columns) or _header(path, text, separator), layout)
+
+
+def in_layout(source: Source, layout: Layout) -> Source:
+    """The source of files that are written so."""
+    if not layout.separator:
+        return replace(source, encoding=layout.encoding or source.encoding)
+    source = replace(source, quoted=len(layout.separator) == 1)
+    return replace(source, read=partial(_read_cells, source, layout))
+
+
+def _read_cells(source: Source, layout: Layout, content: io.BufferedReader) -> Iterator[Row] | None:
+    head = content.peek(BUFFER_BYTES)
+    encoding = layout.encoding or wide_encoding(head) or ("cp1252" if is_windows_1252(head) else "")
+    lines = read_lines(in_utf8(content, encoding) if encoding else content)
+    if layout.columns:
+        header = layout.separator.join(layout.columns).encode()
+        lines = chain([Line(0, header, len(header))], lines)
+    return read_csv_rows(lines, Dialect(layout.separator), source)
+
+
+def _with_rows(path: Path, names: list[str], layout: Layout) -> Head:
+    source = in_layout(Source(names, _never_parsed), layout)
+    found = islice(read_rows(path, source, silent), _ROWS_LOOKED_AT)
+    rows = tuple(row.value for row in found if not isinstance(row.value, BadRecord))
+    columns = dict.fromkeys([*names, *(() if names else chain.from_iterable(rows))])
+    if not columns:
+        raise RecordError(f"there is no column in {path}", "check that the right file was given")
+    return Head(tuple(columns), rows, layout)
+
+
+def _never_parsed(row: Values) -> Parsed:
+    return Parsed(())
+
+
+def _check_encoding(name: str) -> None:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise SettingsError(f"there is no encoding {name!r}", "e.g. utf-8, latin-1, cp1251, utf-16") from error
+
+
+def _decoded(start: bytes, layout: Layout) -> str:
+    encoding = layout.encoding or wide_encoding(start) or "utf-8"
+    return start.decode(encoding, errors="replace").lstrip("\ufeff \r\n")
+
+
+def _separator(text: str) -> str:
+    first = text.split("\n", 1)[0]
+    return max(_SEPARATORS, key=first.count) if any(map(first.count, _SEPARATORS)) else ","
+
+
+def _header(path: Path, text: str, separator: str) -> list[str]:
+    line = text.split("\n", 1)[0].rstrip("\r")
+    cells = line.split(separator) if len(separator) > 1 else next(csv.reader([line], delimiter=separator), [])
+    names = [cell.strip() for cell in cells]
+    if names and all(_is_number(name) for name in names):
+        raise RecordError(
+            f"the first line of {path} names no columns: {line[:100]}",
+            f"name them, e.g. --columns {','.join(('user', 'item', 'rating', 'at')[: len(names)])}",
+        )
+    return [name for name in names if name]
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(".", "", 1).replace("-", "", 1).isdecimal()
