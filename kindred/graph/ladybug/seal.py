@@ -66,7 +66,7 @@ def begin_writing(folder: Path) -> None:
 
 
 def seal(folder: Path) -> None:
-    """Notes sizes and checksums of everything as it is now; nobody writes it any more."""
+    """Notes sizes and checksums of everything as it is now, once no process writes it any more."""
     sealed = _read(folder)
     before = {} if sealed is None else sealed[0]
     files: dict[str, Sealed] = {}
@@ -77,7 +77,7 @@ def seal(folder: Path) -> None:
 
 
 def verify(folder: Path) -> list[str]:
-    """What is damaged of a graph folder that nobody writes, a sentence each; every byte is read."""
+    """What is damaged of a graph folder that no process writes, a sentence each; every byte is read."""
     sealed = _read(folder)
     problems = []
     for name, file in ({} if sealed is None else sealed[0]).items():
