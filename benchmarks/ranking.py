@@ -183,11 +183,8 @@ def fit_lightgcn(split: Split, config: LightGCNConfig, seed: int) -> tuple[Score
 
 
 def fit_als(split: Split, factors: int, seed: int) -> tuple[Scorer, int]:
-    """Scores of weighted matrix factorisation by one thread: more wait for one another in its small products."""
-    from threadpoolctl import threadpool_limits  # the package that ALS needs brings it along
-
-    with threadpool_limits(limits=1):
-        return als.fit_als(split.train, seed, factors), factors
+    """Scores of weighted matrix factorisation and its width."""
+    return als.fit_als(split.train, seed, factors), factors
 
 
 if __name__ == "__main__":
