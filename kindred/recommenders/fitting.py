@@ -110,9 +110,8 @@ def _learned_part(gnn: TrainedGnn, graph: InteractionGraph, rows: IntArray, seed
     """What is kept of the network, with all these rows as messages."""
     states = gnn.states(graph.data, rows)
     calibration = None
-    rating = graph.interactions.rating
-    if graph.scale is not None and rating is not None:
-        rated = rows[np.isfinite(rating[rows])]
+    if graph.scale is not None:
+        rated = rows[graph.is_rated[rows]]
         calibration = calibrate_ratings(gnn, graph.data, rated, seed) if len(rated) else None
     return LearnedPart(gnn, states, gnn.embed(states), calibration)
 

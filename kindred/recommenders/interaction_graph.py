@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
@@ -55,6 +56,12 @@ class InteractionGraph:
     @property
     def items(self) -> IdMap:
         return self.ids[self.system.item_label]
+
+    @property
+    def is_rated(self) -> NDArray[np.bool_]:
+        """Which events bear a rating, `[num_events]`."""
+        known = dict(event_columns(self.data, self.system)).get(f"has_{self.system.rating}")
+        return np.full(len(self.interactions), self.scale is not None) if known is None else known.astype(np.bool_)
 
     def histories(self, rows: IntArray | None = None) -> Histories:
         """The events at these rows, all of them where None, as histories on the graph's user axis."""
