@@ -42,7 +42,10 @@ class Check:
 def doctor(
     context: typer.Context,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Also compare every published version and run with what was written.")
+        bool,
+        typer.Option(
+            "--verify", help="Also compare the graph, every published version and every run with what was written."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -73,12 +76,21 @@ def _checks(settings: Settings) -> Iterator[Check]:
 
 
 def _verified(settings: Settings) -> Iterator[Check]:
-    """Whether what was written once and for all is still what it was: versions and runs of every system."""
+    """Whether what was written once and for all is still what it was: the graph, versions and runs of every system."""
+    yield _attempt(f"graph {settings.effective_graph_url}", lambda: _whole_graph(settings), "see the message")
     name = f"versions in {settings.effective_vector_url}"
     yield _attempt(name, lambda: _versions(settings), "see the message")
     artifacts = settings.data_dir / "artifacts"
     for folder in sorted(path for path in artifacts.glob("*") if path.is_dir()):
         yield _attempt(f"runs of {folder.name}", partial(_runs, folder), "see the message")
+
+
+def _whole_graph(settings: Settings) -> str:
+    from kindred.graph.verify import verify_graph
+
+    if bad := verify_graph(settings.effective_graph_url):
+        raise ArtifactError("; ".join(bad), "build the graph anew: move its folder away and run `kindred ingest` again")
+    return "whole"
 
 
 def _versions(settings: Settings) -> str:
