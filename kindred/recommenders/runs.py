@@ -103,7 +103,7 @@ def figures_of(run: Run) -> dict[str, float]:
     if not reports:
         return {}
     means = _read_json(reports[-1])["ranking"]["model"]
-    return {name: round(float(means[name]["mean"]), 4) for name in ("recall@10", "ndcg@10")}
+    return {name: round(float(means[name]), 4) for name in ("recall@10", "ndcg@10")}
 
 
 def run_summary(run: Run) -> str:
