@@ -47,7 +47,7 @@ class ColdItemConfig:
     user_ridge: float = 0.2
     similar_items: float = 0.5
     choosers: float = 1.0
-    max_share: float = 0.009
+    max_share: float = 0.008
     folds: int = 5
     max_items: int = 4_096
     max_users: int = 3_000
