@@ -59,6 +59,14 @@ class Histories:
         alone = replace(self.events, user_index=np.arange(num_events), num_users=num_events)
         return Histories(alone, self.columns, self.item_ids)
 
+    def as_users(self, rows: Sequence[IntArray]) -> Histories:
+        """The events at each of these rows as the history of one user, in the order given."""
+        chosen = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
+        users = np.repeat(np.arange(len(rows)), [len(of_user) for of_user in rows])
+        events = replace(self.events.take(chosen), user_index=users, num_users=len(rows))
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        return Histories(events, columns, [self.item_ids[row] for row in chosen])
+
     def keys(self, system: System) -> NDArray[np.uint64]:
         """A number for each user that changes when an event is added, taken away or rated anew, `[num_users]`."""
         rating = self.columns.get(system.rating or "", np.zeros(len(self.events), np.float32)).astype(np.float32)

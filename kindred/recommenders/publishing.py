@@ -58,7 +58,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     until = run.manifest["graph"]["until"]
     users = _node_ids(store, system)
     now, as_of = _light_histories(system, store, model, users, until)
-    new = read_new_items(system, store, model, until)
+    new = read_new_items(system, store, model, now, users, until)
     titles = read_titles(system, store)
     here = vectors.of(system.name)
     before = here.published()

@@ -316,6 +316,22 @@ def test_a_new_product_enters_at_the_next_publish(changing: Shop) -> None:
     assert found["brand-new"] == "new" and set(found.values()) == {"new", "popular"}
 
 
+def test_a_new_product_without_words_enters_by_who_reviewed_it(changing: Shop) -> None:
+    write_product(changing.store, "talked-about", None)
+    write_product(changing.store, "never-touched", None)
+    users = changing.recommender.example_users(15)[-3:]
+    for user in users:
+        event = f"{user}-new"
+        write(
+            changing.store,
+            Reviewed(event_id=event, source_id=user, target_id="talked-about", rating=5, at=latest(changing), text="x"),
+        )
+    done = publish(PRODUCTS, changing.run, changing.store, changing.vectors)
+    assert done.new_items == 1 and done.encoded == len(users)
+    assert "talked-about" in ids(changing.recommender(Request(k=100)))
+    assert all("talked-about" not in ids(changing.recommender(Request(user_id=user, k=100))) for user in users)
+
+
 def test_only_what_was_asked_for(shop: Shop) -> None:
     edge = graph_schema().edge(("Product", "IN_CATEGORY", "Category"))
     rows = [row for batch in shop.store.read_edges(edge, ["source_id", "target_id"]) for row in batch.to_pylist()]
