@@ -99,7 +99,7 @@ def _first_choosers(events: Histories, users: IdMap, new: IdMap) -> Choosers:
     rows = np.flatnonzero(events.events.item_index < 0)
     found: dict[int, dict[int, None]] = {}
     for row in rows:
-        position = new.position(events.item_ids[row])
+        position = new.position(events.item_ids[int(row)])
         if position is not None:
             of_item = found.setdefault(position, {})
             if len(of_item) < MOST_EVENTS:
@@ -138,4 +138,4 @@ def _first_events(
     this = [history[chosen[history] == item] for history, item in zip(own, choosers.items, strict=True)]
     sums = np.zeros((len(new), text.shape[1]), dtype=np.float32)
     np.add.at(sums, np.repeat(choosers.items, [len(history) for history in this]), text[np.concatenate(this)])
-    return FirstEvents(rows, counts), sums / np.maximum(counts, 1)[:, None]
+    return FirstEvents(rows, counts), np.asarray(sums / np.maximum(counts, 1)[:, None], dtype=np.float32)
