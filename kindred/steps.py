@@ -37,7 +37,9 @@ def ingest(
         return ingest_files(store, files, encoder_of(settings, progress), options, progress)
 
 
-def train(settings: Settings, system: str, config: ModelConfig, until: int | None, progress: Progress) -> Run:
+def train_system(
+    settings: Settings, system: str, config: ModelConfig, until: int | None, progress: Progress = silent
+) -> Run:
     """A new run of a system on the graph in force."""
     from kindred.recommenders.runs import new_run_folder
     from kindred.recommenders.systems import find_system
@@ -79,7 +81,9 @@ def _train_in(
         return module.train(store, config, options, state)
 
 
-def evaluate_run(settings: Settings, run: Run, options: EvaluationOptions, progress: Progress) -> tuple[Report, Path]:
+def evaluate_run(
+    settings: Settings, run: Run, options: EvaluationOptions, progress: Progress = silent
+) -> tuple[Report, Path]:
     """The report, and the folder that it was written to."""
     from kindred.recommenders.evaluating import evaluate as judge
     from kindred.recommenders.interaction_graph import read_interaction_graph

@@ -14,7 +14,7 @@ from kindred.cli import console
 from kindred.cli.answers import answer_text
 from kindred.cli.data import summary_text
 from kindred.cli.options import settings_of
-from kindred.steps import evaluate_run, publish_run, recommender_of, train
+from kindred.steps import evaluate_run, publish_run, recommender_of, train_system
 from kindred.stores import encoder_of, graph_of, runs_folder_of
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _train(settings: Settings, content_hash: str, progress: Progress) -> Run:
             console.result(f"run {run.name} is trained on this graph already")
             return run
     started = time.monotonic()
-    run = train(settings, "products", config, None, progress)
+    run = train_system(settings, "products", config, None, progress)
     console.result(f"{run_text(run)}\ntrained in {time.monotonic() - started:.0f} s")
     return run
 

@@ -14,7 +14,6 @@ from kindred.cli.options import AsJson
 
 if TYPE_CHECKING:
     from kindred.ingest.interactions import Tables
-    from kindred.ingest.mapping import TableMapping
 
 _EXAMPLE = "kindred ingest interactions ratings.csv --item-table movies.csv --dry-run"
 Column = Annotated[str | None, typer.Option(metavar="COLUMN")]
@@ -68,7 +67,7 @@ def ingest_interactions(
 ) -> None:
     """Load a table of one's own: a user and an item a row, columns called whatever they are."""
     from kindred.ingest.interactions import interaction_files
-    from kindred.ingest.mapping import TableMapping, read_mapping, write_mapping
+    from kindred.ingest.mapping import TableMapping, read_mapping, with_given, write_mapping
 
     of_events = {"user": user, "item": item, "rating": rating, "weight": weight, "at": at, "at_format": at_format}
     given: dict[str, Mapping[str, object]] = {
@@ -85,15 +84,6 @@ def ingest_interactions(
         console.note(f"columns written to {save_mapping}")
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
     load(context, tables.files, options, _next_step(tables))
-
-
-def with_given(mapping: TableMapping, event: str | None, given: Mapping[str, Mapping[str, object]]) -> TableMapping:
-    """The mapping with what is given put in the place of what it holds."""
-    changed: dict[str, object] = {} if event is None else {"event": event}
-    for part, values in given.items():
-        known = {name: value for name, value in values.items() if value}
-        changed[part] = getattr(mapping, part).model_copy(update=known)
-    return mapping.model_copy(update=changed)
 
 
 def _unescaped(separator: str) -> str:
@@ -126,7 +116,7 @@ def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:
 
 def _next_step(tables: Tables) -> str:
     """The command that trains on such events; where no system does, the one that shows them."""
-    from kindred.recommenders.systems import SYSTEMS
+    from kindred.recommenders.systems import system_of_events
 
-    names = [name for name, module in SYSTEMS.items() if module.system.target is tables.event]
-    return f"kindred train {names[0]}" if names else "kindred graph stats"
+    system = system_of_events(tables.event)
+    return f"kindred train {system}" if system else "kindred graph stats"

@@ -13,7 +13,8 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import seconds_of
 from kindred.cli.options import AsJson, SystemName, settings_of
-from kindred.steps import evaluate_run, resume_training, train
+from kindred.steps import evaluate_run, resume_training
+from kindred.steps import train_system as run_training
 from kindred.stores import runs_folder_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def train_gnn(
     with console.Bars() as bars:
         if resume is None:
             chosen = model_config(conv, epochs, text=not no_text, file=config)
-            run = train(settings, system, chosen, seconds_of(until), bars)
+            run = run_training(settings, system, chosen, seconds_of(until), bars)
         else:
             run = resume_training(settings, system, resume, bars)
     _print_run(run, as_json)
@@ -111,7 +112,7 @@ def train_system(
             chosen = model_config(text=not no_text, file=config)
             if model is not None:
                 chosen = chosen.model_copy(update={"model": model.value, "text": False})
-            run = train(settings, system, chosen, seconds_of(until), bars)
+            run = run_training(settings, system, chosen, seconds_of(until), bars)
         else:
             run = resume_training(settings, system, resume, bars)
     _print_run(run, as_json)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.recommendation import Answer, Request
+from kindred.domain.records import Event
 from kindred.recommenders.interactions import INTERACTIONS
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.products import PRODUCTS
@@ -94,3 +95,8 @@ def find_system(name: str) -> SystemModule:
     if name not in SYSTEMS:
         raise SettingsError(f"there is no system {name!r}", f"systems are {', '.join(SYSTEMS)}")
     return SYSTEMS[name]
+
+
+def system_of_events(event: type[Event]) -> str | None:
+    """Name of the system that predicts events of this class; None where there is none."""
+    return next((name for name, module in SYSTEMS.items() if module.system.target is event), None)

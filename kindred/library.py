@@ -1,0 +1,262 @@
+"""Kindred as a library: from a table to recommendations, by the same steps as the command line.
+
+What is public stands in `kindred.__all__`; docs/your-data.md shows it at work.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.recommendation import Answer, Request
+from kindred.steps import evaluate_run, ingest, publish_run, recommender_of, train_system
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from kindred.evaluation.report import Report
+    from kindred.ingest.mapping import TableMapping
+    from kindred.ingest.summary import IngestSummary
+    from kindred.recommenders.model import ModelName
+    from kindred.recommenders.runs import Run
+    from kindred.recommenders.systems import Recommends
+    from kindred.settings import Settings
+
+
+class ArrowStream(Protocol):
+    """A table that gives itself as a stream of Arrow: a pandas, polars or Arrow table and many others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A capsule of the stream (the Arrow PyCapsule interface)."""
+
+
+class ToArrow(Protocol):
+    """A table that becomes one of Arrow."""
+
+    def to_arrow(self) -> object:
+        """The table of Arrow."""
+
+
+Table = str | Path | ArrowStream | ToArrow
+"""A file of any format that `kindred ingest interactions` reads, or a table in memory."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Tables that were read into a graph.
+
+    Attributes:
+        system: the recommender that such events train.
+        folder: where the graph is, and what is made of it.
+        mapping: which column was taken for what.
+        summary: what became of every row.
+    """
+
+    system: str
+    folder: Path
+    mapping: TableMapping
+    summary: IngestSummary
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that was trained on data and answers from now on."""
+
+    data: Data
+    run: Run
+
+
+def read_interactions(
+    table: Table,
+    *,
+    user: str | None = None,
+    item: str | None = None,
+    rating: str | None = None,
+    weight: str | None = None,
+    at: str | None = None,
+    at_format: str | None = None,
+    text: str | None = None,
+    kind: str | None = None,
+    event: str | None = None,
+    item_table: Table | None = None,
+    item_id: str | None = None,
+    title: str | None = None,
+    item_text: str | None = None,
+    category: str | Sequence[str] = (),
+    mapping: str | Path | TableMapping | None = None,
+    folder: str | Path | None = None,
+    max_bad: float = 0.05,
+) -> Data:
+    """Tables of one's own, read into a graph; columns that are not named are guessed from their names.
+
+    Args:
+        table: a user and an item a row.
+        user: column of users' ids.
+        item: column of items' ids.
+        rating: column of ratings, on any scale.
+        weight: column that says how much an event counts: times, minutes, money.
+        at: column of times.
+        at_format: how they are written, where that can't be told.
+        text: column of what users wrote.
+        kind: column of words for what happened.
+        event: event type that rows become, `INTERACTED` if not given.
+        item_table: says more of the items.
+        item_id: its column of ids.
+        title: column of items' titles, in their table or that of events.
+        item_text: column of their descriptions.
+        category: columns of their categories.
+        mapping: columns as `kindred ingest interactions --save-mapping` wrote them; what is named here goes first.
+        folder: where the graph is kept; a temporary folder that goes with the data if not given.
+        max_bad: share of rows, 0 to 1, that may be bad.
+
+    Raises:
+        RecordError: a table can't be read, lacks a column, or too many of its rows are bad.
+        SettingsError: such events have no such column, or train no recommender.
+    """
+    from kindred.ingest.mapping import with_given
+
+    of_events = {"user": user, "item": item, "rating": rating, "weight": weight, "at": at, "at_format": at_format}
+    categories = (category,) if isinstance(category, str) else tuple(category)
+    of_items = {"id": item_id, "title": title, "text": item_text, "category": categories}
+    known = with_given(_known(mapping), event, {"events": of_events | {"text": text, "kind": kind}, "items": of_items})
+    if folder is not None:
+        return _read(table, item_table, known, Path(folder), max_bad)
+    kept = tempfile.mkdtemp(prefix="kindred-")
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, kept, ignore_errors=True)
+        data = _read(table, item_table, known, Path(kept), max_bad)
+        undo.pop_all()
+    weakref.finalize(data, shutil.rmtree, kept, ignore_errors=True)
+    return data
+
+
+def _read(table: Table, item_table: Table | None, known: TableMapping, folder: Path, max_bad: float) -> Data:
+    from kindred.ingest.interactions import interaction_files
+
+    with ExitStack() as stack:
+        events = stack.enter_context(_file_of(table, "table"))
+        items = None if item_table is None else stack.enter_context(_file_of(item_table, "item_table"))
+        tables = interaction_files(known, [events], items)
+        system = _system_of(tables.mapping.event)
+        return Data(system, folder, tables.mapping, ingest(_settings(folder), tables.files, max_bad))
+
+
+def train(data: Data, *, model: ModelName = "gnn", epochs: int | None = None, seed: int = 7) -> Trained:
+    """A model trained on all the data and ready to answer.
+
+    Args:
+        data: what to learn from.
+        model: `gnn` (the graph network beside linear scorers) or a baseline such as `ease` or `popularity`.
+        epochs: most epochs of the network.
+        seed: of every random choice.
+
+    Raises:
+        RecordError: the data holds no event.
+    """
+    from kindred.recommenders.config import ModelConfig
+
+    config = ModelConfig(model=model, text=model == "gnn")
+    if epochs is not None:
+        config = config.model_copy(update={"gnn": config.gnn.model_copy(update={"epochs": epochs})})
+    settings = _settings(data.folder, seed)
+    run = train_system(settings, data.system, config, None)
+    publish_run(settings, run)
+    return Trained(data, run)
+
+
+def evaluate(trained: Trained, *, protocol: Literal["temporal", "random"] = "temporal", seeds: int = 1) -> Report:
+    """How good models of these settings are on events held out of the data, beside every baseline.
+
+    Args:
+        trained: whose settings to judge.
+        protocol: each user's last event is held out, or 20 % at random.
+        seeds: so many splits and fits.
+    """
+    from kindred.recommenders.evaluating import EvaluationOptions
+
+    options = EvaluationOptions(protocol, range(seeds))
+    return evaluate_run(_settings(trained.data.folder), trained.run, options)[0]
+
+
+def recommend(trained: Trained, user: str, *, k: int = 10) -> Answer:
+    """The best k items that a user has not had yet, and why; for an unknown user what is popular."""
+    with open_recommender(trained) as recommender:
+        return recommender(Request(user_id=str(user), k=k))
+
+
+def similar(trained: Trained, item: str, *, k: int = 10) -> Answer:
+    """The k items that suit best someone who picked this one.
+
+    Raises:
+        RecordError: the item was not there in training.
+    """
+    with open_recommender(trained) as recommender:
+        return recommender.similar(str(item), k)
+
+
+@contextmanager
+def open_recommender(trained: Trained) -> Iterator[Recommends]:
+    """What answers many requests (`Request`) without opening the stores for each."""
+    with recommender_of(_settings(trained.data.folder), trained.data.system) as recommender:
+        yield recommender
+
+
+def _settings(folder: Path, seed: int | None = None) -> Settings:
+    """The settings in force, with everything in this folder."""
+    from kindred.settings import load_settings
+
+    settings = load_settings(seed=seed)
+    return settings.model_copy(update={"data_dir": folder, "graph_url": "", "vector_url": ""})
+
+
+def _known(mapping: str | Path | TableMapping | None) -> TableMapping:
+    from kindred.ingest.mapping import TableMapping, read_mapping
+
+    if mapping is None:
+        return TableMapping()
+    return mapping if isinstance(mapping, TableMapping) else read_mapping(Path(mapping))
+
+
+def _system_of(event: str) -> str:
+    from kindred.ingest.mapping import find_event_type
+    from kindred.recommenders.systems import system_of_events
+
+    system = system_of_events(find_event_type(event))
+    if system is None:
+        raise SettingsError(f"no recommender is trained on {event} events", "e.g. INTERACTED, REVIEWED")
+    return system
+
+
+@contextmanager
+def _file_of(table: Table, name: str) -> Iterator[Path]:
+    """The file itself, or one that a table in memory is written to."""
+    if isinstance(table, (str, Path)):
+        yield Path(table)
+        return
+    import pyarrow as pa
+
+    rows = _arrow(table)
+    with tempfile.TemporaryDirectory(prefix="kindred-") as folder:
+        path = Path(folder) / name
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+            writer.write_table(rows)
+        yield path
+
+
+def _arrow(table: ArrowStream | ToArrow) -> pa.Table:
+    import pyarrow as pa
+
+    if hasattr(table, "__arrow_c_stream__"):
+        return pa.table(table)
+    if hasattr(table, "to_arrow"):
+        return pa.table(table.to_arrow())
+    raise SettingsError(
+        f"a {type(table).__name__} is no table", "give a path, or a table of pandas, polars, Arrow or what gives Arrow"
+    )
