@@ -203,7 +203,7 @@ def run_text(run: Run) -> str:
         if made["gnn"]:
             lines.append(f"graph network: {_epochs(made['gnn'])}")
         else:
-            lines.append(f"graph network: not trained, too few {words.events} to learn from")
+            lines.append(f"graph network: not trained, there are too few {words.events} to learn and to validate on")
         notes = made.get("notes", [])
         source = "" if notes else f", from held-out {words.events}"
         lines += [f"weights of the linear scorers{source}: {parts}", *notes]

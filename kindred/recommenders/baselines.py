@@ -95,7 +95,7 @@ RANKING: Mapping[str, Offer] = {
     "itemknn": Offer(lambda split: fit_item_knn(split.known_events)),
     "ease": Offer(fit_ease_on, most_items=20_000),
     "gf-cf": Offer(lambda split: fit_gf_cf(split.known_events), most_items=50_000),
-    "lightgcn": Offer(lambda split: _fit_lightgcn(split.known_events), most_events=100_000),
+    "lightgcn": Offer(lambda split: _fit_lightgcn(split.known_events), most_events=20_000),
     "als": Offer(lambda split: _fit_als(split.known_events), most_events=1_000_000, package=("implicit", "als")),
 }
 """What a report compares rankings with, where packages and size allow."""
