@@ -53,10 +53,34 @@ def test_a_baseline_is_trained_published_and_asked(kindred: Kindred, trained: di
     assert [r["item_id"] for r in varied["recommendations"]] != [
         r["item_id"] for r in json.loads(plain)["recommendations"]
     ]
-    kindred("rollback")
+    said = kindred("publish", trained["popularity"])
+    assert f"published {trained['popularity']}" in said and f"in place of {trained['ease']}" in said
+    with pytest.raises(ArtifactError, match="is published"):
+        kindred("runs", "rm", trained["popularity"])
     with pytest.raises(ArtifactError, match="no similarity"):
         kindred("recommend", "--user", A_USER, "--diversity", "0.5")
+    spare = json.loads(kindred("train", "--model", "popularity", "--json"))["run"]
+    assert "spare-wheel" in kindred("runs", "tag", spare, "spare-wheel") and "spare-wheel" in kindred("runs")
+    kindred("runs", "rm", spare)
+    assert spare not in kindred("runs")
     assert "only ranks" in kindred("train", "--model", "popularity")
+
+
+def test_many_users_are_asked_at_once_with_conditions(
+    kindred: Kindred, trained: dict[str, str], tmp_path: Path
+) -> None:
+    kindred("publish", trained["ease"])
+    asked = tmp_path / "users.txt"
+    asked.write_text(f"{A_USER}\n\nU00002\n", encoding="utf-8")
+    answers = json.loads(kindred("recommend", "--users", str(asked), "--no-reasons", "--json"))
+    assert [answer["user_id"] for answer in answers] == [A_USER, "U00002"]
+    assert all(item["reason"] is None for answer in answers for item in answer["recommendations"])
+    with pytest.raises(SettingsError, match="no colour"):
+        kindred("recommend", "--user", A_USER, "--where", "colour=red")
+    with pytest.raises(SettingsError, match="LABEL=NAME"):
+        kindred("recommend", "--user", A_USER, "--where", "red")
+    with pytest.raises(SettingsError, match="no system 'books'"):
+        kindred("recommend", "--user", A_USER, "--system", "books")
 
 
 def test_compare_finds_a_run_level_with_itself_and_mirrors_two(kindred: Kindred, trained: dict[str, str]) -> None:
