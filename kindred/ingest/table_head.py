@@ -49,7 +49,7 @@ def read_head(path: Path, layout: Layout) -> Head:
 
     Raises:
         RecordError: the file can't be read, or its first line names no columns.
-        SettingsError: the layout names an encoding that nobody knows.
+        SettingsError: the layout names an unknown encoding.
     """
     if is_stream(path):
         raise RecordError(f"{path} can be read only once, and its head is looked at first", "save it to a file")

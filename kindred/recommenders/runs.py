@@ -76,7 +76,7 @@ def _what_is_kept(folder: Path) -> str:
 
 def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
     """Writes the manifest, which makes the run a finished one and tells its files from damaged ones."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != TAGS)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name not in (MANIFEST, TAGS))
     write_json(folder / MANIFEST, with_hash({**manifest, FILES: seals_of(folder, names)}))
     return Run(folder.name, folder, _read_json(folder / MANIFEST))
 

@@ -43,6 +43,7 @@ def kindred(town: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kindred]:
 
 def test_the_list_names_every_question_and_opens_no_graph(kindred: Kindred, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KINDRED_GRAPH_URL", "neo4j://127.0.0.1:1")
+    monkeypatch.setenv("COLUMNS", "200")
     shown = kindred("explore").splitlines()
     assert len(shown) == 2 + len(read_questions())
     assert shown[2].startswith("01_reviewed_both ") and shown[2].endswith("first, second")

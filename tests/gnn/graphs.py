@@ -27,7 +27,7 @@ class TableStore:
     batch_rows: int = 3
 
     def count(self, table: NodeType | EdgeType) -> int:
-        return len(self.tables[table.name]) if table.name in self.tables else 0
+        return len(self.tables[table.name]) if self._holds(table) else 0
 
     def read_nodes(self, node: NodeType, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         yield from self._read(node, columns, None)
@@ -37,10 +37,14 @@ class TableStore:
     ) -> Iterator[pa.RecordBatch]:
         yield from self._read(edge, columns, until if edge.is_event else None)
 
+    def _holds(self, kind: NodeType | EdgeType) -> bool:
+        """Whether there is such a table; several edge types of one name are told apart by where they start."""
+        return kind.name in self.tables and (isinstance(kind, NodeType) or kind.source in self.tables)
+
     def _read(
         self, kind: NodeType | EdgeType, columns: Sequence[str] | None, until: int | None
     ) -> Iterator[pa.RecordBatch]:
-        if kind.name in self.tables:
+        if self._holds(kind):
             table = self.tables[kind.name]
             if until is not None:
                 table = table.filter(pc.fill_null(pc.less_equal(table["at"], until), True))

@@ -11,6 +11,7 @@ from kindred.domain.errors import KindredError, SchemaError
 from kindred.domain.schema import graph_schema
 from kindred.graph.cypher import MAX_CHARACTERS, check_parameters, check_read_only
 from kindred.graph.ladybug.engine import Engine
+from kindred.graph.ladybug.seal import SEAL
 from kindred.graph.neo4j import query as neo4j_query
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import GraphStatistics, graph_statistics
@@ -402,6 +403,7 @@ def test_the_engine_refuses_to_write_even_if_the_words_were_not_checked(tmp_path
         with pytest.raises(SchemaError):
             engine.answer(cypher, {}, QueryLimits())
         assert engine.answer("MATCH (r:Reader) RETURN count(r.id) AS n", {}, QueryLimits()) == (["n"], [[2]])
+    (tmp_path / "graph" / SEAL).unlink()  # it knows the file as the store left it, not as the bare engine did
     with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
         assert graph_statistics(store, SCHEMA) == before
 

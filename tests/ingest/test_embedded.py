@@ -23,9 +23,9 @@ def test_order_and_repetition_leave_the_content_hash(
     found = []
     for seed, times in ((1, 1), (2, 2)):
         rng = random.Random(seed)
-        files = product_files(tmp_path / "reviews", tmp_path / "metadata")
         (tmp_path / "reviews").write_bytes(json_lines(rng.sample(rows * times, len(rows) * times)))
         (tmp_path / "metadata").write_bytes(json_lines(rng.sample(products * times, len(products) * times)))
+        files = product_files(tmp_path / "reviews", tmp_path / "metadata")
         with closing(open_graph(f"ladybug:{tmp_path / f'graph{seed}'}")) as store:
             for _ in range(times):
                 summary = ingest_files(store, files, encoder, options)

@@ -103,10 +103,10 @@ def _of_form(form: str, value: object, field: str) -> int | None:
     if not text:
         return None
     try:
-        moment = datetime.strptime(text, form)
+        read = datetime.strptime(text, form)
     except ValueError as error:
         raise BadRecord(Reason.WRONG_TYPE, f"a time like {form} is wanted, got {shown(text)}", field) from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 @dataclass(frozen=True)

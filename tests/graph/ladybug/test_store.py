@@ -282,7 +282,7 @@ def test_a_kill_at_any_moment_leaves_every_acknowledged_step_and_no_half_one(kil
     hashes = json.loads((killed / "hashes.json").read_text())
     assert len(set(hashes)) == len(hashes) - 2  # the schema and the note change no content
     runs = sorted((path.parent for path in killed.glob("*/acknowledged")), key=lambda path: int(path.name))
-    assert len(runs) > KILLS
+    assert len(runs) >= KILLS  # a run killed before its first step has acknowledged none
     for position, run in enumerate(runs):
         done = len((run / "acknowledged").read_bytes())
         with closing(EmbeddedGraph(run / "graph")) as store:
