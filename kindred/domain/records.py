@@ -202,10 +202,7 @@ class Judged(Edge):
 
 
 class Track(Node):
-    """A piece of music.
-
-    `frames` is the path of a .npy file of frame embeddings, `[num_frames, frame_dim]`; the graph only refers to it.
-    """
+    """A piece of music; `frames` is the path of a .npy file of its frame embeddings, `[num_frames, frame_dim]`."""
 
     label = "Track"
 
@@ -371,10 +368,7 @@ class Item(Node):
 
 
 class Interacted(Event):
-    """A user had to do with an item: a rating, a click, a loan; `kind` is the table's own word for what it was.
-
-    `rating` is on the scale of the table. `weight` says how much the event counts: times, minutes, money.
-    """
+    """A rating, click or loan of an item, `kind` in the table's own word; `weight`: times, minutes, money."""
 
     edge_type = "INTERACTED"
     source = User

@@ -7,32 +7,38 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from kindred.domain.embeddings import TextEncoder
-from kindred.domain.schema import graph_schema
+from kindred.domain.embeddings import TextEncoder, Vectors
+from kindred.domain.recommendation import Answer
+from kindred.domain.records import Reviewed
+from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.gnn.model import GnnConfig
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.ingest.load import with_embeddings
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
 from kindred.recommenders.recommender import Opened, Recommender
-from kindred.recommenders.runs import Run
+from kindred.recommenders.runs import Run, find_run
 from kindred.recommenders.training import GraphState
 from kindred.recommenders.training import train as train_system
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import SystemVectors, VectorStore
 
 SMALL = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8))
 DIMENSION = 24
+EDGE = edge_type_of(Reviewed)
 
 
 def _word_vector(word: str) -> NDArray[np.float32]:
@@ -91,3 +97,64 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     yield Shop(folder, reviews, store, vectors, run, Recommender(PRODUCTS, opened))
     vectors.close()
     store.close()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of another small shop, trained and closed."""
+    folder = tmp_path_factory.mktemp("built")
+    files = generate_products(ProductSample(users=40, products=30, reviews=300, seed=6), folder / "sample")
+    store = load(folder, files.reviews, files.metadata)
+    train(store, folder / "runs" / "20260101-000000-aaaaaa")
+    store.close()
+    return folder
+
+
+@pytest.fixture
+def changing(built: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A copy of it, published, for a test that writes into the graph."""
+    folder = tmp_path / "shop"
+    copytree(built, folder)
+    store = open_graph(f"ladybug:{folder / 'graph'}")
+    store.create_schema(graph_schema())
+    vectors = open_vectors(f"exact:{folder / 'vectors'}")
+    run = find_run(folder / "runs")
+    publish(PRODUCTS, run, store, vectors)
+    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
+    yield Shop(folder, [], store, vectors, run, Recommender(PRODUCTS, opened))
+    vectors.close()
+    store.close()
+
+
+def write(store: GraphStore, *reviews: Reviewed) -> None:
+    store.upsert_edges(EDGE, with_embeddings(to_table(EDGE, reviews), EDGE, ENCODER))
+
+
+def write_product(store: GraphStore, product: str, title: str | None, description: str | None = None) -> None:
+    node = graph_schema().node("Product")
+    columns = {name: pa.array([text], pa.string()) for name, text in (("title", title), ("description", description))}
+    row = pa.table({"id": [product], **columns})
+    store.upsert_nodes(node, with_embeddings(row, node, ENCODER))
+
+
+def latest(shop: Shop) -> int:
+    times = [at for batch in shop.store.read_edges(EDGE, ["at"]) for at in batch.column("at").to_pylist()]
+    return max(times)
+
+
+def ids(answer: Answer) -> list[str]:
+    return [item.item_id for item in answer.recommendations]
+
+
+def scores(answer: Answer) -> list[float]:
+    return [item.score for item in answer.recommendations]
+
+
+def published(vectors: SystemVectors, collection: str, item: str) -> Vectors:
+    version = vectors.published()
+    assert version is not None
+    return vectors.fetch(version, collection, [item]).vectors[0]
+
+
+def close(first: Vectors, second: Vectors) -> bool:
+    return bool(np.allclose(first, second, atol=1e-5 * max(1.0, float(np.abs(second).max()))))

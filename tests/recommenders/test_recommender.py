@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from shutil import copytree
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from kindred.domain.embeddings import Vectors
 from kindred.domain.errors import ArtifactError, RecordError, SettingsError
-from kindred.domain.recommendation import Answer, Request
+from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed
-from kindred.domain.schema import edge_type_of, graph_schema, to_table
-from kindred.graph.open import open_graph
-from kindred.graph.store import GraphStore
-from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.load import with_embeddings
+from kindred.domain.schema import graph_schema
 from kindred.recommenders.histories import histories_of_records, no_histories, read_histories
 from kindred.recommenders.model import ANONYMOUS, load_model
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.publishing import ITEMS, USERS, publish
+from kindred.recommenders.publishing import USERS
 from kindred.recommenders.recommender import Opened, Recommender
-from kindred.recommenders.runs import Run, find_run
 from kindred.vectorstore.open import open_vectors
-from kindred.vectorstore.store import SystemVectors
-from tests.recommenders.conftest import ENCODER, Shop, load, train
-
-EDGE = edge_type_of(Reviewed)
+from tests.recommenders.conftest import ENCODER, Shop, close, ids, latest, load, published, scores, train, write
 
 
 def reviews_of(shop: Shop, user_id: str) -> list[Reviewed]:
@@ -60,70 +49,9 @@ def a_user(shop: Shop, fewest: int = 4) -> str:
     return next(user for user in users_of(shop) if fewest <= len(reviews_of(shop, user)) <= 12)
 
 
-def ids(answer: Answer) -> list[str]:
-    return [item.item_id for item in answer.recommendations]
-
-
-def scores(answer: Answer) -> list[float]:
-    return [item.score for item in answer.recommendations]
-
-
 def encoded(shop: Shop, reviews: Sequence[Reviewed]) -> Vectors:
     model = load_model(PRODUCTS, shop.run.folder)
     return model.encode(histories_of_records(PRODUCTS, model.items, reviews, lambda: ENCODER)[0])
-
-
-def published(vectors: SystemVectors, collection: str, item: str) -> Vectors:
-    version = vectors.published()
-    assert version is not None
-    return vectors.fetch(version, collection, [item]).vectors[0]
-
-
-def close(first: Vectors, second: Vectors) -> bool:
-    return bool(np.allclose(first, second, atol=1e-5 * max(1.0, float(np.abs(second).max()))))
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of another small shop, trained and closed."""
-    folder = tmp_path_factory.mktemp("built")
-    files = generate_products(ProductSample(users=40, products=30, reviews=300, seed=6), folder / "sample")
-    store = load(folder, files.reviews, files.metadata)
-    train(store, folder / "runs" / "20260101-000000-aaaaaa")
-    store.close()
-    return folder
-
-
-@pytest.fixture
-def changing(built: Path, tmp_path: Path) -> Iterator[Shop]:
-    """A copy of it, published, for a test that writes into the graph."""
-    folder = tmp_path / "shop"
-    copytree(built, folder)
-    store = open_graph(f"ladybug:{folder / 'graph'}")
-    store.create_schema(graph_schema())
-    vectors = open_vectors(f"exact:{folder / 'vectors'}")
-    run = find_run(folder / "runs")
-    publish(PRODUCTS, run, store, vectors)
-    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
-    yield Shop(folder, [], store, vectors, run, Recommender(PRODUCTS, opened))
-    vectors.close()
-    store.close()
-
-
-def write(store: GraphStore, *reviews: Reviewed) -> None:
-    store.upsert_edges(EDGE, with_embeddings(to_table(EDGE, reviews), EDGE, ENCODER))
-
-
-def write_product(store: GraphStore, product: str, title: str | None, description: str | None = None) -> None:
-    node = graph_schema().node("Product")
-    columns = {name: pa.array([text], pa.string()) for name, text in (("title", title), ("description", description))}
-    row = pa.table({"id": [product], **columns})
-    store.upsert_nodes(node, with_embeddings(row, node, ENCODER))
-
-
-def latest(shop: Shop) -> int:
-    times = [at for batch in shop.store.read_edges(EDGE, ["at"]) for at in batch.column("at").to_pylist()]
-    return max(times)
 
 
 def test_answers_are_best_first_never_seen_and_explained(shop: Shop) -> None:
@@ -233,48 +161,12 @@ def test_events_of_two_users_or_of_another_type_are_refused(shop: Shop) -> None:
         shop.recommender(Request(events=two))
 
 
-def test_a_review_after_publishing_counts_as_one_before_would_have(changing: Shop) -> None:
-    """Folded in, and published again without training: the same row, and it changes the answer."""
-    user = changing.recommender.example_users(15)[-1]
-    before = changing.recommender(Request(user_id=user))
-    target = ids(before)[0]
-    later = Reviewed(
-        event_id="later", source_id=user, target_id=target, rating=5, at=latest(changing) + 60, text="warm and clear"
-    )
-    write(changing.store, later)
-    after = changing.recommender(Request(user_id=user))
-    assert before.level == "model" and after.level == "folded-in" and target not in ids(after)
-    model = load_model(PRODUCTS, changing.run.folder)
-    folded = model.encode(read_histories(PRODUCTS, changing.store, model.items, [user]))[0]
-    done = publish(PRODUCTS, changing.run, changing.store, changing.vectors)
-    assert done.encoded == 1 and done.version != changing.run.name and done.replaced == changing.run.name
-    assert close(folded, published(changing.vectors.of("products"), USERS, user))
-    again = changing.recommender(Request(user_id=user))
-    assert again.level == "model" and ids(again) == ids(after)
-    assert scores(again) == pytest.approx(scores(after), abs=1e-4)
-    assert publish(PRODUCTS, changing.run, changing.store, changing.vectors).replaced is None
-
-
 def test_events_that_all_come_after_the_asked_time_say_nothing(shop: Shop) -> None:
     event = Reviewed(
         event_id="x", source_id="new", target_id=str(shop.reviews[0]["asin"]), rating=5, at=latest(shop) + 9
     )
     answer = shop.recommender(Request(events=[event], at=latest(shop)))
     assert answer.level == "popular" and len(ids(answer)) == 10
-
-
-def test_a_new_user_of_the_graph_is_encoded_from_their_first_review(changing: Shop) -> None:
-    changing.store.upsert_nodes(graph_schema().node("User"), pa.table({"id": ["newcomer"]}))
-    product = ids(changing.recommender(Request()))[0]
-    write(
-        changing.store,
-        Reviewed(event_id="first", source_id="newcomer", target_id=product, rating=5, at=latest(changing)),
-    )
-    answer = changing.recommender(Request(user_id="newcomer"))
-    assert answer.level == "inductive" and product not in ids(answer)
-    assert publish(PRODUCTS, changing.run, changing.store, changing.vectors).encoded == 1
-    known = changing.recommender(Request(user_id="newcomer"))
-    assert known.level == "model" and ids(known) == ids(answer)
 
 
 def test_a_disliked_product_is_never_a_reason(changing: Shop) -> None:
@@ -295,41 +187,6 @@ def test_nothing_later_than_the_asked_time_is_known(changing: Shop) -> None:
     assert target not in ids(changing.recommender(Request(user_id=user, at=now + 60)))
     early = changing.recommender(Request(user_id=user, at=now - 1))
     assert early.level == "popular" and "later events" in early.note and len(ids(early)) == 10
-
-
-def test_a_new_product_enters_at_the_next_publish(changing: Shop) -> None:
-    model = load_model(PRODUCTS, changing.run.folder)
-    like = ids(changing.recommender(Request()))[0]
-    node = graph_schema().node("Product")
-    texts = {
-        row["id"]: row
-        for batch in changing.store.read_nodes(node, ["id", "title", "description"])
-        for row in batch.to_pylist()
-    }
-    write_product(changing.store, "brand-new", texts[like]["title"], texts[like]["description"])
-    write_product(changing.store, "wordless", "")
-    assert "brand-new" not in ids(changing.recommender(Request(k=100)))
-    done = publish(PRODUCTS, changing.run, changing.store, changing.vectors)
-    assert done.new_items == 1 and done.counts[ITEMS] == len(model.items) + done.new_items
-    answer = changing.recommender(Request(k=100))
-    found = {item.item_id: item.source for item in answer.recommendations}
-    assert found["brand-new"] == "new" and set(found.values()) == {"new", "popular"}
-
-
-def test_a_new_product_without_words_enters_by_who_reviewed_it(changing: Shop) -> None:
-    write_product(changing.store, "talked-about", None)
-    write_product(changing.store, "never-touched", None)
-    users = changing.recommender.example_users(15)[-3:]
-    for user in users:
-        event = f"{user}-new"
-        write(
-            changing.store,
-            Reviewed(event_id=event, source_id=user, target_id="talked-about", rating=5, at=latest(changing), text="x"),
-        )
-    done = publish(PRODUCTS, changing.run, changing.store, changing.vectors)
-    assert done.new_items == 1 and done.encoded == len(users)
-    assert "talked-about" in ids(changing.recommender(Request(k=100)))
-    assert all("talked-about" not in ids(changing.recommender(Request(user_id=user, k=100))) for user in users)
 
 
 def test_only_what_was_asked_for(shop: Shop) -> None:
@@ -394,13 +251,3 @@ def test_before_the_first_publish_the_next_command_is_named(shop: Shop, tmp_path
         recommender(Request(user_id="u"))
     assert "kindred publish" in raised.value.next_step
     vectors.close()
-
-
-def test_publishing_one_run_after_another_and_going_back(changing: Shop) -> None:
-    other: Run = train(changing.store, changing.folder / "runs" / "20260102-000000-bbbbbb")
-    user = changing.recommender.example_users(15)[-1]
-    first = changing.recommender(Request(user_id=user))
-    assert publish(PRODUCTS, other, changing.store, changing.vectors).replaced == changing.run.name
-    assert changing.recommender(Request(user_id=user)).version == other.name
-    assert changing.vectors.of("products").rollback() == changing.run.name
-    assert replace(changing.recommender(Request(user_id=user)), removed={}) == replace(first, removed={})

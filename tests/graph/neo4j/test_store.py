@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.domain.properties import Boolean, EncodedText, Float, Integer, Strings, Timestamp
 from kindred.domain.records import Edge, Event, Node
 from kindred.domain.schema import derive_schema, graph_schema
-from kindred.graph.neo4j import connection as neo4j_connection
 from kindred.graph.neo4j import statements as neo4j_statements
 from kindred.graph.neo4j import store as neo4j_store_module
 from kindred.graph.neo4j import upsert as neo4j_upsert
@@ -366,38 +364,6 @@ def test_a_url_that_names_no_server_is_a_setting_to_correct(url: str) -> None:
     with pytest.raises(SettingsError, match="graph URL") as refused:
         Neo4jStore(url, GraphServer("neo4j", "x", "neo4j"))
     assert "secret" not in str(refused.value)
-
-
-@pytest.mark.parametrize("package", ["neo4j", "neo4j-rust-ext"])
-def test_a_missing_package_names_the_extra_to_install(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def version(name: str) -> str:
-        if name == package:
-            raise importlib.metadata.PackageNotFoundError(name)
-        return "1"
-
-    monkeypatch.setattr(neo4j_connection, "version", version)
-    with pytest.raises(SettingsError, match=r"'\.\[neo4j\]'"):
-        Neo4jStore("neo4j://127.0.0.1:1", GraphServer("neo4j", "x", "neo4j"))
-
-
-def test_a_server_that_is_too_old_is_refused(neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neo4j_connection, "OLDEST_SERVER", (5, 999))
-    with pytest.raises(StoreError, match=r"runs Neo4j/5\.26\.\d+; Kindred needs Neo4j 5.999 or newer"):
-        Neo4jStore(neo4j_server.url, GraphServer("neo4j", neo4j_server.password, "neo4j"))
-
-
-@pytest.mark.parametrize(
-    ("batch", "reason"),
-    [
-        (pa.table({"id": ["a"], "colour": ["red"]}), "no property 'colour'"),
-        (pa.table({"id": pa.array([None], pa.string())}), "need a value for 'id'"),
-        (pa.table({"description": ["x"]}), "need a value for 'id'"),
-        (pa.table({"id": ["a"], "description": [b"\xff"]}), "do not fit"),
-    ],
-)
-def test_rows_that_do_not_fit_are_refused(neo4j_store: Neo4jStore, batch: pa.Table, reason: str) -> None:
-    with pytest.raises(SchemaError, match=reason):
-        neo4j_store.upsert_nodes(PRODUCT, batch)
 
 
 def test_two_stores_at_once_see_what_the_other_acknowledged(neo4j_store: Neo4jStore, neo4j_server: Neo4jServer) -> None:

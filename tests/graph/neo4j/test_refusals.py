@@ -1,0 +1,49 @@
+"""What the Neo4j store refuses: missing packages, old servers, rows that do not fit."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import pyarrow as pa
+import pytest
+
+from kindred.domain.errors import SchemaError, SettingsError, StoreError
+from kindred.domain.schema import graph_schema
+from kindred.graph.neo4j import connection as neo4j_connection
+from kindred.graph.neo4j.store import Neo4jStore
+from kindred.graph.server import GraphServer
+from tests.neo4j_server.server import Neo4jServer
+
+USER, PRODUCT = graph_schema().node("User"), graph_schema().node("Product")
+
+
+@pytest.mark.parametrize("package", ["neo4j", "neo4j-rust-ext"])
+def test_a_missing_package_names_the_extra_to_install(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == package:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(neo4j_connection, "version", version)
+    with pytest.raises(SettingsError, match=r"'\.\[neo4j\]'"):
+        Neo4jStore("neo4j://127.0.0.1:1", GraphServer("neo4j", "x", "neo4j"))
+
+
+def test_a_server_that_is_too_old_is_refused(neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neo4j_connection, "OLDEST_SERVER", (5, 999))
+    with pytest.raises(StoreError, match=r"runs Neo4j/5\.26\.\d+; Kindred needs Neo4j 5.999 or newer"):
+        Neo4jStore(neo4j_server.url, GraphServer("neo4j", neo4j_server.password, "neo4j"))
+
+
+@pytest.mark.parametrize(
+    ("batch", "reason"),
+    [
+        (pa.table({"id": ["a"], "colour": ["red"]}), "no property 'colour'"),
+        (pa.table({"id": pa.array([None], pa.string())}), "need a value for 'id'"),
+        (pa.table({"description": ["x"]}), "need a value for 'id'"),
+        (pa.table({"id": ["a"], "description": [b"\xff"]}), "do not fit"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(neo4j_store: Neo4jStore, batch: pa.Table, reason: str) -> None:
+    with pytest.raises(SchemaError, match=reason):
+        neo4j_store.upsert_nodes(PRODUCT, batch)
