@@ -9,7 +9,7 @@ import numpy as np
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.rating_scale import STARS
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.evaluation.splits import temporal_split
+from kindred.evaluation.splits import temporal_split, validation_split
 from kindred.gnn.calibration import calibrate_ratings
 from kindred.gnn.model import GnnEmbeddings
 from kindred.gnn.train import EdgeSplit, train_gnn
@@ -37,7 +37,8 @@ def fit_model(
         rows: events to learn from.
         config: the settings.
         options: folder, seed, device.
-        temporal: whether the model is for the time after its data; its own validation is then each user's last event.
+        temporal: whether the model is for the time after its data; its own validation is then each user's last event,
+            if events have times.
     """
     events = graph.interactions.take(rows)
     if config.model != "gnn":
@@ -45,7 +46,7 @@ def fit_model(
         return _model(graph, config, ensemble, vectors, None)
     graph = graph if config.text else without_text(graph)
     text = TextVectors(None if graph.event_text is None else graph.event_text[rows], graph.item_text)
-    ranking = replace(config.ranking, temporal=temporal)
+    ranking = replace(config.ranking, temporal=temporal and events.at is not None)
     folds = validation_folds(events, ranking, options.seed)
     learns = config.network and len(folds) > 0 and len(events) >= FEWEST_EVENTS_TO_LEARN
     gnn = _train_network(graph, folds[0].known, config, options) if learns else None
@@ -84,9 +85,10 @@ def _train_network(
 ) -> TrainedGnn:
     """The graph network, trained on the known part of the first validation fold and stopped early on the last of it.
 
+    Where times are unknown it is stopped on a random fifth instead.
     So on no fold it is asked about events that it was trained on.
     """
-    split = temporal_split(known)
+    split = validation_split(known, options.seed, temporal=False) if known.at is None else temporal_split(known)
     held_out, seen = known.take(np.union1d(split.validation, split.test)), split.train_events
     edges = EdgeSplit(
         train=edge_rows(seen),
