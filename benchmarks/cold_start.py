@@ -1,8 +1,10 @@
 """Users that no training saw: `python -m benchmarks.cold_start [--data DIR] [--folds N] [--json]`.
 
-A fifth of the users is left out of the training with all reviews; five times, until each was left out once.
+A fifth of the users is left out of the graph with all reviews; five times, until each was left out once. A run is
+trained on the others and published.
 
-New users bring their first 1, 2 or 5 reviews; the next one is to be found in the whole catalogue. Beside the model:
+New users bring their first 1, 2 or 5 reviews to the recommender, as events that the graph does not hold; the next one
+is to be found among its ten answers, out of the whole catalogue. Beside the model:
 what is popular, what reads alike (text-kNN: the mean of their reviews' vectors against each product's), the mean of
 the network's vectors of the products they reviewed, and EASE applied to them.
 
@@ -16,19 +18,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import datasets
-from benchmarks.product_graphs import reviews14_graph, sample_graph
+from benchmarks.product_graphs import ProductData, Shop, open_shop, read_product_data, reviews14_lines, sample_lines
+from kindred.domain.embeddings import TextEncoder
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
+from kindred.domain.recommendation import Request
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import validation_split
@@ -37,10 +38,9 @@ from kindred.linear.scorer import unit_rows
 from kindred.linear.scorers import event_text_of_items
 from kindred.recommenders.baselines import ease_map_on
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph
-from kindred.recommenders.model import Model
-from kindred.training.fit import RunOptions
+from kindred.recommenders.model import Model, load_model
+from kindred.recommenders.products import PRODUCTS
 
 FOLDS = 5
 HISTORY_LENGTHS = (1, 2, 5)
@@ -77,36 +77,54 @@ def main() -> None:
     arguments = parser.parse_args()
     report: dict[str, dict[str, str]] = {}
     folds = range(arguments.folds)
-    for name, graph in (("reviews of 2014", reviews14_graph(arguments.data)), ("generated sample", sample_graph())):
-        of_users = [new_users(graph, fold) for fold in folds]
+    for name, lines in (("reviews of 2014", reviews14_lines(arguments.data)), ("generated sample", sample_lines())):
+        data = read_product_data(lines)
+        of_users = [new_users(data, fold, ModelConfig()) for fold in folds]
         for length in HISTORY_LENGTHS:
             results = [found[length] for found in of_users]
             report[f"{name}: new users with {length} review{'s' * (length > 1)}"] = compare(results)
     if arguments.json:
         print(json.dumps(report))
         return
-    for title, lines in report.items():
+    for title, figures in report.items():
         print(f"\n{title}")
-        for model, figure in lines.items():
+        for model, figure in figures.items():
             print(f"  {model:<16} {figure}")
 
 
-def new_users(graph: InteractionGraph, fold: int) -> dict[int, Results]:
+def new_users(
+    data: ProductData, fold: int, config: ModelConfig, encoder: TextEncoder | None = None
+) -> dict[int, Results]:
     """What each way is worth to one fifth of the users, by number of reviews known."""
-    events = graph.interactions
+    events = data.graph.interactions
     is_new = left_out(events.num_users, fold)
     known_rows = np.flatnonzero(~is_new[events.user_index])
-    model = fit(graph, known_rows, ModelConfig())
     ease = ease_map_on(validation_split(events.take(known_rows), fold, temporal=False))
     found = {}
-    for length in HISTORY_LENGTHS:
-        brought = _first_reviews(events, is_new, length)
-        ways = _ways_for_users(graph, model, ease, known_rows, brought)
-        found[length] = _measure(ways, brought.answers, brought.events)
+    with open_shop(data.part(known_rows, data.metadata), encoder) as shop:
+        run = shop.train(config)
+        shop.publish(run)
+        model = load_model(PRODUCTS, run.folder)
+        for length in HISTORY_LENGTHS:
+            brought = first_reviews(events, is_new, length)
+            ways = _ways_for_users(data.graph, model, ease, known_rows, brought)
+            found[length] = {MODEL: ask(shop, data, brought), **_measure(ways, brought.answers, brought.events)}
     return found
 
 
-def _first_reviews(events: Interactions, is_new: np.ndarray, length: int) -> Histories:
+def ask(shop: Shop, data: ProductData, brought: Histories) -> NDArray[np.float64]:
+    """Whether the recommender's ten answers to what each new user brings hold their next product, `[num_users]`."""
+    hits = np.zeros(brought.events.num_users)
+    products = dict(zip(brought.answers.user_index, brought.answers.item_index, strict=True))
+    for user in range(brought.events.num_users):
+        own = [data.reviews[row] for row in brought.rows[brought.events.user_index == user]]
+        answer = shop.recommender(Request(events=own, k=K, reasons=False))
+        product = data.graph.items.external(int(products[user]))
+        hits[user] = any(found.item_id == product for found in answer.recommendations)
+    return hits
+
+
+def first_reviews(events: Interactions, is_new: np.ndarray, length: int) -> Histories:
     """The first reviews of each new user who wrote more than `length`, and the next one."""
     if events.at is None:
         raise ValueError("the first reviews need times")
@@ -134,12 +152,10 @@ def _ways_for_users(
     events, text = brought.events, None
     if graph.event_text is not None:
         text = graph.event_text[brought.rows]
-    rows = model.encode(replace(graph.histories(brought.rows), events=events))
     history = np.zeros((events.num_users, events.num_items), np.float32)
     history[events.user_index, events.item_index] = 1.0
     popularity = fit_popularity(train)(np.zeros(1, dtype=np.int64))
     ways: dict[str, Scorer] = {
-        MODEL: lambda users: rows[users] @ model.ranking.items.T,
         "popularity": lambda users: np.repeat(popularity, len(users), axis=0),
     }
     if text is not None and graph.event_text is not None:
@@ -150,11 +166,18 @@ def _ways_for_users(
         np.add.at(told, events.user_index, text - mean)
         ways["text-kNN"] = lambda users: unit_rows(told[users]) @ of_items.T
     if model.learned is not None:
-        vectors = model.learned.vectors.target_ranking
+        vectors = _on_items(graph, model, model.learned.vectors.target_ranking)
         means = history @ vectors / history.sum(1, keepdims=True)
         ways["mean of items"] = lambda users: means[users] @ vectors.T
     ways["EASE"] = lambda users: history[users] @ ease
     return ways
+
+
+def _on_items(graph: InteractionGraph, model: Model, rows: FloatArray) -> FloatArray:
+    """Rows of the model's items on the graph's axis, zeros for those that the model does not know."""
+    aligned = np.zeros((len(graph.items), rows.shape[1]), np.float32)
+    aligned[graph.items.positions(model.items.ids)] = rows
+    return aligned
 
 
 def _measure(ways: Mapping[str, Scorer], answers: Interactions, seen: Interactions | None) -> Results:
@@ -177,15 +200,6 @@ def left_out(size: int, fold: int) -> np.ndarray:
     """Which fifth is new, `[size]`."""
     left_out: np.ndarray = np.random.default_rng(0).permutation(size) % FOLDS == fold
     return left_out
-
-
-def fit(graph: InteractionGraph, rows: IntArray, config: ModelConfig) -> Model:
-    """The model fitted on these rows; on stderr what it took."""
-    start = time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        model = fit_model(graph, rows, config, RunOptions(folder=Path(folder)))
-    print(f"fitted on {len(rows):,} reviews in {time.process_time() - start:.0f} CPU-s", file=sys.stderr, flush=True)
-    return model
 
 
 if __name__ == "__main__":

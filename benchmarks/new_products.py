@@ -1,23 +1,24 @@
 """New products in the whole catalogue: `python -m benchmarks.new_products [--data DIR] [--folds N] [--shares …]
 [--without-network]`.
 
-A fifth of the products is left out of the training with all reviews, five times, until each was left out once; so is a
-fifth of the reviews of the others. Then the new products are placed among the others, as publishing does, and every
-user gets one list of ten out of all of them. Asked for are both: recall@10 of (user, new product) pairs, and of the
-held-out reviews of the known products before and after the new ones came.
+A fifth of the products is left out of the graph with all reviews, five times, until each was left out once; so is a
+fifth of the reviews of the others. A run is trained on the rest; then the new products come into the graph with
+their first reviews, the run is published, and the recommender gives every user ten products out of all. Asked for are
+both: recall@10 of (user, new product) pairs, and of the held-out reviews of the known products, the latter also with
+the new ones excluded by the request: the same version, which folds in who wrote their first reviews, without them.
 
-A new product brings title and description (generated sample) or the text of its first review (the real reviews have
-nothing else), and who wrote its first 0, 1, 2 or 5 reviews; what came after those is asked for. Beside the model,
-each with as many positions in all lists together as the model gave to new products: text-kNN (mean direction of what a
-user reviewed), the mean of the rows of the ten products that read most similar, both by their score and by their lead
-over the product that they replace, and popularity, which knows nothing of new products and takes any. Paired intervals
-over users.
+A new product brings title and description (generated sample) and its first 0, 1, 2 or 5 reviews, or these alone, 1, 2
+or 5 of them (the real reviews have nothing else); what came after is asked for. Beside the model, each with as many
+positions in all lists together as the model gave to new products: text-kNN (mean direction of what a user reviewed;
+the product's own text, or that of its first review), the mean of the rows of the ten products that read most similar,
+both by their score and by their lead over the product that they replace, and popularity, which knows nothing of new
+products and takes any. Paired intervals over users.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,16 +26,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import datasets
-from benchmarks.cold_start import FOLDS, fit, left_out
-from benchmarks.product_graphs import reviews14_graph, sample_graph
+from benchmarks.cold_start import FOLDS, left_out
+from benchmarks.product_graphs import (
+    ProductData,
+    Shop,
+    external_ids,
+    open_shop,
+    read_product_data,
+    reviews14_lines,
+    sample_lines,
+)
+from kindred.domain.embeddings import Embeddings, TextEncoder
+from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.recommendation import Answer, Request
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.linear.cold_item_fit import text_of_items
-from kindred.linear.cold_items import NEAREST, ColdItemConfig, FirstEvents
+from kindred.linear.cold_items import NEAREST, ColdItemConfig
 from kindred.linear.scorer import unit_rows
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph
-from kindred.recommenders.model import Model
+from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.publishing import ITEMS, USERS
 
 FIRST_REVIEWS = (0, 1, 2, 5)
 K = 10
@@ -48,7 +61,7 @@ class Case:
     """One fold.
 
     Attributes:
-        graph: everything.
+        data: everything.
         known: rows of the reviews that are trained on.
         held_out: rows of those on known products that are asked for.
         new: products left out.
@@ -56,12 +69,17 @@ class Case:
         place: of each among its product's reviews.
     """
 
-    graph: InteractionGraph
+    data: ProductData
     known: IntArray
     held_out: IntArray
     new: IntArray
     reviews: IntArray
     place: IntArray
+
+    @property
+    def graph(self) -> InteractionGraph:
+        """Everything as arrays."""
+        return self.data.graph
 
     @property
     def events(self) -> Interactions:
@@ -70,8 +88,16 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows of the published version on the axes of the whole graph, zeros where it has none."""
+
+    users: FloatArray
+    items: FloatArray
+
+
+@dataclass(frozen=True)
 class Lists:
-    """What each user's list of ten holds before new products come.
+    """What each user's list of ten holds without the new products.
 
     Attributes:
         best: scores of the ten, the least first, `[num_users, 10]`.
@@ -88,7 +114,7 @@ class Lists:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Recall of each user who has something to be found: of new products, of known ones before and after."""
+    """Recall of each user who has something to be found: of new products, of known ones without and with these."""
 
     new: Column
     before: Column
@@ -107,22 +133,20 @@ def main() -> None:
     parser.add_argument("--without-network", action="store_true", help="linear scorers alone: a third of the time")
     arguments = parser.parse_args()
     plain = ModelConfig(network=not arguments.without_network)
-    for name, graph in (("reviews of 2014", reviews14_graph(arguments.data)), ("generated sample", sample_graph())):
-        cases = [make_case(graph, fold) for fold in range(arguments.folds)]
+    for name, lines in (("reviews of 2014", reviews14_lines(arguments.data)), ("generated sample", sample_lines())):
+        data = read_product_data(lines)
         for share in arguments.shares:
-            found: dict[int, list[dict[str, Outcome]]] = {first: [] for first in FIRST_REVIEWS}
-            for case in cases:
-                ranking = replace(plain.ranking, cold_items=ColdItemConfig(max_share=share))
-                model = fit(graph, case.known, plain.model_copy(update={"ranking": ranking}))
-                for first in FIRST_REVIEWS:
-                    found[first].append(compare(case, model, first))
-            for first, outcomes in found.items():
-                print(f"{name}, share {share:g}, {first} first reviews: {describe(outcomes)}", flush=True)
+            ranking = replace(plain.ranking, cold_items=ColdItemConfig(max_share=share))
+            config = plain.model_copy(update={"ranking": ranking})
+            folds = [one_fold(make_case(data, fold), config) for fold in range(arguments.folds)]
+            for first in folds[0]:
+                line = describe([fold[first] for fold in folds])
+                print(f"{name}, share {share:g}, {first} first reviews: {line}", flush=True)
 
 
-def make_case(graph: InteractionGraph, fold: int) -> Case:
+def make_case(data: ProductData, fold: int) -> Case:
     """The fold with that number."""
-    events = graph.interactions
+    events = data.graph.interactions
     is_new = left_out(events.num_items, fold)
     on_new = is_new[events.item_index]
     held_out = ~on_new & (np.random.default_rng([fold, 1]).random(len(events)) < HELD_OUT)
@@ -131,31 +155,40 @@ def make_case(graph: InteractionGraph, fold: int) -> Case:
     reviews = reviews[np.lexsort((reviews, at[reviews], events.item_index[reviews]))]
     new, starts, of_item = np.unique(events.item_index[reviews], return_index=True, return_inverse=True)
     place = np.arange(len(reviews)) - starts[of_item]
-    return Case(graph, np.flatnonzero(~on_new & ~held_out), np.flatnonzero(held_out), new, reviews, place)
+    return Case(data, np.flatnonzero(~on_new & ~held_out), np.flatnonzero(held_out), new, reviews, place)
 
 
-def compare(case: Case, model: Model, first: int) -> dict[str, Outcome]:
-    """What the model and every other way make of new products with so many first reviews."""
-    lists = _lists(case, model)
-    graph, events = case.graph, case.events
-    as_text = graph.item_text is None  # then the first review is the text, and not asked for
-    told = case.reviews[case.place < first]
-    asked = case.reviews[case.place >= max(first, int(as_text))]
-    text = _new_text(case)
-    rows = model.ranking.encode_cold_items(text, _first_events(case, model, told, lists) if first else None)
-    used = np.concatenate([told, case.reviews[case.place < 1]]) if as_text else told
-    taken = _on_new(case, used)
-    wanted = _on_new(case, asked) & lists.is_known[:, None]
+def one_fold(case: Case, config: ModelConfig, encoder: TextEncoder | None = None) -> dict[int, dict[str, Outcome]]:
+    """What every way makes of the new products, by how many first reviews they bring; trained once."""
+    new_ids = external_ids(case.graph, PRODUCTS.item_label, case.new)
+    known_ids = [product for product in case.data.metadata if product not in set(new_ids)]
+    found = {}
+    with open_shop(case.data.part(case.known, known_ids), encoder) as shop:
+        run = shop.train(config)
+        for first in FIRST_REVIEWS:
+            told = case.reviews[case.place < first]
+            if first or case.graph.item_text is not None:  # else there is nothing to place them by
+                shop.load(case.data.part(told, new_ids))
+                found[first] = compare(case, shop, _read_rows(case, shop, shop.publish(run)), first)
+    return found
+
+
+def compare(case: Case, shop: Shop, rows: Rows, first: int) -> dict[str, Outcome]:
+    """What the recommender and every other way make of new products with so many first reviews."""
+    events = case.events
+    new_ids = frozenset(external_ids(case.graph, PRODUCTS.item_label, case.new))
+    lists = _lists(case, ask(case, shop, new_ids))
+    taken = _on_new(case, case.reviews[case.place < first])
+    wanted = _on_new(case, case.reviews[case.place >= first]) & lists.is_known[:, None]
+    outcomes = {MODEL: _outcome_of_answers(case, ask(case, shop, frozenset()), wanted, lists)}
+    positions = outcomes[MODEL].positions
+    similar, knn = _others(case, rows, _new_text(case))
+    chance = np.random.default_rng(0).random((events.num_users, len(case.new))).astype(np.float32)
 
     def scored(scores: FloatArray) -> FloatArray:
         masked: FloatArray = np.where(taken | ~lists.is_known[:, None], -np.inf, scores)
         return masked
 
-    placed = _lead(scored(model.vectors @ rows.T), lists)
-    outcomes = {MODEL: _outcome(placed[0], placed[1] > 0, wanted, lists)}
-    positions = outcomes[MODEL].positions
-    similar, knn = _others(case, model, text)
-    chance = np.random.default_rng(0).random((events.num_users, len(case.new))).astype(np.float32)
     ways = {"text-kNN": (knn, False), "mean of similar": (similar, False), "mean of similar, lead": (similar, True)}
     for name, (scores, by_lead) in {**ways, "popularity": (chance, False)}.items():
         best, lead = _lead(scored(scores), lists)
@@ -165,19 +198,77 @@ def compare(case: Case, model: Model, first: int) -> dict[str, Outcome]:
     return outcomes
 
 
-def _lists(case: Case, model: Model) -> Lists:
+def ask(case: Case, shop: Shop, exclude: frozenset[str]) -> list[Answer | None]:
+    """The recommender's answer to every user whom the training knows, None for others."""
+    is_known = _is_known(case)
+    return [
+        shop.recommender(Request(user_id=user, k=K, exclude=exclude, reasons=False)) if known else None
+        for user, known in zip(case.graph.users, is_known, strict=True)
+    ]
+
+
+def _is_known(case: Case) -> NDArray[np.bool_]:
+    known: NDArray[np.bool_] = np.bincount(case.events.user_index[case.known], minlength=case.events.num_users) > 0
+    return known
+
+
+def _read_rows(case: Case, shop: Shop, version: str) -> Rows:
+    here = shop.vectors.of(PRODUCTS.name)
+
+    def on_axis(ids: IdMap, found: Embeddings) -> FloatArray:
+        rows = np.zeros((len(ids), found.vectors.shape[1]), np.float32)
+        rows[ids.positions(found.ids.ids)] = found.vectors
+        return rows
+
+    users, items = case.graph.users, case.graph.items
+    return Rows(
+        on_axis(users, here.fetch(version, USERS, users.ids)), on_axis(items, here.fetch(version, ITEMS, items.ids))
+    )
+
+
+def _wanted_of_known(case: Case) -> NDArray[np.bool_]:
+    """Which known products each user whom the training knows is asked for, `[num_users, num_items]`."""
     train, events = case.events.take(case.known), case.events
-    scores = model.vectors @ model.ranking.items.T
-    scores[:, np.bincount(train.item_index, minlength=events.num_items) == 0] = -np.inf
-    scores[train.user_index, train.item_index] = -np.inf
-    wanted = np.zeros(scores.shape, dtype=bool)
+    wanted = np.zeros((events.num_users, events.num_items), dtype=bool)
     wanted[events.user_index[case.held_out], events.item_index[case.held_out]] = True
     wanted[train.user_index, train.item_index] = False
-    is_known = np.bincount(train.user_index, minlength=events.num_users) > 0
-    wanted[~is_known] = False
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :K][:, ::-1]
-    hits = np.take_along_axis(wanted, best, axis=1)
-    return Lists(np.take_along_axis(scores, best, axis=1), hits, wanted.sum(axis=1), is_known)
+    wanted[~_is_known(case)] = False
+    return wanted
+
+
+def _answered(case: Case, answers: Sequence[Answer | None]) -> tuple[IntArray, FloatArray]:
+    """Items and scores of each user's ten, the least first; −1, −inf where there are fewer, `[num_users, 10]` both."""
+    items = np.full((len(answers), K), -1, dtype=np.int64)
+    scores = np.full((len(answers), K), -np.inf, dtype=np.float32)
+    for user, answer in enumerate(answers):
+        found = () if answer is None else answer.recommendations
+        if found:
+            items[user, -len(found) :] = case.graph.items.positions([f.item_id for f in found])[::-1]
+            scores[user, -len(found) :] = [f.score for f in found][::-1]
+    return items, scores
+
+
+def _lists(case: Case, answers: Sequence[Answer | None]) -> Lists:
+    items, scores = _answered(case, answers)
+    wanted = _wanted_of_known(case)
+    hits = np.take_along_axis(wanted, np.maximum(items, 0), axis=1) & (items >= 0)
+    return Lists(scores, hits, wanted.sum(axis=1), _is_known(case))
+
+
+def _outcome_of_answers(
+    case: Case, answers: Sequence[Answer | None], wanted: NDArray[np.bool_], lists: Lists
+) -> Outcome:
+    """What the answers with new products in them are worth."""
+    items, _ = _answered(case, answers)
+    is_new = np.isin(items, case.new)
+    users = np.broadcast_to(np.arange(len(items))[:, None], items.shape)
+    found = np.zeros(len(items), dtype=np.int64)
+    np.add.at(found, users[is_new], wanted[users[is_new], np.searchsorted(case.new, items[is_new])])
+    hits = np.take_along_axis(_wanted_of_known(case), np.maximum(items, 0), axis=1) & (items >= 0)
+    count, asked = wanted.sum(axis=1), lists.wanted > 0
+    before, after = lists.hits.sum(axis=1)[asked] / lists.wanted[asked], hits.sum(axis=1)[asked] / lists.wanted[asked]
+    share = float(is_new.sum()) / (K * int(lists.is_known.sum()))
+    return Outcome(found[count > 0] / count[count > 0], before, after, int(is_new.sum()), share)
 
 
 def _new_text(case: Case) -> FloatArray:
@@ -191,15 +282,6 @@ def _new_text(case: Case) -> FloatArray:
     return first
 
 
-def _first_events(case: Case, model: Model, told: IntArray, lists: Lists) -> FirstEvents:
-    events = case.events.take(told)
-    events = events.take(lists.is_known[events.user_index])
-    place = np.searchsorted(case.new, events.item_index)
-    rows = np.zeros((len(case.new), model.vectors.shape[1]), dtype=np.float32)
-    np.add.at(rows, place, model.vectors[events.user_index])
-    return FirstEvents(rows, np.bincount(place, minlength=len(case.new)))
-
-
 def _on_new(case: Case, rows: IntArray) -> NDArray[np.bool_]:
     """Which user wrote which of these reviews, `[num_users, num_new]`."""
     pairs = np.zeros((case.events.num_users, len(case.new)), dtype=bool)
@@ -207,7 +289,7 @@ def _on_new(case: Case, rows: IntArray) -> NDArray[np.bool_]:
     return pairs
 
 
-def _others(case: Case, model: Model, text: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _others(case: Case, published: Rows, text: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Scores of the mean of similar products and of text-kNN, `[num_users, num_new]` both."""
     train, graph = case.events.take(case.known), case.graph
     of_items = graph.item_text
@@ -220,7 +302,7 @@ def _others(case: Case, model: Model, text: FloatArray) -> tuple[FloatArray, Flo
     nearest = known[np.argsort(-(asked @ directions[known].T), axis=1)[:, :NEAREST]]
     profiles = np.zeros((train.num_users, text.shape[1]), np.float32)
     np.add.at(profiles, train.user_index, directions[train.item_index])
-    similar: FloatArray = model.vectors @ model.ranking.items[nearest].mean(1).T
+    similar: FloatArray = published.users @ published.items[nearest].mean(1).T
     knn: FloatArray = unit_rows(profiles) @ asked.T
     return similar, knn
 
@@ -228,7 +310,9 @@ def _others(case: Case, model: Model, text: FloatArray) -> tuple[FloatArray, Flo
 def _lead(scores: FloatArray, lists: Lists) -> tuple[IntArray, FloatArray]:
     """Each user's ten best new products, and how far the m-th is ahead of the known one on position 11 − m."""
     best = np.argsort(-scores, axis=1, kind="stable")[:, :K]
-    lead: FloatArray = np.take_along_axis(scores, best, axis=1) - lists.best[:, : best.shape[1]]
+    own = np.take_along_axis(scores, best, axis=1)
+    lead = np.full(own.shape, -np.inf, dtype=np.float32)  # a product that may not be taken has no lead over nothing
+    np.subtract(own, lists.best[:, : own.shape[1]], out=lead, where=np.isfinite(own))
     return best, lead
 
 

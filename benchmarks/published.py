@@ -157,13 +157,13 @@ def format_table(model: Model, num_asked: int, rows: list[Row]) -> str:
 
 def fit_reviews14(data: Path) -> Model:
     """The product model as `train-gnn` fits it, on all but each user's last review."""
-    from benchmarks.product_graphs import reviews14_graph  # here, so that the store's tests need no graph network
+    from benchmarks.product_graphs import read_product_data, reviews14_lines  # here: else tests need the network
     from kindred.evaluation.splits import temporal_split
     from kindred.recommenders.config import ModelConfig
     from kindred.recommenders.fitting import fit_model
     from kindred.training.fit import RunOptions
 
-    graph = reviews14_graph(data)
+    graph = read_product_data(reviews14_lines(data)).graph
     split = temporal_split(graph.interactions)
     start = cpu_seconds()
     with tempfile.TemporaryDirectory() as folder:
