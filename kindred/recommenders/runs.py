@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -146,7 +145,7 @@ def remove_run(runs_folder: Path, name: str) -> None:
     if name not in {path.name for path in runs_folder.glob("*") if path.is_dir()}:
         raise ArtifactError(f"no run named {name!r} in {runs_folder}", "see `kindred runs`")
     (folder / MANIFEST).unlink(missing_ok=True)  # from here on it is no finished run
-    shutil.rmtree(folder)
+    rmtree(folder)
 
 
 def tags_of(run: Run) -> list[str]:
