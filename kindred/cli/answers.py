@@ -25,7 +25,8 @@ HowMany = Annotated[int, typer.Option("-k", min=1, max=1000, help="How many item
 def publish(
     context: typer.Context,
     run: Annotated[
-        str | None, typer.Argument(help="Name of a run; by default the newest of the system's own model.")
+        str | None,
+        typer.Argument(help="Name of a run; by default the newest of the system's own model, else of a baseline."),
     ] = None,
     system: SystemName = "products",
     as_json: AsJson = False,

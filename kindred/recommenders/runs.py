@@ -112,23 +112,22 @@ def run_summary(run: Run) -> str:
 
 
 def find_run(runs_folder: Path, name: str | None = None) -> Run:
-    """The run of that name; where no name is given, the newest of the system's own model.
+    """The run of that name; where no name is given, the newest of the system's own model, of a baseline only where
+    there are no others.
 
     Raises:
         ArtifactError: there is no such finished run.
     """
     runs = finished_runs(runs_folder)
     own = [run for run in runs if model_of(run) == "gnn"]
-    if name is None and own:
-        return _whole(own[-1])
+    if name is None and runs:
+        return _whole((own or runs)[-1])
     for run in runs:
         if run.name == name:
             return _whole(run)
     if name is not None and (runs_folder / name).is_dir():
         raise ArtifactError(f"run {name} did not finish", f"kindred train {runs_folder.name} --resume {name}")
     known = ", ".join(run.name for run in runs[-5:])
-    if name is None and runs:
-        raise ArtifactError(f"{runs_folder} holds runs of baselines only: {known}", "name one of them")
     raise ArtifactError(
         f"no finished run{f' named {name}' if name else ''} in {runs_folder}",
         f"runs are {known}" if known else f"train one with `kindred train {runs_folder.name}`",

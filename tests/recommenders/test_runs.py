@@ -44,12 +44,12 @@ def test_the_newest_run_of_the_system_s_own_model_is_the_default(tmp_path: Path)
     assert find_run(tmp_path).name.startswith("20260102")
 
 
-def test_a_baseline_is_taken_only_by_name(tmp_path: Path) -> None:
-    folder = new_run_folder(tmp_path, "a")
-    run = finish_run(folder, {"config": {"model": "ease"}})
-    with pytest.raises(ArtifactError, match="baselines only") as raised:
-        find_run(tmp_path)
-    assert run.name in str(raised.value) and find_run(tmp_path, run.name) == run
+def test_a_baseline_is_taken_where_there_is_nothing_else(tmp_path: Path) -> None:
+    baseline = finish_run(new_run_folder(tmp_path, "a"), {"config": {"model": "ease"}})
+    assert find_run(tmp_path) == baseline == find_run(tmp_path, baseline.name)
+    own = finish_run(new_run_folder(tmp_path, "b"), {"config": {"model": "gnn"}})
+    finish_run(new_run_folder(tmp_path, "c"), {"config": {"model": "popularity"}})
+    assert find_run(tmp_path) == own
 
 
 def test_no_run_says_how_to_make_one(tmp_path: Path) -> None:
