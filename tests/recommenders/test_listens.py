@@ -1,0 +1,68 @@
+"""A second system, declared and nothing more: trained, evaluated, published, asked, explained, beside the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kindred.domain.ids import IdMap
+from kindred.domain.recommendation import Request
+from kindred.domain.records import Artist, ListenedToArtist, Tag, TaggedArtist, User
+from kindred.domain.schema import edge_type_of, graph_schema, to_table
+from kindred.graph.open import open_graph
+from kindred.graph.store import GraphStore
+from kindred.recommenders.evaluating import EvaluationOptions, evaluate
+from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.listens import LISTENS
+from kindred.recommenders.recommender import Opened
+from kindred.recommenders.systems import find_system
+from kindred.recommenders.training import GraphState
+from kindred.training.fit import RunOptions
+from kindred.vectorstore.open import open_vectors
+from tests.recommenders.conftest import ENCODER, SMALL
+
+USERS, ARTISTS = 40, 24
+
+
+def fill(store: GraphStore) -> None:
+    """Users listen to artists of the same parity, and to few others; no event has a time, none a rating."""
+    rng = np.random.default_rng(0)
+    schema = graph_schema()
+    store.create_schema(schema)
+    users = [User(id=f"u{n:02}") for n in range(USERS)]
+    artists = [Artist(id=f"a{n:02}", name=f"Artist {n}") for n in range(ARTISTS)]
+    listens = [
+        ListenedToArtist(event_id=f"{u.id}-{a.id}", source_id=u.id, target_id=a.id, plays=int(rng.integers(1, 90)))
+        for n, u in enumerate(users)
+        for m, a in enumerate(artists)
+        if rng.random() < (0.6 if n % 2 == m % 2 else 0.05)
+    ]
+    tags = [TaggedArtist(event_id=a.id, source_id=a.id, target_id=f"t{n % 2}") for n, a in enumerate(artists)]
+    for label, nodes in (("User", users), ("Artist", artists), ("Tag", [Tag(id="t0"), Tag(id="t1")])):
+        store.upsert_nodes(schema.node(label), to_table(schema.node(label), nodes))
+    for edge, rows in ((ListenedToArtist, listens), (TaggedArtist, tags)):
+        store.upsert_edges(edge_type_of(edge), to_table(edge_type_of(edge), rows))
+
+
+def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_path: Path) -> None:
+    store = open_graph(f"ladybug:{tmp_path / 'graph'}")
+    fill(store)
+    module = find_system("listens")
+    run = module.train(store, SMALL, RunOptions(tmp_path / "runs" / "r1", device="cpu"), GraphState(store.url, "test"))
+    graph = read_interaction_graph(LISTENS, store)
+    options = RunOptions(tmp_path / "evaluation", device="cpu")
+    report = evaluate(graph, SMALL, EvaluationOptions("random", (0,)), options)
+    assert report["ranking"]["delta"]["popularity"]["recall@10"]["low"] > 0 and "rating" not in report
+    vectors = open_vectors(f"exact:{tmp_path / 'vectors'}")
+    assert module.publish(run, store, vectors).counts == {"users": USERS, "items": ARTISTS, "anonymous": 1}
+    recommender = module.open_recommender(Opened(store, vectors, tmp_path / "runs", lambda: ENCODER))
+    found = [recommender(Request(user_id=f"u{n:02}", k=3)) for n in range(USERS)]
+    own = [int(item.item_id[1:]) % 2 == n % 2 for n, answer in enumerate(found) for item in answer.recommendations]
+    assert np.mean(own) > 0.9
+    reasons = [item.reason.text for answer in found for item in answer.recommendations if item.reason]
+    assert reasons and all(text.startswith("you listened to “Artist") for text in reasons)
+    assert found[0].as_of is None and isinstance(graph.users, IdMap) and graph.interactions.at is None
+    assert vectors.systems() == ["listens"]
+    vectors.close()
+    store.close()
