@@ -64,6 +64,29 @@ def generate_products(
         console.note(f"next: kindred ingest products --reviews {files.reviews} --metadata {files.metadata}")
 
 
+@generate_app.command("tracks", epilog="Example: kindred generate tracks --events 120000 --out data/music")
+def generate_tracks(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder to write events.jsonl and metadata.jsonl to.")],
+    users: Annotated[int, typer.Option(min=1)] = 3000,
+    tracks: Annotated[int, typer.Option(min=1)] = 4000,
+    events: Annotated[int, typer.Option(min=1)] = 120_000,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write listening sessions and tracks as JSON lines, with moods to find that no column names."""
+    from kindred.ingest.generate.tracks import TrackSample, generate_tracks
+
+    sample = TrackSample(users=users, tracks=tracks, events=events, seed=settings_of(context, seed=seed).seed)
+    with console.Bars() as bars:
+        files = generate_tracks(sample, out, bars)
+    if as_json:
+        console.json_result({"events": files.events, "metadata": files.metadata})
+    else:
+        console.result(f"{files.events}\n{files.metadata}")
+        console.note(f"next: kindred ingest tracks --events {files.events} --metadata {files.metadata}")
+
+
 @ingest_app.command(
     "products", cls=ManyFilesCommand, epilog="Example: kindred ingest products --reviews reviews.json.gz --dry-run"
 )
