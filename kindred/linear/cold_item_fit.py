@@ -32,24 +32,30 @@ from kindred.linear.user_features import sum_by_item
 
 @dataclass(frozen=True)
 class ItemText:
-    """Text vectors of the items, zeros where one has none, both `[num_items, text_dim]`.
+    """Text vectors of the items, zeros where one has none, `[num_items, text_dim]` each.
 
     Attributes:
         known: all that is known of each.
-        new: what was known of it when it was new: the same where items have texts of their own, otherwise their first
-            review. Later ones say more of an item, so it would be placed better than a new one ever is.
+        new: what was known of it after each of `EVENT_COUNTS` events: the same where items have texts of their own,
+            otherwise the mean of so many first reviews, of one at least. Later ones say more of an item, so it would be
+            placed better than a new one ever is, and more of them bring it into more lists.
     """
 
     known: FloatArray
-    new: FloatArray
+    new: tuple[FloatArray, ...]
+
+
+def own_texts(text: FloatArray) -> ItemText:
+    """Texts of items that have their own, which no event changes."""
+    return ItemText(text, (text,) * len(EVENT_COUNTS))
 
 
 def item_texts(train: Interactions, event_text: FloatArray) -> ItemText:
-    """Texts of items that have none of their own: the mean of their events' texts, and the first of them."""
-    has_text = np.flatnonzero((event_text != 0).any(axis=1))
-    with_text = train.take(has_text)
-    first = place_in_item(with_text) == 0
-    return ItemText(text_of_items(train, event_text), sum_by_item(with_text.take(first), event_text[has_text][first]))
+    """Texts of items that have none of their own: the mean of their events' texts, of all and of the first ones."""
+    place = place_in_item(train)
+    told = [place < max(most, 1) for most in EVENT_COUNTS]
+    new = tuple(text_of_items(train.take(rows), event_text[rows]) for rows in told)
+    return ItemText(text_of_items(train, event_text), new)
 
 
 def fit_cold_items(
@@ -86,7 +92,8 @@ def fit_cold_items(
         sharpness=config.sharpness,
         chooser_weight=1.0,
     )
-    teach = _Teacher(text.known[known], text.new[known], items[known], targets, counts[known], plain, config)
+    new_text = tuple(of_items[known] for of_items in text.new)
+    teach = _Teacher(text.known[known], new_text, items[known], targets, counts[known], plain, config)
     return _calibrate(teach, known, lesson, config)
 
 
@@ -96,7 +103,7 @@ class _Teacher:
 
     Attributes:
         text: `[num_known, text_dim]`.
-        new_text: when they were new, `[num_known, text_dim]`.
+        new_text: when they were new, at each of `EVENT_COUNTS`, `[num_known, text_dim]` each.
         rows: `[num_known, width]`.
         targets: the row that best finds each item's choosers had they not chosen it, `[num_known, width]`.
         counts: events of each, `[num_known]`.
@@ -105,7 +112,7 @@ class _Teacher:
     """
 
     text: FloatArray
-    new_text: FloatArray
+    new_text: tuple[FloatArray, ...]
     rows: FloatArray
     targets: FloatArray
     counts: IntArray
@@ -133,13 +140,13 @@ class _Exam:
     Attributes:
         fold: the fold.
         taught: the map from the other items.
-        text: of the items that are asked for, `[num_asked, text_dim]`.
+        text: of the items that are asked for, at each of `EVENT_COUNTS`, `[num_asked, text_dim]` each.
         items: these, `[num_asked]`.
     """
 
     fold: HiddenItems
     taught: ColdItemMap
-    text: FloatArray
+    text: tuple[FloatArray, ...]
     items: IntArray
 
     @property
@@ -164,7 +171,7 @@ class _Exam:
         It comes in where it passes the known item on position 11 − m.
         """
         best = self.fold.lists.best
-        new = self.scores(self.taught.encode(self.text, self.first(number)))
+        new = self.scores(self.taught.encode(self.text[number], self.first(number)))
         new[self.fold.knows[number][:, self.place].nonzero()] = NEVER
         most = min(best.shape[1], new.shape[1])
         lacking: FloatArray = best[:, :most] + np.sort(-new, axis=1)[:, :most]
@@ -178,7 +185,7 @@ def _calibrate(teach: _Teacher, known: IntArray, lesson: FoldLesson, config: Col
         asked = np.isin(known, fold.items)
         if asked.any() and not asked.all():
             taught = replace(teach.fit(~asked), mean_user=fold.lists.mean_user)
-            exams.append(_Exam(fold, taught, teach.new_text[asked], known[asked]))
+            exams.append(_Exam(fold, taught, tuple(text[asked] for text in teach.new_text), known[asked]))
     weigh = _weights(exams, config)
     exams = [replace(exam, taught=weigh(exam.taught)) for exam in exams]
     offsets = [_offset(exams, number, config.max_share) for number in range(len(EVENT_COUNTS))]
@@ -187,8 +194,8 @@ def _calibrate(teach: _Teacher, known: IntArray, lesson: FoldLesson, config: Col
 
 def _weights(exams: list[_Exam], config: ColdItemConfig) -> Callable[[ColdItemMap], ColdItemMap]:
     """Brings the parts of a map to the spread of the similar items' scores, in the proportions of `config`."""
-    spread = _spread([exam.scores(exam.taught.rows_alike(exam.text)) for exam in exams])
-    asked = _ratio(spread, _spread([exam.scores(exam.taught.rows_asked(exam.text)) for exam in exams]))
+    spread = _spread([exam.scores(exam.taught.rows_alike(exam.text[0])) for exam in exams])
+    asked = _ratio(spread, _spread([exam.scores(exam.taught.rows_asked(exam.text[0])) for exam in exams]))
     last = len(EVENT_COUNTS) - 1
     told = _ratio(spread, _spread([exam.scores(exam.taught.rows_of_choosers(exam.first(last))) for exam in exams]))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
 from kindred.linear.availability import Availability, FitContext, availability
-from kindred.linear.cold_item_fit import ItemText, fit_cold_items, item_texts
+from kindred.linear.cold_item_fit import fit_cold_items, item_texts, own_texts
 from kindred.linear.cold_items import ColdItemConfig, ColdItemMap
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
@@ -278,7 +278,7 @@ def _fit_cold_items(
 ) -> ColdItemMap | None:
     """The map from text to rows, from the items' own texts, or from those of their events where they have none."""
     if text.items is not None:
-        texts = ItemText(text.items, text.items)
+        texts = own_texts(text.items)
     elif text.events is not None:
         texts = item_texts(train, text.events)
     else:

@@ -9,8 +9,9 @@ import numpy as np
 
 from kindred.domain.embeddings import Vectors
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.graph.store import GraphStore
+from kindred.linear.cold_item_fit import text_of_items
 from kindred.linear.cold_items import EVENT_COUNTS, FirstEvents
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.model import Model
@@ -136,6 +137,6 @@ def _first_events(
     if text is None:
         return FirstEvents(rows, counts), None
     this = [history[chosen[history] == item] for history, item in zip(own, choosers.items, strict=True)]
-    sums = np.zeros((len(new), text.shape[1]), dtype=np.float32)
-    np.add.at(sums, np.repeat(choosers.items, [len(history) for history in this]), text[np.concatenate(this)])
-    return FirstEvents(rows, counts), np.asarray(sums / np.maximum(counts, 1)[:, None], dtype=np.float32)
+    items = np.repeat(choosers.items, [len(history) for history in this])
+    events = Interactions(np.zeros_like(items), items, 1, len(new))
+    return FirstEvents(rows, counts), text_of_items(events, text[np.concatenate(this)])

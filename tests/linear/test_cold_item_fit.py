@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kindred.domain.interactions import Interactions
-from kindred.linear.cold_item_fit import ItemText, fit_cold_items, item_texts, text_of_items
+from kindred.linear.cold_item_fit import fit_cold_items, item_texts, own_texts, text_of_items
 from kindred.linear.cold_items import ColdItemConfig, FirstEvents
 
 THEMES, PER_THEME, USERS = 6, 8, 240
@@ -47,7 +47,7 @@ def items_of(train):
 
 
 def fit(train, text, **settings):
-    return fit_cold_items(train, ItemText(text, text), items_of(train), rows_of(train), ColdItemConfig(**settings))
+    return fit_cold_items(train, own_texts(text), items_of(train), rows_of(train), ColdItemConfig(**settings))
 
 
 def new_in_lists(train, rows):
@@ -121,8 +121,30 @@ def test_the_text_of_an_item_is_the_mean_of_those_events_that_have_one():
     assert vectors.tolist() == [[2, 3], [0, 0]]
 
 
-def test_of_an_item_without_text_of_its_own_the_earliest_event_with_one_was_first():
-    events = Interactions(np.arange(4), np.array([0, 0, 0, 1]), 4, 2, at=np.array([3, 2, 1, 1]))
-    texts = item_texts(events, np.array([[1, 2], [3, 4], [0, 0], [0, 0]], dtype=np.float32))
-    assert texts.new.tolist() == [[3, 4], [0, 0]]
-    assert texts.known.tolist() == [[2, 3], [0, 0]]
+def test_items_without_text_of_their_own_are_new_with_the_mean_of_as_many_first_reviews_as_an_item_brings():
+    events = Interactions(np.arange(4), np.array([0, 0, 0, 1]), 4, 2, at=np.array([3, 1, 2, 1]))
+    texts = item_texts(events, np.array([[5, 2], [3, 4], [1, 0], [0, 0]], dtype=np.float32))
+    assert [text.tolist() for text in texts.new] == [
+        [[3, 4], [0, 0]],
+        [[3, 4], [0, 0]],
+        [[2, 2], [0, 0]],
+        [[3, 2], [0, 0]],
+    ]
+    assert texts.known.tolist() == [[3, 2], [0, 0]]
+
+
+def test_calibration_lets_in_as_many_items_whichever_number_of_first_reviews_they_bring():
+    """Reviews are about their theme with noise, so the mean of five says more than one."""
+    train, text, _ = two_themes_each()
+    noise = np.random.default_rng(1).normal(0, 1, (len(train), THEMES))
+    reviews = (text[train.item_index] + noise).astype(np.float32)
+    texts = item_texts(train, reviews)
+    cold = fit_cold_items(train, texts, items_of(train), rows_of(train), ColdItemConfig(choosers=0))
+    share = {1: 0.0, 5: 0.0}
+    rng = np.random.default_rng(2)
+    for number in share:
+        of_new = (text[NEW] + rng.normal(0, 1, (20, number, THEMES, THEMES)).mean(1)).astype(np.float32)
+        counts = np.full(THEMES, number)
+        told = FirstEvents(np.zeros((THEMES, NUM_ITEMS + 1), np.float32), counts)
+        share[number] = np.mean([new_in_lists(train, cold.encode(vectors, told)) for vectors in of_new])
+    assert share[5] < 1.1 * share[1]
