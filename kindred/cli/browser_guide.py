@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -61,4 +62,5 @@ def export(
         console.json_result(written)
     else:
         console.result("\n".join(written))
-    console.note(f"drag {out}/queries.zip or {out}/style.grass onto Neo4j Browser; the guide must be served over HTTP")
+    queries, style = (shlex.quote(str(out / name)) for name in ("queries.zip", "style.grass"))
+    console.note(f"drag {queries} or {style} onto Neo4j Browser; the guide must be served over HTTP")

@@ -11,7 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.many_files import FILES, SEVERAL, ManyFilesCommand
-from kindred.cli.options import AsJson, settings_of
+from kindred.cli.options import AsJson, command_line, settings_of
 from kindred.steps import ingest
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def generate_products(
         console.json_result({"reviews": files.reviews, "metadata": files.metadata})
     else:
         console.result(f"{files.reviews}\n{files.metadata}")
-        console.note(f"next: kindred ingest products --reviews {files.reviews} --metadata {files.metadata}")
+        words = ("ingest", "products", "--reviews", str(files.reviews), "--metadata", str(files.metadata))
+        console.note(f"next: {command_line(context, *words)}")
 
 
 @generate_app.command("tracks", epilog="Example: kindred generate tracks --events 120000 --out data/music")
@@ -84,7 +85,8 @@ def generate_tracks(
         console.json_result({"events": files.events, "metadata": files.metadata})
     else:
         console.result(f"{files.events}\n{files.metadata}")
-        console.note(f"next: kindred ingest tracks --events {files.events} --metadata {files.metadata}")
+        words = ("ingest", "tracks", "--events", str(files.events), "--metadata", str(files.metadata))
+        console.note(f"next: {command_line(context, *words)}")
 
 
 @ingest_app.command(
@@ -112,12 +114,12 @@ def ingest_products(
         context,
         product_files(reviews, metadata),
         LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json),
-        next_step="kindred train-gnn",
+        next_step=("train-gnn",),
     )
 
 
-def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptions, next_step: str) -> None:
-    """Ingests the files and prints what became of every line and record."""
+def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptions, next_step: Sequence[str]) -> None:
+    """Ingests the files and prints what became of every line and record, and the command to go on with."""
     from kindred.ingest.namespace import Namespace, in_namespace
 
     settings = settings_of(context)
@@ -131,7 +133,8 @@ def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptio
         return
     console.result(summary_text(summary))
     if summary.accepted or summary.duplicates:
-        console.note(f"next: {'the same command without --dry-run' if options.dry_run else next_step}")
+        again = "the same command without --dry-run"
+        console.note(f"next: {again if options.dry_run else command_line(context, *next_step)}")
     else:
         console.note("nothing was accepted: the reasons stand above")
 

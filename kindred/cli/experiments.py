@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, SystemName, settings_of
+from kindred.cli.options import AsJson, SystemName, command_line, settings_of
 from kindred.cli.training import Protocol
 from kindred.stores import graph_to_read, runs_folder_of
 
@@ -83,8 +82,8 @@ def tune(
         console.json_result(result.as_json())
     else:
         console.result(tuning_text(result))
-        config = shlex.quote(str(result.config_file))
-        console.note(f"next: kindred train {system} --config {config}, then kindred evaluate --system {system}")
+        train = command_line(context, "train", system, "--config", str(result.config_file))
+        console.note(f"next: {train}, then {command_line(context, 'evaluate', '--system', system)}")
 
 
 def tuning_text(result: TuningResult) -> str:

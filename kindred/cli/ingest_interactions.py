@@ -114,9 +114,9 @@ def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:
         say(remark)
 
 
-def _next_step(tables: Tables) -> str:
+def _next_step(tables: Tables) -> tuple[str, ...]:
     """The command that trains on such events; where no system does, the one that shows them."""
     from kindred.recommenders.systems import system_of_events
 
     system = system_of_events(tables.event)
-    return f"kindred train {system}" if system else "kindred graph stats"
+    return ("train", system) if system else ("graph", "stats")

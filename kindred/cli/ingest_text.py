@@ -11,7 +11,7 @@ from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, UserNam
 from kindred.cli.many_files import FILES, ManyFilesCommand
 from kindred.cli.options import AsJson
 
-_NEXT_STEP = "kindred graph stats"
+_NEXT_STEP = ("graph", "stats")
 
 
 @ingest_app.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,14 @@ def given_id(value: str | None) -> str | None:
     if value is not None and not value.strip():
         raise typer.BadParameter("an id is never empty")
     return value
+
+
+def command_line(context: typer.Context, *words: str) -> str:
+    """A command of ours as one can paste it: quoted, with those flags that say where everything is."""
+    flags = [
+        part for name, value in context.obj.items() if value for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    return shlex.join(["kindred", *flags, *words])
 
 
 def settings_of(context: typer.Context, **flags: object) -> Settings:

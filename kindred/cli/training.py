@@ -12,7 +12,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.graph import seconds_of
-from kindred.cli.options import AsJson, SystemName, settings_of
+from kindred.cli.options import AsJson, SystemName, command_line, settings_of
 from kindred.steps import evaluate_run, resume_training
 from kindred.steps import train_system as run_training
 from kindred.stores import runs_folder_of
@@ -89,7 +89,7 @@ def train_gnn(
             run = run_training(settings, system, chosen, seconds_of(until), bars)
         else:
             run = resume_training(settings, system, resume, bars)
-    _print_run(run, as_json)
+    _print_run(context, run, as_json)
 
 
 def train_system(
@@ -115,21 +115,18 @@ def train_system(
             run = run_training(settings, system, chosen, seconds_of(until), bars)
         else:
             run = resume_training(settings, system, resume, bars)
-    _print_run(run, as_json)
+    _print_run(context, run, as_json)
 
 
-def _print_run(run: Run, as_json: bool) -> None:
+def _print_run(context: typer.Context, run: Run, as_json: bool) -> None:
     if as_json:
         console.json_result({"run": run.name, "folder": run.folder, **run.manifest})
     else:
         console.result(run_text(run))
-        console.note(f"next: kindred evaluate{_flag(run)}, then kindred publish{_flag(run)}")
-
-
-def _flag(run: Run) -> str:
-    """The option that names the run's system, nothing for the main one."""
-    system = run.manifest["system"]
-    return "" if system == "products" else f" --system {system}"
+        system = run.manifest["system"]
+        named = () if system == "products" else ("--system", system)
+        evaluate, publish = (command_line(context, command, *named) for command in ("evaluate", "publish"))
+        console.note(f"next: {evaluate}, then {publish}")
 
 
 def model_config(
