@@ -13,7 +13,7 @@ from kindred.cli import console
 if TYPE_CHECKING:
     from kindred.settings import Settings
 
-SystemName = Annotated[str, typer.Option("--system", metavar="NAME", help="Which recommender: products, listens, …")]
+SystemName = Annotated[str, typer.Option("--system", metavar="NAME", help="Which recommender: products, tracks, …")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

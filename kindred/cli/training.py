@@ -94,7 +94,7 @@ def train_gnn(
 
 def train_system(
     context: typer.Context,
-    system: Annotated[str, typer.Argument(help="Which recommender: products, listens, …")] = "products",
+    system: Annotated[str, typer.Argument(help="Which recommender: products, tracks, …")] = "products",
     model: Annotated[
         Baseline | None, typer.Option(help="A baseline instead of the system's own model; als needs the extra `als`.")
     ] = None,

@@ -20,7 +20,7 @@ from kindred.gnn.encoder import ConvName, EncoderShape, HeteroEncoder, as_factor
 from kindred.gnn.graph_features import GraphFeatures
 from kindred.gnn.hetero_data import Triple
 from kindred.gnn.losses import RatingLoss
-from kindred.training.fit import FitConfig
+from kindred.training.schedule import FitConfig
 
 Similarity = Literal["dot", "cosine"]
 

@@ -22,7 +22,8 @@ from kindred.gnn.graph_features import fit_graph_features, forward_types
 from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
 from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings
 from kindred.gnn.trained import TrainedGnn
-from kindred.training.fit import Metrics, Objective, RunOptions, choose_device, fit
+from kindred.training.fit import Objective, RunOptions, choose_device, fit
+from kindred.training.schedule import Metrics
 
 Measure = Callable[[GnnEmbeddings], Metrics]
 """Validation: vectors of a graph of training edges → metrics, `ndcg@10` among them, over the full catalogue."""

@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from kindred.domain.interactions import FloatArray, Interactions, Scorer
 from kindred.linear.known_items import dot_scores
 from kindred.linear.propagation import SparseMatrix, interaction_matrix
-from kindred.training.fit import FitConfig, Objective, RunOptions, fit
+from kindred.training.fit import Objective, RunOptions, fit
+from kindred.training.schedule import FitConfig
 
 
 @dataclass(frozen=True)

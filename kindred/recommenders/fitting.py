@@ -21,7 +21,8 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
 from kindred.recommenders.learned_part import LearnedPart
 from kindred.recommenders.model import OWN_MODEL, Model
-from kindred.training.fit import Metrics, RunOptions
+from kindred.training.fit import RunOptions
+from kindred.training.schedule import Metrics
 
 FEWEST_EVENTS_TO_LEARN = 50
 """With fewer events a network only learns noise: the linear scorers stand alone."""

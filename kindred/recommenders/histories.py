@@ -42,11 +42,13 @@ class Histories:
         events: users counted from 0, items as positions of the model, `UNKNOWN_ITEM` for others.
         columns: attributes of the events as `edge_columns` makes them, `[num_events, …]` each.
         item_ids: the item of each event; empty where the histories are tensors of a graph, whose positions say it.
+        skipped_ids: items of the users' skips, which are no events here.
     """
 
     events: Interactions
     columns: dict[str, Column]
     item_ids: Sequence[str] = ()
+    skipped_ids: Sequence[str] = ()
 
     def text(self, system: System) -> FloatArray | None:
         """Vector of each event's text, zeros where it has none, `[num_events, text_dim]`; None where none is known."""
@@ -97,6 +99,16 @@ def event_columns(data: HeteroData, system: System) -> Iterator[tuple[str, Colum
             yield name, tensor.numpy()
 
 
+def are_skipped(system: System, columns: Mapping[str, Column]) -> NDArray[np.bool_] | None:
+    """Which events are skips, `[num_events]`; None where none is."""
+    if system.skipped_below is None or system.skipped_below[0] not in columns:
+        return None
+    name, least = system.skipped_below
+    known = columns.get(f"has_{name}", np.ones(len(columns[name]), dtype=np.bool_)).astype(np.bool_)
+    skipped: NDArray[np.bool_] = known & (columns[name].astype(np.float32) < least)
+    return skipped if skipped.any() else None
+
+
 def read_histories(
     system: System, store: GraphStore, items: IdMap, user_ids: Sequence[str], until: int | None = None
 ) -> Histories:
@@ -143,6 +155,10 @@ def no_histories(num_users: int, num_items: int) -> Histories:
 def histories_of_table(system: System, items: IdMap, users: IdMap, table: pa.Table) -> Histories:
     """Histories from rows of the system's event table, on these axes."""
     order, columns = edge_columns(system.edge, table.combine_chunks().to_batches())
+    skipped_ids: Sequence[str] = ()
+    if (skipped := are_skipped(system, columns)) is not None:
+        skipped_ids = table["target_id"].take(pa.array(order[skipped])).to_pylist()
+        order, columns = order[~skipped], {name: values[~skipped] for name, values in columns.items()}
     rating = columns.get(system.rating or "")
     known = columns.get(f"has_{system.rating}", np.ones(len(order), dtype=np.bool_)).astype(np.bool_)
     events = Interactions(
@@ -153,7 +169,7 @@ def histories_of_table(system: System, items: IdMap, users: IdMap, table: pa.Tab
         None if rating is None else ratings_of(rating.astype(np.float32), known),
         _times(columns),
     )
-    return Histories(events, columns, table["target_id"].take(pa.array(order)).to_pylist())
+    return Histories(events, columns, table["target_id"].take(pa.array(order)).to_pylist(), skipped_ids)
 
 
 def _has_text(system: System, table: pa.Table) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,9 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions, rati
 from kindred.domain.rating_scale import RatingScale, observed_scale
 from kindred.domain.schema import graph_schema
 from kindred.gnn.columns import Column
-from kindred.gnn.hetero_data import read_hetero_data
+from kindred.gnn.hetero_data import read_hetero_data, reverse_of
 from kindred.graph.store import GraphStore
-from kindred.recommenders.histories import Histories, event_columns
+from kindred.recommenders.histories import Histories, are_skipped, event_columns
 from kindred.recommenders.system import System
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class InteractionGraph:
         event_text: vector of each event's text, zeros where it has none, `[num_events, text_dim]`, or None.
         item_text: mean vector of each item's own texts, `[num_items, text_dim]`, or None.
         until: only events up to this time are in it, seconds UTC; None for all.
+        skips: events that say that a user did not want an item; none of them is an edge of `data`.
     """
 
     system: System
@@ -48,6 +49,7 @@ class InteractionGraph:
     event_text: FloatArray | None
     item_text: FloatArray | None
     until: int | None = None
+    skips: Interactions | None = None
 
     @property
     def users(self) -> IdMap:
@@ -77,6 +79,7 @@ def read_interaction_graph(system: System, store: GraphStore, until: int | None 
         RecordError: it holds no event of the system.
     """
     data, ids = read_hetero_data(store, graph_schema(), triples=system.triples, until=until)
+    skips = _take_skips(system, data, ids)
     edges = data[system.triple]
     num_events = edges.edge_index.shape[1]
     if num_events == 0:
@@ -92,7 +95,7 @@ def read_interaction_graph(system: System, store: GraphStore, until: int | None 
         rating=rating,
         at=_known(columns, "at", times_of),
         edge_index=np.arange(num_events),
-        weight=_known(columns, system.weight, weights_of),
+        weight=_weight(columns, system.weight),
     )
     scale = None if rating is None else system.scale or observed_scale(rating)
     return InteractionGraph(
@@ -104,6 +107,7 @@ def read_interaction_graph(system: System, store: GraphStore, until: int | None 
         _vectors(edges.get(system.event_vector)) if system.event_vector else None,
         _item_text(data, system),
         until,
+        skips,
     )
 
 
@@ -121,6 +125,32 @@ def _known(columns: Mapping[str, Column], name: str | None, filled: Callable[[An
     if name is None or name not in columns:
         return None
     return filled(columns[name], columns.get(f"has_{name}", np.ones(len(columns[name]), dtype=np.bool_)))
+
+
+def _weight(columns: Mapping[str, Column], names: Sequence[str]) -> FloatArray | None:
+    """How much each event counts by the first property that it has, `[num_events]`; None where none has any."""
+    found: FloatArray | None = None
+    for name in reversed(names):
+        own = _known(columns, name, weights_of)
+        if own is not None:
+            known = columns.get(f"has_{name}", np.ones(len(own), dtype=np.bool_)).astype(np.bool_)
+            found = own if found is None else np.where(known, own, found)
+    return found
+
+
+def _take_skips(system: System, data: HeteroData, ids: Mapping[str, IdMap]) -> Interactions | None:
+    """Takes the skips out of the graph's events, in place."""
+    columns = dict(event_columns(data, system))
+    skipped = are_skipped(system, columns)
+    if skipped is None:
+        return None
+    users, items = data[system.triple].edge_index.numpy()[:, skipped]
+    times = _known({name: values[skipped] for name, values in columns.items()}, "at", times_of)
+    kept = torch.from_numpy(np.flatnonzero(~skipped))
+    for triple in (system.triple, reverse_of(system.triple)):
+        for name, tensor in list(data[triple].items()):
+            data[triple][name] = tensor[:, kept] if name == "edge_index" else tensor[kept]
+    return Interactions(users, items, len(ids[system.user_label]), len(ids[system.item_label]), at=times)
 
 
 def _vectors(stored: torch.Tensor | None) -> FloatArray | None:

@@ -11,6 +11,6 @@ INTERACTIONS = System(
     words=Words("item", "items", "interaction", "interactions", "picked"),
     context=(ItemInCategory,),
     rated=True,
-    weight="weight",
+    weight=("weight",),
     load_with="kindred ingest interactions FILE",
 )

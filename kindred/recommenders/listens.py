@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kindred.domain.records import ListenedToArtist, TaggedArtist
 from kindred.recommenders.system import System, Words
+from kindred.recommenders.tracks import SKIPPED
 
 LISTENS = System(
     name="listens",
@@ -11,6 +12,7 @@ LISTENS = System(
     words=Words("artist", "artists", "listen", "listens", "listened to"),
     context=(TaggedArtist,),
     title="name",
-    weight="plays",
+    weight=("plays", "share"),
+    skipped_below=SKIPPED,
     load_with="kindred ingest tracks --listens FILE",
 )

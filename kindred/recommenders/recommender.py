@@ -102,6 +102,7 @@ class Recommender:
         level, vector = self._row(request, user_id, histories, version)
         excluded = dict.fromkeys(request.exclude, "excluded by the request")
         if request.exclude_seen:
+            excluded |= dict.fromkeys(histories.skipped_ids, "skipped before")
             excluded |= dict.fromkeys(histories.item_ids, f"already {self.system.words.did}")
         asked = Asked(request, version, vector, excluded)
         selection = self._pipeline(level).run(asked, request.k)

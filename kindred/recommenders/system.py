@@ -50,7 +50,9 @@ class System:
         title: property of an item that names it to people, None where the id has to do.
         rated: whether events bear a `rating`.
         scale: the scale of the ratings; None where there are none, or to take it from the data.
-        weight: property of an event that says how much it counts, e.g. plays.
+        weight: properties of an event that say how much it counts, e.g. plays; of several the first that is known.
+        skipped_below: property of an event and the value below which the event says that the user did not want the
+            item: such a one is a skip, from which nothing but that is learned; None where events are never skips.
         load_with: the command that loads its events, for messages.
     """
 
@@ -61,7 +63,8 @@ class System:
     title: str | None = "title"
     rated: bool = False
     scale: RatingScale | None = None
-    weight: str | None = None
+    weight: tuple[str, ...] = ()
+    skipped_below: tuple[str, float] | None = None
     load_with: str = field(default="kindred ingest", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -73,7 +76,8 @@ class System:
             )
         edge_names = {p.name for p in self.edge.properties}
         item_names = {p.name for p in self.item.properties}
-        for name, names in ((self.rating, edge_names), (self.weight, edge_names), (self.title, item_names)):
+        of_events = {self.rating, *self.weight, self.skipped_below and self.skipped_below[0]}
+        for name, names in (*((name, edge_names) for name in of_events), (self.title, item_names)):
             if name is not None and name not in names:
                 raise SchemaError(f"system {self.name} names the property {name!r}, which its records do not have")
 

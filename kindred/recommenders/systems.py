@@ -14,6 +14,7 @@ from kindred.recommenders.interactions import INTERACTIONS
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.system import System
+from kindred.recommenders.tracks import TRACKS
 
 if TYPE_CHECKING:
     from kindred.graph.store import GraphStore
@@ -81,6 +82,7 @@ def _open(system: System, opened: Opened) -> Recommends:
 
 SYSTEMS: Mapping[str, SystemModule] = {
     "products": of_interactions(PRODUCTS),
+    "tracks": of_interactions(TRACKS),
     "listens": of_interactions(LISTENS),
     "interactions": of_interactions(INTERACTIONS),
 }

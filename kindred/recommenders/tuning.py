@@ -27,7 +27,8 @@ from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.runs import write_json
 from kindred.recommenders.search_space import SPACE, Params, config_of, params_of, suggest
 from kindred.recommenders.system import System
-from kindred.training.fit import Metrics, RunOptions
+from kindred.training.fit import RunOptions
+from kindred.training.schedule import Metrics
 
 if TYPE_CHECKING:
     from optuna import Study

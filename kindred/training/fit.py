@@ -16,34 +16,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from kindred.domain.errors import ArtifactError, KindredError, SettingsError
 from kindred.domain.progress import Progress, silent
 from kindred.training.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
+from kindred.training.schedule import FitConfig, Metrics, OptimizerOf, Schedule, adamw, warm_cosine
 
 CHECKPOINT, METRICS = "training", "metrics.jsonl"
 
-Metrics = Mapping[str, float]
 Track = Callable[[Metrics, int], None]
 
 
 def untracked(metrics: Metrics, step: int) -> None:
     """Tracks nothing."""
-
-
-class FitConfig(BaseModel):
-    """How long and how fast a network learns."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: int = Field(60, ge=1, description="most epochs")
-    patience: int = Field(12, ge=1, description="epochs without a better validation score before training stops")
-    learning_rate: float = Field(3e-3, gt=0, description="after the warm-up; falls to a tenth along a cosine")
-    warmup_epochs: int = Field(5, ge=0, description="epochs of linear warm-up")
-    weight_decay: float = Field(1e-2, ge=0, description="of AdamW")
-    gradient_norm: float = Field(1.0, gt=0, description="longer gradients are shortened to this")
 
 
 @dataclass(frozen=True)
@@ -135,24 +121,35 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def fit(objective: Objective, config: FitConfig, run: RunOptions) -> FitResult:
+def fit(
+    objective: Objective,
+    config: FitConfig,
+    run: RunOptions,
+    optimizer_of: OptimizerOf = adamw,
+    schedule: Schedule = warm_cosine,
+) -> FitResult:
     """Trains the model, leaves it with its best weights, and says how it went.
 
     Ctrl-C saves a checkpoint of the last whole epoch and goes on up.
+
+    Args:
+        objective: what is learned.
+        config: how long and how fast.
+        run: where and how.
+        optimizer_of: the optimizer of the network's parameters.
+        schedule: the learning rate of the next epoch.
 
     Raises:
         ArtifactError: the checkpoint to resume is of another run.
         KindredError: the loss became NaN or infinite.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(
-        objective.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
+    optimizer = optimizer_of(objective.model.parameters(), config)
     state = _resume(objective, optimizer, run) if run.resume else _State()
     _rewrite_metrics(run.folder, state)
     with torch.random.fork_rng(devices=[]):
         try:
-            _run_epochs(objective, optimizer, state, config, run)
+            _run_epochs(objective, optimizer, schedule, state, config, run)
         except KeyboardInterrupt:
             if state.epoch:
                 _save(state, objective, run)
@@ -164,12 +161,18 @@ def fit(objective: Objective, config: FitConfig, run: RunOptions) -> FitResult:
 
 
 def _run_epochs(
-    objective: Objective, optimizer: torch.optim.Optimizer, state: _State, config: FitConfig, run: RunOptions
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule,
+    state: _State,
+    config: FitConfig,
+    run: RunOptions,
 ) -> None:
     saved = time.monotonic()
     while state.epoch < config.epochs and not _out_of_patience(state, objective, config):
         run.progress("train", state.epoch, config.epochs)
-        metrics = _train_epoch(objective, optimizer, state.epoch, config, run)
+        learning_rate = schedule(state.metrics, config)
+        metrics = _train_epoch(objective, optimizer, state.epoch, learning_rate, config, run)
         if objective.validate is not None:
             objective.model.eval()
             with torch.no_grad():
@@ -182,12 +185,16 @@ def _run_epochs(
 
 
 def _train_epoch(
-    objective: Objective, optimizer: torch.optim.Optimizer, epoch: int, config: FitConfig, run: RunOptions
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+    learning_rate: float,
+    config: FitConfig,
+    run: RunOptions,
 ) -> dict[str, float]:
     """Mean of every loss over the steps of one epoch."""
     rng = np.random.default_rng([run.seed, epoch])
     torch.manual_seed(int(rng.integers(2**62)))
-    learning_rate = _learning_rate(epoch, config)
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     objective.model.train()
@@ -205,12 +212,6 @@ def _train_epoch(
             raise KindredError(f"the loss became {sums['loss']} in epoch {epoch + 1}", "lower the learning rate")
     means = {name: total / steps for name, total in sums.items()}
     return means | {"learning_rate": learning_rate, "seconds": time.perf_counter() - began}
-
-
-def _learning_rate(epoch: int, config: FitConfig) -> float:
-    warmup = min(1.0, (epoch + 1) / (config.warmup_epochs + 1))
-    cosine = 0.5 * (1 + math.cos(math.pi * epoch / config.epochs))
-    return config.learning_rate * warmup * (0.1 + 0.9 * cosine)
 
 
 def _out_of_patience(state: _State, objective: Objective, config: FitConfig) -> bool:

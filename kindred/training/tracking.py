@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kindred.domain.errors import SettingsError, StoreError, install_hint
-from kindred.training.fit import Metrics, Track
+from kindred.training.fit import Track
+from kindred.training.schedule import Metrics
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -14,7 +14,8 @@ from kindred.gnn.graph_features import fit_graph_features, forward_types
 from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings
 from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn, load_gnn
-from kindred.training.fit import METRICS, Metrics, RunOptions
+from kindred.training.fit import METRICS, RunOptions
+from kindred.training.schedule import Metrics
 from tests.gnn.graphs import REVIEWED, checkerboard
 
 SMALL = GnnConfig(hidden_dim=16, heads=4, text_dim=8, epochs=3, warmup_epochs=0, patience=50)

@@ -22,7 +22,7 @@ def test_what_follows_from_a_declaration() -> None:
 
 
 def test_a_second_system_takes_a_few_lines() -> None:
-    taste = System("taste", ListenedToArtist, WORDS, title="name", weight="plays")
+    taste = System("taste", ListenedToArtist, WORDS, title="name", weight=("plays",))
     assert taste.rating is None and taste.event_vector is None and taste.item_vectors == ("name_embedding",)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from kindred.domain.errors import ArtifactError, KindredError, SettingsError
-from kindred.training.fit import METRICS, FitConfig, Metrics, Objective, RunOptions, choose_device, fit
+from kindred.training.fit import METRICS, Objective, RunOptions, choose_device, fit
+from kindred.training.schedule import FitConfig, Metrics, ReduceOnPlateau, warm_cosine
 
 CONFIG = FitConfig(epochs=8, patience=3, learning_rate=0.05, warmup_epochs=0, weight_decay=0.0)
 
@@ -166,3 +167,29 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         choose_device("cuda")
     with pytest.raises(SettingsError, match="'tpu' is not known"):
         choose_device("tpu")
+
+
+def test_the_learning_rate_falls_on_a_plateau_and_is_a_function_of_the_epochs_so_far() -> None:
+    schedule = ReduceOnPlateau("score", factor=0.1, patience=2)
+    lines = [{"score": score} for score in (1.0, 2.0, 1.5, 1.9, 2.0, 1.0, 3.0)]
+    rates = [schedule(lines[:epoch], CONFIG) / CONFIG.learning_rate for epoch in range(len(lines) + 1)]
+    assert np.allclose(rates, [1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+    assert warm_cosine([], CONFIG) == CONFIG.learning_rate
+
+
+def test_a_run_with_another_optimizer_and_schedule_resumes_bit_by_bit(tmp_path: Path) -> None:
+    def momentum(parameters: Iterable[nn.Parameter], config: FitConfig) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=config.learning_rate, momentum=0.9)
+
+    schedule, found = ReduceOnPlateau("score", patience=1), []
+    given = (0.1, 0.2, 0.15, 0.12, 0.3)
+    for folder, stops in ((tmp_path / "whole", (5,)), (tmp_path / "parts", (2, 5))):
+        for part, epochs in enumerate(stops):
+            begun = stops[part - 1] if part else 0
+            objective = line_objective(scores(*given[begun:]))
+            config = CONFIG.model_copy(update={"epochs": epochs, "learning_rate": 0.01})
+            fit(objective, config, RunOptions(folder, resume=True), momentum, schedule)
+        found.append(weights(objective))
+        rates = [json.loads(line)["learning_rate"] for line in (folder / METRICS).read_text().splitlines()]
+        assert np.allclose(rates, [0.01, 0.01, 0.01, 0.005, 0.0025])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))

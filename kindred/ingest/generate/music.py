@@ -1,7 +1,7 @@
-"""A hidden world of music: what tracks are, what listeners like, and how much of a track they listen to.
+"""Music as it is, hidden from every file: what tracks are, what listeners like, and how much of a track they listen to.
 
-The sample of listening events (`tracks.py`) is what this world leaves behind; a simulation asks the same world how a
-recommended track would have fared. Nothing here is written to a file.
+The sample of listening events (`tracks.py`) is what it leaves behind; a simulation asks how a recommended
+track would have fared. Nothing here is written to a file.
 
 The share of a track that is listened to is a logistic function: of how well the track fits the interest of the
 session, times the listener's sharpness, plus the listener's bias, less fatigue for each track of the same artist that
