@@ -1,5 +1,5 @@
 """New products in the whole catalogue: `python -m benchmarks.new_products [--data DIR] [--folds N] [--shares …]
-[--without-network]`.
+[--without-network] [--without-text]`.
 
 A fifth of the products is left out of the graph with all reviews, five times, until each was left out once; so is a
 fifth of the reviews of the others. A run is trained on the rest; then the new products come into the graph with
@@ -131,8 +131,11 @@ def main() -> None:
     shares = [ColdItemConfig().max_share, 5 * ColdItemConfig().max_share]
     parser.add_argument("--shares", type=float, nargs="+", default=shares, help="positions for new products")
     parser.add_argument("--without-network", action="store_true", help="linear scorers alone: a third of the time")
+    parser.add_argument(
+        "--without-text", action="store_true", help="by their first reviewers alone; other ways still read"
+    )
     arguments = parser.parse_args()
-    plain = ModelConfig(network=not arguments.without_network)
+    plain = ModelConfig(network=not arguments.without_network, text=not arguments.without_text)
     for name, lines in (("reviews of 2014", reviews14_lines(arguments.data)), ("generated sample", sample_lines())):
         data = read_product_data(lines)
         for share in arguments.shares:

@@ -29,6 +29,9 @@ from kindred.linear.ridge import ridge_weights
 from kindred.linear.scorer import unit_rows
 from kindred.linear.user_features import sum_by_item
 
+_ROUNDING = 1e-5
+"""A spread below this part of the scores themselves is none: they are equal but for rounding."""
+
 
 @dataclass(frozen=True)
 class ItemText:
@@ -50,6 +53,11 @@ def own_texts(text: FloatArray) -> ItemText:
     return ItemText(text, (text,) * len(EVENT_COUNTS))
 
 
+def no_texts(num_items: int) -> ItemText:
+    """Texts where no item has one and no event."""
+    return own_texts(np.zeros((num_items, 1), dtype=np.float32))
+
+
 def item_texts(train: Interactions, event_text: FloatArray) -> ItemText:
     """Texts of items that have none of their own: the mean of their events' texts, of all and of the first ones."""
     place = place_in_item(train)
@@ -63,6 +71,8 @@ def fit_cold_items(
 ) -> ColdItemMap | None:
     """The map learned from the items that have both events and text; None where fewer than two have.
 
+    Where no item has a text, all that have events teach: new ones are then placed by who chose them first alone.
+
     Args:
         train: the training events.
         text: of the items.
@@ -71,7 +81,8 @@ def fit_cold_items(
         config: see there.
     """
     counts = np.bincount(train.item_index, minlength=train.num_items)
-    known = np.flatnonzero((counts > 0) & (text.known != 0).any(axis=1))
+    has_text = (text.known != 0).any(axis=1)
+    known = np.flatnonzero((counts > 0) & (has_text | ~has_text.any()))
     if len(known) < 2:
         return None
     known = np.sort(known[np.argsort(-counts[known], kind="stable")[: config.max_items]])
@@ -193,8 +204,13 @@ def _calibrate(teach: _Teacher, known: IntArray, lesson: FoldLesson, config: Col
 
 
 def _weights(exams: list[_Exam], config: ColdItemConfig) -> Callable[[ColdItemMap], ColdItemMap]:
-    """Brings the parts of a map to the spread of the similar items' scores, in the proportions of `config`."""
+    """Brings the parts of a map to the spread of the similar items' scores, in the proportions of `config`.
+
+    Where no text says which items are similar, those who chose an item get the spread of the known items' scores.
+    """
     spread = _spread([exam.scores(exam.taught.rows_alike(exam.text[0])) for exam in exams])
+    if not any(exam.text[0].any() for exam in exams):
+        spread = _spread([exam.scores(exam.taught.known_rows) for exam in exams])
     asked = _ratio(spread, _spread([exam.scores(exam.taught.rows_asked(exam.text[0])) for exam in exams]))
     last = len(EVENT_COUNTS) - 1
     told = _ratio(spread, _spread([exam.scores(exam.taught.rows_of_choosers(exam.first(last))) for exam in exams]))
@@ -211,12 +227,20 @@ def _weights(exams: list[_Exam], config: ColdItemConfig) -> Callable[[ColdItemMa
 
 
 def _spread(scores: list[FloatArray]) -> float:
-    """Standard deviation of the scores within users, over all folds; 0 where there are none."""
-    return float(np.sqrt(np.mean([np.mean(part.var(axis=1)) for part in scores]))) if scores else 0.0
+    """Standard deviation of the scores within users, over all folds; 0 where there are none but for rounding."""
+    if not scores:
+        return 0.0
+    spread, size = (float(np.sqrt(np.mean([np.mean(f(part)) for part in scores]))) for f in (_variance, np.square))
+    return spread if spread > _ROUNDING * size else 0.0
+
+
+def _variance(scores: FloatArray) -> FloatArray:
+    variance: FloatArray = scores.var(axis=1)
+    return variance
 
 
 def _ratio(wanted: float, given: float) -> float:
-    return wanted / given if given > 1e-12 else 0.0
+    return wanted / given if given else 0.0
 
 
 def _offset(exams: list[_Exam], number: int, max_share: float) -> float:

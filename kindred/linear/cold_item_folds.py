@@ -11,7 +11,6 @@ import scipy.sparse as sp
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.cold_items import EVENT_COUNTS, ColdItemConfig, FirstEvents
 from kindred.linear.ridge import ridge_weights
-from kindred.linear.user_features import sum_by_item
 
 EncodeEvents = Callable[[IntArray], FloatArray]
 """Rows of training events -> the row of every user from these events alone, `[num_users, width]`."""
@@ -156,7 +155,10 @@ def _constant(users: FloatArray, anonymous: FloatArray) -> FloatArray:
 
 def _sums_of_choosers(events: Interactions, users: FloatArray) -> FloatArray:
     """Sum of the rows of each item's users, `[num_items, width]`."""
-    return sum_by_item(events, users[events.user_index])
+    pairs = (np.ones(len(events), dtype=np.float32), (events.item_index, events.user_index))
+    gather = sp.csr_matrix(pairs, shape=(events.num_items, events.num_users))
+    total: FloatArray = np.asarray(gather @ users, dtype=np.float32)
+    return total
 
 
 def place_in_item(events: Interactions) -> IntArray:

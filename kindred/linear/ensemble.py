@@ -26,7 +26,7 @@ class LinearEnsemble:
         sources: rows of each user feature, `[feature_dim, width]`.
         items: `[num_items, width]`.
         scorer_weights: what validation gave each scorer, in units of its spread.
-        cold_items: from a text to the row of an item without events; None without text.
+        cold_items: from a text and first events to the row of a new item; None of fewer than two items.
         notes: what a user of the ensemble should be told of how it was fitted, a sentence each; usually none.
     """
 
@@ -63,16 +63,15 @@ class LinearEnsemble:
         """Rows of items that the training did not know, in the whole catalogue, `[num_new, width]`.
 
         Args:
-            text: `[num_new, text_dim]`, from the same encoder as in training; zeros where an item has none.
+            text: `[num_new, text_dim]`, from the same encoder as in training; zeros where an item has none;
+                `[num_new, 1]` where no item of the training had one.
             events: who chose them already.
 
         Raises:
-            ValueError: the ensemble was fitted without text.
+            ValueError: the ensemble was fitted on fewer than two items.
         """
         if self.cold_items is None:
-            raise ValueError(
-                "this ensemble was fitted without text and can't embed an item by its text; fit it with TextVectors"
-            )
+            raise ValueError("this ensemble was fitted on fewer than two items and can't place a new one")
         return self.cold_items.encode(text, events)
 
     def state(self) -> tuple[dict[str, NDArray[np.floating]], dict[str, Any]]:

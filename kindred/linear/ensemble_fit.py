@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
 from kindred.linear.availability import Availability, FitContext, availability
-from kindred.linear.cold_item_fit import fit_cold_items, item_texts, own_texts
+from kindred.linear.cold_item_fit import fit_cold_items, item_texts, no_texts, own_texts
 from kindred.linear.cold_items import ColdItemConfig, ColdItemMap
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
@@ -276,13 +276,13 @@ def _statistics(
 def _fit_cold_items(
     ensemble: LinearEnsemble, train: Interactions, text: TextVectors, learned: LearnedFit | None, config: RankingConfig
 ) -> ColdItemMap | None:
-    """The map from text to rows, from the items' own texts, or from those of their events where they have none."""
+    """The map to rows of new items, from their own texts, or from those of their events where they have none."""
     if text.items is not None:
         texts = own_texts(text.items)
     elif text.events is not None:
         texts = item_texts(train, text.events)
     else:
-        return None
+        texts = no_texts(train.num_items)
 
     def encode(rows: IntArray) -> FloatArray:
         events = train.take(rows)

@@ -50,7 +50,7 @@ class Choosers:
 def read_new_items(
     system: System, store: GraphStore, model: Model, events: Histories, users: IdMap, until: int | None
 ) -> NewItems:
-    """The items of the graph that came after training and can be placed: they have a text, or events.
+    """The items of the graph that came after training and can be placed: they have events, or a text the model reads.
 
     Args:
         system: whose items.
@@ -85,8 +85,9 @@ def _own_texts(system: System, store: GraphStore, model: Model) -> tuple[Mapping
     """
     found: dict[str, FloatArray | None] = {}
     any_text = False
-    for batch in store.read_nodes(system.item, ["id", *system.item_vectors]):
-        columns = [batch.column(name) for name in system.item_vectors if name in batch.schema.names]
+    vectors = system.item_vectors if model.reads_text else ()
+    for batch in store.read_nodes(system.item, ["id", *vectors]):
+        columns = [batch.column(name) for name in vectors if name in batch.schema.names]
         any_text = any_text or any(column.null_count < len(column) for column in columns)
         for row, item in enumerate(batch.column("id").to_pylist()):
             if item not in model.items:
@@ -133,7 +134,7 @@ def _first_events(
     own = [of_person[person] for person in people.positions(choosers.user_ids)]
     others = [history[chosen[history] != item] for history, item in zip(own, choosers.items, strict=True)]
     np.add.at(rows, choosers.items, model.encode(told.as_users(others)))
-    text = told.text(system)
+    text = told.text(system) if model.reads_text else None
     if text is None:
         return FirstEvents(rows, counts), None
     this = [history[chosen[history] == item] for history, item in zip(own, choosers.items, strict=True)]

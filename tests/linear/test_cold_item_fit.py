@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 
 from kindred.domain.interactions import Interactions
-from kindred.linear.cold_item_fit import fit_cold_items, item_texts, own_texts, text_of_items
+from kindred.linear.cold_item_fit import fit_cold_items, item_texts, no_texts, own_texts, text_of_items
 from kindred.linear.cold_items import ColdItemConfig, FirstEvents
 
 THEMES, PER_THEME, USERS = 6, 8, 240
@@ -107,12 +106,22 @@ def test_of_a_large_catalogue_the_most_chosen_items_teach():
     np.testing.assert_allclose(cold.known_text, alone / np.linalg.norm(alone, axis=1, keepdims=True), atol=1e-5)
 
 
-@pytest.mark.parametrize("with_text", [0, 1])
-def test_nothing_is_learned_from_less_than_two_items_with_a_text(with_text):
+def test_nothing_is_learned_from_one_item_with_a_text_among_others_without():
     train, text, _ = two_themes_each()
-    text[1 + with_text :] = 0
+    text[2:] = 0
     text[0] = 0
     assert fit(train, text) is None
+
+
+def test_without_any_text_all_items_teach_where_the_first_users_of_a_new_one_are_found():
+    train, _, themes = two_themes_each()
+    users = rows_of(train)(np.arange(len(train)))
+    cold = fit_cold_items(train, no_texts(NUM_ITEMS), items_of(train), rows_of(train), ColdItemConfig(max_share=0.1))
+    choosers = np.stack([users[(themes == theme).any(axis=1)][:3].sum(axis=0) for theme in range(THEMES)])
+    rows = cold.encode(np.zeros((THEMES, 1), np.float32), FirstEvents(choosers, np.full(THEMES, 3)))
+    best_two = np.sort(np.argsort(-(users @ rows.T), axis=1)[:, :2], axis=1)
+    assert (best_two == themes).all(axis=1).mean() > 0.8
+    assert 0.02 < new_in_lists(train, rows) < 0.3
 
 
 def test_the_text_of_an_item_is_the_mean_of_those_events_that_have_one():

@@ -15,6 +15,8 @@ from kindred.graph.store import GraphStore
 from kindred.recommenders.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.listens import LISTENS
+from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.publishing import USERS as USERS_OF
 from kindred.recommenders.recommender import Opened
 from kindred.recommenders.systems import find_system
 from kindred.recommenders.training import GraphState
@@ -45,6 +47,14 @@ def fill(store: GraphStore) -> None:
         store.upsert_edges(edge_type_of(edge), to_table(edge_type_of(edge), rows))
 
 
+def add_artist(store: GraphStore, artist: str, listeners: list[int]) -> None:
+    """Another artist, of whom nothing is known but who listened."""
+    label, edge = graph_schema().node("Artist"), edge_type_of(ListenedToArtist)
+    listens = [ListenedToArtist(event_id=f"{n}-{artist}", source_id=f"u{n:02}", target_id=artist) for n in listeners]
+    store.upsert_nodes(label, to_table(label, [Artist(id=artist, name="New")]))
+    store.upsert_edges(edge, to_table(edge, listens))
+
+
 def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_path: Path) -> None:
     store = open_graph(f"ladybug:{tmp_path / 'graph'}")
     fill(store)
@@ -64,5 +74,11 @@ def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_p
     assert reasons and all(text.startswith("you listened to “Artist") for text in reasons)
     assert found[0].as_of is None and isinstance(graph.users, IdMap) and graph.interactions.at is None
     assert vectors.systems() == ["listens"]
+    add_artist(store, "new", listeners=[2, 4, 6])
+    done = module.publish(run, store, vectors)
+    here = vectors.of("listens")
+    users = here.fetch(done.version, USERS_OF, [f"u{n:02}" for n in range(USERS)]).vectors
+    scores = users @ here.fetch(done.version, ITEMS, ["new"]).vectors[0]
+    assert done.new_items == 1 and scores[0::2].min() > scores[1::2].max()
     vectors.close()
     store.close()
