@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import IntArray
 from kindred.evaluation.bootstrap import Interval
+
+Floats = NDArray[np.floating]
 
 SUSPECT_BELOW = 0.001
 """A sample ratio less likely than that is no accident (Fabijan et al., 2019)."""
@@ -65,8 +67,8 @@ class Group:
         buckets: any number of a user that is independent of the arm and of what they do, `[num_users]`.
     """
 
-    hits: FloatArray
-    exposures: FloatArray
+    hits: Floats
+    exposures: Floats
     buckets: IntArray
 
     @property
@@ -119,18 +121,18 @@ def difference(control: Group, test: Group, rng: np.random.Generator) -> Differe
     return Difference(Interval(test.rate - control.rate, float(low), float(high)), p_value, (control.rate, test.rate))
 
 
-def _bucketed(group: Group) -> tuple[FloatArray, FloatArray]:
+def _bucketed(group: Group) -> tuple[Floats, Floats]:
     """Hits and exposures of each bucket that has users; where users are few each is a bucket."""
     few = len(group.hits) < 2 * NUM_BUCKETS
     rows = np.arange(len(group.hits)) if few else group.buckets % NUM_BUCKETS
-    hits, exposures = (np.bincount(rows, weights=values) for values in (group.hits, group.exposures))
+    hits, exposures = (np.bincount(rows, values).astype(np.float64) for values in (group.hits, group.exposures))
     return hits[exposures > 0], exposures[exposures > 0]
 
 
-def _resampled(hits: FloatArray, exposures: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _resampled(hits: Floats, exposures: Floats, rng: np.random.Generator) -> Floats:
     """The rate of so many resamples of buckets, `[_SAMPLES]` (Efron, "Bootstrap Methods", 1979)."""
     chosen = rng.integers(0, len(hits), (_SAMPLES, len(hits)))
-    rates: FloatArray = hits[chosen].sum(axis=1) / exposures[chosen].sum(axis=1)
+    rates: Floats = hits[chosen].sum(axis=1) / exposures[chosen].sum(axis=1)
     return rates
 
 
@@ -183,9 +185,7 @@ def hits_within(exposed: Pairs, events: Pairs, window: int) -> NDArray[np.bool_]
     return found
 
 
-def ips(
-    rewards: FloatArray, logged: FloatArray, target: FloatArray, rng: np.random.Generator, *, normalised: bool
-) -> Interval:
+def ips(rewards: Floats, logged: Floats, target: Floats, rng: np.random.Generator, *, normalised: bool) -> Interval:
     """What another way to answer would have earned an answer, from a log of what was shown with which probability.
 
     Horvitz and Thompson's estimate (1952); `normalised` by the sum of the weights, biased a little and far steadier

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ CODES_FILE, SCALES_FILE = "codes.i8", "scales.f32"
 _MOST = 127
 _DEVIATIONS = 5.0
 """Rounding errors of a product are normal; one of some million passes so many standard deviations."""
-_MAX_RESCORED = 0.1
+_MAX_COMPARED, _MAX_RESCORED = 0.3, 0.1
 _BATCH_ROWS = 16_384
 _GROUP = 32
 
@@ -47,37 +48,53 @@ class Codes:
 
     def best(self, view: View, question: Question) -> list[Candidate]:
         """The best k rows of the view; rows that came after the codes are compared in full."""
-        scores, errors = self._scores(view, question.vector)
+        length, step = float(np.linalg.norm(question.vector)), float(np.abs(question.vector).max()) / _MOST or 1.0
+        scores = self._scores(view, question.vector, step)
         scores[question.refused] = -np.inf
         if question.allowed is not None:
             scores[~question.allowed] = -np.inf
-        enough = _reached_by(scores - errors, question.k)
-        rows = np.flatnonzero((scores + errors >= enough) & (scores > -np.inf))
+        enough = _reached_by(scores, question.k) - 2 * float(_off(length / step, self._largest)[0])
+        rows = np.flatnonzero(scores >= max(enough, float(np.finfo(np.float32).min)))
+        if len(rows) > _MAX_COMPARED * len(view):
+            return best_exact(view, question)
+        coded = np.searchsorted(rows, len(self.codes))
+        found, off = scores[rows], np.zeros(len(rows), np.float32)
+        off[:coded] = _off(length / step, self.scales[:, rows[:coded]])
+        enough = _reached_by(found - off, question.k)
+        rows = rows[found + off + 1e-5 * np.abs(found) >= enough]
         return best_exact(view, question) if len(rows) > _MAX_RESCORED * len(view) else rank(view, rows, question)
 
-    def _scores(self, view: View, vector: Vectors) -> tuple[Vectors, Vectors]:
-        """Products with each row, and how far each may be off, `[num_rows]` both."""
-        step = float(np.abs(vector).max()) / _MOST or 1.0
-        query = np.round(vector / step).astype(np.int8)
+    def _scores(self, view: View, vector: Vectors, step: float) -> Vectors:
+        """Products with each row in units of `step`, one step of the query, `[num_rows]`."""
         num_codes = len(self.codes)
-        scores, errors = np.zeros((2, len(view)), np.float32)
-        products = simsimd.cdist(self.codes, query[None], metric="dot", out_dtype="float32")
-        steps, lengths = self.scales
-        np.multiply(np.asarray(products).ravel(), steps * np.float32(step), out=scores[:num_codes])
-        spread = _DEVIATIONS / np.sqrt(12.0)
-        by_row, by_query = np.float32(spread * np.linalg.norm(vector)), np.float32(spread * step)
-        np.add(by_row * steps, by_query * lengths, out=errors[:num_codes])
-        scores[num_codes:] = np.einsum("ij,j->i", view.vectors[num_codes:], vector)
-        errors[num_codes:] = 1e-5 * np.abs(scores[num_codes:])
-        return scores, errors
+        query = np.round(vector / step).astype(np.int8)
+        products = np.asarray(simsimd.cdist(query[None], self.codes, metric="dot", out_dtype="float32")).reshape(-1)
+        products *= self.scales[0]
+        if len(view) == num_codes:
+            return products
+        later = np.einsum("ij,j->i", view.vectors[num_codes:], vector) / np.float32(step)
+        return np.concatenate([products, later])
+
+    @cached_property
+    def _largest(self) -> Vectors:
+        """The largest step and the largest length, `[2, 1]`."""
+        largest: Vectors = self.scales.max(axis=1, initial=0, keepdims=True)
+        return largest
+
+
+def _off(ratio: float, scales: Vectors) -> Vectors:
+    """How far products may be off, in steps of the query, `[num_rows]`; `ratio` is the query's length in those."""
+    steps, lengths = scales
+    off: Vectors = np.float32(_DEVIATIONS / np.sqrt(12.0)) * (np.float32(ratio) * steps + lengths)
+    return off
 
 
 def _reached_by(scores: Vectors, k: int) -> float:
     """A value that k of the scores reach, and few more: the k-th best of what is best of each group."""
-    groups = scores[: len(scores) // _GROUP * _GROUP].reshape(-1, _GROUP).max(axis=1)
-    best = groups if len(groups) >= k else scores
+    num_groups = len(scores) // _GROUP
+    best = scores[: num_groups * _GROUP].reshape(_GROUP, num_groups).max(axis=0) if num_groups >= k else scores
     place = max(0, len(best) - k)
-    return float(np.partition(best, place)[place])
+    return float(np.partition(best, place)[place]) if len(best) else -np.inf
 
 
 def write_codes(collection: Path, vectors: Vectors) -> None:
