@@ -31,7 +31,7 @@ from kindred.domain.properties import (
 class Node(BaseModel):
     """A node; `id` is what its users call it, unique among the nodes of its label."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     label: ClassVar[str]
 
     id: ExternalId
@@ -40,7 +40,7 @@ class Node(BaseModel):
 class Edge(BaseModel):
     """An edge; `event_id` is its key, so that replaying a source changes nothing and two purchases stay two."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     edge_type: ClassVar[str]
     source: ClassVar[type[Node]]
     target: ClassVar[type[Node]]

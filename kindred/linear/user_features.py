@@ -8,16 +8,18 @@ sums need.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 
+if TYPE_CHECKING:  # an answer to a known user needs no sparse matrix, and importing it costs a fifth of such an answer
+    import scipy.sparse as sp
+
 SECONDS_PER_DAY = 86_400
-Feature: TypeAlias = FloatArray | sp.csr_matrix
+Feature: TypeAlias = "FloatArray | sp.csr_matrix"
 """One row a user: dense `[num_users, dim]` or sparse `[num_users, num_items]`."""
 
 SUMS = ("items", "recent_items", "text")
@@ -102,6 +104,8 @@ def build_user_features(
         `constant [num_users, 1]`, `items` and `recent_items [num_users, num_items]` (sparse), and, where the training
         data has them, `text [num_users, text_dim]`, `time` and `recent_time [num_users, time_bins]`.
     """
+    import scipy.sparse as sp
+
     even = np.ones(len(events), dtype=np.float32)
     recent = (statistics.recency_decay ** events_after(events)).astype(np.float32)
     exponent = statistics.history_exponent
@@ -174,6 +178,8 @@ def _normalised(events: Interactions, weights: FloatArray, exponent: float) -> F
 
 def _sum_by_user(events: Interactions, weights: FloatArray, rows: FloatArray) -> FloatArray:
     """Weighted sum of event rows `[num_events, dim]` by user, `[num_users, dim]`."""
+    import scipy.sparse as sp
+
     gather = sp.csr_matrix(
         (weights, (events.user_index, np.arange(len(events)))), shape=(events.num_users, len(events))
     )
@@ -183,6 +189,8 @@ def _sum_by_user(events: Interactions, weights: FloatArray, rows: FloatArray) ->
 
 def sum_by_item(events: Interactions, rows: FloatArray) -> FloatArray:
     """Sum of event rows `[num_events, dim]` by item, `[num_items, dim]`."""
+    import scipy.sparse as sp
+
     ones = np.ones(len(events), dtype=np.float32)
     gather = sp.csr_matrix((ones, (events.item_index, np.arange(len(events)))), shape=(events.num_items, len(events)))
     total: FloatArray = np.asarray(gather @ rows, dtype=np.float32)

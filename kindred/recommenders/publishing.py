@@ -18,7 +18,6 @@ from kindred.domain.ids import IdMap
 from kindred.graph.store import GraphStore
 from kindred.recommenders.histories import Histories, histories_of_table, read_histories
 from kindred.recommenders.model import ANONYMOUS, Model, load_model
-from kindred.recommenders.new_items import read_new_items
 from kindred.recommenders.releases import Release, load_release, next_version, run_of
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System
@@ -54,6 +53,8 @@ class Published:
 
 def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
     """Makes the run the published version of its system; where it is already and the graph is the same, nothing."""
+    from kindred.recommenders.new_items import read_new_items  # here, since who answers imports this module too
+
     model = load_model(system, run.folder)
     until = run.manifest["graph"]["until"]
     users = _node_ids(store, system)
