@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.experiments import Experiment
 from kindred.domain.refusals import did_you_mean, refusal
 from kindred.files import at_home
 
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     query_memory_mb: int = Field(2048, ge=256, description="memory that a user's own graph query may take")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors are computed")
     seed: int = Field(7, ge=0, description="seed of every random choice")
+    experiments: tuple[Experiment, ...] = Field((), description="A/B tests of the service: `[[experiments]]` tables")
     mlflow_uri: str = Field("", description="MLflow tracking URI; empty: no tracking")
 
     @field_validator("data_dir")

@@ -12,6 +12,7 @@ from kindred.cli import graph_files as graph_files  # adds `graph view` and `gra
 from kindred.cli import ingest_interactions as ingest_interactions  # adds `ingest interactions`
 from kindred.cli import ingest_music as ingest_music  # adds `ingest tracks` and `ingest tags`
 from kindred.cli import ingest_text as ingest_text  # adds `ingest posts`, `ingest clicks` and `ingest queries`
+from kindred.cli.ab_tests import experiments_app
 from kindred.cli.browser_guide import browser_guide_app
 from kindred.cli.config import config_app
 from kindred.cli.data import generate_app, ingest_app
@@ -72,6 +73,7 @@ app.command("publish", epilog="Example: kindred publish")(answers.publish)
 app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
 app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
 app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
+app.add_typer(experiments_app, name="experiments")
 app.add_typer(browser_guide_app, name="browser-guide")
 app.add_typer(config_app, name="config")
 app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)

@@ -1,0 +1,1 @@
+"""The service: answers over HTTP, from memory and the published vectors."""
