@@ -27,13 +27,18 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests of the server in one worker where tests run in several: there is one server a run."""
+    """Where tests run in several workers, those of a file stay in one, so that what they share is made once.
+
+    So do those of the server, of which there is one a run.
+    """
     for item in items:
         parameters = getattr(item, "callspec", None)
         if "neo4j_server" in getattr(item, "fixturenames", ()) or "neo4j" in (
             parameters.params.values() if parameters else ()
         ):
             item.add_marker(pytest.mark.xdist_group("neo4j"))
+        elif item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 def no_server(reason: str) -> NoReturn:

@@ -27,7 +27,7 @@ class Interactions:
         item_index: item of each event, `[num_events]`.
         num_users: size of the user axis; users without an event count.
         num_items: size of the catalogue; items without an event count.
-        rating: on the scale of the source, `[num_events]`, or None where no event has one (`ratings_of`).
+        rating: on the scale of the source, NaN where there is none, `[num_events]`; None where no event has one.
         at: seconds UTC, `[num_events]`, or None where no event has one (`times_of`).
         edge_index: row of each event in the graph's edge table, `[num_events]`, or None outside a graph.
             It survives `take`, so the text of exactly these events can be found again.
@@ -54,6 +54,12 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user_index)
 
+    @property
+    def rated(self) -> Interactions:
+        """The events that bear a rating."""
+        known = np.zeros(len(self), dtype=np.bool_) if self.rating is None else np.isfinite(self.rating)
+        return self.take(np.flatnonzero(known))
+
     def take(self, rows: IntArray | NDArray[np.bool_]) -> Interactions:
         """The events at `rows` (positions or a mask), on the same user and item axes."""
         return replace(
@@ -73,8 +79,8 @@ def times_of(at: IntArray, known: NDArray[np.bool_]) -> IntArray | None:
 
 
 def ratings_of(rating: FloatArray, known: NDArray[np.bool_]) -> FloatArray | None:
-    """Ratings for `Interactions.rating`, `[num_events]`: the mean where there is none; None where none is known."""
-    return np.where(known, rating, rating[known].mean(dtype=np.float64)).astype(np.float32) if known.any() else None
+    """Ratings for `Interactions.rating`, `[num_events]`: NaN where there is none; None where none is known."""
+    return np.where(known, rating, np.nan).astype(np.float32) if known.any() else None
 
 
 def weights_of(weight: NDArray[np.generic], known: NDArray[np.bool_]) -> FloatArray | None:

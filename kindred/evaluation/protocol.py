@@ -208,7 +208,7 @@ def _measure_split(
         known, split.test_events, config, history_bucket(known), popularity_bucket(known), _item_vectors(known, config)
     )
     ranking = config.baselines.ranking if fitted.score_users is not None else {}
-    rating = config.baselines.rating if fitted.predict_rating is not None and known.rating is not None else {}
+    rating = config.baselines.rating if fitted.predict_rating is not None and len(known.rated) else {}
     return (
         {MODEL: bench.measure(fitted)},
         {name: bench.measure(FittedModel(ranking[name](split))) for name in steps.each(ranking)},
@@ -270,10 +270,11 @@ class _Bench:
         }
 
     def _rate(self, predict_rating: RatingPredictor | None) -> tuple[UserSums | None, IntArray]:
-        if predict_rating is None or self.test.rating is None:
+        rated = self.test.rated
+        if predict_rating is None or not len(rated):
             return None, np.zeros(4, dtype=np.int64)
-        result = evaluate_rating(predict_rating, self.test, self.config.scale)
-        return pooling.of_rating(result, self.test.user_index, self.test.num_users), result.confusion
+        result = evaluate_rating(predict_rating, rated, self.config.scale)
+        return pooling.of_rating(result, rated.user_index, rated.num_users), result.confusion
 
 
 def _among_buckets(ranking: UserSums, bucket_of_user: IntArray) -> dict[str, UserSums]:

@@ -9,9 +9,10 @@ from kindred.domain.rating_scale import STARS, RatingScale
 
 
 def _ratings(train: Interactions) -> FloatArray:
-    if train.rating is None or len(train) == 0:
+    rated = train.rated
+    if rated.rating is None or not len(rated):
         raise ValueError("a rating baseline needs training events with ratings")
-    return train.rating
+    return rated.rating
 
 
 def fit_constant_rating(rating: float) -> RatingPredictor:
@@ -41,7 +42,7 @@ def fit_bias_rating(
 
     Koren, Bell and Volinsky, "Matrix Factorization Techniques for Recommender Systems", 2009.
     """
-    rating = _ratings(train).astype(np.float64)
+    rating, train = _ratings(train).astype(np.float64), train.rated
     mean = float(rating.mean())
     user_bias, item_bias = np.zeros(train.num_users), np.zeros(train.num_items)
     user_count = np.bincount(train.user_index, minlength=train.num_users)

@@ -108,6 +108,9 @@ def test_a_parameter_that_is_compared_with_ids_is_a_string(kindred: Kindred, con
     given = "user=[100]" if "IN" in condition else "user=100"
     query = f"MATCH (u:User) WHERE {condition} RETURN u.id AS id"
     assert json.loads(kindred("graph", "query", query, "--param", given, "--json")) == [{"id": "100"}]
+
+
+def test_a_parameter_that_is_compared_with_numbers_is_one(kindred: Kindred) -> None:
     numbers = "MATCH (:User)-[r:REVIEWED]->(p:Product) WHERE r.rating < $stars RETURN count(r.event_id) AS n"
     assert json.loads(kindred("graph", "query", numbers, "--param", "stars=2", "--json")) == [{"n": 3}]
 

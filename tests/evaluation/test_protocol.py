@@ -210,3 +210,22 @@ def test_a_split_without_test_events_is_refused() -> None:
     nothing: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
     with pytest.raises(SettingsError, match="no event to test"):
         evaluate_splits([given_split(communities(), nothing)], fit_community, ProtocolConfig("random"))
+
+
+def test_events_without_a_rating_are_ranked_and_not_rated() -> None:
+    """Users 0 and 1 are tested; only user 0 gave stars, to what is known and to what is asked for."""
+    interactions = Interactions(
+        np.array([0, 0, 1, 1]),
+        np.array([0, 1, 0, 2]),
+        2,
+        3,
+        rating=np.array([4, 2, np.nan, np.nan], dtype=np.float32),
+    )
+    split = given_split(interactions, test=np.array([1, 3]), validation=np.array([], dtype=np.int64))
+    fitted = FittedModel(always([3, 2, 1]), lambda users, items: np.full(len(users), 5.0, dtype=np.float32))
+    result = evaluate_splits([split], lambda split, seed: fitted, ProtocolConfig("temporal", baselines=BASELINES))
+    ranking, rating = result.model.pooled.ranking, result.model.pooled.rating
+    assert ranking is not None and ranking.counts.sum() == 2
+    assert rating is not None and rating.counts.sum() == 1 and rating.means["mae"] == 3
+    mean = result.rating_baselines["mean"].pooled.rating
+    assert mean is not None and mean.means["mae"] == 2
