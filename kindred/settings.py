@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors are computed")
     seed: int = Field(7, ge=0, description="seed of every random choice")
     experiments: tuple[Experiment, ...] = Field((), description="A/B tests of the service: `[[experiments]]` tables")
+    serve_host: str = Field("127.0.0.1", description="address that the service listens on")
+    serve_port: int = Field(8000, ge=0, le=65535, description="port of the service; 0 picks a free one")
+    serve_workers: int = Field(1, ge=1, le=64, description="processes of the service")
+    serve_deadline_ms: int = Field(10_000, ge=10, description="time that the answer to a request may take")
     mlflow_uri: str = Field("", description="MLflow tracking URI; empty: no tracking")
 
     @field_validator("data_dir")

@@ -22,6 +22,7 @@ from kindred.cli.explore import explore_app
 from kindred.cli.graph import graph_app
 from kindred.cli.home_paths import read_home_paths
 from kindred.cli.runs import runs_app
+from kindred.cli.serve import serve
 
 _EPILOG = f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5"
 
@@ -74,6 +75,7 @@ app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
 app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
 app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
 app.add_typer(experiments_app, name="experiments")
+app.command("serve", epilog="Example: kindred serve --port 8000")(serve)
 app.add_typer(browser_guide_app, name="browser-guide")
 app.add_typer(config_app, name="config")
 app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)

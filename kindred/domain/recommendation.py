@@ -23,6 +23,11 @@ class Request:
         where: only items that lead to this node, by label of the node in lower case, e.g. `{"category": "Guitars"}`.
         diversity: from 0, the best first, to 1, the least alike next.
         reasons: whether to look for reasons.
+        viewed: items that the asker looks at now; each counts like an event that speaks for it.
+        text: what the asker looks for, in their words.
+        among: only these items, to score given candidates; None for all.
+        removed: whether to tell which of the best items were taken out, and why.
+        version: the version to answer from; None for the published one.
     """
 
     user_id: str | None = None
@@ -34,6 +39,11 @@ class Request:
     where: Mapping[str, str] = field(default_factory=dict)
     diversity: float = 0.0
     reasons: bool = True
+    viewed: Sequence[str] = ()
+    text: str = ""
+    among: Sequence[str] | None = None
+    removed: bool = True
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,8 @@ class Recommendation:
     """One item of an answer, best first.
 
     Attributes:
-        source: what found it: `model`, `new` (an item that was not there in training), `popular`, `similar`.
+        source: what found it: `model`, `new` (an item that was not there in training), `popular`, `similar`, `rule`
+            (the request put it there).
     """
 
     item_id: str
@@ -86,6 +97,9 @@ class Answer:
         as_of: the latest event that the published version knows, seconds UTC; None where events have no times.
         note: what the asker should know of the answer, e.g. that nothing is left to recommend.
         item_id, title: the item asked about, where the question was for similar ones.
+        served_by: which level of the service found the items: `engine` (vector search), `exact` (comparing all vectors
+            in memory), `last` (the last good list), `like` (popular among users like them), `popular`.
+        degraded: whether it is another than what a healthy service would have given.
     """
 
     user_id: str | None
@@ -98,6 +112,8 @@ class Answer:
     note: str = ""
     item_id: str | None = None
     title: str | None = None
+    served_by: str = "engine"
+    degraded: bool = False
 
 
 def best_first(candidates: Iterable[Candidate], k: int | None = None) -> list[Candidate]:

@@ -121,7 +121,7 @@ def _light_histories(
     system: System, store: GraphStore, model: Model, users: IdMap, until: int | None
 ) -> tuple[Histories, int | None]:
     """Every user's events without texts and vectors, and the time of the latest one."""
-    names = ["source_id", "target_id", "event_id", "at", *_told(system)]
+    names = ["source_id", "target_id", "event_id", "at", *telling_properties(system)]
     batches = [batch for batch in store.read_edges(system.edge, names, until) if len(batch)]
     table = pa.Table.from_batches(batches)
     histories = histories_of_table(system, model.items, users, table)
@@ -129,7 +129,7 @@ def _light_histories(
     return histories, None if times is None else int(times.max())
 
 
-def _told(system: System) -> list[str]:
+def telling_properties(system: System) -> list[str]:
     """The properties that change what an event says of its user."""
     return [name for name in (system.rating, system.skipped_below and system.skipped_below[0]) if name]
 

@@ -39,6 +39,15 @@ class Recommends(Protocol):
     def example_users(self, count: int) -> list[str]:
         """Ids of users to show something with."""
 
+    def refresh(self) -> str:
+        """Takes the published version, whole, before the next answer, and keeps it until called again; its name."""
+
+    def is_quick(self, request: Request) -> bool:
+        """Whether an answer takes about a millisecond: nothing is to be encoded, loaded or read from the graph."""
+
+    def in_memory(self) -> Recommends:
+        """The same without the vector engine, from what is in memory."""
+
 
 @dataclass(frozen=True)
 class SystemModule:

@@ -44,8 +44,29 @@ class VectorStore(Protocol):
         """Frees files, locks and connections; the store can't be used after."""
 
 
-class SystemVectors(Protocol):
-    """Vectors of one system by external id. Scores are dot products, best first, ties by id."""
+class PublishedVectors(Protocol):
+    """What a reader needs of one system's vectors. Scores are dot products, best first, ties by id."""
+
+    def published(self) -> str | None:
+        """The version that readers get, None before the first publish."""
+
+    def search(
+        self,
+        version: str,
+        collection: str,
+        vector: Vectors,
+        k: int,
+        exclude: Collection[str] = (),
+        where: Mapping[str, Scalar] | None = None,
+    ) -> list[Candidate]:
+        """The k best of a collection, `exclude`d ids left out without losing recall, `where` payload values equal."""
+
+    def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
+        """Vectors of those of the ids that are there, in the order asked."""
+
+
+class SystemVectors(PublishedVectors, Protocol):
+    """Vectors of one system by external id, to read and to write."""
 
     system: str
 
@@ -83,9 +104,6 @@ class SystemVectors(Protocol):
     def rollback(self) -> str:
         """Publishes the version before the published one again; its name. Raises ArtifactError when there is none."""
 
-    def published(self) -> str | None:
-        """The version that readers get, None before the first publish."""
-
     def previous(self) -> str | None:
         """The version that `rollback` would publish, None where there is none."""
 
@@ -100,17 +118,3 @@ class SystemVectors(Protocol):
 
     def count(self, version: str, collection: str) -> int:
         """Vectors in a collection."""
-
-    def search(
-        self,
-        version: str,
-        collection: str,
-        vector: Vectors,
-        k: int,
-        exclude: Collection[str] = (),
-        where: Mapping[str, Scalar] | None = None,
-    ) -> list[Candidate]:
-        """The k best of a collection, `exclude`d ids left out without losing recall, `where` payload values equal."""
-
-    def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
-        """Vectors of those of the ids that are there, in the order asked."""

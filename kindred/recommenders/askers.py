@@ -1,0 +1,142 @@
+"""Who asks: the row that a request is searched with, what it is made of, and what must not come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kindred.domain.embeddings import TextEncoder, Vectors
+from kindred.domain.errors import RecordError
+from kindred.domain.interactions import Interactions
+from kindred.domain.recommendation import Request
+from kindred.domain.records import Event
+from kindred.gnn.columns import Column
+from kindred.recommenders.histories import UNKNOWN_ITEM, Histories, histories_of_records, no_histories
+from kindred.recommenders.known import Known
+from kindred.recommenders.model import ANONYMOUS, Model
+from kindred.recommenders.opened import Version
+from kindred.recommenders.publishing import USERS
+from kindred.recommenders.system import System
+from kindred.vectorstore.store import PublishedVectors
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who a request is for, as a recommender sees them.
+
+    Attributes:
+        user_id: None for somebody who need not be known.
+        level: what they are known by, as an answer says it.
+        vector: the row to search with, `[width]`.
+        seen: items of their events, oldest first.
+        skipped: items that they skipped.
+        history: gives their events in full; may read the graph.
+    """
+
+    user_id: str | None
+    level: str
+    vector: Vectors
+    seen: Sequence[str]
+    history: Callable[[], Histories]
+    skipped: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Askers:
+    """Finds out who asks.
+
+    Attributes:
+        system: whose users they are.
+        known: what they did until now.
+        vectors: where versions are published.
+        encoder: opens the text encoder.
+    """
+
+    system: System
+    known: Known
+    vectors: PublishedVectors
+    encoder: Callable[[], TextEncoder]
+
+    def asker(self, request: Request, version: Version) -> Asker:
+        """Who asks. Raises: RecordError for events of several users."""
+        own = self._of_events(request, version) if request.events else self._of_user(request, version)
+        return own if not request.viewed and not request.text else self._with_context(own, request, version)
+
+    def is_quick(self, request: Request, version: Version) -> bool:
+        """Whether a published row answers, so that nothing must be encoded and no graph read."""
+        if request.events or request.viewed or request.text or request.reasons:
+            return False
+        if request.user_id is None or not self.known.seen(request.user_id, request.at):
+            return True
+        return self._is_current(request.user_id, request, version)
+
+    def _is_current(self, user_id: str, request: Request, version: Version) -> bool:
+        return self.known.row_is_current(user_id, version.release, version.model.items, request.at)
+
+    def _of_user(self, request: Request, version: Version) -> Asker:
+        user_id, items = request.user_id, version.model.items
+        seen = () if user_id is None else self.known.seen(user_id, request.at)
+        if user_id is None:
+            return self._anonymous(user_id, version)
+        skipped = self.known.skipped(user_id, request.at)
+        if not seen:
+            return replace(self._anonymous(user_id, version), skipped=skipped)
+
+        def history() -> Histories:
+            return self.known.history(user_id, items, request.at)
+
+        if self._is_current(user_id, request, version):
+            found = self.vectors.fetch(version.name, USERS, [user_id])
+            if len(found.ids):
+                return Asker(user_id, "model", found.vectors[0], seen, history, skipped)
+        level = "inductive" if version.release.key(user_id) is None else "folded-in"
+        return Asker(user_id, level, version.model.encode(history())[0], seen, history, skipped)
+
+    def _of_events(self, request: Request, version: Version) -> Asker:
+        model = version.model
+        events = [event for event in request.events if _is_before(event, request.at)]
+        encoder = self.encoder if model.reads_text else None
+        histories, users = histories_of_records(self.system, model.items, events, encoder)
+        if len(users) > 1:
+            raise RecordError(f"events of {len(users)} users in one request", "ask for one user at a time")
+        user_id = request.user_id or request.events[0].source_id
+        if not len(histories.events):
+            return replace(self._anonymous(user_id, version), skipped=histories.skipped_ids)
+        row = model.encode(histories)[0]
+        return Asker(user_id, "inductive", row, histories.item_ids, lambda: histories, histories.skipped_ids)
+
+    def _anonymous(self, user_id: str | None, version: Version) -> Asker:
+        """The anonymous user: nothing is known of them."""
+        vector = self.vectors.fetch(version.name, ANONYMOUS, [ANONYMOUS]).vectors[0]
+        return Asker(user_id, "popular", vector, (), lambda: no_histories(1, len(version.model.items)))
+
+    def _with_context(self, own: Asker, request: Request, version: Version) -> Asker:
+        """The same with what they look at or say now: a row is a sum over events, so each adds what it says alone."""
+        known = [item for item in request.viewed if item in version.model.items]
+        added = [version.similarity_vector(item) for item in known]
+        if request.text and version.model.reads_text:
+            added.append(text_vector(version.model, self.encoder(), request.text))
+        if not added:
+            return own
+        vector = np.asarray(own.vector + np.sum(added, axis=0), dtype=np.float32)
+        level = "inductive" if own.level == "popular" else own.level
+        return replace(own, level=level, vector=vector, seen=[*own.seen, *request.viewed])
+
+
+def text_vector(model: Model, encoder: TextEncoder, text: str) -> Vectors:
+    """What an event that speaks for an item with these words adds to the row of an anonymous user, `[width]`."""
+    system = model.system
+    one = np.zeros(1, dtype=np.int64)
+    best = None if model.scale is None else np.full(1, model.scale.high, dtype=np.float32)
+    event = Interactions(one, one + UNKNOWN_ITEM, 1, len(model.items), rating=best)
+    columns: dict[str, Column] = {} if best is None or system.rating is None else {system.rating: best}
+    if system.event_vector is not None:
+        columns[system.event_vector] = encoder.encode([text])
+    row: Vectors = (model.encode(Histories(event, columns)) - model.anonymous)[0]
+    return row
+
+
+def _is_before(event: Event, at: int | None) -> bool:
+    return at is None or event.at is None or event.at <= at

@@ -1,0 +1,111 @@
+"""What is known of users and items beside the published version: what they did until now, and what things are called.
+
+A recommender reads it through `Known`. Commands read the graph (`StoreKnown`); the service holds it in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from kindred.domain.ids import IdMap
+from kindred.domain.schema import graph_schema
+from kindred.graph.store import GraphStore, QueryLimits
+from kindred.recommenders.histories import Histories, read_histories
+from kindred.recommenders.releases import Release
+from kindred.recommenders.system import System, Triple
+
+_NO_ITEMS = IdMap(())
+
+
+class Known(Protocol):
+    """What users did and what items are called, as of now."""
+
+    def judge(self, release: Release, items: IdMap) -> None:
+        """Called before a version answers: finds out whose published rows say all that they did."""
+
+    def seen(self, user_id: str, until: int | None) -> Sequence[str]:
+        """Items of a user's events up to a time, oldest first; none for somebody unknown."""
+
+    def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
+        """Items that a user skipped up to a time."""
+
+    def row_is_current(self, user_id: str, release: Release, items: IdMap, until: int | None) -> bool:
+        """Whether the published row of a user says all that they did up to a time, and nothing later."""
+
+    def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
+        """What a user did up to a time, with the vectors of texts, on these item positions."""
+
+    def titles(self, item_ids: Collection[str]) -> dict[str, str]:
+        """Titles of these items, of those that have one."""
+
+    def members(self, item_id: str, triple: Triple) -> Sequence[str]:
+        """The nodes that an item's edges of one type lead to."""
+
+    def counts(self, until: int | None) -> Mapping[str, int]:
+        """Events of each item up to a time."""
+
+    def barred(self, until: int | None) -> Collection[str]:
+        """Items that are no longer there, or came only after a time."""
+
+    def busy_users(self, count: int) -> list[str]:
+        """Ids of users with many events."""
+
+
+class StoreKnown:
+    """Reads each answer from the graph."""
+
+    def __init__(self, system: System, store: GraphStore) -> None:
+        self._system = system
+        self._store = store
+
+    def judge(self, release: Release, items: IdMap) -> None:
+        """Nothing: each row is judged when it is asked for."""
+
+    def seen(self, user_id: str, until: int | None) -> Sequence[str]:
+        return self.history(user_id, _NO_ITEMS, until).item_ids
+
+    def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
+        return () if self._system.skipped_below is None else self.history(user_id, _NO_ITEMS, until).skipped_ids
+
+    def row_is_current(self, user_id: str, release: Release, items: IdMap, until: int | None) -> bool:
+        published = release.key(user_id)
+        return published is not None and published == int(self.history(user_id, items, until).keys(self._system)[0])
+
+    def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
+        return read_histories(self._system, self._store, items, [user_id], until)
+
+    def titles(self, item_ids: Collection[str]) -> dict[str, str]:
+        system = self._system
+        if system.title is None or not item_ids:
+            return {}
+        question = (
+            f"MATCH (item:{system.item_label}) WHERE item.id IN $ids RETURN item.id AS id, item.{system.title} AS title"
+        )
+        ids = sorted(set(item_ids))
+        found = self._store.query(question, {"ids": ids}, QueryLimits(rows=len(ids)))
+        pairs = zip(found["id"].to_pylist(), found["title"].to_pylist(), strict=True)
+        return {item: title for item, title in pairs if title}
+
+    def members(self, item_id: str, triple: Triple) -> Sequence[str]:
+        return self._store.target_ids(graph_schema().edge(triple), item_id)
+
+    def counts(self, until: int | None) -> Mapping[str, int]:
+        counts: dict[str, int] = {}
+        for batch in self._store.read_edges(self._system.edge, ["target_id"], until):
+            for item in batch.column("target_id").to_pylist():
+                counts[item] = counts.get(item, 0) + 1
+        return counts
+
+    def barred(self, until: int | None) -> Collection[str]:
+        return ()
+
+    def busy_users(self, count: int) -> list[str]:
+        source, event, target = self._system.triple
+        busy = (
+            f"MATCH (user:{source})-[event:{event}]->(:{target}) "
+            "RETURN user.id AS id, count(event) AS events ORDER BY events DESC, id LIMIT $count"
+        )
+        found = self._store.query(busy, {"count": count}, QueryLimits(rows=count))
+        ids: list[str] = found.column("id").to_pylist()
+        return ids

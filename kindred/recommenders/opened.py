@@ -1,0 +1,81 @@
+"""What a recommender reads: the stores it is opened on, and the published version that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from kindred.domain.embeddings import TextEncoder, Vectors
+from kindred.domain.errors import ArtifactError
+from kindred.graph.store import GraphStore
+from kindred.recommenders.evidence import Evidence, load_evidence
+from kindred.recommenders.known import Known
+from kindred.recommenders.model import Model, load_model
+from kindred.recommenders.releases import Release, load_release, run_of
+from kindred.recommenders.runs import find_run
+from kindred.recommenders.system import System
+from kindred.vectorstore.store import VectorStore
+
+_VECTORS_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a recommender reads.
+
+    Attributes:
+        store: the graph; None where `known` says all that is to be known of it.
+        vectors: where versions are published.
+        runs_folder: where the runs of the system are.
+        encoder: opens the text encoder; called only when a text must be encoded.
+        known: what users did and what items are called; None to read it from the graph.
+    """
+
+    store: GraphStore | None
+    vectors: VectorStore
+    runs_folder: Path
+    encoder: Callable[[], TextEncoder]
+    known: Known | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version, ready to answer from."""
+
+    name: str
+    release: Release
+    model: Model
+    evidence: Evidence
+
+    @cached_property
+    def new_items(self) -> frozenset[str]:
+        """Items that were not there in training."""
+        return frozenset(self.release.new_items)
+
+    def similarity_vector(self, item_id: str) -> Vectors:
+        """`Model.similarity_vector`, kept for the items last asked about."""
+        if item_id not in self._similarity:
+            if len(self._similarity) >= _VECTORS_KEPT:
+                self._similarity.clear()
+            self._similarity[item_id] = self.model.similarity_vector(item_id)
+        return self._similarity[item_id]
+
+    @cached_property
+    def _similarity(self) -> dict[str, Vectors]:
+        return {}
+
+
+def load_version(system: System, runs_folder: Path, name: str) -> Version:
+    """A published version of a system. Raises: ArtifactError where what it was made of is missing or damaged."""
+    folder = find_run(runs_folder, run_of(name)).folder
+    model = load_model(system, folder)
+    evidence = load_evidence(folder, model.users, model.items)
+    return Version(name, load_release(folder, name), model, evidence)
+
+
+def nothing_published(system: System) -> ArtifactError:
+    """What to say where no version of a system is published."""
+    hint = f"`kindred train {system.name}`, then `kindred publish --system {system.name}`"
+    return ArtifactError(f"nothing is published yet of system {system.name}", f"train with {hint}")

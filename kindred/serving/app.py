@@ -1,0 +1,75 @@
+"""The web application: every route and every background task of the service, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from kindred.domain.errors import KindredError
+from kindred.serving import answer_routes, health_routes
+from kindred.serving.following import follow_versions
+from kindred.serving.problems import problem, problem_of, request_id_of
+from kindred.serving.service import Service
+from kindred.serving.tracing import Tracing
+
+ROUTES = (
+    answer_routes.router,
+    health_routes.router,
+)
+"""Each makes the routes of one subject."""
+TASKS = (follow_versions,)
+"""Each runs beside the requests until the service ends."""
+
+
+def build_app(service: Service) -> FastAPI:
+    """The application of a service."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(task(service)) for task in TASKS]
+        yield
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    app = FastAPI(
+        title="Kindred", version="1", summary="What next, why, and right after the last click", lifespan=lifespan
+    )
+    for routes in ROUTES:
+        app.include_router(routes(service))
+    app.add_middleware(Tracing)
+    app.add_exception_handler(KindredError, _of_ours)
+    app.add_exception_handler(RequestValidationError, _of_the_request)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(Exception, _unforeseen)
+    return app
+
+
+async def _of_ours(request: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, KindredError)
+    return problem_of(error, request_id_of(request))
+
+
+async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    hint = "the OpenAPI description at /docs shows what is taken"
+    return problem(422, "invalid", f"{place}: {first['msg']}", hint, request_id=request_id_of(request))
+
+
+async def _of_http(request: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, "http", str(error.detail), "", error.headers, request_id_of(request))
+
+
+async def _unforeseen(request: HttpRequest, error: Exception) -> Response:
+    return problem(500, "internal", "something unforeseen went wrong", "the log has it", None, request_id_of(request))

@@ -1,0 +1,122 @@
+"""How the service holds the graph: as one reader among many, and as its writer for as long as a batch takes.
+
+An embedded graph has many readers or one writer. The service reads, so that commands that read work beside it, lets go
+when it has not read for a while, and closes its reader while it writes. A graph server takes both at any time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kindred.domain.errors import KindredError, StoreError
+from kindred.graph.store import GraphStore
+
+RETRY_SECONDS = 2.0
+IDLE_SECONDS = 5.0
+
+
+class GraphDoor:
+    """Opens the graph for those who read and for those who write. Thread-safe.
+
+    Args:
+        open_reader: opens it to read.
+        open_writer: opens it to write; the same store where a server takes both.
+    """
+
+    def __init__(self, open_reader: Callable[[], GraphStore], open_writer: Callable[[], GraphStore]) -> None:
+        self._open_reader = open_reader
+        self._open_writer = open_writer
+        self._reader: GraphStore | None = None
+        self._num_reading = 0
+        self._last_read = 0.0
+        self._is_writing = False
+        self._failed: KindredError | None = None
+        self._failed_at = 0.0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def read(self) -> Iterator[GraphStore]:
+        """The graph to read; waits for a batch that is being written.
+
+        Raises:
+            StoreError: it can't be opened; at once where it could not be just now.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_writing, timeout=30.0)
+            store = self._opened()
+            self._num_reading += 1
+        try:
+            yield store
+        except StoreError as error:
+            self._note_failure(error)
+            raise
+        finally:
+            with self._changed:
+                self._num_reading -= 1
+                self._last_read = time.monotonic()
+                self._changed.notify_all()
+
+    @contextmanager
+    def write(self) -> Iterator[GraphStore]:
+        """The graph to write one batch; readers of this process wait.
+
+        Raises:
+            LockedError: another process has the graph.
+            StoreError: it can't be opened or written.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_writing and not self._num_reading)
+            self._is_writing = True
+            self._close_reader()
+        try:
+            store = self._open_writer()
+            try:
+                yield store
+            finally:
+                store.close()
+        finally:
+            with self._changed:
+                self._is_writing = False
+                self._failed = None
+                self._changed.notify_all()
+
+    def problem(self) -> str | None:
+        """Why the graph could not be read just now, None where nothing is wrong."""
+        recent = time.monotonic() - self._failed_at < RETRY_SECONDS
+        return str(self._failed) if self._failed is not None and recent else None
+
+    def let_go(self) -> None:
+        """Closes a reader that has not been used for a while, so that others can write."""
+        with self._changed:
+            idle = time.monotonic() - self._last_read > IDLE_SECONDS
+            if idle and not self._num_reading:
+                self._close_reader()
+
+    def close(self) -> None:
+        """Closes what is open."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._num_reading and not self._is_writing, timeout=10.0)
+            self._close_reader()
+
+    def _opened(self) -> GraphStore:
+        if self._reader is None:
+            if self._failed is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
+                raise StoreError(self._failed.message, self._failed.next_step)
+            try:
+                self._reader = self._open_reader()
+            except KindredError as error:
+                self._note_failure(error)
+                raise
+            self._failed = None
+        return self._reader
+
+    def _note_failure(self, error: KindredError) -> None:
+        self._failed, self._failed_at = error, time.monotonic()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

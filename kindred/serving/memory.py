@@ -1,0 +1,248 @@
+"""What the service knows in memory: what users did and what items are called, so that an answer reads no database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.errors import StoreError
+from kindred.domain.ids import IdMap
+from kindred.domain.interactions import Interactions, ratings_of
+from kindred.domain.records import Event
+from kindred.domain.schema import to_table
+from kindred.ingest.load import with_embeddings
+from kindred.recommenders.histories import BEFORE_ALL, Histories, histories_of_table, no_histories
+from kindred.recommenders.releases import Release
+from kindred.recommenders.system import System, Triple
+from kindred.serving.graph_door import GraphDoor
+from kindred.serving.past import LightEvent, Past, light_columns, read_past
+
+
+class Memory:
+    """Implements `Known` for one system: the past as the graph held it, and what came since.
+
+    Whoever writes tells it (`add_events`, `put_items`, `forget_user`, `forget_item`, `row_written`); what is told twice
+    counts once.
+
+    Args:
+        system: whose users and items.
+        graph: where the past is, and the texts of events.
+        encoder: opens the text encoder.
+    """
+
+    def __init__(self, system: System, graph: GraphDoor, encoder: Callable[[], TextEncoder]) -> None:
+        self._system = system
+        self._graph = graph
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        self.past = self._read()
+        self._new: dict[str, dict[str, Event]] = {}
+        self._new_titles: dict[str, str | None] = {}
+        self._came: dict[str, int] = {}
+        self._forgotten: set[str] = set()
+        self._gone_items: set[str] = set()
+        self._current: dict[str, set[str]] = {}
+
+    def _read(self) -> Past:
+        with self._graph.read() as store:
+            return read_past(self._system, store)
+
+    def reload(self) -> None:
+        """Reads the past again, e.g. when others wrote into the graph; what came since is kept."""
+        past = self._read()
+        with self._lock:
+            self.past = past
+
+    def judge(self, release: Release, items: IdMap) -> None:
+        past = self.past
+        keys = dict(
+            zip(past.users.ids, past.light_histories(self._system, items).keys(self._system).tolist(), strict=True)
+        )
+        rows = zip(release.users, release.keys.tolist(), strict=True)
+        current = {user for user, key in rows if keys.get(user) == key}
+        with self._lock:
+            current -= {user for user, events in self._new.items() if self._unknown_to(past, user, events)}
+            self._current = {release.version: current} | dict(list(self._current.items())[-2:])
+
+    # what the recommender asks
+
+    def seen(self, user_id: str, until: int | None) -> Sequence[str]:
+        items = self.past.item_ids(self._rows(user_id, until))
+        if user_id in self._new:
+            there = set(items)
+            for event in self._later(user_id, until):
+                if event.target_id not in there and not _is_skip(event, self._system.skipped_below):
+                    there.add(event.target_id)
+                    items.append(event.target_id)
+        return items
+
+    def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
+        least = self._system.skipped_below
+        if least is None:
+            return ()
+        skips = [e.target_id for e in self._later(user_id, until) if _is_skip(e, least)]
+        return [*self.past.skipped_ids(self._rows(user_id, until)), *skips]
+
+    def row_is_current(self, user_id: str, release: Release, items: IdMap, until: int | None) -> bool:
+        if release.version not in self._current:
+            self.judge(release, items)
+        if user_id not in self._current.get(release.version, ()):
+            return False
+        return until is None or not self._knows_later(user_id, until)
+
+    def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
+        try:
+            with self._graph.read() as store:
+                table = store.edges_of(self._system.edge, user_id, until=until)
+        except StoreError:
+            return self._light(user_id, items, until)
+        if user_id in self._forgotten:
+            table = table.slice(0, 0)
+        stored = set(table["event_id"].to_pylist())
+        added = [event for event in self._later(user_id, until) if event.event_id not in stored]
+        if added:
+            told = with_embeddings(to_table(self._system.edge, added), self._system.edge, self._encoder())
+            table = pa.concat_tables([table, told], promote_options="permissive") if len(table) else told
+        if not len(table):
+            return no_histories(1, len(items))
+        return histories_of_table(self._system, items, IdMap([user_id]), table)
+
+    def titles(self, item_ids: Collection[str]) -> dict[str, str]:
+        titles, new = self.past.titles, self._new_titles
+        found = {}
+        for item in item_ids:
+            title = new.get(item) or titles.get(item)
+            if title:
+                found[item] = title
+        return found
+
+    def members(self, item_id: str, triple: Triple) -> Sequence[str]:
+        position = self.past.items.position(item_id)
+        if position is None or triple not in self.past.context:
+            return ()
+        lists, ids = self.past.context[triple]
+        return [ids.external(int(node)) for node in lists.of(position)]
+
+    def counts(self, until: int | None) -> Mapping[str, int]:
+        past = self.past
+        counts = past.counts(until)
+        found = {past.items.external(int(item)): int(counts[item]) for item in np.flatnonzero(counts)}
+        for user_id in self._forgotten:
+            for item in past.item_ids(past.rows(user_id, until)):
+                found[item] -= 1
+        for user_id in list(self._new):
+            for event in self._later(user_id, until):
+                found[event.target_id] = found.get(event.target_id, 0) + 1
+        return found
+
+    def barred(self, until: int | None) -> Collection[str]:
+        if until is None or not self._came:
+            return self._gone_items
+        return self._gone_items | {item for item, at in self._came.items() if at > until}
+
+    def busy_users(self, count: int) -> list[str]:
+        past = self.past
+        num_events = np.diff(past.starts)
+        busiest = np.lexsort((np.arange(len(num_events)), -num_events))[:count]
+        return [past.users.external(int(user)) for user in busiest]
+
+    # what others ask
+
+    def knows_user(self, user_id: str) -> bool:
+        """Whether there is such a user, with events or without."""
+        return user_id in self._new or (user_id in self.past.users and user_id not in self._forgotten)
+
+    def knows_item(self, item_id: str) -> bool:
+        """Whether there is such an item."""
+        return item_id not in self._gone_items and (item_id in self.past.items or item_id in self._new_titles)
+
+    def light_events(self, user_id: str, until: int | None = None) -> list[LightEvent]:
+        """What a user did, without texts, oldest first."""
+        found = self.past.events(self._rows(user_id, until))
+        there = {event.event_id for event in found}
+        rating = self._system.rating
+        for event in self._later(user_id, until):
+            if event.event_id not in there:
+                stars = None if rating is None else getattr(event, rating)
+                found.append(LightEvent(event.event_id, event.target_id, event.at, stars))
+        return sorted(found, key=lambda event: (BEFORE_ALL if event.at is None else event.at, event.event_id))
+
+    # what writers tell
+
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Events that were accepted: in the next answer, and the users' published rows no longer say everything."""
+        with self._lock:
+            for event in events:
+                self._new.setdefault(event.source_id, {})[event.event_id] = event
+                for current in self._current.values():
+                    current.discard(event.source_id)
+
+    def put_items(self, items: Sequence[tuple[str, str | None]], at: int) -> None:
+        """Items that came or changed, with their titles; an answer for an earlier time does not hold new ones."""
+        with self._lock:
+            for item, title in items:
+                if not self.knows_item(item):
+                    self._came[item] = at
+                self._gone_items.discard(item)
+                self._new_titles[item] = title
+
+    def forget_user(self, user_id: str) -> None:
+        """As if they had never been there, until an event of theirs comes."""
+        with self._lock:
+            self._forgotten.add(user_id)
+            self._new.pop(user_id, None)
+            for current in self._current.values():
+                current.discard(user_id)
+
+    def forget_item(self, item_id: str) -> None:
+        """The item is in no answer any more."""
+        with self._lock:
+            self._gone_items.add(item_id)
+            self._new_titles.pop(item_id, None)
+
+    def row_written(self, user_id: str, version: str) -> None:
+        """The row of a user in that version says all that was told of them so far."""
+        with self._lock:
+            self._current.setdefault(version, set()).add(user_id)
+
+    def _rows(self, user_id: str, until: int | None = None) -> slice:
+        """Where a user's past up to a time is; nowhere for those who were forgotten."""
+        return slice(0, 0) if user_id in self._forgotten else self.past.rows(user_id, until)
+
+    def _later(self, user_id: str, until: int | None) -> list[Event]:
+        """What came since the past was read, up to a time, oldest first."""
+        new = self._new.get(user_id)
+        if not new:
+            return []
+        events = [e for e in list(new.values()) if until is None or e.at is None or e.at <= until]
+        return sorted(events, key=lambda event: (event.at or BEFORE_ALL, event.event_id))
+
+    def _knows_later(self, user_id: str, until: int) -> bool:
+        rows = self._rows(user_id)
+        last = int(self.past.at[rows.stop - 1]) if rows.stop > rows.start else BEFORE_ALL
+        return last > until or any((event.at or 0) > until for event in self._new.get(user_id, {}).values())
+
+    def _unknown_to(self, past: Past, user_id: str, events: Mapping[str, Event]) -> bool:
+        return not set(events) <= {event.event_id for event in past.events(past.rows(user_id))}
+
+    def _light(self, user_id: str, items: IdMap, until: int | None) -> Histories:
+        """A history without texts, where the graph can't be read."""
+        events = self.light_events(user_id, until)
+        at = np.array([BEFORE_ALL if e.at is None else e.at for e in events], np.int64)
+        rating = np.array([np.nan if e.rating is None else e.rating for e in events], np.float32)
+        ids = [event.item_id for event in events]
+        columns = light_columns(self._system, at, rating)
+        rated = None if self._system.rating is None else ratings_of(np.nan_to_num(rating), ~np.isnan(rating))
+        index = Interactions(np.zeros(len(events), np.int64), items.positions(ids), 1, len(items), rated, at)
+        return Histories(index, columns, ids)
+
+
+def _is_skip(event: Event, skipped_below: tuple[str, float] | None) -> bool:
+    if skipped_below is None:
+        return False
+    value = getattr(event, skipped_below[0])
+    return value is not None and value < skipped_below[1]

@@ -1,0 +1,75 @@
+"""A system as the service holds it: its recommender, what is known in memory, and which version answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.errors import KindredError
+from kindred.recommenders.opened import Opened
+from kindred.recommenders.systems import Recommends, SystemModule
+from kindred.serving.graph_door import GraphDoor
+from kindred.serving.memory import Memory
+from kindred.vectorstore.store import VectorStore
+
+
+@dataclass
+class OpenedSystem:
+    """One system of the service.
+
+    Attributes:
+        name: of the system.
+        module: its declaration and functions.
+        recommender: what answers.
+        memory: what is known beside the published version.
+        vectors: where versions are published.
+        version: what answers now.
+        problem: why a newer version was not taken; None where the published one answers.
+        since: when the version was taken, monotonic seconds.
+    """
+
+    name: str
+    module: SystemModule
+    recommender: Recommends
+    memory: Memory
+    vectors: VectorStore
+    version: str
+    problem: str | None = None
+    since: float = field(default_factory=time.monotonic)
+
+    def follow(self) -> bool:
+        """Takes over a newly published version, whole; whether there was one. What answered before goes on if it fails.
+
+        Loads and warms everything before the switch, which is the change of one reference: an answer is wholly of one
+        version or of the other.
+        """
+        try:
+            published = self.vectors.of(self.name).published()
+            if published == self.version and self.problem is None:
+                return False
+            if published is None:
+                return False
+            self.memory.reload()
+            self.version = self.recommender.refresh()
+        except (KindredError, OSError, ValueError) as error:
+            self.problem = str(error)
+            return False
+        self.problem, self.since = None, time.monotonic()
+        return True
+
+
+def open_system(
+    module: SystemModule,
+    vectors: VectorStore,
+    runs_folder: Path,
+    graph: GraphDoor,
+    encoder: Callable[[], TextEncoder],
+) -> OpenedSystem:
+    """A system, ready to answer. Raises: ArtifactError where nothing of it is published."""
+    memory = Memory(module.system, graph, encoder)
+    recommender = module.open_recommender(Opened(None, vectors, runs_folder, encoder, memory))
+    version = recommender.refresh()
+    return OpenedSystem(module.system.name, module, recommender, memory, vectors, version)

@@ -1,0 +1,185 @@
+"""The past as the graph held it when it was read: every user's events as a few arrays, without texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from kindred.domain.ids import IdMap
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.schema import graph_schema
+from kindred.gnn.columns import Column, edge_columns
+from kindred.graph.store import GraphStore
+from kindred.recommenders.evidence import Lists
+from kindred.recommenders.histories import BEFORE_ALL, Histories, are_skipped
+from kindred.recommenders.publishing import read_titles, telling_properties
+from kindred.recommenders.system import System, Triple
+
+
+@dataclass(frozen=True)
+class LightEvent:
+    """An event without its texts.
+
+    Attributes:
+        at: seconds UTC, None where unknown.
+        rating: None where it has none.
+    """
+
+    event_id: str
+    item_id: str
+    at: int | None
+    rating: float | None
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a graph held of one system.
+
+    Attributes:
+        users: user ids by position.
+        items: item ids by position, those without events too.
+        starts: where each user's events begin, `[num_users + 1]`; they stand in the order (`at`, `event_id`).
+        item_index: item of each event, `[num_events]`.
+        at: seconds UTC of each event, `BEFORE_ALL` where unknown, `[num_events]`.
+        rating: of each event, NaN where it has none, `[num_events]`.
+        event_ids: `[num_events]`.
+        skipped: which events are skips, `[num_events]`; None where none is.
+        titles: item → title, of those that have one.
+        context: edge type → of each item the nodes that its edges lead to, and the ids of such nodes.
+    """
+
+    users: IdMap
+    items: IdMap
+    starts: IntArray
+    item_index: NDArray[np.int32]
+    at: IntArray
+    rating: FloatArray
+    event_ids: pa.Array
+    skipped: NDArray[np.bool_] | None
+    titles: dict[str, str]
+    context: dict[Triple, tuple[Lists, IdMap]]
+
+    def rows(self, user_id: str, until: int | None = None) -> slice:
+        """Where a user's events up to a time are."""
+        position = self.users.position(user_id)
+        if position is None:
+            return slice(0, 0)
+        start, end = int(self.starts[position]), int(self.starts[position + 1])
+        if until is not None:
+            end = start + int(np.searchsorted(self.at[start:end], until, side="right"))
+        return slice(start, end)
+
+    def item_ids(self, rows: slice) -> list[str]:
+        """The item of each of these events."""
+        ids, found = self.items.ids, self.item_index[rows]
+        if self.skipped is not None:
+            found = found[~self.skipped[rows]]
+        return [ids[item] for item in found.tolist()]
+
+    def skipped_ids(self, rows: slice) -> list[str]:
+        """The item of each of these events that is a skip."""
+        if self.skipped is None:
+            return []
+        return [self.items.external(item) for item in self.item_index[rows][self.skipped[rows]].tolist()]
+
+    def events(self, rows: slice) -> list[LightEvent]:
+        """These events."""
+        times, ratings = self.at[rows].tolist(), self.rating[rows].tolist()
+        items = [self.items.external(item) for item in self.item_index[rows].tolist()]
+        named = zip(self.event_ids[rows].to_pylist(), items, times, ratings, strict=True)
+        return [
+            LightEvent(event_id, item, None if at == BEFORE_ALL else at, None if rating != rating else rating)
+            for event_id, item, at, rating in named
+        ]
+
+    def counts(self, until: int | None) -> IntArray:
+        """Events of each item up to a time, `[num_items]`."""
+        if until is None:
+            return self._counts
+        counts: IntArray = np.bincount(self.item_index[self.at <= until], minlength=len(self.items))
+        return counts
+
+    @cached_property
+    def _counts(self) -> IntArray:
+        return np.bincount(self.item_index, minlength=len(self.items))
+
+    @cached_property
+    def by_item(self) -> Lists:
+        """The users of each item."""
+        users = np.repeat(np.arange(len(self.users)), np.diff(self.starts))
+        return Lists.group(self.item_index.astype(np.int64), users, len(self.items))
+
+    def light_histories(self, system: System, items: IdMap) -> Histories:
+        """Every user's history without texts, on these item positions, for its keys."""
+        positions = items.positions(self.items.ids) if len(self.items) else np.empty(0, np.int64)
+        users = np.repeat(np.arange(len(self.users)), np.diff(self.starts))
+        events = slice(None) if self.skipped is None else np.flatnonzero(~self.skipped)
+        of_items = positions[self.item_index[events]]
+        index = Interactions(users[events], of_items, len(self.users), len(items))
+        return Histories(index, light_columns(system, self.at[events], self.rating[events]))
+
+
+def light_columns(system: System, at: IntArray, rating: FloatArray) -> dict[str, Column]:
+    """Columns of events as a history has them, from times and ratings."""
+    columns: dict[str, Column] = {"at": np.where(at == BEFORE_ALL, 0, at), "has_at": at != BEFORE_ALL}
+    if system.rating is not None:
+        columns[system.rating] = np.nan_to_num(rating).astype(np.float32)
+        columns[f"has_{system.rating}"] = ~np.isnan(rating)
+    return columns
+
+
+def read_past(system: System, store: GraphStore) -> Past:
+    """The past of a system, as the graph holds it now."""
+    users = IdMap.sorted(i for b in store.read_nodes(system.user, ["id"]) for i in b.column("id").to_pylist())
+    items = IdMap.sorted(i for b in store.read_nodes(system.item, ["id"]) for i in b.column("id").to_pylist())
+    names = ["source_id", "target_id", "event_id", "at", *telling_properties(system)]
+    batches = [batch for batch in store.read_edges(system.edge, names) if len(batch)]
+    order, columns = edge_columns(system.edge, batches)
+    num_events = len(order)
+    keys = {name: pa.chunked_array([b.column(name) for b in batches], pa.string()) for name in names[:3]}
+    user_index = users.positions_of_column(keys["source_id"])[order]
+    by_user = np.argsort(user_index, kind="stable")
+    item_index = items.positions_of_column(keys["target_id"])[order][by_user].astype(np.int32)
+    counts = np.bincount(user_index, minlength=len(users))
+    skipped = are_skipped(system, columns)
+    at, rating = _times(columns, num_events), _ratings(columns, system, num_events)
+    return Past(
+        users,
+        items,
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        item_index,
+        at[by_user],
+        rating[by_user],
+        keys["event_id"].take(pa.array(order[by_user])).combine_chunks(),
+        None if skipped is None else skipped[by_user],
+        read_titles(system, store),
+        {triple: _context(store, triple, items) for triple in system.triples[1:]},
+    )
+
+
+def _times(columns: dict[str, Column], num_events: int) -> IntArray:
+    if "at" not in columns:
+        return np.full(num_events, BEFORE_ALL, np.int64)
+    known = columns.get("has_at", np.ones(num_events, np.bool_)).astype(np.bool_)
+    return np.where(known, columns["at"].astype(np.int64), BEFORE_ALL)
+
+
+def _ratings(columns: dict[str, Column], system: System, num_events: int) -> FloatArray:
+    if system.rating is None or system.rating not in columns:
+        return np.full(num_events, np.nan, np.float32)
+    known = columns.get(f"has_{system.rating}", np.ones(num_events, np.bool_)).astype(np.bool_)
+    return np.where(known, columns[system.rating].astype(np.float32), np.float32(np.nan))
+
+
+def _context(store: GraphStore, triple: Triple, items: IdMap) -> tuple[Lists, IdMap]:
+    edge = graph_schema().edge(triple)
+    pairs: list[tuple[str, str]] = []
+    for batch in store.read_edges(edge, ["source_id", "target_id"]):
+        pairs += zip(batch.column("source_id").to_pylist(), batch.column("target_id").to_pylist(), strict=True)
+    nodes = IdMap.sorted(node for _, node in pairs)
+    sources, targets = items.positions([item for item, _ in pairs]), nodes.positions([node for _, node in pairs])
+    return Lists.group(sources, targets, len(items)), nodes

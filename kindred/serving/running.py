@@ -1,0 +1,71 @@
+"""Runs the service: one process or several, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from kindred.domain.errors import SettingsError
+from kindred.serving.app import build_app
+from kindred.serving.service import open_service
+from kindred.settings import Settings
+
+DRAIN_SECONDS = 10
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM; requests in progress are answered before it ends.
+
+    Raises:
+        SettingsError: the address can't be listened on.
+        ArtifactError: nothing is published.
+        StoreError: a store can't be opened.
+    """
+    _log_to_stderr()
+    with listening(settings.serve_host, settings.serve_port) as listener, open_service(settings) as service:
+        host, port = listener.getsockname()[:2]
+        logging.getLogger("kindred.serving").info("serving on http://%s:%d", host, port)
+        config = uvicorn.Config(
+            build_app(service),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            lifespan="on",
+        )
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, _ended)  # uvicorn raises it once more when all is answered
+        asyncio.run(uvicorn.Server(config).serve([listener]))
+
+
+def _ended(number: int, frame: object) -> None:
+    """The service has ended in order by then."""
+
+
+def _log_to_stderr() -> None:
+    """One line an event on stderr, whatever else logs."""
+    log = logging.getLogger("kindred.serving")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(logging.INFO)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket bound to an address. Raises: SettingsError where it is taken or not of this machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise SettingsError(
+            f"can't listen on {host}:{port}: {error}", "choose another with --host and --port"
+        ) from error
+    return listener

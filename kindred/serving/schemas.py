@@ -1,0 +1,79 @@
+"""What the service takes and gives, as its OpenAPI says it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MOST_ITEMS = 200
+"""The longest list that an answer holds."""
+MOST_IDS = 1_000
+"""Ids in one field of a request."""
+MOST_USERS = 100
+"""Users of one batch."""
+
+Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""An id as people know it: no control characters."""
+Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
+K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")]
+
+
+class Body(BaseModel):
+    """A request body; unknown fields are refused, so that a slip in a name is noticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Item(BaseModel):
+    """An item of an answer, best first.
+
+    Attributes:
+        source: what found it: model, similar, new (it came after the training), popular, rule (the request has it).
+    """
+
+    id: str
+    score: float
+    title: str | None = None
+    source: str
+    reason: str | None = None
+    path: list[str] | None = None
+
+
+class Recommendations(BaseModel):
+    """An answer.
+
+    Attributes:
+        model: the published version that answered.
+        graph_as_of: the latest event that it knows.
+        level: what the asker is known by: model, folded-in, inductive, popular, similar.
+        served_by: engine, exact, last, like or popular, each a step further down when something fails.
+        degraded: whether it is another than what a healthy service would have given.
+        note: what the asker should know of it.
+        removed: items that were taken out of the best, and why; with debug only.
+    """
+
+    system: str
+    user_id: str | None = None
+    items: list[Item]
+    model: str
+    graph_as_of: str | None = None
+    level: str
+    served_by: str
+    degraded: bool
+    note: str = ""
+    request_id: str = ""
+    removed: dict[str, str] | None = None
+
+
+class Problem(BaseModel):
+    """What is wrong, and what to do next: `{"error": {"code", "message", "hint", "request_id"}}`."""
+
+    error: dict[str, Any]
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "No such system, user or item"},
+    422: {"model": Problem, "description": "The request can't be understood; `hint` says what to change"},
+    503: {"model": Problem, "description": "Not now; `Retry-After` says when to ask again"},
+}

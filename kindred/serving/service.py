@@ -1,0 +1,140 @@
+"""The service: stores and systems held open, and answers to requests within their time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property, partial
+from typing import TypeVar
+
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.errors import ArtifactError
+from kindred.domain.recommendation import Answer, Request
+from kindred.domain.schema import graph_schema
+from kindred.graph.open import open_graph, open_to_read
+from kindred.graph.store import GraphStore
+from kindred.recommenders.systems import SYSTEMS
+from kindred.serving.graph_door import GraphDoor
+from kindred.serving.opened_system import OpenedSystem, open_system
+from kindred.serving.problems import LateError, UnknownError
+from kindred.settings import Settings
+from kindred.stores import encoder_of, graph_server_of, runs_folder_of, vectors_of
+from kindred.vectorstore.store import VectorStore
+
+Result = TypeVar("Result")
+NUM_THREADS = 4
+MOST_WAITING = 64
+"""Answers that may wait for a thread; more are refused at once."""
+
+
+class Service:
+    """What the routes ask.
+
+    Attributes:
+        settings: in force.
+        systems: those of which a version is published, by name.
+        graph: the graph, to read and to write.
+        vectors: where versions are published.
+    """
+
+    def __init__(self, settings: Settings, graph: GraphDoor, vectors: VectorStore) -> None:
+        self.settings = settings
+        self.graph = graph
+        self.vectors = vectors
+        self.systems: dict[str, OpenedSystem] = {}
+        self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
+        self._num_waiting = 0
+        self._in_process = not vectors.url.startswith("http")
+
+    def open_systems(self) -> None:
+        """Opens every system of which a version is published. Raises: ArtifactError where there is none."""
+        for name, module in SYSTEMS.items():
+            if name not in self.systems and self.vectors.of(name).published() is not None:
+                folder = runs_folder_of(self.settings, name)
+                self.systems[name] = open_system(module, self.vectors, folder, self.graph, lambda: self.encoder)
+        if not self.systems:
+            raise ArtifactError(
+                "nothing is published yet", "train with `kindred train products`, then `kindred publish`"
+            )
+
+    def system(self, name: str) -> OpenedSystem:
+        """The system of that name. Raises: UnknownError where none of that name has a published version."""
+        if name not in self.systems:
+            known = ", ".join(self.systems)
+            raise UnknownError(f"there is no published system {name!r}", f"systems here are {known}")
+        return self.systems[name]
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """The text encoder; the first look at it takes seconds."""
+        return encoder_of(self.settings)
+
+    async def answer(self, system: str, request: Request) -> Answer:
+        """The answer to a request, at the latest at its deadline."""
+        recommender = self.system(system).recommender
+        if self._in_process and recommender.is_quick(request):
+            return recommender(request)
+        return await self.in_thread(partial(recommender, request))
+
+    async def similar(self, system: str, item_id: str, k: int) -> Answer:
+        """The items most similar to one."""
+        return await self.in_thread(partial(self.system(system).recommender.similar, item_id, k))
+
+    async def in_thread(self, function: Callable[[], Result]) -> Result:
+        """What a function gives that may take a while, in one of a few threads.
+
+        Raises:
+            LateError: too many wait already, or it took longer than a request may.
+        """
+        if self._num_waiting >= MOST_WAITING:
+            raise LateError("too much is being worked on", "ask again a little later")
+        self._num_waiting += 1
+        seconds = self.settings.serve_deadline_ms / 1000
+        work = asyncio.get_running_loop().run_in_executor(self._threads, function)
+        work.add_done_callback(self._done)
+        try:
+            return await asyncio.wait_for(asyncio.shield(work), seconds)
+        except TimeoutError as error:
+            raise LateError(
+                f"no answer within {seconds:g} s", "ask again, or raise KINDRED_SERVE_DEADLINE_MS"
+            ) from error
+
+    def _done(self, work: asyncio.Future[Result]) -> None:
+        self._num_waiting -= 1
+        if not work.cancelled():
+            work.exception()  # seen, where no one waits any more
+
+    def close(self) -> None:
+        """Ends the threads and lets the graph go."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.graph.close()
+
+
+@contextmanager
+def open_service(settings: Settings) -> Iterator[Service]:
+    """The service on the stores that the settings name, ready to answer.
+
+    Raises:
+        ArtifactError: nothing is published.
+        StoreError: a store can't be opened.
+    """
+    server = graph_server_of(settings)
+    url = settings.effective_graph_url
+
+    def open_reader() -> GraphStore:
+        return open_to_read(url, graph_schema(), server)
+
+    def open_writer() -> GraphStore:
+        store = open_graph(url, server=server)
+        store.create_schema(graph_schema())
+        return store
+
+    with vectors_of(settings) as vectors:
+        service = Service(settings, GraphDoor(open_reader, open_writer), vectors)
+        try:
+            service.open_systems()
+            yield service
+        finally:
+            service.close()

@@ -1,0 +1,65 @@
+"""The outermost layer: every request gets an id, is timed, and logged as one line of JSON."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kindred.serving.problems import REQUEST_ID
+
+_LOG = logging.getLogger("kindred.serving")
+_HEADER = b"x-request-id"
+_LONGEST_ID = 64
+
+
+class Tracing:
+    """Puts `request_id` into the state of each request and the header `x-request-id` into its reply."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _given_id(scope) or secrets.token_hex(8)
+        scope.setdefault("state", {})[REQUEST_ID] = request_id
+        started, status = time.perf_counter(), 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (_HEADER, request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            if _LOG.isEnabledFor(logging.INFO):
+                _LOG.info(_line(scope, request_id, status, time.perf_counter() - started))
+
+
+def _line(scope: Scope, request_id: str, status: int, seconds: float) -> str:
+    route = getattr(scope.get("route"), "path", scope["path"])
+    said = {
+        "request_id": request_id,
+        "method": scope["method"],
+        "route": route,
+        "status": status,
+        "ms": round(seconds * 1000, 3),
+        "caller": scope.get("state", {}).get("caller"),
+    }
+    return orjson.dumps(said).decode()
+
+
+def _given_id(scope: Scope) -> str | None:
+    """The id that the caller gave, if it is short and plain."""
+    given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
+    text: str = given.decode("latin-1")
+    return text if 0 < len(text) <= _LONGEST_ID and text.replace("-", "").replace("_", "").isalnum() else None
