@@ -96,6 +96,9 @@ class FolderSystem:
     ) -> None:
         self._rows(version, collection).append(embeddings, payloads)
 
+    def remove(self, version: str, collection: str, ids: Sequence[str]) -> None:
+        self._rows(version, collection).remove(ids)
+
     def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
         self._folders.require(version, counts)
         for collection in counts if searched is None else searched:

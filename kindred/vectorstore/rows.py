@@ -37,7 +37,7 @@ class View:
     Attributes:
         ids: external id of each row; the list may have grown longer since.
         vectors: `[num_rows, dimension]`, a map of the file.
-        superseded: rows whose id came again later; they do not count.
+        superseded: rows whose id came again later or was taken out; they do not count.
     """
 
     ids: Sequence[str]
@@ -52,8 +52,8 @@ class Rows:
     """One collection: an append-only file of vectors and one of `[id, payload, hash]` lines.
 
     A line is written after its vector, so whole lines are the commit log: what a kill tears off never was, and the next
-    writer overwrites it. Each line carries the hash of itself and of its vector. Writers hold a file lock. Readers need
-    none: they map the file and follow it as it grows. Thread-safe.
+    writer overwrites it. Each line carries the hash of itself and of its vector; one without payload takes its id out.
+    Writers hold a file lock. Readers need none: they map the file and follow it as it grows. Thread-safe.
 
     Args:
         folder: of the collection.
@@ -145,7 +145,17 @@ class Rows:
             StoreError: the files can't be written.
         """
         vectors = checked_vectors(embeddings.vectors, self.dimension, self.folder.name)
-        lines = _lines(embeddings.ids, checked_payloads(payloads, len(embeddings.ids)), vectors)
+        self._add(vectors, _lines(embeddings.ids, checked_payloads(payloads, len(embeddings.ids)), vectors))
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Takes ids out, by a row each that says so; as `append` otherwise."""
+        self.view()
+        there = IdMap(external for external in dict.fromkeys(ids) if external in self._row_of)
+        if len(there):
+            vectors = np.zeros((len(there), self.dimension), np.float32)
+            self._add(vectors, _lines(there, [None] * len(there), vectors))
+
+    def _add(self, vectors: Vectors, lines: bytes) -> None:
         try:
             with self._writing() as (vectors_file, rows_file):
                 with self._lock:
@@ -190,6 +200,10 @@ class Rows:
             if (before := self._row_of.get(external)) is not None:
                 self._superseded.append(before)
             self._ids.append(external)
+            if payload is None:
+                self._row_of.pop(external, None)
+                self._superseded.append(row)
+                continue
             self._row_of[external] = row
             for key, value in payload.items():
                 self._rows_with.setdefault(_token(key, value), []).append(row)
@@ -202,8 +216,8 @@ class Rows:
             raise ArtifactError(f"{self._vectors_path} is shorter than its rows", PUBLISH_AGAIN)
         return np.asarray(np.memmap(self._vectors_path, np.float32, mode="r", shape=(num_rows, self.dimension)))
 
-    def _parsed(self, line: bytes, vector: Vectors, offset: int) -> tuple[str, Mapping[str, Scalar]]:
-        """Id and payload of a line; checked against its hash where no seal vouches for it."""
+    def _parsed(self, line: bytes, vector: Vectors, offset: int) -> tuple[str, Mapping[str, Scalar] | None]:
+        """Id and payload of a line, None for one that takes the id out; checked against its hash where no seal vouches for it."""
         try:
             external, payload, digest = orjson.loads(line)
         except ValueError as error:
@@ -229,12 +243,12 @@ def _dimension(shape_path: Path) -> int:
         raise ArtifactError(f"{shape_path} is damaged: {error}", PUBLISH_AGAIN) from error
 
 
-def _lines(ids: IdMap, payloads: Sequence[Mapping[str, Scalar]], vectors: Vectors) -> bytes:
-    """One JSON line for each id."""
+def _lines(ids: IdMap, payloads: Sequence[Mapping[str, Scalar] | None], vectors: Vectors) -> bytes:
+    """One JSON line for each id; a payload of None takes it out."""
     lines = []
     try:
         for external, payload, vector in zip(ids, payloads, vectors, strict=True):
-            content = orjson.dumps([external, dict(payload)])
+            content = orjson.dumps([external, None if payload is None else dict(payload)])
             lines.append(b'%b,"%b"]\n' % (content[:-1], _hash(vector, content).encode()))
         return b"".join(lines)
     except orjson.JSONEncodeError as error:

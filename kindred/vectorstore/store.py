@@ -12,8 +12,8 @@ Rules that every implementation keeps (tests/vectorstore/test_contract.py):
 * Names of systems, versions and collections are letters, digits, `.`, `_` and `-`. Raises SettingsError for others.
 * Vectors that are not finite, or of another length than the collection's, are refused whole: SchemaError.
 * A version that is not sealed is never published.
-* A published one still takes upserts, which are appended to what was sealed: the later row of an id counts. When
-  `upsert` returns they are on the disk, and in the next search of every process.
+* A published one still takes upserts, which are appended to what was sealed: the later row of an id counts; and
+  `remove`, which takes an id out until it comes again. When they return they are on the disk, and in the next search of every process.
 * What is no longer what was written (the sealed part, or what was appended) is an ArtifactError, never an answer.
 * `where` compares like with like: a boolean never equals a number, 1 equals 1.0.
 """
@@ -81,6 +81,9 @@ class SystemVectors(PublishedVectors, Protocol):
         payloads: Sequence[Mapping[str, Scalar]] | None = None,
     ) -> None:
         """Writes vectors (and payloads, row by row) by id. Raises SchemaError for vectors of another size."""
+
+    def remove(self, version: str, collection: str, ids: Sequence[str]) -> None:
+        """Takes rows out; those that are not there are passed over. As durable and as soon seen as an `upsert`."""
 
     def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
         """Declares a version whole and makes it durable, and the searched ones of its collections fast to search.

@@ -267,3 +267,20 @@ def test_congruence(tmp_path: Path, embeddings_of: MakeEmbeddings, openers: dict
         answers.append([found(store, query, 20, exclude=seen, where={"even": True}) for query in queries])
         opened.close()
     assert all(answer == answers[0] for answer in answers)
+
+
+def test_a_removed_id_is_gone_until_it_comes_again(
+    store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal
+) -> None:
+    items = embeddings_of(40)
+    sealed(store, "v1", {"items": items})
+    store.publish("v1")
+    best = best_by_hand(items, items.vectors[0], 3)
+    store.remove("v1", "items", [best[0], best[2], "never there"])
+    assert found(store, items.vectors[0], 40) == best_by_hand(items, items.vectors[0], 40, {best[0], best[2]})
+    assert store.fetch("v1", "items", best).ids.ids == (best[1],)
+    assert store.count("v1", "items") == 38
+    again = items.ids.positions([best[0]])
+    store.upsert("v1", "items", Embeddings(IdMap([best[0]]), items.vectors[again]))
+    assert found(store, items.vectors[0], 2) == best[:2]
+    assert store.count("v1", "items") == 39
