@@ -49,11 +49,6 @@ class Version:
     model: Model
     evidence: Evidence
 
-    @cached_property
-    def new_items(self) -> frozenset[str]:
-        """Items that were not there in training."""
-        return frozenset(self.release.new_items)
-
     def similarity_vector(self, item_id: str) -> Vectors:
         """`Model.similarity_vector`, kept for the items last asked about."""
         if item_id not in self._similarity:

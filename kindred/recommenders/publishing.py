@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,9 @@ from kindred.recommenders.system import System
 from kindred.training.checkpoint import has_checkpoint, read_arrays
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import SystemVectors, VectorStore
+
+if TYPE_CHECKING:
+    from kindred.recommenders.new_items import NewItems
 
 USERS, ITEMS = "users", "items"
 """Collections of a published version, beside `ANONYMOUS`, which holds the one row of an anonymous user."""
@@ -80,6 +84,15 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     payloads = {ITEMS: [{"title": titles.get(item, "")} for item in items]}
     publish_collections(here, version, collections, payloads, PublishOptions(searched=(ITEMS,)))
     return Published(version, counts, before, encoded, len(new.ids))
+
+
+def place_new_items(system: System, store: GraphStore, model: Model) -> NewItems:
+    """Rows of the items that the graph holds now and the model does not know, as `publish` would make them."""
+    from kindred.recommenders.new_items import read_new_items
+
+    users = _node_ids(store, system)
+    now, _ = _light_histories(system, store, model, users, None)
+    return read_new_items(system, store, model, now, users, None)
 
 
 def read_titles(system: System, store: GraphStore) -> dict[str, str]:

@@ -85,8 +85,8 @@ class Recommender:
             reasons = self._reasons(version, asker, ids, titles)
         else:
             titles = self._known.titles(ids)
-        new = version.new_items
-        sources = {item: "new" if item in new else source for item, source in selection.sources.items()}
+        trained = version.model.items
+        sources = {item: source if item in trained else "new" for item, source in selection.sources.items()}
         found = _recommendations(selection.chosen, titles, reasons, sources)
         note = "" if found else self._nothing_left(request, asker)
         return self._answer(asker.user_id, found, asker.level, version, selection.removed, note)

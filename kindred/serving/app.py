@@ -13,7 +13,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
-from kindred.serving import answer_routes, health_routes
+from kindred.serving import answer_routes, health_routes, write_routes
+from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
 from kindred.serving.problems import problem, problem_of, request_id_of
 from kindred.serving.service import Service
@@ -22,9 +23,10 @@ from kindred.serving.tracing import Tracing
 ROUTES = (
     answer_routes.router,
     health_routes.router,
+    write_routes.router,
 )
 """Each makes the routes of one subject."""
-TASKS = (follow_versions,)
+TASKS = (follow_versions, apply_writes)
 """Each runs beside the requests until the service ends."""
 
 

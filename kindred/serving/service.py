@@ -17,6 +17,7 @@ from kindred.graph.open import open_graph, open_to_read
 from kindred.graph.store import GraphStore
 from kindred.recommenders.systems import SYSTEMS
 from kindred.serving.graph_door import GraphDoor
+from kindred.serving.live import Live
 from kindred.serving.opened_system import OpenedSystem, open_system
 from kindred.serving.problems import LateError, UnknownError
 from kindred.settings import Settings
@@ -37,6 +38,7 @@ class Service:
         systems: those of which a version is published, by name.
         graph: the graph, to read and to write.
         vectors: where versions are published.
+        live: what was written to the service.
     """
 
     def __init__(self, settings: Settings, graph: GraphDoor, vectors: VectorStore) -> None:
@@ -44,6 +46,7 @@ class Service:
         self.graph = graph
         self.vectors = vectors
         self.systems: dict[str, OpenedSystem] = {}
+        self.live = Live(settings.data_dir, self.systems)
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
         self._in_process = not vectors.url.startswith("http")
@@ -108,6 +111,7 @@ class Service:
 
     def close(self) -> None:
         """Ends the threads and lets the graph go."""
+        self.live.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self.graph.close()
 
@@ -135,6 +139,7 @@ def open_service(settings: Settings) -> Iterator[Service]:
         service = Service(settings, GraphDoor(open_reader, open_writer), vectors)
         try:
             service.open_systems()
+            service.live.follow()
             yield service
         finally:
             service.close()

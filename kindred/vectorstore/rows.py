@@ -217,7 +217,7 @@ class Rows:
         return np.asarray(np.memmap(self._vectors_path, np.float32, mode="r", shape=(num_rows, self.dimension)))
 
     def _parsed(self, line: bytes, vector: Vectors, offset: int) -> tuple[str, Mapping[str, Scalar] | None]:
-        """Id and payload of a line, None for one that takes the id out; checked against its hash where no seal vouches for it."""
+        """Id and payload of a line, None for one that takes the id out; hash checked where no seal vouches for it."""
         try:
             external, payload, digest = orjson.loads(line)
         except ValueError as error:

@@ -13,7 +13,8 @@ Rules that every implementation keeps (tests/vectorstore/test_contract.py):
 * Vectors that are not finite, or of another length than the collection's, are refused whole: SchemaError.
 * A version that is not sealed is never published.
 * A published one still takes upserts, which are appended to what was sealed: the later row of an id counts; and
-  `remove`, which takes an id out until it comes again. When they return they are on the disk, and in the next search of every process.
+  `remove`, which takes an id out until it comes again. When they return they are on the disk, and in the next search of
+  every process.
 * What is no longer what was written (the sealed part, or what was appended) is an ArtifactError, never an answer.
 * `where` compares like with like: a boolean never equals a number, 1 equals 1.0.
 """

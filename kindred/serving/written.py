@@ -1,0 +1,104 @@
+"""What a write says, as the journal keeps it, and the records that it becomes in the graph."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from kindred.domain.errors import RecordError
+from kindred.domain.properties import PropertyKind
+from kindred.domain.records import Edge, Event, Node, content_id
+from kindred.domain.schema import edge_type_of
+from kindred.ingest.bad_records import BadRecord, checked
+from kindred.ingest.times import seconds_of
+from kindred.recommenders.system import System
+
+EVENT, NODE, DELETE, APPLIED = "event", "node", "delete", "applied"
+"""Kinds of entries; an applied one says up to which number the graph holds what was written."""
+_NAMES = {"source_id": "user_id", "target_id": "item_id"}
+
+
+def event_of(system: System, said: Mapping[str, Any]) -> Event:
+    """The event that a client tells of: `user_id`, `item_id`, and properties of the system's event type.
+
+    Without a time it happened now. Without an `event_id` its content is its key, so that the same said twice is one
+    event, where it comes with a time; without either it is new each time.
+
+    Raises:
+        BadRecord: something is missing or can't be kept.
+    """
+    values = {_names_here(name): value for name, value in said.items() if value is not None}
+    at = seconds_of(values.pop("at", None), "at")
+    values["at"] = int(time.time()) if at is None else at
+    if "event_id" not in values:
+        values["event_id"] = uuid4().hex if at is None else content_id(*(f"{k}={values[k]}" for k in sorted(values)))
+    for prop in edge_type_of(system.target).properties:
+        if prop.kind is PropertyKind.FLOAT and type(values.get(prop.name)) is int:
+            values[prop.name] = float(values[prop.name])
+    event = checked(system.target, values, _NAMES)
+    stars = None if system.rating is None else getattr(event, system.rating)
+    if stars is not None and system.scale is not None and not system.scale.low <= stars <= system.scale.high:
+        raise RecordError(f"rating: {stars:g} is not from {system.scale.low:g} to {system.scale.high:g}")
+    return event
+
+
+def _names_here(name: str) -> str:
+    return next((here for here, there in _NAMES.items() if there == name), name)
+
+
+def reason_of(error: RecordError) -> str:
+    """What is wrong with a record, as a client is told."""
+    field = error.field if isinstance(error, BadRecord) else ""
+    return f"{field}: {error.message}" if field else error.message
+
+
+def nodes_of(kind: type[Node], context: Sequence[type[Edge]], said: Mapping[str, Any]) -> list[Node | Edge]:
+    """The node that a client tells of, and the nodes and edges of its context, e.g. `"category": ["Guitars"]`.
+
+    Raises:
+        BadRecord: something is missing or can't be kept.
+    """
+    names = {edge.target.label.lower(): edge for edge in context}
+    node = checked(kind, {name: value for name, value in said.items() if name not in names}, {})
+    found: list[Node | Edge] = [node]
+    for name, edge in names.items():
+        given = said.get(name) or ()
+        for target in [given] if isinstance(given, str) else given:
+            other = checked(edge.target, {"id": target}, {"id": name})
+            key = content_id(node.id, other.id)
+            found += [other, checked(edge, {"event_id": key, "source_id": node.id, "target_id": other.id}, {})]
+    return found
+
+
+def event_value(system: str, event: Event) -> dict[str, Any]:
+    """The entry of an event."""
+    return {"kind": EVENT, "system": system, "record": event.model_dump(exclude_none=True)}
+
+
+def node_value(system: str, label: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of an item or user with properties."""
+    return {"kind": NODE, "system": system, "label": label, "said": dict(said)}
+
+
+def delete_value(system: str, label: str, node_id: str) -> dict[str, Any]:
+    """The entry of a deletion."""
+    return {"kind": DELETE, "system": system, "label": label, "id": node_id}
+
+
+def applied_value(through: int, versions: Mapping[str, str]) -> dict[str, Any]:
+    """The entry that says what the graph holds, and which versions hold the rows of the users who wrote."""
+    return {"kind": APPLIED, "through": through, "versions": dict(versions)}
+
+
+def event_in(system: System, value: Mapping[str, Any]) -> Event:
+    """The event of an entry."""
+    return system.target.model_validate(value["record"])
+
+
+def nodes_in(system: System, value: Mapping[str, Any]) -> list[Node | Edge]:
+    """The records of an entry of an item or user."""
+    is_item = value["label"] == system.item_label
+    kind = system.target.target if is_item else system.target.source
+    return nodes_of(kind, system.context if is_item else (), value["said"])
