@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import random
 import re
 import shlex
@@ -102,6 +103,11 @@ def test_arrow_and_a_path_in_a_folder_that_stays(folder: Path, outputs: list[tup
     arguments = "--data-dir library recommend --system interactions --user r00 -k 3"
     result = CliRunner().invoke(app, arguments.split(), catch_exceptions=False)
     assert result.exit_code == 0 and "from the published embeddings" in result.output
+    (folder / "stranger.csv").write_text("reader;book;stars\nnobody;b00;5\nnobody;b03;5\nnobody;b06;4\n")
+    arguments = "--data-dir library recommend --system interactions --events stranger.csv -k 3 --json"
+    answer = json.loads(CliRunner().invoke(app, arguments.split(), catch_exceptions=False).stdout)
+    assert (answer["user_id"], answer["level"]) == ("nobody", "inductive")
+    assert sum(shelf_of(int(found["item_id"][1:])) == 0 for found in answer["recommendations"]) >= 2
 
 
 def test_a_temporary_folder_goes_with_its_data(folder: Path) -> None:

@@ -86,7 +86,12 @@ def recommend(
     ] = None,
     users: Annotated[Path | None, typer.Option(metavar="FILE", help="Ids of users, one a line.")] = None,
     reviews: Annotated[
-        Path | None, typer.Option(help="Reviews of someone who need not be in the graph; any format `ingest` reads.")
+        Path | None,
+        typer.Option(
+            "--reviews",
+            "--events",
+            help="What somebody did who need not be in the graph: reviews, or a table of `ingest interactions`.",
+        ),
     ] = None,
     k: HowMany = 10,
     where: Annotated[
@@ -104,20 +109,25 @@ def recommend(
     from kindred.domain.recommendation import Request
 
     if sum(given is not None for given in (user, users, reviews)) != 1:
-        raise SettingsError("recommend takes --user ID, --users FILE or --reviews FILE", "kindred recommend --help")
+        raise SettingsError("recommend takes --user ID, --users FILE or --events FILE", "kindred recommend --help")
     request = Request(k=k, where=_conditions(where or ()), diversity=diversity, reasons=not no_reasons)
     with recommender_of(settings_of(context), system) as recommender:
-        answers = [recommender(asked) for asked in _requests(request, user, users, reviews)]
+        answers = [recommender(asked) for asked in _requests(request, user, users, reviews, system)]
     _print_answers(answers, as_json)
 
 
-def _requests(request: Request, user: str | None, users: Path | None, reviews: Path | None) -> list[Request]:
+def _requests(
+    request: Request, user: str | None, users: Path | None, reviews: Path | None, system: str
+) -> list[Request]:
     """One request a user."""
     from kindred.domain.errors import RecordError
-    from kindred.ingest.reviews import read_reviews
 
     if reviews is not None:
-        return [replace(request, events=written) for written in read_reviews(reviews).values()]
+        from kindred.ingest.reviews import read_events
+        from kindred.recommenders.systems import find_system
+
+        of_users = read_events(reviews, find_system(system).system.target)
+        return [replace(request, events=events) for events in of_users.values()]
     if users is None:
         return [replace(request, user_id=user)]
     try:

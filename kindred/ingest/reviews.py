@@ -1,4 +1,4 @@
-"""A few reviews read from a file, to answer someone who need not be in the graph."""
+"""A few events read from a file, to answer someone who need not be in the graph."""
 
 from __future__ import annotations
 
@@ -8,31 +8,52 @@ from pydantic import ValidationError
 
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import silent
-from kindred.domain.records import Reviewed
+from kindred.domain.records import Event, Reviewed
 from kindred.ingest.bad_records import BadRecord, bad_record
 from kindred.ingest.files import read_rows
+from kindred.ingest.interactions import interaction_files
+from kindred.ingest.mapping import TableMapping, event_types
+from kindred.ingest.source import Source
 from kindred.ingest.sources import amazon
 
 
-def read_reviews(path: Path) -> dict[str, list[Reviewed]]:
+def read_reviews(path: Path) -> dict[str, list[Event]]:
     """The reviews of each reviewer in the file, in order of appearance; any format and layout that ingest reads.
 
     Raises:
         RecordError: the file can't be read, a review in it is bad, or there is none.
     """
-    by_user: dict[str, list[Reviewed]] = {}
-    for row in read_rows(path, amazon.REVIEWS, silent):
+    return _read(path, amazon.REVIEWS, Reviewed)
+
+
+def read_events(path: Path, event: type[Event]) -> dict[str, list[Event]]:
+    """The same of another event type, from a table whose columns are guessed as `kindred ingest interactions` does.
+
+    Raises:
+        RecordError: the file can't be read, lacks a column, an event in it is bad, or there is none.
+    """
+    if event is Reviewed:
+        return read_reviews(path)
+    name = next(name for name, known in event_types().items() if known is event)
+    (file,) = interaction_files(TableMapping(event=name), [path]).files
+    return _read(path, file.source, event)
+
+
+def _read(path: Path, source: Source, event: type[Event]) -> dict[str, list[Event]]:
+    by_user: dict[str, list[Event]] = {}
+    for row in read_rows(path, source, silent):
         try:
             if isinstance(row.value, BadRecord):
                 raise row.value
-            records = amazon.REVIEWS.parse(row.value).records
+            records = source.parse(row.value).records
         except (BadRecord, ValidationError) as error:
             bad = bad_record(error) if isinstance(error, ValidationError) else error
             raise RecordError(
                 f"{path} line {row.number}: {bad.reason.value}, {bad.message}", "mend that line"
             ) from error
-        for review in (record for record in records if isinstance(record, Reviewed)):
-            by_user.setdefault(review.source_id, []).append(review)
+        for found in (record for record in records if isinstance(record, event)):
+            by_user.setdefault(found.source_id, []).append(found)
     if not by_user:
-        raise RecordError(f"{path} holds no review", "give at least one, in any format that `kindred ingest` reads")
+        word = "review" if event is Reviewed else "event"
+        raise RecordError(f"{path} holds no {word}", "give at least one, in any format that `kindred ingest` reads")
     return by_user
