@@ -91,11 +91,12 @@ def evaluate_run(
     from kindred.recommenders.training import recipe_of
     from kindred.training.fit import RunOptions
 
-    system = find_system(run.manifest["system"]).system
+    module = find_system(run.manifest["system"])
     with graph_to_read(settings) as store:
-        graph = read_interaction_graph(system, store, run.manifest["graph"]["until"])
+        graph = read_interaction_graph(module.system, store, run.manifest["graph"]["until"])
     folder = run.folder / "evaluation" / options.protocol
-    report = judge(graph, recipe_of(run), options, RunOptions(folder, device=settings.device, progress=progress))
+    judged = RunOptions(folder, device=settings.device, progress=progress)
+    report = judge(graph, recipe_of(run), options, judged, module.fit_split, module.baselines(graph))
     return report, folder
 
 

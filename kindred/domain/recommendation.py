@@ -21,6 +21,7 @@ class Request:
         exclude: items that may not be in the answer.
         exclude_seen: whether items of the asker's own events may not be either.
         where: only items that lead to this node, by label of the node in lower case, e.g. `{"category": "Guitars"}`.
+        at_most: so many items that lead to one node, by label of the node in lower case, e.g. `{"artist": 2}`.
         diversity: from 0, the best first, to 1, the least alike next.
         reasons: whether to look for reasons.
         viewed: items that the asker looks at now; each counts like an event that speaks for it.
@@ -37,6 +38,7 @@ class Request:
     exclude: frozenset[str] = frozenset()
     exclude_seen: bool = True
     where: Mapping[str, str] = field(default_factory=dict)
+    at_most: Mapping[str, int] = field(default_factory=dict)
     diversity: float = 0.0
     reasons: bool = True
     viewed: Sequence[str] = ()

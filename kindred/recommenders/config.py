@@ -11,6 +11,7 @@ from kindred.domain.refusals import did_you_mean, refusal
 from kindred.gnn.model import GnnConfig
 from kindred.linear.ensemble_fit import RankingConfig
 from kindred.linear.validation import WeightConfig
+from kindred.models.pairwise_ranker import RankerConfig
 from kindred.recommenders.model import ModelName
 
 
@@ -22,6 +23,7 @@ class ModelConfig(BaseModel):
     model: ModelName = Field("gnn", description="the graph network beside linear scorers, or a baseline alone")
     gnn: GnnConfig = Field(default_factory=lambda: GnnConfig(epochs=20, patience=5))
     ranking: RankingConfig = Field(default_factory=lambda: RankingConfig(weights=WeightConfig(folds=1)))
+    ranker: RankerConfig = Field(default_factory=RankerConfig, description="of systems that rank in two stages")
     text: bool = Field(True, description="read the texts of events and items; off for the ablation")
     network: bool = Field(True, description="train the graph network; off for the ablation")
 

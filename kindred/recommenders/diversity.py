@@ -7,7 +7,8 @@ those chosen already; scores are put between 0 and 1 within the request, since t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -36,6 +37,25 @@ def diversify(candidates: Sequence[Candidate], similarity: Similarity, k: int, d
         return ranked[:k]
     scores = np.array([candidate.score for candidate in ranked], dtype=np.float32)
     return [ranked[position] for position in mmr_order(scores, similarity([c.item_id for c in ranked]), k, diversity)]
+
+
+def at_most_of_each(
+    candidates: Sequence[Candidate], members: Mapping[str, Sequence[str]], count: int
+) -> list[Candidate]:
+    """The candidates best first, without those that would be more than `count` of one node.
+
+    Args:
+        candidates: what may be recommended.
+        members: item → the nodes that count, e.g. its artists.
+        count: how many items of one node may stay.
+    """
+    kept, counts = [], Counter[str]()
+    for candidate in best_first(candidates):
+        nodes = members.get(candidate.item_id, ())
+        if all(counts[node] < count for node in nodes):
+            counts.update(nodes)
+            kept.append(candidate)
+    return kept
 
 
 def mmr_order(scores: FloatArray, similarity: FloatArray, k: int, diversity: float) -> list[int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.rating_scale import STARS
-from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
+from kindred.evaluation.protocol import FitScorer, FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.report import Report, build_report, write_report
 from kindred.evaluation.splits import ProtocolName, Split
 from kindred.recommenders.baselines import report_baselines
@@ -50,12 +50,29 @@ class EvaluationOptions:
     without_network: bool = False
 
 
+FitSplit = Callable[[InteractionGraph, ModelConfig, Split, RunOptions], FittedModel]
+"""The model of one split, fitted on its known part."""
+
+
 def evaluate(
-    graph: InteractionGraph, config: ModelConfig, evaluation: EvaluationOptions, options: RunOptions
+    graph: InteractionGraph,
+    config: ModelConfig,
+    evaluation: EvaluationOptions,
+    options: RunOptions,
+    fit_split: FitSplit | None = None,
+    baselines: Mapping[str, FitScorer] | None = None,
 ) -> Report:
     """The report of models fitted with a run's settings on the known part of each split; written to `options.folder`.
 
     A run has seen every event, so it can't be judged itself: what is judged is its recipe.
+
+    Args:
+        graph: what there is.
+        config: the settings.
+        evaluation: how it is judged.
+        options: folder, seed, device.
+        fit_split: fits the model of a split as it would answer; `fit_recipe` where None.
+        baselines: those of this system, beside those of every report.
 
     Raises:
         SettingsError: asked what text is worth to a model that reads none.
@@ -63,22 +80,24 @@ def evaluate(
     if evaluation.without_text and not config.text:
         raise SettingsError("this run reads no text, so there is none to leave out", "evaluate it without --no-text")
 
+    fit_on = fit_split or fit_recipe
     ablations = {"no_text": {"text": False}} if evaluation.without_text else {}
     if evaluation.without_network and config.network and config.model == OWN_MODEL:
         ablations["without_network"] = {"network": False}
 
     def fit(split: Split, seed: int) -> FittedModel:
-        fitted = fit_recipe(graph, config, split, of_seed(options, seed, "model"))
+        fitted = fit_on(graph, config, split, of_seed(options, seed, "model"))
         variants = dict(fitted.variants)
         for name, changed in ablations.items():
-            bare = fit_recipe(graph, config.model_copy(update=changed), split, of_seed(options, seed, name))
+            bare = fit_on(graph, config.model_copy(update=changed), split, of_seed(options, seed, name))
             variants[name] = replace(bare, variants={})
         return replace(fitted, variants=variants)
 
-    baselines = report_baselines(graph.interactions, graph.scale)
+    usual = report_baselines(graph.interactions, graph.scale)
+    compared = replace(usual, ranking={**usual.ranking, **(baselines or {})})
     scale = graph.scale or STARS
     unit = "stars" if scale == STARS else "points"
-    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, baselines, scale=scale, unit=unit)
+    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, compared, scale=scale, unit=unit)
     report = build_report(run_protocol(graph.interactions, fit, protocol, options.progress), _selection(config))
     write_report(report, options.folder)
     return report

@@ -29,7 +29,13 @@ FEWEST_EVENTS_TO_LEARN = 50
 
 
 def fit_model(
-    graph: InteractionGraph, rows: IntArray, config: ModelConfig, options: RunOptions, *, temporal: bool = True
+    graph: InteractionGraph,
+    rows: IntArray,
+    config: ModelConfig,
+    options: RunOptions,
+    *,
+    temporal: bool = True,
+    network: TrainedGnn | None = None,
 ) -> Model:
     """The model fitted on these rows of `graph.interactions`, and on no other; without any text where `config` says so.
 
@@ -40,6 +46,8 @@ def fit_model(
         options: folder, seed, device.
         temporal: whether the model is for the time after its data; its own validation is then each user's last event,
             if events have times.
+        network: a graph network that was trained already, on events that no validation of this fit holds out; it
+            encodes these events, and none is trained.
     """
     events = graph.interactions.take(rows)
     if config.model != "gnn":
@@ -50,7 +58,7 @@ def fit_model(
     ranking = replace(config.ranking, temporal=temporal and events.at is not None)
     folds = validation_folds(events, ranking, options.seed)
     learns = config.network and len(folds) > 0 and len(events) >= FEWEST_EVENTS_TO_LEARN
-    gnn = _train_network(graph, folds[0].known, config, options) if learns else None
+    gnn = network or (_train_network(graph, folds[0].known, config, options) if learns else None)
     encode = None if gnn is None else _encoding(gnn, graph)
     ensemble = fit_linear_ensemble(events, ranking, options.seed, text, encode, options.progress, folds=folds)
     learned = None if gnn is None else _learned_part(gnn, graph, rows, options.seed)

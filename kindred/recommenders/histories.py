@@ -67,7 +67,7 @@ class Histories:
         users = np.repeat(np.arange(len(rows)), [len(of_user) for of_user in rows])
         events = replace(self.events.take(chosen), user_index=users, num_users=len(rows))
         columns = {name: values[chosen] for name, values in self.columns.items()}
-        return Histories(events, columns, [self.item_ids[row] for row in chosen])
+        return Histories(events, columns, [self.item_ids[row] for row in chosen] if self.item_ids else ())
 
     def keys(self, system: System) -> NDArray[np.uint64]:
         """A number for each user that changes when an event is added, taken away or rated anew, `[num_users]`."""

@@ -13,6 +13,7 @@ from kindred.graph.store import GraphStore
 from kindred.recommenders.evidence import Evidence, load_evidence
 from kindred.recommenders.known import Known
 from kindred.recommenders.model import Model, load_model
+from kindred.recommenders.ranker import Ranker, load_ranker
 from kindred.recommenders.releases import Release, load_release, run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
@@ -42,12 +43,13 @@ class Opened:
 
 @dataclass(frozen=True)
 class Version:
-    """A published version, ready to answer from."""
+    """A published version, ready to answer from; `ranker` ranks what retrieval finds, where the run has one."""
 
     name: str
     release: Release
     model: Model
     evidence: Evidence
+    ranker: Ranker | None = None
 
     def similarity_vector(self, item_id: str) -> Vectors:
         """`Model.similarity_vector`, kept for the items last asked about."""
@@ -67,7 +69,7 @@ def load_version(system: System, runs_folder: Path, name: str) -> Version:
     folder = find_run(runs_folder, run_of(name)).folder
     model = load_model(system, folder)
     evidence = load_evidence(folder, model.users, model.items)
-    return Version(name, load_release(folder, name), model, evidence)
+    return Version(name, load_release(folder, name), model, evidence, load_ranker(folder))
 
 
 def nothing_published(system: System) -> ArtifactError:

@@ -13,12 +13,13 @@ from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
 from kindred.recommenders.askers import Asker, Askers
-from kindred.recommenders.diversity import CANDIDATES_PER_RANK, diversify
+from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
 from kindred.recommenders.evidence import are_liked
 from kindred.recommenders.known import Known, StoreKnown
 from kindred.recommenders.opened import Opened, Version, load_version, nothing_published
 from kindred.recommenders.pipeline import Pipeline, Source
 from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.ranker import Asking, rank_candidates
 from kindred.recommenders.reasons import Told, explain
 from kindred.recommenders.system import System, Triple
 from kindred.recommenders.version_vectors import VersionVectors
@@ -40,12 +41,14 @@ class Asked:
         version: what answers.
         vector: the row to search with, `[width]`.
         excluded: items that may not be in the answer, with the reason.
+        asker: who asks, for a ranker; None where retrieval alone ranks.
     """
 
     request: Request
     version: Version
     vector: Vectors
     excluded: Mapping[str, str]
+    asker: Asker | None = None
 
 
 class Recommender:
@@ -76,7 +79,9 @@ class Recommender:
         if request.at is not None and version.release.as_of is not None and request.at < version.release.as_of:
             return self._as_it_was(request, version)
         asker = self._askers.asker(request, version)
-        asked = Asked(request, version, asker.vector, self._excluded(request, asker))
+        ranked = version.ranker is not None and asker.level != "popular"
+        excluded = self._excluded(request, asker)
+        asked = Asked(request, version, asker.vector, excluded, asker if ranked else None)
         selection = self._pipeline(asked, asker.level).run(asked, request.k)
         ids = [candidate.item_id for candidate in selection.chosen]
         reasons: Mapping[str, Reason] = {}
@@ -181,10 +186,10 @@ class Recommender:
         wrong = next((event for event in request.events if not isinstance(event, self.system.target)), None)
         if wrong is not None:
             raise RecordError(f"system {self.system.name} goes by {self.system.words.events}, got a {wrong.edge_type}")
-        if not request.where:
+        if not request.where and not request.at_most:
             return
         labels = [target.lower() for _, _, target in self.system.triples[1:]]
-        unknown = next((name for name in request.where if name not in labels), None)
+        unknown = next((name for name in (*request.where, *request.at_most) if name not in labels), None)
         if unknown is not None:
             raise SettingsError(f"{self.system.words.items} have no {unknown}", f"they have {', '.join(labels)}")
 
@@ -200,11 +205,15 @@ class Recommender:
         name = level if level in ("popular", "similar") else "model"
         find = self._nearest if asked.request.among is None else self._among
         filters = (_excluded_reason, self._not_asked_for) if asked.request.where else (_excluded_reason,)
-        return Pipeline(sources=(Source(name, find),), filters=filters, select=_select)
+        scorer = None if asked.asker is None else _ranked
+        return Pipeline(sources=(Source(name, find),), filters=filters, select=self._select, scorer=scorer)
 
     def _nearest(self, asked: Asked, k: int) -> Sequence[Candidate]:
         """Candidates by vector search, and those excluded that would be among them."""
-        count = k * CANDIDATES_PER_RANK if asked.request.diversity else k
+        chooses = asked.request.diversity or asked.request.at_most
+        count = k * CANDIDATES_PER_RANK if chooses else k
+        if asked.asker is not None and asked.version.ranker is not None:
+            count = max(count, asked.version.ranker.candidates)
         wanted, excluded = count, list(asked.excluded)
         while True:
             found = self._vectors.search(asked.version.name, ITEMS, asked.vector, count, exclude=excluded)
@@ -235,6 +244,18 @@ class Recommender:
             if not any(node in self._members(asked.version, candidate.item_id, edge) for edge in edges):
                 return f"not of {label} {node}"
         return None
+
+    def _select(self, asked: Asked, candidates: Sequence[Candidate], k: int) -> Sequence[Candidate]:
+        for label, count in asked.request.at_most.items():
+            edges = [edge for edge in self.system.triples[1:] if edge[2].lower() == label]
+            members = {
+                c.item_id: [node for edge in edges for node in self._members(asked.version, c.item_id, edge)]
+                for c in candidates
+            }
+            candidates = at_most_of_each(candidates, members, count)
+        if not asked.request.diversity:
+            return best_first(candidates, k)
+        return diversify(candidates, asked.version.model.similarity, k, asked.request.diversity)
 
     def _members(self, version: Version, item_id: str, triple: Triple) -> Sequence[str]:
         if item_id in version.model.items:
@@ -298,10 +319,13 @@ def _excluded_reason(asked: Asked, candidate: Candidate) -> str | None:
     return asked.excluded.get(candidate.item_id)
 
 
-def _select(asked: Asked, candidates: Sequence[Candidate], k: int) -> Sequence[Candidate]:
-    if not asked.request.diversity:
-        return best_first(candidates, k)
-    return diversify(candidates, asked.version.model.similarity, k, asked.request.diversity)
+def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
+    """Scores of the ranker."""
+    asker, version = asked.asker, asked.version
+    if asker is None or version.ranker is None:
+        return [candidate.score for candidate in candidates]
+    asking = Asking(asker.user_id, asker.seen, asker.skipped, asker.history, asker.level == "model")
+    return rank_candidates(version.ranker, version.model, asking, candidates)
 
 
 def _recommendations(

@@ -17,8 +17,12 @@ from kindred.recommenders.system import System
 from kindred.recommenders.tracks import TRACKS
 
 if TYPE_CHECKING:
+    from kindred.evaluation.protocol import FitScorer, FittedModel
+    from kindred.evaluation.splits import Split
     from kindred.graph.store import GraphStore
     from kindred.recommenders.config import ModelConfig
+    from kindred.recommenders.evaluating import FitSplit
+    from kindred.recommenders.interaction_graph import InteractionGraph
     from kindred.recommenders.publishing import Published
     from kindred.recommenders.recommender import Opened
     from kindred.recommenders.runs import Run
@@ -58,17 +62,61 @@ class SystemModule:
         train: graph, settings, options and state of the graph -> a finished run.
         publish: run, graph and vectors -> what was published.
         open_recommender: opened stores -> what answers.
+        fit_split: a graph, settings, a split and options -> the model of the split as it would answer.
+        baselines: a graph -> what reports of this system compare with beside the usual baselines.
     """
 
     system: System
     train: Callable[[GraphStore, ModelConfig, RunOptions, GraphState], Run]
     publish: Callable[[Run, GraphStore, VectorStore], Published]
     open_recommender: Callable[[Opened], Recommends]
+    fit_split: FitSplit
+    baselines: Callable[[InteractionGraph], Mapping[str, FitScorer]]
 
 
 def of_interactions(system: System) -> SystemModule:
     """A system that learns from users' events with items, by the graph network and the linear ensemble."""
-    return SystemModule(system, partial(_train, system), partial(_publish, system), partial(_open, system))
+    return SystemModule(
+        system, partial(_train, system), partial(_publish, system), partial(_open, system), _fit_split, lambda graph: {}
+    )
+
+
+def of_two_stages(system: System) -> SystemModule:
+    """The same with a ranker above, where it beats retrieval on validation."""
+    return SystemModule(
+        system,
+        partial(_train_two_stages, system),
+        partial(_publish, system),
+        partial(_open, system),
+        _fit_two_stages,
+        _same_context,
+    )
+
+
+def _fit_split(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
+    from kindred.recommenders.evaluating import fit_recipe
+
+    return fit_recipe(graph, config, split, options)
+
+
+def _fit_two_stages(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
+    from kindred.recommenders.two_stages import fit_split
+
+    return fit_split(graph, config, split, options)
+
+
+def _same_context(graph: InteractionGraph) -> Mapping[str, FitScorer]:
+    from kindred.recommenders.two_stages import same_context
+
+    return same_context(graph)
+
+
+def _train_two_stages(
+    system: System, store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState
+) -> Run:
+    from kindred.recommenders.two_stages import train
+
+    return train(system, store, config, options, state)
 
 
 def _train(system: System, store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
@@ -91,8 +139,8 @@ def _open(system: System, opened: Opened) -> Recommends:
 
 SYSTEMS: Mapping[str, SystemModule] = {
     "products": of_interactions(PRODUCTS),
-    "tracks": of_interactions(TRACKS),
-    "listens": of_interactions(LISTENS),
+    "tracks": of_two_stages(TRACKS),
+    "listens": of_two_stages(LISTENS),
     "interactions": of_interactions(INTERACTIONS),
 }
 

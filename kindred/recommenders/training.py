@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -55,8 +56,6 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
 
 def train_on(graph: InteractionGraph, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
     """The same of a graph that was read already."""
-    if (options.folder / MANIFEST).exists():
-        raise ArtifactError(f"run {options.folder.name} is finished already", "train a new one, without --resume")
     begin_training(options.folder, config, options, state)
     return finish_training(
         graph, fit_model(graph, np.arange(len(graph.interactions)), config, options), config, options, state
@@ -64,17 +63,31 @@ def train_on(graph: InteractionGraph, config: ModelConfig, options: RunOptions, 
 
 
 def finish_training(
-    graph: InteractionGraph, model: Model, config: ModelConfig, options: RunOptions, state: GraphState
+    graph: InteractionGraph,
+    model: Model,
+    config: ModelConfig,
+    options: RunOptions,
+    state: GraphState,
+    more: Mapping[str, object] | None = None,
 ) -> Run:
-    """A fitted model as a finished run: the model, what it can give as reasons, and which histories it knows."""
+    """A fitted model as a finished run: the model, what it can give as reasons, and which histories it knows.
+
+    What is noted of it in `more` goes into its manifest.
+    """
     model.save(options.folder)
     evidence_of(graph).save(options.folder)
     write_arrays(options.folder, HISTORIES, {"keys": graph.histories().keys(graph.system)}, {})
-    return finish_run(options.folder, _manifest(graph, model, config, options, state))
+    return finish_run(options.folder, _manifest(graph, model, config, options, state) | dict(more or {}))
 
 
 def begin_training(folder: Path, config: ModelConfig, options: RunOptions, state: GraphState) -> None:
-    """Notes what the run is about to be made of, so that an interrupted one can be resumed."""
+    """Notes what the run is about to be made of, so that an interrupted one can be resumed.
+
+    Raises:
+        ArtifactError: the folder holds a finished run already.
+    """
+    if (folder / MANIFEST).exists():
+        raise ArtifactError(f"run {folder.name} is finished already", "train a new one, without --resume")
     folder.mkdir(parents=True, exist_ok=True)
     noted = {
         "config": config.model_dump(mode="json"),

@@ -31,7 +31,7 @@ def test_what_a_user_is_known_by_can_only_be_the_user_s_own_events() -> None:
         System("s", Reviewed, WORDS, context=(InCategory, FriendOf))
 
 
-@pytest.mark.parametrize("wrong", [{"title": "headline"}, {"weight": "plays"}])
+@pytest.mark.parametrize("wrong", [{"title": "headline"}, {"weight": ("plays",)}])
 def test_properties_that_the_records_do_not_have_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(SchemaError, match="property"):
         System("s", Reviewed, WORDS, (MadeBy,), **wrong)  # type: ignore[arg-type]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from kindred.domain.recommendation import Request
+from kindred.domain.errors import SettingsError
+from kindred.domain.interactions import Interactions
+from kindred.domain.recommendation import Answer, Candidate, Request
 from kindred.domain.records import Listened
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
@@ -16,7 +20,15 @@ from kindred.graph.store import GraphStore
 from kindred.ingest.generate.tracks import TrackSample, generate_tracks
 from kindred.ingest.music import track_files
 from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.histories import read_histories
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.model import Model
+from kindred.recommenders.pair_features import PairFeatures
+from kindred.recommenders.ranker import Asking, Ranker, load_ranker, rank_candidates
+from kindred.recommenders.ranker_data import sides_of
+from kindred.recommenders.ranker_fitting import divide, fit_ranked, ranker_of
 from kindred.recommenders.recommender import Opened
 from kindred.recommenders.runs import Run
 from kindred.recommenders.systems import Recommends, find_system
@@ -38,7 +50,7 @@ class Music:
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Music]:
     folder = tmp_path_factory.mktemp("music")
-    files = generate_tracks(TrackSample(users=80, tracks=60, events=2400, seed=3), folder / "sample")
+    files = generate_tracks(TrackSample(users=80, tracks=160, events=3200, seed=3), folder / "sample")
     store = open_graph(f"ladybug:{folder / 'graph'}")
     store.create_schema(graph_schema())
     sources = track_files(events=[files.events], metadata=[files.metadata])
@@ -57,7 +69,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Music]:
 def test_skips_are_no_events_and_shares_weigh(music: Music) -> None:
     graph = music.graph
     assert graph.skips is not None and graph.interactions.weight is not None
-    assert len(graph.interactions) + len(graph.skips) == 2400
+    assert len(graph.interactions) + len(graph.skips) == 3200
     assert len(graph.interactions) == graph.data[TRACKS.triple].edge_index.shape[1] == music.run.manifest["events"]
     assert graph.interactions.weight.min() >= SKIPPED[1] and graph.interactions.weight.max() <= 1
     shares = np.concatenate([b.column("share").to_numpy() for b in music.store.read_edges(TRACKS.edge, ["share"])])
@@ -68,18 +80,18 @@ def test_neither_what_was_played_nor_what_was_skipped_is_recommended(music: Musi
     skips, known = music.graph.skips, music.graph.interactions
     assert skips is not None
     for user in range(20):
-        answer = music.recommender(Request(user_id=music.graph.users.external(user), k=60, reasons=False))
+        answer = music.recommender(Request(user_id=music.graph.users.external(user), k=160, reasons=False))
         mine = {
             *known.item_index[known.user_index == user].tolist(),
             *skips.item_index[skips.user_index == user].tolist(),
         }
         assert {music.graph.items.external(int(item)) for item in mine}.isdisjoint(ids(answer))
-        assert len(ids(answer)) == 60 - len(mine)
+        assert len(ids(answer)) == 160 - len(mine)
 
 
 def test_a_listener_who_only_skipped_is_known_by_nothing(music: Music) -> None:
     skipped = [Listened(event_id=f"e{n}", source_id="new", target_id=f"T{n:05d}", share=0.1) for n in range(1, 6)]
-    answer = music.recommender(Request(events=skipped, k=60))
+    answer = music.recommender(Request(events=skipped, k=160))
     assert answer.level == "popular" and {event.target_id for event in skipped}.isdisjoint(ids(answer))
 
 
@@ -87,3 +99,82 @@ def test_a_reason_names_what_was_played(music: Music) -> None:
     answers = [music.recommender(Request(user_id=music.graph.users.external(user), k=5)) for user in range(10)]
     reasons = [item.reason.text for answer in answers for item in answer.recommendations if item.reason]
     assert reasons and all(text.startswith("you played “") for text in reasons)
+
+
+def test_retrieval_learns_nothing_of_what_the_ranker_learns_from_and_is_validated_on() -> None:
+    rng = np.random.default_rng(0)
+    users, items = rng.integers(0, 30, 600), rng.integers(0, 50, 600)
+    for at in (rng.integers(0, 10_000, 600), None):
+        events = Interactions(users, items, 30, 50, at=at, edge_index=np.arange(600))
+        parts = divide(events, ModelConfig(), 3, temporal=at is not None)
+        assert not (parts.base & (parts.learn | parts.validation)).any() and not (parts.learn & parts.validation).any()
+        pairs = users * 50 + items
+        assert set(pairs[parts.learn | parts.validation]).isdisjoint(pairs[parts.base])
+        if at is not None:
+            for user in range(30):
+                mine = users == user
+                later, base = at[mine & (parts.learn | parts.validation)], at[mine & parts.base]
+                assert later.min(initial=1 << 40) >= base.max()
+
+
+def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> None:
+    """The order of an answer is that of the scores that evaluation ranks by, alone and in a batch."""
+    every = np.arange(len(music.graph.interactions))
+    config = SMALL.model_copy(update={"ranker": RankerConfig(epochs=2, candidates=20)})
+    ranked = fit_ranked(music.graph, every, config, RunOptions(tmp_path / "run", seed=3, device="cpu"))
+    assert {"ndcg@10", "ndcg@10 of retrieval", "gain", "used", "roc_auc"} <= set(ranked.noted)
+    ranker = ranked.ranker or small_ranker(music, ranked.model)
+    ranker.save(tmp_path)
+    loaded = load_ranker(tmp_path)
+    assert loaded is not None and load_ranker(tmp_path / "nowhere") is None
+    scorer, users, items = ranked.users.scorer(ranker), music.graph.users, music.graph.items
+    batch = scorer(np.arange(30))
+    for user in range(0, 30, 7):
+        row = batch[user]
+        assert np.allclose(scorer(np.array([user]))[0], row, atol=1e-4)
+        best = np.argsort(-row, kind="stable")[:20]
+        history = read_histories(TRACKS, music.store, items, [users.external(user)])
+        assert ranked.users.skips is not None  # those after the last event are left out, where it is judged
+        skipped = ranked.users.skips.item_index[ranked.users.skips.user_index == user]
+        assert set(items.positions(history.skipped_ids)) >= set(skipped)
+        ids_of = [items.external(int(item)) for item in skipped]
+        found = ranked.model.score_users(np.array([user]))[0]
+        candidates = [Candidate(items.external(int(item)), float(found[item])) for item in best]
+        asker = Asking(
+            users.external(user), history.item_ids, ids_of, lambda history=history: history, is_published=True
+        )
+        logits = rank_candidates(loaded, ranked.model, asker, candidates)
+        assert np.allclose(np.array(logits) - logits[0], row[best] - row[best[0]], atol=1e-3)
+        assert (np.diff(logits) <= 1e-4).all()
+        stranger = replace(asker, user_id="new", is_published=False)
+        assert np.isfinite(
+            rank_candidates(loaded, ranked.model, stranger, [*candidates, Candidate("T99999", 0.0)])
+        ).all()
+
+
+def small_ranker(music: Music, model: Model) -> Ranker:
+    """A ranker with random weights, where the sample is too small for one to be of use."""
+    torch.manual_seed(0)
+    sides = sides_of(music.graph, model)
+    features = PairFeatures.of(music.graph, music.graph.interactions, music.graph.skips)
+    numbers = features.numbers(
+        features.tastes(music.graph.interactions, None), np.zeros((80, 1), np.int64), np.zeros((80, 1), np.float32)
+    )
+    network = PairwiseRanker(sides, numbers.shape[2], RankerConfig())
+    torch.nn.init.normal_(network.last.weight)
+    return ranker_of(network, sides, features, RankerConfig(candidates=20))
+
+
+def test_at_most_so_many_tracks_by_one_artist(music: Music) -> None:
+    user = music.graph.users.external(0)
+    free = music.recommender(Request(user_id=user, k=10, reasons=False))
+    one = music.recommender(Request(user_id=user, k=10, reasons=False, at_most={"artist": 1}))
+
+    def artists(answer: Answer) -> list[str]:
+        edge = graph_schema().edge(TRACKS.triples[1])
+        return [music.store.target_ids(edge, item)[0] for item in ids(answer)]
+
+    assert len(artists(free)) > len(set(artists(free)))
+    assert len(artists(one)) == len(set(artists(one))) > 0
+    with pytest.raises(SettingsError, match="have no label"):
+        music.recommender(Request(user_id=user, at_most={"label": 1}))

@@ -1,0 +1,131 @@
+"""The scores of a pairwise ranker without PyTorch, as fast as an answer needs them.
+
+The first layer of the network is linear in parts that depend on the user alone, on the item alone and on both; the
+first two are computed once for each. What is left for a pair are three products and the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, IntArray
+
+EPSILON = 1e-5
+"""Of the layer normalisation, as PyTorch has it."""
+
+
+@dataclass(frozen=True)
+class PairwiseScores:
+    """A trained network and what it knows of items.
+
+    Attributes:
+        weights: the network's, by their names in PyTorch.
+        item_graph: embeddings of the graph network, `[num_items, graph_dim]`.
+        text: projected texts of the items, `[num_items, dim]`.
+        categories: projected categories, `[num_items, dim]`.
+    """
+
+    weights: Mapping[str, FloatArray]
+    item_graph: FloatArray
+    text: FloatArray
+    categories: FloatArray
+
+    @classmethod
+    def of(
+        cls, weights: Mapping[str, FloatArray], item_graph: FloatArray, item_text: FloatArray, categories: FloatArray
+    ) -> PairwiseScores:
+        """The scores of these weights, for items with these texts `[num_items, text_dim]` and categories."""
+        return cls(
+            weights,
+            item_graph,
+            _relu(item_text @ weights["text.weight"].T + weights["text.bias"]),
+            _relu(categories @ weights["categories.weight"].T + weights["categories.bias"]),
+        )
+
+    @property
+    def dim(self) -> int:
+        return int(self.weights["numbers.bias"].shape[0])
+
+    @cached_property
+    def _first(self) -> list[FloatArray]:
+        """The first layer, part by part of its input, each `[dim, width]`."""
+        return [np.ascontiguousarray(part) for part in np.split(self.weights["layers.0.weight"].T, 9)]
+
+    @cached_property
+    def _items(self) -> tuple[FloatArray, FloatArray]:
+        """What products with a user need of each item, `[num_items, 3 · dim]`, and its part of the first layer.
+
+        Both have one row more, of an item of which nothing is known.
+        """
+        nothing = np.zeros((1, self.dim), dtype=np.float32)
+        ids = self.weights["item_id.weight"]
+        item = np.concatenate([ids[1:] + self.item_graph @ self.weights["item_graph.weight"].T, ids[:1]])
+        text, categories = np.concatenate([self.text, nothing]), np.concatenate([self.categories, nothing])
+        first = self._first
+        alone = item @ first[1] + text @ first[2] + categories @ first[3] + _relu(item * text) @ first[8]
+        return np.concatenate([item, text, categories], axis=1), alone + self.weights["layers.0.bias"]
+
+    def users(self, position: IntArray, graph: FloatArray) -> FloatArray:
+        """Embeddings of users, `[num_users, dim]`; position −1 for one that training did not see."""
+        found: FloatArray = self.weights["user_id.weight"][position + 1] + graph @ self.weights["user_graph.weight"].T
+        return found
+
+    def logits(self, user: FloatArray, item_index: IntArray, numbers: FloatArray) -> FloatArray:
+        """Logits of pairs, `[num_pairs]`.
+
+        Args:
+            user: their users' embeddings, `[num_pairs, dim]`, or one for all, `[1, dim]`.
+            item_index: their items, −1 for one of which nothing is known, `[num_pairs]`.
+            numbers: `[num_pairs, num_numbers]`, as they are.
+        """
+        weights, first = self.weights, self._first
+        wide, alone = self._items
+        scaled: FloatArray = np.asarray((numbers - weights["mean"]) / weights["deviation"], dtype=np.float32)
+        products = _relu(wide[item_index].reshape(len(item_index), 3, self.dim) * user[:, None, :])
+        of_both = np.concatenate([first[5], first[6], first[7]])
+        hidden: FloatArray = np.asarray(products.reshape(len(item_index), -1) @ of_both, dtype=np.float32)
+        hidden += _relu(scaled @ weights["numbers.weight"].T + weights["numbers.bias"]) @ first[4]
+        hidden += alone[item_index]
+        hidden += user @ first[0]
+        hidden = self._normalised(hidden, 0)
+        layer = 1
+        while f"layers.{layer}.weight" in weights:
+            hidden = hidden @ weights[f"layers.{layer}.weight"].T + weights[f"layers.{layer}.bias"]
+            hidden = self._normalised(hidden, layer)
+            layer += 1
+        logits = hidden @ weights["last.weight"][0] + scaled @ weights["shortcut.weight"][0]
+        return np.asarray(logits + weights["last.bias"][0], dtype=np.float32)
+
+    def _normalised(self, hidden: FloatArray, layer: int) -> FloatArray:
+        """Layer normalisation, then GELU."""
+        hidden = hidden - hidden.mean(axis=1, keepdims=True)
+        variance = np.einsum("ij,ij->i", hidden, hidden, dtype=np.float32) / np.float32(hidden.shape[1])
+        hidden = np.asarray(hidden / np.sqrt(variance + EPSILON)[:, None], dtype=np.float32)
+        scale, shift = self.weights[f"norms.{layer}.weight"], self.weights[f"norms.{layer}.bias"]
+        hidden = np.asarray(hidden * scale + shift, dtype=np.float32)
+        inner = np.float32(0.7978845608) * (hidden + np.float32(0.044715) * hidden * hidden * hidden)
+        return np.asarray(np.float32(0.5) * hidden * (np.float32(1) + np.tanh(inner)), dtype=np.float32)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays; `from_state` brings the same scores back."""
+        items = {"item_graph": self.item_graph, "text": self.text, "categories": self.categories}
+        return {f"weight.{name}": value for name, value in self.weights.items()} | {
+            f"items.{name}": value for name, value in items.items()
+        }
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]]) -> PairwiseScores:
+        """The scores whose `state` is among these arrays."""
+        prefix = "weight."
+        weights = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+        return cls(weights, arrays["items.item_graph"], arrays["items.text"], arrays["items.categories"])
+
+
+def _relu(values: FloatArray) -> FloatArray:
+    return np.maximum(values, np.float32(0))

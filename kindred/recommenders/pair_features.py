@@ -1,0 +1,213 @@
+"""What is known of a user and an item together, as numbers: how retrieval scores them, how often the user chose or
+skipped what has the same artist or genre, how well known the item is and how often it is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.linear.user_features import events_after
+
+if TYPE_CHECKING:
+    from kindred.recommenders.interaction_graph import InteractionGraph
+
+MOST_NODES = 6
+"""So many nodes of each context type are looked at of an item; those that the fewest items have come first."""
+LATEST = 3
+"""So many of a user's last events say what they are after now."""
+RECENT = 0.1
+"""The last part of the time of all events that counts as recent."""
+SKIPS_ASSUMED = 5.0
+"""Plays that the share of skips of an item is brought nearer to the usual one by."""
+
+
+@dataclass(frozen=True)
+class PairFeatures:
+    """Statistics of the known events, from which numbers of pairs are taken.
+
+    Attributes:
+        nodes: context type, in alphabetical order → nodes of each item, `num_nodes` where it has no more,
+            `[num_items, at most MOST_NODES]`.
+        num_nodes: context type → number of nodes.
+        items: numbers of each item, `[num_items + 1, num_item_numbers]`; the last row is of an item that is not known.
+    """
+
+    nodes: dict[str, IntArray]
+    num_nodes: dict[str, int]
+    items: FloatArray
+
+    @classmethod
+    def of(cls, graph: InteractionGraph, known: Interactions, skips: Interactions | None) -> PairFeatures:
+        """The statistics of these events and skips, and of nothing later."""
+        nodes, num_nodes = {}, {}
+        for source, edge_type, target in sorted(graph.system.triples[1:]):
+            num_nodes[edge_type] = len(graph.ids[target])
+            edges = graph.data[source, edge_type, target].edge_index.numpy()
+            nodes[edge_type] = _padded(edges, known.num_items, num_nodes[edge_type])
+        return cls(nodes, num_nodes, _item_numbers(graph, known, skips))
+
+    def numbers(self, tastes: Tastes, candidates: IntArray, scores: FloatArray) -> FloatArray:
+        """Numbers of each user's candidates, `[num_users, num_candidates, num_numbers]`.
+
+        Args:
+            tastes: what the users did.
+            candidates: item positions, −1 for an item that is not known, `[num_users, num_candidates]`.
+            scores: of retrieval, set off against those of the candidates of retrieval (`Spread`), of the same shape.
+        """
+        parts = [scores[:, :, None], self.items[candidates]]
+        for kind in (tastes.chosen, tastes.recent, tastes.skipped):
+            for edge_type, table in self.nodes.items():
+                counts = kind[edge_type]
+                rows = np.arange(len(candidates))[:, None, None]
+                mine = np.where(candidates >= 0, candidates, 0)
+                shared = counts[rows, table[mine]].sum(axis=2) * (candidates >= 0)
+                parts.append(np.log1p(shared)[:, :, None])
+        of_user = np.broadcast_to(tastes.user[:, None, :], (*candidates.shape, tastes.user.shape[1]))
+        return np.concatenate([*parts, of_user], axis=2).astype(np.float32)
+
+    def tastes(self, events: Interactions, skips: Interactions | None) -> Tastes:
+        """What users did, from their events and skips, whose users are counted alike."""
+        of_events = np.bincount(events.user_index, minlength=events.num_users)
+        of_skips = (
+            np.zeros(events.num_users) if skips is None else np.bincount(skips.user_index, minlength=len(of_events))
+        )
+        share = of_skips / np.maximum(of_events + of_skips, 1)
+        user = np.stack([np.log1p(of_events), share], axis=1).astype(np.float32)
+        latest = events.take(events_after(events) < LATEST)
+        chosen, recent, skipped = (self._counts(part, events.num_users) for part in (events, latest, skips))
+        return Tastes(chosen, recent, skipped, user)
+
+    def _counts(self, events: Interactions | None, num_users: int) -> dict[str, FloatArray]:
+        """Context type → how many events of each user lead to each node, `[num_users, num_nodes + 1]`."""
+        found = {}
+        for edge_type, table in self.nodes.items():
+            width = self.num_nodes[edge_type] + 1
+            counts: FloatArray = np.zeros((num_users, width), dtype=np.float32)
+            if events is not None:
+                known = events.item_index >= 0
+                users, nodes = events.user_index[known], table[events.item_index[known]]
+                cells = np.ravel(users[:, None] * np.int64(width) + nodes)
+                counts = np.bincount(cells, minlength=num_users * width).reshape(num_users, width).astype(np.float32)
+            counts[:, -1] = 0
+            found[edge_type] = counts
+        return found
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays; `from_state` brings the same features back."""
+        sizes = {f"num_nodes.{name}": np.array([size]) for name, size in self.num_nodes.items()}
+        return {f"nodes.{name}": table for name, table in self.nodes.items()} | sizes | {"numbers.items": self.items}
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]]) -> PairFeatures:
+        """The features whose `state` is among these arrays."""
+        sizes = {n.removeprefix("num_nodes."): int(a[0]) for n, a in arrays.items() if n.startswith("num_nodes.")}
+        return cls({name: arrays[f"nodes.{name}"] for name in sorted(sizes)}, sizes, arrays["numbers.items"])
+
+
+@dataclass(frozen=True)
+class Tastes:
+    """What users did, summed up.
+
+    Attributes:
+        chosen: context type → how many of a user's events lead to each node, `[num_users, num_nodes + 1]`.
+        recent: the same of their latest events.
+        skipped: the same of skips.
+        user: numbers of the users alone, `[num_users, 2]`.
+    """
+
+    chosen: dict[str, FloatArray]
+    recent: dict[str, FloatArray]
+    skipped: dict[str, FloatArray]
+    user: FloatArray
+
+    def of(self, rows: IntArray) -> Tastes:
+        """Those of the users at these rows."""
+        chosen, recent, skipped = (
+            {name: counts[rows] for name, counts in kind.items()} for kind in (self.chosen, self.recent, self.skipped)
+        )
+        return Tastes(chosen, recent, skipped, self.user[rows])
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and deviation of the retrieval scores of each user's candidates, `[num_users, 1]` both."""
+
+    mean: FloatArray
+    deviation: FloatArray
+
+    @classmethod
+    def of(cls, scores: FloatArray) -> Spread:
+        """That of candidates `[num_users, num_candidates]`, `−inf` where there are fewer."""
+        filled = np.where(np.isfinite(scores), scores, np.nan)
+        mean = np.nan_to_num(np.nanmean(filled, axis=1, keepdims=True))
+        return cls(mean, np.nan_to_num(np.nanstd(filled, axis=1, keepdims=True)) + 1e-9)
+
+    def apply(self, scores: FloatArray) -> FloatArray:
+        """Scores in units of the deviation from the mean."""
+        scaled: FloatArray = np.nan_to_num((scores - self.mean) / self.deviation, neginf=0.0)
+        return np.clip(scaled, -20, 20).astype(np.float32)
+
+
+def best_candidates(scores: FloatArray, count: int) -> tuple[IntArray, FloatArray]:
+    """The best items of each user, best first, and their scores, `[num_users, at most count]` both; −1 and −inf where
+    a user has fewer that are finite.
+    """
+    count = min(count, scores.shape[1])
+    best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+    found = np.take_along_axis(scores, best, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    items, found = np.take_along_axis(best, order, axis=1), np.take_along_axis(found, order, axis=1)
+    return np.where(np.isfinite(found), items, -1), found
+
+
+def of_users(events: Interactions, users: IntArray) -> Interactions:
+    """The events of these users, counted in their order."""
+    row = np.full(events.num_users, -1)
+    row[users] = np.arange(len(users))
+    found = events.take(row[events.user_index] >= 0)
+    return replace(found, user_index=row[found.user_index], num_users=len(users))
+
+
+def _padded(edges: IntArray, num_items: int, num_nodes: int) -> IntArray:
+    """The rarest nodes of each item, `num_nodes` where it has fewer, `[num_items, at most MOST_NODES]`."""
+    items, nodes = np.unique(edges, axis=1) if edges.shape[1] else edges
+    order = np.lexsort((nodes, np.bincount(nodes, minlength=num_nodes)[nodes], items))
+    items, nodes = items[order], nodes[order]
+    counts = np.bincount(items, minlength=num_items)
+    rank = np.arange(len(items)) - np.repeat(np.cumsum(counts) - counts, counts)
+    table = np.full((num_items, min(MOST_NODES, max(1, int(counts.max(initial=0))))), num_nodes, dtype=np.int64)
+    kept = rank < table.shape[1]
+    table[items[kept], rank[kept]] = nodes[kept]
+    return table
+
+
+def _item_numbers(graph: InteractionGraph, known: Interactions, skips: Interactions | None) -> FloatArray:
+    """Popularity, recent popularity, age, share of skips, and the numbers that the graph has of items."""
+    num_items = known.num_items
+    plays = np.bincount(known.item_index, minlength=num_items).astype(np.float64)
+    skipped = np.zeros(num_items) if skips is None else np.bincount(skips.item_index, minlength=num_items)
+    usual = skipped.sum() / max(plays.sum() + skipped.sum(), 1)
+    share = (skipped + usual * SKIPS_ASSUMED) / (plays + skipped + SKIPS_ASSUMED)
+    columns = [np.log1p(plays), share]
+    if known.at is not None and len(known):
+        first, last = int(known.at.min()), int(known.at.max())
+        span = max(last - first, 1)
+        recent = known.at > last - RECENT * span
+        columns.append(np.log1p(np.bincount(known.item_index[recent], minlength=num_items)))
+        begun = np.full(num_items, last, dtype=np.int64)
+        np.minimum.at(begun, known.item_index, known.at)
+        columns.append((last - begun) / span)
+    nodes = graph.data[graph.system.item_label]
+    for name, values in sorted(nodes.items()):
+        if f"has_{name}" in nodes and values.dim() == 1 and not name.startswith("has_"):
+            has = nodes[f"has_{name}"].numpy().astype(bool)
+            if has.any():
+                columns.append(np.where(has, values.numpy(), values.numpy()[has].mean()))
+    table = np.stack(columns, axis=1)
+    return np.concatenate([table, table.mean(axis=0, keepdims=True)]).astype(np.float32)

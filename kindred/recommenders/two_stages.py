@@ -1,0 +1,71 @@
+"""Systems that answer in two stages: trained, judged and saved with the ranker above retrieval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import scipy.sparse as sp
+
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
+from kindred.evaluation.protocol import FitScorer, FittedModel
+from kindred.evaluation.splits import Split
+from kindred.graph.store import GraphStore
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.ranker_fitting import fit_ranked
+from kindred.recommenders.runs import Run
+from kindred.recommenders.system import System
+from kindred.recommenders.training import GraphState, begin_training, finish_training
+from kindred.training.fit import RunOptions
+
+
+def train(system: System, store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
+    """A finished run in `options.folder`: retrieval, the ranker where it is better, the manifest.
+
+    Raises:
+        ArtifactError: the folder holds a finished run already.
+        RecordError: the graph holds no event of the system.
+    """
+    graph = read_interaction_graph(system, store, state.until)
+    begin_training(options.folder, config, options, state)
+    ranked = fit_ranked(graph, np.arange(len(graph.interactions)), config, options)
+    if ranked.ranker is not None:
+        ranked.ranker.save(options.folder)
+    return finish_training(graph, ranked.model, config, options, state, {"ranker": ranked.noted})
+
+
+def fit_split(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
+    """Both stages fitted on the known part of a split, as they answer: what a user skipped is left out."""
+    ranked = fit_ranked(graph, split.known, config, options, temporal=split.name != "random")
+    alone = FittedModel(ranked.users.scorer(None))
+    variants = {} if ranked.ranker is None else {"retrieval_alone": alone}
+    if ranked.model.learned is not None:
+        variants["gnn_alone"] = FittedModel(ranked.model.learned.vectors.score)
+    return FittedModel(ranked.users.scorer(ranked.ranker), variants=variants)
+
+
+def same_context(graph: InteractionGraph) -> Mapping[str, FitScorer]:
+    """The baseline that recommends more of what has the same artist, or whatever items lead to first."""
+    if not graph.system.context:
+        return {}
+    source, edge_type, target = graph.system.triples[1]
+    items, nodes = graph.data[source, edge_type, target].edge_index.numpy()
+    shape = (len(graph.items), len(graph.ids[target]))
+    members = sp.csr_matrix((np.ones(len(items), dtype=np.float32), (items, nodes)), shape=shape)
+    return {f"same_{target.lower()}": lambda split: _same(members, split.known_events)}
+
+
+def _same(members: sp.csr_matrix, known: Interactions) -> Scorer:
+    """A user's events that lead to a node of the item; of equal items the more popular first."""
+    ones = np.ones(len(known), dtype=np.float32)
+    shape = (known.num_users, known.num_items)
+    counts = sp.csr_matrix((ones, (known.user_index, known.item_index)), shape=shape)
+    popularity = np.bincount(known.item_index, minlength=known.num_items).astype(np.float32)
+    tie: FloatArray = popularity / (popularity.max(initial=1.0) + 1)
+
+    def score(users: IntArray) -> FloatArray:
+        shared = np.asarray((counts[users] @ members @ members.T).todense(), dtype=np.float32)
+        return shared + tie
+
+    return score
