@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     serve_port: int = Field(8000, ge=0, le=65535, description="port of the service; 0 picks a free one")
     serve_workers: int = Field(1, ge=1, le=64, description="processes of the service")
     serve_deadline_ms: int = Field(10_000, ge=10, description="time that the answer to a request may take")
+    serve_body_bytes: int = Field(4 << 20, ge=1024, description="size that the body of a request may have")
+    serve_rate: float = Field(500.0, ge=0, description="requests a second that each key may make for long; 0: any")
+    serve_burst: int = Field(1000, ge=1, description="requests that a key may make at once")
+    serve_concurrent: int = Field(256, ge=1, description="requests that a process answers at the same time")
     mlflow_uri: str = Field("", description="MLflow tracking URI; empty: no tracking")
 
     @field_validator("data_dir")

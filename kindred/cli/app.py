@@ -21,6 +21,7 @@ from kindred.cli.doctor import doctor
 from kindred.cli.explore import explore_app
 from kindred.cli.graph import graph_app
 from kindred.cli.home_paths import read_home_paths
+from kindred.cli.keys import keys_app
 from kindred.cli.runs import runs_app
 from kindred.cli.serve import serve
 
@@ -75,6 +76,7 @@ app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
 app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
 app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
 app.add_typer(experiments_app, name="experiments")
+app.add_typer(keys_app, name="keys")
 app.command("serve", epilog="Example: kindred serve --port 8000")(serve)
 app.add_typer(browser_guide_app, name="browser-guide")
 app.add_typer(config_app, name="config")

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
 from kindred.serving import answer_routes, health_routes, write_routes
+from kindred.serving.access import Access
 from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
 from kindred.serving.problems import problem, problem_of, request_id_of
@@ -47,6 +48,7 @@ def build_app(service: Service) -> FastAPI:
     )
     for routes in ROUTES:
         app.include_router(routes(service))
+    app.add_middleware(Access, settings=service.settings)
     app.add_middleware(Tracing)
     app.add_exception_handler(KindredError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_the_request)

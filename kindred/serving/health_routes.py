@@ -6,12 +6,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from kindred.serving.replies import orjson_response
+from kindred.serving.schemas import PROBLEMS
 from kindred.serving.service import Service
 
 
 def router(service: Service) -> APIRouter:
-    """The routes of health; they need no key."""
-    routes = APIRouter(prefix="/health", tags=["health"])
+    """The routes of health; `live` and `ready` need no key."""
+    routes = APIRouter(prefix="/health", tags=["health"], responses=PROBLEMS)
 
     @routes.get("/live")
     async def live() -> Response:

@@ -12,6 +12,7 @@ import uvicorn
 
 from kindred.domain.errors import SettingsError
 from kindred.serving.app import build_app
+from kindred.serving.keys import check_bind, keys_of
 from kindred.serving.service import open_service
 from kindred.settings import Settings
 
@@ -22,10 +23,11 @@ def run(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM; requests in progress are answered before it ends.
 
     Raises:
-        SettingsError: the address can't be listened on.
+        SettingsError: the address can't be listened on, or others can reach it and there is no key.
         ArtifactError: nothing is published.
         StoreError: a store can't be opened.
     """
+    check_bind(settings.serve_host, keys_of(settings.data_dir))
     _log_to_stderr()
     with listening(settings.serve_host, settings.serve_port) as listener, open_service(settings) as service:
         host, port = listener.getsockname()[:2]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 
 MOST_ITEMS = 200
 """The longest list that an answer holds."""
@@ -13,8 +15,12 @@ MOST_IDS = 1_000
 MOST_USERS = 100
 """Users of one batch."""
 
-Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""An id as people know it: no control characters."""
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
+    AfterValidator(check_storable_id),
+]
+"""An id as people know it: no control characters, no blank at either end."""
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")]
 
@@ -73,7 +79,15 @@ class Problem(BaseModel):
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is no JSON"},
+    401: {"model": Problem, "description": "No valid key: send `Authorization: Bearer KEY`"},
+    403: {"model": Problem, "description": "The key lacks the scope for this"},
     404: {"model": Problem, "description": "No such system, user or item"},
+    408: {"model": Problem, "description": "The body did not come in time"},
+    413: {"model": Problem, "description": "The body is too big"},
+    414: {"model": Problem, "description": "The address is too long"},
+    421: {"model": Problem, "description": "Without keys, the service answers to the names of this machine only"},
     422: {"model": Problem, "description": "The request can't be understood; `hint` says what to change"},
+    429: {"model": Problem, "description": "This key asks too often; `Retry-After` says when to ask again"},
     503: {"model": Problem, "description": "Not now; `Retry-After` says when to ask again"},
 }
