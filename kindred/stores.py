@@ -24,10 +24,11 @@ def graph_of(settings: Settings) -> Iterator[GraphStore]:
     """The graph store in force, open for writing, its schema created, closed at the end."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_graph
+    from kindred.graph.store import with_schema
 
-    store = open_graph(settings.effective_graph_url, server=graph_server_of(settings))
+    url, server = settings.effective_graph_url, graph_server_of(settings)
+    store = with_schema(open_graph(url, server=server), graph_schema())
     try:
-        store.create_schema(graph_schema())
         yield store
     finally:
         store.close()

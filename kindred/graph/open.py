@@ -6,7 +6,7 @@ from kindred.domain.errors import SettingsError
 from kindred.domain.schema import GraphSchema
 from kindred.files import at_home
 from kindred.graph.server import GraphServer
-from kindred.graph.store import GraphStore
+from kindred.graph.store import GraphStore, with_schema
 
 _SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 _EXAMPLES = "for example ladybug:data/graph or neo4j://localhost:7687"
@@ -49,10 +49,4 @@ def open_to_read(url: str, schema: GraphSchema, server: GraphServer | None = Non
         from kindred.graph.ladybug.readers import open_reader
 
         return open_reader(at_home(url.removeprefix("ladybug:")), schema)
-    store = open_graph(url, server=server)
-    try:
-        store.create_schema(schema)
-    except BaseException:
-        store.close()
-        raise
-    return store
+    return with_schema(open_graph(url, server=server), schema)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -63,6 +63,9 @@ class Neighbour:
     node_label: str
     node_id: str
     properties: Mapping[str, Scalar]
+
+
+AnyStore = TypeVar("AnyStore", bound="GraphStore")
 
 
 class GraphStore(Protocol):
@@ -123,3 +126,13 @@ class GraphStore(Protocol):
 
     def close(self) -> None:
         """Frees files, locks and connections; the store can't be used after."""
+
+
+def with_schema(store: AnyStore, schema: GraphSchema) -> AnyStore:
+    """The store, every table of the schema there; closed again where that fails."""
+    try:
+        store.create_schema(schema)
+    except BaseException:
+        store.close()
+        raise
+    return store

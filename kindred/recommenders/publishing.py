@@ -119,9 +119,9 @@ def _noted(run: Run, version: str) -> bool:
 
 def _free_version(run: Run, here: SystemVectors, release: Release) -> str:
     """The version that holds this content already, published once and not now; else a new name."""
-    versions = here.versions()
+    versions, now = here.versions(), here.published()
     for version in versions:
-        if _is_same(run, version, release):
+        if version != now and _is_same(run, version, release):
             return version
     return next_version(run.name, versions)
 

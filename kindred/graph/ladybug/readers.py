@@ -5,13 +5,13 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
 from kindred.domain.schema import GraphSchema
 from kindred.graph.ladybug.store import EmbeddedGraph
-from kindred.graph.store import LockedError, UnfinishedError
+from kindred.graph.store import LockedError, UnfinishedError, with_schema
 
 PATIENCE_SECONDS = 2.0  # with readers that look whether there is something to mend
 
@@ -38,21 +38,14 @@ def open_reader(folder: Path, schema: GraphSchema) -> EmbeddedGraph:
 
 
 def _opened(folder: Path, schema: GraphSchema) -> EmbeddedGraph:
-    store = EmbeddedGraph(folder, read_only=True)
-    try:
-        store.create_schema(schema)
-    except BaseException:
-        store.close()
-        raise
-    return store
+    return with_schema(EmbeddedGraph(folder, read_only=True), schema)
 
 
 def _mend(folder: Path, schema: GraphSchema) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            with closing(EmbeddedGraph(folder)) as writer:
-                writer.create_schema(schema)
+            with_schema(EmbeddedGraph(folder), schema).close()
             return
         except LockedError:
             if time.monotonic() > until:
