@@ -24,6 +24,7 @@ from kindred.cli.home_paths import read_home_paths
 from kindred.cli.keys import keys_app
 from kindred.cli.runs import runs_app
 from kindred.cli.serve import serve
+from kindred.cli.why import why
 
 _EPILOG = f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5"
 
@@ -77,6 +78,7 @@ app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")
 app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(keys_app, name="keys")
+app.command("why", epilog="Example: kindred why U00042 P00007")(why)
 app.command("serve", epilog="Example: kindred serve --port 8000")(serve)
 app.add_typer(browser_guide_app, name="browser-guide")
 app.add_typer(config_app, name="config")

@@ -70,6 +70,12 @@ class Evidence:
         """Users who liked both items, by id, without `besides`."""
         return [user for user in self._common(self.fans, self.users, first, second) if user != besides]
 
+    def overlaps(self, item_ids: Sequence[str]) -> IntArray:
+        """How many of these items each user liked, `[num_users]`."""
+        positions = self.items.positions(list(item_ids))
+        fans = [self.fans.of(int(item)) for item in positions[positions >= 0]]
+        return np.bincount(np.concatenate([np.empty(0, np.int64), *fans]).astype(np.int64), minlength=len(self.users))
+
     def in_common(self, first: str, second: str) -> Iterator[tuple[str, str]]:
         """Edge type and node of what two items have in common, in the order that the system declares."""
         for edge_type, (lists, ids) in self.context.items():

@@ -36,6 +36,9 @@ class Known(Protocol):
     def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         """What a user did up to a time, with the vectors of texts, on these item positions."""
 
+    def texts(self, user_id: str, until: int | None) -> list[tuple[str, str]]:
+        """Item and words of those of a user's events up to a time that have words; may read the graph."""
+
     def titles(self, item_ids: Collection[str]) -> dict[str, str]:
         """Titles of these items, of those that have one."""
 
@@ -75,6 +78,9 @@ class StoreKnown:
     def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         return read_histories(self._system, self._store, items, [user_id], until)
 
+    def texts(self, user_id: str, until: int | None) -> list[tuple[str, str]]:
+        return read_texts(self._system, self._store, user_id, until)
+
     def titles(self, item_ids: Collection[str]) -> dict[str, str]:
         system = self._system
         if system.title is None or not item_ids:
@@ -109,3 +115,11 @@ class StoreKnown:
         found = self._store.query(busy, {"count": count}, QueryLimits(rows=count))
         ids: list[str] = found.column("id").to_pylist()
         return ids
+
+
+def read_texts(system: System, store: GraphStore, user_id: str, until: int | None) -> list[tuple[str, str]]:
+    """Item and words of those of a user's events up to a time that have words."""
+    names = list(system.event_texts)
+    rows = store.edges_of(system.edge, user_id, ["target_id", *names], until).to_pylist() if names else []
+    said = ((row["target_id"], "\n".join(row[name] for name in names if row[name])) for row in rows)
+    return [(item, words) for item, words in said if words]

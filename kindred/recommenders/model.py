@@ -127,7 +127,14 @@ class Model:
         return row
 
     def contributions(self, histories: Histories, item_ids: Sequence[str]) -> FloatArray:
-        """What each event adds to the score of each item, `[num_events, len(item_ids)]`; 0 for unknown items.
+        """What each event adds to the score of each item, `[num_events, len(item_ids)]`; 0 for unknown items."""
+        positions = self.items.positions(item_ids)
+        shares: FloatArray = np.asarray(self.event_rows(histories) @ self.ranking.items[positions].T, dtype=np.float32)
+        shares[:, positions < 0] = 0
+        return shares
+
+    def event_rows(self, histories: Histories) -> Vectors:
+        """What each event adds to the row of its user, `[num_events, width]`.
 
         A user's row is a sum over events, so what one adds is what it says alone, less what holds without it. It is
         taken from the linear scorers; the graph network's part is no sum over events.
@@ -135,11 +142,8 @@ class Model:
         alone = histories.each_alone()
         text = alone.text(self.system) if self.reads_text else None
         nothing = self.ranking.encode_users(no_histories(1, len(self.items)).events)
-        added = self.ranking.encode_users(alone.events, text) - nothing
-        positions = self.items.positions(item_ids)
-        shares: FloatArray = np.asarray(added @ self.ranking.items[positions].T, dtype=np.float32)
-        shares[:, positions < 0] = 0
-        return shares
+        added: Vectors = self.ranking.encode_users(alone.events, text) - nothing
+        return added
 
     def similarity(self, item_ids: Sequence[str]) -> FloatArray:
         """How far each two items speak for the same items, as a cosine, `[num_items, num_items]`; 0 for unknown ones.

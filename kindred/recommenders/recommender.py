@@ -11,6 +11,7 @@ import numpy as np
 
 from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
 from kindred.recommenders.askers import Asker, Askers
 from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
@@ -23,6 +24,7 @@ from kindred.recommenders.ranker import Asking, rank_candidates
 from kindred.recommenders.reasons import Told, explain
 from kindred.recommenders.system import System, Triple
 from kindred.recommenders.version_vectors import VersionVectors
+from kindred.recommenders.why import Question, evidence_paths
 from kindred.vectorstore.store import PublishedVectors
 
 __all__ = ["Opened", "Recommender"]
@@ -30,6 +32,9 @@ __all__ = ["Opened", "Recommender"]
 _WIDER = 4
 """Factor by which a search grows that found too few items of the kind asked for."""
 _VERSIONS_KEPT = 3
+RANKS = 100
+"""Ranks that are looked at to tell where an item stands."""
+_LATER = "the published version knows later events than the time asked for"
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,55 @@ class Recommender:
         found = _recommendations(selection.chosen, titles, {}, selection.sources)
         answer = self._answer(None, found, "similar", version, {}, "")
         return replace(answer, item_id=item_id, title=titles.get(item_id))
+
+    def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
+        """Why this item for this user, as evidence that they can check.
+
+        Raises:
+            ArtifactError: nothing is published.
+            RecordError: the published version does not know the item.
+        """
+        version, word = self.version(), self.system.words.item
+        vector = self._vectors.fetch(version.name, ITEMS, [item_id]).vectors
+        if not len(vector) or item_id in self._known.barred(at):
+            raise RecordError(f"{word} {item_id!r} is not in version {version.name}", "ingest it, train and publish")
+        title = self._known.titles([item_id]).get(item_id)
+        told = Explanation(
+            self.system.name, user_id, item_id, title, None, (), None, "popular", version.name, version.release.as_of
+        )
+        if at is not None and version.release.as_of is not None and at < version.release.as_of:
+            return replace(told, note=_LATER)
+        request = Request(user_id=user_id, k=RANKS, at=at, reasons=False, removed=False)
+        asker = self._askers.asker(request, version)
+        excluded = self._excluded(request, asker)
+
+        def standing(row: Vectors) -> Standing:
+            asked = Asked(request, version, row, excluded)
+            order = [candidate.item_id for candidate in self._nearest(asked, RANKS)]
+            rank = order.index(item_id) + 1 if item_id in order else None
+            return Standing(float(vector[0] @ row), rank)
+
+        told = replace(told, level=asker.level, standing=standing(asker.vector))
+        if note := self._no_evidence(version, asker, item_id):
+            return replace(told, note=note)
+        titles = self._known.titles({*asker.seen, item_id})
+        question = Question(
+            self.system, version, self._known, user_id, asker.history(), titles, item_id, vector[0], at, standing
+        )
+        paths, without_all = evidence_paths(question)
+        note = "" if paths else f"no path leads from what this user liked to this {word}: the score alone speaks for it"
+        return replace(told, paths=paths, without_all=without_all, note=note)
+
+    def _no_evidence(self, version: Version, asker: Asker, item_id: str) -> str:
+        """Why there can be no evidence, in words; empty where there can be some."""
+        words = self.system.words
+        if item_id in asker.seen:
+            return f"this user has {words.did} this {words.item} already: it is not recommended to them"
+        if not asker.seen:
+            return f"nothing is known of this user: they get what is popular, no {words.event} of theirs speaks for it"
+        if not version.model.knows_histories:
+            return f"version {version.name} goes by popularity: it does not look at what a user did"
+        return ""
 
     def example_users(self, count: int) -> list[str]:
         """Ids of users with many events, to show something with."""
@@ -288,7 +342,7 @@ class Recommender:
         best = best_first((Candidate(i, float(n)) for i, n in counts.items() if i not in barred), request.k)
         titles = self._known.titles([candidate.item_id for candidate in best])
         found = _recommendations(best, titles, {}, dict.fromkeys(counts, "popular"))
-        note = "the published version knows later events than the time asked for: popular up to that time"
+        note = f"{_LATER}: popular up to that time"
         return self._answer(request.user_id, found, "popular", version, {}, note)
 
     def _nothing_left(self, request: Request, asker: Asker) -> str:

@@ -123,6 +123,11 @@ class System:
         return next((p.name for p in self.edge.properties if p.kind is PropertyKind.VECTOR), None)
 
     @property
+    def event_texts(self) -> tuple[str, ...]:
+        """The properties that hold the words of an event, in the order they are read."""
+        return next((p.encodes for p in self.edge.properties if p.kind is PropertyKind.VECTOR), ())
+
+    @property
     def item_vectors(self) -> tuple[str, ...]:
         """The properties that hold vectors of an item's own texts."""
         return tuple(p.name for p in self.item.properties if p.kind is PropertyKind.VECTOR)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.explanation import Explanation
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Event
 from kindred.recommenders.interactions import INTERACTIONS
@@ -39,6 +40,9 @@ class Recommends(Protocol):
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """The items most similar to one."""
+
+    def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
+        """Why this item for this user."""
 
     def example_users(self, count: int) -> list[str]:
         """Ids of users to show something with."""

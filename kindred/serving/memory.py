@@ -16,6 +16,7 @@ from kindred.domain.records import Event
 from kindred.domain.schema import to_table
 from kindred.ingest.load import with_embeddings
 from kindred.recommenders.histories import BEFORE_ALL, Histories, histories_of_table, no_histories
+from kindred.recommenders.known import read_texts
 from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
 from kindred.serving.graph_door import GraphDoor
@@ -110,6 +111,21 @@ class Memory:
         if not len(table):
             return no_histories(1, len(items))
         return histories_of_table(self._system, items, IdMap([user_id]), table)
+
+    def texts(self, user_id: str, until: int | None) -> list[tuple[str, str]]:
+        """Item and words of a user's events; none of those that the graph would have to tell while it can't be read."""
+        new = [
+            (event.target_id, "\n".join(filter(None, (getattr(event, name) for name in self._system.event_texts))))
+            for event in self._later(user_id, until)
+        ]
+        if user_id in self._forgotten:
+            return [(item, words) for item, words in new if words]
+        try:
+            with self._graph.read() as store:
+                stored = read_texts(self._system, store, user_id, until)
+        except StoreError:
+            stored = []
+        return [*stored, *((item, words) for item, words in new if words and (item, words) not in stored)]
 
     def titles(self, item_ids: Collection[str]) -> dict[str, str]:
         titles, new = self.past.titles, self._new_titles
