@@ -32,14 +32,19 @@ def demo(
     settings = settings_of(context)
     if reviews is not None:
         settings = _settings_for(settings, reviews)
+    prepare(settings, reviews, metadata)
+    _recommend(settings)
+    _say_what_next(settings)
+
+
+def prepare(settings: Settings, reviews: Path | None = None, metadata: Path | None = None) -> None:
+    """From files, or the generated sample, to a published version; what is done already is not done again."""
     with console.Bars() as bars:
         files = (reviews, metadata) if reviews is not None else _sample(settings, bars)
         content_hash = _ingest(settings, files, bars)
         run = _train(settings, content_hash, bars)
         _evaluate(settings, run, bars)
     _publish(settings, run)
-    _recommend(settings)
-    _say_what_next(settings)
 
 
 def _settings_for(settings: Settings, reviews: Path) -> Settings:

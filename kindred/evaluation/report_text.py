@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Report = dict[str, Any]
@@ -46,6 +46,11 @@ _LIMITS_OF_SPLIT = {
     "as_of": "Users without an event before the split time are tested too; no model can know their taste.",
     "given": "Whatever the published split does, leaks included, is taken as it is.",
 }
+
+
+def meanings() -> Mapping[str, str]:
+    """What each figure of a report means, by name."""
+    return _MEANINGS
 
 
 def verdict(interval: Report, metric: str) -> str:

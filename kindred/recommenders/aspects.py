@@ -16,7 +16,7 @@ _SHORTEST_WORD = 4
 _MOST_COMMON = 0.15
 """Share of the texts from which a word says nothing of one of them."""
 _FEWEST_TEXTS = 8
-"""Below that many texts nobody can tell which words are rare."""
+"""Below that many texts it can't be told which words are rare."""
 _WORDS = 2
 """Rare words that two sentences share at least; one alone is chance."""
 

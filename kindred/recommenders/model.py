@@ -153,14 +153,29 @@ class Model:
         Raises:
             ArtifactError: the model does not look at what a user did.
         """
-        self._need_histories()
         positions = self.items.positions(item_ids)
+        rows = self._item_rows(positions)
+        rows[positions < 0] = 0
+        return cosines(rows, self._scores_gram)
+
+    def speaking_rows(self) -> FloatArray:
+        """What each item speaks for, as a row of length one whose products are `similarity`, `[num_items, width]`.
+
+        Raises:
+            ArtifactError: the model does not look at what a user did.
+        """
+        values, vectors = np.linalg.eigh(self._scores_gram)
+        rows: FloatArray = self._item_rows(np.arange(len(self.items))) @ (vectors * np.sqrt(np.maximum(values, 0)))
+        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+
+    def _item_rows(self, positions: IntArray) -> FloatArray:
+        """What an event with each of these items adds to a user's row by the scorers that know items alone."""
+        self._need_histories()
         rows: FloatArray = np.zeros((len(positions), self.ranking.items.shape[1]), dtype=np.float32)
         for name in ("items", "recent_items"):
             if name in self.ranking.sources:
                 rows += self.ranking.sources[name][positions]
-        rows[positions < 0] = 0
-        return cosines(rows, self._scores_gram)
+        return rows
 
     @cached_property
     def _scores_gram(self) -> FloatArray:

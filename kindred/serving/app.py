@@ -13,10 +13,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
-from kindred.serving import answer_routes, health_routes, write_routes
+from kindred.serving import answer_routes, health_routes, why_routes, write_routes
 from kindred.serving.access import Access
 from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
+from kindred.serving.pages import page_routes
 from kindred.serving.problems import problem, problem_of, request_id_of
 from kindred.serving.service import Service
 from kindred.serving.tracing import Tracing
@@ -25,6 +26,8 @@ ROUTES = (
     answer_routes.router,
     health_routes.router,
     write_routes.router,
+    why_routes.router,
+    page_routes.router,
 )
 """Each makes the routes of one subject."""
 TASKS = (follow_versions, apply_writes)

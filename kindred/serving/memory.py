@@ -53,10 +53,11 @@ class Memory:
             return read_past(self._system, store)
 
     def reload(self) -> None:
-        """Reads the past again, e.g. when others wrote into the graph; what came since is kept."""
+        """Reads the past again, e.g. when others wrote into the graph; what came since is kept, and counts once."""
         past = self._read()
         with self._lock:
             self.past = past
+            self._new = {user: new for user in self._new if (new := self._unapplied(past, user))}
 
     def judge(self, release: Release, items: IdMap) -> None:
         past = self.past
@@ -187,6 +188,40 @@ class Memory:
                 found.append(LightEvent(event.event_id, event.target_id, event.at, stars))
         return sorted(found, key=lambda event: (BEFORE_ALL if event.at is None else event.at, event.event_id))
 
+    def find_users(self, start: str, count: int) -> list[str]:
+        """Ids of users that begin so, in order."""
+        wanted = start.casefold()
+        ids = {*self.past.users.ids, *self._new} - self._forgotten
+        return sorted(user for user in ids if user.casefold().startswith(wanted))[:count]
+
+    def find_items(self, text: str, count: int) -> list[tuple[str, str | None]]:
+        """Id and title of items whose id begins so or whose title holds the text, those first that begin so."""
+        wanted = text.casefold()
+        titles = self.past.titles | {item: title for item, title in self._new_titles.items() if title}
+        ranked: list[tuple[int, str, str]] = []
+        for item in {*self.past.items.ids, *self._new_titles} - self._gone_items:
+            title = titles.get(item, "")
+            at = 0 if item.casefold().startswith(wanted) else title.casefold().find(wanted) + 1
+            if at or item.casefold().startswith(wanted):
+                ranked.append((at, title, item))
+        return [(item, title or None) for _, title, item in sorted(ranked)[:count]]
+
+    def size(self) -> tuple[int, int, int]:
+        """Numbers of users, items and events."""
+        users = len({*self.past.users.ids, *self._new} - self._forgotten)
+        items = len({*self.past.items.ids, *self._new_titles} - self._gone_items)
+        return users, items, len(self.past.item_index) + sum(len(events) for events in self._new.values())
+
+    def num_events(self, item_id: str) -> int:
+        """Events of an item."""
+        position = self.past.items.position(item_id)
+        before = 0 if position is None else int(self.past.counts(None)[position])
+        return before + sum(event.target_id == item_id for new in self._new.values() for event in new.values())
+
+    def num_stale(self, version: str) -> int:
+        """Users whose published row does not say all that they did; each is encoded anew when they ask."""
+        return len({*self.past.users.ids, *self._new} - self._current.get(version, set()))
+
     # what writers tell
 
     def add_events(self, events: Sequence[Event]) -> None:
@@ -241,6 +276,13 @@ class Memory:
         rows = self._rows(user_id)
         last = int(self.past.at[rows.stop - 1]) if rows.stop > rows.start else BEFORE_ALL
         return last > until or any((event.at or 0) > until for event in self._new.get(user_id, {}).values())
+
+    def _unapplied(self, past: Past, user_id: str) -> dict[str, Event]:
+        """What came of a user and is not in the past yet; all of it where their past is not looked at."""
+        if user_id in self._forgotten:
+            return self._new[user_id]
+        stored = {event.event_id for event in past.events(past.rows(user_id))}
+        return {key: event for key, event in self._new[user_id].items() if key not in stored}
 
     def _unknown_to(self, past: Past, user_id: str, events: Mapping[str, Event]) -> bool:
         return not set(events) <= {event.event_id for event in past.events(past.rows(user_id))}

@@ -46,10 +46,19 @@ def problem(
 
 def problem_of(error: KindredError, request_id: str = "") -> Response:
     """What to answer to an error of ours; where it may pass, when to ask again."""
-    kinds = (_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    status, code = next(kinds, (500, "internal"))
+    status, code = _status_and_code(error)
     headers = {"Retry-After": "1"} if status == 503 else None
     return problem(status, code, error.message, error.next_step, headers, request_id)
+
+
+def status_of(error: KindredError) -> int:
+    """The HTTP status of an error of ours."""
+    return _status_and_code(error)[0]
+
+
+def _status_and_code(error: KindredError) -> tuple[int, str]:
+    kinds = (_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    return next(kinds, (500, "internal"))
 
 
 def request_id_of(request: HttpRequest) -> str:

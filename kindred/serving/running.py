@@ -31,7 +31,7 @@ def run(settings: Settings) -> None:
     _log_to_stderr()
     with listening(settings.serve_host, settings.serve_port) as listener, open_service(settings) as service:
         host, port = listener.getsockname()[:2]
-        logging.getLogger("kindred.serving").info("serving on http://%s:%d", host, port)
+        logging.getLogger("kindred.serving").info("serving on http://%s:%d (pages for people: /ui)", host, port)
         config = uvicorn.Config(
             build_app(service),
             log_config=None,

@@ -72,6 +72,51 @@ class Recommendations(BaseModel):
     removed: dict[str, str] | None = None
 
 
+class Stands(BaseModel):
+    """Where an item stands for a user; `rank` is null below the first hundred."""
+
+    score: float
+    rank: int | None = None
+
+
+class Evidence(BaseModel):
+    """One path from the user to the item.
+
+    Attributes:
+        kind: people (who liked both), text (in which two of them say the same), shared (something both items lead to).
+        nodes: label, id and title of each node.
+        contribution: share of the events it begins with in all that speaks for the item among the user's events.
+        without: where the item stands when the user is encoded without those events.
+        quotes: sentences of reviews on the path.
+    """
+
+    kind: str
+    text: str
+    nodes: list[dict[str, str | None]]
+    edges: list[str]
+    contribution: float
+    without: Stands
+    aspect: str = ""
+    quotes: list[dict[str, str]] = []
+
+
+class Why(BaseModel):
+    """Why an item, for a user: evidence that the score rests on, not proof of a cause."""
+
+    system: str
+    user_id: str
+    item: dict[str, str | None]
+    now: Stands | None = None
+    evidence: list[Evidence]
+    without_all: Stands | None = None
+    caveat: str
+    model: str
+    graph_as_of: str | None = None
+    level: str
+    note: str = ""
+    request_id: str = ""
+
+
 class Problem(BaseModel):
     """What is wrong, and what to do next: `{"error": {"code", "message", "hint", "request_id"}}`."""
 

@@ -48,24 +48,35 @@ _WEIGHTS = ("rating", "count", "plays")  # what an edge's width says
 
 def page_of(view: View) -> str:
     """The page that shows the view."""
-    middle = view.nodes[0]
     style, scripts = _asset("view.css"), [_asset(name) for name in _SCRIPTS]
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_source, scripts))}; style-src {_source(style)}; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-    parts = {
+    parts = view_parts(view) | {
         "policy": policy,
-        "title": escape(f"{_caption(middle)} · {middle.type.label}"),
-        "middle": escape(_caption(middle)),
-        "summary": escape(_summary(view)),
         "style": style,
-        "tables": _node_table(view) + _edge_table(view),
-        "data": _script_json(_page_data(view)),
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }
     # One pass: a placeholder's look-alike inside the data stays text.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
+
+
+def view_parts(view: View) -> dict[str, str]:
+    """What is of this view in a page: title, middle, summary, tables and data, all of it safe in HTML."""
+    middle = view.nodes[0]
+    return {
+        "title": escape(f"{_caption(middle)} · {middle.type.label}"),
+        "middle": escape(_caption(middle)),
+        "summary": escape(_summary(view)),
+        "tables": _node_table(view) + _edge_table(view),
+        "data": _script_json(_page_data(view)),
+    }
+
+
+def shown_properties(node: ViewNode) -> dict[str, str]:
+    """Properties of a node as people read them, the id left out."""
+    return _shown(node.type, node.properties)
 
 
 @cache

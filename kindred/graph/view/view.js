@@ -52,6 +52,7 @@ function elementsOf() {
 document.documentElement.classList.add("has-script");
 byId("tables").open = false;
 unfoldStart();
+cytoscape.warnings(false); // of edges between nodes that are not unfolded yet, and lie on each other
 const cy = cytoscape({
   container: byId("graph"), elements: elementsOf(), style: drawingStyle(), layout: { name: "preset" },
   minZoom: 0.02, maxZoom: 5, selectionType: "single", boxSelectionEnabled: false,

@@ -1,0 +1,130 @@
+"""The map: items on a plane by the two directions in which they differ most, coloured by what they belong to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from kindred.recommenders.opened import Version
+from kindred.recommenders.recommender import Recommender
+from kindred.serving.opened_system import OpenedSystem
+from kindred.serving.problems import UnknownError
+
+WIDTH, HEIGHT, MARGIN = 1000.0, 640.0, 24.0
+MOST_POINTS = 2_500
+PALETTE = ("#3f7fd0", "#c96a1f", "#2c8f87", "#cf4f8a", "#7a8a2a", "#9a68cf", "#b57f12", "#d2524a")
+REST = "#8b929c"
+OTHERS = "others"
+_LISTED = 40
+_MOST_DIMENSIONS = 2_048
+
+
+@dataclass(frozen=True)
+class Point:
+    """An item on the map."""
+
+    item_id: str
+    title: str
+    group: str
+    x: float
+    y: float
+    colour: str
+    is_faint: bool
+
+
+@dataclass(frozen=True)
+class ItemMap:
+    """The map.
+
+    Attributes:
+        groups: name, colour and number of items of each group, the largest first.
+        kind: what the groups are, e.g. `category`.
+        points: of at most so many items, a regular sample where there are more.
+        listed: items of the group that was chosen, as words.
+        explained: share of the variance that the plane shows.
+    """
+
+    groups: tuple[tuple[str, str, int], ...]
+    kind: str
+    points: tuple[Point, ...]
+    num_items: int
+    listed: tuple[Point, ...]
+    explained: float
+
+
+def read_map(opened: OpenedSystem, only: str) -> ItemMap:
+    """The map of the items of the version that answers.
+
+    Args:
+        opened: the system.
+        only: name of the group that is to stand out; empty for all.
+
+    Raises:
+        UnknownError: the version has no vectors of items to lay out.
+    """
+    recommender = opened.recommender
+    if not isinstance(recommender, Recommender) or not recommender.version().model.knows_histories:
+        raise UnknownError("the published version has no embeddings of items that could be drawn", "publish a model")
+    version = recommender.version()
+    if version.model.ranking.items.shape[1] > _MOST_DIMENSIONS:
+        raise UnknownError("embeddings of this version are too wide to be drawn", "publish the system's own model")
+    kind, group_of = _groups(version)
+    counts = Counter(group_of)
+    named = [name for name, _ in counts.most_common() if name][: len(PALETTE)]
+    colours = dict(zip(named, PALETTE, strict=False))
+    positions, explained = plane(version)
+    step = -(-len(positions) // MOST_POINTS)
+    ids = version.model.items.ids
+    titles = opened.memory.titles([ids[row] for row in range(0, len(ids), step)])
+    points = [
+        Point(
+            ids[row],
+            titles.get(ids[row], ids[row]),
+            group_of[row] if group_of[row] in colours else OTHERS,
+            float(positions[row, 0]),
+            float(positions[row, 1]),
+            colours.get(group_of[row], REST),
+            bool(only) and (group_of[row] if group_of[row] in colours else OTHERS) != only,
+        )
+        for row in range(0, len(ids), step)
+    ]
+    points.sort(key=lambda point: (not point.is_faint, point.group != OTHERS))
+    groups = [(name, colours[name], counts[name]) for name in named]
+    if rest := len(ids) - sum(count for _, _, count in groups):
+        groups.append((OTHERS, REST, rest))
+    listed = tuple(sorted((p for p in points if only and not p.is_faint), key=lambda p: p.title)[:_LISTED])
+    return ItemMap(tuple(groups), kind, tuple(points), len(ids), listed, explained)
+
+
+def plane(version: Version) -> tuple[np.ndarray, float]:
+    """Positions of all items in the drawing, `[num_items, 2]`, and the share of the variance that they show.
+
+    Principal components of what an event with each item adds to the scores, every row of length one, so that items
+    come to stand together that speak for the same ones.
+    """
+    rows = version.model.speaking_rows()
+    rows = rows - rows.mean(axis=0)
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    flat = rows @ vectors[:, [-1, -2]]
+    flat = flat * np.sign(flat[np.abs(flat).argmax(axis=0), [0, 1]])  # the same way round each time
+    low, high = np.quantile(flat, [0.005, 0.995], axis=0)
+    spread = np.clip((flat - low) / np.maximum(high - low, 1e-9), 0, 1)
+    room = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
+    return MARGIN + spread * room, float(values[-2:].sum() / max(values.sum(), 1e-12))
+
+
+def _groups(version: Version) -> tuple[str, list[str]]:
+    """What colours the items, and the group of each: the largest that it belongs to."""
+    triples = version.model.system.triples[1:]
+    chosen = next((t for t in triples if t[2] in ("Category", "Genre", "Tag")), triples[0] if triples else None)
+    if chosen is None or chosen[1] not in version.evidence.context:
+        return "", [""] * len(version.model.items)
+    lists, ids = version.evidence.context[chosen[1]]
+    sizes = np.bincount(lists.members, minlength=len(ids))
+    groups = []
+    for item in range(len(version.model.items)):
+        members = lists.of(item)
+        groups.append(ids.external(int(members[sizes[members].argmax()])) if len(members) else "")
+    return chosen[2].lower(), groups

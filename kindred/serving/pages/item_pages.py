@@ -1,0 +1,94 @@
+"""Pages of items: one with what is known of it and what is similar, the graph around a node, the map of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from kindred.domain.errors import KindredError
+from kindred.domain.recommendation import Recommendation
+from kindred.domain.schema import graph_schema
+from kindred.graph.store import GraphStore
+from kindred.graph.view.neighbourhood import View, read_view
+from kindred.graph.view.page import shown_properties, view_parts
+from kindred.serving.opened_system import OpenedSystem
+from kindred.serving.pages.item_map import read_map
+from kindred.serving.pages.rendering import Page
+from kindred.serving.problems import UnknownError
+from kindred.serving.service import Service
+
+SIMILAR = 12
+NODES = 120
+_NOT_SHOWN = ("description",)
+
+
+async def item_page(service: Service, system: str, item: str) -> Page:
+    """What is known of an item, and what is similar."""
+    opened = service.system(system)
+    words = opened.module.system.words
+    if not opened.memory.knows_item(item):
+        raise UnknownError(f"there is no {words.item} {item!r}", "search for it by its title")
+    note = ""
+    similar: tuple[Recommendation, ...] = ()
+    try:
+        similar = (await service.similar(system, item, SIMILAR)).recommendations
+    except KindredError as error:
+        note = f"{error.message}; {error.next_step}"
+    properties, text, degraded = await service.in_thread(partial(_properties, service, opened, item))
+    values = {
+        "item": item,
+        "title": opened.memory.titles([item]).get(item),
+        "similar": similar,
+        "best": max((abs(other.score) for other in similar), default=1.0) or 1.0,
+        "note": note,
+        "properties": properties,
+        "text": text,
+        "degraded": degraded,
+        "context": _context(opened, item),
+        "num_events": opened.memory.num_events(item),
+        "item_label": opened.module.system.item_label,
+    }
+    return Page("item.html", values, system)
+
+
+def _properties(service: Service, opened: OpenedSystem, item: str) -> tuple[Mapping[str, str], str, str]:
+    """What the graph holds of the item, its description, and why it can't be read where it can't."""
+    label = opened.module.system.item_label
+    try:
+        with service.graph.read() as store:
+            view = read_view(store, graph_schema(), (label, item), hops=0)
+    except KindredError as error:
+        return {}, "", error.message
+    shown = shown_properties(view.nodes[0])
+    text = next((shown[name] for name in _NOT_SHOWN if name in shown), "")
+    title = opened.module.system.title
+    return {name: value for name, value in shown.items() if name not in (*_NOT_SHOWN, title)}, text, ""
+
+
+def _context(opened: OpenedSystem, item: str) -> list[tuple[str, str, str]]:
+    """Words of the edge, label and id of what the item leads to."""
+    return [
+        (triple[1].lower().replace("_", " "), triple[2], node)
+        for triple in opened.module.system.triples[1:]
+        for node in opened.memory.members(item, triple)
+    ]
+
+
+async def graph_page(service: Service, system: str, label: str, node: str) -> Page:
+    """The graph around a node, to unfold."""
+    service.system(system)
+    view = await service.in_thread(partial(_view, service, label, node))
+    return Page("graph.html", {**view_parts(view), "label": label, "node": node}, system)
+
+
+def _view(service: Service, label: str, node: str) -> View:
+    with service.graph.read() as store:
+        reader: GraphStore = store
+        return read_view(reader, graph_schema(), (label, node), hops=2, limit=NODES)
+
+
+async def map_page(service: Service, system: str, only: str) -> Page:
+    """All items on a plane, near each other where they speak for the same items."""
+    opened = service.system(system)
+    found = await service.in_thread(partial(read_map, opened, only))
+    return Page("map.html", {"map": found, "only": only}, system)

@@ -1,0 +1,97 @@
+"""The addresses of the pages, all below `/ui`; ids stand in the query, so that any character may be in them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from kindred.serving.pages.compare_page import compare_page
+from kindred.serving.pages.files import asset
+from kindred.serving.pages.item_pages import graph_page, item_page, map_page
+from kindred.serving.pages.rendering import Page, link, shown
+from kindred.serving.pages.run_pages import run_page, runs_page
+from kindred.serving.pages.status_page import status_page
+from kindred.serving.pages.try_page import try_page
+from kindred.serving.pages.user_pages import find_page, user_page, why_page
+from kindred.serving.problems import UnknownError
+from kindred.serving.service import Service
+
+MOST_BYTES = 200_000
+"""Of what is pasted into the page."""
+
+
+def router(service: Service) -> APIRouter:
+    """The routes of the pages."""
+    routes = APIRouter(prefix="/ui", include_in_schema=False)
+
+    @routes.get("/static/{name}")
+    async def static(name: str) -> Response:
+        return FileResponse(asset(name), headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=60"})
+
+    @routes.get("")
+    async def start() -> Response:
+        return RedirectResponse(link(next(iter(service.systems))))
+
+    @routes.get("/runs")
+    async def runs() -> Response:
+        return await shown(service, runs_page(service))
+
+    @routes.get("/run")
+    async def run(system: str = "", name: str = "", beside: str = "") -> Response:
+        return await shown(service, run_page(service, system, name, beside))
+
+    @routes.get("/status")
+    async def status() -> Response:
+        return await shown(service, status_page(service))
+
+    @routes.get("/{system}")
+    async def find(system: str, q: str = "") -> Response:
+        return await shown(service, find_page(service, system, q))
+
+    @routes.get("/{system}/user")
+    async def user(system: str, id: str = "", k: str = "") -> Response:
+        return await shown(service, user_page(service, system, id, k))
+
+    @routes.get("/{system}/why")
+    async def why(system: str, user: str = "", item: str = "") -> Response:
+        return await shown(service, why_page(service, system, user, item))
+
+    @routes.get("/{system}/item")
+    async def item(system: str, id: str = "") -> Response:
+        return await shown(service, item_page(service, system, id))
+
+    @routes.get("/{system}/graph")
+    async def graph(system: str, label: str = "", id: str = "") -> Response:
+        return await shown(service, graph_page(service, system, label, id))
+
+    @routes.get("/{system}/map")
+    async def embedding_map(system: str, only: str = "") -> Response:
+        return await shown(service, map_page(service, system, only))
+
+    @routes.get("/{system}/compare")
+    async def compare(system: str, user: str = "", left: str = "", right: str = "") -> Response:
+        return await shown(service, compare_page(service, system, user, left, right))
+
+    @routes.api_route("/{system}/try", methods=["GET", "POST"])
+    async def try_it(system: str, http: HttpRequest) -> Response:
+        body = b""
+        async for chunk in http.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                return await shown(service, _too_long())
+        return await shown(service, try_page(service, system, body.decode("utf-8", "replace") or http.url.query))
+
+    @routes.get("/{system}/{rest:path}")
+    async def elsewhere(system: str, rest: str) -> Response:
+        return await shown(service, _nowhere(rest))
+
+    return routes
+
+
+async def _nowhere(rest: str) -> Page:
+    raise UnknownError(f"there is no page {rest!r}", "go to a page above")
+
+
+async def _too_long() -> Page:
+    raise UnknownError("that is too much text for this page", f"paste at most {MOST_BYTES:,} bytes")

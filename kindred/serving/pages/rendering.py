@@ -1,0 +1,122 @@
+"""A page as HTML: templates that escape all they show, under a policy that runs no script but the page's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+from kindred.domain.errors import KindredError
+from kindred.graph.view.page import COLOURS, OTHER_COLOUR
+from kindred.serving.problems import status_of
+from kindred.serving.service import Service
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_SOURCES = {
+    "model": "fits what you did",
+    "new": "new",
+    "popular": "popular",
+    "similar": "similar",
+    "rule": "put here by a rule",
+}
+_LEVELS = {
+    "model": "from the published embeddings",
+    "folded-in": "encoded just now: newer events count",
+    "inductive": "encoded just now from events that are not in the published version",
+    "popular": "nothing is known of this user: what is popular",
+    "similar": "from the published embeddings",
+}
+_SERVED = {
+    "engine": "by vector search",
+    "exact": "by comparing all vectors in memory",
+    "last": "the last good list",
+    "like": "popular among users like them",
+    "popular": "what is popular",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page shows.
+
+    Attributes:
+        template: its name.
+        values: what the template reads.
+        system: whose page it is; empty for a page of the whole service.
+    """
+
+    template: str
+    values: Mapping[str, object]
+    system: str = ""
+    status: int = 200
+
+
+async def shown(service: Service, making: Awaitable[Page]) -> Response:
+    """The page as a reply; where it can't be made, one that says why and what to do next."""
+    try:
+        page = await making
+    except KindredError as error:
+        said = {"message": error.message, "hint": error.next_step, "code": status_of(error)}
+        page = Page("problem.html", said, status=status_of(error))
+    return HTMLResponse(html_of(service, page), page.status, _HEADERS)
+
+
+def html_of(service: Service, page: Page) -> str:
+    """The page as HTML."""
+    systems = list(service.systems)
+    current = page.system if page.system in service.systems else systems[0]
+    frame = {"systems": systems, "system": current, "words": service.systems[current].module.system.words}
+    return _environment().get_template(page.template).render(frame | dict(page.values))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(loader=PackageLoader("kindred.serving.pages"), autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {"day": day, "minute": minute, "score": score, "percent": percent, "colour": colour}
+    environment.globals |= {"link": link, "sources": _SOURCES, "levels": _LEVELS, "served": _SERVED}
+    return environment
+
+
+def link(path: str, **parameters: object) -> str:
+    """An address of the pages with these parameters, whatever characters are in them."""
+    given = {name: str(value) for name, value in parameters.items() if value not in (None, "")}
+    return f"/ui/{path}" + (f"?{urlencode(given)}" if given else "")
+
+
+def day(seconds: int | None) -> str:
+    """A day as people write it; a dash where the time is unknown."""
+    return "–" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%-d %b %Y}"
+
+
+def minute(seconds: float | None) -> str:
+    """A day and time, UTC."""
+    return "–" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%-d %b %Y, %H:%M} UTC"
+
+
+def score(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
+
+
+def percent(share: float) -> str:
+    """A share of one."""
+    return f"{share * 100:.0f} %" if share >= 0.0995 else f"{share * 100:.1f} %"
+
+
+def colour(label: str) -> str:
+    """The colour of a label's nodes."""
+    return COLOURS.get(label, OTHER_COLOUR)

@@ -1,0 +1,151 @@
+"""Pages of runs: all there are, and one with its curves and what its evaluation found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
+from kindred.recommenders.runs import Run, figures_of, find_run, finished_runs, model_of, tags_of
+from kindred.recommenders.systems import SYSTEMS
+from kindred.serving.pages.charts import Bar, bars_of, line_chart
+from kindred.serving.pages.rendering import Page
+from kindred.serving.service import Service
+from kindred.stores import runs_folder_of
+
+RANKING = ("recall@10", "ndcg@10")
+CURVES = (("recall@10", "recall@10 on validation"), ("loss", "loss"))
+
+
+async def runs_page(service: Service) -> Page:
+    """Every finished run of every system."""
+    return Page("runs.html", {"groups": await service.in_thread(partial(_all_runs, service))})
+
+
+def _all_runs(service: Service) -> list[tuple[str, list[dict[str, Any]]]]:
+    groups = []
+    for system in SYSTEMS:
+        published = service.vectors.of(system).versions()
+        current = service.systems[system].version if system in service.systems else None
+        runs = finished_runs(runs_folder_of(service.settings, system))[::-1]
+        rows = [
+            {
+                "name": run.name,
+                "model": model_of(run),
+                "events": run.manifest["events"],
+                "figures": figures_of(run),
+                "tags": tags_of(run),
+                "is_current": current is not None and current.partition(".")[0] == run.name,
+                "is_kept": any(version.partition(".")[0] == run.name for version in published),
+            }
+            for run in runs
+        ]
+        if rows:
+            groups.append((system, rows))
+    return groups
+
+
+async def run_page(service: Service, system: str, name: str, beside: str) -> Page:
+    """One run, beside another where one is named."""
+    values = await service.in_thread(partial(_one_run, service, system, name, beside))
+    return Page("run.html", values, system)
+
+
+def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str, Any]:
+    folder = runs_folder_of(service.settings, system if system in SYSTEMS else "")
+    run = find_run(folder, name)
+    others = [other for other in finished_runs(folder)[::-1] if other.name != run.name]
+    second = next((other for other in others if other.name == beside), None)
+    shown = [run] if second is None else [run, second]
+    histories = {one.name: _history(one.folder) for one in shown}
+    return {
+        "run": run,
+        "system": system,
+        "others": [other.name for other in others],
+        "beside": "" if second is None else second.name,
+        "model": model_of(run),
+        "facts": _facts(run),
+        "weights": _weights(run),
+        "curves": [chart for key, title in CURVES if (chart := _curve(histories, key, title)) is not None],
+        "reports": [_report(report) for report in _reports(run)],
+        "figures": {one.name: figures_of(one) for one in shown},
+    }
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    made = run.manifest
+    facts = [(name, f"{made[name]:,}") for name in ("users", "items", "events", "width") if made.get(name)]
+    if learned := made.get("gnn"):
+        facts.append(("best epoch", f"{learned['best_epoch']} of {learned['epochs']}"))
+    return [*facts, ("seed", str(made["seed"]))]
+
+
+def _weights(run: Run) -> list[Bar]:
+    """The weight of each scorer in the run, the largest first."""
+    weights: Mapping[str, float] = run.manifest.get("weights") or {}
+    best = sorted(weights.items(), key=lambda pair: -abs(pair[1]))
+    return bars_of([(name, weight) for name, weight in best if abs(weight) >= 0.0005], {})
+
+
+def _history(folder: Path) -> list[dict[str, float]]:
+    """What each epoch of a training noted; nothing where it noted nothing that can be read."""
+    try:
+        return [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+    except (OSError, ValueError):
+        return []
+
+
+def _curve(histories: Mapping[str, list[dict[str, float]]], key: str, title: str) -> Any:
+    series = {
+        name: [(epoch["epoch"], epoch[key]) for epoch in history if key in epoch and "epoch" in epoch]
+        for name, history in histories.items()
+    }
+    return line_chart(title, {name: points for name, points in series.items() if points})
+
+
+def _reports(run: Run) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(run.folder.glob("evaluation/*/report.json")):
+        try:
+            found.append(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _report(report: dict[str, Any]) -> dict[str, Any]:
+    protocol = report["protocol"]
+    shown: dict[str, Any] = {"protocol": protocol, "warnings": report.get("warnings", []), "meanings": meanings()}
+    if ranking := report.get("ranking"):
+        shown["ranking"] = [(metric, _compared(ranking, metric)) for metric in RANKING]
+        shown["lists"] = _lists(ranking)
+        shown["by_history"] = [
+            (bucket, part["users"], part["model"].get("recall@10")) for bucket, part in ranking["by_history"].items()
+        ]
+    if rating := report.get("rating"):
+        names = [name for name in RATING_COLUMNS if name in rating["model"]]
+        everyone = {"model": rating["model"], **rating["baselines"]}
+        shown["rating"] = (names, [(who, [figures.get(name) for name in names]) for who, figures in everyone.items()])
+        shown["lower"] = sorted(LOWER_IS_BETTER)
+    return shown
+
+
+def _compared(ranking: dict[str, Any], metric: str) -> list[Bar]:
+    """The model beside its baselines, with what the interval says of its lead."""
+    values = [("model", ranking["model"][metric])]
+    values += sorted(((n, f[metric]) for n, f in ranking["baselines"].items()), key=lambda pair: -pair[1])
+    notes = {}
+    for name, leads in ranking["delta"].items():
+        lead = leads.get(metric)
+        if lead is not None:
+            notes[name] = f"{lead['low']:+.3f} to {lead['high']:+.3f}, {verdict(lead, metric)}"
+    return bars_of(values, notes)
+
+
+def _lists(ranking: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[float]]]]:
+    names = [name for name in LIST_COLUMNS if name in ranking["model"]]
+    everyone = {"model": ranking["model"], **ranking["baselines"]}
+    return names, [(who, [figures.get(name) for name in names]) for who, figures in everyone.items()]

@@ -1,0 +1,59 @@
+"""The state of the service: systems and versions, stores, what is degraded."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from kindred.domain.errors import KindredError
+from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.runs import figures_of, find_run
+from kindred.serving.opened_system import OpenedSystem
+from kindred.serving.pages.rendering import Page
+from kindred.serving.service import Service
+from kindred.stores import runs_folder_of
+
+
+async def status_page(service: Service) -> Page:
+    """How each thing is that an answer rests on."""
+    return Page("status.html", await service.in_thread(partial(_status, service)))
+
+
+def _status(service: Service) -> dict[str, Any]:
+    try:
+        with service.graph.read() as store:
+            graph, problem = store.url, ""
+    except KindredError as error:
+        graph, problem = service.settings.effective_graph_url, error.message
+    systems = [_system(service, opened) for opened in service.systems.values()]
+    return {
+        "rows": systems,
+        "graph": graph,
+        "graph_problem": problem,
+        "vectors": service.vectors.url,
+        "is_well": not problem and all(row["problem"] is None for row in systems),
+    }
+
+
+def _system(service: Service, opened: OpenedSystem) -> dict[str, Any]:
+    recommender = opened.recommender
+    version = recommender.version() if isinstance(recommender, Recommender) else None
+    return {
+        "name": opened.name,
+        "version": opened.version,
+        "problem": opened.problem,
+        "minutes": (time.monotonic() - opened.since) / 60,
+        "as_of": None if version is None else version.release.as_of,
+        "size": opened.memory.size(),
+        "num_stale": opened.memory.num_stale(opened.version),
+        "figures": _figures(service, opened),
+    }
+
+
+def _figures(service: Service, opened: OpenedSystem) -> dict[str, float]:
+    try:
+        run = find_run(runs_folder_of(service.settings, opened.name), opened.version.partition(".")[0])
+    except KindredError:
+        return {}
+    return figures_of(run)

@@ -1,0 +1,139 @@
+"""Try it: recommendations for somebody who need not be in the graph, from items picked here or reviews pasted here."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from kindred.domain.errors import KindredError, RecordError
+from kindred.domain.recommendation import Answer, Request
+from kindred.domain.records import Event, Reviewed
+from kindred.serving.memory import Memory
+from kindred.serving.pages.rendering import Page
+from kindred.serving.service import Service
+
+YOU = "you"
+SHOWN = 10
+FOUND = 8
+MOST_PICKS = 50
+STARS = ("5", "4", "3", "2", "1")
+_SEPARATOR = "|"
+
+
+@dataclass(frozen=True)
+class Pick:
+    """An item picked, and the stars given to it; empty where the system has no ratings."""
+
+    item_id: str
+    stars: str
+
+
+async def try_page(service: Service, system: str, form: str) -> Page:
+    """The box, and what is recommended to whom it describes.
+
+    Args:
+        service: answers.
+        system: whose items.
+        form: what was sent, as a query string.
+    """
+    opened = service.system(system)
+    sent = parse_qsl(form, keep_blank_values=True, max_num_fields=200)
+    fields = dict(sent)
+    declared = opened.module.system
+    picks = _picks(sent, fields, opened.memory, declared.rated)
+    pasted, q = fields.get("pasted", ""), fields.get("q", "").strip()
+    found = await service.in_thread(partial(opened.memory.find_items, q, FOUND)) if q else []
+    answer: Answer | None = None
+    problem = ""
+    try:
+        events = [*_events(declared.target, declared.rated, picks), *_pasted(declared.target, declared.rated, pasted)]
+        if events:
+            answer = await service.answer(system, Request(events=events, k=SHOWN, removed=False))
+    except KindredError as error:
+        problem = f"{error.message} – {error.next_step}" if error.next_step else error.message
+    values = {
+        "picks": picks,
+        "titles": opened.memory.titles({pick.item_id for pick in picks}),
+        "pasted": pasted,
+        "q": q,
+        "found": [(item, title) for item, title in found if item not in {pick.item_id for pick in picks}],
+        "searched": bool(q),
+        "answer": answer,
+        "problem": problem,
+        "rated": declared.rated,
+        "stars": STARS,
+        "best": max((abs(item.score) for item in answer.recommendations), default=1.0) if answer else 1.0,
+        "examples": (await service.answer(system, Request(k=3, reasons=False, removed=False))).recommendations,
+    }
+    return Page("try.html", values, system)
+
+
+def _picks(sent: Sequence[tuple[str, str]], fields: dict[str, str], memory: Memory, rated: bool) -> list[Pick]:
+    """The picked items in the order of picking, with the one just added and without the one just taken out."""
+    ids = [value for name, value in sent if name == "pick"]
+    if fields.get("add"):
+        ids.append(fields["add"])
+    chosen = [item for item in dict.fromkeys(ids) if item != fields.get("remove") and memory.knows_item(item)]
+    given = {item: fields.get(f"stars {item}", STARS[0]) for item in chosen}
+    return [Pick(item, (given[item] if given[item] in STARS else STARS[0]) if rated else "") for item in chosen][
+        :MOST_PICKS
+    ]
+
+
+def _events(target: type[Event], rated: bool, picks: Sequence[Pick]) -> list[Event]:
+    return [_event(target, rated, number, pick.item_id, pick.stars, "") for number, pick in enumerate(picks)]
+
+
+def _event(target: type[Event], rated: bool, number: int, item: str, stars: str, text: str) -> Event:
+    values: dict[str, object] = {
+        "event_id": f"{YOU}-{number}",
+        "source_id": YOU,
+        "target_id": item,
+        "at": int(time.time()),
+    }
+    if rated and stars:
+        values["rating"] = float(stars)
+    if text and "text" in target.model_fields:
+        values["text"] = text
+    return target.model_validate(values)
+
+
+def _pasted(target: type[Event], rated: bool, text: str) -> list[Event]:
+    """Events of what was pasted: JSON lines as `kindred ingest` reads them, or `id | stars | words` a line.
+
+    Raises:
+        RecordError: a line that can't be understood, with its number.
+    """
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if lines and lines[0][1].startswith("{") and target is Reviewed:
+        return _json_reviews(text)
+    events = []
+    for number, line in lines:
+        item, stars, words = [*(part.strip() for part in line.split(_SEPARATOR, 2)), "", ""][:3]
+        try:
+            events.append(_event(target, rated, MOST_PICKS + number, item, stars, words))
+        except ValueError as error:
+            raise RecordError(
+                f"line {number} can't be understood", f"write `id {_SEPARATOR} stars {_SEPARATOR} words`"
+            ) from error
+    return events
+
+
+def _json_reviews(text: str) -> list[Event]:
+    """Reviews in any layout that ingest reads, all as of one user."""
+    from kindred.ingest.reviews import read_reviews
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "reviews.jsonl"
+        path.write_text(text, "utf-8")
+        try:
+            by_user = read_reviews(path)
+        except RecordError as error:
+            raise RecordError(error.message.replace(f"{path}", "what you pasted"), error.next_step) from error
+    reviews = [review for written in by_user.values() for review in written]
+    return [review.model_copy(update={"source_id": YOU}) for review in reviews]

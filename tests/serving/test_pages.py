@@ -1,0 +1,151 @@
+"""The pages without a browser: each is there, says what is wrong, and shows hostile text as text."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from urllib.parse import parse_qs, quote
+
+import httpx
+import pytest
+
+from kindred.domain.recommendation import Request
+from kindred.recommenders.recommender import Recommender
+from kindred.serving.pages.charts import line_chart, ticks_of
+from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map
+from kindred.serving.service import Service
+from tests.serving.conftest import Client, Published
+from tests.serving.test_answers import users_of
+
+
+class Text(HTMLParser):
+    """The elements of a page and all that they say."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.said = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def get(client: Client, address: str) -> httpx.Response:
+    path, _, query = address.partition("?")
+    return client.get(path, **parse_qs(query, keep_blank_values=True))
+
+
+def text_of(client: Client, address: str) -> Text:
+    reply = get(client, address)
+    assert reply.status_code == 200, reply.text
+    assert "script-src 'self'" in reply.headers["content-security-policy"]
+    return Text(reply.text)
+
+
+@pytest.fixture(scope="module")
+def user(published: Published) -> str:
+    """Somebody who has reviewed a few products."""
+    counts = {user: sum(row["reviewerID"] == user for row in published.reviews) for user in users_of(published)}
+    return next(user for user, count in counts.items() if 6 <= count <= 15)
+
+
+@pytest.fixture(scope="module")
+def item(service: Service, user: str) -> str:
+    recommender = service.system("products").recommender
+    return recommender(Request(user_id=user, k=1)).recommendations[0].item_id
+
+
+def test_every_page_is_there_and_holds_no_inline_script_or_style(client: Client, user: str, item: str) -> None:
+    paths = ["/ui", "/ui/products", f"/ui/products?q={user[:3]}", f"/ui/products/user?id={user}", "/ui/products/map"]
+    paths += [f"/ui/products/why?user={user}&item={item}", f"/ui/products/item?id={item}", "/ui/products/try"]
+    paths += [f"/ui/products/graph?label=User&id={user}", f"/ui/products/compare?user={user}", "/ui/runs", "/ui/status"]
+    paths += ["/ui/run?system=products&name=20260101-000000-aaaaaa"]
+    for path in paths[1:]:
+        page = text_of(client, path)
+        names = {name for name, _ in page.attributes}
+        assert "style" not in page.tags and not names & {"style", "onclick", "onload", "onerror"}
+        assert page.tags.count("h1") == 1 and "Kindred" in page.said
+    assert client.get("/ui").status_code == 307
+
+
+def test_why_shows_what_the_interface_says(client: Client, user: str, item: str) -> None:
+    told = client.get(f"/v1/products/users/{user}/why/{item}").json()
+    assert told["evidence"] and told["now"]["rank"] == 1
+    page = text_of(client, f"/ui/products/why?user={user}&item={item}")
+    for path in told["evidence"]:
+        assert path["text"][1:] in page.said
+        assert all((node["title"] or node["id"]) in page.said for node in path["nodes"])
+        assert all(quoted["sentence"] in page.said for quoted in path["quotes"])
+    assert "not proof" in page.said and page.tags.count("svg") >= 2
+
+
+def test_why_of_what_is_not_there_is_404(client: Client, user: str) -> None:
+    assert client.get(f"/v1/products/users/{user}/why/nothing").status_code == 404
+    stranger = client.get("/v1/products/users/stranger/why/" + "P00001").json()
+    assert stranger.get("evidence", []) == []
+
+
+def test_a_page_that_can_not_be_made_says_why_and_offers_the_search(client: Client, user: str) -> None:
+    for path in (
+        "products/item?id=none",
+        "products/user",
+        "nothing",
+        "products/nowhere",
+        "products/graph?label=X&id=1",
+    ):
+        reply = get(client, f"/ui/{path}")
+        assert reply.status_code in (404, 422) and "Search" in reply.text, path
+    assert client.get("/ui/static/..%2fpages.py").status_code == 404
+    assert get(client, "/ui/run?system=products&name=../../x").status_code == 503
+    unknown = text_of(client, "/ui/products/user?id=stranger")
+    assert "Nobody of this id" in unknown.said
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "{{7*7}}", "é & “x”"]
+)
+def test_hostile_text_is_text(client: Client, text: str) -> None:
+    for path in ("products?q=", "products/user?id=", "products/item?id=", "products/compare?user=", "products/try?q="):
+        reply = get(client, f"/ui/{path}{quote(text)}")
+        page = Text(reply.text)
+        names = [value for name, value in page.attributes if name == "value"]
+        assert text in page.said.replace("\\'", "'") or text in names
+        assert "img" not in page.tags and page.tags.count("script") == 0
+
+
+def test_who_tries_it_gets_what_a_recommender_answers(client: Client, service: Service, published: Published) -> None:
+    picked = [str(row["asin"]) for row in published.reviews[:2]]
+    pasted = f"{picked[1]} | 4 | lovely sound"
+    page = text_of(client, f"/ui/products/try?pick={picked[0]}&stars+{picked[0]}=2&pasted={quote(pasted)}")
+    assert "encoded just now" in page.said and "Remove" in page.said
+    assert ("value", picked[0]) in page.attributes
+    bad = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + ' | many')}")
+    assert "line 1 can't be understood" in bad.said
+    json_line = json.dumps({"reviewerID": "x", "asin": picked[0], "overall": 5.0, "unixReviewTime": 1_500_000_000})
+    assert "encoded just now" in text_of(client, f"/ui/products/try?pasted={quote(json_line)}").said
+
+
+def test_the_map_puts_every_item_in_the_frame(service: Service) -> None:
+    opened = service.system("products")
+    found = read_map(opened, "")
+    assert isinstance(opened.recommender, Recommender)
+    assert {point.item_id for point in found.points} == set(opened.recommender.version().model.items.ids)
+    assert all(0 <= point.x <= WIDTH and 0 <= point.y <= HEIGHT for point in found.points)
+    assert found.kind == "category" and sum(count for _, _, count in found.groups) == found.num_items
+    name = found.groups[0][0]
+    chosen = read_map(opened, name)
+    assert {point.group for point in chosen.points if not point.is_faint} == {name} and chosen.listed
+
+
+def test_ticks_are_round_and_hold_the_values() -> None:
+    assert ticks_of(0.02, 0.158) == pytest.approx([0, 0.05, 0.1, 0.15, 0.2])
+    assert ticks_of(3.0, 3.0)[0] <= 3.0 <= ticks_of(3.0, 3.0)[-1]
+    chart = line_chart("loss", {"a": [(1, 2.0), (2, 1.0)], "b": [(2, 3.0)]})
+    assert chart is not None and chart.table == (("1", ("2", "–")), ("2", ("1", "3")))
+    assert line_chart("nothing", {"a": [(1, 2.0)]}) is None
