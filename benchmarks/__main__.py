@@ -24,6 +24,8 @@ STEPS = (
     "freshness",
     "cold_start",
     "new_products",
+    "hostile",
+    "service_kills",
     "graph_neo4j",
 )
 

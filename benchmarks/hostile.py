@@ -86,9 +86,10 @@ def main() -> int:
     return 1 if cases.failures or not strings.passed() else 0
 
 
-def publish_small_shop(settings: Settings) -> dict[str, list[str]]:
+def publish_small_shop(settings: Settings, num_users: int = 60) -> dict[str, list[str]]:
     """Makes a shop that answers; ids that mean something there, by the name of the parameter or field."""
-    files = generate_products(ProductSample(users=60, products=50, reviews=500, seed=5), settings.data_dir / "sample")
+    sample = ProductSample(users=num_users, products=num_users * 5 // 6, reviews=num_users * 8, seed=5)
+    files = generate_products(sample, settings.data_dir / "sample")
     ingest(settings, product_files(files.reviews, files.metadata))
     config = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8))
     publish_run(settings, train_system(settings, "products", config, None))

@@ -183,7 +183,7 @@ def _check_host(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
 
 
 def _busy(why: str) -> Refusal:
-    return Refusal(503, "overloaded", why, "ask again in a moment", {"Retry-After": "1"})
+    return Refusal(503, "overloaded", why, "ask again in a second", {"Retry-After": "1"})
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

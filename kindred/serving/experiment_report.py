@@ -86,7 +86,7 @@ def report_of(
     """The report of an experiment as of now.
 
     Raises:
-        ArtifactError: nobody was exposed yet.
+        ArtifactError: no user was exposed yet.
     """
     before = (time.time() if now is None else now) - window
     mature = [exposure for exposure in exposures if exposure["at"] <= before]
@@ -138,10 +138,10 @@ class _Events:
     def hits(self, exposures: Sequence[Exposure], window: int) -> NDArray[np.bool_]:
         """Which items of each exposure were hits, `[num_exposures, most_items]`."""
         most = max((len(exposure["items"]) for exposure in exposures), default=1) or 1
-        nobody, nothing = len(self.users), len(self.items)
-        rows = np.full((len(exposures), most, 3), (nobody, nothing, 0), dtype=np.int64)
+        no_user, nothing = len(self.users), len(self.items)
+        rows = np.full((len(exposures), most, 3), (no_user, nothing, 0), dtype=np.int64)
         for row, exposure in enumerate(exposures):
-            rows[row, :, 0], rows[row, :, 2] = self.users.get(exposure["user"], nobody), int(exposure["at"])
+            rows[row, :, 0], rows[row, :, 2] = self.users.get(exposure["user"], no_user), int(exposure["at"])
             rows[row, : len(exposure["items"]), 1] = [self.items.get(item, nothing) for item in exposure["items"]]
         found = hits_within(Pairs(*rows.reshape(-1, 3).T), self.pairs, window)
         return found.reshape(len(exposures), most)

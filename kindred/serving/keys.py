@@ -27,7 +27,7 @@ from kindred.files import read_with_hash, with_hash, written_whole
 _PREFIX = "kd"
 _MOST_ACTIVE = 2
 _LONGEST_NAME = 64
-_NOBODY = hashlib.sha256(b"").hexdigest()
+_OF_NO_KEY = hashlib.sha256(b"").hexdigest()
 MAKE_ONE = "`kindred keys create --name NAME --scope read`"
 
 
@@ -86,7 +86,7 @@ class Keys:
         return list(self._keys.values())
 
     def are_needed(self) -> bool:
-        """Whether a key was ever made: from then on nobody is let in without one."""
+        """Whether a key was ever made: from then on one is needed to come in."""
         self._follow()
         return bool(self._keys)
 
@@ -99,7 +99,7 @@ class Keys:
         self._follow()
         key = self._keys.get(_id_in(secret))
         digest = _digest(secret)
-        is_same = hmac.compare_digest(digest, _NOBODY if key is None else key.digest)
+        is_same = hmac.compare_digest(digest, _OF_NO_KEY if key is None else key.digest)
         return key if is_same and key is not None and key.revoked is None else None
 
     def create(self, name: str, scopes: Sequence[Scope]) -> tuple[Key, str]:
