@@ -89,6 +89,31 @@ def generate_tracks(
         console.note(f"next: {command_line(context, *words)}")
 
 
+@generate_app.command("queries", epilog="Example: kindred generate queries --orders 60000 --out data/search")
+def generate_queries(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder to write events.jsonl, orders.jsonl and products.jsonl to.")],
+    users: Annotated[int, typer.Option(min=1)] = 4000,
+    products: Annotated[int, typer.Option(min=1)] = 3000,
+    orders: Annotated[int, typer.Option(min=1)] = 60_000,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write searches, orders and products as JSON lines, with purchases that only the order of queries explains."""
+    from kindred.ingest.generate.searches import SearchSample, generate_searches
+
+    sample = SearchSample(users=users, products=products, orders=orders, seed=settings_of(context, seed=seed).seed)
+    with console.Bars() as bars:
+        files = generate_searches(sample, out, bars)
+    if as_json:
+        console.json_result({"events": files.events, "orders": files.orders, "products": files.products})
+    else:
+        console.result(f"{files.events}\n{files.orders}\n{files.products}")
+        options = (("--events", files.events), ("--orders", files.orders), ("--products", files.products))
+        words = [part for name, file in options for part in (name, str(file))]
+        console.note(f"next: {command_line(context, 'ingest', 'queries', *words)}")
+
+
 @ingest_app.command(
     "products", cls=ManyFilesCommand, epilog="Example: kindred ingest products --reviews reviews.json.gz --dry-run"
 )

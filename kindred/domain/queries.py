@@ -22,9 +22,17 @@ def query_id(text: str) -> str:
     return " ".join(folded.split())
 
 
+_WORDLESS = {"a link": _LINK, "digits only": _NUMBER, "an article number": _ARTICLE_NUMBER}
+
+
+def wordless_form(query: str) -> str | None:
+    """What the query (a `query_id`) is instead of words: a link, digits only, an article number; None for words."""
+    return next((name for name, form in _WORDLESS.items() if form.fullmatch(query)), None)
+
+
 def has_words(query: str) -> bool:
     """Whether the query (a `query_id`) is more than digits, an article number or a link."""
-    return bool(query) and not any(form.fullmatch(query) for form in (_LINK, _NUMBER, _ARTICLE_NUMBER))
+    return bool(query) and wordless_form(query) is None
 
 
 def contains_id(query: str, item_id: str) -> bool:

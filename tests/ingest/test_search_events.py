@@ -184,7 +184,7 @@ def test_a_broken_document_is_explained(
     assert caught.value.next_step
 
 
-def test_bullet_points_stand_in_for_an_empty_description(
+def test_bullet_points_follow_a_description_or_stand_for_it(
     tmp_path: Path, graph: DictGraph, options: IngestOptions
 ) -> None:
     rows = [
@@ -196,7 +196,7 @@ def test_bullet_points_stand_in_for_an_empty_description(
     assert ingest(graph, tmp_path, options, products=rows).reasons == {"missing_id": 1}
     assert edges(graph, "Product", "id", "title", "description") == {
         ("P1", "Mug", "red\nround"),
-        ("P2", None, "long"),
+        ("P2", None, "long\nshort"),
         ("P3", "Cup", "tall"),
     }
     assert edges(graph, "MADE_BY", "source_id", "target_id") == {("P2", "Claymore"), ("P3", "Claymore")}

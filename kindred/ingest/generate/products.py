@@ -41,7 +41,7 @@ NO_BRAND = 0.03
 HONEST_CLAIM = 0.5  # share of descriptions whose claim is a true strength
 NAMELESS = 0.06  # share of users without a name
 
-_CATALOGUE, _COUNTS, _CHUNK, _METADATA = range(1, 5)  # what the second part of a key of the sampler stands for
+CATALOGUE, _COUNTS, _CHUNK, METADATA = range(1, 5)  # what the second part of a key of the sampler stands for
 
 Row = dict[str, object]
 
@@ -95,9 +95,9 @@ def generate_products(sample: ProductSample, folder: Path, progress: Progress = 
     Raises:
         SettingsError: the folder can't be written.
     """
-    catalogue = build_catalogue(sample.products, Sampler(sample.seed, _CATALOGUE))
+    catalogue = build_catalogue(sample.products, Sampler(sample.seed, CATALOGUE))
     metadata, reviews = folder / "metadata.jsonl", folder / "reviews.jsonl"
-    num_metadata = write_json_lines(metadata, _metadata_rows(catalogue, Sampler(sample.seed, _METADATA)))
+    num_metadata = write_json_lines(metadata, metadata_rows(catalogue, Sampler(sample.seed, METADATA)))
     num_reviews = write_json_lines(reviews, _review_rows(sample, catalogue, progress))
     return GeneratedFiles(reviews, metadata, num_reviews, num_metadata)
 
@@ -165,7 +165,8 @@ def _names(num_users: int, sampler: Sampler) -> list[str]:
     ]
 
 
-def _metadata_rows(catalogue: Catalogue, sampler: Sampler) -> Iterator[Row]:
+def metadata_rows(catalogue: Catalogue, sampler: Sampler) -> Iterator[Row]:
+    """What a shop writes of its products, by number."""
     num = len(catalogue)
     line = sampler.below(np.full(num, len(LINES)))
     shelf_aspects = [[i for i, a in enumerate(ASPECTS) if a.name in shelf.aspects] for shelf in SHELVES]

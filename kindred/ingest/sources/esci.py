@@ -4,7 +4,8 @@
   judgments; or JSON lines, CSV or Parquet with query, product_id and esci_label (E exact, S substitute, C complement,
   I irrelevant) or `rating`, a number.
 * products: JSON lines, CSV or Parquet with asin, title, description, bullet_points, brand, category […]; or with the
-  names of the original files (product_id, product_title …). The bullet points are the description where that is empty.
+  names of the original files (product_id, product_title …). The bullet points follow the description, and stand for it
+  where it is empty.
 
 The original files hold products of several locales (`product_locale`: us, es, jp), some under one id with a title in
 each language. One locale is loaded, that of the first row unless another is named; the summary says which.
@@ -148,8 +149,8 @@ def parse_product(row: Values, locale: Locale | None = None) -> Parsed:
     if locale and (other := locale.other(row)):
         return Parsed((), skipped=other)
     product = {_AMAZON_NAMES.get(name, name): value for name, value in row.items()}
-    if is_missing(product.get("description")):
-        product["description"] = product.get("bullet_points")
+    texts = [value for name in ("description", "bullet_points") if not is_missing(value := product.get(name))]
+    product["description"] = [part for text in texts for part in (text if isinstance(text, list) else [text])]
     return amazon.parse_metadata(product)
 
 

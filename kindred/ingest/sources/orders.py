@@ -2,7 +2,8 @@
 
 A row is one query that led to one product; a product found by several queries has a row for each, and is bought once
 where user, product and time agree. `time` is in any form that `times.py` reads. Left out, as nothing can be learnt from
-them, are rows whose query contains that product's id, and rows whose query is only digits, an article number or a link.
+them, are rows whose query contains that product's id, and rows whose query is only digits, an article number or a link;
+the summary counts each rule.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
-    NO_WORDS,
     Search,
     bought,
     led_to,
@@ -37,9 +37,10 @@ def parse_order(row: Values) -> Parsed:
     if not text.strip():
         raise BadRecord(Reason.MISSING_VALUE, "it is missing", "query")
     at_ms = milliseconds_of(given(row.get("time"), "time"), "time")
-    search = Search(id_of(row.get("user"), "user"), useful_query(text, product_id), at_ms, columns=_COLUMNS)
-    if not search.query:
-        return Parsed((), skipped=NO_WORDS)
+    query, useless = useful_query(text, product_id)
+    if useless:
+        return Parsed((), skipped=useless)
+    search = Search(id_of(row.get("user"), "user"), query, at_ms, columns=_COLUMNS)
     lead, purchase, search_edge = (
         led_to(search, product_id, _ACTION),
         bought(search, product_id),

@@ -31,7 +31,6 @@ from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
-    NO_WORDS,
     Search,
     added_to_cart,
     bought,
@@ -87,8 +86,9 @@ def _parse_event(row: Values, action: str, texts: Texts) -> Parsed:
 
 
 def _parse_search(row: Values, text: str) -> Parsed:
-    if not (query := useful_query(text)):
-        return Parsed((), skipped=NO_WORDS if text.strip() else _NO_TEXT)
+    query, useless = useful_query(text)
+    if useless:
+        return Parsed((), skipped=useless if text.strip() else _NO_TEXT)
     notes: list[str] = []
     edge = searched(_search(row, query, notes))
     return Parsed((edge, user_node(edge.source_id), query_node(query)), notes)
@@ -99,8 +99,9 @@ def _parse_lead(row: Values, action: str, text: str) -> Parsed:
     product_id = id_of(_part(attributes, "object").get("object_id"), _COLUMNS["target_id"])
     if not product_id:
         return Parsed((), skipped=_NO_PRODUCT)
-    if not (query := useful_query(text, product_id)):
-        return Parsed((), skipped=NO_WORDS if text.strip() else _NO_TEXT)
+    query, useless = useful_query(text, product_id)
+    if useless:
+        return Parsed((), skipped=useless if text.strip() else _NO_TEXT)
     notes: list[str] = []
     search = _search(row, query, notes)
     lead = led_to(search, product_id, action, optional(_ordinal, attributes, "event_attributes.position", notes))

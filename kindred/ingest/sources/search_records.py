@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kindred.domain.queries import contains_id, has_words, query_id
+from kindred.domain.queries import contains_id, query_id, wordless_form
 from kindred.domain.records import AddedToCart, Bought, LedTo, Node, Product, Query, Searched, User, content_id
 from kindred.ingest.bad_records import checked
-
-NO_WORDS = "a query of digits, an article number or a link"  # why a row is skipped
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same ones again and again
 
@@ -45,12 +43,20 @@ class Search:
         return "\x1f".join(map(str, (self.user_id, self.query, told_apart_by)))
 
 
-def useful_query(text: str, product_id: object = None) -> str:
-    """The `query_id` of the text; empty where it is only digits, an article number or a link, or names the product."""
+def useful_query(text: str, product_id: object = None) -> tuple[str, str]:
+    """The `query_id` of the text; and, where nothing is to be learnt from it, an empty one with the reason.
+
+    Nothing is learnt from a query without text, from a link, digits or an article number, and from one that contains
+    the id of the product it led to.
+    """
     query = query_id(text)
-    if not has_words(query) or (isinstance(product_id, str) and contains_id(query, product_id)):
-        return ""
-    return query
+    if not query:
+        return "", "a query without text"
+    if form := wordless_form(query):
+        return "", f"a query that is {form}"
+    if isinstance(product_id, str) and contains_id(query, product_id):
+        return "", "a query that contains the product's id"
+    return query, ""
 
 
 def searched(search: Search) -> Searched:
