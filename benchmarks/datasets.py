@@ -21,6 +21,7 @@ SOURCES = {
     "gowalla": "https://github.com/gusye1234/LightGCN-PyTorch (data/gowalla: train.txt, test.txt)",
     "amazon_interactions_instruments_2018": "the LC-Rec/TIGER-style Instruments data set: Instruments.inter.json.gz",
     "amazon_reviews_musical_instruments_2014": "https://snap.stanford.edu/data/amazon/productGraph (5-core)",
+    "product_search_esci_sample": "https://github.com/amazon-science/esci-data, sampled",
     "lastfm_hetrec2011": "https://grouplens.org/datasets/hetrec-2011 (hetrec2011-lastfm-2k.zip)",
 }
 

@@ -93,6 +93,13 @@ def recommend(
             help="What somebody did who need not be in the graph: reviews, or a table of `ingest interactions`.",
         ),
     ] = None,
+    queries: Annotated[
+        list[str] | None, typer.Option(help="What someone searched for, the latest last; for --system queries.")
+    ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every user of the graph, into the file --out.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="For --all: .parquet, or JSON lines.")
+    ] = None,
     k: HowMany = 10,
     where: Annotated[
         list[str] | None, typer.Option(metavar="LABEL=NAME", help="Only these, e.g. --where category=Guitars.")
@@ -108,12 +115,36 @@ def recommend(
     from kindred.domain.errors import SettingsError
     from kindred.domain.recommendation import Request
 
-    if sum(given is not None for given in (user, users, reviews)) != 1:
-        raise SettingsError("recommend takes --user ID, --users FILE or --events FILE", "kindred recommend --help")
-    request = Request(k=k, where=_conditions(where or ()), diversity=diversity, reasons=not no_reasons)
+    if everyone:
+        _write_everyone(context, system, k, out, as_json)
+        return
+    if sum(given is not None for given in (user, users, reviews, queries)) != 1:
+        raise SettingsError(
+            "recommend takes --user ID, --users FILE, --events FILE or --queries TEXT", "kindred recommend --help"
+        )
+    searched, conditions = tuple(queries or ()), _conditions(where or ())
+    request = Request(queries=searched, k=k, where=conditions, diversity=diversity, reasons=not no_reasons)
     with recommender_of(settings_of(context), system) as recommender:
         answers = [recommender(asked) for asked in _requests(request, user, users, reviews, system)]
     _print_answers(answers, as_json)
+
+
+def _write_everyone(context: typer.Context, system: str, k: int, out: Path | None, as_json: bool) -> None:
+    """Writes the best items of every user of a system that offers it."""
+    from kindred.cli.lists_file import write_lists
+    from kindred.domain.errors import SettingsError
+    from kindred.recommenders.systems import ListsEveryone
+
+    if out is None:
+        raise SettingsError("--all writes to a file", "add --out top.parquet or --out top.jsonl")
+    with recommender_of(settings_of(context), system) as recommender:
+        if not isinstance(recommender, ListsEveryone):
+            raise SettingsError(f"system {system} does not list everyone at once", "use --users FILE")
+        count = write_lists(out, recommender.everyone(k))
+    if as_json:
+        console.json_result({"users": count, "file": out})
+    else:
+        console.result(f"{count:,} users: {out}")
 
 
 def _requests(

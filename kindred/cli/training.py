@@ -199,6 +199,9 @@ def run_text(run: Run) -> str:
         parts = ", ".join(f"{name} {weight:g}" for name, weight in made["weights"].items() if weight)
         if made["gnn"]:
             lines.append(f"graph network: {_epochs(made['gnn'])}")
+        elif "towers" in made:
+            epochs = made["towers"].get("best_epochs")
+            lines.append(f"two towers: {max(epochs)} epochs" if epochs else "two towers: not trained")
         else:
             lines.append(f"graph network: not trained, there are too few {words.events} to learn and to validate on")
         notes = made.get("notes", [])

@@ -16,6 +16,8 @@ class Request:
         user_id: who asks, as the graph knows them; None for someone it need not know.
         events: what an asker did whom the graph need not know, as records of the system's event type; they take the
             place of what the graph holds.
+        queries: what an asker searched for, the latest last, for systems that ask with searches; they take the place of
+            what the graph holds.
         k: how many items.
         at: nothing later than this is known to the answer, seconds UTC; None for now.
         exclude: items that may not be in the answer.
@@ -33,6 +35,7 @@ class Request:
 
     user_id: str | None = None
     events: Sequence[Event] = ()
+    queries: Sequence[str] = ()
     k: int = 10
     at: int | None = None
     exclude: frozenset[str] = frozenset()

@@ -58,17 +58,8 @@ class Bm25:
         A word that no document has counts as the rarest there is; 0 for queries without words; `[num_texts,
         num_documents]`, from 0 to about 1.
         """
-        found: FloatArray = np.asarray((self._rows(texts) @ self.matrix).todense(), dtype=np.float32)
+        found: FloatArray = np.asarray((self.rows(texts) @ self.matrix).todense(), dtype=np.float32)
         return found
-
-    def score_one(self, text: str) -> FloatArray:
-        """The same of one query, without any matrix product, `[num_documents]`."""
-        scores = np.zeros(self.matrix.shape[1], dtype=np.float32)
-        row = self._rows([text])
-        for word, weight in zip(row.indices, row.data, strict=True):
-            here = slice(self.matrix.indptr[word], self.matrix.indptr[word + 1])
-            scores[self.matrix.indices[here]] += weight * self.matrix.data[here]
-        return scores
 
     @cached_property
     def most(self) -> FloatArray:
@@ -76,7 +67,7 @@ class Bm25:
         most: FloatArray = np.asarray(self.matrix.max(axis=1).todense(), dtype=np.float32).ravel()
         return most
 
-    def _rows(self, texts: Sequence[str]) -> csr_matrix:
+    def rows(self, texts: Sequence[str]) -> csr_matrix:
         """How often each query has each word, divided by the most that its words can add, `[num_texts, num_words]`."""
         highest = float(self.most.max()) if len(self.most) else 1.0
         indices: list[int] = []

@@ -12,6 +12,7 @@ from kindred.gnn.model import GnnConfig
 from kindred.linear.ensemble_fit import RankingConfig
 from kindred.linear.validation import WeightConfig
 from kindred.models.pairwise_ranker import RankerConfig
+from kindred.models.two_tower import TowerConfig
 from kindred.recommenders.model import ModelName
 
 
@@ -24,6 +25,7 @@ class ModelConfig(BaseModel):
     gnn: GnnConfig = Field(default_factory=lambda: GnnConfig(epochs=20, patience=5))
     ranking: RankingConfig = Field(default_factory=lambda: RankingConfig(weights=WeightConfig(folds=1)))
     ranker: RankerConfig = Field(default_factory=RankerConfig, description="of systems that rank in two stages")
+    tower: TowerConfig = Field(default_factory=TowerConfig, description="of the system of search queries")
     text: bool = Field(True, description="read the texts of events and items; off for the ablation")
     network: bool = Field(True, description="train the graph network; off for the ablation")
 

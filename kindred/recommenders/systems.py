@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.explanation import Explanation
@@ -14,6 +14,7 @@ from kindred.domain.records import Event
 from kindred.recommenders.interactions import INTERACTIONS
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.queries import QUERIES
 from kindred.recommenders.system import System
 from kindred.recommenders.tracks import TRACKS
 
@@ -55,6 +56,14 @@ class Recommends(Protocol):
 
     def in_memory(self) -> Recommends:
         """The same without the vector engine, from what is in memory."""
+
+
+@runtime_checkable
+class ListsEveryone(Protocol):
+    """A recommender that can list the best items of every user at once."""
+
+    def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
+        """Each user with the k best items, best first, and their scores."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +150,30 @@ def _open(system: System, opened: Opened) -> Recommends:
     return Recommender(system, opened)
 
 
+def _train_queries(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
+    from kindred.recommenders.query_run import train
+
+    return train(QUERIES, store, config, options, state)
+
+
+def _publish_queries(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+    from kindred.recommenders.query_run import publish
+
+    return publish(QUERIES, run, store, vectors)
+
+
+def _open_queries(opened: Opened) -> Recommends:
+    from kindred.recommenders.query_recommender import QueryRecommender
+
+    return QueryRecommender(QUERIES, opened)
+
+
 SYSTEMS: Mapping[str, SystemModule] = {
     "products": of_interactions(PRODUCTS),
     "tracks": of_two_stages(TRACKS),
     "listens": of_two_stages(LISTENS),
     "interactions": of_interactions(INTERACTIONS),
+    "queries": SystemModule(QUERIES, _train_queries, _publish_queries, _open_queries),
 }
 
 

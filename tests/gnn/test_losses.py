@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from kindred.gnn.losses import RATING_ERRORS, sampled_softmax_loss
+from kindred.gnn.losses import RATING_ERRORS
+from kindred.training.losses import sampled_softmax_loss
 
 
 def test_rating_errors_by_hand() -> None:

@@ -1,0 +1,244 @@
+"""Products for search queries, beside the anchors: `python -m benchmarks.queries esci|shop`.
+
+* `esci`: 150 judged queries, all 6,764 products ranked. Without training, and in five folds by query: settings, weights
+  and towers from 120 queries, judged on the other 30.
+* `shop`: generated searches and orders, the latest tenth of the orders predicted from what was there before, beside
+  popularity, the nearest known query, BM25 and BM25 + text, with paired intervals.
+
+Both go through the graph, like any data, into a folder that is kept (`--data-dir`), so that texts are encoded once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets import DEFAULT_DATA, find_file
+from kindred.domain.interactions import FloatArray, IntArray
+from kindred.evaluation.bootstrap import paired_bootstrap
+from kindred.evaluation.graded import graded_metrics
+from kindred.ingest.generate.searches import SearchSample, generate_searches
+from kindred.ingest.searches import search_files
+from kindred.models.two_tower import TowerConfig
+from kindred.recommenders.product_index import Weights
+from kindred.recommenders.query_model import QueryModel, fit_query_model
+from kindred.recommenders.search_histories import Examples, judged_examples, order_examples
+from kindred.recommenders.search_log import SearchLog, read_search_log
+from kindred.settings import Settings, load_settings
+from kindred.steps import ingest
+from kindred.stores import graph_to_read
+from kindred.training.fit import RunOptions
+from kindred.training.schedule import FitConfig
+
+SHOWN = ("ndcg@10", "capped_recall@10", "recall@100")
+ANCHORS = {
+    "BM25 on titles": (0.554, 0.512, 0.786),
+    "BM25 on titles and all text": (0.577, 0.537, 0.840),
+    "MiniLM on titles": (0.588, 0.555, 0.854),
+    "MiniLM on all text": (0.576, 0.547, 0.864),
+    "even mix of the four": (0.609, 0.570, 0.902),
+    "wanted of towers": (0.640, 0.600, 0.920),
+}
+FEW = TowerConfig(
+    dropout=0.3,
+    hard_negatives=0,
+    candidates=8192,
+    batch_size=256,
+    fit=FitConfig(epochs=3, patience=2, learning_rate=3e-4, warmup_epochs=1, weight_decay=0.1),
+)
+"""Of a hundred judged queries: a small step away from the text encoder. Set beforehand; what weight the towers get is
+fitted."""
+FOLDS, TESTED = 5, 3_000
+Metrics = Mapping[str, NDArray[np.float64]]
+
+
+def main() -> None:
+    """Prints the table that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("which", choices=("esci", "shop"))
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
+    parser.add_argument("--data-dir", type=Path, default=Path("data/benchmarks"))
+    parser.add_argument("--users", type=int, default=4000)
+    parser.add_argument("--products", type=int, default=3000)
+    parser.add_argument("--orders", type=int, default=60_000)
+    options = parser.parse_args()
+    if options.which == "esci":
+        _esci(read_esci(options.data, options.data_dir / "esci"))
+    else:
+        sample = SearchSample(options.users, options.products, options.orders)
+        _shop(_read_shop(sample, options.data_dir / f"shop-{options.orders}"))
+
+
+def read_esci(data: Path, folder: Path) -> SearchLog:
+    """The judged queries and their products, from the graph that is made of them the first time."""
+    files = (
+        find_file(data, "product_search_esci_sample", n) for n in ("esci_us_judgments.json.gz", "products.jsonl.gz")
+    )
+    settings = load_settings(data_dir=folder)
+    if not folder.exists():
+        ingest(settings, search_files(judgments=judgments, products=products))
+    return _log(settings)
+
+
+def _read_shop(sample: SearchSample, folder: Path) -> SearchLog:
+    settings = load_settings(data_dir=folder)
+    if not folder.exists():
+        with TemporaryDirectory() as temporary:
+            made = generate_searches(sample, Path(temporary))
+            ingest(settings, search_files(made.events, made.orders, None, made.products))
+    return _log(settings)
+
+
+def _log(settings: Settings) -> SearchLog:
+    with graph_to_read(settings) as store:
+        return read_search_log(store)
+
+
+def _fit(log: SearchLog, examples: Examples, config: TowerConfig) -> QueryModel:
+    with TemporaryDirectory() as folder:
+        return fit_query_model(log, examples, None, config, RunOptions(Path(folder)))[0]
+
+
+def _esci(log: SearchLog) -> None:
+    examples = judged_examples(log)
+    print(f"{len(examples)} judged queries, {len(log.products):,} products, all ranked\n")
+    print(f"{'':<34}{'nDCG@10':>9}{'capped R@10':>13}{'R@100':>8}")
+    for name, figures in ANCHORS.items():
+        print(f"{'anchor: ' + name:<34}{figures[0]:>9.3f}{figures[1]:>13.3f}{figures[2]:>8.3f}")
+    plain = _fit(log, examples.take(np.zeros(0, np.int64)), FEW)
+    one = Weights(words=0, title=0, feedback=0, groups=0)
+    variants = {
+        "BM25 on titles and all text": replace(one, words=1),
+        "MiniLM on titles": replace(one, title=1),
+        "even mix, untrained": replace(one, words=1, title=0.5, text=0.5),
+        "default weights, untrained": Weights(),
+    }
+    asked = plain.asked(examples.histories, log.queries)
+    for name, weights in variants.items():
+        _print(name, graded_metrics(plain.index.scores(asked, weights), examples.gains))
+    _folds(log, examples)
+
+
+def _folds(log: SearchLog, examples: Examples) -> None:
+    """Five folds by query; what a fold is judged on was in no fit, no weight and no setting."""
+    order = np.random.default_rng(0).permutation(len(examples))
+    found: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for part in np.array_split(order, FOLDS):
+        model = _fit(log, examples.take(np.setdiff1d(order, part)), FEW)
+        test = examples.take(part)
+        asked = model.asked(test.histories, log.queries)
+        print(f"  fold: {model.weights}", flush=True)
+        alone = Weights(words=0, title=0, feedback=0, groups=0, tower=1)
+        for name, weights in (
+            ("five folds: fitted", model.weights),
+            ("five folds: without towers", replace(model.weights, tower=0)),
+            ("five folds: towers alone", alone),
+        ):
+            metrics = graded_metrics(model.index.scores(asked, weights), test.gains)
+            of_name = found.setdefault(name, {key: np.zeros(len(examples)) for key in metrics})
+            for key, values in metrics.items():
+                of_name[key][part] = values
+    for name, metrics in found.items():
+        _print(name, metrics)
+
+
+def _print(name: str, metrics: Metrics) -> None:
+    """A row with its bootstrap interval of nDCG@10."""
+    interval = paired_bootstrap(metrics["ndcg@10"], np.zeros(len(metrics["ndcg@10"])), np.random.default_rng(0))
+    figures = [float(metrics[key].mean()) for key in SHOWN]
+    print(
+        f"{name:<34}{figures[0]:>9.3f}{figures[1]:>13.3f}{figures[2]:>8.3f}   "
+        f"nDCG 95 % [{interval.low:.3f}, {interval.high:.3f}]",
+        flush=True,
+    )
+
+
+def _shop(log: SearchLog) -> None:
+    examples = order_examples(log)
+    since = int(np.quantile(examples.at, 0.9))
+    train = examples.take(examples.at < since)
+    later = np.flatnonzero(examples.at >= since)
+    test = examples.take(np.random.default_rng(0).permutation(later)[:TESTED])
+    before = log.before(since)
+    print(f"{len(train):,} orders to learn from, {len(test):,} later ones to predict, {len(log.products):,} products")
+    config = TowerConfig()
+    models = {
+        "towers, words and vectors": _fit(before, train, config),
+        "the same, mean of the queries": _fit(before, train, config.model_copy(update={"pooling": "mean"})),
+        "the same, queries side by side": _fit(before, train, config.model_copy(update={"pooling": "concat"})),
+        "the same without the graph": _fit(before, train, config.model_copy(update={"graph": False})),
+    }
+    own = next(iter(models.values()))
+    rankers = {name: _ranker(model, log, model.weights) for name, model in models.items()}
+    alone = Weights(words=0, title=0, feedback=0, groups=0, tower=1)
+    latest = Weights(words=0, title=0, feedback=0, groups=0, decay=0)
+    rankers |= {
+        "towers alone": _ranker(own, log, alone),
+        "towers alone, mean of the queries": _ranker(models["the same, mean of the queries"], log, alone),
+        "popularity": _ranker(own, log, replace(latest, popularity=1)),
+        "nearest known queries": lambda rows: _nearest(before, rows),
+        "BM25 of the latest query": _ranker(own, log, replace(latest, words=1)),
+        "BM25 + text of the latest query": _ranker(own, log, replace(latest, words=0.6, title=1)),
+    }
+    metrics = {name: _measure(rank, test) for name, rank in rankers.items()}
+    _compare(metrics)
+    _by_group(next(iter(metrics.values())), test, before)
+
+
+def _ranker(model: QueryModel, log: SearchLog, weights: Weights) -> Callable[[Examples], FloatArray]:
+    return lambda rows: model.index.scores(model.asked(rows.histories, log.queries), weights)
+
+
+def _nearest(log: SearchLog, rows: Examples) -> FloatArray:
+    """What the ten known queries nearest in text to the latest one led to."""
+    known = np.unique(log.led_to.source)
+    similar = log.query_vectors[rows.histories.query[:, 0]] @ log.query_vectors[known].T
+    best = np.argpartition(-similar, 9, axis=1)[:, :10]
+    scores = np.zeros((len(rows), len(log.products)), dtype=np.float32)
+    starts = np.searchsorted(known, log.led_to.source)
+    leads = [log.led_to.target[starts == column] for column in range(len(known))] if len(known) < 20_000 else []
+    for row, columns in enumerate(best):
+        for column in columns:
+            np.add.at(scores[row], leads[column], np.exp(20 * (similar[row, column] - 1)))
+    return scores
+
+
+def _measure(rank: Callable[[Examples], FloatArray], test: Examples) -> Metrics:
+    parts = []
+    for start in range(0, len(test), 500):
+        some = test.take(np.arange(start, min(start + 500, len(test))))
+        parts.append(graded_metrics(rank(some), some.gains, (10, 200)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _compare(metrics: Mapping[str, Metrics]) -> None:
+    own = next(iter(metrics.values()))
+    print(f"\n{'':<36}{'R@10':>7}{'R@200':>8}{'nDCG@10':>9}   ours − theirs, nDCG@10")
+    for name, found in metrics.items():
+        interval = paired_bootstrap(own["ndcg@10"], found["ndcg@10"], np.random.default_rng(0))
+        figures = [float(found[key].mean()) for key in ("recall@10", "recall@200", "ndcg@10")]
+        print(f"{name:<36}{figures[0]:>7.4f}{figures[1]:>8.4f}{figures[2]:>9.4f}   {interval}")
+
+
+def _by_group(own: Metrics, test: Examples, before: SearchLog) -> None:
+    ordered = np.bincount(before.bought.target, minlength=len(before.products))[test.gains.indices]
+    known = np.isin(test.histories.query[:, 0], before.led_to.source)
+    length: IntArray = (test.histories.query >= 0).sum(1)
+    groups = {"products ordered before": ordered > 0, "new products": ordered == 0}
+    groups |= {"latest query known": known, "latest query new": ~known}
+    groups |= {f"{n} queries" if n > 1 else "1 query": length == n for n in range(1, 6)}
+    print(f"\n{'ours, by group':<36}{'R@10':>7}{'R@200':>8}{'nDCG@10':>9}{'orders':>9}")
+    for name, rows in groups.items():
+        if rows.any():
+            figures = [float(own[key][rows].mean()) for key in ("recall@10", "recall@200", "ndcg@10")]
+            print(f"{name:<36}{figures[0]:>7.4f}{figures[1]:>8.4f}{figures[2]:>9.4f}{int(rows.sum()):>9,}")
+
+
+if __name__ == "__main__":
+    main()

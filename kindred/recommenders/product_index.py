@@ -1,0 +1,180 @@
+"""What can be said of every product for a search history without any training: words, text vectors, categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix, diags
+from scipy.sparse.linalg import norm
+
+from kindred.domain.interactions import FloatArray
+from kindred.linear.bm25 import Bm25, fit_bm25
+from kindred.models.two_tower import HISTORY
+from kindred.recommenders.search_log import Products
+
+FEATURES = ("words", "title", "text", "feedback", "groups", "tower", "popularity")
+"""Scores that are added up, each by its weight."""
+FEEDBACK_DEPTH = 10
+_SHARPNESS = 8.0  # of the weights of the products that feedback reads
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What each score counts, and how much less an earlier query counts than the one after it.
+
+    The defaults answer where there is nothing to fit them on; `docs/experiments` says how they were found.
+    """
+
+    words: float = 0.6
+    title: float = 1.0
+    text: float = 0.0
+    feedback: float = 0.5
+    groups: float = 0.2
+    tower: float = 0.0
+    popularity: float = 0.0
+    decay: float = 0.5
+
+
+@dataclass(frozen=True)
+class AskedQueries:
+    """Histories of queries by their texts, the latest first; at most `HISTORY` of each.
+
+    Attributes:
+        texts: each a `query_id`.
+        vectors: zeros where a query is missing, `[num_rows, HISTORY, text_dim]`.
+        tower: vector of each history by the query tower, `[num_rows, width]`, or None where there are no towers.
+    """
+
+    texts: Sequence[Sequence[str]]
+    vectors: FloatArray
+    tower: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True)
+class ProductIndex:
+    """Every product, ready to be scored.
+
+    Attributes:
+        title_words, all_words: BM25 of titles, and of all text with brand and categories.
+        title_vectors, text_vectors: `[num_products, text_dim]`.
+        groups: categories and brands as rows of length 1, rare ones weighing more, `[num_products, num_groups]`.
+        popularity: log of how often each was ordered, from 0 to 1, `[num_products]`.
+        towers: vectors by the item tower, `[num_products, width]`, or None.
+    """
+
+    title_words: Bm25
+    all_words: Bm25
+    title_vectors: FloatArray
+    text_vectors: FloatArray
+    groups: csr_matrix
+    popularity: FloatArray
+    towers: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.popularity)
+
+    def scores(self, asked: AskedQueries, weights: Weights) -> FloatArray:
+        """Scores of every product, `[num_rows, num_products]`."""
+        parts = self.parts(asked, weights)
+        return sum_of(parts, weights)
+
+    def parts(self, asked: AskedQueries, weights: Weights) -> dict[str, FloatArray]:
+        """Each of the scores that are added up, unweighted; those of weight 0 too, so that weights can be fitted."""
+        share = slot_shares(asked, weights.decay)
+        vectors = np.einsum("rs,rsd->rd", share, asked.vectors).astype(np.float32)
+        parts = {
+            "words": self._word_scores(asked, share),
+            "title": vectors @ self.title_vectors.T,
+            "text": vectors @ self.text_vectors.T,
+            "popularity": np.broadcast_to(self.popularity, (len(asked), len(self))),
+        }
+        if self.towers is not None and asked.tower is not None:
+            parts["tower"] = asked.tower @ self.towers.T
+        best, chances = _best(sum_of(parts, weights))
+        parts["feedback"] = self._resembling(best, chances)
+        parts["groups"] = self._of_groups(best, chances)
+        return parts
+
+    def _word_scores(self, asked: AskedQueries, share: FloatArray) -> FloatArray:
+        """BM25 on titles and on all text, evenly, summed over the queries of each history."""
+        rows = [row for row, texts in enumerate(asked.texts) for _ in texts]
+        slots = [slot for texts in asked.texts for slot in range(len(texts))]
+        texts = [text for texts in asked.texts for text in texts]
+        distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        where = (rows, [distinct[text] for text in texts])
+        mixed = csr_matrix((share[rows, slots], where), (len(asked), len(distinct)))
+        found = [(mixed @ index.rows(list(distinct))) @ index.matrix for index in (self.title_words, self.all_words)]
+        scores: FloatArray = np.asarray((found[0] + found[1]).todense(), dtype=np.float32) / np.float32(2)
+        return scores
+
+    def _resembling(self, best: np.ndarray, chances: FloatArray) -> FloatArray:
+        """How alike each product's title is to those of the best products (pseudo-relevance feedback, Rocchio)."""
+        centre = np.einsum("rk,rkd->rd", chances, self.title_vectors[best]).astype(np.float32)
+        return centre @ self.title_vectors.T
+
+    def _of_groups(self, best: np.ndarray, chances: FloatArray) -> FloatArray:
+        """How much each product shares categories and brands with the best products."""
+        where = (np.repeat(np.arange(len(best)), best.shape[1]), best.ravel())
+        mixed = csr_matrix((chances.ravel(), where), shape=(len(best), len(self)))
+        scores: FloatArray = np.asarray(((mixed @ self.groups) @ self.groups.T).todense(), dtype=np.float32)
+        return scores
+
+
+def sum_of(parts: dict[str, FloatArray], weights: Weights) -> FloatArray:
+    """The weighted sum of those parts that count."""
+    first = next(iter(parts.values()))
+    total: FloatArray = np.zeros(first.shape, dtype=np.float32)
+    for name, part in parts.items():
+        weight = getattr(weights, name)
+        if weight:
+            total += np.float32(weight) * part
+    return total
+
+
+def slot_shares(asked: AskedQueries, decay: float) -> FloatArray:
+    """What each query of a history counts, summing to 1, `[num_rows, HISTORY]`."""
+    counts = np.array([len(texts) for texts in asked.texts])
+    share = np.where(np.arange(HISTORY) < counts[:, None], np.power(decay, np.arange(HISTORY)), 0.0)
+    return (share / np.maximum(share.sum(1, keepdims=True), 1e-9)).astype(np.float32)
+
+
+def _best(scores: FloatArray) -> tuple[np.ndarray, FloatArray]:
+    """The best products of each row and how much feedback trusts each, summing to 1."""
+    depth = min(FEEDBACK_DEPTH, scores.shape[1])
+    best = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
+    found = np.take_along_axis(scores, best, 1)
+    chances = np.exp(_SHARPNESS * (found - found.max(1, keepdims=True)))
+    return best, (chances / chances.sum(1, keepdims=True)).astype(np.float32)
+
+
+def build_index(products: Products, popularity: FloatArray, towers: FloatArray | None = None) -> ProductIndex:
+    """The index of a catalogue.
+
+    Args:
+        products: the catalogue.
+        popularity: how often each was ordered, `[num_products]`.
+        towers: vectors by the item tower.
+    """
+    logs = np.log1p(popularity)
+    return ProductIndex(
+        fit_bm25(products.titles),
+        fit_bm25(products.documents),
+        products.title_vectors,
+        products.text_vectors,
+        rare_first(products.groups),
+        (logs / max(float(logs.max(initial=0)), 1.0)).astype(np.float32),
+        towers,
+    )
+
+
+def rare_first(groups: csr_matrix) -> csr_matrix:
+    """Memberships weighted by how rare each group is, rows of length 1."""
+    sizes = np.asarray(groups.sum(axis=0)).ravel()
+    weighted = (groups @ diags(np.log1p(groups.shape[0] / np.maximum(sizes, 1)))).tocsr()
+    lengths = np.maximum(norm(weighted, axis=1), 1e-9) if weighted.nnz else np.ones(groups.shape[0])
+    return (diags(1 / lengths) @ weighted).tocsr().astype(np.float32)

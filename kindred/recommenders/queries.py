@@ -1,0 +1,14 @@
+"""Products from a shopper's latest search queries."""
+
+from __future__ import annotations
+
+from kindred.domain.records import Bought, InCategory, MadeBy
+from kindred.recommenders.system import System, Words
+
+QUERIES = System(
+    name="queries",
+    target=Bought,
+    words=Words("product", "products", "order", "orders", "bought"),
+    context=(MadeBy, InCategory),
+    load_with="kindred ingest queries --orders FILE",
+)

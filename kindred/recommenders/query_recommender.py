@@ -1,0 +1,346 @@
+"""The recommender of search history: queries in, products out, and which of words and vectors found each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.errors import ArtifactError, RecordError, SettingsError
+from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.queries import has_words, query_id
+from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
+from kindred.domain.records import Bought, Searched
+from kindred.domain.schema import edge_type_of
+from kindred.graph.store import QueryLimits
+from kindred.linear.bm25 import words_of
+from kindred.models.two_tower import HISTORY
+from kindred.models.two_tower_fit import QueryHistories, TowerInputs, encode_histories
+from kindred.recommenders.product_index import AskedQueries, sum_of
+from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.query_run import Release, load_release
+from kindred.recommenders.recommender import Opened
+from kindred.recommenders.releases import run_of
+from kindred.recommenders.runs import find_run
+from kindred.recommenders.search_histories import DAY, NOW, histories_before
+from kindred.recommenders.search_log import read_search_log
+from kindred.recommenders.system import System
+from kindred.recommenders.training import recipe_of
+
+WORDS, VECTORS, BOTH, POPULAR = "words", "vectors", "words and vectors", "popular"
+"""What found a product: it is among the first by its words, by vectors, by both; or it is what most people order."""
+_MOST_QUERIES = 1_000
+_MOST_LEADS = 10_000
+
+
+@dataclass(frozen=True)
+class Searches:
+    """What the asker searched for: different queries, the latest first, and how old each is, in days."""
+
+    texts: tuple[str, ...]
+    ages: tuple[float, ...]
+    num_filtered: int = 0
+
+
+class QueryRecommender:
+    """Answers requests: a callable from `Request` to `Answer`."""
+
+    def __init__(self, system: System, opened: Opened) -> None:
+        self.system = system
+        self._opened = opened
+        self._store = opened.store
+        self._vectors = opened.vectors.of(system.name)
+        self._release: Release | None = None
+
+    def __call__(self, request: Request) -> Answer:
+        """The k best products for these queries; who has none gets what is popular.
+
+        Raises:
+            ArtifactError: nothing is published.
+            RecordError: events were given, or too many queries.
+            SettingsError: products have nothing that `where` names.
+        """
+        release = self._published()
+        if request.events:
+            raise RecordError(f"system {self.system.name} goes by queries, not by events", "give queries")
+        as_it_was = request.at is not None and release.as_of is not None and request.at < release.as_of
+        searches = self._searches(request)
+        bought = self._bought(request)
+        allowed = self._allowed(request, release, bought)
+        if as_it_was or not searches.texts:
+            return self._popular(request, release, allowed, searches, as_it_was)
+        parts = release.model.index.parts(self._asked(searches, release), release.model.weights)
+        scores = np.where(allowed, sum_of(parts, release.model.weights)[0], -np.inf)
+        best = _best_of(scores, request.k, release)
+        vectors = sum_of({**parts, "words": np.zeros_like(parts["words"])}, release.model.weights)
+        sources = _sources(best, parts["words"][0], vectors[0])
+        reasons = self._reasons(best, searches, release, request.at) if request.reasons else {}
+        chosen = tuple(
+            Recommendation(
+                release.products.ids.external(row),
+                float(scores[row]),
+                release.products.titles[row] or None,
+                reasons.get(row),
+                sources[row],
+            )
+            for row in best
+        )
+        level = "inductive" if request.queries else "model"
+        return self._answer(request, chosen, level, release, _note(searches, len(chosen), request.k))
+
+    def similar(self, item_id: str, k: int = 10) -> Answer:
+        """The products nearest to one, by their texts and by who ordered them.
+
+        Raises:
+            ArtifactError: nothing is published.
+            RecordError: there is no such product in the published version.
+        """
+        release = self._published()
+        own = self._vectors.fetch(release.name, ITEMS, [item_id])
+        if not len(own.ids):
+            raise RecordError(f"there is no product {item_id!r} in the published version", "see `kindred publish`")
+        found = self._vectors.search(release.name, ITEMS, own.vectors[0], k, exclude=[item_id])
+        rows = release.products.ids.positions([candidate.item_id for candidate in found])
+        titles = [release.products.titles[row] or None for row in rows]
+        chosen = tuple(
+            Recommendation(c.item_id, c.score, title, None, "similar") for c, title in zip(found, titles, strict=True)
+        )
+        answer = self._answer(Request(k=k), chosen, "similar", release, "")
+        position = release.products.ids.position(item_id)
+        title = None if position is None else release.products.titles[position] or None
+        return replace(answer, item_id=item_id, title=title)
+
+    def example_users(self, count: int) -> list[str]:
+        """Ids of users who searched."""
+        question = "MATCH (u:User)-[:SEARCHED]->(:Query) RETURN DISTINCT u.id AS id ORDER BY u.id LIMIT $count"
+        found = self._store.query(question.replace("$count", str(int(count))), {}, QueryLimits(rows=count))
+        return [str(user) for user in found["id"].to_pylist()]
+
+    def refresh(self) -> str:
+        """Takes over a newly published version before the next answer; its name. Raises ArtifactError for none."""
+        return self._published().name
+
+    def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
+        """The k best products of every user of the graph who searched, those they bought left out."""
+        release = self._published()
+        log = read_search_log(self._store)
+        users = np.unique(log.searched.source)
+        histories = histories_before(log.searched, users, np.full(len(users), NOW), len(log.users))
+        bought = log.bought
+        starts = np.searchsorted(bought.source[by_user := np.argsort(bought.source, kind="stable")], [users, users + 1])
+        mapped = release.products.ids.positions(log.products.ids.ids)
+        known = _renumbered(histories, release.queries.positions(log.queries.ids))
+        for rows, scores in release.model.in_batches(known, release.queries):
+            for number in range(rows.start, rows.stop):
+                mine = scores[number - rows.start]
+                owned = mapped[bought.target[by_user[starts[0, number] : starts[1, number]]]]
+                mine[owned[owned >= 0]] = -np.inf
+                best = _best_of(mine, k, release)
+                ids = [release.products.ids.external(row) for row in best]
+                yield log.users.external(int(users[number])), ids, [float(mine[row]) for row in best]
+
+    def _published(self) -> Release:
+        name = self._vectors.published()
+        if name is None:
+            hint = f"`kindred train {self.system.name}`, then `kindred publish --system {self.system.name}`"
+            raise ArtifactError(f"nothing is published yet of system {self.system.name}", f"train with {hint}")
+        if self._release is None or self._release.name != name:
+            run = find_run(self._opened.runs_folder, run_of(name))
+            self._release = load_release(run.folder, name, recipe_of(run).tower)
+        return self._release
+
+    def _searches(self, request: Request) -> Searches:
+        """The latest different queries of the request, or else of the user up to the moment asked about."""
+        if len(request.queries) > _MOST_QUERIES:
+            raise RecordError(f"{len(request.queries):,} queries in one request", f"send the latest {HISTORY}")
+        if request.queries:
+            forms = [query_id(text) for text in reversed(request.queries)]
+            useful = list(dict.fromkeys(form for form in forms if has_words(form)))
+            return Searches(tuple(useful[:HISTORY]), (0.0,) * HISTORY, len(forms) - sum(map(has_words, forms)))
+        if request.user_id is None:
+            return Searches((), ())
+        edges = self._store.edges_of(edge_type_of(Searched), request.user_id, ["target_id", "at"], request.at)
+        found = sorted(zip(edges["at"].to_pylist(), edges["target_id"].to_pylist(), strict=True), key=_by_time)
+        latest: dict[str, int] = {}
+        for at, query in reversed(found):
+            latest.setdefault(query, at or 0)
+        texts = tuple(latest)[:HISTORY]
+        now = request.at if request.at is not None else max(latest.values(), default=0)
+        return Searches(texts, tuple(max(0.0, (now - latest[text]) / DAY) for text in texts))
+
+    def _bought(self, request: Request) -> set[str]:
+        if request.user_id is None or not request.exclude_seen:
+            return set()
+        edges = self._store.edges_of(edge_type_of(Bought), request.user_id, ["target_id"], request.at)
+        return set(edges["target_id"].to_pylist())
+
+    def _allowed(self, request: Request, release: Release, bought: set[str]) -> NDArray[np.bool_]:
+        """Which products may be in the answer, `[num_products]`."""
+        products = release.products
+        allowed = np.ones(len(products), dtype=np.bool_)
+        barred = products.ids.positions([*request.exclude, *bought])
+        allowed[barred[barred >= 0]] = False
+        labels = [target.lower() for _, _, target in self.system.triples[1:]]
+        for label, name in request.where.items():
+            if label not in labels:
+                raise SettingsError(f"products have no {label}", f"they have {', '.join(labels)}")
+            group = f"{label} {name}"
+            column = products.group_names.index(group) if group in products.group_names else -1
+            inside = np.zeros(len(products), dtype=np.bool_)
+            if column >= 0:
+                inside[products.groups[:, [column]].nonzero()[0]] = True
+            allowed &= inside
+        return allowed
+
+    def _asked(self, searches: Searches, release: Release) -> AskedQueries:
+        """The queries with their vectors; those that the version does not know are encoded now."""
+        positions = release.queries.positions(searches.texts)
+        inputs = release.model.inputs
+        vectors = np.zeros((len(positions), inputs.query_text.shape[1]), dtype=np.float32)
+        vectors[positions >= 0] = inputs.query_text[positions[positions >= 0]]
+        unknown = np.flatnonzero(positions < 0)
+        if len(unknown):
+            vectors[unknown] = self._encoder.encode([searches.texts[row] for row in unknown])
+        graph = np.where(positions[:, None] >= 0, inputs.query_graph[positions], 0).astype(np.float32)
+        return asked_of(searches, vectors, graph, release)
+
+    def _popular(
+        self, request: Request, release: Release, allowed: NDArray[np.bool_], searches: Searches, as_it_was: bool
+    ) -> Answer:
+        """What most people ordered, up to the moment asked about."""
+        counts = release.model.index.popularity
+        note = "nothing was searched for: what is popular" if not searches.num_filtered else _FILTERED
+        if as_it_was:
+            counts = np.zeros(len(release.products), dtype=np.float32)
+            for batch in self._store.read_edges(edge_type_of(Bought), ["target_id"], request.at):
+                rows = release.products.ids.positions(batch["target_id"].to_pylist())
+                np.add.at(counts, rows[rows >= 0], 1)
+            note = "the published version knows later events than the time asked for: popular up to that time"
+            allowed = allowed & (counts > 0)
+        scores = np.where(allowed, counts, -np.inf)
+        titles = release.products.titles
+        chosen = tuple(
+            Recommendation(release.products.ids.external(row), float(scores[row]), titles[row] or None, None, POPULAR)
+            for row in _best_of(scores, request.k, release)
+        )
+        return self._answer(request, chosen, "popular", release, note)
+
+    def _reasons(self, best: Sequence[int], searches: Searches, release: Release, at: int | None) -> dict[int, Reason]:
+        """That people who searched for the same ordered the product, or that it has the words."""
+        ids = {release.products.ids.external(row): row for row in best}
+        leads = self._leads(searches.texts, list(ids), at)
+        reasons: dict[int, Reason] = {}
+        for row in best:
+            product = release.products.ids.external(row)
+            led = [(leads[query, product], query) for query in searches.texts if (query, product) in leads]
+            if led:
+                count, query = max(led, key=lambda pair: pair[0])
+                people = f"{count:,} times" if count > 1 else "once"
+                text = f"who searched for “{query}” chose it {people}"
+                reasons[row] = Reason(text, (query, "LED_TO", product))
+                continue
+            title = set(words_of(release.products.titles[row]))
+            matched = list(dict.fromkeys(w for query in searches.texts for w in words_of(query) if w in title))
+            if matched:
+                reasons[row] = Reason(f"its title has your words: {', '.join(matched)}")
+            else:
+                reasons[row] = Reason(f"close in meaning to “{_short(searches.texts[0])}”")
+        return reasons
+
+    def _leads(self, queries: Sequence[str], products: Sequence[str], at: int | None) -> Mapping[tuple[str, str], int]:
+        """How often each of the queries led to each of the products, up to a time."""
+        until = "" if at is None else "AND lead.at <= $at "
+        question = (
+            f"MATCH (q:Query)-[lead:LED_TO]->(p:Product) WHERE q.id IN $queries AND p.id IN $products {until}"
+            "RETURN q.id AS query, p.id AS product, count(lead) AS times"
+        )
+        values: dict[str, object] = {"queries": list(queries), "products": list(products)}
+        found = self._store.query(question, values | ({} if at is None else {"at": at}), QueryLimits(rows=_MOST_LEADS))
+        rows = (found[name].to_pylist() for name in ("query", "product", "times"))
+        return {(query, product): int(times) for query, product, times in zip(*rows, strict=True)}
+
+    def _answer(
+        self, request: Request, chosen: tuple[Recommendation, ...], level: str, release: Release, note: str
+    ) -> Answer:
+        return Answer(
+            request.user_id,
+            chosen,
+            level,
+            release.name,
+            system=self.system.name,
+            as_of=release.as_of,
+            note=note or ("" if chosen else "no product is left that fits what was asked for"),
+        )
+
+    @cached_property
+    def _encoder(self) -> TextEncoder:
+        return self._opened.encoder()
+
+
+_FILTERED = "no query says anything in words (digits, article numbers and links do not): what is popular"
+
+
+def asked_of(searches: Searches, vectors: FloatArray, graph: FloatArray, release: Release) -> AskedQueries:
+    """One history of these queries, its vector made by the query tower."""
+    num = len(searches.texts)
+    text = np.zeros((1, HISTORY, vectors.shape[1]), dtype=np.float32)
+    text[0, :num] = vectors
+    model = release.model
+    if model.towers is None:
+        return AskedQueries([searches.texts], text)
+    history = np.full((1, HISTORY), -1, dtype=np.int64)
+    history[0, :num] = np.arange(num)
+    ages = np.zeros((1, HISTORY), dtype=np.float32)
+    ages[0, :num] = searches.ages[:num]
+    nothing = model.inputs
+    inputs = TowerInputs(vectors, graph, nothing.item_text, nothing.item_graph, nothing.own, nothing.pad)
+    return AskedQueries([searches.texts], text, encode_histories(model.towers, inputs, QueryHistories(history, ages)))
+
+
+def _renumbered(histories: QueryHistories, positions: IntArray) -> QueryHistories:
+    """The histories with other positions of the queries; what has none any more moves to the end, missing."""
+    query = np.where(histories.query >= 0, positions[histories.query], -1)
+    order = np.argsort(query < 0, axis=1, kind="stable")
+    return QueryHistories(np.take_along_axis(query, order, 1), np.take_along_axis(histories.age, order, 1))
+
+
+def _best_of(scores: FloatArray, k: int, release: Release) -> list[int]:
+    """Rows of the k best products that may be in the answer, ties by id, which is their order."""
+    k = min(k, len(scores))
+    floor = np.partition(scores, len(scores) - k)[len(scores) - k]
+    rows = np.flatnonzero(np.isfinite(scores) & (scores >= floor))
+    return [int(row) for row in rows[np.argsort(-scores[rows], kind="stable")][:k]]
+
+
+def _sources(best: Sequence[int], words: FloatArray, others: FloatArray) -> dict[int, str]:
+    """What found each of the best: whichever of the two alone would have listed it, else the one it is higher in."""
+    sources: dict[int, str] = {}
+    for row in best:
+        by_words, by_vectors = int((words > words[row]).sum()), int((others > others[row]).sum())
+        found = (words[row] > 0 and by_words < len(best), by_vectors < len(best))
+        if found[0] == found[1]:
+            sources[row] = BOTH
+        else:
+            sources[row] = WORDS if found[0] else VECTORS
+    return sources
+
+
+def _note(searches: Searches, found: int, k: int) -> str:
+    notes = []
+    if searches.num_filtered:
+        notes.append(f"{searches.num_filtered} queries say nothing in words and were left out")
+    if found < k:
+        notes.append(f"no more than {found} products fit what was asked for")
+    return "; ".join(notes)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _by_time(row: tuple[int | None, str]) -> tuple[int, str]:
+    return (row[0] or 0, row[1])
