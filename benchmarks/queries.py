@@ -77,9 +77,8 @@ def main() -> None:
 
 def read_esci(data: Path, folder: Path) -> SearchLog:
     """The judged queries and their products, from the graph that is made of them the first time."""
-    files = (
-        find_file(data, "product_search_esci_sample", n) for n in ("esci_us_judgments.json.gz", "products.jsonl.gz")
-    )
+    names = ("esci_us_judgments.json.gz", "products.jsonl.gz")
+    judgments, products = (find_file(data, "product_search_esci_sample", name) for name in names)
     settings = load_settings(data_dir=folder)
     if not folder.exists():
         ingest(settings, search_files(judgments=judgments, products=products))

@@ -16,7 +16,7 @@ from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.queries import query_id
 
 _WORDS = re.compile(r"\w+")
-_CHARACTERS_READ = 2_000  # of a text: nobody types more, and what pastes more must not cost more
+_CHARACTERS_READ = 2_000  # of a text: typed queries are shorter, and a pasted book must not cost more
 _SHORTEST_PLURAL = 4
 
 
@@ -115,7 +115,8 @@ def fit_bm25(documents: Sequence[str], k1: float = 1.5, b: float = 0.75) -> Bm25
             rows.append(vocabulary.setdefault(word, len(vocabulary)))
             columns.append(column)
             counts.append(count)
-    return Bm25(vocabulary, _weighted(np.array(rows), np.array(columns), np.array(counts), lengths, (k1, b)))
+    terms, places, times = (np.array(part, np.int64) for part in (rows, columns, counts))
+    return Bm25(vocabulary, _weighted(terms, places, times, lengths, (k1, b)))
 
 
 def _weighted(

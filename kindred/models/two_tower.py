@@ -65,7 +65,7 @@ class HistoryBatch:
         text: vectors, zeros where a query is missing, `[num_rows, HISTORY, text_dim]`.
         graph: what the graph says of the queries, zeros for unknown ones, `[num_rows, HISTORY, graph_dim]`.
         known: which are there, `[num_rows, HISTORY]`.
-        age: days from the query to the moment asked about, `[num_rows, HISTORY]`.
+        age: days from the query to the time asked about, `[num_rows, HISTORY]`.
     """
 
     text: Tensor

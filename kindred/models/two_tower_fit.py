@@ -22,7 +22,7 @@ from kindred.training.schedule import Metrics
 _ROWS = 8_192  # encoded at a time
 _NOTHING = 1e-3  # shorter sums of graph vectors are rounding
 _HARDEST = 20  # hard negatives are sampled among so many of the best
-_SKIPPED = 3  # but not among the very best: those are often right answers that nobody has found yet
+_SKIPPED = 3  # but not among the very best: those are often right answers that have not been found yet
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class QueryHistories:
 
     Attributes:
         query: positions, −1 where there is none, `[num_rows, HISTORY]`.
-        age: days from each query to the moment asked about, `[num_rows, HISTORY]`.
+        age: days from each query to the time asked about, `[num_rows, HISTORY]`.
     """
 
     query: IntArray

@@ -115,7 +115,8 @@ class ProductIndex:
     def _resembling(self, best: np.ndarray, chances: FloatArray) -> FloatArray:
         """How alike each product's title is to those of the best products (pseudo-relevance feedback, Rocchio)."""
         centre = np.einsum("rk,rkd->rd", chances, self.title_vectors[best]).astype(np.float32)
-        return centre @ self.title_vectors.T
+        scores: FloatArray = centre @ self.title_vectors.T
+        return scores
 
     def _of_groups(self, best: np.ndarray, chances: FloatArray) -> FloatArray:
         """How much each product shares categories and brands with the best products."""
@@ -140,7 +141,8 @@ def slot_shares(asked: AskedQueries, decay: float) -> FloatArray:
     """What each query of a history counts, summing to 1, `[num_rows, HISTORY]`."""
     counts = np.array([len(texts) for texts in asked.texts])
     share = np.where(np.arange(HISTORY) < counts[:, None], np.power(decay, np.arange(HISTORY)), 0.0)
-    return (share / np.maximum(share.sum(1, keepdims=True), 1e-9)).astype(np.float32)
+    shares: FloatArray = (share / np.maximum(share.sum(1, keepdims=True), 1e-9)).astype(np.float32)
+    return shares
 
 
 def _best(scores: FloatArray) -> tuple[np.ndarray, FloatArray]:

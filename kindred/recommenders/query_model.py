@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
-from scipy.sparse.linalg import svds
 
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.evaluation.graded import graded_metrics
+from kindred.linear.spectral import leading_eigenvectors
 from kindred.models.two_tower import TowerConfig, TwoTower
 from kindred.models.two_tower_fit import (
     QueryHistories,
@@ -236,18 +237,22 @@ def inputs_of(log: SearchLog, leads: FloatArray, own: IntArray, pad: FloatArray 
 def lead_vectors(led_to: Links, num_queries: int, num_items: int) -> FloatArray:
     """Products by the queries that lead to them: products of the same queries are near, `[num_items, width]`.
 
-    A truncated decomposition of the normalised matrix of queries and products (Wang et al., "Neural Graph Collaborative
-    Filtering", 2019, normalise alike); rows of length 1, zeros for products that no query led to.
+    Leading eigenvectors of the normalised graph of products that share queries; rows of length 1, zeros for products
+    that no query led to.
     """
-    width = min(_GRAPH_WIDTH, num_queries - 1, num_items - 1)
-    if width < 1 or not len(led_to):
+    if not len(led_to):
         return np.zeros((num_items, 1), dtype=np.float32)
     pairs = (np.ones(len(led_to), np.float32), (led_to.source, led_to.target))
     counts = csr_matrix(pairs, shape=(num_queries, num_items)).log1p()
     by_query, by_item = (np.maximum(np.asarray(counts.sum(axis=axis)).ravel(), 1e-9) for axis in (1, 0))
-    normalised = diags(by_query**-0.5) @ counts @ diags(by_item**-0.5)
-    _, values, right = svds(normalised.astype(np.float32), width, random_state=0)
-    return _unit((right * values[:, None]).T)
+    normalised = (diags(by_query**-0.5) @ counts @ diags(by_item**-0.5)).tocsr().astype(np.float32)
+    transposed = normalised.T.tocsr()
+
+    def product(x: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(transposed @ (normalised @ x.numpy())))
+
+    values, vectors = leading_eigenvectors(product, num_items, _GRAPH_WIDTH, seed=0)
+    return _unit((vectors * values.clamp(min=0).sqrt()).numpy())
 
 
 def _unit(vectors: NDArray[np.floating]) -> FloatArray:

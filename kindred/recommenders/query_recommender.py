@@ -116,8 +116,8 @@ class QueryRecommender:
 
     def example_users(self, count: int) -> list[str]:
         """Ids of users who searched."""
-        question = "MATCH (u:User)-[:SEARCHED]->(:Query) RETURN DISTINCT u.id AS id ORDER BY u.id LIMIT $count"
-        found = self._store.query(question.replace("$count", str(int(count))), {}, QueryLimits(rows=count))
+        question = f"MATCH (u:User)-[:SEARCHED]->(:Query) RETURN DISTINCT u.id AS id ORDER BY id LIMIT {int(count)}"
+        found = self._store.query(question, {}, QueryLimits(rows=count))
         return [str(user) for user in found["id"].to_pylist()]
 
     def refresh(self) -> str:
@@ -154,7 +154,7 @@ class QueryRecommender:
         return self._release
 
     def _searches(self, request: Request) -> Searches:
-        """The latest different queries of the request, or else of the user up to the moment asked about."""
+        """The latest different queries of the request, or else of the user up to the time asked about."""
         if len(request.queries) > _MOST_QUERIES:
             raise RecordError(f"{len(request.queries):,} queries in one request", f"send the latest {HISTORY}")
         if request.queries:
@@ -211,7 +211,7 @@ class QueryRecommender:
     def _popular(
         self, request: Request, release: Release, allowed: NDArray[np.bool_], searches: Searches, as_it_was: bool
     ) -> Answer:
-        """What most people ordered, up to the moment asked about."""
+        """What most people ordered, up to the time asked about."""
         counts = release.model.index.popularity
         note = "nothing was searched for: what is popular" if not searches.num_filtered else _FILTERED
         if as_it_was:

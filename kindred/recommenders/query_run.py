@@ -35,7 +35,7 @@ from kindred.recommenders.training import GraphState, begin_training, recipe_of
 from kindred.training.checkpoint import read_arrays, read_checkpoint, write_arrays, write_checkpoint
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.publish import PublishOptions, publish_collections
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import Scalar, VectorStore
 
 MODEL = "towers"
 """Checkpoint of a run that holds its towers."""
@@ -126,7 +126,9 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
         collections[USERS] = Embeddings(log.users, model.history_rows(model.asked(histories, log.queries)))
     made_at = int(datetime.now(UTC).timestamp())
     save_release(run.folder, Release(version, model, log.products, log.queries, log.as_of, made_at))
-    payloads = {ITEMS: [{"title": title, "made_at": made_at} for title in log.products.titles]}
+    payloads: dict[str, list[dict[str, Scalar]]] = {
+        ITEMS: [{"title": title, "made_at": made_at} for title in log.products.titles]
+    }
     publish_collections(here, version, collections, payloads, PublishOptions(searched=(ITEMS,)))
     counts = {USERS: 0} | {name: len(embeddings.ids) for name, embeddings in collections.items()}
     return Published(version, counts, before, 0, max(len(log.products) - int(run.manifest["items"]), 0))
@@ -156,7 +158,7 @@ class Release:
 def save_release(folder: Path, release: Release) -> None:
     """Writes the version into the folder of its run."""
     products, index, inputs = release.products, release.model.index, release.model.inputs
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "title_vectors": products.title_vectors.astype(np.float16),
         "text_vectors": products.text_vectors.astype(np.float16),
         "query_vectors": inputs.query_text.astype(np.float16),

@@ -1,4 +1,4 @@
-"""Histories of queries as of moments, and the examples that orders and judgements make of them."""
+"""Histories of queries as of times, and the examples that orders and judgements make of them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LEAST_GAIN = 0.05  # of a judgement that is an example: a complement or less is
 
 
 def histories_before(searched: Links, users: IntArray, at: IntArray, num_users: int) -> QueryHistories:
-    """The latest different queries of each user up to each moment, the moment included, the latest first.
+    """The latest different queries of each user up to each time, the time included, the latest first.
 
     Args:
         searched: searches of all users.
         users: positions, `[num_rows]`.
-        at: moments, seconds UTC, `[num_rows]`.
+        at: times, seconds UTC, `[num_rows]`.
         num_users: size of the user axis.
     """
     order = np.lexsort((searched.at, searched.source))

@@ -166,7 +166,7 @@ def _another(shelf: IntArray, sampler: Sampler) -> IntArray:
 
 
 def _narrowing(catalogue: Catalogue, product: int, drawn: list[float]) -> list[str]:
-    """One to three queries for a product; equal draws word two products alike."""
+    """One to three queries for a product; equal numbers word two products alike."""
     shelf, noun = int(catalogue.shelf[product]), int(catalogue.noun[product])
     thing = SHELVES[shelf].nouns[noun].lower()
     name = regulars_name(shelf, noun)
