@@ -115,8 +115,8 @@ def fit_bm25(documents: Sequence[str], k1: float = 1.5, b: float = 0.75) -> Bm25
             rows.append(vocabulary.setdefault(word, len(vocabulary)))
             columns.append(column)
             counts.append(count)
-    terms, places, times = (np.array(part, np.int64) for part in (rows, columns, counts))
-    return Bm25(vocabulary, _weighted(terms, places, times, lengths, (k1, b)))
+    terms, documents_of, times = (np.array(part, np.int64) for part in (rows, columns, counts))
+    return Bm25(vocabulary, _weighted(terms, documents_of, times, lengths, (k1, b)))
 
 
 def _weighted(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import ArtifactError, RecordError, SettingsError
+from kindred.domain.errors import ArtifactError, RecordError, SettingsError, StoreError
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.queries import has_words, query_id
 from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
@@ -20,10 +20,9 @@ from kindred.graph.store import QueryLimits
 from kindred.linear.bm25 import words_of
 from kindred.models.two_tower import HISTORY
 from kindred.models.two_tower_fit import QueryHistories, TowerInputs, encode_histories
+from kindred.recommenders.opened import Opened
 from kindred.recommenders.product_index import AskedQueries, sum_of
-from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.query_run import Release, load_release
-from kindred.recommenders.recommender import Opened
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.search_histories import DAY, NOW, histories_before
@@ -54,7 +53,8 @@ class QueryRecommender:
         self._opened = opened
         self._store = opened.store
         self._vectors = opened.vectors.of(system.name)
-        self._release: Release | None = None
+        self._held: Release | None = None
+        self._loaded: Release | None = None
 
     def __call__(self, request: Request) -> Answer:
         """The k best products for these queries; who has none gets what is popular.
@@ -64,7 +64,7 @@ class QueryRecommender:
             RecordError: events were given, or too many queries.
             SettingsError: products have nothing that `where` names.
         """
-        release = self._published()
+        release = self._of_version(request.version)
         if request.events:
             raise RecordError(f"system {self.system.name} goes by queries, not by events", "give queries")
         as_it_was = request.at is not None and release.as_of is not None and request.at < release.as_of
@@ -99,34 +99,51 @@ class QueryRecommender:
             ArtifactError: nothing is published.
             RecordError: there is no such product in the published version.
         """
-        release = self._published()
-        own = self._vectors.fetch(release.name, ITEMS, [item_id])
-        if not len(own.ids):
+        release = self._of_version(None)
+        position = release.products.ids.position(item_id)
+        if position is None:
             raise RecordError(f"there is no product {item_id!r} in the published version", "see `kindred publish`")
-        found = self._vectors.search(release.name, ITEMS, own.vectors[0], k, exclude=[item_id])
-        rows = release.products.ids.positions([candidate.item_id for candidate in found])
-        titles = [release.products.titles[row] or None for row in rows]
+        rows = release.model.item_rows()
+        scores = rows @ rows[position]
+        scores[position] = -np.inf
+        titles = release.products.titles
         chosen = tuple(
-            Recommendation(c.item_id, c.score, title, None, "similar") for c, title in zip(found, titles, strict=True)
+            Recommendation(release.products.ids.external(row), float(scores[row]), titles[row] or None, None, "similar")
+            for row in _best_of(scores, k, release)
         )
         answer = self._answer(Request(k=k), chosen, "similar", release, "")
-        position = release.products.ids.position(item_id)
-        title = None if position is None else release.products.titles[position] or None
-        return replace(answer, item_id=item_id, title=title)
+        return replace(answer, item_id=item_id, title=titles[position] or None)
 
     def example_users(self, count: int) -> list[str]:
         """Ids of users who searched."""
         question = f"MATCH (u:User)-[:SEARCHED]->(:Query) RETURN DISTINCT u.id AS id ORDER BY id LIMIT {int(count)}"
+        if self._store is None:
+            return []
         found = self._store.query(question, {}, QueryLimits(rows=count))
         return [str(user) for user in found["id"].to_pylist()]
 
     def refresh(self) -> str:
-        """Takes over a newly published version before the next answer; its name. Raises ArtifactError for none."""
-        return self._published().name
+        """Takes the published version, whole, before the next answer, and keeps it until called again; its name.
+
+        Raises:
+            ArtifactError: nothing is published, or what is is damaged; what answered before still answers.
+        """
+        self._held = self._load(self._published())
+        return self._held.name
+
+    def is_quick(self, request: Request) -> bool:
+        """Never: searches are read from the graph, and queries may have to be encoded."""
+        return False
+
+    def in_memory(self) -> QueryRecommender:
+        """The same: every product is scored in memory anyway."""
+        return self
 
     def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
         """The k best products of every user of the graph who searched, those they bought left out."""
-        release = self._published()
+        release = self._of_version(None)
+        if self._store is None:
+            raise StoreError("everyone's searches are in the graph, which is not open here", "use the command line")
         log = read_search_log(self._store)
         users = np.unique(log.searched.source)
         histories = histories_before(log.searched, users, np.full(len(users), NOW), len(log.users))
@@ -143,15 +160,24 @@ class QueryRecommender:
                 ids = [release.products.ids.external(row) for row in best]
                 yield log.users.external(int(users[number])), ids, [float(mine[row]) for row in best]
 
-    def _published(self) -> Release:
+    def _published(self) -> str:
         name = self._vectors.published()
         if name is None:
             hint = f"`kindred train {self.system.name}`, then `kindred publish --system {self.system.name}`"
             raise ArtifactError(f"nothing is published yet of system {self.system.name}", f"train with {hint}")
-        if self._release is None or self._release.name != name:
+        return name
+
+    def _of_version(self, name: str | None) -> Release:
+        """The version of that name, else the one that is held, else the published one."""
+        if name is None and self._held is not None:
+            return self._held
+        return self._load(name or self._published())
+
+    def _load(self, name: str) -> Release:
+        if self._loaded is None or self._loaded.name != name:
             run = find_run(self._opened.runs_folder, run_of(name))
-            self._release = load_release(run.folder, name, recipe_of(run).tower)
-        return self._release
+            self._loaded = load_release(run.folder, name, recipe_of(run).tower)
+        return self._loaded
 
     def _searches(self, request: Request) -> Searches:
         """The latest different queries of the request, or else of the user up to the time asked about."""
@@ -161,7 +187,7 @@ class QueryRecommender:
             forms = [query_id(text) for text in reversed(request.queries)]
             useful = list(dict.fromkeys(form for form in forms if has_words(form)))
             return Searches(tuple(useful[:HISTORY]), (0.0,) * HISTORY, len(forms) - sum(map(has_words, forms)))
-        if request.user_id is None:
+        if request.user_id is None or self._store is None:
             return Searches((), ())
         edges = self._store.edges_of(edge_type_of(Searched), request.user_id, ["target_id", "at"], request.at)
         found = sorted(zip(edges["at"].to_pylist(), edges["target_id"].to_pylist(), strict=True), key=_by_time)
@@ -173,7 +199,7 @@ class QueryRecommender:
         return Searches(texts, tuple(max(0.0, (now - latest[text]) / DAY) for text in texts))
 
     def _bought(self, request: Request) -> set[str]:
-        if request.user_id is None or not request.exclude_seen:
+        if request.user_id is None or not request.exclude_seen or self._store is None:
             return set()
         edges = self._store.edges_of(edge_type_of(Bought), request.user_id, ["target_id"], request.at)
         return set(edges["target_id"].to_pylist())
@@ -216,7 +242,10 @@ class QueryRecommender:
         note = "nothing was searched for: what is popular" if not searches.num_filtered else _FILTERED
         if as_it_was:
             counts = np.zeros(len(release.products), dtype=np.float32)
-            for batch in self._store.read_edges(edge_type_of(Bought), ["target_id"], request.at):
+            edges = (
+                [] if self._store is None else self._store.read_edges(edge_type_of(Bought), ["target_id"], request.at)
+            )
+            for batch in edges:
                 rows = release.products.ids.positions(batch["target_id"].to_pylist())
                 np.add.at(counts, rows[rows >= 0], 1)
             note = "the published version knows later events than the time asked for: popular up to that time"
@@ -253,6 +282,8 @@ class QueryRecommender:
 
     def _leads(self, queries: Sequence[str], products: Sequence[str], at: int | None) -> Mapping[tuple[str, str], int]:
         """How often each of the queries led to each of the products, up to a time."""
+        if self._store is None:
+            return {}
         until = "" if at is None else "AND lead.at <= $at "
         question = (
             f"MATCH (q:Query)-[lead:LED_TO]->(p:Product) WHERE q.id IN $queries AND p.id IN $products {until}"

@@ -162,6 +162,13 @@ def _publish_queries(run: Run, store: GraphStore, vectors: VectorStore) -> Publi
     return publish(QUERIES, run, store, vectors)
 
 
+def _fit_no_split(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
+    raise SettingsError(
+        "this system asks with searches, which the protocols of events know nothing of",
+        "see its figures with `python -m benchmarks.queries shop`",
+    )
+
+
 def _open_queries(opened: Opened) -> Recommends:
     from kindred.recommenders.query_recommender import QueryRecommender
 
@@ -173,7 +180,7 @@ SYSTEMS: Mapping[str, SystemModule] = {
     "tracks": of_two_stages(TRACKS),
     "listens": of_two_stages(LISTENS),
     "interactions": of_interactions(INTERACTIONS),
-    "queries": SystemModule(QUERIES, _train_queries, _publish_queries, _open_queries),
+    "queries": SystemModule(QUERIES, _train_queries, _publish_queries, _open_queries, _fit_no_split, lambda graph: {}),
 }
 
 

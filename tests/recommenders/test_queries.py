@@ -22,9 +22,9 @@ from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import HISTORY, TowerConfig
 from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.opened import Opened
 from kindred.recommenders.query_model import fit_query_model
 from kindred.recommenders.query_recommender import BOTH, VECTORS, WORDS, QueryRecommender
-from kindred.recommenders.recommender import Opened
 from kindred.recommenders.search_histories import Examples, histories_before, order_examples
 from kindred.recommenders.search_log import Links, SearchLog, read_search_log
 from kindred.recommenders.systems import find_system
