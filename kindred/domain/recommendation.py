@@ -28,6 +28,8 @@ class Request:
         reasons: whether to look for reasons.
         viewed: items that the asker looks at now; each counts like an event that speaks for it.
         text: what the asker looks for, in their words.
+        pinned: items that come first, in this order, seen or not.
+        boosts: item → what is added to its score, 1 being the spread of the scores among the candidates.
         among: only these items, to score given candidates; None for all.
         removed: whether to tell which of the best items were taken out, and why.
         version: the version to answer from; None for the published one.
@@ -46,6 +48,8 @@ class Request:
     reasons: bool = True
     viewed: Sequence[str] = ()
     text: str = ""
+    pinned: Sequence[str] = ()
+    boosts: Mapping[str, float] = field(default_factory=dict)
     among: Sequence[str] | None = None
     removed: bool = True
     version: str | None = None

@@ -18,7 +18,7 @@ from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each,
 from kindred.recommenders.evidence import are_liked
 from kindred.recommenders.known import Known, StoreKnown
 from kindred.recommenders.opened import Opened, Version, load_version, nothing_published
-from kindred.recommenders.pipeline import Pipeline, Source
+from kindred.recommenders.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.ranker import Asking, rank_candidates
 from kindred.recommenders.reasons import Told, explain
@@ -87,7 +87,7 @@ class Recommender:
         ranked = version.ranker is not None and asker.level != "popular"
         excluded = self._excluded(request, asker)
         asked = Asked(request, version, asker.vector, excluded, asker if ranked else None)
-        selection = self._pipeline(asked, asker.level).run(asked, request.k)
+        selection = self._with_pinned(asked, self._pipeline(asked, asker.level).run(asked, request.k))
         ids = [candidate.item_id for candidate in selection.chosen]
         reasons: Mapping[str, Reason] = {}
         if request.reasons and ids:
@@ -190,7 +190,7 @@ class Recommender:
     def is_quick(self, request: Request) -> bool:
         """Whether an answer takes about a millisecond: nothing is to be encoded, loaded or read from the graph."""
         version = self._held
-        if version is None or request.version not in (None, version.name):
+        if version is None or version.ranker is not None or request.version not in (None, version.name):
             return False
         early = request.at is not None and version.release.as_of is not None and request.at < version.release.as_of
         return not early and self._askers.is_quick(request, version)
@@ -259,12 +259,24 @@ class Recommender:
         name = level if level in ("popular", "similar") else "model"
         find = self._nearest if asked.request.among is None else self._among
         filters = (_excluded_reason, self._not_asked_for) if asked.request.where else (_excluded_reason,)
-        scorer = None if asked.asker is None else _ranked
+        scorer = _scored_anew if asked.asker is not None or asked.request.boosts else None
         return Pipeline(sources=(Source(name, find),), filters=filters, select=self._select, scorer=scorer)
+
+    def _with_pinned(self, asked: Asked, selection: Selection) -> Selection:
+        """The selection after the pinned items, each with its own score."""
+        request = asked.request
+        if not request.pinned:
+            return selection
+        barred = {*request.exclude, *self._known.barred(request.at)}
+        scores = {c.item_id: c for c in self._scored(asked, [i for i in request.pinned if i not in barred])}
+        first = [scores[item] for item in dict.fromkeys(request.pinned) if item in scores]
+        others = [candidate for candidate in selection.chosen if candidate.item_id not in scores]
+        chosen = tuple([*first, *others][: request.k])
+        return Selection(chosen, selection.sources | dict.fromkeys(scores, "rule"), selection.removed)
 
     def _nearest(self, asked: Asked, k: int) -> Sequence[Candidate]:
         """Candidates by vector search, and those excluded that would be among them."""
-        chooses = asked.request.diversity or asked.request.at_most
+        chooses = asked.request.diversity or asked.request.at_most or asked.request.boosts
         count = k * CANDIDATES_PER_RANK if chooses else k
         if asked.asker is not None and asked.version.ranker is not None:
             count = max(count, asked.version.ranker.candidates)
@@ -277,6 +289,9 @@ class Recommender:
             if suited >= wanted or len(found) < count:
                 break
             count *= _WIDER
+        if asked.request.boosts:
+            there = {candidate.item_id for candidate in found}
+            found = [*found, *self._scored(asked, [item for item in asked.request.boosts if item not in there])]
         if not asked.request.removed:
             return found
         lowest = found[-1].score if len(found) >= k else -np.inf
@@ -380,6 +395,15 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
         return [candidate.score for candidate in candidates]
     asking = Asking(asker.user_id, asker.seen, asker.skipped, asker.history, asker.level == "model")
     return rank_candidates(version.ranker, version.model, asking, candidates)
+
+
+def _scored_anew(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
+    """Scores of the ranker, where there is one, and the boosts of the request in units of their spread."""
+    scores, boosts = _ranked(asked, candidates), asked.request.boosts
+    if not boosts or not candidates:
+        return scores
+    spread = max(scores) - min(scores) or 1.0
+    return [s + spread * boosts.get(c.item_id, 0.0) for s, c in zip(scores, candidates, strict=True)]
 
 
 def _recommendations(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
 
 from kindred.domain.recommendation import Answer, Recommendation
+from kindred.serving.times import iso_time
 
 
 def answer_value(answer: Answer, request_id: str = "", debug: bool = False) -> dict[str, Any]:
@@ -27,15 +28,14 @@ def answer_value(answer: Answer, request_id: str = "", debug: bool = False) -> d
     return value
 
 
+def ranked_value(answer: Answer, items: Sequence[str], request_id: str) -> dict[str, Any]:
+    """A ranking of given items as a reply holds it."""
+    there = {item.item_id for item in answer.recommendations}
+    return answer_value(answer, request_id) | {"unknown": [item for item in dict.fromkeys(items) if item not in there]}
+
+
 def _item_value(item: Recommendation) -> dict[str, Any]:
     value = {"id": item.item_id, "score": item.score, "title": item.title, "source": item.source}
     if item.reason is not None:
         value |= {"reason": item.reason.text, "path": list(item.reason.path)}
     return value
-
-
-def iso_time(seconds: int | None) -> str | None:
-    """Seconds UTC as ISO 8601."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

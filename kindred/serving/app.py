@@ -13,7 +13,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
-from kindred.serving import answer_routes, health_routes, why_routes, write_routes
+from kindred.serving import answer_routes, health_routes, review_routes, why_routes, write_routes
 from kindred.serving.access import Access
 from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
@@ -24,6 +24,7 @@ from kindred.serving.tracing import Tracing
 
 ROUTES = (
     answer_routes.router,
+    review_routes.router,
     health_routes.router,
     write_routes.router,
     why_routes.router,
@@ -52,7 +53,7 @@ def build_app(service: Service) -> FastAPI:
     for routes in ROUTES:
         app.include_router(routes(service))
     app.add_middleware(Access, settings=service.settings)
-    app.add_middleware(Tracing)
+    app.add_middleware(Tracing, metrics=service.metrics)
     app.add_exception_handler(KindredError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_the_request)
     app.add_exception_handler(HTTPException, _of_http)

@@ -1,33 +1,49 @@
-"""Health: whether the process lives, whether it can answer, and how each thing it rests on is."""
+"""Health and metrics: whether the process lives, can answer, and how each thing it rests on is. They need no key."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from kindred.serving.metrics import CONTENT_TYPE
 from kindred.serving.replies import orjson_response
 from kindred.serving.schemas import PROBLEMS
 from kindred.serving.service import Service
 
 
 def router(service: Service) -> APIRouter:
-    """The routes of health; `live` and `ready` need no key."""
-    routes = APIRouter(prefix="/health", tags=["health"], responses=PROBLEMS)
+    """The routes of health and metrics; `live` and `ready` need no key."""
+    routes = APIRouter(tags=["operating"], responses=PROBLEMS)
 
-    @routes.get("/live")
+    @routes.get("/health/live")
     async def live() -> Response:
+        """The process runs."""
         return orjson_response({"status": "live"})
 
-    @routes.get("/ready")
+    @routes.get("/health/ready", responses={503: {"description": "Nothing is opened yet"}})
     async def ready() -> Response:
+        """It can answer, and from which versions."""
         versions = {name: opened.version for name, opened in service.systems.items()}
-        return orjson_response(
-            {"status": "ready" if versions else "starting", "systems": versions}, 200 if versions else 503
-        )
+        status = "ready" if versions else "starting"
+        return orjson_response({"status": status, "systems": versions}, 200 if versions else 503)
 
-    @routes.get("/deps")
+    @routes.get("/health/deps")
     async def dependencies() -> Response:
-        systems = {name: opened.problem or "ok" for name, opened in service.systems.items()}
+        """How the graph, the vector engine and the newest version of each system are; 200 even where they fail."""
+        systems = {
+            name: {
+                "version": opened.version,
+                "newest": opened.problem or "ok",
+                "engine": opened.ladder.breaker.state,
+                "engine_problem": opened.ladder.breaker.reason,
+            }
+            for name, opened in service.systems.items()
+        }
         return orjson_response({"graph": service.graph.problem() or "ok", "systems": systems})
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        """Metrics in the format of Prometheus."""
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
     return routes

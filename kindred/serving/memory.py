@@ -36,7 +36,7 @@ class Memory:
     """
 
     def __init__(self, system: System, graph: GraphDoor, encoder: Callable[[], TextEncoder]) -> None:
-        self._system = system
+        self.system = system
         self._graph = graph
         self._encoder = encoder
         self._lock = threading.Lock()
@@ -47,10 +47,11 @@ class Memory:
         self._forgotten: set[str] = set()
         self._gone_items: set[str] = set()
         self._current: dict[str, set[str]] = {}
+        self._written: dict[str, set[str]] = {}
 
     def _read(self) -> Past:
         with self._graph.read() as store:
-            return read_past(self._system, store)
+            return read_past(self.system, store)
 
     def reload(self) -> None:
         """Reads the past again, e.g. when others wrote into the graph; what came since is kept, and counts once."""
@@ -62,7 +63,7 @@ class Memory:
     def judge(self, release: Release, items: IdMap) -> None:
         past = self.past
         keys = dict(
-            zip(past.users.ids, past.light_histories(self._system, items).keys(self._system).tolist(), strict=True)
+            zip(past.users.ids, past.light_histories(self.system, items).keys(self.system).tolist(), strict=True)
         )
         rows = zip(release.users, release.keys.tolist(), strict=True)
         current = {user for user, key in rows if keys.get(user) == key}
@@ -77,13 +78,13 @@ class Memory:
         if user_id in self._new:
             there = set(items)
             for event in self._later(user_id, until):
-                if event.target_id not in there and not _is_skip(event, self._system.skipped_below):
+                if event.target_id not in there and not _is_skip(event, self.system.skipped_below):
                     there.add(event.target_id)
                     items.append(event.target_id)
         return items
 
     def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
-        least = self._system.skipped_below
+        least = self.system.skipped_below
         if least is None:
             return ()
         skips = [e.target_id for e in self._later(user_id, until) if _is_skip(e, least)]
@@ -92,14 +93,16 @@ class Memory:
     def row_is_current(self, user_id: str, release: Release, items: IdMap, until: int | None) -> bool:
         if release.version not in self._current:
             self.judge(release, items)
-        if user_id not in self._current.get(release.version, ()):
+        if user_id in self._current.get(release.version, ()):
+            return until is None or not self._knows_later(user_id, until)
+        if until is None or user_id in self._written.get(release.version, ()):
             return False
-        return until is None or not self._knows_later(user_id, until)
+        return release.key(user_id) == int(self._light(user_id, items, until).keys(self.system)[0])
 
     def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         try:
             with self._graph.read() as store:
-                table = store.edges_of(self._system.edge, user_id, until=until)
+                table = store.edges_of(self.system.edge, user_id, until=until)
         except StoreError:
             return self._light(user_id, items, until)
         if user_id in self._forgotten:
@@ -107,23 +110,23 @@ class Memory:
         stored = set(table["event_id"].to_pylist())
         added = [event for event in self._later(user_id, until) if event.event_id not in stored]
         if added:
-            told = with_embeddings(to_table(self._system.edge, added), self._system.edge, self._encoder())
+            told = with_embeddings(to_table(self.system.edge, added), self.system.edge, self._encoder())
             table = pa.concat_tables([table, told], promote_options="permissive") if len(table) else told
         if not len(table):
             return no_histories(1, len(items))
-        return histories_of_table(self._system, items, IdMap([user_id]), table)
+        return histories_of_table(self.system, items, IdMap([user_id]), table)
 
     def texts(self, user_id: str, until: int | None) -> list[tuple[str, str]]:
         """Item and words of a user's events; none of those that the graph would have to tell while it can't be read."""
         new = [
-            (event.target_id, "\n".join(filter(None, (getattr(event, name) for name in self._system.event_texts))))
+            (event.target_id, "\n".join(filter(None, (getattr(event, name) for name in self.system.event_texts))))
             for event in self._later(user_id, until)
         ]
         if user_id in self._forgotten:
             return [(item, words) for item, words in new if words]
         try:
             with self._graph.read() as store:
-                stored = read_texts(self._system, store, user_id, until)
+                stored = read_texts(self.system, store, user_id, until)
         except StoreError:
             stored = []
         return [*stored, *((item, words) for item, words in new if words and (item, words) not in stored)]
@@ -178,12 +181,12 @@ class Memory:
         return item_id not in self._gone_items and (item_id in self.past.items or item_id in self._new_titles)
 
     def light_events(self, user_id: str, until: int | None = None) -> list[LightEvent]:
-        """What a user did, without texts, oldest first."""
+        """What a user did, without texts and skips, oldest first."""
         found = self.past.events(self._rows(user_id, until))
         there = {event.event_id for event in found}
-        rating = self._system.rating
+        rating = self.system.rating
         for event in self._later(user_id, until):
-            if event.event_id not in there:
+            if event.event_id not in there and not _is_skip(event, self.system.skipped_below):
                 stars = None if rating is None else getattr(event, rating)
                 found.append(LightEvent(event.event_id, event.target_id, event.at, stars))
         return sorted(found, key=lambda event: (BEFORE_ALL if event.at is None else event.at, event.event_id))
@@ -222,6 +225,10 @@ class Memory:
         """Users whose published row does not say all that they did; each is encoded anew when they ask."""
         return len({*self.past.users.ids, *self._new} - self._current.get(version, set()))
 
+    def graph_problem(self) -> str | None:
+        """Why the graph can't be read just now, None where nothing is wrong."""
+        return self._graph.problem()
+
     # what writers tell
 
     def add_events(self, events: Sequence[Event]) -> None:
@@ -259,6 +266,7 @@ class Memory:
         """The row of a user in that version says all that was told of them so far."""
         with self._lock:
             self._current.setdefault(version, set()).add(user_id)
+            self._written.setdefault(version, set()).add(user_id)
 
     def _rows(self, user_id: str, until: int | None = None) -> slice:
         """Where a user's past up to a time is; nowhere for those who were forgotten."""
@@ -293,8 +301,8 @@ class Memory:
         at = np.array([BEFORE_ALL if e.at is None else e.at for e in events], np.int64)
         rating = np.array([np.nan if e.rating is None else e.rating for e in events], np.float32)
         ids = [event.item_id for event in events]
-        columns = light_columns(self._system, at, rating)
-        rated = None if self._system.rating is None else ratings_of(np.nan_to_num(rating), ~np.isnan(rating))
+        columns = light_columns(self.system, at, rating)
+        rated = None if self.system.rating is None else ratings_of(np.nan_to_num(rating), ~np.isnan(rating))
         index = Interactions(np.zeros(len(events), np.int64), items.positions(ids), 1, len(items), rated, at)
         return Histories(index, columns, ids)
 

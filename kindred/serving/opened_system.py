@@ -12,6 +12,7 @@ from kindred.domain.errors import KindredError
 from kindred.recommenders.opened import Opened
 from kindred.recommenders.systems import Recommends, SystemModule
 from kindred.serving.graph_door import GraphDoor
+from kindred.serving.ladder import Ladder
 from kindred.serving.memory import Memory
 from kindred.vectorstore.store import VectorStore
 
@@ -25,6 +26,7 @@ class OpenedSystem:
         module: its declaration and functions.
         recommender: what answers.
         memory: what is known beside the published version.
+        ladder: the recommender, and what answers where it can't.
         vectors: where versions are published.
         version: what answers now.
         problem: why a newer version was not taken; None where the published one answers.
@@ -39,6 +41,9 @@ class OpenedSystem:
     version: str
     problem: str | None = None
     since: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.ladder = Ladder(self.recommender, self.memory, lambda: self.version, self.memory.graph_problem)
 
     def follow(self) -> bool:
         """Takes over a newly published version, whole; whether there was one. What answered before goes on if it fails.

@@ -87,10 +87,12 @@ class Past:
         return [self.items.external(item) for item in self.item_index[rows][self.skipped[rows]].tolist()]
 
     def events(self, rows: slice) -> list[LightEvent]:
-        """These events."""
-        times, ratings = self.at[rows].tolist(), self.rating[rows].tolist()
-        items = [self.items.external(item) for item in self.item_index[rows].tolist()]
-        named = zip(self.event_ids[rows].to_pylist(), items, times, ratings, strict=True)
+        """These events without the skips."""
+        own = np.arange(rows.start, rows.stop)
+        if self.skipped is not None:
+            own = own[~self.skipped[rows]]
+        times, ratings = self.at[own].tolist(), self.rating[own].tolist()
+        named = zip(self.event_ids.take(own).to_pylist(), self.item_ids(rows), times, ratings, strict=True)
         return [
             LightEvent(event_id, item, None if at == BEFORE_ALL else at, None if rating != rating else rating)
             for event_id, item, at, rating in named

@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 
+from kindred.domain.recommendation import Request
+from kindred.serving.times import seconds_of
+
 MOST_ITEMS = 200
 """The longest list that an answer holds."""
 MOST_IDS = 1_000
@@ -29,6 +32,103 @@ class Body(BaseModel):
     """A request body; unknown fields are refused, so that a slip in a name is noticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Asked(Body):
+    """A request for recommendations; every field may be left out, so that `{}` asks what is popular.
+
+    Attributes:
+        user_id: who asks.
+        viewed: items that they look at now; each counts like an event that speaks for it.
+        text: what they look for, in their words.
+        where: only items of these, e.g. `{"category": "Guitars"}`.
+        exclude: items that may not be in the answer.
+        pinned: items that come first, in this order.
+        boosts: item → what is added to its score, 1 being the spread of the candidates' scores.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"user_id": "U00042", "viewed": ["P00007"], "text": "warm tone", "k": 5}]},
+    )
+
+    user_id: Id | None = None
+    viewed: Annotated[list[Id], Field(max_length=50)] = []
+    text: Annotated[str, Field(max_length=2_000)] = ""
+    where: Annotated[dict[Id, Id], Field(max_length=10)] = {}
+    exclude: Ids = []
+    pinned: Annotated[list[Id], Field(max_length=MOST_ITEMS)] = []
+    boosts: Annotated[dict[Id, Annotated[float, Field(ge=-10, le=10)]], Field(max_length=MOST_ITEMS)] = {}
+    k: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
+    exclude_seen: bool = True
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    at: Annotated[str | None, Field(max_length=40)] = None
+    reasons: bool = False
+    debug: bool = False
+
+    def request(self) -> Request:
+        """What it asks a recommender."""
+        return Request(
+            user_id=self.user_id,
+            k=self.k,
+            at=seconds_of(self.at),
+            exclude=frozenset(self.exclude),
+            exclude_seen=self.exclude_seen,
+            where={label.lower(): node for label, node in self.where.items()},
+            diversity=self.diversity,
+            reasons=self.reasons,
+            viewed=self.viewed,
+            text=self.text,
+            pinned=self.pinned,
+            boosts=self.boosts,
+            removed=self.debug,
+        )
+
+
+class Batch(Body):
+    """Users to answer for, all of the same system."""
+
+    users: Annotated[list[Id], Field(min_length=1, max_length=MOST_USERS)]
+    k: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
+
+
+class ToRank(Body):
+    """Items to put in order for a user."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"user_id": "U00042", "items": ["P00007", "P00011"]}]},
+    )
+
+    user_id: Id | None = None
+    items: Annotated[list[Id], Field(min_length=1, max_length=MOST_IDS)]
+
+    def request(self) -> Request:
+        """What it asks a recommender."""
+        items = list(dict.fromkeys(self.items))
+        return Request(self.user_id, k=len(items), exclude_seen=False, reasons=False, among=items, removed=False)
+
+
+class Review(BaseModel):
+    """A review of a product, which the graph need not hold. Other fields are left alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reviewerID: Id
+    asin: Id
+    verified: bool | None = None
+    score: Annotated[float | None, Field(ge=0, le=5)] = None
+    product_name: Annotated[str | None, Field(max_length=10_000)] = None
+    product_info: Annotated[str | None, Field(max_length=100_000)] = None
+    comment: Annotated[str | None, Field(max_length=100_000)] = None
+
+
+class OfReviews(BaseModel):
+    """Product ids for each writer, best first."""
+
+    recommendations: list[list[str]]
 
 
 class Item(BaseModel):
@@ -115,6 +215,22 @@ class Why(BaseModel):
     level: str
     note: str = ""
     request_id: str = ""
+
+
+class Batched(BaseModel):
+    """An answer for each user, in their order."""
+
+    answers: list[Recommendations]
+
+
+class Ranking(Recommendations):
+    """The given items, best first.
+
+    Attributes:
+        unknown: those that the published version has no vector of.
+    """
+
+    unknown: list[str]
 
 
 class Problem(BaseModel):

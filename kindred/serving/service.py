@@ -16,8 +16,10 @@ from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph, open_to_read
 from kindred.graph.store import GraphStore
 from kindred.recommenders.systems import SYSTEMS
+from kindred.serving.experiments import Experiments
 from kindred.serving.graph_door import GraphDoor
 from kindred.serving.live import Live
+from kindred.serving.metrics import Metrics
 from kindred.serving.opened_system import OpenedSystem, open_system
 from kindred.serving.problems import LateError, UnknownError
 from kindred.settings import Settings
@@ -39,6 +41,8 @@ class Service:
         graph: the graph, to read and to write.
         vectors: where versions are published.
         live: what was written to the service.
+        metrics: what Prometheus reads.
+        experiments: A/B tests, None where none is declared.
     """
 
     def __init__(self, settings: Settings, graph: GraphDoor, vectors: VectorStore) -> None:
@@ -47,6 +51,9 @@ class Service:
         self.vectors = vectors
         self.systems: dict[str, OpenedSystem] = {}
         self.live = Live(settings.data_dir, self.systems)
+        folder = settings.data_dir / "exposures"
+        self.experiments = Experiments(settings.experiments, folder) if settings.experiments else None
+        self.metrics = Metrics(self.systems)
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
         self._in_process = not vectors.url.startswith("http")
@@ -76,16 +83,34 @@ class Service:
 
     async def answer(self, system: str, request: Request) -> Answer:
         """The answer to a request, at the latest at its deadline."""
-        recommender = self.system(system).recommender
-        if self._in_process and recommender.is_quick(request):
-            return recommender(request)
-        return await self.in_thread(partial(recommender, request))
+        choice = None if self.experiments is None else self.experiments.choose(system, request)
+        if choice is None or self.experiments is None:
+            return await self._answered(system, request)
+        return self.experiments.exposed(choice, await self._answered(system, choice.request))
+
+    async def _answered(self, system: str, request: Request) -> Answer:
+        opened = self.system(system)
+        ladder = opened.ladder
+        if self._in_process and opened.recommender.is_quick(request):
+            return self._counted(ladder(request))
+        seconds = self.settings.serve_deadline_ms / 1000
+        if self._in_process:
+            return self._counted(await self.in_thread(partial(ladder, request), seconds))
+        try:
+            return self._counted(await self.in_thread(partial(ladder, request), seconds / 2))
+        except LateError as error:
+            ladder.breaker.failed(error)
+            return self._counted(await self.in_thread(partial(ladder.below, request), seconds / 2))
+
+    def _counted(self, answer: Answer) -> Answer:
+        self.metrics.answers.labels(answer.system, answer.served_by, answer.level, str(answer.degraded).lower()).inc()
+        return answer
 
     async def similar(self, system: str, item_id: str, k: int) -> Answer:
         """The items most similar to one."""
         return await self.in_thread(partial(self.system(system).recommender.similar, item_id, k))
 
-    async def in_thread(self, function: Callable[[], Result]) -> Result:
+    async def in_thread(self, function: Callable[[], Result], seconds: float | None = None) -> Result:
         """What a function gives that may take a while, in one of a few threads.
 
         Raises:
@@ -94,7 +119,7 @@ class Service:
         if self._num_waiting >= MOST_WAITING:
             raise LateError("too much is being worked on", "ask again a little later")
         self._num_waiting += 1
-        seconds = self.settings.serve_deadline_ms / 1000
+        seconds = self.settings.serve_deadline_ms / 1000 if seconds is None else seconds
         work = asyncio.get_running_loop().run_in_executor(self._threads, function)
         work.add_done_callback(self._done)
         try:
@@ -113,6 +138,8 @@ class Service:
         """Ends the threads and lets the graph go."""
         self.live.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
+        if self.experiments is not None:
+            self.experiments.close()
         self.graph.close()
 
 

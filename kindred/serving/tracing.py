@@ -9,6 +9,7 @@ import time
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kindred.serving.metrics import Metrics
 from kindred.serving.problems import REQUEST_ID
 
 _LOG = logging.getLogger("kindred.serving")
@@ -19,8 +20,9 @@ _LONGEST_ID = 64
 class Tracing:
     """Puts `request_id` into the state of each request and the header `x-request-id` into its reply."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -41,16 +43,22 @@ class Tracing:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
+            seconds, route = time.perf_counter() - started, _route(scope)
+            self._metrics.seconds.labels(route, scope["method"], str(status)).observe(seconds)
             if _LOG.isEnabledFor(logging.INFO):
-                _LOG.info(_line(scope, request_id, status, time.perf_counter() - started))
+                _LOG.info(_line(scope, request_id, status, seconds))
+
+
+def _route(scope: Scope) -> str:
+    """The pattern of the path, which holds no id; one name for all paths that are none."""
+    return getattr(scope.get("route"), "path", None) or "(unknown)"
 
 
 def _line(scope: Scope, request_id: str, status: int, seconds: float) -> str:
-    route = getattr(scope.get("route"), "path", scope["path"])
     said = {
         "request_id": request_id,
         "method": scope["method"],
-        "route": route,
+        "route": _route(scope),
         "status": status,
         "ms": round(seconds * 1000, 3),
         "caller": scope.get("state", {}).get("caller"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import httpx
+
 from kindred.domain.recommendation import Request
+from kindred.domain.records import Reviewed
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.recommender import Opened, Recommender
 from kindred.serving.service import Service
@@ -48,3 +51,76 @@ def test_health(client: Client) -> None:
     assert client.get("/health/live").json() == {"status": "live"}
     ready = client.get("/health/ready").json()
     assert ready["status"] == "ready" and ready["systems"]["products"]
+
+
+def ids(reply: httpx.Response) -> list[str]:
+    assert reply.status_code == 200, reply.text
+    return [item["id"] for item in reply.json()["items"]]
+
+
+def test_rules_of_a_request_hold(client: Client, published: Published) -> None:
+    user = users_of(published)[0]
+    plain = ids(client.post("/v1/products/recommendations", {"user_id": user, "k": 20}))
+    seen = next(str(row["asin"]) for row in published.reviews if row["reviewerID"] == user)
+    ruled = {"user_id": user, "k": 5, "pinned": [plain[15], seen], "exclude": plain[:2], "boosts": {plain[12]: 2.0}}
+    answer = client.post("/v1/products/recommendations", ruled).json()
+    assert [item["id"] for item in answer["items"]] == [plain[15], seen, plain[12], plain[2], plain[3]]
+    assert [item["source"] for item in answer["items"]] == ["rule", "rule", "model", "model", "model"]
+
+
+def test_what_is_viewed_and_said_moves_the_answer(client: Client, published: Published) -> None:
+    product = str(published.reviews[0]["asin"])
+    popular = client.post("/v1/products/recommendations", {}).json()
+    viewed = client.post("/v1/products/recommendations", {"viewed": [product]}).json()
+    said = client.post("/v1/products/recommendations", {"text": published.reviews[0]["reviewText"]}).json()
+    assert (popular["level"], viewed["level"], said["level"]) == ("popular", "inductive", "inductive")
+    assert viewed["items"] != popular["items"] != said["items"] and product not in [i["id"] for i in viewed["items"]]
+
+
+def test_rank_similar_and_batch(client: Client, published: Published) -> None:
+    users, products = users_of(published), sorted({str(row["asin"]) for row in published.reviews})
+    every = ids(client.get(f"/v1/products/users/{users[0]}/recommendations", k=50, exclude_seen=False))
+    ranked = client.post("/v1/products/rank", {"user_id": users[0], "items": [*products[:9], "no such"]})
+    assert ids(ranked) == [item for item in every if item in products[:9]] and ranked.json()["unknown"] == ["no such"]
+    assert len(ids(client.get(f"/v1/products/items/{products[0]}/similar", k=4))) == 4
+    batch = client.post("/v1/products/recommendations/batch", {"users": users[:3], "k": 4}).json()["answers"]
+    assert [[item["id"] for item in answer["items"]] for answer in batch] == [
+        ids(client.get(f"/v1/users/{user}/recommendations", k=4)) for user in users[:3]
+    ]
+
+
+def test_reviews_in_five_products_out_for_each_writer(client: Client, published: Published) -> None:
+    rows = published.reviews[:30]
+    body = [
+        {"reviewerID": f"new {row['reviewerID']}", "asin": row["asin"], "verified": True, "score": row["overall"],
+         "product_name": "", "product_info": "", "comment": row["reviewText"]}
+        for row in rows
+    ]  # fmt: skip
+    writers = list(dict.fromkeys(row["reviewerID"] for row in body))
+    lists = client.post("/reviews/", body).json()["recommendations"]
+    assert len(lists) == len(writers) and all(len(found) == 5 for found in lists)
+    for writer, found in zip(writers, lists, strict=True):
+        assert not {row["asin"] for row in body if row["reviewerID"] == writer} & set(found)
+    assert client.post("/reviews/", []).json() == {"recommendations": []}
+
+
+def test_an_answer_as_of_a_time_knows_nothing_later(client: Client, service: Service, published: Published) -> None:
+    """Whatever comes later changes no answer for an earlier time."""
+    times = sorted(int(row["unixReviewTime"]) for row in published.reviews)
+    user = users_of(published)[1]
+    asked = [times[0] - 1, times[len(times) // 2], times[-1]]
+    paths = [(f"/v1/products/users/{who}/recommendations", at) for who in (user, "new one") for at in asked]
+    before = [client.get(path, at=at).json()["items"] for path, at in paths]
+    products = ids(client.get(f"/v1/products/users/{user}/recommendations"))
+    later = [
+        Reviewed(event_id=f"late {who} {item}", source_id=who, target_id=item, rating=5, at=times[-1] + 60)
+        for who in (user, "new one")
+        for item in products[:3]
+    ]
+    memory = service.system("products").memory
+    memory.add_events(later)
+    memory.put_items([("came later", "Later")], times[-1] + 60)
+    assert [client.get(path, at=at).json()["items"] for path, at in paths] == before
+    now = client.get(f"/v1/products/users/{user}/recommendations")
+    assert now.json()["level"] == "folded-in" and not set(products[:3]) & set(ids(now))
+    assert client.get("/v1/products/users/new one/recommendations").json()["level"] == "inductive"
