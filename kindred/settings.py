@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     serve_host: str = Field("127.0.0.1", description="address that the service listens on")
     serve_port: int = Field(8000, ge=0, le=65535, description="port of the service; 0 picks a free one")
     serve_workers: int = Field(1, ge=1, le=64, description="processes of the service")
+    serve_log: Literal["problems", "requests"] = Field("problems", description="which requests the service logs")
     serve_deadline_ms: int = Field(10_000, ge=10, description="time that the answer to a request may take")
     serve_body_bytes: int = Field(4 << 20, ge=1024, description="size that the body of a request may have")
     serve_rate: float = Field(500.0, ge=0, description="requests a second that each key may make for long; 0: any")

@@ -68,9 +68,10 @@ class Askers:
         """Whether a published row answers, so that nothing must be encoded and no graph read."""
         if request.events or request.viewed or request.text or request.reasons:
             return False
-        if request.user_id is None or not self.known.seen(request.user_id, request.at):
+        user_id = request.user_id
+        if user_id is None or self._is_current(user_id, request, version):
             return True
-        return self._is_current(request.user_id, request, version)
+        return not self.known.seen(user_id, request.at)
 
     def _is_current(self, user_id: str, request: Request, version: Version) -> bool:
         return self.known.row_is_current(user_id, version.release, version.model.items, request.at)

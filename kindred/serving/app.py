@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -53,9 +54,10 @@ def build_app(service: Service) -> FastAPI:
     for routes in ROUTES:
         app.include_router(routes(service))
     app.add_middleware(Access, settings=service.settings)
-    app.add_middleware(Tracing, metrics=service.metrics)
+    app.add_middleware(Tracing, metrics=service.metrics, logs_all=service.settings.serve_log == "requests")
     app.add_exception_handler(KindredError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_the_request)
+    app.add_exception_handler(ValidationError, _of_the_request)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(Exception, _unforeseen)
     return app
@@ -67,9 +69,10 @@ async def _of_ours(request: HttpRequest, error: Exception) -> Response:
 
 
 async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+    assert isinstance(error, RequestValidationError | ValidationError)
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    where = first["loc"][1:] if isinstance(error, RequestValidationError) else first["loc"]
+    place = ".".join(str(part) for part in where) or "request"
     hint = "the OpenAPI description at /docs shows what is taken"
     return problem(422, "invalid", f"{place}: {first['msg']}", hint, request_id=request_id_of(request))
 

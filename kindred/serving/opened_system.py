@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import KindredError
+from kindred.domain.errors import StoreError
 from kindred.recommenders.opened import Opened
 from kindred.recommenders.systems import Recommends, SystemModule
 from kindred.serving.graph_door import GraphDoor
-from kindred.serving.ladder import Ladder
+from kindred.serving.ladder import FAILURES, Ladder
 from kindred.serving.memory import Memory
 from kindred.vectorstore.store import VectorStore
+
+RETRY_SECONDS = 10.0
+"""A version that could not be taken is tried again after this time."""
 
 
 @dataclass
@@ -43,6 +47,8 @@ class OpenedSystem:
     since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        self._refused: str | None = None
+        self._again_at = 0.0
         self.ladder = Ladder(self.recommender, self.memory, lambda: self.version, self.memory.graph_problem)
 
     def follow(self) -> bool:
@@ -53,13 +59,16 @@ class OpenedSystem:
         """
         try:
             published = self.vectors.of(self.name).published()
-            if published == self.version and self.problem is None:
+            if published in (None, self.version):
+                self.problem = None
                 return False
-            if published is None:
+            if published == self._refused and time.monotonic() < self._again_at:
                 return False
-            self.memory.reload()
+            self._refused, self._again_at = published, time.monotonic() + RETRY_SECONDS
+            with suppress(StoreError):  # a graph that is being written is read at the next switch
+                self.memory.reload()
             self.version = self.recommender.refresh()
-        except (KindredError, OSError, ValueError) as error:
+        except FAILURES as error:
             self.problem = str(error)
             return False
         self.problem, self.since = None, time.monotonic()

@@ -86,6 +86,36 @@ class Asked(Body):
         )
 
 
+class AskedOfUser(Body):
+    """The query of a request for one user's recommendations."""
+
+    k: Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")] = 10
+    exclude_seen: bool = True
+    category: Annotated[Id | None, Field(description="only items of this category")] = None
+    diversity: Annotated[
+        float, Field(ge=0, le=1, description="0: the best first; towards 1: the less alike, the better")
+    ] = 0.0
+    at: Annotated[
+        str | None,
+        Field(max_length=40, description="answer as of this time, ISO 8601 or seconds", examples=["2026-01-31"]),
+    ] = None
+    reasons: Annotated[bool, Field(description="look for a reason for each item")] = False
+    debug: Annotated[bool, Field(description="tell what was taken out of the best, and why")] = False
+
+    def request(self, user_id: str) -> Request:
+        """What it asks a recommender for this user."""
+        return Request(
+            user_id=user_id,
+            k=self.k,
+            at=seconds_of(self.at),
+            exclude_seen=self.exclude_seen,
+            where={} if self.category is None else {"category": self.category},
+            diversity=self.diversity,
+            reasons=self.reasons,
+            removed=self.debug,
+        )
+
+
 class Batch(Body):
     """Users to answer for, all of the same system."""
 

@@ -1,4 +1,4 @@
-"""The outermost layer: every request gets an id, is timed, and logged as one line of JSON."""
+"""The outermost layer: every request gets an id and is timed; what failed or was slow is logged as one line of JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from kindred.serving.problems import REQUEST_ID
 _LOG = logging.getLogger("kindred.serving")
 _HEADER = b"x-request-id"
 _LONGEST_ID = 64
+SLOW_SECONDS = 0.2
+"""A request that takes longer is logged."""
 
 
 class Tracing:
     """Puts `request_id` into the state of each request and the header `x-request-id` into its reply."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, logs_all: bool) -> None:
         self._app = app
+        self._logs_all = logs_all
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,7 +48,7 @@ class Tracing:
         finally:
             seconds, route = time.perf_counter() - started, _route(scope)
             self._metrics.seconds.labels(route, scope["method"], str(status)).observe(seconds)
-            if _LOG.isEnabledFor(logging.INFO):
+            if self._logs_all or status >= 400 or seconds > SLOW_SECONDS:
                 _LOG.info(_line(scope, request_id, status, seconds))
 
 
