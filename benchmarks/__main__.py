@@ -19,6 +19,7 @@ STEPS = (
     "vector_search",
     "published",
     "recommend",
+    "service",
     "ranking reviews14",
     "diversity",
     "freshness",

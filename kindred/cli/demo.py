@@ -7,6 +7,7 @@ import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -157,6 +158,18 @@ def _recommend(settings: Settings) -> None:
             console.result(answer_text(recommender(Request(user_id=user, k=5))) + "\n")
 
 
+def service_text(settings: Settings, kindred: str, user: str, product: str) -> str:
+    """How to start the service, where it is then, and three requests that it answers."""
+    address = f"http://{settings.serve_host}:{settings.serve_port}"
+    reviews = [{"reviewerID": "you", "asin": product, "score": 5, "comment": "just what I was looking for"}]
+    return (
+        f"{kindred}serve     # answers on {address}; stop it with Ctrl-C\n"
+        f"curl -s '{address}/v1/users/{quote(user)}/recommendations?k=5'\n"
+        f"curl -s '{address}/v1/products/items/{quote(product)}/similar?k=5'\n"
+        f"curl -s {address}/reviews/ -H 'content-type: application/json' -d {shlex.quote(json.dumps(reviews))}"
+    )
+
+
 def _say_what_next(settings: Settings) -> None:
     from kindred.domain.recommendation import Request
 
@@ -168,6 +181,8 @@ def _say_what_next(settings: Settings) -> None:
     query = (
         "MATCH (u:User)-[r:REVIEWED]->(p:Product) WHERE r.rating >= 5 RETURN p.title AS title, count(r) AS five_stars"
     )
+    _heading("the service")
+    console.result(service_text(settings, kindred, user, product))
     _heading("try next")
     console.result(
         f"{kindred}recommend --user {shlex.quote(user)} -k 10 --json\n"

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+import threading
 
 import uvicorn
 
@@ -14,6 +15,7 @@ from kindred.domain.errors import SettingsError
 from kindred.serving.app import build_app
 from kindred.serving.keys import check_bind, keys_of
 from kindred.serving.service import open_service
+from kindred.serving.workers import run_workers
 from kindred.settings import Settings
 
 DRAIN_SECONDS = 10
@@ -28,9 +30,19 @@ def run(settings: Settings) -> None:
         StoreError: a store can't be opened.
     """
     check_bind(settings.serve_host, keys_of(settings.data_dir))
+    with listening(settings.serve_host, settings.serve_port) as listener:
+        if settings.serve_workers > 1:
+            run_workers(settings, listener, serve_on)
+        else:
+            serve_on(settings, listener)
+
+
+def serve_on(settings: Settings, listener: socket.socket) -> None:
+    """Serves in this process on an address that is listened on."""
     _log_to_stderr()
-    with listening(settings.serve_host, settings.serve_port) as listener, open_service(settings) as service:
+    with open_service(settings) as service:
         host, port = listener.getsockname()[:2]
+        threading.Thread(target=service.warm, name="warm", daemon=True).start()
         logging.getLogger("kindred.serving").info("serving on http://%s:%d (pages for people: /ui)", host, port)
         config = uvicorn.Config(
             build_app(service),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import TypeVar
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import ArtifactError
+from kindred.domain.errors import ArtifactError, KindredError
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph, open_to_read
@@ -133,6 +133,12 @@ class Service:
         self._num_waiting -= 1
         if not work.cancelled():
             work.exception()  # seen, where no one waits any more
+
+    def warm(self) -> None:
+        """Loads what only new users and free texts need, so that the first of them does not wait for it."""
+        for opened in list(self.systems.values()):
+            with suppress(KindredError):  # who asks is told
+                opened.recommender(Request(text="warm", k=1, reasons=False, removed=False))
 
     def close(self) -> None:
         """Ends the threads and lets the graph go."""
