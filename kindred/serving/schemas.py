@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
-
 from kindred.domain.recommendation import Request
 from kindred.serving.times import seconds_of
 
