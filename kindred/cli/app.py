@@ -19,6 +19,7 @@ from kindred.cli.data import generate_app, ingest_app
 from kindred.cli.demo import demo
 from kindred.cli.doctor import doctor
 from kindred.cli.explore import explore_app
+from kindred.cli.export import export_app
 from kindred.cli.graph import graph_app
 from kindred.cli.home_paths import read_home_paths
 from kindred.cli.keys import keys_app
@@ -80,6 +81,7 @@ app.add_typer(experiments_app, name="experiments")
 app.add_typer(keys_app, name="keys")
 app.command("why", epilog="Example: kindred why U00042 P00007")(why)
 app.command("serve", epilog="Example: kindred serve --port 8000")(serve)
+app.add_typer(export_app, name="export")
 app.add_typer(browser_guide_app, name="browser-guide")
 app.add_typer(config_app, name="config")
 app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)

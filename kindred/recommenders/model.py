@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +19,7 @@ from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.rating_scale import RatingScale
+from kindred.gnn.onnx_encoder import OnnxEncoder, can_run, has_encoder, load_encoder
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.recommenders.histories import Histories, no_histories
 from kindred.recommenders.system import System
@@ -49,6 +50,7 @@ class Model:
         reads_text: whether texts were read.
         open_vectors: gives the rows of the users, `[num_users, width]`.
         open_learned: gives the graph network whose vectors are one scorer of the space; None where there is none.
+        open_exported: gives what encodes histories in its place without PyTorch; None where none was exported.
     """
 
     system: System
@@ -60,6 +62,7 @@ class Model:
     reads_text: bool
     open_vectors: Callable[[], Vectors]
     open_learned: Callable[[], LearnedPart] | None
+    open_exported: Callable[[], OnnxEncoder] | None = None
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -96,8 +99,19 @@ class Model:
         if self.name != OWN_MODEL:
             return encode_plain(self.ranking, histories.events)
         text = histories.text(self.system) if self.reads_text else None
-        learned = None if self.learned is None else self.learned.encode(histories)
-        return self.ranking.encode_users(histories.events, text, learned)
+        return self.ranking.encode_users(histories.events, text, self._learned_rows(histories))
+
+    def _learned_rows(self, histories: Histories) -> FloatArray | None:
+        """The graph network's vectors of these users, `[num_users, dim]`."""
+        if self._exported is None:
+            return None if self.learned is None else self.learned.encode(histories)
+        events = histories.events
+        positions = np.where(events.item_index < 0, events.num_items, events.item_index)
+        return self._exported.encode(events.user_index, positions, histories.columns, events.num_users)
+
+    @cached_property
+    def _exported(self) -> OnnxEncoder | None:
+        return None if self.open_exported is None else self.open_exported()
 
     @cached_property
     def anonymous(self) -> Vectors:
@@ -230,6 +244,7 @@ def load_model(system: System, folder: Path) -> Model:
             manifest["reads_text"],
             lambda: read_arrays(folder, VECTORS)[0]["users"],
             open_learned if manifest["learned"] else None,
+            partial(load_encoder, folder) if has_encoder(folder) and can_run() else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"the model in {folder} does not fit this version: {error}", "train again") from error

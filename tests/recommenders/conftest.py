@@ -78,10 +78,10 @@ def load(folder: Path, reviews: Path, metadata: Path) -> GraphStore:
     return store
 
 
-def train(store: GraphStore, folder: Path) -> Run:
+def train(store: GraphStore, folder: Path, config: ModelConfig = SMALL) -> Run:
     folder.mkdir(parents=True)
     options = RunOptions(folder, seed=3, device="cpu")
-    return train_system(PRODUCTS, store, SMALL, options, GraphState(store.url, "test"))
+    return train_system(PRODUCTS, store, config, options, GraphState(store.url, "test"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,56 @@
+"""`kindred export`: a run's encoder in a form that needs no PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kindred.cli import console
+from kindred.cli.options import AsJson, SystemName, settings_of
+from kindred.stores import runs_folder_of
+
+export_app = typer.Typer(
+    help="Write a run's encoder in a form that needs no PyTorch.",
+    epilog="Example: kindred export onnx",
+    no_args_is_help=True,
+)
+
+
+@export_app.callback()
+def export() -> None:
+    """Makes `onnx` a command of its own."""
+
+
+@export_app.command("onnx", epilog="Example: kindred export onnx -o encoder.onnx")
+def onnx(
+    context: typer.Context,
+    system: SystemName = "products",
+    run: Annotated[
+        str | None, typer.Option("--run", help="Of which run; by default the newest of the system's own model.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to; by default the run's folder, to be used there."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export what encodes users from their histories as ONNX; needs the extra `onnx`."""
+    from kindred.recommenders.runs import find_run
+    from kindred.recommenders.systems import find_system
+
+    settings = settings_of(context)
+    declared = find_system(system).system
+    found = find_run(runs_folder_of(settings, system), run)
+    from kindred.recommenders.exporting import export_onnx  # only now: it brings PyTorch
+
+    exported = export_onnx(declared, found, output)
+    if as_json:
+        console.json_result({"run": found.name, **asdict(exported)})
+        return
+    size = f"{exported.num_bytes / 1e6:.1f} MB, at most {exported.difference:.1g} off PyTorch"
+    console.result(f"encoder of run {found.name}: {exported.path} ({size})")
+    if exported.is_used:
+        console.note("from now on it encodes users in this run's answers, without PyTorch")
