@@ -109,6 +109,7 @@ class Answer:
         served_by: which level of the service found the items: `engine` (vector search), `exact` (comparing all vectors
             in memory), `last` (the last good list), `like` (popular among users like them), `popular`.
         degraded: whether it is another than what a healthy service would have given.
+        experiment, variant: of which A/B test, and which arm's, it is; empty where of none.
     """
 
     user_id: str | None
@@ -123,6 +124,8 @@ class Answer:
     title: str | None = None
     served_by: str = "engine"
     degraded: bool = False
+    experiment: str = ""
+    variant: str = ""
 
 
 def best_first(candidates: Iterable[Candidate], k: int | None = None) -> list[Candidate]:

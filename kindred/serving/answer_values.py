@@ -23,6 +23,8 @@ def answer_value(answer: Answer, request_id: str = "", debug: bool = False) -> d
         "note": answer.note,
         "request_id": request_id,
     }
+    if answer.experiment:
+        value |= {"experiment": answer.experiment, "variant": answer.variant}
     if debug:
         value["removed"] = answer.removed
     return value

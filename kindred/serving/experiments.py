@@ -66,14 +66,17 @@ class Experiments:
         return self._log.num_lost
 
     def choose(self, system: str, request: Request) -> Choice | None:
-        """The request as the user's arm has it answered; None where no experiment has this user."""
+        """The request as the user's arm has it answered; None where no experiment has this user, or where it asks for
+        another time or version than the one in force."""
         experiment = self._by_system.get(system)
-        if experiment is None or request.user_id is None:
+        if experiment is None or request.user_id is None or request.at is not None or request.version is not None:
             return None
         arm = experiment.arm_of(request.user_id)
         if arm is None:
             return None
         changed: dict[str, Any] = {}
+        if arm.version:
+            changed["version"] = arm.version
         if arm.diversity is not None and not request.diversity:
             changed["diversity"] = arm.diversity
         return Choice(experiment.name, arm, replace(request, **changed) if changed else request)
@@ -94,7 +97,7 @@ class Experiments:
             noted["propensity"] = (1 - choice.arm.explore) * is_best + choice.arm.explore / len(shown)
         noted["items"] = [item.item_id for item in shown]
         self._log.add(choice.experiment, noted)
-        return answer if shown is answer.recommendations else replace(answer, recommendations=shown)
+        return replace(answer, recommendations=shown, experiment=choice.experiment, variant=choice.arm.name)
 
     def _explored(self, shown: tuple[Recommendation, ...], explore: float) -> tuple[Recommendation, ...]:
         """The same items, now and then another one of them first."""

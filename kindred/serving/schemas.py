@@ -199,6 +199,8 @@ class Recommendations(BaseModel):
     note: str = ""
     request_id: str = ""
     removed: dict[str, str] | None = None
+    experiment: str | None = None
+    variant: str | None = None
 
 
 class Stands(BaseModel):

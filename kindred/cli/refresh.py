@@ -1,0 +1,95 @@
+"""`kindred refresh`: train, judge and publish what is no worse, once or again and again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kindred.cli import console
+from kindred.cli.durations import seconds_in
+from kindred.cli.options import AsJson, SystemName, settings_of
+from kindred.domain.errors import GateError, KindredError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from kindred.refreshing import Refreshed
+
+
+def refresh(
+    context: typer.Context,
+    every: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Again and again, so long from start to start: 30m, 6h, 1d.")
+    ] = None,
+    worse_by: Annotated[
+        float, typer.Option(min=0, max=1, help="Share by which NDCG@10 may fall below that of what answers.")
+    ] = 0.05,
+    keep: Annotated[
+        int, typer.Option(min=0, help="Finished runs that stay beside those published; tagged ones do.")
+    ] = 3,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings as JSON; by default those of what answers.")
+    ] = None,
+    system: SystemName = "products",
+    as_json: AsJson = False,
+) -> None:
+    """Train on the graph of now and publish if no worse; else exit code 5, and what answered still does."""
+    from kindred.recommenders.config import read_model_config
+    from kindred.recommenders.systems import find_system
+    from kindred.refreshing import RefreshOptions
+    from kindred.refreshing import refresh as once
+
+    settings = settings_of(context)
+    find_system(system)
+    options = RefreshOptions(worse_by, keep, None if config is None else read_model_config(config))
+    seconds = None if every is None else seconds_in(every)
+    signal.signal(signal.SIGTERM, _interrupt)
+    while True:
+        due = threading.Timer(seconds or 0, lambda: None)
+        due.daemon = True
+        due.start()
+        try:
+            with console.Bars() as bars:
+                done = once(settings, system, options, bars)
+            _print(done, as_json)
+            if seconds is None and done.missed:
+                raise GateError(line_of(done), "see its report, or allow more with --worse-by")
+        except KindredError as error:
+            if seconds is None:
+                raise
+            console.note(f"not refreshed: {error}")  # what answered still does; the next time may go well
+        if seconds is None:
+            return
+        due.join()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends it as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _print(done: Refreshed, as_json: bool) -> None:
+    if as_json:
+        console.result(json.dumps(asdict(done), ensure_ascii=False))
+    elif not done.missed:
+        console.result(line_of(done))
+    else:
+        console.note(line_of(done))
+
+
+def line_of(done: Refreshed) -> str:
+    """What changed, in one line."""
+    if done.run is None:
+        return f"{done.system}: the graph is as it was; {done.version} answers on"
+    figure = f"NDCG@10 {done.figure:.4f}" + ("" if done.before is None else f" (before: {done.before:.4f})")
+    grown = f"{done.events[0]:,} events ({done.events[0] - done.events[1]:+,})"
+    gone = f"; {len(done.removed)} old runs deleted" if done.removed else ""
+    if done.is_published:
+        return f"{done.system}: published {done.version}, {figure}, {grown}{gone}"
+    return f"{done.system}: run {done.run} is worse, {figure}, {grown}; {done.version} answers on{gone}"

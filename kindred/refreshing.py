@@ -1,0 +1,160 @@
+"""Keeps what answers fresh: trains on the graph as it is now, judges, and publishes only what is no worse."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kindred.domain.errors import StoreError
+from kindred.domain.progress import Progress, silent
+from kindred.steps import evaluate_run, publish_run, train_system
+from kindred.stores import graph_to_read, runs_folder_of, vectors_of
+
+if TYPE_CHECKING:
+    from kindred.recommenders.config import ModelConfig
+    from kindred.recommenders.runs import Run
+    from kindred.settings import Settings
+
+JUDGED_BY = "ndcg@10"
+
+
+@dataclass(frozen=True)
+class RefreshOptions:
+    """How a refresh goes.
+
+    Attributes:
+        worse_by: share by which the new run's NDCG@10 may be below that of the run that answers.
+        keep: finished runs that stay, beside those that answer or that a rollback would bring back.
+        config: settings of the training; None for those of the run that answers.
+    """
+
+    worse_by: float = 0.05
+    keep: int = 3
+    config: ModelConfig | None = None
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh came to.
+
+    Attributes:
+        system: what was refreshed.
+        run: name of the new run; None where the graph is the one that the run which answers was trained on.
+        version: what answers now; that before where the new run is not good enough.
+        is_published: whether the new run answers.
+        figure: NDCG@10 of the new run's settings on the events of now; None where nothing was trained.
+        before: the same of the run that answered before, as it was judged then; None where there was none.
+        removed: runs that were deleted.
+        events: how many the new run has, and how many the one before had.
+    """
+
+    system: str
+    run: str | None
+    version: str | None
+    is_published: bool
+    figure: float | None = None
+    before: float | None = None
+    removed: list[str] = field(default_factory=list)
+    events: tuple[int, int] = (0, 0)
+
+    @property
+    def missed(self) -> bool:
+        """Whether a run was trained and is too bad to answer."""
+        return self.run is not None and not self.is_published
+
+
+def refresh(
+    settings: Settings, system: str, options: RefreshOptions = RefreshOptions(), progress: Progress = silent
+) -> Refreshed:
+    """Trains, judges, publishes where the gate holds, deletes old runs; whatever fails, what answered still does.
+
+    Raises:
+        StoreError: another refresh of this data folder is at work, or a store can't be used.
+    """
+    from kindred.recommenders.config import ModelConfig
+    from kindred.recommenders.training import recipe_of
+
+    with _alone(settings, system):
+        serving, version = _serving(settings, system)
+        if serving is not None and options.config is None and _graph_hash(settings) == _trained_on(serving):
+            return Refreshed(system, None, version, False)
+        config = options.config or (ModelConfig() if serving is None else recipe_of(serving))
+        run = train_system(settings, system, config, None, progress)
+        figure = _judged(settings, run, progress)
+        before = None if serving is None else _judged_before(settings, serving, progress)
+        holds = before is None or figure >= before * (1 - options.worse_by)
+        if holds:
+            version = publish_run(settings, run).version
+        removed = _prune(settings, system, options.keep)
+        events = (run.manifest["events"], 0 if serving is None else serving.manifest["events"])
+        return Refreshed(system, run.name, version, holds, figure, before, removed, events)
+
+
+@contextmanager
+def _alone(settings: Settings, system: str) -> Iterator[None]:
+    folder = runs_folder_of(settings, system)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".refresh.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"another refresh of {system} is at work", "let it end, or stop it") from error
+        yield
+
+
+def _serving(settings: Settings, system: str) -> tuple[Run | None, str | None]:
+    """The run that answers, and its version; None where nothing is published or its run is gone."""
+    from kindred.recommenders.releases import run_of
+    from kindred.recommenders.runs import finished_runs
+
+    with vectors_of(settings) as vectors:
+        version = vectors.of(system).published()
+    runs = {run.name: run for run in finished_runs(runs_folder_of(settings, system))}
+    return (None if version is None else runs.get(run_of(version))), version
+
+
+def _graph_hash(settings: Settings) -> str:
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.statistics import graph_statistics
+
+    with graph_to_read(settings) as store:
+        return graph_statistics(store, graph_schema()).content_hash
+
+
+def _trained_on(run: Run) -> str | None:
+    graph = run.manifest["graph"]
+    return None if graph["until"] is not None else str(graph["content_hash"])
+
+
+def _judged(settings: Settings, run: Run, progress: Progress) -> float:
+    from kindred.recommenders.evaluating import EvaluationOptions
+
+    report, _ = evaluate_run(settings, run, EvaluationOptions("temporal", range(1)), progress)
+    return float(report["ranking"]["model"][JUDGED_BY])
+
+
+def _judged_before(settings: Settings, run: Run, progress: Progress) -> float:
+    """The figure that a run was published with; where it was not judged then, it is now."""
+    from kindred.recommenders.runs import figures_of
+
+    figures = figures_of(run)
+    return figures[JUDGED_BY] if JUDGED_BY in figures else _judged(settings, run, progress)
+
+
+def _prune(settings: Settings, system: str, keep: int) -> list[str]:
+    """Deletes finished runs beyond the newest `keep`, never one that answers or that a rollback would bring back."""
+    from kindred.recommenders.releases import run_of
+    from kindred.recommenders.runs import finished_runs, remove_run, tags_of
+
+    folder = runs_folder_of(settings, system)
+    with vectors_of(settings) as vectors:
+        here = vectors.of(system)
+        needed = {run_of(version) for version in here.versions()}
+    spare = [run for run in finished_runs(folder) if run.name not in needed and not tags_of(run)]
+    old = spare[: max(0, len(spare) - keep)]
+    for run in old:
+        remove_run(folder, run.name)
+    return [run.name for run in old]
