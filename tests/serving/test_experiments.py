@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +24,8 @@ from kindred.recommenders.interactions import INTERACTIONS
 from kindred.serving import experiments as logging_module
 from kindred.serving.experiment_report import off_policy, report_of
 from kindred.serving.experiments import Experiments, Exposure, read_exposures
+from kindred.serving.service import Service
+from tests.serving.conftest import Published, opened, settings_in
 
 NOW = 1_700_000_000
 RATES = {"control": 0.11, "test": 0.19}
@@ -173,3 +176,24 @@ def test_an_exposure_that_can_not_be_written_is_counted_and_costs_no_answer(tmp_
     assert experiments.exposed(choice, replace(answer_of("u1"), note="kept")).note == "kept"
     experiments.close()
     assert experiments.num_lost == 1
+
+
+def test_the_service_answers_by_arm_and_logs_what_it_showed(published: Published, tmp_path: Path) -> None:
+    declared = WIDER.model_copy(update={"system": "products"})
+    settings = settings_in(published, tmp_path / "data").model_copy(update={"experiments": (declared,)})
+    users = sorted({str(review["reviewerID"]) for review in published.reviews})[:12]
+
+    async def ask(service: Service) -> list[Answer]:
+        past = await service.answer("products", Request(user_id=users[0], at=1))
+        assert past.variant == ""
+        return [await service.answer("products", Request(user_id=user, k=3)) for user in users]
+
+    with opened(settings) as service:
+        answers = asyncio.run(ask(service))
+    assert {answer.variant for answer in answers} == {"control", "test"}
+    exposures = {one["user"]: one for one in read_exposures(settings.data_dir / "exposures", "wider")}
+    assert sorted(exposures) == users
+    for answer in answers:
+        assert answer.user_id is not None
+        assert exposures[answer.user_id]["items"] == [item.item_id for item in answer.recommendations]
+        assert exposures[answer.user_id]["arm"] == answer.variant

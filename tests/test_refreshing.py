@@ -1,0 +1,99 @@
+"""Refreshing: a better run answers, a worse one does not, an unchanged graph costs nothing, a signal ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kindred.cli.app import app
+from kindred.domain.errors import GateError, StoreError
+from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.refreshing import _alone
+from kindred.settings import Settings
+from tests.recommenders.conftest import load
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a graph and a file of settings for a quick training; the tests go on from one another."""
+    folder = tmp_path_factory.mktemp("data")
+    grow(folder, 160)
+    (folder / "quick.json").write_text(json.dumps({"model": "itemknn", "text": False}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(data: Path) -> dict[str, object]:
+    """What the first refresh of the folder came to."""
+    return refreshed(data, "--config", str(data / "quick.json"))
+
+
+def grow(folder: Path, reviews: int) -> None:
+    sample = ProductSample(users=30, products=40, reviews=reviews, seed=2)
+    files = generate_products(sample, folder / f"sample-{reviews}")
+    load(folder, files.reviews, files.metadata).close()
+
+
+def refreshed(folder: Path, *options: str) -> dict[str, object]:
+    command = ("--data-dir", str(folder), "refresh", "--json", *options)
+    result = CliRunner().invoke(app, command)
+    if result.exception is not None:
+        raise result.exception
+    return json.loads(result.stdout)
+
+
+def runs(folder: Path) -> list[str]:
+    return sorted(path.parent.name for path in (folder / "artifacts" / "products").glob("*/manifest.json"))
+
+
+def test_two_at_once_are_refused(data: Path) -> None:
+    with _alone(Settings(data_dir=data), "products"), pytest.raises(StoreError, match="another refresh"):
+        refreshed(data, "--config", str(data / "quick.json"))
+
+
+def test_a_signal_ends_it_between_two_refreshes(data: Path, first: dict[str, object]) -> None:
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[1] / "cli.py"),
+        "--data-dir",
+        str(data),
+        "refresh",
+        "--every",
+        "1h",
+    ]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
+        assert child.stdout is not None
+        assert "the graph is as it was" in child.stdout.readline()
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(30) == 130
+
+
+def test_a_refresh_publishes_what_is_no_worse_and_deletes_what_is_old(data: Path, first: dict[str, object]) -> None:
+    assert first["is_published"] and first["before"] is None and first["version"] == first["run"]
+    same = refreshed(data)
+    assert same["run"] is None and same["version"] == first["version"] and runs(data) == [first["run"]]
+
+    grow(data, 200)
+    second = refreshed(data, "--worse-by", "1", "--keep", "0")
+    assert second["is_published"] and second["before"] == pytest.approx(first["figure"], abs=1e-4)
+    assert second["version"] == second["run"] != first["run"]
+    assert second["events"][0] > second["events"][1]  # type: ignore[index]
+
+    # A worse one: what answers is said to be better than anything can be.
+    report = next((data / "artifacts" / "products" / str(second["run"])).glob("evaluation/*/report.json"))
+    judged = json.loads(report.read_text())
+    judged["ranking"]["model"]["ndcg@10"] = 0.999
+    report.write_text(json.dumps(judged))
+    grow(data, 240)
+    with pytest.raises(GateError, match="answers on"):
+        refreshed(data, "--keep", "0")
+    assert refreshed(data, "--keep", "0", "--worse-by", "1", "--config", str(data / "quick.json"))["is_published"]
+    assert len(runs(data)) == 2, "what answers, and what a rollback brings back"
