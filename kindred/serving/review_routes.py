@@ -30,7 +30,7 @@ def router(service: Service) -> APIRouter:
             written.setdefault(review.reviewerID, []).append(_event(review, number))
         lists = []
         for user, events in written.items():
-            request = Request(user, events, NUM_PRODUCTS, reasons=False, removed=False)
+            request = Request(user_id=user, events=events, k=NUM_PRODUCTS, reasons=False, removed=False)
             answer = await service.answer(SYSTEM, request)
             lists.append([item.item_id for item in answer.recommendations])
         return orjson_response({"recommendations": lists})

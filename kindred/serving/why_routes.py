@@ -10,11 +10,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.explanation import CAVEAT, EvidencePath, Explanation, Standing
-from kindred.serving.answer_values import iso_time
 from kindred.serving.problems import UnknownError, request_id_of
 from kindred.serving.replies import orjson_response
 from kindred.serving.schemas import PROBLEMS, Id, Why
 from kindred.serving.service import Service
+from kindred.serving.times import iso_time
 
 
 def router(service: Service) -> APIRouter:
