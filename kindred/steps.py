@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from kindred.ingest.summary import IngestSummary
     from kindred.recommenders.config import ModelConfig
     from kindred.recommenders.evaluating import EvaluationOptions
+    from kindred.recommenders.opened import Opened
     from kindred.recommenders.publishing import Published
     from kindred.recommenders.runs import Run
+    from kindred.recommenders.simulation import Simulated
     from kindred.recommenders.systems import Recommends, SystemModule
     from kindred.settings import Settings
 
@@ -112,10 +114,68 @@ def publish_run(settings: Settings, run: Run) -> Published:
 @contextmanager
 def recommender_of(settings: Settings, system: str = "products") -> Iterator[Recommends]:
     """The recommender of a system on the stores in force."""
-    from kindred.recommenders.recommender import Opened
+    with _opened(settings, system) as (module, opened):
+        yield module.open_recommender(opened)
+
+
+def write_answers_to_all(settings: Settings, system: str, path: Path, k: int, at_most: Mapping[str, int]) -> int:
+    """Writes the k best items of every user as JSON lines, whole or not at all; how many users there are."""
+    from kindred.ingest.generate.write import write_json_lines
+    from kindred.recommenders.batch import recommend_to_all
+
+    with _opened(settings, system) as (module, opened):
+        words = module.system.words
+        found = recommend_to_all(module.system, opened, k, at_most)
+        return write_json_lines(path, ({"user": user, words.items: items} for user, items in found))
+
+
+def export_embeddings(settings: Settings, system: str, folder: Path) -> dict[str, int]:
+    """Writes the published embeddings of users and items as safetensors beside their ids; how many of each."""
+    from kindred.recommenders.batch import open_published
+    from kindred.training.checkpoint import write_arrays
+
+    with _opened(settings, system) as (module, opened):
+        version, published = open_published(module.system, opened)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in (("users", published.users), ("items", published.items)):
+        write_arrays(folder, name, {"embeddings": part.vectors}, {"version": version.name, "ids": list(part.ids)})
+    return {"users": len(published.users.ids), "items": len(published.items.ids)}
+
+
+def simulate_sessions(
+    settings: Settings, policy: str, sizes: tuple[int, int], sessions: int, at_most: int
+) -> Simulated:
+    """Sessions of generated listeners, so many users and tracks of the seed in force, against a policy.
+
+    The model's lists are those of every user of the published version, with at most so many tracks of an artist.
+    """
+    from kindred.ingest.generate.music import build_tracks
+    from kindred.ingest.generate.tracks import TrackSample
+    from kindred.recommenders import simulation
+    from kindred.recommenders.batch import recommend_to_all
+
+    users, num_tracks = sizes
+    sample = TrackSample(users, num_tracks, users, settings.seed)
+    tracks = build_tracks(num_tracks, settings.seed)
+    if policy == "model":
+        with _opened(settings, "tracks") as (module, opened):
+            lists = dict(recommend_to_all(module.system, opened, 2 * simulation.MOST_TRACKS, {"artist": at_most}))
+        chosen = simulation.list_policy(simulation.positions_of(lists))
+    elif policy == "same-artist":
+        chosen = simulation.same_artist_policy(tracks)
+    elif policy == "popular":
+        chosen = simulation.popular_policy(tracks)
+    else:
+        chosen = simulation.random_policy(tracks, settings.seed)
+    return simulation.simulate(sample, chosen, sessions, settings.seed)
+
+
+@contextmanager
+def _opened(settings: Settings, system: str) -> Iterator[tuple[SystemModule, Opened]]:
+    """A system and the stores in force."""
+    from kindred.recommenders.opened import Opened
     from kindred.recommenders.systems import find_system
 
     module = find_system(system)
     with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        opened = Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_of(settings))
-        yield module.open_recommender(opened)
+        yield module, Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_of(settings))

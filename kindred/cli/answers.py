@@ -11,7 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, SystemName, given_id, settings_of
-from kindred.steps import publish_run, recommender_of
+from kindred.steps import publish_run, recommender_of, write_answers_to_all
 from kindred.stores import runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
@@ -100,6 +100,9 @@ def recommend(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="For --all: .parquet, or JSON lines.")
     ] = None,
+    at_most: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL=N", help="So many of one, e.g. --at-most artist=2.")
+    ] = None,
     k: HowMany = 10,
     where: Annotated[
         list[str] | None, typer.Option(metavar="LABEL=NAME", help="Only these, e.g. --where category=Guitars.")
@@ -115,22 +118,26 @@ def recommend(
     from kindred.domain.errors import SettingsError
     from kindred.domain.recommendation import Request
 
+    most = _at_most(at_most or ())
     if everyone:
-        _write_everyone(context, system, k, out, as_json)
+        _write_everyone(context, system, k, most, out, as_json)
         return
     if sum(given is not None for given in (user, users, reviews, queries)) != 1:
         raise SettingsError(
             "recommend takes --user ID, --users FILE, --events FILE or --queries TEXT", "kindred recommend --help"
         )
     searched, conditions = tuple(queries or ()), _conditions(where or ())
-    request = Request(queries=searched, k=k, where=conditions, diversity=diversity, reasons=not no_reasons)
+    request = Request(queries=searched, k=k, where=conditions, at_most=most, diversity=diversity)
+    request = replace(request, reasons=not no_reasons)
     with recommender_of(settings_of(context), system) as recommender:
         answers = [recommender(asked) for asked in _requests(request, user, users, reviews, system)]
     _print_answers(answers, as_json)
 
 
-def _write_everyone(context: typer.Context, system: str, k: int, out: Path | None, as_json: bool) -> None:
-    """Writes the best items of every user of a system that offers it."""
+def _write_everyone(
+    context: typer.Context, system: str, k: int, at_most: dict[str, int], out: Path | None, as_json: bool
+) -> None:
+    """Writes the best items of every user: as the system lists them, else one list a user as JSON lines."""
     from kindred.cli.lists_file import write_lists
     from kindred.domain.errors import SettingsError
     from kindred.recommenders.systems import ListsEveryone
@@ -138,9 +145,8 @@ def _write_everyone(context: typer.Context, system: str, k: int, out: Path | Non
     if out is None:
         raise SettingsError("--all writes to a file", "add --out top.parquet or --out top.jsonl")
     with recommender_of(settings_of(context), system) as recommender:
-        if not isinstance(recommender, ListsEveryone):
-            raise SettingsError(f"system {system} does not list everyone at once", "use --users FILE")
-        count = write_lists(out, recommender.everyone(k))
+        listed = write_lists(out, recommender.everyone(k)) if isinstance(recommender, ListsEveryone) else None
+    count = write_answers_to_all(settings_of(context), system, out, k, at_most) if listed is None else listed
     if as_json:
         console.json_result({"users": count, "file": out})
     else:
@@ -166,6 +172,15 @@ def _requests(
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{users} can't be read: {error}", "give a text file with one id a line") from error
     return [replace(request, user_id=line.strip()) for line in ids if line.strip()]
+
+
+def _at_most(given: Sequence[str]) -> dict[str, int]:
+    from kindred.domain.errors import SettingsError
+
+    pairs = [condition.partition("=") for condition in given]
+    if any(not name or not count.isdigit() or int(count) < 1 for name, _, count in pairs):
+        raise SettingsError(f"--at-most takes LABEL=N, got {' '.join(given)!r}", "e.g. --at-most artist=2")
+    return {label.lower(): int(count) for label, _, count in pairs}
 
 
 def _conditions(given: Sequence[str]) -> dict[str, str]:

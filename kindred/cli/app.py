@@ -26,6 +26,7 @@ from kindred.cli.keys import keys_app
 from kindred.cli.refresh import refresh
 from kindred.cli.runs import runs_app
 from kindred.cli.serve import serve
+from kindred.cli.simulate import simulate_app
 from kindred.cli.why import why
 
 _EPILOG = f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5"
@@ -66,6 +67,7 @@ def root(
 
 app.add_typer(generate_app, name="generate")
 app.add_typer(ingest_app, name="ingest")
+app.add_typer(simulate_app, name="simulate")
 app.add_typer(graph_app, name="graph")
 app.add_typer(explore_app, name="explore")
 app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)

@@ -1,4 +1,4 @@
-"""`kindred export`: a run's encoder in a form that needs no PyTorch."""
+"""`kindred export`: a run's encoder, and published embeddings, in forms that need no PyTorch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,10 @@ from kindred.cli.options import AsJson, SystemName, settings_of
 from kindred.stores import runs_folder_of
 
 export_app = typer.Typer(
-    help="Write a run's encoder in a form that needs no PyTorch.",
+    help="Write a run's encoder, or published embeddings, in a form that needs no PyTorch.",
     epilog="Example: kindred export onnx",
     no_args_is_help=True,
 )
-
-
-@export_app.callback()
-def export() -> None:
-    """Makes `onnx` a command of its own."""
 
 
 @export_app.command("onnx", epilog="Example: kindred export onnx -o encoder.onnx")
@@ -54,3 +49,20 @@ def onnx(
     console.result(f"encoder of run {found.name}: {exported.path} ({size})")
     if exported.is_used:
         console.note("from now on it encodes users in this run's answers, without PyTorch")
+
+
+@export_app.command("embeddings", epilog="Example: kindred export embeddings --system tracks -o embeddings")
+def embeddings(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder to write to.")],
+    system: SystemName = "products",
+    as_json: AsJson = False,
+) -> None:
+    """Write embeddings of users and items as safetensors, ids in JSON beside them; a dot product is a score."""
+    from kindred.steps import export_embeddings
+
+    counts = export_embeddings(settings_of(context), system, out)
+    if as_json:
+        console.json_result({"folder": out, **counts})
+    else:
+        console.result(f"{out}: {counts['users']:,} users, {counts['items']:,} items")

@@ -149,7 +149,7 @@ def _learn(
 
 @dataclass(frozen=True)
 class _Learned:
-    """The network, whether it ranks better than retrieval alone, and by how much."""
+    """The network, whether it surely ranks better than retrieval alone (the whole interval), and by how much."""
 
     network: PairwiseRanker
     is_better: bool
@@ -163,7 +163,7 @@ def _judge(network: PairwiseRanker, metrics: tuple[Metrics, ...], tested: Querie
         for used in (None, ranker)
     )
     gain = paired_bootstrap(ranked.per_user["ndcg@10"], alone.per_user["ndcg@10"], np.random.default_rng(0))
-    is_better = ranked.means["ndcg@10"] > alone.means["ndcg@10"]
+    is_better = gain.above_zero
     noted = {
         "epochs": len(metrics),
         WATCHED: round(max(line[WATCHED] for line in metrics), 4),

@@ -21,6 +21,7 @@ from kindred.ingest.generate.tracks import TrackSample, generate_tracks
 from kindred.ingest.music import track_files
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
+from kindred.recommenders.batch import open_published, recommend_to_all
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import read_histories
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
@@ -45,6 +46,7 @@ class Music:
     graph: InteractionGraph
     run: Run
     recommender: Recommends
+    opened: Opened
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +62,8 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Music]:
     run = module.train(store, SMALL, options, GraphState(store.url, "test"))
     vectors = open_vectors(f"exact:{folder / 'vectors'}")
     assert module.publish(run, store, vectors).encoded == 0  # skips change no key of a history
-    recommender = module.open_recommender(Opened(store, vectors, folder / "runs", lambda: ENCODER))
-    yield Music(store, graph, run, recommender)
+    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
+    yield Music(store, graph, run, module.open_recommender(opened), opened)
     vectors.close()
     store.close()
 
@@ -178,3 +180,26 @@ def test_at_most_so_many_tracks_by_one_artist(music: Music) -> None:
     assert len(artists(one)) == len(set(artists(one))) > 0
     with pytest.raises(SettingsError, match="have no label"):
         music.recommender(Request(user_id=user, at_most={"label": 1}))
+
+
+def test_everyone_is_answered_as_each_alone(music: Music) -> None:
+    found = dict(recommend_to_all(TRACKS, music.opened, 12))
+    assert set(found) == set(music.graph.users)
+    for user in list(found)[:25]:
+        alone = music.recommender(Request(user_id=user, k=12, reasons=False))
+        assert found[user] == ids(alone)
+    one = dict(recommend_to_all(TRACKS, music.opened, 12, {"artist": 1}))
+    edge = graph_schema().edge(TRACKS.triples[1])
+    for items in list(one.values())[:10]:
+        artists = [music.store.target_ids(edge, item)[0] for item in items]
+        assert len(artists) == len(set(artists)) > 0
+    with pytest.raises(SettingsError, match="have no label"):
+        next(recommend_to_all(TRACKS, music.opened, 12, {"label": 1}))
+
+
+def test_published_embeddings_multiply_to_the_scores_of_retrieval(music: Music) -> None:
+    version, published = open_published(TRACKS, music.opened)
+    user = music.graph.users.external(3)
+    rows = published.users.vectors[published.users.ids.positions([user])]
+    wanted = version.model.score_users(version.model.users.positions([user]))
+    assert np.allclose(rows @ published.items.vectors.T, wanted, atol=1e-4)

@@ -109,6 +109,10 @@ class Sessions:
     mood: IntArray
     energy: FloatArray
 
+    def at(self, rows: IntArray) -> Sessions:
+        """Those at these rows."""
+        return Sessions(self.listener[rows], self.moods[rows], self.mood[rows], self.energy[rows])
+
 
 def build_tracks(num_tracks: int, seed: int) -> Tracks:
     """The catalogue of that seed."""

@@ -153,7 +153,7 @@ def _listen(
         sessions = _replaced(sessions, new, active, fresh)
         for row in active[fresh].tolist():
             heard.artists[row], heard.last[row] = {}, -1
-        here = _at(sessions, active)
+        here = sessions.at(active)
         track = choices.next(listeners, here, heard.at[active], heard.last[active], sampler)
         artist = tracks.artist[track].tolist()
         repetitions = np.array([heard.artists[row].get(a, 0) for row, a in zip(active.tolist(), artist, strict=True)])
@@ -168,10 +168,6 @@ def _listen(
     user, track, at, rounded = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.argsort(user, kind="stable")
     return user[order], track[order], at[order], rounded[order] / 100.0
-
-
-def _at(sessions: Sessions, rows: IntArray) -> Sessions:
-    return Sessions(sessions.listener[rows], sessions.moods[rows], sessions.mood[rows], sessions.energy[rows])
 
 
 def _replaced(sessions: Sessions, new: Sessions, active: IntArray, fresh: np.ndarray) -> Sessions:
