@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -22,9 +22,10 @@ class Metrics:
 
     Args:
         systems: the systems that are open, whose state is read when Prometheus asks.
+        event_lag: seconds that the oldest write has waited for the graph.
     """
 
-    def __init__(self, systems: Mapping[str, OpenedSystem]) -> None:
+    def __init__(self, systems: Mapping[str, OpenedSystem], event_lag: Callable[[], float] = lambda: 0.0) -> None:
         self._registry = CollectorRegistry()
         self.seconds = Histogram(
             "kindred_request_seconds",
@@ -35,7 +36,7 @@ class Metrics:
         )
         self.stage_seconds = Histogram(
             "kindred_stage_seconds",
-            "Time of a stage of answers: recommend, reply.",
+            "Time of a stage of an answer: recommend is all of it but reading the request and writing the reply.",
             ("stage",),
             registry=self._registry,
             buckets=_BUCKETS,
@@ -46,17 +47,12 @@ class Metrics:
             ("system", "served_by", "level", "degraded"),
             registry=self._registry,
         )
-        self.recall = Gauge(
-            "kindred_sampled_recall",
-            "Share of the exact answer in the answer given, of the last sampled request.",
-            ("system",),
-            registry=self._registry,
-        )
-        self.event_lag = Gauge(
+        lag = Gauge(
             "kindred_event_lag_seconds",
             "Age of the oldest accepted event that the graph does not hold yet.",
             registry=self._registry,
         )
+        lag.set_function(event_lag)
         self._registry.register(_States(systems))
         ProcessCollector(registry=self._registry)
 

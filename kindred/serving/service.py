@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -53,7 +54,7 @@ class Service:
         self.live = Live(settings.data_dir, self.systems)
         folder = settings.data_dir / "exposures"
         self.experiments = Experiments(settings.experiments, folder) if settings.experiments else None
-        self.metrics = Metrics(self.systems)
+        self.metrics = Metrics(self.systems, lambda: self.live.lag()[1])
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
         self._in_process = not vectors.url.startswith("http")
@@ -83,6 +84,13 @@ class Service:
 
     async def answer(self, system: str, request: Request) -> Answer:
         """The answer to a request, at the latest at its deadline."""
+        started = time.perf_counter()
+        try:
+            return await self._chosen(system, request)
+        finally:
+            self.metrics.stage_seconds.labels("recommend").observe(time.perf_counter() - started)
+
+    async def _chosen(self, system: str, request: Request) -> Answer:
         choice = None if self.experiments is None else self.experiments.choose(system, request)
         if choice is None or self.experiments is None:
             return await self._answered(system, request)

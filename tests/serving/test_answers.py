@@ -47,6 +47,15 @@ def test_what_can_not_be_answered_says_what_to_do(client: Client) -> None:
     assert too_many.json()["error"]["request_id"] == too_many.headers["x-request-id"]
 
 
+def test_metrics_count_answers_and_name_no_user(client: Client, published: Published) -> None:
+    user = users_of(published)[0]
+    client.get(f"/v1/products/users/{user}/recommendations")
+    said = client.get("/metrics").text
+    assert 'kindred_answers_total{degraded="false",level="model",served_by="engine",system="products"}' in said
+    assert "/v1/{system}/users/{user_id}/recommendations" in said and user not in said
+    assert 'kindred_stage_seconds_count{stage="recommend"}' in said and "kindred_event_lag_seconds 0.0" in said
+
+
 def test_health(client: Client) -> None:
     assert client.get("/health/live").json() == {"status": "live"}
     ready = client.get("/health/ready").json()
