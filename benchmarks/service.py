@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -139,7 +140,8 @@ class Server:
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "cli.py", "--data-dir", str(folder), "serve", "--port", "0"]
         started = time.monotonic()
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        unbounded = os.environ | {"KINDRED_SERVE_RATE": "1000000", "KINDRED_SERVE_BURST": "1000000"}
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=unbounded)
         assert self._process.stderr is not None
         address = next(m for line in self._process.stderr if (m := re.search(r"http://([\d.]+):(\d+)", line)))
         self.host, self.port = address[1], int(address[2])
@@ -171,7 +173,7 @@ class Server:
                 due = time.perf_counter() if rate is None else start + number / rate
                 if (wait := due - time.perf_counter()) > 0:
                     await asyncio.sleep(wait)
-                writer.write(f"GET {paths[number]} HTTP/1.1\r\nhost: kindred\r\n\r\n".encode())
+                writer.write(f"GET {paths[number]} HTTP/1.1\r\nhost: {self.host}\r\n\r\n".encode())
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = re.search(rb"content-length: (\d+)", head)
                 assert head.startswith(b"HTTP/1.1 200") and length is not None, head
