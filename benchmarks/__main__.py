@@ -19,6 +19,7 @@ STEPS = (
     "vector_search",
     "published",
     "recommend",
+    "encoder_start",
     "service",
     "ranking reviews14",
     "diversity",

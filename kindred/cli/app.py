@@ -23,6 +23,7 @@ from kindred.cli.export import export_app
 from kindred.cli.graph import graph_app
 from kindred.cli.home_paths import read_home_paths
 from kindred.cli.keys import keys_app
+from kindred.cli.load_test import load_test
 from kindred.cli.refresh import refresh
 from kindred.cli.runs import runs_app
 from kindred.cli.serve import serve
@@ -84,6 +85,7 @@ app.add_typer(experiments_app, name="experiments")
 app.add_typer(keys_app, name="keys")
 app.command("why", epilog="Example: kindred why U00042 P00007")(why)
 app.command("serve", epilog="Example: kindred serve --port 8000")(serve)
+app.command("load-test", epilog="Example: kindred load-test --rate 200 --seconds 30")(load_test)
 app.command("refresh", epilog="Example: kindred refresh --every 6h")(refresh)
 app.add_typer(export_app, name="export")
 app.add_typer(browser_guide_app, name="browser-guide")

@@ -56,7 +56,7 @@ class OnnxEncoder:
     ) -> FloatArray:
         """Ranking vectors of users from these events alone, `[num_users, dim]`.
 
-        An event of nobody's, with an item of which nothing is known, goes along: runtimes dislike tables without rows.
+        An event of no user's, with an item of which nothing is known, goes along: runtimes dislike tables without rows.
 
         Args:
             user_index: of each event, `[num_events]`.

@@ -30,7 +30,7 @@ def test_the_file_is_of_the_compose_specification() -> None:
 
 def test_every_port_listens_on_this_machine_only() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in ports)
     assert not any("network_mode" in service for service in SERVICES.values())
 
@@ -83,17 +83,19 @@ def test_containers_have_no_more_rights_than_they_need() -> None:
 
 def test_every_service_is_watched_and_pinned() -> None:
     for name, service in SERVICES.items():
-        lives = "profiles" not in service
+        lives = service.get("profiles") != ["tools"]
         assert lives == ("restart" in service), name
         if name not in OURS:
             assert service["healthcheck"]["test"][0] == "CMD", name
             assert re.search(r":v?\d+\.\d+", service["image"]), name
     assert f"127.0.0.1:{PORT}/style.grass" in DOCKERFILE and "HEALTHCHECK" in DOCKERFILE
-    waited = SERVICES["kindred"]["depends_on"]
-    assert {name: how["condition"] for name, how in waited.items()} == {
-        "neo4j": "service_healthy",
-        "qdrant": "service_healthy",
-    }
+    for name in ("kindred", "service"):
+        waited = SERVICES[name]["depends_on"]
+        assert {name: how["condition"] for name, how in waited.items()} == {
+            "neo4j": "service_healthy",
+            "qdrant": "service_healthy",
+        }
+    assert f"127.0.0.1:{Settings.model_fields['serve_port'].default}/" in SERVICES["service"]["healthcheck"]["test"][-1]
 
 
 def test_the_image_is_built_of_files_that_are_there_and_no_address() -> None:

@@ -1,0 +1,206 @@
+"""A client of the service in one file: copy it into your project, or `from kindred.client import Client`.
+
+It needs httpx and nothing else. A request that failed on the way, or that the service was too busy for, is made again;
+that is safe, because reading changes nothing and every event carries a key under which it counts once.
+
+    with Client("http://127.0.0.1:8000", key="…") as client:
+        for item in client.recommend("U00042", k=5)["items"]:
+            print(item["id"], item["title"])
+        client.send([{"user_id": "U00042", "item_id": "P00007", "rating": 5}])
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, NotRequired, TypedDict, cast
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+
+_AGAIN = (429, 502, 503, 504)
+_LONGEST_PAUSE = 30.0
+_MOST_EVENTS = 1_000
+
+
+class Item(TypedDict):
+    """An item of an answer, best first."""
+
+    id: str
+    score: float
+    title: str | None
+    source: str
+    reason: NotRequired[str]
+
+
+class Recommendations(TypedDict):
+    """An answer: its items, the version that answered, and whether something was down (`degraded`)."""
+
+    system: str
+    user_id: str | None
+    items: list[Item]
+    model: str
+    graph_as_of: str | None
+    level: str
+    served_by: str
+    degraded: bool
+    note: str
+    request_id: str
+    experiment: NotRequired[str]
+    variant: NotRequired[str]
+
+
+class Written(TypedDict):
+    """What became of what was sent: how much of it, and each record in turn."""
+
+    accepted: int
+    duplicate: int
+    rejected: int
+    results: list[dict[str, str]]
+
+
+class ServiceError(Exception):
+    """The service refused a request, or can't be reached.
+
+    Attributes:
+        status: of the reply; None where there was none.
+        code: what kind of problem it is, as the service names it.
+        hint: what to do next.
+        request_id: to find the request in the service's log.
+    """
+
+    def __init__(self, message: str, status: int | None = None, problem: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        problem = problem or {}
+        self.status = status
+        self.code = str(problem.get("code", ""))
+        self.hint = str(problem.get("hint", ""))
+        self.request_id = str(problem.get("request_id", ""))
+
+
+class Client:
+    """Asks the service and tells it what happened. Thread-safe; close it, or use it in a `with`.
+
+    Args:
+        url: of the service.
+        key: one that `kindred keys create` printed; None where the service has none.
+        timeout: seconds for one try.
+        retries: how often a request is made again.
+        transport: another way to the service, for tests.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        timeout: float = 5.0,
+        retries: int = 3,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        self._retries = retries
+
+    def recommend(
+        self, user_id: str, k: int = 10, *, system: str = "products", exclude_seen: bool = True
+    ) -> Recommendations:
+        """The k best items for a user."""
+        query = {"k": k, "exclude_seen": exclude_seen}
+        path = f"/v1/{_part(system)}/users/{_part(user_id)}/recommendations"
+        return cast(Recommendations, self.request("GET", path, params=query))
+
+    def send(self, events: Sequence[Mapping[str, Any]], *, system: str = "products") -> Written:
+        """Tells the service what users did: `user_id`, `item_id` and what else such events hold.
+
+        Each event without an `event_id` gets one, so that it counts once however often it is sent.
+        """
+        told = [{"event_id": uuid4().hex, "system": system, **event} for event in events]
+        total = Written(accepted=0, duplicate=0, rejected=0, results=[])
+        for start in range(0, len(told), _MOST_EVENTS):
+            part = self.request("POST", "/v1/events", json=told[start : start + _MOST_EVENTS])
+            total["accepted"] += part["accepted"]
+            total["duplicate"] += part["duplicate"]
+            total["rejected"] += part["rejected"]
+            total["results"] += part["results"]
+        return total
+
+    def put_items(self, items: Sequence[Mapping[str, Any]], *, system: str = "products") -> Written:
+        """Puts items that are new or have changed: `id`, and properties such as `title`."""
+        return cast(Written, self.request("PUT", f"/v1/{_part(system)}/items", json=list(items)))
+
+    def put_users(self, users: Sequence[Mapping[str, Any]], *, system: str = "products") -> Written:
+        """Puts users with what is known of them."""
+        return cast(Written, self.request("PUT", f"/v1/{_part(system)}/users", json=list(users)))
+
+    def delete_user(self, user_id: str, *, system: str = "products") -> None:
+        """Deletes a user and all that they did."""
+        self.request("DELETE", f"/v1/{_part(system)}/users/{_part(user_id)}")
+
+    def delete_item(self, item_id: str, *, system: str = "products") -> None:
+        """Deletes an item."""
+        self.request("DELETE", f"/v1/{_part(system)}/items/{_part(item_id)}")
+
+    def is_ready(self) -> bool:
+        """Whether the service can answer; never raises."""
+        try:
+            return self._http.get("/health/ready").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
+        """The JSON of a reply of any route; all routes may be asked twice, and are where the first try failed.
+
+        Raises:
+            ServiceError: the service refused it, or could not be reached in so many tries.
+        """
+        for tried in range(self._retries + 1):
+            is_last = tried == self._retries
+            try:
+                reply = self._http.request(method, path, params=params, json=json)
+            except httpx.TransportError as error:
+                if is_last:
+                    raise ServiceError(f"{self._http.base_url} can't be reached: {error}") from error
+                time.sleep(_pause(tried, None))
+                continue
+            if reply.is_success:
+                return reply.json()
+            if is_last or reply.status_code not in _AGAIN:
+                raise _refused(reply)
+            time.sleep(_pause(tried, reply.headers.get("Retry-After")))
+        raise AssertionError("a negative number of retries")
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _part(name: str) -> str:
+    """An id as a part of a path, whatever is in it."""
+    return quote(name, safe="")
+
+
+def _pause(tried: int, told: str | None) -> float:
+    """Seconds to wait: as long as the service says, else twice as long each time, and a little at random."""
+    if told is not None and told.isdigit():
+        return min(float(told), _LONGEST_PAUSE)
+    return min(0.1 * 2.0**tried, _LONGEST_PAUSE) * (0.5 + random.random())
+
+
+def _refused(reply: httpx.Response) -> ServiceError:
+    try:
+        problem = reply.json()["error"]
+        return ServiceError(f"{reply.status_code}: {problem['message']}", reply.status_code, problem)
+    except (ValueError, KeyError, TypeError):
+        return ServiceError(f"{reply.status_code} {reply.reason_phrase}", reply.status_code)
