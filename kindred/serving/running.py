@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import signal
 import socket
@@ -53,7 +52,7 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
         )
         for stop in (signal.SIGINT, signal.SIGTERM):
             signal.signal(stop, _ended)  # uvicorn raises it once more when all is answered
-        asyncio.run(uvicorn.Server(config).serve([listener]))
+        uvicorn.Server(config).run([listener])  # in the loop of uvloop where it is installed
 
 
 def _ended(number: int, frame: object) -> None:
