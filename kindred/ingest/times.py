@@ -16,6 +16,7 @@ _FIRST_MILLISECONDS = 100_000_000_000
 _FIRST_MICROSECONDS = _FIRST_MILLISECONDS * 1000
 _FIRST_NANOSECONDS = _FIRST_MICROSECONDS * 1000
 _LARGEST = 10**20
+_LONGEST_NUMBER = 1000
 _DAY_NUMBERS = range(19_000_101, 21_000_101)  # 20140301; as seconds these are days of 1970, which no source holds
 _DAY_NUMBER = re.compile(r"(?:19|20)\d{6}")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
@@ -121,6 +122,8 @@ def _of_text(text: str, field: str) -> int | None:
     if not text:
         return None
     if _NUMBER.fullmatch(text) and not _DAY_NUMBER.fullmatch(text):
+        if len(text) > _LONGEST_NUMBER or not math.isfinite(float(text)):
+            raise BadRecord(Reason.TIME_OUT_OF_RANGE, f"no time: {text[:100]}", field)
         return _of_integer(int(text), field) if text.lstrip("+-").isdecimal() else _of_number(float(text), field)
     found = _of_date_text(text)
     if found is None:

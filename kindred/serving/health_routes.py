@@ -1,4 +1,4 @@
-"""Health and metrics: whether the process lives, can answer, and how each thing it rests on is. They need no key."""
+"""Health and metrics: whether the process lives, can answer, and how each thing it rests on is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def router(service: Service) -> APIRouter:
         }
         return orjson_response({"graph": service.graph.problem() or "ok", "systems": systems})
 
-    @routes.get("/metrics")
+    @routes.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
         """Metrics in the format of Prometheus."""
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)

@@ -21,7 +21,7 @@ def seconds_of(text: str | None) -> int | None:
     """Seconds UTC of an ISO 8601 time, UTC where it names no zone, or of seconds. Raises: RecordError."""
     if text is None:
         return None
-    if text.lstrip("-").isdecimal() and text.isascii() and len(text) <= 12:
+    if text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 12:
         return int(text)
     try:
         time = datetime.fromisoformat(text)
