@@ -114,6 +114,30 @@ def generate_queries(
         console.note(f"next: {command_line(context, 'ingest', 'queries', *words)}")
 
 
+@generate_app.command("posts", epilog="Example: kindred generate posts --users 5000 --out data/feed")
+def generate_posts(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder to write users.csv, posts.csv and feed.csv to.")],
+    users: Annotated[int, typer.Option(min=1)] = 5000,
+    posts: Annotated[int, typer.Option(min=1)] = 1500,
+    events: Annotated[int, typer.Option(min=1, help="Views; likes come on top.")] = 300_000,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the three tables of a feed service, with tastes in topics and in ways of writing to find in them."""
+    from kindred.ingest.generate.feed import FeedSample, generate_feed
+
+    settings = settings_of(context, seed=seed)
+    files = generate_feed(FeedSample(users=users, posts=posts, events=events, seed=settings.seed), out)
+    if as_json:
+        console.json_result({"users": files.users, "posts": files.posts, "feed": files.feed})
+    else:
+        console.result(f"{files.users}\n{files.posts}\n{files.feed}")
+        options = (("--users", files.users), ("--posts", files.posts), ("--feed", files.feed))
+        words = [part for name, file in options for part in (name, str(file))]
+        console.note(f"next: {command_line(context, 'ingest', 'posts', *words)}")
+
+
 @ingest_app.command(
     "products", cls=ManyFilesCommand, epilog="Example: kindred ingest products --reviews reviews.json.gz --dry-run"
 )

@@ -46,7 +46,7 @@ def ingest_posts(
     from kindred.ingest.feed import post_files
 
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
-    load(context, post_files(users, posts, feed, dump), options, _NEXT_STEP)
+    load(context, post_files(users, posts, feed, dump), options, ("train", "posts"))
 
 
 @ingest_app.command(

@@ -195,7 +195,9 @@ def run_text(run: Run) -> str:
     words = find_system(made["system"]).system.words
     size = f"{made['events']:,} {words.events}, {made['users']:,} users, {made['items']:,} {words.items}"
     lines = [f"run {run.name}: {size}"]
-    if model_of(run) == "gnn":
+    if "summary" in made:
+        lines += made["summary"]
+    elif model_of(run) == "gnn":
         parts = ", ".join(f"{name} {weight:g}" for name, weight in made["weights"].items() if weight)
         if made["gnn"]:
             lines.append(f"graph network: {_epochs(made['gnn'])}")

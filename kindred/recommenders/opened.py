@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ class Opened:
         runs_folder: where the runs of the system are.
         encoder: opens the text encoder; called only when a text must be encoded.
         known: what users did and what items are called; None to read it from the graph.
+        read: opens the graph for one reading, where no `store` is held open.
     """
 
     store: GraphStore | None
@@ -39,6 +41,7 @@ class Opened:
     runs_folder: Path
     encoder: Callable[[], TextEncoder]
     known: Known | None = None
+    read: Callable[[], AbstractContextManager[GraphStore]] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Event
 from kindred.recommenders.interactions import INTERACTIONS
 from kindred.recommenders.listens import LISTENS
+from kindred.recommenders.posts import POSTS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.queries import QUERIES
 from kindred.recommenders.system import System
@@ -175,12 +176,43 @@ def _open_queries(opened: Opened) -> Recommends:
     return QueryRecommender(QUERIES, opened)
 
 
+def of_feed() -> SystemModule:
+    """Posts for a reader at a time: learned from which of the posts shown were liked."""
+    return SystemModule(POSTS, _train_feed, _publish_feed, _open_feed, _fit_no_feed, lambda graph: {})
+
+
+def _train_feed(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
+    from kindred.recommenders.feed_run import train
+
+    return train(POSTS, store, config, options, state)
+
+
+def _publish_feed(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+    from kindred.recommenders.feed_run import publish
+
+    return publish(POSTS, run, store, vectors)
+
+
+def _fit_no_feed(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
+    raise SettingsError(
+        "a feed is judged by the posts that were shown, which the protocols of events know nothing of",
+        "its parts are in kindred/evaluation/slates.py",
+    )
+
+
+def _open_feed(opened: Opened) -> Recommends:
+    from kindred.recommenders.feed_recommender import FeedRecommender
+
+    return FeedRecommender(POSTS, opened)
+
+
 SYSTEMS: Mapping[str, SystemModule] = {
     "products": of_interactions(PRODUCTS),
     "tracks": of_two_stages(TRACKS),
     "listens": of_two_stages(LISTENS),
     "interactions": of_interactions(INTERACTIONS),
     "queries": SystemModule(QUERIES, _train_queries, _publish_queries, _open_queries, _fit_no_split, lambda graph: {}),
+    "posts": of_feed(),
 }
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
-from kindred.serving import answer_routes, health_routes, review_routes, why_routes, write_routes
+from kindred.serving import answer_routes, health_routes, post_routes, review_routes, why_routes, write_routes
 from kindred.serving.access import Access
 from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
@@ -27,6 +27,7 @@ ROUTES = (
     answer_routes.router,
     review_routes.router,
     health_routes.router,
+    post_routes.router,
     write_routes.router,
     why_routes.router,
     page_routes.router,

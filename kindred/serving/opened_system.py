@@ -84,6 +84,6 @@ def open_system(
 ) -> OpenedSystem:
     """A system, ready to answer. Raises: ArtifactError where nothing of it is published."""
     memory = Memory(module.system, graph, encoder)
-    recommender = module.open_recommender(Opened(None, vectors, runs_folder, encoder, memory))
+    recommender = module.open_recommender(Opened(None, vectors, runs_folder, encoder, memory, graph.read))
     version = recommender.refresh()
     return OpenedSystem(module.system.name, module, recommender, memory, vectors, version)

@@ -1,0 +1,92 @@
+"""How alike a post is to what a reader liked of late, and unlike what they passed by, in a space of post vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.features.feed import LABEL_SECONDS, FeedLog, FloatArray, IntArray
+
+DEPTH = 64
+"""Views of a reader that are looked back at."""
+_WEIGHT = 16.0
+_ROWS = 4096
+_ITERATIONS = 10
+
+
+class Affinity:
+    """Reader profiles as of a time: what was liked less the mean of what was shown, in a space of posts.
+
+    Args:
+        log: the views.
+        vectors: of each post, `[num_posts, dim]`.
+    """
+
+    def __init__(self, log: FeedLog, vectors: NDArray[np.float32]) -> None:
+        self.vectors = vectors
+        order = np.lexsort((log.at, log.reader))
+        self._span = int(log.at.max(initial=0)) + LABEL_SECONDS + 2
+        self._known = log.reader[order] * self._span + log.at[order] + LABEL_SECONDS
+        self._starts = np.searchsorted(log.reader[order], np.arange(log.num_readers + 1))
+        self._post, self._liked = log.post[order], log.liked[order].astype(np.float32)
+
+    def of_posts(self, reader: IntArray, post: IntArray, at: IntArray) -> FloatArray:
+        """The affinity of each row, `[num_rows]`."""
+        found = np.zeros(len(reader))
+        for start in range(0, len(reader), _ROWS):
+            rows = slice(start, start + _ROWS)
+            profile = self.profiles(reader[rows], at[rows])
+            found[rows] = np.einsum("nd,nd->n", profile, self.vectors[post[rows]])
+        return found
+
+    def of_all_posts(self, reader: int, at: int) -> FloatArray:
+        """The affinity of every post for one reader at one time, `[num_posts]`."""
+        affinity: FloatArray = (self.vectors @ self.profiles(np.array([reader]), np.array([at]))[0]).astype(np.float64)
+        return affinity
+
+    def profiles(self, reader: IntArray, at: IntArray) -> NDArray[np.float32]:
+        """The profile of each reader before a time, zeros where nothing is known, `[num_rows, dim]`."""
+        if not len(self._post):
+            return np.zeros((len(reader), self.vectors.shape[1]), dtype=np.float32)
+        end = np.searchsorted(self._known, reader * self._span + np.minimum(at, self._span - 1))
+        rows = end[:, None] - 1 - np.arange(DEPTH)[None, :]  # [num_rows, DEPTH]
+        known = rows >= self._starts[reader][:, None]
+        rows = np.where(known, rows, 0)
+        num = known.sum(axis=1, keepdims=True)
+        liked = self._liked[rows] * known
+        weight = (liked - liked.sum(axis=1, keepdims=True) / np.maximum(num, 1)) * known
+        profile: NDArray[np.float32] = np.einsum("nk,nkd->nd", weight / (num + _WEIGHT), self.vectors[self._post[rows]])
+        return profile.astype(np.float32)
+
+
+def reduced(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """Vectors on their first principal axes, of mean squared length 1, `[num_rows, dim]`; rows of zeros stay zeros."""
+    there = np.abs(vectors).sum(axis=1) > 0
+    centred = np.where(there[:, None], vectors - vectors[there].mean(axis=0), 0.0) if there.any() else vectors
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    small = centred @ axes[:, ::-1][:, :dim]
+    scale = float(np.sqrt((small**2).sum() / max(int(there.sum()), 1))) or 1.0
+    result: NDArray[np.float32] = (small / scale).astype(np.float32)
+    return result
+
+
+def reader_space(log: FeedLog, dim: int) -> NDArray[np.float32]:
+    """Post vectors of the graph of readers and posts: posts liked by the same readers are close, `[num_posts, dim]`.
+
+    The leading singular vectors of the matrix reader × post of (liked − like rate), each side divided by the root of
+    its degree, as spectral methods do; by subspace iteration (Halko, Martinsson, Tropp, 2011, arXiv 0909.4061).
+    """
+    from scipy.sparse import coo_matrix
+
+    dim = min(dim, log.num_posts)
+    if len(log) == 0 or not log.liked.any():
+        return np.zeros((log.num_posts, max(dim, 1)), dtype=np.float32)
+    readers = np.sqrt(np.bincount(log.reader, minlength=log.num_readers) + 1.0)
+    posts = np.sqrt(np.bincount(log.post, minlength=log.num_posts) + 1.0)
+    value = (log.liked - log.liked.mean()) / readers[log.reader] / posts[log.post]
+    matrix = coo_matrix((value, (log.reader, log.post)), shape=(log.num_readers, log.num_posts)).tocsr()
+    basis = np.random.default_rng(0).normal(size=(log.num_posts, min(dim + 8, log.num_posts)))
+    for _ in range(_ITERATIONS):
+        basis, _ = np.linalg.qr(matrix.T @ (matrix @ basis))
+    _, weight, axes = np.linalg.svd(matrix @ basis, full_matrices=False)
+    return reduced((basis @ axes.T * weight)[:, :dim].astype(np.float32), dim)

@@ -1,0 +1,216 @@
+"""Answers for a reader at a time: every post is scored from what was known before it, those liked before left out."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.errors import ArtifactError, RecordError
+from kindred.domain.explanation import Explanation, Standing
+from kindred.domain.ids import IdMap
+from kindred.domain.recommendation import Answer, Recommendation, Request
+from kindred.graph.store import GraphStore
+from kindred.recommenders.feed_model import (
+    CONTROL,
+    TEST,
+    FeedModel,
+    FeedScorer,
+    Spaces,
+    like_chances,
+    load_feed_model,
+    score,
+)
+from kindred.recommenders.feed_run import run_posts
+from kindred.recommenders.feed_tables import FeedTables, read_feed
+from kindred.recommenders.known import Known
+from kindred.recommenders.opened import Opened, nothing_published
+from kindred.recommenders.releases import run_of
+from kindred.recommenders.runs import find_run
+from kindred.recommenders.system import System
+
+_NO_PATHS = "the score of a post is a sum over counts of views and likes; it rests on no path of the graph"
+_LIKED, _EXCLUDED = "liked before", "excluded by the request"
+
+
+@dataclass(frozen=True)
+class FeedVersion:
+    """What answers: a published model, and the feed as the graph held it when it was taken."""
+
+    name: str
+    model: FeedModel
+    feed: FeedTables
+    scorer: FeedScorer
+
+
+class FeedRecommender:
+    """Answers requests from the published version: a callable from `Request` to `Answer`.
+
+    An answer for a time knows nothing of that second or later: no view, no like, and no label of a view in the three
+    minutes before, within which its like may still come.
+    """
+
+    def __init__(self, system: System, opened: Opened) -> None:
+        self.system = system
+        self._opened = opened
+        self._held: FeedVersion | None = None
+
+    def __call__(self, request: Request) -> Answer:
+        """The k posts that suit the reader best at `request.at`, now where None; also for somebody unknown."""
+        return self.answer(request, TEST)
+
+    def answer(self, request: Request, arm: str) -> Answer:
+        """The answer of one arm, `control` or `test`."""
+        held = self._version()
+        at = int(time.time()) if request.at is None else request.at
+        reader = held.feed.reader(request.user_id)
+        rows = held.scorer.all_posts(arm, reader, at)
+        scores = score(held.model, arm, rows)
+        removed = self._removed(held, request, reader, at)
+        order = _best(scores, held.feed.posts, removed, request.k)
+        chances = like_chances(held.model, arm, rows[order], scores[order])
+        posts = tuple(
+            Recommendation(held.feed.posts.external(post), float(chance))
+            for post, chance in zip(order.tolist(), chances.tolist(), strict=True)
+        )
+        is_known = bool(held.scorer.features.num_views(reader, at))
+        return Answer(
+            request.user_id,
+            posts,
+            "model" if is_known else "popular",
+            held.name,
+            {held.feed.posts.external(post): why for post, why in removed.items()} if request.removed else {},
+            self.system.name,
+            held.feed.as_of,
+            "" if posts else "there is no post left to recommend",
+        )
+
+    def most_liked(self, at: int | None, limit: int) -> list[str]:
+        """Posts by their likes before a time, now where None, most first."""
+        held = self._version()
+        likes = held.feed.likes_before(int(time.time()) if at is None else at)
+        return [held.feed.posts.external(post) for post in _best(likes.astype(np.float64), held.feed.posts, {}, limit)]
+
+    def similar(self, item_id: str, k: int = 10) -> Answer:
+        """The posts nearest in the spaces of texts and readers."""
+        held = self._version()
+        position = held.feed.posts.position(item_id)
+        if position is None:
+            return Answer(None, (), "similar", held.name, system=self.system.name, item_id=item_id, note="no such post")
+        rows = np.concatenate(list(held.scorer.spaces.values()), axis=1)
+        lengths = np.linalg.norm(rows, axis=1)
+        cosine = rows @ rows[position] / np.maximum(lengths * lengths[position], 1e-9)
+        nearest = _best(cosine.astype(np.float64), held.feed.posts, {position: "itself"}, k)
+        posts = tuple(Recommendation(held.feed.posts.external(p), float(cosine[p]), source="similar") for p in nearest)
+        return Answer(None, posts, "similar", held.name, system=self.system.name, item_id=item_id)
+
+    def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
+        """Where a post stands for a reader; its score is a sum over features, and rests on no path of the graph."""
+        held = self._version()
+        position = held.feed.posts.position(item_id)
+        if position is None:
+            raise RecordError(f"there is no post {item_id!r}", "ids are those of the posts table")
+        reader, when = held.feed.reader(user_id), int(time.time()) if at is None else at
+        scores = score(held.model, TEST, held.scorer.all_posts(TEST, reader, when))
+        standing = Standing(float(scores[position]), int((scores > scores[position]).sum()) + 1)
+        level = "model" if held.scorer.features.num_views(reader, when) else "popular"
+        said = (None, standing, (), None, level, held.name, held.feed.as_of, _NO_PATHS)
+        return Explanation(self.system.name, user_id, item_id, *said)
+
+    def example_users(self, count: int) -> list[str]:
+        """Readers with many views."""
+        feed = self._version().feed
+        views = np.bincount(feed.log.reader, minlength=len(feed.readers))
+        return [feed.readers.external(int(reader)) for reader in np.argsort(-views, kind="stable")[:count]]
+
+    def refresh(self) -> str:
+        """Takes the published version and the feed as the graph holds it now; its name."""
+        held = self._load()
+        held.scorer.all_posts(TEST, len(held.feed.readers), held.feed.as_of or 0)  # builds what the first answer needs
+        held.scorer.all_posts(CONTROL, len(held.feed.readers), held.feed.as_of or 0)
+        self._held = held
+        return held.name
+
+    def is_quick(self, request: Request) -> bool:
+        """An answer takes milliseconds: it belongs into a thread."""
+        return False
+
+    def in_memory(self) -> FeedRecommender:
+        """The same: it asks no vector engine."""
+        return copy.copy(self)
+
+    def feed(self) -> FeedTables:
+        """The feed that answers are made from."""
+        return self._version().feed
+
+    def _version(self) -> FeedVersion:
+        if self._held is None:
+            self._held = self._load()
+        return self._held
+
+    def _load(self) -> FeedVersion:
+        name = self._opened.vectors.of(self.system.name).published()
+        if name is None:
+            raise nothing_published(self.system)
+        run = find_run(self._opened.runs_folder, run_of(name))
+        with self._graph() as store:
+            feed = read_feed(store)
+        model = load_feed_model(run.folder)
+        spaces = _placed(model.spaces, run_posts(run), feed.posts)
+        return FeedVersion(name, model, feed, FeedScorer(feed.log, spaces))
+
+    @contextmanager
+    def _graph(self) -> Iterator[GraphStore]:
+        if self._opened.store is not None:
+            yield self._opened.store
+        elif self._opened.read is not None:
+            with self._opened.read() as store:
+                yield store
+        else:
+            raise ArtifactError("no graph is open to read the feed from", "open the recommender on a graph")
+
+    def _removed(self, held: FeedVersion, request: Request, reader: int, at: int) -> dict[int, str]:
+        """Posts that may not be in the answer, by position, and why."""
+        posts = held.feed.posts
+        removed = {position: _EXCLUDED for item in request.exclude if (position := posts.position(item)) is not None}
+        if request.exclude_seen:
+            removed |= dict.fromkeys(held.feed.liked_by(reader, at).tolist(), _LIKED)
+            removed |= dict.fromkeys(self._liked_since(posts, request.user_id, at), _LIKED)
+        if self._opened.known is not None:
+            barred = posts.positions(list(self._opened.known.barred(request.at)))
+            removed |= dict.fromkeys(barred[barred >= 0].tolist(), "no longer there")
+        return removed
+
+    def _liked_since(self, posts: IdMap, user_id: str | None, at: int) -> list[int]:
+        """Likes that came after the feed was read."""
+        known: Known | None = self._opened.known
+        if known is None or user_id is None:
+            return []
+        positions = posts.positions(list(known.seen(user_id, at - 1)))
+        found: list[int] = positions[positions >= 0].tolist()
+        return found
+
+
+def _best(scores: NDArray[np.float64], posts: IdMap, removed: dict[int, str], k: int) -> NDArray[np.int64]:
+    """Positions of the k best that are not removed, best first; ties by id, whose order positions are in."""
+    left = np.ones(len(posts), dtype=np.bool_)
+    left[list(removed)] = False
+    candidates = np.flatnonzero(left)
+    return candidates[np.argsort(-scores[candidates], kind="stable")[: max(k, 0)]]
+
+
+def _placed(spaces: Spaces, known: IdMap, posts: IdMap) -> Spaces:
+    """Vectors of the posts that there are now; zeros for those that came after the training."""
+    positions = known.positions(posts.ids)
+    there = positions >= 0
+    placed = {}
+    for name, vectors in spaces.items():
+        rows = np.zeros((len(posts), vectors.shape[1]), dtype=np.float32)
+        rows[there] = vectors[positions[there]]
+        placed[name] = rows
+    return placed

@@ -1,0 +1,15 @@
+"""Posts of a feed, for a reader at a time."""
+
+from __future__ import annotations
+
+from kindred.domain.records import About, Liked
+from kindred.recommenders.system import System, Words
+
+POSTS = System(
+    name="posts",
+    target=Liked,
+    words=Words("post", "posts", "like", "likes", "liked"),
+    context=(About,),
+    title=None,
+    load_with="kindred ingest posts --feed FILE",
+)

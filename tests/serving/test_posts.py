@@ -1,0 +1,166 @@
+"""A feed from the generator, through ingest, training and publishing, to its six endpoints."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kindred.domain.experiments import Arm, Experiment, bucket_of
+from kindred.domain.recommendation import Request
+from kindred.graph.open import open_graph
+from kindred.ingest.feed import post_files
+from kindred.ingest.generate.feed import FeedSample, generate_feed
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.feed_recommender import FeedRecommender
+from kindred.recommenders.systems import SYSTEMS
+from kindred.recommenders.training import GraphState
+from kindred.serving.service import Service
+from kindred.settings import Settings
+from kindred.training.fit import RunOptions
+from kindred.vectorstore.open import open_vectors
+from tests.serving.conftest import Client, opened
+
+SALT = "a-salt-of-a-test"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("feed")
+    files = generate_feed(FeedSample(users=60, posts=40, events=4000, seed=3), folder / "sample")
+    store = open_graph(f"ladybug:{folder / 'graph'}")
+    options = IngestOptions(folder / "staging", folder / "quarantine")
+    ingest_files(store, post_files(files.users, files.posts, [files.feed]), None, options)
+    run = folder / "artifacts/posts/20260101-000000-aaaaaa"
+    run.mkdir(parents=True)
+    module = SYSTEMS["posts"]
+    made = module.train(store, ModelConfig(), RunOptions(run, seed=1), GraphState("ladybug:", "hash"))
+    vectors = open_vectors(f"qdrant-edge:{folder / 'vectors'}")
+    module.publish(made, store, vectors)
+    vectors.close()
+    store.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "sample/feed.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path) -> Iterator[Service]:
+    with opened(Settings(data_dir=folder, serve_port=0)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Client:
+    return Client(service)
+
+
+def ids(reply: Any) -> list[int]:
+    return [post["id"] for post in reply.json()]
+
+
+def test_a_like_is_left_out_after_it_and_unknown_before(client: Client, rows: list[dict[str, str]]) -> None:
+    likes = [row for row in rows if row["action"] == "like"]
+    first: dict[tuple[str, str], dict[str, str]] = {}
+    for row in likes:
+        first.setdefault((row["user_id"], row["post_id"]), row)
+    like = list(first.values())[300]
+    user, post, at = int(like["user_id"]), int(like["post_id"]), datetime.fromisoformat(like["timestamp"])
+
+    def asked(when: datetime) -> list[int]:
+        return ids(client.get("/post/recommendations/", id=user, time=when.isoformat(), limit=1000))
+
+    assert post in asked(at)  # at that very second it is not known yet
+    assert post not in asked(at.replace(microsecond=1)) and post not in asked(at.replace(year=2030))
+    liked = {int(row["post_id"]) for row in likes if row["user_id"] == like["user_id"]}
+    assert set(asked(at.replace(year=2030))) == set(range(1, 41)) - liked
+    assert len(asked(at.replace(year=2000))) == 40
+
+
+def test_best_first_and_as_the_contract_says(client: Client, service: Service, rows: list[dict[str, str]]) -> None:
+    reply = client.get("/post/recommendations/", id=5, time="2021-12-20T12:00:00", limit=5)
+    assert reply.status_code == 200 and [set(post) for post in reply.json()] == [{"id", "text", "topic"}] * 5
+    recommender = service.system("posts").recommender
+    at = int(datetime(2021, 12, 20, 12, tzinfo=UTC).timestamp())
+    answer = recommender(Request(user_id="5", k=40, at=at))
+    scores = [item.score for item in answer.recommendations]
+    assert scores == sorted(scores, reverse=True) and scores[0] > scores[-1]
+    assert [int(item.item_id) for item in answer.recommendations[:5]] == ids(reply)
+    same = client.get("/post/recommendations/", id=5, time="2021-12-20T15:00:00+03:00", limit=5)
+    assert same.json() == reply.json()  # the same time in another zone
+    assert client.get("/post/recommendations/", id=5, time="2021-12-20T12:00:00Z").json() == reply.json()
+
+
+def test_readers_alike_in_profile_get_feeds_of_their_own(client: Client) -> None:
+    feeds = {
+        tuple(ids(client.get("/post/recommendations/", id=user, time="2021-12-29T00:00:00"))) for user in range(1, 21)
+    }
+    assert len(feeds) > 10
+
+
+@pytest.mark.parametrize("path", ["/post/recommendations/", "/post/top"])
+@pytest.mark.parametrize(
+    "wrong", [{"limit": -1}, {"limit": 1001}, {"limit": "x"}, {"time": "yesterday"}, {"time": "12345"}, {"time": ""}]
+)
+def test_what_is_malformed_is_422(client: Client, path: str, wrong: dict[str, object]) -> None:
+    reply = client.get(path, **{"id": 5, **wrong})
+    assert reply.status_code == 422 and reply.json()["error"]["message"]
+
+
+def test_the_edges_are_answered(client: Client) -> None:
+    for user in ("x", "-1", "1.5", str(2**63)):
+        assert client.get("/post/recommendations/", id=user).status_code == 422
+    assert client.get("/post/recommendations/").status_code == 422
+    assert len(ids(client.get("/post/recommendations/", id=987_654))) == 5  # nobody knows them
+    assert ids(client.get("/post/recommendations/", id=5, limit=0)) == []
+    for time in ("0001-01-01T00:00:00", "9999-12-31T23:59:59"):
+        assert len(ids(client.get("/post/recommendations/", id=5, time=time))) == 5
+    assert client.get("/user/987654").status_code == client.get("/post/987654").status_code == 404
+    assert client.get("/user/987654/feed").json() == client.get("/post/987654/feed").json() == []
+    assert client.get("/user/x").status_code == 422
+
+
+def test_top_and_tables(client: Client, rows: list[dict[str, str]]) -> None:
+    likes: dict[int, int] = {}
+    for row in rows:
+        if row["action"] == "like" and row["timestamp"] < "2021-11-15 00:00:00":
+            likes[int(row["post_id"])] = likes.get(int(row["post_id"]), 0) + 1
+    top = ids(client.get("/post/top", limit=10, time="2021-11-15T00:00:00"))
+    assert [likes[post] for post in top] == sorted(likes.values(), reverse=True)[:10]
+    user = client.get("/user/7").json()
+    assert user["id"] == 7 and user["country"] == "Lumeria" and user["gender"] in (0, 1)
+    assert set(user) == {"id", "gender", "age", "country", "city", "exp_group", "os", "source"}
+    assert client.get("/post/3").json()["id"] == 3
+    reader = rows[0]["user_id"]
+    feed = client.get(f"/user/{reader}/feed", limit=1000).json()
+    own = [row for row in rows if row["user_id"] == reader]
+    assert len(feed) == len({tuple(row.values()) for row in own})
+    assert [row["timestamp"] for row in feed] == sorted((row["timestamp"] for row in feed), reverse=True)
+    assert feed[0]["timestamp"].replace("T", " ") == max(row["timestamp"] for row in own)
+    assert {row["post_id"] for row in client.get("/post/3/feed").json()} == {3}
+
+
+def test_an_experiment_wraps_answers_and_logs_them(folder: Path, tmp_path: Path) -> None:
+    arms = (Arm(name="control", share=50), Arm(name="test", share=50))
+    experiment = Experiment(name="feed", system="posts", arms=arms, salt=SALT)
+    with opened(Settings(data_dir=folder, serve_port=0, experiments=(experiment,))) as service:
+        client = Client(service)
+        replies = {user: client.get("/post/recommendations/", id=user, limit=3).json() for user in range(1, 9)}
+        recommender = service.system("posts").recommender
+        assert isinstance(recommender, FeedRecommender)
+        for user, reply in replies.items():
+            group = "control" if bucket_of(user, SALT) < 50 else "test"
+            assert set(reply) == {"exp_group", "recommendations"} and reply["exp_group"] == group
+            answer = recommender.answer(Request(user_id=str(user), k=3), group)
+            assert [post["id"] for post in reply["recommendations"]] == [int(i.item_id) for i in answer.recommendations]
+    assert {reply["exp_group"] for reply in replies.values()} == {"control", "test"}
+    assert list((folder / "exposures/feed").glob("*.jsonl"))
