@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, RecordError, SettingsError, StoreError
+from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.queries import has_words, query_id
 from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
@@ -34,6 +35,8 @@ WORDS, VECTORS, BOTH, POPULAR = "words", "vectors", "words and vectors", "popula
 """What found a product: it is among the first by its words, by vectors, by both; or it is what most people order."""
 _MOST_QUERIES = 1_000
 _MOST_LEADS = 10_000
+_RANKS = 100
+"""Ranks that are looked at to tell where a product stands."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,37 @@ class QueryRecommender:
         )
         answer = self._answer(Request(k=k), chosen, "similar", release, "")
         return replace(answer, item_id=item_id, title=titles[position] or None)
+
+    def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
+        """Where a product stands for a user and the reason in words; searches make no path over what the user liked.
+
+        Raises:
+            ArtifactError: nothing is published.
+            RecordError: there is no such product in the published version.
+        """
+        release = self._of_version(None)
+        position = release.products.ids.position(item_id)
+        if position is None:
+            raise RecordError(f"there is no product {item_id!r} in the published version", "see `kindred publish`")
+        answer = self(Request(user_id=user_id, k=_RANKS, at=at))
+        found = next((item for item in enumerate(answer.recommendations, 1) if item[1].item_id == item_id), None)
+        standing = None if found is None else Standing(found[1].score, found[0])
+        reason = found[1].reason.text if found is not None and found[1].reason is not None else ""
+        note = reason or answer.note or f"it is not among the first {_RANKS} for what this user searched"
+        title = release.products.titles[position] or None
+        return Explanation(
+            self.system.name,
+            user_id,
+            item_id,
+            title,
+            standing,
+            (),
+            None,
+            answer.level,
+            answer.version,
+            answer.as_of,
+            note,
+        )
 
     def example_users(self, count: int) -> list[str]:
         """Ids of users who searched."""

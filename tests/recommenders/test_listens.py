@@ -72,6 +72,9 @@ def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_p
     assert np.mean(own) > 0.9
     reasons = [item.reason.text for answer in found for item in answer.recommendations if item.reason]
     assert reasons and all(text.startswith("you listened to “Artist") for text in reasons)
+    told = recommender.why("u00", found[0].recommendations[0].item_id)
+    assert {path.kind for path in told.paths} <= {"people", "shared"} and told.paths and not told.paths[0].quotes
+    assert told.paths[0].text.startswith("you listened to “Artist") and "(" not in told.paths[0].text
     assert found[0].as_of is None and isinstance(graph.users, IdMap) and graph.interactions.at is None
     assert vectors.systems() == ["listens"]
     add_artist(store, "new", listeners=[2, 4, 6])

@@ -124,6 +124,16 @@ def test_what_the_system_does_not_take_is_refused(searching: Searching) -> None:
     assert searching.recommender.similar(searching.log.products.ids.external(0), 3).level == "similar"
 
 
+def test_why_says_where_a_product_stands_and_the_reason_in_words(searching: Searching) -> None:
+    user = searching.log.users.external(0)
+    second = searching.recommender(Request(user_id=user, k=2)).recommendations[1]
+    told = searching.recommender.why(user, second.item_id)
+    assert told.standing is not None and told.standing.rank == 2 and second.reason is not None
+    assert told.paths == () and told.note == second.reason.text
+    with pytest.raises(RecordError, match="no product"):
+        searching.recommender.why(user, "nothing like it")
+
+
 def test_an_earlier_moment_knows_nothing_later(searching: Searching) -> None:
     log = searching.log
     at = int(np.median(log.bought.at))

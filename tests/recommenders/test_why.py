@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from kindred.cli.why import why_text
 from kindred.domain.errors import RecordError
 from kindred.domain.explanation import EvidencePath, Explanation
 from kindred.domain.recommendation import Request
@@ -119,6 +120,14 @@ def test_a_review_after_the_asked_time_is_no_evidence(changing: Shop) -> None:
     now = [path for item in best for path in why("newcomer", item).paths]
     assert now and {path.nodes[1].id for path in now} == {liked}
     assert all(why("newcomer", item, at=at + 5).paths == () for item in best)
+
+
+def test_the_command_says_every_path_its_share_and_what_is_left(explained: list[Explanation]) -> None:
+    told = max(explained, key=lambda told: len(told.paths))
+    said = why_text(told)
+    assert all(path.text in said for path in told.paths)
+    assert said.count("without it rank") + said.count("without it below") == len(told.paths)
+    assert "not proof" in said and f"{told.paths[0].contribution:.0%} of what speaks for it" in said
 
 
 FILLER = [f"Arrived after {number} days in a plain box." for number in range(20)]
