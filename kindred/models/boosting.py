@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, install_hint
 
 if TYPE_CHECKING:
     import lightgbm
@@ -71,5 +71,5 @@ def _lightgbm() -> ModuleType:
     try:
         import lightgbm
     except ImportError as error:
-        raise SettingsError("LightGBM is not installed", "pip install 'kindred[posts]'") from error
+        raise SettingsError("LightGBM is not installed", install_hint("posts")) from error
     return lightgbm
