@@ -124,8 +124,8 @@ def test_what_is_refused_says_what_to_do(folder: Path) -> None:
     assert "reader" in raised.value.next_step
     with pytest.raises(kindred.KindredError, match="a list is no table"):
         kindred.read_interactions([1, 2])  # type: ignore[arg-type]
-    with pytest.raises(kindred.KindredError, match="no recommender is trained on LIKED events"):
-        kindred.read_interactions("loans.csv", user="reader", item="book", event="LIKED")
+    with pytest.raises(kindred.KindredError, match="no recommender is trained on ADDED_TO_CART events"):
+        kindred.read_interactions("loans.csv", user="reader", item="book", event="ADDED_TO_CART")
 
 
 def test_every_public_name_is_there_typed_and_named_on_the_page(tmp_path: Path) -> None:
