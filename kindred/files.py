@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -64,6 +65,14 @@ def write_whole(path: Path, content: bytes) -> None:
     """Writes a file of our own whole or not at all. Raises OSError, for the caller to say what to do."""
     with written_whole(path) as file:
         file.write(content)
+
+
+@contextmanager
+def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Holds a lock file, which is made if it is not there: waits for it, or with `LOCK_NB` raises BlockingIOError."""
+    with path.open("a") as file:
+        fcntl.flock(file, how)
+        yield
 
 
 def sync(path: Path) -> None:

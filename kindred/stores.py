@@ -19,15 +19,28 @@ if TYPE_CHECKING:
     from kindred.vectorstore.store import VectorStore
 
 
-@contextmanager
-def graph_of(settings: Settings) -> Iterator[GraphStore]:
-    """The graph store in force, open for writing, its schema created, closed at the end."""
+def open_graph_writer(settings: Settings) -> GraphStore:
+    """The graph store in force, open for writing, its schema created; whoever asks closes it."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_graph
     from kindred.graph.store import with_schema
 
     url, server = settings.effective_graph_url, graph_server_of(settings)
-    store = with_schema(open_graph(url, server=server), graph_schema())
+    return with_schema(open_graph(url, server=server), graph_schema())
+
+
+def open_graph_reader(settings: Settings) -> GraphStore:
+    """The graph store in force, open for reading beside other readers; whoever asks closes it."""
+    from kindred.domain.schema import graph_schema
+    from kindred.graph.open import open_to_read
+
+    return open_to_read(settings.effective_graph_url, graph_schema(), graph_server_of(settings))
+
+
+@contextmanager
+def graph_of(settings: Settings) -> Iterator[GraphStore]:
+    """The graph store in force, open for writing, its schema created, closed at the end."""
+    store = open_graph_writer(settings)
     try:
         yield store
     finally:
@@ -37,10 +50,7 @@ def graph_of(settings: Settings) -> Iterator[GraphStore]:
 @contextmanager
 def graph_to_read(settings: Settings) -> Iterator[GraphStore]:
     """The graph store in force, open for reading beside other readers, closed at the end."""
-    from kindred.domain.schema import graph_schema
-    from kindred.graph.open import open_to_read
-
-    store = open_to_read(settings.effective_graph_url, graph_schema(), graph_server_of(settings))
+    store = open_graph_reader(settings)
     try:
         yield store
     finally:

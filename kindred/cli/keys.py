@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,11 +45,13 @@ def create(
 @keys_app.command("list", epilog="Example: kindred keys list --json")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List keys, oldest first, revoked ones too."""
+    from kindred.serving.times import iso_time
+
     keys = _keys(context).all()
     if as_json:
         console.json_result([_said(key) for key in keys])
         return
-    rows = [[k.id, k.name, ", ".join(k.scopes), _time(k.created), _time(k.revoked)] for k in keys]
+    rows = [[k.id, k.name, ", ".join(k.scopes), iso_time(k.created), iso_time(k.revoked)] for k in keys]
     console.result(console.table(["id", "name", "scopes", "created", "revoked"], rows))
 
 
@@ -75,16 +76,12 @@ def _keys(context: typer.Context) -> Keys:
 
 
 def _said(key: Key) -> dict[str, object]:
+    from kindred.serving.times import iso_time
+
     return {
         "id": key.id,
         "name": key.name,
         "scopes": [str(scope) for scope in key.scopes],
-        "created": _time(key.created),
-        "revoked": _time(key.revoked),
+        "created": iso_time(key.created),
+        "revoked": iso_time(key.revoked),
     }
-
-
-def _time(seconds: int | None) -> str | None:
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

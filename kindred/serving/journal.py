@@ -13,7 +13,6 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -22,7 +21,7 @@ from typing import Any
 import orjson
 
 from kindred.domain.errors import StoreError
-from kindred.files import write_whole
+from kindred.files import locked, write_whole
 
 LOG_FILE = "writes.log"
 _LOCK_FILE = "writes.lock"
@@ -61,7 +60,7 @@ class Journal:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not self._path.exists():
-                with self._alone():
+                with locked(self._lock_path):
                     if not self._path.exists():
                         write_whole(self._path, _header(1))
         except OSError as error:
@@ -73,7 +72,7 @@ class Journal:
         Raises:
             StoreError: the disk does not take them; then none of them is there.
         """
-        with self._lock, self._alone():
+        with self._lock, locked(self._lock_path):
             try:
                 self._catch_up()
                 now = time.time()
@@ -96,7 +95,7 @@ class Journal:
         with self._lock:
             try:
                 if self._has_grown():
-                    with self._alone(fcntl.LOCK_SH):
+                    with locked(self._lock_path, fcntl.LOCK_SH):
                         self._catch_up()
             except OSError as error:
                 raise self._unusable(error) from error
@@ -106,7 +105,7 @@ class Journal:
 
     def keep_only(self, wanted: Callable[[Entry], bool]) -> None:
         """Writes the file anew with these entries, numbers going on; who has not followed yet misses the others."""
-        with self._lock, self._alone():
+        with self._lock, locked(self._lock_path):
             try:
                 self._catch_up()
                 kept = [entry for entry in _entries(self._path.read_bytes(), self._path) if wanted(entry)]
@@ -159,15 +158,6 @@ class Journal:
             except OSError:
                 os.ftruncate(descriptor, self._place)
                 raise
-        finally:
-            os.close(descriptor)
-
-    @contextmanager
-    def _alone(self, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
-        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, kind)
-            yield
         finally:
             os.close(descriptor)
 

@@ -6,7 +6,6 @@ a microsecond. A name may have two keys that are active at once: make the second
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import ipaddress
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from kindred.domain.errors import ArtifactError, SettingsError, StoreError
 from kindred.domain.properties import check_storable_id
-from kindred.files import read_with_hash, with_hash, written_whole
+from kindred.files import locked, read_with_hash, with_hash, written_whole
 
 _PREFIX = "kd"
 _MOST_ACTIVE = 2
@@ -164,8 +163,7 @@ class Keys:
         """The keys to change, written when the `with` ends well; one process changes them at a time."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.with_suffix(".lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked(self._path.with_suffix(".lock")):
                 keys = {key.id: key for key in self.all()}
                 yield keys
                 value = with_hash({"keys": [asdict(key) for key in keys.values()]})

@@ -11,13 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 import httpx
 import numpy as np
 
 from kindred.domain.errors import SettingsError, StoreError
+from kindred.serving.keys import is_loopback
 
 MOST_RATE, MOST_SECONDS = 2_000, 600
 _QUANTILES = (0.5, 0.9, 0.95, 0.99, 1.0)
@@ -78,12 +78,7 @@ def run_load(load: Load) -> LoadReport:
 
 
 def _check(load: Load) -> None:
-    host = urlsplit(load.url).hostname or ""
-    try:
-        is_here = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        is_here = False
-    if not is_here:
+    if not is_loopback(urlsplit(load.url).hostname or ""):
         raise SettingsError(f"{load.url!r} is not a service of this machine", "run the test where the service runs")
     if not load.users:
         raise SettingsError("there are no users to ask for", "ingest events first, or name some with --user")

@@ -13,9 +13,6 @@ from typing import TypeVar
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, KindredError
 from kindred.domain.recommendation import Answer, Request
-from kindred.domain.schema import graph_schema
-from kindred.graph.open import open_graph, open_to_read
-from kindred.graph.store import GraphStore
 from kindred.recommenders.systems import SYSTEMS
 from kindred.serving.experiments import Experiments
 from kindred.serving.graph_door import GraphDoor
@@ -24,7 +21,7 @@ from kindred.serving.metrics import Metrics
 from kindred.serving.opened_system import OpenedSystem, open_system
 from kindred.serving.problems import LateError, UnknownError
 from kindred.settings import Settings
-from kindred.stores import encoder_of, graph_server_of, runs_folder_of, vectors_of
+from kindred.stores import encoder_of, open_graph_reader, open_graph_writer, runs_folder_of, vectors_of
 from kindred.vectorstore.store import VectorStore
 
 Result = TypeVar("Result")
@@ -165,19 +162,9 @@ def open_service(settings: Settings) -> Iterator[Service]:
         ArtifactError: nothing is published.
         StoreError: a store can't be opened.
     """
-    server = graph_server_of(settings)
-    url = settings.effective_graph_url
-
-    def open_reader() -> GraphStore:
-        return open_to_read(url, graph_schema(), server)
-
-    def open_writer() -> GraphStore:
-        store = open_graph(url, server=server)
-        store.create_schema(graph_schema())
-        return store
-
+    door = GraphDoor(partial(open_graph_reader, settings), partial(open_graph_writer, settings))
     with vectors_of(settings) as vectors:
-        service = Service(settings, GraphDoor(open_reader, open_writer), vectors)
+        service = Service(settings, door, vectors)
         try:
             service.open_systems()
             service.live.follow()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from kindred.domain.errors import ArtifactError, StoreError
-from kindred.files import Seals, damage_of, read_with_hash, seals_of, sync, with_hash, write_whole
+from kindred.files import Seals, damage_of, locked, read_with_hash, seals_of, sync, with_hash, write_whole
 from kindred.vectorstore.checks import checked_name
 from kindred.vectorstore.rows import PUBLISH_AGAIN, ROWS_FILE, VECTORS_FILE, Rows
 
@@ -178,12 +177,9 @@ class VersionFolders:
             shutil.rmtree(self._trash, ignore_errors=True)
             self._trash.mkdir(exist_ok=True)
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
+    def _exclusive(self) -> AbstractContextManager[None]:
         """One process at a time changes what is published."""
-        with (self.root / "lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        return locked(self.root / "lock")
 
     def sealed_bytes(self, version: str, collection: str) -> int | None:
         """How much of a collection's lines its seal vouches for, every file of it compared; None before it is sealed.
