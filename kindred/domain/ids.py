@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kindred.domain.errors import SchemaError
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class IdMap:
@@ -64,3 +67,11 @@ class IdMap:
         found = pc.index_in(column, value_set=pa.array(self._ids, type=column.type))
         positions: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
         return positions
+
+
+def rows_at(values: NDArray[Scalar], positions: NDArray[np.int64]) -> NDArray[Scalar]:
+    """The rows of an array at these positions, zeros where a position is −1, `[num_positions, …]`."""
+    rows = np.zeros((len(positions), *values.shape[1:]), dtype=values.dtype)
+    known = positions >= 0
+    rows[known] = values[positions[known]]
+    return rows

@@ -38,9 +38,7 @@ class TowerConfig(BaseModel):
     hard_negatives: int = Field(1, ge=0, description="and so many a history from the best of the towers themselves")
     dropout: float = Field(0.1, ge=0, lt=1, description="of the text vectors")
     id_dropout: float = Field(0.5, ge=0, lt=1, description="how often a product is seen without what is its alone")
-    min_events: int = Field(1, ge=1, description="products that orders name less often are no target; 50 for big shops")
     min_id_events: int = Field(20, ge=1, description="products that orders name less often have no vector of their own")
-    max_items: int = Field(100_000, ge=1, description="most products that are targets, the most ordered first")
     graph: bool = Field(True, description="read what the graph says of queries and products; off for the ablation")
     fit: FitConfig = Field(
         default_factory=lambda: FitConfig(epochs=12, patience=3, learning_rate=2e-3, warmup_epochs=1, weight_decay=1e-2)

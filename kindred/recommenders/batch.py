@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,8 +14,9 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.gnn.columns import edge_columns
 from kindred.graph.store import GraphStore
+from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.histories import are_skipped
-from kindred.recommenders.opened import Opened, Version, load_version, nothing_published
+from kindred.recommenders.opened import Opened, Version, load_version, published_version
 from kindred.recommenders.pair_features import best_candidates
 from kindred.recommenders.publishing import ITEMS, USERS, telling_properties
 from kindred.recommenders.ranker import RankedUsers
@@ -50,10 +50,7 @@ def published_embeddings(version: Version, vectors: SystemVectors) -> Published:
 def open_published(system: System, opened: Opened) -> tuple[Version, Published]:
     """The published version of a system, and its embeddings. Raises: ArtifactError where nothing is published."""
     vectors = opened.vectors.of(system.name)
-    name = vectors.published()
-    if name is None:
-        raise nothing_published(system)
-    version = load_version(system, opened.runs_folder, name)
+    version = load_version(system, opened.runs_folder, published_version(system, vectors))
     return version, published_embeddings(version, vectors)
 
 
@@ -84,7 +81,8 @@ def recommend_to_all(
         for user, row in zip(batch.tolist(), best, strict=True):
             items = [item for item in row.tolist() if item >= 0]
             for members, count in capped:
-                items = _thinned(items, members, count)
+                # of new items nothing is known
+                items = at_most_of_each(items, (members[i] if i < len(members) else () for i in items), count)
             yield published.users.ids.external(user), [ids.external(item) for item in items[:k]]
 
 
@@ -143,21 +141,7 @@ def _events(system: System, store: GraphStore, users: IdMap, items: IdMap) -> tu
 
 def _members(system: System, version: Version, label: str) -> list[Sequence[str]]:
     """The nodes of this label that each item leads to, in the order of the model's items."""
-    edges = [edge for edge in system.triples[1:] if edge[2].lower() == label]
-    if not edges:
-        labels = ", ".join(target.lower() for _, _, target in system.triples[1:])
-        raise SettingsError(f"{system.words.items} have no {label}", f"they have {labels}")
+    edges = system.context_triples(label)
     return [
         [node for edge in edges for node in version.evidence.members(item, edge[1])] for item in version.model.items
     ]
-
-
-def _thinned(items: Sequence[int], members: Sequence[Sequence[str]], count: int) -> list[int]:
-    """The items without those that would be more than `count` of one node; of new items nothing is known."""
-    kept, counts = [], Counter[str]()
-    for item in items:
-        nodes = members[item] if item < len(members) else ()
-        if all(counts[node] < count for node in nodes):
-            counts.update(nodes)
-            kept.append(item)
-    return kept

@@ -8,12 +8,15 @@ those chosen already; scores are put between 0 and 1 within the request, since t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from kindred.domain.interactions import FloatArray
 from kindred.domain.recommendation import Candidate, best_first
+
+T = TypeVar("T")
 
 CANDIDATES_PER_RANK = 10
 """Candidates to choose from, for each rank of the list."""
@@ -39,22 +42,19 @@ def diversify(candidates: Sequence[Candidate], similarity: Similarity, k: int, d
     return [ranked[position] for position in mmr_order(scores, similarity([c.item_id for c in ranked]), k, diversity)]
 
 
-def at_most_of_each(
-    candidates: Sequence[Candidate], members: Mapping[str, Sequence[str]], count: int
-) -> list[Candidate]:
-    """The candidates best first, without those that would be more than `count` of one node.
+def at_most_of_each(ordered: Iterable[T], nodes_of: Iterable[Sequence[str]], count: int) -> list[T]:
+    """What is left without those that would be more than `count` of one node.
 
     Args:
-        candidates: what may be recommended.
-        members: item → the nodes that count, e.g. its artists.
-        count: how many items of one node may stay.
+        ordered: candidates or items, best first.
+        nodes_of: of each the nodes that count, e.g. its artists.
+        count: how many of one node may stay.
     """
     kept, counts = [], Counter[str]()
-    for candidate in best_first(candidates):
-        nodes = members.get(candidate.item_id, ())
+    for one, nodes in zip(ordered, nodes_of, strict=True):
         if all(counts[node] < count for node in nodes):
             counts.update(nodes)
-            kept.append(candidate)
+            kept.append(one)
     return kept
 
 

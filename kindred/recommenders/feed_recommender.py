@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.explanation import Explanation, Standing
-from kindred.domain.ids import IdMap
+from kindred.domain.ids import IdMap, rows_at
 from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.graph.store import GraphStore
 from kindred.recommenders.feed_model import (
@@ -29,7 +29,7 @@ from kindred.recommenders.feed_model import (
 from kindred.recommenders.feed_run import run_posts
 from kindred.recommenders.feed_tables import FeedTables, read_feed
 from kindred.recommenders.known import Known
-from kindred.recommenders.opened import Opened, nothing_published
+from kindred.recommenders.opened import Opened, published_version
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
@@ -154,9 +154,7 @@ class FeedRecommender:
         return self._held
 
     def _load(self) -> FeedVersion:
-        name = self._opened.vectors.of(self.system.name).published()
-        if name is None:
-            raise nothing_published(self.system)
+        name = published_version(self.system, self._opened.vectors.of(self.system.name))
         run = find_run(self._opened.runs_folder, run_of(name))
         with self._graph() as store:
             feed = read_feed(store)
@@ -207,10 +205,4 @@ def _best(scores: NDArray[np.float64], posts: IdMap, removed: dict[int, str], k:
 def _placed(spaces: Spaces, known: IdMap, posts: IdMap) -> Spaces:
     """Vectors of the posts that there are now; zeros for those that came after the training."""
     positions = known.positions(posts.ids)
-    there = positions >= 0
-    placed = {}
-    for name, vectors in spaces.items():
-        rows = np.zeros((len(posts), vectors.shape[1]), dtype=np.float32)
-        rows[there] = vectors[positions[there]]
-        placed[name] = rows
-    return placed
+    return {name: rows_at(vectors, positions).astype(np.float32) for name, vectors in spaces.items()}

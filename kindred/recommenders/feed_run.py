@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-
 import numpy as np
 
 from kindred.domain.embeddings import Embeddings
@@ -16,7 +14,7 @@ from kindred.recommenders.publishing import ITEMS, Published
 from kindred.recommenders.releases import next_version, run_of
 from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.system import System
-from kindred.recommenders.training import GraphState, begin_training
+from kindred.recommenders.training import GraphState, begin_training, made_of, versions_of
 from kindred.training.checkpoint import read_arrays, write_arrays
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.publish import PublishOptions, publish_collections
@@ -64,17 +62,14 @@ def _manifest(
         f"{arm}: " + ", ".join(f"{name} {weight:g}" for name, weight in weights[arm].items() if weight) for arm in ARMS
     ]
     return {
-        "system": system.name,
-        "config": config.model_dump(mode="json"),
-        "seed": options.seed,
-        "graph": {"url": state.url, "content_hash": state.content_hash, "until": state.until},
+        **made_of(system, config, options, state),
         "events": int(feed.log.liked.sum()),
         "views": len(feed.log),
         "users": len(feed.readers),
         "items": len(feed.posts),
         "weights": weights,
         "summary": [f"{len(feed.log):,} views; weights of the order of posts, by arm:", *lines],
-        "versions": {name: metadata.version(name) for name in ("kindred", "lightgbm", "numpy")},
+        "versions": versions_of("lightgbm"),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from kindred.domain.ids import IdMap
+from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore, QueryLimits
 from kindred.recommenders.histories import Histories, read_histories
@@ -53,6 +54,14 @@ class Known(Protocol):
 
     def busy_users(self, count: int) -> list[str]:
         """Ids of users with many events."""
+
+
+def left_out(known: Known, request: Request) -> set[str]:
+    """Items that a list made of counts may not hold: excluded, not there, or chosen or skipped by who asks."""
+    barred = {*request.exclude, *known.barred(request.at)}
+    if request.user_id is not None and request.exclude_seen:
+        barred |= {*known.seen(request.user_id, request.at), *known.skipped(request.user_id, request.at)}
+    return barred
 
 
 class StoreKnown:

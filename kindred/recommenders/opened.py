@@ -18,9 +18,11 @@ from kindred.recommenders.ranker import Ranker, load_ranker
 from kindred.recommenders.releases import Release, load_release, run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import PublishedVectors, VectorStore
 
 _VECTORS_KEPT = 10_000
+LATER = "the published version knows later events than the time asked for"
+POPULAR_THEN = f"{LATER}: popular up to that time"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ def load_version(system: System, runs_folder: Path, name: str) -> Version:
     return Version(name, load_release(folder, name), model, evidence, load_ranker(folder))
 
 
-def nothing_published(system: System) -> ArtifactError:
-    """What to say where no version of a system is published."""
+def published_version(system: System, vectors: PublishedVectors) -> str:
+    """Name of the version that readers get. Raises: ArtifactError where none is published."""
+    name = vectors.published()
+    if name is not None:
+        return name
     hint = f"`kindred train {system.name}`, then `kindred publish --system {system.name}`"
-    return ArtifactError(f"nothing is published yet of system {system.name}", f"train with {hint}")
+    raise ArtifactError(f"nothing is published yet of system {system.name}", f"train with {hint}")

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import ArtifactError, RecordError, SettingsError, StoreError
+from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.explanation import Explanation, Standing
+from kindred.domain.ids import rows_at
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.queries import has_words, query_id
 from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
@@ -21,7 +22,7 @@ from kindred.graph.store import QueryLimits
 from kindred.linear.bm25 import words_of
 from kindred.models.two_tower import HISTORY
 from kindred.models.two_tower_fit import QueryHistories, TowerInputs, encode_histories
-from kindred.recommenders.opened import Opened
+from kindred.recommenders.opened import POPULAR_THEN, Opened, published_version
 from kindred.recommenders.product_index import AskedQueries, sum_of
 from kindred.recommenders.query_run import Release, load_release
 from kindred.recommenders.releases import run_of
@@ -82,16 +83,7 @@ class QueryRecommender:
         vectors = sum_of({**parts, "words": np.zeros_like(parts["words"])}, release.model.weights)
         sources = _sources(best, parts["words"][0], vectors[0])
         reasons = self._reasons(best, searches, release, request.at) if request.reasons else {}
-        chosen = tuple(
-            Recommendation(
-                release.products.ids.external(row),
-                float(scores[row]),
-                release.products.titles[row] or None,
-                reasons.get(row),
-                sources[row],
-            )
-            for row in best
-        )
+        chosen = _recommendations(release, best, scores, sources, reasons)
         level = "inductive" if request.queries else "model"
         return self._answer(request, chosen, level, release, _note(searches, len(chosen), request.k))
 
@@ -103,19 +95,14 @@ class QueryRecommender:
             RecordError: there is no such product in the published version.
         """
         release = self._of_version(None)
-        position = release.products.ids.position(item_id)
-        if position is None:
-            raise RecordError(f"there is no product {item_id!r} in the published version", "see `kindred publish`")
+        position = _position(release, item_id)
         rows = release.model.item_rows()
         scores = rows @ rows[position]
         scores[position] = -np.inf
-        titles = release.products.titles
-        chosen = tuple(
-            Recommendation(release.products.ids.external(row), float(scores[row]), titles[row] or None, None, "similar")
-            for row in _best_of(scores, k, release)
-        )
+        best = _best_of(scores, k, release)
+        chosen = _recommendations(release, best, scores, dict.fromkeys(best, "similar"))
         answer = self._answer(Request(k=k), chosen, "similar", release, "")
-        return replace(answer, item_id=item_id, title=titles[position] or None)
+        return replace(answer, item_id=item_id, title=release.products.titles[position] or None)
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
         """Where a product stands for a user and the reason in words; searches make no path over what the user liked.
@@ -125,9 +112,7 @@ class QueryRecommender:
             RecordError: there is no such product in the published version.
         """
         release = self._of_version(None)
-        position = release.products.ids.position(item_id)
-        if position is None:
-            raise RecordError(f"there is no product {item_id!r} in the published version", "see `kindred publish`")
+        position = _position(release, item_id)
         answer = self(Request(user_id=user_id, k=_RANKS, at=at))
         found = next((item for item in enumerate(answer.recommendations, 1) if item[1].item_id == item_id), None)
         standing = None if found is None else Standing(found[1].score, found[0])
@@ -162,7 +147,7 @@ class QueryRecommender:
         Raises:
             ArtifactError: nothing is published, or what is is damaged; what answered before still answers.
         """
-        self._held = self._load(self._published())
+        self._held = self._load(published_version(self.system, self._vectors))
         return self._held.name
 
     def is_quick(self, request: Request) -> bool:
@@ -194,18 +179,11 @@ class QueryRecommender:
                 ids = [release.products.ids.external(row) for row in best]
                 yield log.users.external(int(users[number])), ids, [float(mine[row]) for row in best]
 
-    def _published(self) -> str:
-        name = self._vectors.published()
-        if name is None:
-            hint = f"`kindred train {self.system.name}`, then `kindred publish --system {self.system.name}`"
-            raise ArtifactError(f"nothing is published yet of system {self.system.name}", f"train with {hint}")
-        return name
-
     def _of_version(self, name: str | None) -> Release:
         """The version of that name, else the one that is held, else the published one."""
         if name is None and self._held is not None:
             return self._held
-        return self._load(name or self._published())
+        return self._load(name or published_version(self.system, self._vectors))
 
     def _load(self, name: str) -> Release:
         if self._loaded is None or self._loaded.name != name:
@@ -244,10 +222,8 @@ class QueryRecommender:
         allowed = np.ones(len(products), dtype=np.bool_)
         barred = products.ids.positions([*request.exclude, *bought])
         allowed[barred[barred >= 0]] = False
-        labels = [target.lower() for _, _, target in self.system.triples[1:]]
         for label, name in request.where.items():
-            if label not in labels:
-                raise SettingsError(f"products have no {label}", f"they have {', '.join(labels)}")
+            self.system.context_triples(label)
             group = f"{label} {name}"
             column = products.group_names.index(group) if group in products.group_names else -1
             inside = np.zeros(len(products), dtype=np.bool_)
@@ -260,12 +236,11 @@ class QueryRecommender:
         """The queries with their vectors; those that the version does not know are encoded now."""
         positions = release.queries.positions(searches.texts)
         inputs = release.model.inputs
-        vectors = np.zeros((len(positions), inputs.query_text.shape[1]), dtype=np.float32)
-        vectors[positions >= 0] = inputs.query_text[positions[positions >= 0]]
+        vectors = rows_at(inputs.query_text, positions).astype(np.float32)
         unknown = np.flatnonzero(positions < 0)
         if len(unknown):
             vectors[unknown] = self._encoder.encode([searches.texts[row] for row in unknown])
-        graph = np.where(positions[:, None] >= 0, inputs.query_graph[positions], 0).astype(np.float32)
+        graph = rows_at(inputs.query_graph, positions).astype(np.float32)
         return asked_of(searches, vectors, graph, release)
 
     def _popular(
@@ -282,14 +257,11 @@ class QueryRecommender:
             for batch in edges:
                 rows = release.products.ids.positions(batch["target_id"].to_pylist())
                 np.add.at(counts, rows[rows >= 0], 1)
-            note = "the published version knows later events than the time asked for: popular up to that time"
+            note = POPULAR_THEN
             allowed = allowed & (counts > 0)
         scores = np.where(allowed, counts, -np.inf)
-        titles = release.products.titles
-        chosen = tuple(
-            Recommendation(release.products.ids.external(row), float(scores[row]), titles[row] or None, None, POPULAR)
-            for row in _best_of(scores, request.k, release)
-        )
+        best = _best_of(scores, request.k, release)
+        chosen = _recommendations(release, best, scores, dict.fromkeys(best, POPULAR))
         return self._answer(request, chosen, "popular", release, note)
 
     def _reasons(self, best: Sequence[int], searches: Searches, release: Release, at: int | None) -> dict[int, Reason]:
@@ -347,6 +319,29 @@ class QueryRecommender:
 
 
 _FILTERED = "no query says anything in words (digits, article numbers and links do not): what is popular"
+
+
+def _position(release: Release, product: str) -> int:
+    """Position of a product. Raises: RecordError where the version does not have it."""
+    position = release.products.ids.position(product)
+    if position is None:
+        raise RecordError(f"there is no product {product!r} in the published version", "see `kindred publish`")
+    return position
+
+
+def _recommendations(
+    release: Release,
+    best: Sequence[int],
+    scores: FloatArray,
+    sources: Mapping[int, str],
+    reasons: Mapping[int, Reason] | None = None,
+) -> tuple[Recommendation, ...]:
+    """The products in these rows, best first, as an answer has them."""
+    ids, titles, told = release.products.ids, release.products.titles, reasons or {}
+    return tuple(
+        Recommendation(ids.external(row), float(scores[row]), titles[row] or None, told.get(row), sources[row])
+        for row in best
+    )
 
 
 def asked_of(searches: Searches, vectors: FloatArray, graph: FloatArray, release: Release) -> AskedQueries:

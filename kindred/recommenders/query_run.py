@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import ArtifactError
-from kindred.domain.ids import IdMap
-from kindred.domain.interactions import IntArray
+from kindred.domain.ids import IdMap, rows_at
 from kindred.graph.store import GraphStore
 from kindred.linear.bm25 import Bm25
 from kindred.models.two_tower import Sizes, TowerConfig, TwoTower
@@ -27,11 +24,11 @@ from kindred.recommenders.product_index import ProductIndex, Weights, build_inde
 from kindred.recommenders.publishing import ITEMS, USERS, Published
 from kindred.recommenders.query_model import QueryModel, fit_query_model, inputs_of
 from kindred.recommenders.releases import next_version
-from kindred.recommenders.runs import MANIFEST, Run, finish_run
+from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.search_histories import NOW, Examples, histories_before, judged_examples, order_examples
 from kindred.recommenders.search_log import Products, SearchLog, read_search_log
 from kindred.recommenders.system import System
-from kindred.recommenders.training import GraphState, begin_training, recipe_of
+from kindred.recommenders.training import GraphState, begin_training, made_of, recipe_of, versions_of
 from kindred.training.checkpoint import read_arrays, read_checkpoint, write_arrays, write_checkpoint
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.publish import PublishOptions, publish_collections
@@ -54,18 +51,13 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         ArtifactError: the folder holds a finished run already.
         RecordError: the graph holds no product.
     """
-    if (options.folder / MANIFEST).exists():
-        raise ArtifactError(f"run {options.folder.name} is finished already", "train a new one, without --resume")
     begin_training(options.folder, config, options, state)
     log = read_search_log(store, state.until)
     examples = examples_of(log)
     model, made = fit_query_model(log, examples, None, config.tower, options)
     _save_towers(options.folder, model, log.products.ids, made)
     manifest = {
-        "system": system.name,
-        "config": config.model_dump(mode="json"),
-        "seed": options.seed,
-        "graph": {"url": state.url, "content_hash": state.content_hash, "until": state.until},
+        **made_of(system, config, options, state),
         "events": len(examples),
         "users": len(log.users),
         "items": len(log.products),
@@ -75,7 +67,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         "gnn": None,
         "towers": made,
         "encoder": store.read_metadata().get("encoder"),
-        "versions": {name: metadata.version(name) for name in ("kindred", "torch", "numpy")},
+        "versions": versions_of("torch"),
     }
     return finish_run(options.folder, manifest)
 
@@ -96,20 +88,12 @@ def model_for(log: SearchLog, folder: Path, config: TowerConfig) -> QueryModel:
     """
     tensors, noted = read_checkpoint(folder, MODEL)
     positions = IdMap(noted["items"]).positions(log.products.ids.ids)
-    known = positions >= 0
-    leads, own = (_at(tensors[name].numpy(), positions, known) for name in ("leads", "own"))
+    leads, own = (rows_at(tensors[name].numpy(), positions) for name in ("leads", "own"))
     inputs = inputs_of(log, leads, own, None)
     towers, weights = _load_towers(folder, config, inputs)
     popularity = np.bincount(log.bought.target, minlength=len(log.products)).astype(np.float32)
     index = build_index(log.products, popularity, None if towers is None else encode_items(towers, inputs))
     return QueryModel(index, weights, towers, inputs)
-
-
-def _at(values: NDArray[Any], positions: IntArray, known: NDArray[np.bool_]) -> NDArray[Any]:
-    """The rows at these positions, zeros where unknown."""
-    rows = np.zeros((len(positions), *values.shape[1:]), dtype=values.dtype)
-    rows[known] = values[positions[known]]
-    return rows
 
 
 def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:

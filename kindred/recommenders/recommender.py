@@ -16,8 +16,8 @@ from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendat
 from kindred.recommenders.askers import Asker, Askers
 from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
 from kindred.recommenders.evidence import are_liked
-from kindred.recommenders.known import Known, StoreKnown
-from kindred.recommenders.opened import Opened, Version, load_version, nothing_published
+from kindred.recommenders.known import Known, StoreKnown, left_out
+from kindred.recommenders.opened import LATER, POPULAR_THEN, Opened, Version, load_version, published_version
 from kindred.recommenders.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.ranker import Asking, rank_candidates
@@ -34,7 +34,6 @@ _WIDER = 4
 _VERSIONS_KEPT = 3
 RANKS = 100
 """Ranks that are looked at to tell where an item stands."""
-_LATER = "the published version knows later events than the time asked for"
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class Recommender:
             self.system.name, user_id, item_id, title, None, (), None, "popular", version.name, version.release.as_of
         )
         if at is not None and version.release.as_of is not None and at < version.release.as_of:
-            return replace(told, note=_LATER)
+            return replace(told, note=LATER)
         request = Request(user_id=user_id, k=RANKS, at=at, reasons=False, removed=False)
         asker = self._askers.asker(request, version)
         excluded = self._excluded(request, asker)
@@ -179,7 +178,7 @@ class Recommender:
         Raises:
             ArtifactError: nothing is published, or what is is damaged; what answered before still answers.
         """
-        name = self._published()
+        name = published_version(self.system, self._vectors)
         if self._held is None or self._held.name != name:
             version = self._load(name)
             self._known.judge(version.release, version.model.items)
@@ -207,13 +206,7 @@ class Recommender:
         """The version of that name, else the one that answers. Raises: ArtifactError where it can't be read."""
         if name is None and self._held is not None:
             return self._held
-        return self._load(name or self._published())
-
-    def _published(self) -> str:
-        name = self._vectors.published()
-        if name is None:
-            raise nothing_published(self.system)
-        return name
+        return self._load(name or published_version(self.system, self._vectors))
 
     def _load(self, name: str) -> Version:
         if self._held is not None and self._held.name == name:
@@ -240,12 +233,8 @@ class Recommender:
         wrong = next((event for event in request.events if not isinstance(event, self.system.target)), None)
         if wrong is not None:
             raise RecordError(f"system {self.system.name} goes by {self.system.words.events}, got a {wrong.edge_type}")
-        if not request.where and not request.at_most:
-            return
-        labels = [target.lower() for _, _, target in self.system.triples[1:]]
-        unknown = next((name for name in (*request.where, *request.at_most) if name not in labels), None)
-        if unknown is not None:
-            raise SettingsError(f"{self.system.words.items} have no {unknown}", f"they have {', '.join(labels)}")
+        for label in (*request.where, *request.at_most):
+            self.system.context_triples(label)
 
     def _excluded(self, request: Request, asker: Asker) -> Mapping[str, str]:
         excluded: dict[str, str] = dict.fromkeys(self._known.barred(request.at), "not there at that time")
@@ -309,22 +298,23 @@ class Recommender:
 
     def _not_asked_for(self, asked: Asked, candidate: Candidate) -> str | None:
         for label, node in asked.request.where.items():
-            edges = [edge for edge in self.system.triples[1:] if edge[2].lower() == label]
-            if not any(node in self._members(asked.version, candidate.item_id, edge) for edge in edges):
+            if node not in self._nodes(asked.version, candidate.item_id, label):
                 return f"not of {label} {node}"
         return None
 
     def _select(self, asked: Asked, candidates: Sequence[Candidate], k: int) -> Sequence[Candidate]:
         for label, count in asked.request.at_most.items():
-            edges = [edge for edge in self.system.triples[1:] if edge[2].lower() == label]
-            members = {
-                c.item_id: [node for edge in edges for node in self._members(asked.version, c.item_id, edge)]
-                for c in candidates
-            }
-            candidates = at_most_of_each(candidates, members, count)
+            ordered = best_first(candidates)
+            nodes = [self._nodes(asked.version, candidate.item_id, label) for candidate in ordered]
+            candidates = at_most_of_each(ordered, nodes, count)
         if not asked.request.diversity:
             return best_first(candidates, k)
         return diversify(candidates, asked.version.model.similarity, k, asked.request.diversity)
+
+    def _nodes(self, version: Version, item_id: str, label: str) -> list[str]:
+        """The nodes of one label that an item leads to."""
+        triples = self.system.context_triples(label)
+        return [node for triple in triples for node in self._members(version, item_id, triple)]
 
     def _members(self, version: Version, item_id: str, triple: Triple) -> Sequence[str]:
         if item_id in version.model.items:
@@ -348,17 +338,11 @@ class Recommender:
     def _as_it_was(self, request: Request, version: Version) -> Answer:
         """What was most popular up to a time before the published version: that version knows too much for it."""
         counts = self._known.counts(request.at)
-        barred = {*request.exclude, *self._known.barred(request.at)}
-        if request.user_id is not None and request.exclude_seen:
-            barred |= {
-                *self._known.seen(request.user_id, request.at),
-                *self._known.skipped(request.user_id, request.at),
-            }
+        barred = left_out(self._known, request)
         best = best_first((Candidate(i, float(n)) for i, n in counts.items() if i not in barred), request.k)
         titles = self._known.titles([candidate.item_id for candidate in best])
         found = _recommendations(best, titles, {}, dict.fromkeys(counts, "popular"))
-        note = f"{_LATER}: popular up to that time"
-        return self._answer(request.user_id, found, "popular", version, {}, note)
+        return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN)
 
     def _nothing_left(self, request: Request, asker: Asker) -> str:
         words = self.system.words

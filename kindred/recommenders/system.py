@@ -9,8 +9,9 @@ arXiv 2407.20060).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from kindred.domain.errors import SchemaError
+from kindred.domain.errors import SchemaError, SettingsError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.rating_scale import RatingScale
 from kindred.domain.records import Edge, Event
@@ -112,10 +113,22 @@ class System:
     def item(self) -> NodeType:
         return graph_schema().node(self.item_label)
 
-    @property
+    @cached_property
     def triples(self) -> tuple[Triple, ...]:
         """The part of the graph that the system reads: events first, then context."""
         return (self.triple, *(edge_type_of(edge).triple for edge in self.context))
+
+    def context_triples(self, label: str) -> list[Triple]:
+        """The context edge types that lead to nodes of this label, which is in lower case.
+
+        Raises:
+            SettingsError: there are none.
+        """
+        found = [triple for triple in self.triples[1:] if triple[2].lower() == label]
+        if not found:
+            labels = ", ".join(target.lower() for _, _, target in self.triples[1:])
+            raise SettingsError(f"{self.words.items} have no {label}", f"they have {labels}")
+        return found
 
     @property
     def event_vector(self) -> str | None:

@@ -89,12 +89,25 @@ def begin_training(folder: Path, config: ModelConfig, options: RunOptions, state
     if (folder / MANIFEST).exists():
         raise ArtifactError(f"run {folder.name} is finished already", "train a new one, without --resume")
     folder.mkdir(parents=True, exist_ok=True)
-    noted = {
+    write_json(folder / CONFIG, _recipe(config, options, state))
+
+
+def _recipe(config: ModelConfig, options: RunOptions, state: GraphState) -> dict[str, object]:
+    return {
         "config": config.model_dump(mode="json"),
         "seed": options.seed,
         "graph": {"url": state.url, "content_hash": state.content_hash, "until": state.until},
     }
-    write_json(folder / CONFIG, noted)
+
+
+def made_of(system: System, config: ModelConfig, options: RunOptions, state: GraphState) -> dict[str, object]:
+    """What the manifest of every run begins with: the system, and what the run is made of."""
+    return {"system": system.name, **_recipe(config, options, state)}
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """Versions of the packages that made a run."""
+    return {name: metadata.version(name) for name in ("kindred", *packages, "numpy")}
 
 
 def read_begun_run(folder: Path) -> BegunRun:
@@ -129,10 +142,7 @@ def _manifest(
 ) -> dict[str, object]:
     trained = model.learned.gnn.manifest if model.learned else {}
     return {
-        "system": graph.system.name,
-        "config": config.model_dump(mode="json"),
-        "seed": options.seed,
-        "graph": {"url": state.url, "content_hash": state.content_hash, "until": state.until},
+        **made_of(graph.system, config, options, state),
         "events": len(graph.interactions),
         "users": len(graph.users),
         "items": len(graph.items),
@@ -140,5 +150,5 @@ def _manifest(
         "weights": {name: round(weight, 4) for name, weight in model.ranking.scorer_weights.items()},
         "notes": list(model.ranking.notes),
         "gnn": {name: trained.get(name) for name in ("epochs", "best_epoch", "best_score")} if trained else None,
-        "versions": {name: metadata.version(name) for name in ("kindred", "torch", "torch-geometric", "numpy")},
+        "versions": versions_of("torch", "torch-geometric"),
     }

@@ -14,6 +14,7 @@ import numpy as np
 
 from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.recommendation import Answer, Candidate, Recommendation, Request, best_first
+from kindred.recommenders.known import left_out
 from kindred.recommenders.systems import Recommends
 from kindred.serving.breaker import Breaker
 from kindred.serving.memory import Memory
@@ -108,7 +109,7 @@ class Ladder:
         kept = self._last.get(request.user_id or "")
         if kept is None or not _is_plain(request):
             return None
-        barred = self._barred(request)
+        barred = left_out(self._memory, request)
         left = [item for item in kept[0].recommendations if item.item_id not in barred]
         return replace(kept[0], recommendations=tuple(left[: request.k]), removed={}) if left else None
 
@@ -127,20 +128,13 @@ class Ladder:
         return found
 
     def _listed(self, request: Request, counts: Mapping[str, int], level: str) -> Answer:
-        barred = self._barred(request)
+        barred = left_out(self._memory, request)
         left = (Candidate(item, float(n)) for item, n in counts.items() if item not in barred)
         fits = best_first((c for c in left if self._is_of(c.item_id, request)), request.k)
         titles = self._memory.titles([candidate.item_id for candidate in fits])
         items = tuple(Recommendation(c.item_id, c.score, titles.get(c.item_id), None, "popular") for c in fits)
         system, version = self._memory.system.name, self._version()
         return _degraded(Answer(request.user_id, items, "popular", version, {}, system), level)
-
-    def _barred(self, request: Request) -> set[str]:
-        barred = {*request.exclude, *self._memory.barred(request.at)}
-        if request.user_id is not None and request.exclude_seen:
-            barred |= {*self._memory.seen(request.user_id, request.at)}
-            barred |= {*self._memory.skipped(request.user_id, request.at)}
-        return barred
 
     def _is_of(self, item_id: str, request: Request) -> bool:
         triples = self._memory.system.triples[1:]
