@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kindred.domain.errors import SettingsError
 from kindred.domain.progress import Progress, silent
 from kindred.stores import encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
 
@@ -94,6 +95,8 @@ def evaluate_run(
     from kindred.training.fit import RunOptions
 
     module = find_system(run.manifest["system"])
+    if module.fit_split is None:
+        raise SettingsError(*module.judged_elsewhere)
     with graph_to_read(settings) as store:
         graph = read_interaction_graph(module.system, store, run.manifest["graph"]["until"])
     folder = run.folder / "evaluation" / options.protocol
@@ -119,14 +122,17 @@ def recommender_of(settings: Settings, system: str = "products") -> Iterator[Rec
 
 
 def write_answers_to_all(settings: Settings, system: str, path: Path, k: int, at_most: Mapping[str, int]) -> int:
-    """Writes the k best items of every user as JSON lines, whole or not at all; how many users there are."""
-    from kindred.ingest.generate.write import write_json_lines
+    """Writes the k best items of every user, as Parquet or JSON lines, whole or not at all; how many users."""
     from kindred.recommenders.batch import recommend_to_all
+    from kindred.recommenders.lists_file import write_lists
+    from kindred.recommenders.systems import ListsEveryone
 
     with _opened(settings, system) as (module, opened):
-        words = module.system.words
+        recommender = module.open_recommender(opened)
+        if isinstance(recommender, ListsEveryone):
+            return write_lists(path, recommender.everyone(k), module.system.words.items)
         found = recommend_to_all(module.system, opened, k, at_most)
-        return write_json_lines(path, ({"user": user, words.items: items} for user, items in found))
+        return write_lists(path, ((user, items, None) for user, items in found), module.system.words.items)
 
 
 def export_embeddings(settings: Settings, system: str, folder: Path) -> dict[str, int]:

@@ -137,16 +137,12 @@ def recommend(
 def _write_everyone(
     context: typer.Context, system: str, k: int, at_most: dict[str, int], out: Path | None, as_json: bool
 ) -> None:
-    """Writes the best items of every user: as the system lists them, else one list a user as JSON lines."""
-    from kindred.cli.lists_file import write_lists
+    """Writes the best items of every user."""
     from kindred.domain.errors import SettingsError
-    from kindred.recommenders.systems import ListsEveryone
 
     if out is None:
         raise SettingsError("--all writes to a file", "add --out top.parquet or --out top.jsonl")
-    with recommender_of(settings_of(context), system) as recommender:
-        listed = write_lists(out, recommender.everyone(k)) if isinstance(recommender, ListsEveryone) else None
-    count = write_answers_to_all(settings_of(context), system, out, k, at_most) if listed is None else listed
+    count = write_answers_to_all(settings_of(context), system, out, k, at_most)
     if as_json:
         console.json_result({"users": count, "file": out})
     else:

@@ -76,23 +76,24 @@ class SystemModule:
         train: graph, settings, options and state of the graph -> a finished run.
         publish: run, graph and vectors -> what was published.
         open_recommender: opened stores -> what answers.
-        fit_split: a graph, settings, a split and options -> the model of the split as it would answer.
+        fit_split: a graph, settings, a split and options -> the model of the split as it would answer; None where the
+            protocols of events do not judge the system.
         baselines: a graph -> what reports of this system compare with beside the usual baselines.
+        judged_elsewhere: why they do not, and what to do instead.
     """
 
     system: System
     train: Callable[[GraphStore, ModelConfig, RunOptions, GraphState], Run]
     publish: Callable[[Run, GraphStore, VectorStore], Published]
     open_recommender: Callable[[Opened], Recommends]
-    fit_split: FitSplit
-    baselines: Callable[[InteractionGraph], Mapping[str, FitScorer]]
+    fit_split: FitSplit | None = None
+    baselines: Callable[[InteractionGraph], Mapping[str, FitScorer]] = lambda graph: {}
+    judged_elsewhere: tuple[str, str] = ("", "")
 
 
 def of_interactions(system: System) -> SystemModule:
     """A system that learns from users' events with items, by the graph network and the linear ensemble."""
-    return SystemModule(
-        system, partial(_train, system), partial(_publish, system), partial(_open, system), _fit_split, lambda graph: {}
-    )
+    return SystemModule(system, partial(_train, system), partial(_publish, system), partial(_open, system), _fit_split)
 
 
 def of_two_stages(system: System) -> SystemModule:
@@ -151,6 +152,13 @@ def _open(system: System, opened: Opened) -> Recommends:
     return Recommender(system, opened)
 
 
+def of_searches() -> SystemModule:
+    """Products for who searched: learned from what queries led to."""
+    said = "this system asks with searches, which the protocols of events know nothing of"
+    judged = (said, "see its figures with `python -m benchmarks.queries shop`")
+    return SystemModule(QUERIES, _train_queries, _publish_queries, _open_queries, judged_elsewhere=judged)
+
+
 def _train_queries(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
     from kindred.recommenders.query_run import train
 
@@ -163,13 +171,6 @@ def _publish_queries(run: Run, store: GraphStore, vectors: VectorStore) -> Publi
     return publish(QUERIES, run, store, vectors)
 
 
-def _fit_no_split(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
-    raise SettingsError(
-        "this system asks with searches, which the protocols of events know nothing of",
-        "see its figures with `python -m benchmarks.queries shop`",
-    )
-
-
 def _open_queries(opened: Opened) -> Recommends:
     from kindred.recommenders.query_recommender import QueryRecommender
 
@@ -178,7 +179,9 @@ def _open_queries(opened: Opened) -> Recommends:
 
 def of_feed() -> SystemModule:
     """Posts for a reader at a time: learned from which of the posts shown were liked."""
-    return SystemModule(POSTS, _train_feed, _publish_feed, _open_feed, _fit_no_feed, lambda graph: {})
+    said = "a feed is judged by the posts that were shown, which the protocols of events know nothing of"
+    judged = (said, "its parts are in kindred/evaluation/slates.py")
+    return SystemModule(POSTS, _train_feed, _publish_feed, _open_feed, judged_elsewhere=judged)
 
 
 def _train_feed(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
@@ -193,13 +196,6 @@ def _publish_feed(run: Run, store: GraphStore, vectors: VectorStore) -> Publishe
     return publish(POSTS, run, store, vectors)
 
 
-def _fit_no_feed(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
-    raise SettingsError(
-        "a feed is judged by the posts that were shown, which the protocols of events know nothing of",
-        "its parts are in kindred/evaluation/slates.py",
-    )
-
-
 def _open_feed(opened: Opened) -> Recommends:
     from kindred.recommenders.feed_recommender import FeedRecommender
 
@@ -211,7 +207,7 @@ SYSTEMS: Mapping[str, SystemModule] = {
     "tracks": of_two_stages(TRACKS),
     "listens": of_two_stages(LISTENS),
     "interactions": of_interactions(INTERACTIONS),
-    "queries": SystemModule(QUERIES, _train_queries, _publish_queries, _open_queries, _fit_no_split, lambda graph: {}),
+    "queries": of_searches(),
     "posts": of_feed(),
 }
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kindred.cli.lists_file import write_lists
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
@@ -22,6 +21,7 @@ from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import HISTORY, TowerConfig
 from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.lists_file import write_lists
 from kindred.recommenders.opened import Opened
 from kindred.recommenders.query_model import fit_query_model
 from kindred.recommenders.query_recommender import BOTH, VECTORS, WORDS, QueryRecommender
