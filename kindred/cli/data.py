@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,12 +57,7 @@ def generate_products(
     sample = ProductSample(users=users, products=products, reviews=reviews, seed=settings.seed)
     with console.Bars() as bars:
         files = generate_products(sample, out, bars)
-    if as_json:
-        console.json_result({"reviews": files.reviews, "metadata": files.metadata})
-    else:
-        console.result(f"{files.reviews}\n{files.metadata}")
-        words = ("ingest", "products", "--reviews", str(files.reviews), "--metadata", str(files.metadata))
-        console.note(f"next: {command_line(context, *words)}")
+    _print_files(context, "products", {"reviews": files.reviews, "metadata": files.metadata}, as_json)
 
 
 @generate_app.command("tracks", epilog="Example: kindred generate tracks --events 120000 --out data/music")
@@ -81,12 +76,7 @@ def generate_tracks(
     sample = TrackSample(users=users, tracks=tracks, events=events, seed=settings_of(context, seed=seed).seed)
     with console.Bars() as bars:
         files = generate_tracks(sample, out, bars)
-    if as_json:
-        console.json_result({"events": files.events, "metadata": files.metadata})
-    else:
-        console.result(f"{files.events}\n{files.metadata}")
-        words = ("ingest", "tracks", "--events", str(files.events), "--metadata", str(files.metadata))
-        console.note(f"next: {command_line(context, *words)}")
+    _print_files(context, "tracks", {"events": files.events, "metadata": files.metadata}, as_json)
 
 
 @generate_app.command("queries", epilog="Example: kindred generate queries --orders 60000 --out data/search")
@@ -105,13 +95,8 @@ def generate_queries(
     sample = SearchSample(users=users, products=products, orders=orders, seed=settings_of(context, seed=seed).seed)
     with console.Bars() as bars:
         files = generate_searches(sample, out, bars)
-    if as_json:
-        console.json_result({"events": files.events, "orders": files.orders, "products": files.products})
-    else:
-        console.result(f"{files.events}\n{files.orders}\n{files.products}")
-        options = (("--events", files.events), ("--orders", files.orders), ("--products", files.products))
-        words = [part for name, file in options for part in (name, str(file))]
-        console.note(f"next: {command_line(context, 'ingest', 'queries', *words)}")
+    made = {"events": files.events, "orders": files.orders, "products": files.products}
+    _print_files(context, "queries", made, as_json)
 
 
 @generate_app.command("posts", epilog="Example: kindred generate posts --users 5000 --out data/feed")
@@ -129,13 +114,17 @@ def generate_posts(
 
     settings = settings_of(context, seed=seed)
     files = generate_feed(FeedSample(users=users, posts=posts, events=events, seed=settings.seed), out)
+    _print_files(context, "posts", {"users": files.users, "posts": files.posts, "feed": files.feed}, as_json)
+
+
+def _print_files(context: typer.Context, domain: str, files: Mapping[str, Path], as_json: bool) -> None:
+    """The files that were written, by the option of `ingest` that takes each, and the command that loads them."""
     if as_json:
-        console.json_result({"users": files.users, "posts": files.posts, "feed": files.feed})
-    else:
-        console.result(f"{files.users}\n{files.posts}\n{files.feed}")
-        options = (("--users", files.users), ("--posts", files.posts), ("--feed", files.feed))
-        words = [part for name, file in options for part in (name, str(file))]
-        console.note(f"next: {command_line(context, 'ingest', 'posts', *words)}")
+        console.json_result(dict(files))
+        return
+    console.result("\n".join(str(file) for file in files.values()))
+    options = [part for name, file in files.items() for part in (f"--{name}", str(file))]
+    console.note(f"next: {command_line(context, 'ingest', domain, *options)}")
 
 
 @ingest_app.command(

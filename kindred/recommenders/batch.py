@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.errors import SettingsError
-from kindred.domain.ids import IdMap
+from kindred.domain.ids import IdMap, rows_at
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.gnn.columns import edge_columns
 from kindred.graph.store import GraphStore
@@ -92,7 +92,7 @@ def _ranked_users(
     rows, items = published.users.vectors, published.items.vectors
     graph: FloatArray = np.zeros((len(position), 1), dtype=np.float32)
     if version.ranker is not None:
-        graph = np.where(position[:, None] >= 0, version.ranker.user_graph[position], 0).astype(np.float32)
+        graph = rows_at(version.ranker.user_graph, position).astype(np.float32)
     return RankedUsers(lambda asked: _products(rows[asked], items), position, graph, known, skips)
 
 

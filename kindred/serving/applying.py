@@ -143,7 +143,7 @@ class Applier:
         if not entries or not isinstance(recommender, Recommender):
             return
         version = recommender.version()
-        users = IdMap.sorted({event_in(system, entry.value).source_id for entry in entries})
+        users = IdMap.sorted(entry.value["record"]["source_id"] for entry in entries)
         with self._service.graph.read() as store:
             histories = read_histories(system, store, version.model.items, users.ids, None)
         there = np.unique(histories.events.user_index)  # not those who were deleted since

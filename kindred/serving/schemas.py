@@ -59,7 +59,7 @@ class Asked(Body):
     exclude: Ids = []
     pinned: Annotated[list[Id], Field(max_length=MOST_ITEMS)] = []
     boosts: Annotated[dict[Id, Annotated[float, Field(ge=-10, le=10)]], Field(max_length=MOST_ITEMS)] = {}
-    k: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
+    k: K = 10
     exclude_seen: bool = True
     diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
     at: Annotated[str | None, Field(max_length=40)] = None
@@ -88,7 +88,7 @@ class Asked(Body):
 class AskedOfUser(Body):
     """The query of a request for one user's recommendations."""
 
-    k: Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")] = 10
+    k: K = 10
     exclude_seen: bool = True
     category: Annotated[Id | None, Field(description="only items of this category")] = None
     diversity: Annotated[
@@ -119,7 +119,7 @@ class Batch(Body):
     """Users to answer for, all of the same system."""
 
     users: Annotated[list[Id], Field(min_length=1, max_length=MOST_USERS)]
-    k: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
+    k: K = 10
 
 
 class ToRank(Body):

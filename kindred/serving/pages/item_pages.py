@@ -13,7 +13,7 @@ from kindred.graph.view.neighbourhood import View, read_view
 from kindred.graph.view.page import shown_properties, view_parts
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.pages.item_map import read_map
-from kindred.serving.pages.rendering import Page
+from kindred.serving.pages.rendering import Page, longest_bar
 from kindred.serving.problems import UnknownError
 from kindred.serving.service import Service
 
@@ -39,7 +39,7 @@ async def item_page(service: Service, system: str, item: str) -> Page:
         "item": item,
         "title": opened.memory.titles([item]).get(item),
         "similar": similar,
-        "best": max((abs(other.score) for other in similar), default=1.0) or 1.0,
+        "best": longest_bar(similar),
         "note": note,
         "properties": properties,
         "text": text,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from kindred.domain.errors import KindredError
+from kindred.domain.recommendation import Recommendation
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
 from kindred.serving.problems import status_of
 from kindred.serving.service import Service
@@ -63,6 +64,11 @@ class Page:
     values: Mapping[str, object]
     system: str = ""
     status: int = 200
+
+
+def longest_bar(items: Iterable[Recommendation]) -> float:
+    """The score whose bar is as long as there is room, so that others are drawn beside it; never 0."""
+    return max((abs(item.score) for item in items), default=1.0) or 1.0
 
 
 async def shown(service: Service, making: Awaitable[Page]) -> Response:

@@ -14,7 +14,7 @@ from kindred.domain.errors import KindredError, RecordError
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Event, Reviewed
 from kindred.serving.memory import Memory
-from kindred.serving.pages.rendering import Page
+from kindred.serving.pages.rendering import Page, longest_bar
 from kindred.serving.service import Service
 
 YOU = "you"
@@ -67,7 +67,7 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         "problem": problem,
         "rated": declared.rated,
         "stars": STARS,
-        "best": max((abs(item.score) for item in answer.recommendations), default=1.0) if answer else 1.0,
+        "best": longest_bar(answer.recommendations if answer else ()),
         "examples": (await service.answer(system, Request(k=3, reasons=False, removed=False))).recommendations,
     }
     return Page("try.html", values, system)

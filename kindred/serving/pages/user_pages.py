@@ -10,7 +10,7 @@ from kindred.domain.recommendation import Request
 from kindred.recommenders.recommender import Recommender
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.pages.path_drawing import Drawing, drawing_of
-from kindred.serving.pages.rendering import Page
+from kindred.serving.pages.rendering import Page, longest_bar
 from kindred.serving.problems import UnknownError
 from kindred.serving.service import Service
 
@@ -58,7 +58,7 @@ async def user_page(service: Service, system: str, user: str, size: str) -> Page
         "titles": titles,
         "k": k,
         "sizes": SIZES,
-        "best": max((abs(item.score) for item in answer.recommendations), default=1.0) or 1.0,
+        "best": longest_bar(answer.recommendations),
         "user_label": service.system(system).module.system.user_label,
     }
     return Page("user.html", values, system)
