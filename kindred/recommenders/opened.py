@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ from kindred.recommenders.model import Model, load_model
 from kindred.recommenders.ranker import Ranker, load_ranker
 from kindred.recommenders.releases import Release, load_release, run_of
 from kindred.recommenders.runs import find_run
-from kindred.recommenders.system import System
+from kindred.recommenders.system import System, Triple
 from kindred.vectorstore.store import PublishedVectors, VectorStore
 
 _VECTORS_KEPT = 10_000
@@ -55,6 +55,12 @@ class Version:
     model: Model
     evidence: Evidence
     ranker: Ranker | None = None
+
+    def members(self, item_id: str, triple: Triple, known: Known) -> Sequence[str]:
+        """What an item leads to, as the version knew it; of items that came after the training as it is known now."""
+        if item_id in self.model.items:
+            return self.evidence.members(item_id, triple[1])
+        return known.members(item_id, triple)
 
     def similarity_vector(self, item_id: str) -> Vectors:
         """`Model.similarity_vector`, kept for the items last asked about."""

@@ -22,7 +22,7 @@ from kindred.recommenders.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.ranker import Asking, rank_candidates
 from kindred.recommenders.reasons import Told, explain
-from kindred.recommenders.system import System, Triple
+from kindred.recommenders.system import System
 from kindred.recommenders.version_vectors import VersionVectors
 from kindred.recommenders.why import Question, evidence_paths
 from kindred.vectorstore.store import PublishedVectors
@@ -314,12 +314,7 @@ class Recommender:
     def _nodes(self, version: Version, item_id: str, label: str) -> list[str]:
         """The nodes of one label that an item leads to."""
         triples = self.system.context_triples(label)
-        return [node for triple in triples for node in self._members(version, item_id, triple)]
-
-    def _members(self, version: Version, item_id: str, triple: Triple) -> Sequence[str]:
-        if item_id in version.model.items:
-            return version.evidence.members(item_id, triple[1])
-        return self._known.members(item_id, triple)
+        return [node for triple in triples for node in version.members(item_id, triple, self._known)]
 
     def _reasons(
         self, version: Version, asker: Asker, recommended: Sequence[str], titles: Mapping[str, str]

@@ -203,17 +203,10 @@ def _liked_both(question: Question, people: Sequence[str], start: str) -> Found:
 def _in_common(question: Question, item: str) -> Iterator[tuple[str, str, str]]:
     """Edge type, label and id of what both items lead to."""
     for triple in question.system.triples[1:]:
-        theirs = set(_members(question, question.item_id, triple))
-        for node in _members(question, item, triple):
+        theirs = set(question.version.members(question.item_id, triple, question.known))
+        for node in question.version.members(item, triple, question.known):
             if node in theirs:
                 yield triple[1], triple[2], node
-
-
-def _members(question: Question, item: str, triple: tuple[str, str, str]) -> Sequence[str]:
-    """What an item leads to, as the version knew it; of items that came after the training as they are known now."""
-    if item in question.version.model.items:
-        return question.version.evidence.members(item, triple[1])
-    return question.known.members(item, triple)
 
 
 def _same_words(question: Question, item: str, people: Sequence[str], start: str) -> Found | None:
