@@ -1,27 +1,22 @@
-"""Neo4j Browser in a headless Chromium: what a person does there, as functions.
-
-Needs Debian's package `chromium` (or Chrome) and the Python package `playwright`, which brings no browser of its own.
-"""
+"""Neo4j Browser in a headless Chromium: what a person does there, as functions."""
 
 from __future__ import annotations
 
 import base64
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import pytest
+from tests import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.neo4j_server.server import Neo4jServer
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAME = "Neo4j Browser"
 WAIT = 60_000  # milliseconds; a busy machine draws slowly
 LOST_CONNECTION = "did you connect to Neo4j"
 ATTEMPTS, RECONNECTION = 3, 5_000  # milliseconds
@@ -31,27 +26,16 @@ POSITIONS = "([...document.querySelectorAll('g.node')].map(node => node.getAttri
 
 def no_browser(reason: str) -> NoReturn:
     """Skips, and says why; fails where KINDRED_TEST_BROWSER=1 demands the test."""
-    if os.environ.get("KINDRED_TEST_BROWSER") == "1":
-        pytest.fail(f"KINDRED_TEST_BROWSER=1 demands Neo4j Browser: {reason}")
-    pytest.skip(f"NOT TESTED in Neo4j Browser: {reason}")
+    chromium.no_browser(reason, NAME)
 
 
 @contextmanager
 def chromium_page() -> Iterator[Page]:
     """An empty page of a headless Chromium; skips where there is none."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        no_browser("no Chromium found (on Debian: apt-get install chromium)")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        no_browser("the Python package playwright is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
+    with chromium.chromium(NAME) as browser:
         page = browser.new_page(viewport={"width": 1680, "height": 760})
         page.set_default_timeout(WAIT)
         yield page
-        browser.close()
 
 
 class Neo4jBrowser:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -22,13 +20,13 @@ from kindred.graph.open import open_graph
 from kindred.serving.app import build_app
 from kindred.serving.running import listening
 from kindred.serving.service import Service
+from tests.chromium import chromium
 from tests.recommenders.conftest import write, write_product
 from tests.serving.conftest import Published, opened, settings_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOSTILE = "</script><img src=x onerror=window.ran=1>\"'{{7*7}}"
 WATCH = """
 window.violations = [];
@@ -68,23 +66,8 @@ def address(shop: Service) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        no_browser("no Chromium found (on Debian: apt-get install chromium)")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        no_browser("the Python package playwright is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
-
-
-def no_browser(reason: str) -> NoReturn:
-    if os.environ.get("KINDRED_TEST_BROWSER") == "1":
-        pytest.fail(f"KINDRED_TEST_BROWSER=1 demands a browser: {reason}")
-    pytest.skip(f"NOT TESTED in a browser: {reason}")
 
 
 @contextmanager
