@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -134,7 +134,7 @@ def _judged(settings: Settings, run: Run, progress: Progress) -> float:
     from kindred.recommenders.evaluating import EvaluationOptions
 
     report, _ = evaluate_run(settings, run, EvaluationOptions("temporal", range(1)), progress)
-    return float(report["ranking"]["model"][JUDGED_BY])
+    return _deciding(report["ranking"]["model"] if "ranking" in report else report["figures"])
 
 
 def _judged_before(settings: Settings, run: Run, progress: Progress) -> float:
@@ -142,7 +142,12 @@ def _judged_before(settings: Settings, run: Run, progress: Progress) -> float:
     from kindred.recommenders.runs import figures_of
 
     figures = figures_of(run)
-    return figures[JUDGED_BY] if JUDGED_BY in figures else _judged(settings, run, progress)
+    return _deciding(figures) if figures else _judged(settings, run, progress)
+
+
+def _deciding(figures: Mapping[str, float]) -> float:
+    """The figure that decides: the usual one, of a system that has another way to be judged the first."""
+    return float(figures[JUDGED_BY] if JUDGED_BY in figures else next(iter(figures.values())))
 
 
 def _prune(settings: Settings, system: str, keep: int) -> list[str]:

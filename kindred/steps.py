@@ -95,12 +95,15 @@ def evaluate_run(
     from kindred.training.fit import RunOptions
 
     module = find_system(run.manifest["system"])
+    folder = run.folder / "evaluation" / options.protocol
+    judged = RunOptions(folder, device=settings.device, progress=progress)
+    if module.evaluate is not None:
+        with graph_to_read(settings) as store:
+            return module.evaluate(store, run, options, judged), folder
     if module.fit_split is None:
         raise SettingsError(*module.judged_elsewhere)
     with graph_to_read(settings) as store:
         graph = read_interaction_graph(module.system, store, run.manifest["graph"]["until"])
-    folder = run.folder / "evaluation" / options.protocol
-    judged = RunOptions(folder, device=settings.device, progress=progress)
     report = judge(graph, recipe_of(run), options, judged, module.fit_split, module.baselines(graph))
     return report, folder
 

@@ -167,6 +167,7 @@ def evaluate(
     from kindred.evaluation.report import gate as check
     from kindred.evaluation.report_text import render_table
     from kindred.recommenders.evaluating import EvaluationOptions
+    from kindred.recommenders.systems import find_system
 
     options = EvaluationOptions(protocol.value, range(seeds), no_text, no_network)
     with console.Bars() as bars:
@@ -174,10 +175,10 @@ def evaluate(
     if as_json:
         console.json_result(report)
     else:
-        console.result(render_table(report))
+        console.result("\n".join(report["summary"]) if "summary" in report else render_table(report))
         console.note(f"report and plots: {folder}")
     if gate:
-        check(report, ABOVE_POPULARITY)
+        check(report, find_system(system).above or ABOVE_POPULARITY)
 
 
 def _epochs(gnn: Mapping[str, Any]) -> str:

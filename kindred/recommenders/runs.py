@@ -97,11 +97,16 @@ def model_of(run: Run) -> str:
 
 
 def figures_of(run: Run) -> dict[str, float]:
-    """The figures of the newest evaluation of a run's settings; none where there was none."""
+    """The figures of the newest evaluation of a run's settings, of its ranking unless it names others; none where there
+    was none.
+    """
     reports = sorted(run.folder.glob("evaluation/*/report.json"), key=lambda path: path.stat().st_mtime_ns)
     if not reports:
         return {}
-    means = _read_json(reports[-1])["ranking"]["model"]
+    report = _read_json(reports[-1])
+    if "figures" in report:
+        return {name: round(float(value), 4) for name, value in report["figures"].items()}
+    means = report["ranking"]["model"]
     return {name: round(float(means[name]), 4) for name in ("recall@10", "ndcg@10")}
 
 

@@ -21,10 +21,11 @@ from kindred.recommenders.tracks import TRACKS
 
 if TYPE_CHECKING:
     from kindred.evaluation.protocol import FitScorer, FittedModel
+    from kindred.evaluation.report import Report
     from kindred.evaluation.splits import Split
     from kindred.graph.store import GraphStore
     from kindred.recommenders.config import ModelConfig
-    from kindred.recommenders.evaluating import FitSplit
+    from kindred.recommenders.evaluating import EvaluationOptions, FitSplit
     from kindred.recommenders.interaction_graph import InteractionGraph
     from kindred.recommenders.publishing import Published
     from kindred.recommenders.recommender import Opened
@@ -80,6 +81,10 @@ class SystemModule:
             protocols of events do not judge the system.
         baselines: a graph -> what reports of this system compare with beside the usual baselines.
         judged_elsewhere: why they do not, and what to do instead.
+        evaluate: how a system that events do not judge is judged: the graph, a run, how, and the folder that reports
+            go to -> the report, whose `summary` is what people are told, line by line, and whose `figures` are those
+            that lists of runs show.
+        above: figures of its report and the line that each must be above for `--gate`; None for the usual one.
     """
 
     system: System
@@ -89,6 +94,8 @@ class SystemModule:
     fit_split: FitSplit | None = None
     baselines: Callable[[InteractionGraph], Mapping[str, FitScorer]] = lambda graph: {}
     judged_elsewhere: tuple[str, str] = ("", "")
+    evaluate: Callable[[GraphStore, Run, EvaluationOptions, RunOptions], Report] | None = None
+    above: Mapping[str, float] | None = None
 
 
 def of_interactions(system: System) -> SystemModule:
