@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,6 +115,31 @@ def generate_posts(
     settings = settings_of(context, seed=seed)
     files = generate_feed(FeedSample(users=users, posts=posts, events=events, seed=settings.seed), out)
     _print_files(context, "posts", {"users": files.users, "posts": files.posts, "feed": files.feed}, as_json)
+
+
+@generate_app.command("tags", epilog="Example: kindred generate tags --tracks 8000 --out data/audio")
+def generate_tags(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder to write frames/, train.csv, test.csv and truth.csv to.")],
+    tracks: Annotated[int, typer.Option(min=1, help="Tracks with a list of tags.")] = 8000,
+    asked: Annotated[int | None, typer.Option(min=0, help="Tracks without one; by default half as many.")] = None,
+    tags: Annotated[int, typer.Option(min=1)] = 256,
+    dim: Annotated[int, typer.Option(min=1, help="Width of a frame.")] = 64,
+    frames: Annotated[tuple[int, int], typer.Option(help="The shortest and the longest sequence.")] = (16, 32),
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same bytes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write frames of audio, one .npy file a track, and lists of tags, most of which only short events tell."""
+    from kindred.ingest.generate.tags import TagSample, generate_tags
+
+    sample = TagSample(tracks, tags, asked, dim, frames, settings_of(context, seed=seed).seed)
+    with console.Bars() as bars:
+        files = generate_tags(sample, out, bars)
+    if as_json:
+        console.json_result(asdict(files))
+    else:
+        console.result(f"to answer for: {files.asked}\nthe truth of all tracks: {files.truth}")
+        _print_files(context, "tags", {"tags": files.tags, "frames": files.frames}, as_json)
 
 
 def _print_files(context: typer.Context, domain: str, files: Mapping[str, Path], as_json: bool) -> None:
