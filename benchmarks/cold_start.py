@@ -33,6 +33,7 @@ from kindred.domain.recommendation import Request
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import validation_split
+from kindred.linear.event_text import EventText
 from kindred.linear.popularity import fit_popularity
 from kindred.linear.scorer import unit_rows
 from kindred.linear.scorers import event_text_of_items
@@ -151,7 +152,7 @@ def _ways_for_users(
     train = graph.interactions.take(known_rows)
     events, text = brought.events, None
     if graph.event_text is not None:
-        text = graph.event_text[brought.rows]
+        text = graph.event_text[brought.rows].astype(np.float32)
     history = np.zeros((events.num_users, events.num_items), np.float32)
     history[events.user_index, events.item_index] = 1.0
     popularity = fit_popularity(train)(np.zeros(1, dtype=np.int64))
@@ -159,8 +160,8 @@ def _ways_for_users(
         "popularity": lambda users: np.repeat(popularity, len(users), axis=0),
     }
     if text is not None and graph.event_text is not None:
-        known_text = graph.event_text[known_rows]
-        mean = known_text.mean(0)
+        known_text = EventText.of(graph.event_text).take(known_rows)
+        mean = known_text.mean()
         of_items = event_text_of_items(train, known_text, mean, EVEN)
         told = np.zeros((events.num_users, text.shape[1]), np.float32)
         np.add.at(told, events.user_index, text - mean)

@@ -43,6 +43,7 @@ from kindred.domain.recommendation import Answer, Request
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.linear.cold_item_fit import text_of_items
 from kindred.linear.cold_items import NEAREST, ColdItemConfig
+from kindred.linear.event_text import EventText
 from kindred.linear.scorer import unit_rows
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph
@@ -281,7 +282,7 @@ def _new_text(case: Case) -> FloatArray:
         return text
     if graph.event_text is None:
         raise ValueError("this graph has no texts")
-    first: FloatArray = graph.event_text[case.reviews[case.place == 0]]
+    first: FloatArray = graph.event_text[case.reviews[case.place == 0]].astype(np.float32)
     return first
 
 
@@ -297,7 +298,7 @@ def _others(case: Case, published: Rows, text: FloatArray) -> tuple[FloatArray, 
     train, graph = case.events.take(case.known), case.graph
     of_items = graph.item_text
     if of_items is None and graph.event_text is not None:
-        of_items = text_of_items(train, graph.event_text[case.known])
+        of_items = text_of_items(train, EventText.of(graph.event_text).take(case.known))
     assert of_items is not None
     known = np.unique(train.item_index)
     centre = of_items[known].mean(0)

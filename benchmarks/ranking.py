@@ -31,6 +31,7 @@ from kindred.evaluation.metrics import evaluate_ranking
 from kindred.linear import als, ease, lightgcn
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
+from kindred.linear.event_text import EventText
 from kindred.linear.gf_cf import fit_gf_cf
 from kindred.linear.lightgcn import LightGCNConfig
 from kindred.linear.neighbours import fit_item_knn, fit_user_knn
@@ -138,7 +139,7 @@ def ensemble_models(split: Split, vectors: FloatArray | None) -> dict[str, Model
 def fit_ensemble(split: Split, vectors: FloatArray | None, seed: int) -> tuple[Scorer, int]:
     """The ensemble's scores and its width; says on stderr what weights validation gave."""
     rows = split.train.edge_index
-    text = None if vectors is None or rows is None else TextVectors(vectors[rows])
+    text = None if vectors is None or rows is None else TextVectors(EventText.of(vectors[rows]))
     ensemble: LinearEnsemble = fit_linear_ensemble(split.train, RankingConfig(temporal=split.temporal), seed, text)
     users = ensemble.encode_users(split.train, None if text is None else text.events)
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in ensemble.scorer_weights.items() if weight > 0)

@@ -25,9 +25,9 @@ from kindred.linear.cold_item_folds import (
     place_in_item,
 )
 from kindred.linear.cold_items import EVENT_COUNTS, ColdItemConfig, ColdItemMap, FirstEvents, text_kernel
+from kindred.linear.event_text import EventText
 from kindred.linear.ridge import ridge_weights
 from kindred.linear.scorer import unit_rows
-from kindred.linear.user_features import sum_by_item
 
 _ROUNDING = 1e-5
 """A spread below this part of the scores themselves is none: they are equal but for rounding."""
@@ -58,11 +58,11 @@ def no_texts(num_items: int) -> ItemText:
     return own_texts(np.zeros((num_items, 1), dtype=np.float32))
 
 
-def item_texts(train: Interactions, event_text: FloatArray) -> ItemText:
+def item_texts(train: Interactions, event_text: EventText) -> ItemText:
     """Texts of items that have none of their own: the mean of their events' texts, of all and of the first ones."""
     place = place_in_item(train)
     told = [place < max(most, 1) for most in EVENT_COUNTS]
-    new = tuple(text_of_items(train.take(rows), event_text[rows]) for rows in told)
+    new = tuple(text_of_items(train.take(rows), event_text.take(rows)) for rows in told)
     return ItemText(text_of_items(train, event_text), new)
 
 
@@ -256,8 +256,10 @@ def _offset(exams: list[_Exam], number: int, max_share: float) -> float:
     return float(lacking[allowed - 1]) if allowed else float(lacking[0]) - 1.0
 
 
-def text_of_items(train: Interactions, event_text: FloatArray) -> FloatArray:
+def text_of_items(train: Interactions, event_text: EventText) -> FloatArray:
     """Mean text vector of each item's events, zeros where none has a text, `[num_items, text_dim]`."""
-    counts = sum_by_item(train, (event_text != 0).any(axis=1, keepdims=True).astype(np.float32))
-    vectors: FloatArray = (sum_by_item(train, event_text) / np.maximum(counts, 1)).astype(np.float32)
+    counts = np.bincount(train.item_index, event_text.has_text, minlength=train.num_items)[:, None]
+    even, none = np.ones(len(train), dtype=np.float32), np.zeros(event_text.dim, dtype=np.float32)
+    total = event_text.sums(train.item_index, even, train.num_items, none)
+    vectors: FloatArray = (total / np.maximum(counts, 1)).astype(np.float32)
     return vectors

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, Interactions
 from kindred.linear.cold_items import ColdItemMap, FirstEvents
+from kindred.linear.event_text import EventText
 from kindred.linear.user_features import Feature, HistoryStatistics, build_user_features
 
 
@@ -38,7 +39,7 @@ class LinearEnsemble:
     notes: tuple[str, ...] = ()
 
     def encode_users(
-        self, events: Interactions, event_text: FloatArray | None = None, learned: FloatArray | None = None
+        self, events: Interactions, event_text: EventText | None = None, learned: FloatArray | None = None
     ) -> FloatArray:
         """The row of every user of the axis from these events alone, `[num_users, width]`.
 
@@ -46,7 +47,7 @@ class LinearEnsemble:
 
         Args:
             events: what the users did.
-            event_text: text vector of each event, zeros where it has none, `[num_events, text_dim]`.
+            event_text: of each event.
             learned: learned embedding of each user, where the ensemble holds a learned scorer, `[num_users, dim]`;
                 left out for users whom that model doesn't know.
         """

@@ -18,6 +18,7 @@ from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_ridge import best_ease_ridge
 from kindred.linear.ensemble_weights import ValidationScores, learn_weights, usual_weights
+from kindred.linear.event_text import EventText
 from kindred.linear.history_shrinkage import ShortHistories
 from kindred.linear.list_fit import ListFitConfig
 from kindred.linear.scorer import LinearScorer, score_spread
@@ -87,11 +88,11 @@ class TextVectors:
     """Text of the training events and of the items, either None.
 
     Attributes:
-        events: vector of each training event's text, zeros where it has none, `[num_events, text_dim]`.
+        events: of each training event.
         items: vector of each item's own text (title, description), `[num_items, text_dim]`.
     """
 
-    events: FloatArray | None = None
+    events: EventText | None = None
     items: FloatArray | None = None
 
 
@@ -165,11 +166,11 @@ class _Fitting:
         return statistics, scorers, features
 
     def features(
-        self, train: Interactions, event_text: FloatArray | None, statistics: HistoryStatistics, rows: IntArray
+        self, train: Interactions, event_text: EventText | None, statistics: HistoryStatistics, rows: IntArray
     ) -> dict[str, Feature]:
         """The users' features from these rows of the events alone."""
         known = train.take(rows)
-        features = build_user_features(known, None if event_text is None else event_text[rows], statistics)
+        features = build_user_features(known, None if event_text is None else event_text.take(rows), statistics)
         if self.learned is not None:
             features["learned"] = self.learned(known)[0]
         return features
@@ -191,7 +192,7 @@ def _learn(fitting: _Fitting, folds: Sequence[HeldOut], text: TextVectors, progr
     for number, held_out in enumerate(folds):
         progress("linear scorers of validation folds", number, len(folds))
         fold, weights = held_out.fold, fitting.config.weights
-        known_text = TextVectors(None if text.events is None else text.events[fold.known_rows], text.items)
+        known_text = TextVectors(None if text.events is None else text.events.take(fold.known_rows), text.items)
         statistics, scorers, features = fitting.scorers(fold.known, known_text)
         validation.append(ValidationScores.of(scorers, features, held_out))
         if short is None:
@@ -251,21 +252,17 @@ def _factors(
 
 
 def _statistics(
-    train: Interactions, event_text: FloatArray | None, config: RankingConfig, available: Availability
+    train: Interactions, event_text: EventText | None, config: RankingConfig, available: Availability
 ) -> HistoryStatistics:
     """The numbers of the training events that features need."""
-    text_mean: FloatArray = np.zeros(0, dtype=np.float32)
     knots: NDArray[np.float64] = np.zeros(0)
-    if event_text is not None:
-        has_text = (event_text != 0).any(axis=1)
-        text_mean = (event_text[has_text].sum(0) / max(int(has_text.sum()), 1)).astype(np.float32)
     if available.times and train.at is not None:
         knots = np.asarray(np.quantile(train.at, np.linspace(0, 1, NUM_KNOTS)), dtype=np.float64)
     return HistoryStatistics(
         num_items=train.num_items,
         history_exponent=config.history_exponent,
         recency_decay=config.recency_decay,
-        text_mean=text_mean,
+        text_mean=np.zeros(0, dtype=np.float32) if event_text is None else event_text.mean(),
         time_knots=knots,
         time_bins=config.time_bins,
         time_bandwidth=config.time_bandwidth,
@@ -288,6 +285,6 @@ def _fit_cold_items(
         events = train.take(rows)
         # a network that still read the hidden events would find hidden items better than new ones
         users = None if learned is None else learned(events)[0]
-        return ensemble.encode_users(events, None if text.events is None else text.events[rows], users)
+        return ensemble.encode_users(events, None if text.events is None else text.events.take(rows), users)
 
     return fit_cold_items(train, texts, ensemble.items, encode, config.cold_items)

@@ -169,8 +169,8 @@ def _coordinate_ascent(
     folds: Sequence[ValidationScores], start: dict[str, float], rounds: int
 ) -> tuple[dict[str, float], float]:
     """Change one weight at a time as long as the mean over the folds grows; returns the weights and that mean."""
-    weights, mixed = dict(start), [fold.mix(start) for fold in folds]
-    best = _mean([fold.targets.value(scores) for fold, scores in zip(folds, mixed, strict=True)])
+    weights, mixed = dict(start), [fold.mix(start).masked_fill_(fold.targets.removed, REMOVED) for fold in folds]
+    best = _mean([fold.targets.value_of_open(scores) for fold, scores in zip(folds, mixed, strict=True)])
     for _ in range(rounds):
         before = best
         for name in weights:
@@ -196,7 +196,7 @@ def _try_steps(
             torch.add(scores, fold.scores[name], alpha=weight - weights[name])
             for fold, scores in zip(folds, mixed, strict=True)
         ]
-        value = _mean([fold.targets.value(scores) for fold, scores in zip(folds, changed, strict=True)])
+        value = _mean([fold.targets.value_of_open(scores) for fold, scores in zip(folds, changed, strict=True)])
         if value > best + 1e-9:
             best, weights[name] = value, weight
             mixed[:] = changed

@@ -7,6 +7,7 @@ what makes the scatter-based layers slow. Its own gradient is slow too, so the b
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-
-ENTRIES = 1 << 12  # looked at together: what fits into a processor's cache
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,15 @@ class CompressedRows:
             of_rows: `[num_rows, dim]`.
             of_columns: `[num_columns, dim]`.
         """
-        rows = torch.repeat_interleave(torch.arange(len(self.offsets) - 1), self.offsets.diff())
-        chunks = zip(torch.split(rows, ENTRIES), torch.split(self.columns, ENTRIES), strict=True)
-        return torch.cat([(of_rows[part] * of_columns[columns]).sum(1) for part, columns in chunks])
+        size = (len(self.offsets) - 1, len(of_columns))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that such tensors are new to PyTorch
+            entries = torch.sparse_csr_tensor(
+                self.offsets, self.columns, torch.zeros(len(self.columns)), size, check_invariants=False
+            )
+        # no gathered vector is ever written down, which is a tenth of the time
+        products: Tensor = torch.sparse.sampled_addmm(entries, of_rows, of_columns.T, beta=0.0).values()
+        return products
 
     def multiply(self, x: Tensor) -> Tensor:
         """The product with `x`, `[num_columns, dim]` -> `[num_rows, dim]`; a row without entries gives zeros."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from kindred.domain.interactions import FloatArray, Interactions
 from kindred.linear.availability import FitContext
+from kindred.linear.event_text import EventText
 from kindred.linear.history_scorers import history_scorers
 from kindred.linear.known_items import item_counts
 from kindred.linear.scorer import LinearScorer, unit_rows
@@ -16,14 +17,13 @@ POPULARITY = "popularity"
 
 
 def build_scorers(
-    train: Interactions, text: tuple[FloatArray | None, FloatArray | None], context: FitContext
+    train: Interactions, text: tuple[EventText | None, FloatArray | None], context: FitContext
 ) -> list[LinearScorer]:
     """Every linear scorer that the data allows: without text none of texts, without times none of periods.
 
     Args:
         train: the events to learn from.
-        text: (vector of each event's text `[num_events, dim]`, vector of each item's own text `[num_items, dim]`),
-            either None.
+        text: (of each event, vector of each item's own text `[num_items, dim]`), either None.
         context: see there.
     """
     event_text, item_text = text
@@ -46,12 +46,12 @@ def build_scorers(
     return scorers
 
 
-def event_text_of_items(train: Interactions, event_text: FloatArray, mean: FloatArray, shrinkage: float) -> FloatArray:
+def event_text_of_items(train: Interactions, event_text: EventText, mean: FloatArray, shrinkage: float) -> FloatArray:
     """Direction of each item's event texts from the mean, shorter where they are few, `[num_items, text_dim]`."""
-    has_text = (event_text != 0).any(axis=1, keepdims=True)
-    total = sum_by_item(train, np.where(has_text, event_text - mean, 0).astype(np.float32))
-    counts = sum_by_item(train, has_text.astype(np.float32))
-    return unit_rows(total) * np.sqrt(counts / (counts + shrinkage))
+    even = np.ones(len(train), dtype=np.float32)
+    total = event_text.sums(train.item_index, even, train.num_items, mean)
+    counts = np.bincount(train.item_index, event_text.has_text, minlength=train.num_items)[:, None]
+    return unit_rows(total) * np.sqrt(counts / (counts + shrinkage)).astype(np.float32)
 
 
 def _period_rates(train: Interactions, statistics: HistoryStatistics) -> FloatArray:

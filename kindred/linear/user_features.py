@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.linear.event_text import EventText
 
 if TYPE_CHECKING:  # an answer to a known user needs no sparse matrix, and importing it costs a fifth of such an answer
     import scipy.sparse as sp
@@ -87,7 +88,7 @@ def time_memberships(events: Interactions, statistics: HistoryStatistics) -> Flo
 
 
 def build_user_features(
-    events: Interactions, event_text: FloatArray | None, statistics: HistoryStatistics
+    events: Interactions, event_text: EventText | None, statistics: HistoryStatistics
 ) -> dict[str, Feature]:
     """Every feature of every user of the axis; users without events have zeros, but for the constant.
 
@@ -97,7 +98,7 @@ def build_user_features(
     Args:
         events: what is known of the users; items are positions of the training catalogue, −1 for an item that is not
             in it: such an event counts with its text and time.
-        event_text: text vector of each event, zeros where an event has none, `[num_events, text_dim]`.
+        event_text: of each event.
         statistics: of the training data.
 
     Returns:
@@ -125,9 +126,8 @@ def build_user_features(
         if event_text is None:
             features["text"] = np.zeros((events.num_users, len(statistics.text_mean)), dtype=np.float32)
         else:
-            has_text = (event_text != 0).any(axis=1, keepdims=True)
-            centred = np.where(has_text, event_text - statistics.text_mean, 0).astype(np.float32)
-            features["text"] = _sum_by_user(events, weight * _normalised(events, even, exponent), centred)
+            weights = weight * _normalised(events, even, exponent)
+            features["text"] = event_text.sums(events.user_index, weights, events.num_users, statistics.text_mean)
     if len(statistics.time_knots):
         memberships = time_memberships(events, statistics)
         features["time"] = _sum_by_user(events, _normalised(events, even, 1.0), memberships)

@@ -16,6 +16,7 @@ from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import LearnedFit, TextVectors, fit_linear_ensemble, validation_folds
+from kindred.linear.event_text import EventText
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
@@ -26,6 +27,9 @@ from kindred.training.schedule import Metrics
 
 FEWEST_EVENTS_TO_LEARN = 50
 """With fewer events a network only learns noise: the linear scorers stand alone."""
+
+MOST_SCORES_MEASURED = 100_000_000
+"""Users × items that are ranked after each epoch; without a bound that grows faster than the events do."""
 
 
 def fit_model(
@@ -54,7 +58,7 @@ def fit_model(
         ensemble, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
         return _model(graph, config, ensemble, vectors, None)
     graph = graph if config.text else without_text(graph)
-    text = TextVectors(None if graph.event_text is None else graph.event_text[rows], graph.item_text)
+    text = TextVectors(None if graph.event_text is None else EventText.of(graph.event_text).take(rows), graph.item_text)
     ranking = replace(config.ranking, temporal=temporal and events.at is not None)
     folds = validation_folds(events, ranking, options.seed)
     learns = config.network and len(folds) > 0 and len(events) >= FEWEST_EVENTS_TO_LEARN
@@ -99,10 +103,11 @@ def _train_network(
     """
     split = validation_split(known, options.seed, temporal=False) if known.at is None else temporal_split(known)
     held_out, seen = known.take(np.union1d(split.validation, split.test)), split.train_events
+    asked = _sample_of_users(held_out, options.seed)
     edges = EdgeSplit(
         train=edge_rows(seen),
         validation=edge_rows(held_out),
-        measure=lambda vectors: _measure(vectors, held_out, seen),
+        measure=lambda vectors: _measure(vectors, asked, seen),
     )
     return train_gnn(graph.data, graph.system.triple, edges, config.gnn, options, graph.scale or STARS)
 
@@ -132,6 +137,17 @@ def edge_rows(events: Interactions) -> IntArray:
     if events.edge_index is None:
         raise ValueError("these events do not come from a graph")
     return events.edge_index
+
+
+def _sample_of_users(held_out: Interactions, seed: int) -> Interactions:
+    """The held-out events of a seeded sample of users, of all where ranking for them takes less than learning does."""
+    users = np.unique(held_out.user_index)
+    most = max(1, MOST_SCORES_MEASURED // held_out.num_items)
+    if len(users) <= most:
+        return held_out
+    chosen = np.zeros(held_out.num_users, dtype=np.bool_)
+    chosen[np.random.default_rng(seed).choice(users, most, replace=False)] = True
+    return held_out.take(chosen[held_out.user_index])
 
 
 def _measure(vectors: GnnEmbeddings, held_out: Interactions, seen: Interactions) -> Metrics:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, IntArray, Interactions, ratings_of
+from kindred.domain.interactions import IntArray, Interactions, ratings_of
 from kindred.domain.records import Event
 from kindred.domain.schema import to_table
 from kindred.gnn.columns import Column, edge_columns
 from kindred.graph.store import GraphStore
 from kindred.ingest.load import with_embeddings
+from kindred.linear.event_text import EventText
 from kindred.recommenders.system import System
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ class Histories:
     item_ids: Sequence[str] = ()
     skipped_ids: Sequence[str] = ()
 
-    def text(self, system: System) -> FloatArray | None:
-        """Vector of each event's text, zeros where it has none, `[num_events, text_dim]`; None where none is known."""
+    def text(self, system: System) -> EventText | None:
+        """Of each event; None where none is known."""
         stored = self.columns.get(system.event_vector or "")
-        return None if stored is None else stored.astype(np.float32)
+        return None if stored is None else EventText.of(stored)
 
     def each_alone(self) -> Histories:
         """Every event as the history of a user of its own, in the same order."""

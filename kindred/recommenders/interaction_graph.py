@@ -35,7 +35,8 @@ class InteractionGraph:
         ids: the ids of every label in it, by position.
         interactions: every event.
         scale: of the ratings; None where the events have none.
-        event_text: vector of each event's text, zeros where it has none, `[num_events, text_dim]`, or None.
+        event_text: vector of each event's text in half precision, shared with `data`, zeros where it has none,
+            `[num_events, text_dim]`, or None.
         item_text: mean vector of each item's own texts, `[num_items, text_dim]`, or None.
         until: only events up to this time are in it, seconds UTC; None for all.
         skips: events that say that a user did not want an item; none of them is an edge of `data`.
@@ -46,7 +47,7 @@ class InteractionGraph:
     ids: dict[str, IdMap]
     interactions: Interactions
     scale: RatingScale | None
-    event_text: FloatArray | None
+    event_text: NDArray[np.float16] | None
     item_text: FloatArray | None
     until: int | None = None
     skips: Interactions | None = None
@@ -104,7 +105,7 @@ def read_interaction_graph(system: System, store: GraphStore, until: int | None 
         ids,
         interactions if scale is not None else replace(interactions, rating=None),
         scale,
-        _vectors(edges.get(system.event_vector)) if system.event_vector else None,
+        _event_text(edges.get(system.event_vector)) if system.event_vector else None,
         _item_text(data, system),
         until,
         skips,
@@ -151,6 +152,10 @@ def _take_skips(system: System, data: HeteroData, ids: Mapping[str, IdMap]) -> I
         for name, tensor in list(data[triple].items()):
             data[triple][name] = tensor[:, kept] if name == "edge_index" else tensor[kept]
     return Interactions(users, items, len(ids[system.user_label]), len(ids[system.item_label]), at=times)
+
+
+def _event_text(stored: torch.Tensor | None) -> NDArray[np.float16] | None:
+    return None if stored is None or not stored.any() else stored.numpy()
 
 
 def _vectors(stored: torch.Tensor | None) -> FloatArray | None:

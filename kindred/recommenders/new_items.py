@@ -140,4 +140,4 @@ def _first_events(
     this = [history[chosen[history] == item] for history, item in zip(own, choosers.items, strict=True)]
     items = np.repeat(choosers.items, [len(history) for history in this])
     events = Interactions(np.zeros_like(items), items, 1, len(new))
-    return FirstEvents(rows, counts), text_of_items(events, text[np.concatenate(this)])
+    return FirstEvents(rows, counts), text_of_items(events, text.take(np.concatenate(this)))

@@ -3,6 +3,7 @@ import numpy as np
 from kindred.domain.interactions import Interactions
 from kindred.linear.cold_item_fit import fit_cold_items, item_texts, no_texts, own_texts, text_of_items
 from kindred.linear.cold_items import ColdItemConfig, FirstEvents
+from kindred.linear.event_text import EventText
 
 THEMES, PER_THEME, USERS = 6, 8, 240
 NUM_ITEMS = THEMES * PER_THEME
@@ -126,13 +127,13 @@ def test_without_any_text_all_items_teach_where_the_first_users_of_a_new_one_are
 
 def test_the_text_of_an_item_is_the_mean_of_those_events_that_have_one():
     events = Interactions(np.arange(4), np.array([0, 0, 0, 1]), 4, 2)
-    vectors = text_of_items(events, np.array([[1, 2], [3, 4], [0, 0], [0, 0]], dtype=np.float32))
+    vectors = text_of_items(events, EventText.of(np.array([[1, 2], [3, 4], [0, 0], [0, 0]], dtype=np.float32)))
     assert vectors.tolist() == [[2, 3], [0, 0]]
 
 
 def test_items_without_text_of_their_own_are_new_with_the_mean_of_as_many_first_reviews_as_an_item_brings():
     events = Interactions(np.arange(4), np.array([0, 0, 0, 1]), 4, 2, at=np.array([3, 1, 2, 1]))
-    texts = item_texts(events, np.array([[5, 2], [3, 4], [1, 0], [0, 0]], dtype=np.float32))
+    texts = item_texts(events, EventText.of(np.array([[5, 2], [3, 4], [1, 0], [0, 0]], dtype=np.float32)))
     assert [text.tolist() for text in texts.new] == [
         [[3, 4], [0, 0]],
         [[3, 4], [0, 0]],
@@ -147,7 +148,7 @@ def test_calibration_lets_in_as_many_items_whichever_number_of_first_reviews_the
     train, text, _ = two_themes_each()
     noise = np.random.default_rng(1).normal(0, 1, (len(train), THEMES))
     reviews = (text[train.item_index] + noise).astype(np.float32)
-    texts = item_texts(train, reviews)
+    texts = item_texts(train, EventText.of(reviews))
     cold = fit_cold_items(train, texts, items_of(train), rows_of(train), ColdItemConfig(choosers=0))
     share = {1: 0.0, 5: 0.0}
     rng = np.random.default_rng(2)

@@ -10,6 +10,7 @@ from kindred.linear.cold_items import FirstEvents
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
+from kindred.linear.event_text import EventText
 from kindred.linear.list_fit import ListFitConfig
 from kindred.linear.scorer import LinearScorer
 from kindred.linear.scorer_config import ScorerConfig, SpectralFilter
@@ -35,7 +36,7 @@ def clustered(seed=0, num_users=80, num_items=40, text_dim=6):
     item_text = rng.normal(0, 0.3, (num_items, text_dim)).astype(np.float32)
     item_text[:, 0] = np.where(np.arange(num_items) % 2 == 0, 1, -1)
     event_text = (item_text[items] + rng.normal(0, 0.3, (len(items), text_dim))).astype(np.float32)
-    return events, item_text, event_text
+    return events, item_text, EventText.of(event_text)
 
 
 def on_users(events, users):
@@ -64,7 +65,7 @@ def test_a_user_is_encoded_alike_alone_and_among_others(temporal):
     together = ensemble.encode_users(events, event_text)
     for user in (0, 41, 79):
         alone, rows = on_users(events, np.array([user]))
-        np.testing.assert_allclose(ensemble.encode_users(alone, event_text[rows])[0], together[user], atol=1e-5)
+        np.testing.assert_allclose(ensemble.encode_users(alone, event_text.take(rows))[0], together[user], atol=1e-5)
 
 
 def test_width_is_a_bound_and_the_order_of_scores_survives_it():
@@ -110,7 +111,7 @@ def test_save_and_load_give_equal_answers():
     arrays, numbers = ensemble.state()
     loaded = LinearEnsemble.from_state(arrays, json.loads(json.dumps(numbers)))
     assert np.array_equal(ensemble.encode_users(events, event_text), loaded.encode_users(events, event_text))
-    assert np.array_equal(ensemble.encode_cold_items(event_text), loaded.encode_cold_items(event_text))
+    assert np.array_equal(ensemble.encode_cold_items(event_text.stored), loaded.encode_cold_items(event_text.stored))
 
 
 def test_the_same_seed_gives_the_same_core():
@@ -124,9 +125,9 @@ def test_items_known_by_text_only_go_to_the_right_taste():
     events, item_text, event_text = clustered()
     known = events.item_index < 30
     train = events.take(known)
-    ensemble = fit_linear_ensemble(train, QUICK, 0, TextVectors(event_text[known], item_text))
+    ensemble = fit_linear_ensemble(train, QUICK, 0, TextVectors(event_text.take(known), item_text))
     cold = ensemble.encode_cold_items(item_text[30:])  # even items first taste, odd items second
-    scores = ensemble.encode_users(train, event_text[known]) @ cold.T
+    scores = ensemble.encode_users(train, event_text.take(known)) @ cold.T
     even_users, even_items = np.arange(80) % 2 == 0, np.arange(30, 40) % 2 == 0
     own = scores[np.ix_(even_users, even_items)].mean() + scores[np.ix_(~even_users, ~even_items)].mean()
     other = scores[np.ix_(even_users, ~even_items)].mean() + scores[np.ix_(~even_users, even_items)].mean()
@@ -198,5 +199,5 @@ def test_more_history_than_training_saw_is_no_obstacle():
     ensemble = fit_linear_ensemble(events, QUICK, 0, TextVectors(event_text))
     users = np.zeros(40, dtype=np.int64)
     newcomer = Interactions(users, np.arange(40), 1, 40, at=np.arange(40) * DAY + 10**9)
-    rows = ensemble.encode_users(newcomer, np.zeros((40, event_text.shape[1]), dtype=np.float32))
+    rows = ensemble.encode_users(newcomer, EventText.of(np.zeros((40, event_text.dim), dtype=np.float32)))
     assert np.isfinite(rows).all()

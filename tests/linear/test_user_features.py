@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from kindred.domain.interactions import Interactions
+from kindred.linear.event_text import EventText
 from kindred.linear.user_features import HistoryStatistics, build_user_features, liked, middle_rating
 
 DAY = 86_400
@@ -20,7 +21,7 @@ PLAIN = HistoryStatistics(
 def one_event_and_four():
     """User 0 chose one item, user 1 four, user 2 none; every text is (1, 0)."""
     events = Interactions(np.array([0, 1, 1, 1, 1]), np.array([0, 0, 1, 2, 3]), 3, 4, at=np.arange(5) * DAY)
-    return events, np.tile(np.array([1, 0], dtype=np.float32), (5, 1))
+    return events, EventText.of(np.tile(np.array([1, 0], dtype=np.float32), (5, 1)))
 
 
 SHRUNK = replace(PLAIN, history_shrinkage=2.0, typical_history=4.0)
@@ -50,7 +51,7 @@ def rated(rating):
 
 
 def test_what_was_disliked_speaks_for_no_item_and_no_word():
-    text = np.tile(np.array([1, 0], dtype=np.float32), (6, 1))
+    text = EventText.of(np.tile(np.array([1, 0], dtype=np.float32), (6, 1)))
     events = rated([5, 1, 4, 2, 2, 1])
     plain, weighed = (build_user_features(events, text, replace(PLAIN, middle_rating=m)) for m in (None, 3.0))
     for name in ("items", "recent_items"):

@@ -8,6 +8,7 @@ import pytest
 from kindred.domain.interactions import Interactions
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import NO_VALIDATION, NOTHING_TOLD, RankingConfig, TextVectors, fit_linear_ensemble
+from kindred.linear.event_text import EventText
 from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.validation import WeightConfig, make_folds
 
@@ -24,7 +25,9 @@ def events(users, items, at=None, num_users=None, num_items=None):
 
 def texts(train):
     """A text for each event and item, the same one for all."""
-    return TextVectors(np.ones((len(train), 4), dtype=np.float32), np.ones((train.num_items, 4), dtype=np.float32))
+    return TextVectors(
+        EventText.of(np.ones((len(train), 4), dtype=np.float32)), np.ones((train.num_items, 4), dtype=np.float32)
+    )
 
 
 SMALL = {

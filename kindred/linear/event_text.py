@@ -1,0 +1,84 @@
+"""Texts of events as vectors that are read where they lie: every sum takes a block at a time, no copy is ever whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.interactions import FloatArray, IntArray
+
+_EVENTS_A_BLOCK = 32_768
+Stored = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class EventText:
+    """The text vector of each of some events.
+
+    Attributes:
+        stored: vectors of these events and of others, in half or single precision, `[num_stored, text_dim]`.
+        rows: where in `stored` the vector of each event stands, `[num_events]`.
+        has_text: which events have a text; the vectors of the others are zeros, `[num_events]`.
+    """
+
+    stored: Stored
+    rows: IntArray
+    has_text: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, stored: Stored) -> EventText:
+        """The texts of as many events as there are vectors, in their order."""
+        has_text = np.empty(len(stored), dtype=np.bool_)
+        for start in range(0, len(stored), _EVENTS_A_BLOCK):
+            part = slice(start, start + _EVENTS_A_BLOCK)
+            has_text[part] = (stored[part] != 0).any(axis=1)
+        return cls(stored, np.arange(len(stored)), has_text)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def dim(self) -> int:
+        return int(self.stored.shape[1])
+
+    def take(self, rows: IntArray | NDArray[np.bool_]) -> EventText:
+        """Those of the events at `rows` (positions or a mask); no vector is copied."""
+        return EventText(self.stored, self.rows[rows], self.has_text[rows])
+
+    def mean(self) -> FloatArray:
+        """Of the events that have a text, zeros where none has, `[text_dim]`."""
+        total = np.zeros(self.dim)
+        for _, vectors in self._blocks(np.flatnonzero(self.has_text)):
+            total += vectors.sum(axis=0, dtype=np.float64)
+        mean: FloatArray = (total / max(int(self.has_text.sum()), 1)).astype(np.float32)
+        return mean
+
+    def sums(self, groups: IntArray, weights: FloatArray, num_groups: int, centre: FloatArray) -> FloatArray:
+        """Weighted sum of (vector − centre) over each group's events that have a text, `[num_groups, text_dim]`.
+
+        Args:
+            groups: group of each event, `[num_events]`.
+            weights: its weight, `[num_events]`.
+            num_groups: how many groups there are.
+            centre: what is taken from every vector, `[text_dim]`.
+        """
+        import scipy.sparse as sp
+
+        total: FloatArray = np.zeros((num_groups, self.dim), dtype=np.float32)
+        order = np.argsort(groups, kind="stable")
+        for part, vectors in self._blocks(order[self.has_text[order]]):
+            # in the order of their groups, so that a block adds to a few rows that lie together
+            first, last = int(groups[part[0]]), int(groups[part[-1]])
+            ends = (groups[part] - first, np.arange(len(part)))
+            gather = sp.csr_matrix((weights[part], ends), shape=(last - first + 1, len(part)))
+            total[first : last + 1] += gather @ (vectors - centre)
+        return total
+
+    def _blocks(self, events: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Positions of some events and their vectors, a block at a time."""
+        for start in range(0, len(events), _EVENTS_A_BLOCK):
+            part = events[start : start + _EVENTS_A_BLOCK]
+            yield part, self.stored[self.rows[part]].astype(np.float32)
