@@ -16,11 +16,12 @@ from kindred.linear.cold_item_fit import fit_cold_items, item_texts, no_texts, o
 from kindred.linear.cold_items import ColdItemConfig, ColdItemMap
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.ensemble_ridge import best_ease_ridge
+from kindred.linear.ensemble_ridge import RidgeChoice, best_ease_ridge
 from kindred.linear.ensemble_weights import ValidationScores, learn_weights, usual_weights
 from kindred.linear.event_text import EventText
 from kindred.linear.history_shrinkage import ShortHistories
 from kindred.linear.list_fit import ListFitConfig
+from kindred.linear.one_thread import one_thread
 from kindred.linear.scorer import LinearScorer, score_spread
 from kindred.linear.scorer_config import STRICT, ScorerConfig
 from kindred.linear.scorer_sum import ScorerSum
@@ -104,6 +105,7 @@ def validation_folds(train: Interactions, config: RankingConfig, seed: int) -> l
     return make_folds(train, config.temporal, config.weights, seed)
 
 
+@one_thread()
 def fit_linear_ensemble(
     train: Interactions,
     config: RankingConfig,
@@ -115,6 +117,8 @@ def fit_linear_ensemble(
     folds: Sequence[ValidationFold] | None = None,
 ) -> LinearEnsemble:
     """Fit every scorer the data allows, weigh them on events held out of `train`, and put their sum into one space.
+
+    The result does not depend on the number of cores.
 
     Args:
         train: the events to learn from, at least one; nothing else is looked at.
@@ -134,7 +138,8 @@ def fit_linear_ensemble(
     progress("ridge of EASE", 0, 1)
     ridge = config.scorers.ease_ridge
     if available.ease:
-        ridge = best_ease_ridge(held_out, config.ease_ridges, ridge)
+        choice = RidgeChoice(config.ease_ridges, ridge, config.scorers.max_dense)
+        ridge = best_ease_ridge(held_out, choice, config.weights, seed)
     progress("ridge of EASE", 1, 1)
     config = replace(config, scorers=replace(config.scorers, ease_ridge=ridge))
     fitting = _Fitting(config, available, seed, learned)

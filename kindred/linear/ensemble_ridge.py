@@ -3,31 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
-from kindred.domain.interactions import Scorer
+from kindred.domain.interactions import Interactions, Scorer
 from kindred.linear.ease import choose_ridge, ease_scorers
 from kindred.linear.history_scorers import mean_count
-from kindred.linear.validation import HeldOut
+from kindred.linear.known_items import item_counts
+from kindred.linear.validation import HeldOut, ValidationFold, WeightConfig
 
 
-def best_ease_ridge(folds: Sequence[HeldOut], ridges: Sequence[float], otherwise: float) -> float:
-    """The one of `ridges`, in mean item counts, with which EASE alone ranks the held-out events best.
+@dataclass(frozen=True)
+class RidgeChoice:
+    """What the ridge of EASE is chosen from, and on how many items.
+
+    Attributes:
+        ridges: in mean item counts.
+        otherwise: the answer where there is nothing to choose from, or nothing to choose by.
+        most_items: a larger catalogue is represented by so many of the items chosen most often: each ridge takes an
+            inverse of items by items, whose time grows with the third power of their number.
+    """
+
+    ridges: Sequence[float]
+    otherwise: float
+    most_items: int
+
+
+def best_ease_ridge(folds: Sequence[HeldOut], choice: RidgeChoice, config: WeightConfig, seed: int) -> float:
+    """The ridge with which EASE alone ranks the held-out events best.
 
     Args:
         folds: their held-out events.
-        ridges: what to choose from.
-        otherwise: the answer where there is nothing to choose from, or nothing to choose by.
+        choice: see there.
+        config: how folds are looked at.
+        seed: of the sample of users.
     """
-    if not ridges or not folds:
-        return otherwise
+    looked_at = [(_of_most_chosen(held_out, choice.most_items, config, seed), held_out) for held_out in folds]
+    looked_at = [pair for pair in looked_at if pair[0].fold.has_targets]
+    if not choice.ridges or not looked_at:
+        return choice.otherwise
 
-    def score_with_each(held_out: HeldOut) -> Iterator[Scorer]:
-        known = held_out.fold.known
-        return ease_scorers(known, [ridge * mean_count(known) for ridge in ridges])
+    def score_with_each(pair: tuple[HeldOut, HeldOut]) -> Iterator[Scorer]:
+        part, whole = pair
+        return ease_scorers(part.fold.known, [ridge * mean_count(whole.fold.known) for ridge in choice.ridges])
 
-    def measure(held_out: HeldOut, score: Scorer) -> float:
-        return held_out.targets.value(torch.from_numpy(score(held_out.users)))
+    def measure(pair: tuple[HeldOut, HeldOut], score: Scorer) -> float:
+        return pair[0].targets.value(torch.from_numpy(score(pair[0].users)))
 
-    return choose_ridge(ridges, folds, score_with_each, measure)
+    return choose_ridge(choice.ridges, looked_at, score_with_each, measure)
+
+
+def _of_most_chosen(held_out: HeldOut, most: int, config: WeightConfig, seed: int) -> HeldOut:
+    """The same fold with only so many items, those chosen most often, on an axis of their own."""
+    fold, most = held_out.fold, max(1, most)
+    if fold.known.num_items <= most:
+        return held_out
+    position = np.full(fold.known.num_items, -1)
+    position[np.sort(np.argsort(-item_counts(fold.known), kind="stable")[:most])] = np.arange(most)
+
+    def on_axis(events: Interactions) -> Interactions:
+        kept = events.take(position[events.item_index] >= 0)
+        return replace(kept, item_index=position[kept.item_index], num_items=most)
+
+    known = on_axis(fold.known)
+    return HeldOut.of(ValidationFold(known, np.arange(len(known)), on_axis(fold.held_out)), config, seed)

@@ -17,7 +17,14 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.availability import FitContext
 from kindred.linear.known_items import co_occurrence, item_counts, known_items, relative_confidence
 from kindred.linear.propagation import SparseMatrix, interaction_matrix
-from kindred.linear.ridge import ease_factors, ease_weights, nearest_map, ridge_weights
+from kindred.linear.ridge import (
+    ease_factors,
+    ease_of_precision,
+    nearest_map,
+    precision_with_kernel,
+    ridge_precision,
+    ridge_weights,
+)
 from kindred.linear.scorer import LinearScorer, score_spread
 from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.spectral import item_spectrum
@@ -57,16 +64,18 @@ def _matrix_scorers(
     # what takes the most memory comes before there is anything to keep
     following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
     gram, unit = co_occurrence(known_items(train)), mean_count(train)
-    ease = ease_weights(gram, config.ease_ridge * unit)
+    precision = ridge_precision(gram, config.ease_ridge * unit)
+    mixed = {
+        f"ease with {name}": ease_of_precision(precision_with_kernel(precision, vectors, config.text_share * unit))
+        for name, vectors in kernels.items()
+    }
+    ease = ease_of_precision(precision)
     scorers = [LinearScorer("ease", "items", ease)]
+    if train.at is not None:
+        scorers.append(LinearScorer("recent ease", "recent_items", ease))
     if following is not None:
-        scorers += [
-            LinearScorer("recent ease", "recent_items", ease),
-            LinearScorer("next item", "recent_items", following),
-        ]
-    for name, vectors in kernels.items():
-        mixed = gram / unit + config.text_share * (vectors @ vectors.T)
-        scorers.append(LinearScorer(f"ease with {name}", "items", ease_weights(mixed, config.ease_ridge)))
+        scorers.append(LinearScorer("next item", "recent_items", following))
+    scorers += [LinearScorer(name, "items", weights) for name, weights in mixed.items()]
     scale = np.maximum(np.diag(gram), 1.0) ** -0.5
     gram *= scale[:, None]
     gram *= scale[None, :]

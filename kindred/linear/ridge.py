@@ -26,11 +26,41 @@ def ease_weights(gram: FloatArray, ridge: float) -> FloatArray:
             unchanged.
         ridge: L2 penalty, in the unit of the diagonal.
     """
+    return ease_of_precision(ridge_precision(gram, ridge))
+
+
+def ridge_precision(gram: FloatArray, ridge: float) -> FloatArray:
+    """The inverse of the Gram matrix with the ridge on its diagonal, `[num_items, num_items]`; `gram` is unchanged."""
     diagonal = np.arange(len(gram))
     factor = scipy.linalg.cholesky(_lifted(gram, ridge).T, overwrite_a=True, check_finite=False)
     triangle, _ = scipy.linalg.lapack.spotri(factor, overwrite_c=True)  # the other one is zeros
     precision: FloatArray = triangle.T + triangle
     precision[diagonal, diagonal] /= 2
+    return precision
+
+
+def precision_with_kernel(precision: FloatArray, vectors: FloatArray, weight: float) -> FloatArray:
+    """The inverse of A + weight · vectors vectorsᵀ from that of A, `[num_items, num_items]`.
+
+    Woodbury's identity: it inverts a matrix of the vectors' width, where inverting anew takes one of all items.
+
+    Args:
+        precision: the inverse of A, `[num_items, num_items]`; left unchanged.
+        vectors: `[num_items, dim]`.
+        weight: of their products, above 0.
+    """
+    spread = precision @ vectors  # [num_items, dim]
+    inner = (vectors.T @ spread).astype(np.float64)
+    inner[np.diag_indices_from(inner)] += 1 / weight
+    factor = np.linalg.cholesky(inner).astype(np.float32)
+    half = scipy.linalg.solve_triangular(factor, spread.T, lower=True, check_finite=False)  # [dim, num_items]
+    changed: FloatArray = precision - half.T @ half
+    return changed
+
+
+def ease_of_precision(precision: FloatArray) -> FloatArray:
+    """The weights of EASE from the inverse of its Gram matrix, which is overwritten, `[num_items, num_items]`."""
+    diagonal = np.arange(len(precision))
     precision /= -precision[diagonal, diagonal][None, :]
     precision[diagonal, diagonal] = 0.0
     return precision

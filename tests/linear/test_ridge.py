@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kindred.linear.ridge import ease_factors, ease_weights
+from kindred.linear.ridge import ease_factors, ease_of_precision, ease_weights, precision_with_kernel, ridge_precision
 
 
 def factors(known, rank):
@@ -36,3 +36,11 @@ def test_an_item_that_nobody_knows_gets_no_score():
     known[:, 4] = 0
     left, right = factors(known, 7)
     assert not (known @ left @ right.T)[:, 4].any()
+
+
+def test_a_kernel_joins_an_inverse_that_is_there_as_if_it_had_been_in_the_gram_matrix():
+    gram = knowing(60, 20).T @ knowing(60, 20)
+    vectors = np.random.default_rng(1).normal(size=(20, 6)).astype(np.float32)
+    mixed = precision_with_kernel(ridge_precision(gram, 3.0), vectors, 1.7)
+    np.testing.assert_allclose(mixed, ridge_precision(gram + 1.7 * vectors @ vectors.T, 3.0), atol=1e-5)
+    np.testing.assert_allclose(ease_of_precision(mixed), ease_weights(gram + 1.7 * vectors @ vectors.T, 3.0), atol=1e-4)
