@@ -274,13 +274,14 @@ class HasGenre(Edge):
 
 
 class Tagged(Event):
-    """A track bears a tag; `probability` where a model said so."""
+    """A track bears a tag; `probability` where a model said so, and `run`, the name of what it learned."""
 
     edge_type = "TAGGED"
     source = Track
     target = Tag
 
     probability: Probability | None = None
+    run: String | None = None
 
 
 class TaggedArtist(Event):
@@ -291,6 +292,7 @@ class TaggedArtist(Event):
     target = Tag
 
     probability: Probability | None = None
+    run: String | None = None
 
 
 class UsedTag(Event):
@@ -329,8 +331,7 @@ class About(Edge):
 class Viewed(Event):
     """A user was shown a post, or opened an article.
 
-    `target_met` says whether a like followed, where the source knows; `at_ms` is the time in milliseconds UTC, where
-    the source is that exact.
+    `target_met`: whether a like followed, where known; `at_ms`: milliseconds UTC, where the source is that exact.
     """
 
     edge_type = "VIEWED"

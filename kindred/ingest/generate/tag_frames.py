@@ -31,7 +31,7 @@ class Loudness:
     """How loud the parts are beside noise of deviation 1; the defaults suit 64 dimensions and 16 to 32 frames."""
 
     static: float = 4.5
-    event: float = 7.0
+    event: float = 10.0
 
 
 @dataclass(frozen=True)
