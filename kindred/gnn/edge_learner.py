@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,26 @@ from kindred.gnn.model import EndVectors, Gnn, GnnConfig, GnnEmbeddings, embed_s
 from kindred.gnn.trained import GraphTensors, row_mask
 from kindred.training.fit import has_bfloat16
 from kindred.training.losses import sampled_softmax_loss
-from kindred.training.sampling import KnownPairs, sample_candidates, supervision_folds
+from kindred.training.sampling import Candidates, KnownPairs, sample_candidates, supervision_folds
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
     from torch_geometric.data.storage import EdgeStorage
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a step is asked.
+
+    Attributes:
+        supervised: positions in `rows` of the edges to predict, which messages may not run along.
+        ranked: those of them that are ranked.
+        candidates: among what.
+    """
+
+    supervised: IntArray
+    ranked: IntArray
+    candidates: Candidates
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,7 @@ class EdgeLearner:
         ends = store.edge_index[:, rows]
         num_sources, num_targets = int(data[target[0]].num_nodes), int(data[target[2]].num_nodes)
         source_index, target_index = ends.numpy()
-        device = _device(network)
+        device = device_of(network)
         ratings = _ratings(store, rows)
         return cls(
             network,
@@ -85,18 +100,36 @@ class EdgeLearner:
 
     def losses(self, supervised: IntArray, rng: np.random.Generator) -> Mapping[str, Tensor]:
         """Losses of predicting these positions of `rows` from the messages of all others."""
-        device = _device(self.network)
-        ends = self.ends[:, supervised].to(device)
-        with _autocast(device):
-            source, target = self.vectors(supervised)
-            losses = {}
-            if self.ratings is not None:
-                rated = self.ratings[supervised]
-                if (is_rated := ~rated.isnan()).any():
-                    predicted = _pair_ratings(source, target, ends[:, is_rated], self.network.scale)
-                    losses["rating"] = RATING_ERRORS[self.config.rating_loss](predicted, rated[is_rated])
-            if self.config.ranking_weight:
-                losses["ranking"] = self._ranking_loss(source, target, supervised, rng)
+        asked = self.ask(supervised, rng)
+        with autocast(device_of(self.network)):
+            return self.losses_of(self.vectors(supervised), asked)
+
+    def ask(self, supervised: IntArray, rng: np.random.Generator) -> Asked:
+        """What a step that supervises these positions of `rows` is asked."""
+        most = self.config.ranking_batch
+        ranked = supervised if len(supervised) <= most else rng.choice(supervised, most, replace=False)
+        answers = self.ends[1, ranked].numpy()
+        return Asked(supervised, ranked, sample_candidates(self.popularity, self.config.candidates, answers, rng))
+
+    def losses_of(
+        self, vectors: tuple[EndVectors, EndVectors], asked: Asked, nodes: tuple[IntArray, IntArray] | None = None
+    ) -> Mapping[str, Tensor]:
+        """The losses of these answers.
+
+        Args:
+            vectors: of both ends.
+            asked: see there.
+            nodes: whose vectors they are, positions of sources and of targets, ascending; all of them where None.
+        """
+        device, losses = device_of(self.network), {}
+        if self.ratings is not None:
+            rated = self.ratings[asked.supervised]
+            if (is_rated := ~rated.isnan()).any():
+                ends = _rows_of(self.ends[:, asked.supervised].numpy(), nodes).to(device)
+                predicted = _pair_ratings(*vectors, ends[:, is_rated], self.network.scale)
+                losses["rating"] = RATING_ERRORS[self.config.rating_loss](predicted, rated[is_rated])
+        if self.config.ranking_weight:
+            losses["ranking"] = self._ranking_loss(vectors, asked, nodes)
         total = losses.get("rating", torch.zeros((), device=device))
         if "ranking" in losses:
             total = total + self.config.ranking_weight * losses["ranking"]
@@ -120,7 +153,7 @@ class EdgeLearner:
         """
         kept = self._message_mask()
         kept[self.rows[supervised]] = False
-        with _autocast(kept.device):
+        with autocast(kept.device):
             states = self.network.encoder(self.messages.node_features, self.messages.relations({self.target: kept}))
             return (
                 self.network("source", [layer[self.target[0]] for layer in states]),
@@ -128,20 +161,26 @@ class EdgeLearner:
             )
 
     def _ranking_loss(
-        self, source: EndVectors, target: EndVectors, supervised: IntArray, rng: np.random.Generator
+        self, vectors: tuple[EndVectors, EndVectors], asked: Asked, nodes: tuple[IntArray, IntArray] | None
     ) -> Tensor:
-        if len(supervised) > self.config.ranking_batch:
-            supervised = rng.choice(supervised, self.config.ranking_batch, replace=False)
-        source_index, answers = self.ends[:, supervised].numpy()
-        candidates = sample_candidates(self.popularity, self.config.candidates, answers, rng)
-        device = _device(self.network)
-        scores = source.ranking.index_select(0, torch.from_numpy(source_index).to(device)) @ (
-            target.ranking.index_select(0, torch.from_numpy(candidates.items).to(device)).T
-        )
-        positive = torch.from_numpy(np.searchsorted(candidates.items, answers)).to(device)
-        excluded = torch.from_numpy(self.known.among(source_index, candidates.items)).to(device)
-        expected = None if candidates.log_expected is None else torch.from_numpy(candidates.log_expected).to(device)
+        source, target = vectors
+        source_index, answers = self.ends[:, asked.ranked].numpy()
+        items, log_expected = asked.candidates.items, asked.candidates.log_expected
+        device = device_of(self.network)
+        rows = _rows_of(source_index[None], nodes and nodes[:1]).to(device)[0]
+        columns = _rows_of(items[None], nodes and nodes[1:]).to(device)[0]
+        scores = source.ranking.index_select(0, rows) @ target.ranking.index_select(0, columns).T
+        positive = torch.from_numpy(np.searchsorted(items, answers)).to(device)
+        excluded = torch.from_numpy(self.known.among(source_index, items)).to(device)
+        expected = None if log_expected is None else torch.from_numpy(log_expected).to(device)
         return sampled_softmax_loss(scores.float(), positive, expected, excluded)
+
+
+def _rows_of(positions: IntArray, nodes: Sequence[IntArray] | None) -> Tensor:
+    """Where these nodes stand among `nodes`, a row for each end, `[num_ends, num_positions]`."""
+    if nodes is None:
+        return torch.from_numpy(positions)
+    return torch.from_numpy(np.stack([np.searchsorted(own, row) for own, row in zip(nodes, positions, strict=True)]))
 
 
 def _ratings(store: EdgeStorage, rows: Tensor) -> Tensor | None:
@@ -158,10 +197,11 @@ def _pair_ratings(source: EndVectors, target: EndVectors, ends: Tensor, scale: R
     return rating.float()
 
 
-def _autocast(device: torch.device) -> torch.autocast:
+def autocast(device: torch.device) -> torch.autocast:
     """Products of matrices in bf16 where the device computes in it, all in float32 elsewhere."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
 
 
-def _device(network: Gnn) -> torch.device:
+def device_of(network: Gnn) -> torch.device:
+    """Where the network is."""
     return next(network.parameters()).device

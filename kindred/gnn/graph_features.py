@@ -136,13 +136,9 @@ def fit_graph_features(data: HeteroData, rows: Mapping[Triple, Tensor], text_dim
     """
     edges = {}
     for triple in forward_types(data):
-        columns = dict(data[triple].items())
-        seen = rows.get(triple)
-        fitted = {
-            name: value if seen is None else value[seen] for name, value in columns.items() if name != "edge_index"
-        }
-        edges[triple] = _fit_columns(fitted, text_dim)
-    nodes = {label: _fit_columns(dict(data[label].items()), text_dim) for label in data.node_types}
+        columns = {name: value for name, value in data[triple].items() if name != "edge_index"}
+        edges[triple] = _fit_columns(columns, text_dim, rows.get(triple))
+    nodes = {label: _fit_columns(dict(data[label].items()), text_dim, None) for label in data.node_types}
     return GraphFeatures(nodes, edges)
 
 
@@ -152,16 +148,20 @@ def forward_types(data: HeteroData) -> list[Triple]:
     return [t for t in types if data[t].edge_index.shape[1]]
 
 
-def _fit_columns(columns: Mapping[str, object], text_dim: int) -> tuple[FeatureColumn, ...]:
+def _fit_columns(columns: Mapping[str, object], text_dim: int, seen: Tensor | None) -> tuple[FeatureColumn, ...]:
+    """The features of some columns, fitted on the rows that may be seen, all where None."""
     found = []
     for name, values in columns.items():
         if not isinstance(values, Tensor) or name.startswith("has_") or not len(values):
             continue
         known = columns.get(f"has_{name}")
-        present = values[known] if isinstance(known, Tensor) else values
+        rows = torch.arange(len(values)) if seen is None else seen
+        present = rows[known[rows]] if isinstance(known, Tensor) else rows
         if len(present) and (fit := _fitter(name, values, text_dim)):
-            kind, shift, scale = fit(present)
-            tells_missing = isinstance(known, Tensor) and not (name in _MOSTLY_TOLD and bool(known.all()))
+            if values.ndim == 2:
+                present = present[:: max(1, len(present) // _PCA_ROWS)]
+            kind, shift, scale = fit(values[present])
+            tells_missing = isinstance(known, Tensor) and not (name in _MOSTLY_TOLD and bool(known[rows].all()))
             found.append(FeatureColumn(name, kind, shift, scale, tells_missing))
     return tuple(found)
 
@@ -185,8 +185,7 @@ def _fit_time(values: Tensor) -> tuple[str, Tensor, Tensor]:
 
 def _fit_vector(values: Tensor, dim: int) -> tuple[str, Tensor, Tensor]:
     """Principal components, all scaled alike so that their mean variance is 1 and their order of importance stays."""
-    step = max(1, len(values) // _PCA_ROWS)
-    sample = values[::step].float()
+    sample = values.float()
     mean = sample.mean(0)
     centred = sample - mean
     variances, axes = torch.linalg.eigh((centred.T @ centred).double() / len(centred))

@@ -21,6 +21,7 @@ from kindred.gnn.edge_learner import EdgeLearner
 from kindred.gnn.graph_features import fit_graph_features, forward_types
 from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
 from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings
+from kindred.gnn.sampled_learner import SampledLearner
 from kindred.gnn.trained import TrainedGnn
 from kindred.training.fit import Objective, RunOptions, choose_device, fit
 from kindred.training.schedule import Metrics
@@ -86,7 +87,8 @@ def train_gnn(
     }
     measure = split.measure if len(split.validation) else None
     validate = (lambda: measure(learner.embeddings())) if measure is not None else None
-    result = fit(Objective(network, learner.step_losses, made_of, validate), config, run)
+    steps = learner.step_losses if _fits(len(rows), config, device) else SampledLearner.of(learner).step_losses
+    result = fit(Objective(network, steps, made_of, validate), config, run)
     network.eval()
     manifest: dict[str, Any] = {
         **made_of,
@@ -98,6 +100,11 @@ def train_gnn(
     trained = TrainedGnn(network, config, target, manifest)
     trained.save(run.folder)
     return trained
+
+
+def _fits(num_edges: int, config: GnnConfig, device: torch.device) -> bool:
+    """Whether a step can hold the messages of the whole graph; on a GPU, whose memory is its own matter, it must."""
+    return num_edges < config.sampled_from or device.type != "cpu"
 
 
 def content_hash(data: HeteroData, target: Triple, split: EdgeSplit) -> str:
