@@ -13,8 +13,9 @@ help:  ## What can be made here
 demo: setup  ## Generate (or take REVIEWS=… METADATA=…), ingest, train, evaluate, publish, recommend
 	@$(BIN)/kindred demo $(if $(REVIEWS),--reviews '$(REVIEWS)') $(if $(METADATA),--metadata '$(METADATA)')
 
+# Two workers with a thread each: with two threads each they spend a third of their time on waiting for one another.
 test: setup-dev lint  ## Lint and the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup-dev  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

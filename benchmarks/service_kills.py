@@ -35,7 +35,7 @@ from kindred.serving.written import APPLIED, EVENT
 from kindred.settings import Settings
 from kindred.stores import graph_to_read
 
-_CLI = Path(__file__).parents[1] / "cli.py"
+CLI = Path(__file__).parents[1] / "cli.py"
 _AT_ONCE = 5
 _ITEMS_ASKED = 200
 _PATIENCE_SECONDS = 120.0
@@ -162,7 +162,7 @@ def kill_repeatedly(settings: Settings, users: list[str], items: list[str], kill
 def serving(settings: Settings, outcome: Outcome) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that serves and is ready, and its address; killed at the end where it still runs."""
     started = time.monotonic()
-    command = [sys.executable, str(_CLI), "--data-dir", str(settings.data_dir), "serve", "--port", "0"]
+    command = [sys.executable, str(CLI), "--data-dir", str(settings.data_dir), "serve", "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         address = _address(process)

@@ -1,4 +1,4 @@
-"""Texts of events as vectors that are read where they lie: every sum takes a block at a time, no copy is ever whole."""
+"""Texts of events as vectors that are read where they lie: every sum takes a batch at a time, no copy is ever whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray
 
-_EVENTS_A_BLOCK = 32_768
+_EVENTS_A_BATCH = 32_768
 Stored = NDArray[np.floating]
 
 
@@ -32,8 +32,8 @@ class EventText:
     def of(cls, stored: Stored) -> EventText:
         """The texts of as many events as there are vectors, in their order."""
         has_text = np.empty(len(stored), dtype=np.bool_)
-        for start in range(0, len(stored), _EVENTS_A_BLOCK):
-            part = slice(start, start + _EVENTS_A_BLOCK)
+        for start in range(0, len(stored), _EVENTS_A_BATCH):
+            part = slice(start, start + _EVENTS_A_BATCH)
             has_text[part] = (stored[part] != 0).any(axis=1)
         return cls(stored, np.arange(len(stored)), has_text)
 
@@ -51,7 +51,7 @@ class EventText:
     def mean(self) -> FloatArray:
         """Of the events that have a text, zeros where none has, `[text_dim]`."""
         total = np.zeros(self.dim)
-        for _, vectors in self._blocks(np.flatnonzero(self.has_text)):
+        for _, vectors in self._batches(np.flatnonzero(self.has_text)):
             total += vectors.sum(axis=0, dtype=np.float64)
         mean: FloatArray = (total / max(int(self.has_text.sum()), 1)).astype(np.float32)
         return mean
@@ -69,16 +69,16 @@ class EventText:
 
         total: FloatArray = np.zeros((num_groups, self.dim), dtype=np.float32)
         order = np.argsort(groups, kind="stable")
-        for part, vectors in self._blocks(order[self.has_text[order]]):
-            # in the order of their groups, so that a block adds to a few rows that lie together
+        for part, vectors in self._batches(order[self.has_text[order]]):
+            # in the order of their groups, so that a batch adds to a few rows that lie together
             first, last = int(groups[part[0]]), int(groups[part[-1]])
             ends = (groups[part] - first, np.arange(len(part)))
             gather = sp.csr_matrix((weights[part], ends), shape=(last - first + 1, len(part)))
             total[first : last + 1] += gather @ (vectors - centre)
         return total
 
-    def _blocks(self, events: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Positions of some events and their vectors, a block at a time."""
-        for start in range(0, len(events), _EVENTS_A_BLOCK):
-            part = events[start : start + _EVENTS_A_BLOCK]
+    def _batches(self, events: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Positions of some events and their vectors, a batch at a time."""
+        for start in range(0, len(events), _EVENTS_A_BATCH):
+            part = events[start : start + _EVENTS_A_BATCH]
             yield part, self.stored[self.rows[part]].astype(np.float32)

@@ -13,7 +13,7 @@ from kindred.linear.scorer_config import STRICT
 from kindred.linear.user_features import events_after
 
 REMOVED = -1e9
-_TARGETS_A_BLOCK = 256
+_TARGETS_A_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ class Targets:
     def _ranks(self, scores: Tensor) -> Tensor:
         """How many others are at least as good as each target, `[num_targets]`: counted, which is less than sorting."""
         ranks = []
-        for rows, columns in zip(self.rows.split(_TARGETS_A_BLOCK), self.columns.split(_TARGETS_A_BLOCK), strict=True):
+        batches = (torch.split(index, _TARGETS_A_BATCH) for index in (self.rows, self.columns))
+        for rows, columns in zip(*batches, strict=True):
             is_better = scores[rows] >= scores[rows, columns][:, None]
             ranks.append(np.count_nonzero(is_better.numpy(), axis=1) - 1)
         return torch.from_numpy(np.concatenate(ranks)) if ranks else torch.zeros(0, dtype=torch.long)

@@ -54,7 +54,7 @@ class Histories:
     def text(self, system: System) -> EventText | None:
         """Of each event; None where none is known."""
         stored = self.columns.get(system.event_vector or "")
-        return None if stored is None else EventText.of(stored)
+        return None if stored is None else EventText.of(stored.astype(np.float32, copy=False))
 
     def each_alone(self) -> Histories:
         """Every event as the history of a user of its own, in the same order."""

@@ -24,11 +24,13 @@ FAILURES = (StoreError, ArtifactError, OSError, RuntimeError, ValueError, IndexE
 LISTS_KEPT = 10_000
 LATEST_ITEMS = 20
 MOST_ALIKE = 500
-DEGRADED = {
-    "exact": "the vector engine fails; compared in memory with what the model learned",
-    "last": "the vectors can't be read; the last list that was good",
-    "like": "the vectors can't be read; popular among users who chose the same",
-    "popular": "the vectors can't be read; what is popular",
+NO_ENGINE, NO_VECTORS = "the vector engine fails", "the vectors can't be read"
+TOO_LATE = "the best answer would have come too late"
+INSTEAD = {
+    "exact": "compared in memory with what the model learned",
+    "last": "the last list that was good",
+    "like": "popular among users who chose the same",
+    "popular": "what is popular",
 }
 
 
@@ -75,21 +77,21 @@ class Ladder:
     def below(self, request: Request) -> Answer:
         """The answer of the highest level below the vector engine that works."""
         try:
-            return _degraded(self._recommender.in_memory()(request), "exact")
+            return _degraded(self._recommender.in_memory()(request), "exact", NO_ENGINE)
         except FAILURES as error:
             return self.from_lists(request, error)
 
-    def from_lists(self, request: Request, error: Exception) -> Answer:
-        """An answer without any vector. Raises: the error, where the request takes one."""
+    def from_lists(self, request: Request, error: Exception, cause: str = NO_VECTORS) -> Answer:
+        """An answer without any vector, which names the cause. Raises: the error, where the request takes one."""
         if request.among is not None or request.events:
             raise error
         last = self._last_list(request)
         if last is not None:
-            return _degraded(last, "last")
+            return _degraded(last, "last", cause)
         alike = self._alike(request)
         if alike:
-            return self._listed(request, alike, "like")
-        return self._listed(request, self._memory.counts(request.at), "popular")
+            return _degraded(self._listed(request, alike), "like", cause)
+        return _degraded(self._listed(request, self._memory.counts(request.at)), "popular", cause)
 
     def _keep(self, request: Request, answer: Answer) -> None:
         if request.user_id is None or not answer.recommendations:
@@ -127,14 +129,14 @@ class Ladder:
             found.update(past.item_ids(past.rows(past.users.external(int(user)), request.at)))
         return found
 
-    def _listed(self, request: Request, counts: Mapping[str, int], level: str) -> Answer:
+    def _listed(self, request: Request, counts: Mapping[str, int]) -> Answer:
         barred = left_out(self._memory, request)
         left = (Candidate(item, float(n)) for item, n in counts.items() if item not in barred)
         fits = best_first((c for c in left if self._is_of(c.item_id, request)), request.k)
         titles = self._memory.titles([candidate.item_id for candidate in fits])
         items = tuple(Recommendation(c.item_id, c.score, titles.get(c.item_id), None, "popular") for c in fits)
         system, version = self._memory.system.name, self._version()
-        return _degraded(Answer(request.user_id, items, "popular", version, {}, system), level)
+        return Answer(request.user_id, items, "popular", version, {}, system)
 
     def _is_of(self, item_id: str, request: Request) -> bool:
         triples = self._memory.system.triples[1:]
@@ -156,5 +158,6 @@ def _is_plain(request: Request) -> bool:
     return not (special or request.events or request.boosts or request.pinned or request.diversity)
 
 
-def _degraded(answer: Answer, level: str) -> Answer:
-    return replace(answer, served_by=level, degraded=True, note=answer.note or DEGRADED[level])
+def _degraded(answer: Answer, level: str, cause: str) -> Answer:
+    note = answer.note or f"{cause}; {INSTEAD[level]}"
+    return replace(answer, served_by=level, degraded=True, note=note)

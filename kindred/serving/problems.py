@@ -20,7 +20,13 @@ class UnknownError(KindredError):
 
 
 class LateError(KindredError):
-    """An answer that would have come after its deadline, or has no room to be worked on now."""
+    """An answer that would have come after its deadline."""
+
+    exit_code = 4
+
+
+class OverloadedError(KindredError):
+    """A request that there is no room for now."""
 
     exit_code = 4
 
@@ -28,6 +34,7 @@ class LateError(KindredError):
 _STATUS: Mapping[type[KindredError], tuple[int, str]] = {
     UnknownError: (404, "unknown"),
     LateError: (503, "overloaded"),
+    OverloadedError: (503, "overloaded"),
     SettingsError: (422, "invalid"),
     RecordError: (422, "invalid"),
     SchemaError: (422, "invalid"),

@@ -16,10 +16,11 @@ from kindred.domain.recommendation import Answer, Request
 from kindred.recommenders.systems import SYSTEMS
 from kindred.serving.experiments import Experiments
 from kindred.serving.graph_door import GraphDoor
+from kindred.serving.ladder import TOO_LATE
 from kindred.serving.live import Live
 from kindred.serving.metrics import Metrics
 from kindred.serving.opened_system import OpenedSystem, open_system
-from kindred.serving.problems import LateError, UnknownError
+from kindred.serving.problems import LateError, OverloadedError, UnknownError
 from kindred.settings import Settings
 from kindred.stores import encoder_of, open_graph_reader, open_graph_writer, runs_folder_of, vectors_of
 from kindred.vectorstore.store import VectorStore
@@ -99,13 +100,15 @@ class Service:
         if self._in_process and opened.recommender.is_quick(request):
             return self._counted(ladder(request))
         seconds = self.settings.serve_deadline_ms / 1000
-        if self._in_process:
-            return self._counted(await self.in_thread(partial(ladder, request), seconds))
+        if not self._in_process:
+            seconds /= 2
         try:
-            return self._counted(await self.in_thread(partial(ladder, request), seconds / 2))
+            return self._counted(await self.in_thread(partial(ladder, request), seconds))
         except LateError as error:
+            if self._in_process:  # a model or an encoder is being loaded, and will be there for the next
+                return self._counted(ladder.from_lists(request, error, TOO_LATE))
             ladder.breaker.failed(error)
-            return self._counted(await self.in_thread(partial(ladder.below, request), seconds / 2))
+            return self._counted(await self.in_thread(partial(ladder.below, request), seconds))
 
     def _counted(self, answer: Answer) -> Answer:
         self.metrics.answers.labels(answer.system, answer.served_by, answer.level, str(answer.degraded).lower()).inc()
@@ -119,10 +122,11 @@ class Service:
         """What a function gives that may take a while, in one of a few threads.
 
         Raises:
-            LateError: too many wait already, or it took longer than a request may.
+            OverloadedError: too many wait already.
+            LateError: it took longer than a request may.
         """
         if self._num_waiting >= MOST_WAITING:
-            raise LateError("too much is being worked on", "ask again a little later")
+            raise OverloadedError("too much is being worked on", "ask again a little later")
         self._num_waiting += 1
         seconds = self.settings.serve_deadline_ms / 1000 if seconds is None else seconds
         work = asyncio.get_running_loop().run_in_executor(self._threads, function)

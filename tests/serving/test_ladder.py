@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
 import pytest
 
 from kindred.domain.errors import StoreError
-from kindred.domain.recommendation import Request
+from kindred.domain.recommendation import Answer, Request
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
 from kindred.recommenders.runs import find_run
 from kindred.serving.breaker import Breaker
+from kindred.serving.ladder import Ladder
 from kindred.serving.opened_system import OpenedSystem
 from kindred.settings import Settings
 from kindred.stores import graph_of, vectors_of
@@ -63,6 +66,30 @@ def test_every_level_answers(settings: Settings) -> None:
         assert popular.served_by == "popular" and len(popular.recommendations) == 5
         counts = service.system("products").memory.counts(None)
         assert popular.recommendations[0].score == max(counts.values())
+
+
+def test_what_would_come_too_late_comes_from_lists(settings: Settings) -> None:
+    with opened(settings) as service:
+        system, gate = service.system("products"), threading.Event()
+
+        class Loading:
+            """A recommender that waits for a library."""
+
+            def __call__(self, request: Request) -> Answer:
+                gate.wait(60)
+                raise StoreError("gone")
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(system.recommender, name)
+
+        system.ladder = Ladder(Loading(), system.memory, lambda: system.version, system.memory.graph_problem)
+        service.settings = settings.model_copy(update={"serve_deadline_ms": 20})
+        request = {"user_id": USER, "k": 5, "reasons": True}
+        reply = Client(service).post("/v1/products/recommendations", request)
+        gate.set()
+        answer = reply.json()
+        assert (reply.status_code, answer["degraded"], len(answer["items"])) == (200, True, 5)
+        assert answer["note"].startswith("the best answer would have come too late")
 
 
 def test_a_breaker_opens_rests_and_lets_one_try() -> None:
