@@ -49,7 +49,8 @@ def history_scorers(train: Interactions, kernels: dict[str, FloatArray], context
     prefixes = _prefixes(train, train.at, context.statistics) if available.order and train.at is not None else None
     scorers: list[LinearScorer] = []
     if available.item_matrices:
-        scorers += _matrix_scorers(train, kernels, prefixes, config)
+        # in a spectrum the same regression takes a hundredth of the time
+        scorers += _matrix_scorers(train, kernels, None if available.spectrum else prefixes, config)
     if available.user_matrix:
         scorers += _few_user_scorers(train, config)
     if available.spectrum:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SettingsError
 from kindred.domain.ids import IdMap, rows_at
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.gnn.columns import edge_columns
 from kindred.graph.store import GraphStore
+from kindred.linear.known_items import dot_scores
 from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.histories import are_skipped
 from kindred.recommenders.opened import Opened, Version, load_version, published_version
 from kindred.recommenders.pair_features import best_candidates
 from kindred.recommenders.publishing import ITEMS, USERS, telling_properties
-from kindred.recommenders.ranker import RankedUsers
+from kindred.recommenders.ranker import RankedUsers, Ranker
 from kindred.recommenders.system import System
 from kindred.vectorstore.store import SystemVectors
 
@@ -54,10 +57,87 @@ def open_published(system: System, opened: Opened) -> tuple[Version, Published]:
     return version, published_embeddings(version, vectors)
 
 
+@dataclass(frozen=True)
+class Everyone:
+    """All that the answers for every user are made of: plain arrays, which another process can be sent.
+
+    Attributes:
+        user_ids: the users, in the order of their answers.
+        item_ids: the items, by the positions that answers hold.
+        k: length of an answer.
+        users: what retrieval says to each of them.
+        ranker: the second stage, None where there is none.
+        num_trained: the first so many items are those of the training.
+        active: which users did something, `[num_users]`.
+        capped: of which nodes an answer may hold how many items: the nodes of each trained item, and the number.
+    """
+
+    user_ids: IdMap
+    item_ids: IdMap
+    k: int
+    users: RankedUsers
+    ranker: Ranker | None
+    num_trained: int
+    active: NDArray[np.bool_]
+    capped: Sequence[tuple[Sequence[Sequence[str]], int]]
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def best(self, start: int, stop: int) -> IntArray:
+        """Positions of the best items of these users, best first, −1 where there are fewer, `[stop − start, k]`."""
+        found = np.full((stop - start, self.k), -1, dtype=np.int64)
+        depth = self.k * _FURTHER if self.capped else self.k
+        for begin in range(start, stop, USERS_A_BATCH):
+            batch = np.arange(begin, min(begin + USERS_A_BATCH, stop))
+            for row, items in zip(batch - start, self._ordered(batch, depth), strict=True):
+                kept = self._allowed(items[items >= 0]) if self.capped else items[: self.k]
+                found[row, : len(kept)] = kept
+        return found
+
+    def lists(self, start: int, best: IntArray) -> Iterator[tuple[str, list[str]]]:
+        """The users from `start` on, and the ids of their items."""
+        for user, items in enumerate(best, start):
+            yield self.user_ids.external(user), [self.item_ids.external(item) for item in items[items >= 0].tolist()]
+
+    def _allowed(self, items: IntArray) -> list[int]:
+        kept = items.tolist()
+        for members, count in self.capped:
+            # of new items nothing is known
+            kept = at_most_of_each(kept, (members[i] if i < len(members) else () for i in kept), count)
+        return kept[: self.k]
+
+    def _ordered(self, batch: IntArray, depth: int) -> IntArray:
+        """Positions of the best items of each user, best first, `[num_users, at most depth]`, −1 where there are fewer.
+
+        The ranker orders the first of retrieval; it has nothing to say to users who did nothing.
+        """
+        scores, ranker = self.users.open_scores(batch), self.ranker
+        if ranker is None:
+            return best_candidates(scores, depth)[0]
+        items, found = best_candidates(scores, max(depth, ranker.candidates))
+        head = items[:, : ranker.candidates]
+        of_training = np.where(head < self.num_trained, head, -1)
+        embeddings = ranker.users(self.users.position[batch], self.users.graph[batch])
+        tastes = self.users.tastes(ranker.features, batch)
+        logits = ranker.logits(embeddings, tastes, of_training, found[:, : ranker.candidates])
+        order = np.argsort(-logits, axis=1, kind="stable")
+        ranked = np.take_along_axis(head, order, axis=1)
+        items[:, : ranker.candidates] = np.where(self.active[batch][:, None], ranked, head)
+        return items[:, :depth]
+
+
 def recommend_to_all(
     system: System, opened: Opened, k: int, at_most: Mapping[str, int] | None = None
 ) -> Iterator[tuple[str, list[str]]]:
-    """Every user of the published version, and the k best items, best first; what they chose or skipped is left out.
+    """Every user of the published version, and the k best items; for the rest see `open_everyone`."""
+    everyone = open_everyone(system, opened, k, at_most)
+    for start in range(0, len(everyone), USERS_A_BATCH):
+        yield from everyone.lists(start, everyone.best(start, min(start + USERS_A_BATCH, len(everyone))))
+
+
+def open_everyone(system: System, opened: Opened, k: int, at_most: Mapping[str, int] | None = None) -> Everyone:
+    """Every user of the published version; what they chose or skipped is left out of their answers.
 
     What users did since the version was published counts for what is left out, not for their embedding.
 
@@ -68,58 +148,28 @@ def recommend_to_all(
     if opened.store is None:
         raise SettingsError("there is no graph to read what users did from")
     version, published = open_published(system, opened)
-    ids = published.items.ids
-    known, skips = _events(system, opened.store, published.users.ids, ids)
+    known, skips = _events(system, opened.store, published.users.ids, published.items.ids)
     position = version.model.users.positions(published.users.ids.ids)
-    users = _ranked_users(version, published, known, skips, position)
-    capped = [(_members(system, version, label), count) for label, count in (at_most or {}).items()]
-    active = np.bincount(known.user_index, minlength=known.num_users) > 0
-    depth = k * _FURTHER if capped else k
-    for start in range(0, len(position), USERS_A_BATCH):
-        batch = np.arange(start, min(start + USERS_A_BATCH, len(position)))
-        best = _best(version, users, batch, active[batch], depth)
-        for user, row in zip(batch.tolist(), best, strict=True):
-            items = [item for item in row.tolist() if item >= 0]
-            for members, count in capped:
-                # of new items nothing is known
-                items = at_most_of_each(items, (members[i] if i < len(members) else () for i in items), count)
-            yield published.users.ids.external(user), [ids.external(item) for item in items[:k]]
+    return Everyone(
+        published.users.ids,
+        published.items.ids,
+        k,
+        _ranked_users(version, published, known, skips, position),
+        version.ranker,
+        len(version.model.items),
+        np.bincount(known.user_index, minlength=known.num_users) > 0,
+        [(_members(system, version, label), count) for label, count in (at_most or {}).items()],
+    )
 
 
 def _ranked_users(
     version: Version, published: Published, known: Interactions, skips: Interactions | None, position: IntArray
 ) -> RankedUsers:
-    rows, items = published.users.vectors, published.items.vectors
     graph: FloatArray = np.zeros((len(position), 1), dtype=np.float32)
     if version.ranker is not None:
         graph = rows_at(version.ranker.user_graph, position).astype(np.float32)
-    return RankedUsers(lambda asked: _products(rows[asked], items), position, graph, known, skips)
-
-
-def _products(rows: Vectors, items: Vectors) -> FloatArray:
-    products: FloatArray = rows @ items.T
-    return products
-
-
-def _best(version: Version, users: RankedUsers, batch: IntArray, active: np.ndarray, depth: int) -> IntArray:
-    """Positions of the best items of each user, best first, `[num_users, at most depth]`, −1 where there are fewer.
-
-    The ranker orders the first of retrieval; it has nothing to say to users who did nothing.
-    """
-    scores = users.open_scores(batch)
-    ranker = version.ranker
-    if ranker is None:
-        return best_candidates(scores, depth)[0]
-    items, found = best_candidates(scores, max(depth, ranker.candidates))
-    head = items[:, : ranker.candidates]
-    of_training = np.where(head < len(version.model.items), head, -1)
-    embeddings = ranker.users(users.position[batch], users.graph[batch])
-    tastes = users.tastes(ranker.features, batch)
-    logits = ranker.logits(embeddings, tastes, of_training, found[:, : ranker.candidates])
-    order = np.argsort(-logits, axis=1, kind="stable")
-    ranked = np.take_along_axis(head, order, axis=1)
-    items[:, : ranker.candidates] = np.where(active[:, None], ranked, head)
-    return items[:, :depth]
+    retrieve = partial(dot_scores, published.users.vectors, published.items.vectors)
+    return RankedUsers(retrieve, position, graph, known, skips)
 
 
 def _events(system: System, store: GraphStore, users: IdMap, items: IdMap) -> tuple[Interactions, Interactions | None]:

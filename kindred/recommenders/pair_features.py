@@ -166,12 +166,31 @@ def best_candidates(scores: FloatArray, count: int) -> tuple[IntArray, FloatArra
     return np.where(np.isfinite(found), items, -1), found
 
 
-def of_users(events: Interactions, users: IntArray) -> Interactions:
-    """The events of these users, counted in their order."""
-    row = np.full(events.num_users, -1)
-    row[users] = np.arange(len(users))
-    found = events.take(row[events.user_index] >= 0)
-    return replace(found, user_index=row[found.user_index], num_users=len(users))
+@dataclass(frozen=True)
+class EventsByUser:
+    """Events in the order of their users: those of a few are found without a look at all others.
+
+    Attributes:
+        events: each user's in the order in which they were given.
+        offsets: user u has the events from `offsets[u]` to `offsets[u + 1]`, `[num_users + 1]`.
+    """
+
+    events: Interactions
+    offsets: IntArray
+
+    @classmethod
+    def of(cls, events: Interactions) -> EventsByUser:
+        """These events."""
+        counts = np.bincount(events.user_index, minlength=events.num_users)
+        ordered = events.take(np.argsort(events.user_index, kind="stable"))
+        return cls(ordered, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+
+    def of_users(self, users: IntArray) -> Interactions:
+        """The events of these users, counted in their order."""
+        first, counts = self.offsets[users], self.offsets[users + 1] - self.offsets[users]
+        within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        found = self.events.take(np.repeat(first, counts) + within)
+        return replace(found, user_index=np.repeat(np.arange(len(users)), counts), num_users=len(users))
 
 
 def _padded(edges: IntArray, num_items: int, num_nodes: int) -> IntArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
-from kindred.recommenders.pair_features import PairFeatures, Spread, Tastes, best_candidates, of_users
+from kindred.recommenders.pair_features import EventsByUser, PairFeatures, Spread, Tastes, best_candidates
 from kindred.training.checkpoint import has_checkpoint, read_arrays, write_arrays
 
 RANKER = "ranker"
@@ -105,16 +106,24 @@ class RankedUsers:
     def open_scores(self, users: IntArray) -> FloatArray:
         """Retrieval's scores, `−inf` where a user knows or skipped the item, `[num_users, num_items]`."""
         scores = np.array(self.retrieve(users), dtype=np.float32)
-        for events in (self.known, self.skips):
+        for events in (self._known, self._skips):
             if events is not None:
-                found = of_users(events, users)
+                found = events.of_users(users)
                 scores[found.user_index, found.item_index] = -np.inf
         return scores
 
     def tastes(self, features: PairFeatures, users: IntArray) -> Tastes:
         """What these users did."""
-        skips = None if self.skips is None else of_users(self.skips, users)
-        return features.tastes(of_users(self.known, users), skips)
+        skips = None if self._skips is None else self._skips.of_users(users)
+        return features.tastes(self._known.of_users(users), skips)
+
+    @cached_property
+    def _known(self) -> EventsByUser:
+        return EventsByUser.of(self.known)
+
+    @cached_property
+    def _skips(self) -> EventsByUser | None:
+        return None if self.skips is None else EventsByUser.of(self.skips)
 
     def rank(self, ranker: Ranker, users: IntArray) -> tuple[IntArray, FloatArray]:
         """Candidates and their logits, `[num_users, num_candidates]` both; −1 and `−inf` where there are fewer."""
