@@ -61,8 +61,8 @@ class SampledLearner:
         seeds = {source: np.union1d(*ends)} if source == target else {source: ends[0], target: ends[1]}
         around = self.sampler.around(seeds, fanouts, (whole.target, unseen), rng)
         states = whole.network.encoder(around.node_features, around.relations)
-        places = [np.searchsorted(around.nodes[label], own) for label, own in zip((source, target), ends, strict=True)]
+        at = [np.searchsorted(around.nodes[label], own) for label, own in zip((source, target), ends, strict=True)]
         return (
-            whole.network("source", [layer[source][places[0]] for layer in states]),
-            whole.network("target", [layer[target][places[1]] for layer in states]),
+            whole.network("source", [layer[source][at[0]] for layer in states]),
+            whole.network("target", [layer[target][at[1]] for layer in states]),
         )

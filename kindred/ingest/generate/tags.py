@@ -136,7 +136,7 @@ def generate_tags(sample: TagSample, folder: Path, progress: Progress = silent) 
     """
     truth = tag_truth(sample)
     files = TagFiles(folder / "train.csv", folder / "frames", folder / "test.csv", folder / "truth.csv")
-    ids, cut = truth.ids.tolist(), sample.tracks
+    ids, num_tagged = truth.ids.tolist(), sample.tracks
     lists, sounds = (_joined(part) for part in (truth.lists, truth.sounds))
     try:
         files.frames.mkdir(parents=True, exist_ok=True)
@@ -144,8 +144,8 @@ def generate_tags(sample: TagSample, folder: Path, progress: Progress = silent) 
             for number, own in enumerate(frames, begin):
                 np.save(files.frames / f"{ids[number]}.npy", own, allow_pickle=False)
             progress("frames", begin + len(frames), len(ids))
-        _write(files.tags, ("track", "tags"), zip(ids[:cut], lists[:cut], strict=True))
-        _write(files.asked, ("track",), ((track,) for track in ids[cut:]))
+        _write(files.tags, ("track", "tags"), zip(ids[:num_tagged], lists[:num_tagged], strict=True))
+        _write(files.asked, ("track",), ((track,) for track in ids[num_tagged:]))
         _write(files.truth, ("track", "tags", "sounding"), zip(ids, lists, sounds, strict=True))
     except OSError as error:
         raise SettingsError(f"can't write {folder}: {error.strerror}", "name another folder") from error
