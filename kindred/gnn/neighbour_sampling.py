@@ -66,9 +66,9 @@ class _EdgesOfEnds:
             rows.append(there[np.argsort(own, kind="stable")])
             offsets.append(np.concatenate([[0], np.cumsum(np.bincount(own, minlength=size))]))
             total = torch.zeros(size, features.shape[1])
-            for start in range(0, len(there), _ROWS_A_BLOCK):
-                part = torch.from_numpy(there[start : start + _ROWS_A_BLOCK])
-                total.index_add_(0, torch.from_numpy(own[start : start + _ROWS_A_BLOCK]), features[part].float())
+            for start in range(0, len(there), _ROWS_AT_ONCE):
+                part = torch.from_numpy(there[start : start + _ROWS_AT_ONCE])
+                total.index_add_(0, torch.from_numpy(own[start : start + _ROWS_AT_ONCE]), features[part].float())
             sums.append(total)
         return cls(ends, (rows[0], rows[1]), (offsets[0], offsets[1]), (sums[0], sums[1]))
 
@@ -105,7 +105,7 @@ class _EdgesOfEnds:
         return torch.cat([means, torch.log1p(counts)[:, None]], dim=1)
 
 
-_ROWS_A_BLOCK = 65_536
+_ROWS_AT_ONCE = 65_536
 
 
 class NeighbourSampler:
