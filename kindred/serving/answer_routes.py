@@ -54,7 +54,7 @@ def router(service: Service) -> APIRouter:
         return orjson_response(answer_value(answer, request_id_of(http), debug))
 
     @routes.get(
-        "/v1/{system}/users/{user_id}/recommendations",
+        "/v1/{system}/users/{user_id:path}/recommendations",
         response_model=Recommendations,
         openapi_extra={"parameters": [*path_parameters(SYSTEM_PATH, USER_PATH), *query_parameters(AskedOfUser)]},
     )
@@ -64,7 +64,7 @@ def router(service: Service) -> APIRouter:
         return await reply(http, http.path_params["system"], asked.request(user_of(http)), asked.debug)
 
     @routes.get(
-        "/v1/users/{user_id}/recommendations",
+        "/v1/users/{user_id:path}/recommendations",
         response_model=Recommendations,
         openapi_extra={"parameters": [*path_parameters(USER_PATH), *query_parameters(AskedOfUser)]},
     )
@@ -88,7 +88,7 @@ def router(service: Service) -> APIRouter:
             await asyncio.sleep(0)  # others are answered in between
         return orjson_response({"answers": [answer_value(answer, request_id_of(http)) for answer in answers]})
 
-    @routes.get("/v1/{system}/items/{item_id}/similar", response_model=Recommendations)
+    @routes.get("/v1/{system}/items/{item_id:path}/similar", response_model=Recommendations)
     async def similar(http: HttpRequest, system: SystemPath, item_id: Id, k: HowMany = 10) -> Response:
         """Items that suit someone who liked this one."""
         answer = await service.similar(system, item_id, k)

@@ -54,7 +54,7 @@ class Tracing:
 
 def _route(scope: Scope) -> str:
     """The pattern of the path, which holds no id; one name for all paths that are none."""
-    return getattr(scope.get("route"), "path", None) or "(unknown)"
+    return getattr(scope.get("route"), "path_format", None) or "(unknown)"
 
 
 def _line(scope: Scope, request_id: str, status: int, seconds: float) -> str:

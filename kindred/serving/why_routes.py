@@ -21,7 +21,7 @@ def router(service: Service) -> APIRouter:
     """The route of evidence."""
     routes = APIRouter(tags=["answers"], responses=PROBLEMS)
 
-    @routes.get("/v1/{system}/users/{user_id}/why/{item_id}", response_model=Why)
+    @routes.get("/v1/{system}/users/{user_id:path}/why/{item_id:path}", response_model=Why)
     async def why(
         http: HttpRequest,
         system: Annotated[str, Path(examples=["products"])],

@@ -100,14 +100,14 @@ def router(service: Service) -> APIRouter:
         """Put users with what is known of them."""
         return await _put(service, service.system(system), body, is_item=False)
 
-    @routes.delete("/v1/{system}/items/{item_id}")
+    @routes.delete("/v1/{system}/items/{item_id:path}")
     async def delete_item(system: Annotated[str, Path(examples=["products"])], item_id: Id) -> Response:
         """Delete an item and its edges; it is in no answer any more."""
         label = service.system(system).module.system.item_label
         await service.live.write([delete_value(system, label, item_id)])
         return orjson_response({"deleted": item_id})
 
-    @routes.delete("/v1/{system}/users/{user_id}")
+    @routes.delete("/v1/{system}/users/{user_id:path}")
     async def delete_user(system: Annotated[str, Path(examples=["products"])], user_id: Id) -> Response:
         """Delete a user: out of memory at once, out of the graph, the vectors and the journal soon after."""
         label = service.system(system).module.system.user_label

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import httpx
@@ -52,6 +53,30 @@ def run(settings: Settings, asks: Callable[[Service, httpx.AsyncClient], Awaitab
             await asks(service, client)
 
         ask(service, with_client)
+
+
+def test_ids_with_slashes_are_addresses_like_any_other(settings: Settings) -> None:
+    user, item = "https://readers/7/recommendations", "shelf/9/similar"
+
+    async def asks(service: Service, client: httpx.AsyncClient) -> None:
+        put = await client.put("/v1/products/items", json=[{"id": item, "title": "Clip-on tuner"}])
+        assert put.json()["accepted"] == 1, put.text
+        told = await client.post("/v1/events", json=[{**REVIEW, "user_id": user, "item_id": item}])
+        assert told.json()["accepted"] == 1, told.text
+        of_user, of_item = f"/v1/products/users/{quote(user, safe='')}", f"/v1/products/items/{quote(item, safe='')}"
+        answer = (await client.get(f"{of_user}/recommendations?k=200")).json()
+        assert answer["user_id"] == user and item not in [found["id"] for found in answer["items"]]
+        await applied(service)
+        other = (await client.get("/v1/users/new/one/recommendations?k=200")).json()
+        assert other["user_id"] == "new/one" and item in [found["id"] for found in other["items"]]
+        similar = await client.get(f"{of_item}/similar")
+        assert item in similar.text, "the item of the address is spoken of"
+        why = (await client.get(f"{of_user}/why/{items_of(service)[0]}")).json()
+        assert why["user_id"] == user and why["item"]["id"] == items_of(service)[0]
+        assert (await client.delete(of_user)).json() == {"deleted": user}
+        assert (await client.delete(of_item)).json() == {"deleted": item}
+
+    run(settings, asks)
 
 
 def test_a_first_event_is_in_the_next_answer_and_then_in_the_graph_and_the_vectors(settings: Settings) -> None:
