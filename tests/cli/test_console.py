@@ -93,11 +93,14 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("room", [0, 40, 200])
 def test_a_terminal_that_goes_away_never_stops_the_work(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", Terminal(room))
+    terminal, told = Terminal(room), 0
+    monkeypatch.setattr(sys, "stderr", terminal)
     with console.Bars() as bars:
         for stage in ("reading a.jsonl", "train", "reading a.jsonl"):
             for done in range(5):
                 bars(stage, done, 4)
+                told += 1
+    assert told == 15 and terminal.room < 0, "it went away while the work went on"
     closed = Terminal()
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)

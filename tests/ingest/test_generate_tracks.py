@@ -63,10 +63,8 @@ def test_a_size_that_can_not_be_is_refused(sizes: tuple[int, ...]) -> None:
 
 
 def test_ingest_takes_every_line(files: TrackFiles, events: list[Row]) -> None:
-    for row in events[:500]:
-        EVENTS.parse(row)
-    for row in read_rows(files.metadata):
-        METADATA.parse(row)
+    assert all(EVENTS.parse(row).records for row in events[:500])
+    assert all(METADATA.parse(row).records for row in read_rows(files.metadata))
 
 
 def test_sessions_follow_in_time_and_no_track_is_heard_before_its_release(events: list[Row]) -> None:
