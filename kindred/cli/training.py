@@ -103,6 +103,10 @@ def train_system(
     until: Until = None,
     config: ConfigOption = None,
     no_text: NoText = False,
+    folds: Annotated[
+        int | None, typer.Option(min=1, help="Of tags: parts of the tracks, each held out of networks of its own.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Of tags: networks a fold; all answer together.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a system: publish, recommend and evaluate take its run. A baseline only ranks: no ratings."""
@@ -110,6 +114,8 @@ def train_system(
     with console.Bars() as bars:
         if resume is None:
             chosen = model_config(text=not no_text, file=config)
+            given = {name: value for name, value in (("folds", folds), ("seeds", seeds)) if value is not None}
+            chosen = chosen.model_copy(update={"tagger": chosen.tagger.model_copy(update=given)})
             if model is not None:
                 chosen = chosen.model_copy(update={"model": model.value, "text": False})
             run = run_training(settings, system, chosen, seconds_of(until), bars)

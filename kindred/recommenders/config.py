@@ -12,6 +12,7 @@ from kindred.gnn.model import GnnConfig
 from kindred.linear.ensemble_fit import RankingConfig
 from kindred.linear.validation import WeightConfig
 from kindred.models.pairwise_ranker import RankerConfig
+from kindred.models.sequence_tagger import TaggerConfig
 from kindred.models.two_tower import TowerConfig
 from kindred.recommenders.model import ModelName
 
@@ -26,6 +27,7 @@ class ModelConfig(BaseModel):
     ranking: RankingConfig = Field(default_factory=lambda: RankingConfig(weights=WeightConfig(folds=1)))
     ranker: RankerConfig = Field(default_factory=RankerConfig, description="of systems that rank in two stages")
     tower: TowerConfig = Field(default_factory=TowerConfig, description="of the system of search queries")
+    tagger: TaggerConfig = Field(default_factory=TaggerConfig, description="of the system of tags")
     text: bool = Field(True, description="read the texts of events and items; off for the ablation")
     network: bool = Field(True, description="train the graph network; off for the ablation")
 

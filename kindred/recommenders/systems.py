@@ -17,6 +17,7 @@ from kindred.recommenders.posts import POSTS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.queries import QUERIES
 from kindred.recommenders.system import System
+from kindred.recommenders.tags import TAGS
 from kindred.recommenders.tracks import TRACKS
 
 if TYPE_CHECKING:
@@ -209,6 +210,36 @@ def _open_feed(opened: Opened) -> Recommends:
     return FeedRecommender(POSTS, opened)
 
 
+def of_tags() -> SystemModule:
+    """Tags for tracks: learned from what tracks with tags sound like."""
+    return SystemModule(TAGS, _train_tags, _publish_tags, _open_tags, evaluate=_evaluate_tags, above=_ABOVE_LOGISTIC)
+
+
+_ABOVE_LOGISTIC = {"lead.mean-pool logistic.mean": -0.01}
+
+
+def _train_tags(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
+    from kindred.recommenders.tag_run import train
+
+    return train(TAGS, store, config, options, state)
+
+
+def _publish_tags(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+    from kindred.recommenders.tag_publish import publish
+
+    return publish(TAGS, run, store, vectors)
+
+
+def _open_tags(opened: Opened) -> Recommends:
+    raise SettingsError("tags answer for tracks, not for users", "ask another system for a list")
+
+
+def _evaluate_tags(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
+    from kindred.recommenders.tag_evaluation import evaluate
+
+    return evaluate(store, run, evaluation, options)
+
+
 SYSTEMS: Mapping[str, SystemModule] = {
     "products": of_interactions(PRODUCTS),
     "tracks": of_two_stages(TRACKS),
@@ -216,6 +247,7 @@ SYSTEMS: Mapping[str, SystemModule] = {
     "interactions": of_interactions(INTERACTIONS),
     "queries": of_searches(),
     "posts": of_feed(),
+    "tags": of_tags(),
 }
 
 
