@@ -18,6 +18,8 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SOURCES = {
+    "social_feed_samples": "samples of the feed of a course on recommender services (feed_data, post features)",
+    "news_clicks_globo_48h": "https://www.kaggle.com/datasets/gspmoreira/news-portal-user-interactions-by-globocom",
     "gowalla": "https://github.com/gusye1234/LightGCN-PyTorch (data/gowalla: train.txt, test.txt)",
     "amazon_interactions_instruments_2018": "the LC-Rec/TIGER-style Instruments data set: Instruments.inter.json.gz",
     "amazon_reviews_musical_instruments_2014": "https://snap.stanford.edu/data/amazon/productGraph (5-core)",

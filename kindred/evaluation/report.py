@@ -113,6 +113,24 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     return [as_json, as_markdown, *plots]
 
 
+def write_summary(report: Report, folder: Path) -> list[Path]:
+    """Writes a report that has a `summary` as `report.json` and `report.md`, and returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    as_json, as_markdown = folder / "report.json", folder / "report.md"
+    as_json.write_text(json.dumps(_defined(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    as_markdown.write_text("\n".join(["```", *report["summary"], "```"]) + "\n", encoding="utf-8")
+    return [as_json, as_markdown]
+
+
+def _defined(value: Any) -> Any:
+    """The same with None for figures that are undefined."""
+    if isinstance(value, Mapping):
+        return {key: _defined(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def _protocol(result: ProtocolResult, selection: str) -> Report:
     first = result.splits[0]
     ranking = result.model.pooled.ranking

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.sessions import sessions_of
+
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 HOUR = 3600
@@ -34,15 +36,6 @@ class Slates:
 
     def __len__(self) -> int:
         return len(self.reader)
-
-
-def sessions_of(reader: IntArray, at: IntArray, silence: int) -> IntArray:
-    """The session of each view, numbered by reader and time; `at` grows."""
-    order = np.lexsort((at, reader))
-    new = (np.diff(reader[order], prepend=-1) != 0) | (np.diff(at[order], prepend=0) > silence)
-    sessions = np.empty(len(reader), dtype=np.int64)
-    sessions[order] = np.cumsum(new) - 1
-    return sessions
 
 
 def build_slates(
@@ -117,3 +110,21 @@ def none_chance(num: int, num_liked: int, k: int) -> float:
     for drawn in range(min(k, num)):
         chance *= max(num - num_liked - drawn, 0) / (num - drawn)
     return chance
+
+
+def near_auc(
+    request: IntArray, score: FloatArray, liked: NDArray[np.bool_], place: IntArray, within: int = 5
+) -> FloatArray:
+    """The same as `slate_auc` of pairs that were shown at most so far apart; NaN without such pairs.
+
+    Likes grow rarer along a session, so whoever foresees which posts a feed puts first is right about many pairs far
+    apart. These pairs ask for more than that.
+    """
+    return np.array([_near(score[rows], liked[rows], place[rows], within) for rows in _groups(request)])
+
+
+def _near(score: FloatArray, liked: NDArray[np.bool_], place: IntArray, within: int) -> float:
+    close = np.abs(place[liked][:, None] - place[~liked][None, :]) <= within
+    if not close.any():
+        return float("nan")
+    return float((np.sign(score[liked][:, None] - score[~liked][None, :]) / 2 + 0.5)[close].mean())

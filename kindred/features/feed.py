@@ -1,107 +1,27 @@
-"""What is known of readers and posts at a time: one function for the rows of training and those of an answer.
-
-A view's label (liked or not) counts as known `LABEL_SECONDS` after the view, because a like may come that much later;
-a view itself is known once it is past. Every count of a time is a difference of two positions in an array sorted by
-key and time, so that rows of the past and of now come from the same arrays, and no later event can enter.
-"""
+"""What is known of readers and posts at a time: one function for the rows of training and those of an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from kindred.features.feed_log import (
+    LABEL_SECONDS,
+    MILLION,
+    SESSION_SECONDS,
+    FeedLog,
+    FloatArray,
+    IntArray,
+    TimedCounts,
+    smoothed,
+)
 
-LABEL_SECONDS = 180
-SESSION_SECONDS = 1800
-"""A session ends after this much silence."""
 _WEEK = 7 * 86_400
-_READER_WEIGHT, _TOPIC_WEIGHT, _POST_WEIGHT, _GROUP_WEIGHT = 20.0, 8.0, 50.0, 50.0
+_READER_WEIGHT, _TOPIC_WEIGHT, _POST_WEIGHT, _GROUP_WEIGHT, _PLACE_WEIGHT = 20.0, 8.0, 50.0, 50.0, 4.0
 """Views that a prior of each kind of rate counts as."""
-
-
-@dataclass(frozen=True)
-class FeedLog:
-    """The views of a feed, oldest first, and what readers and posts are.
-
-    Attributes:
-        reader, post: positions, `[num_views]`.
-        at: seconds UTC, `[num_views]`.
-        liked: whether a like followed, `[num_views]`.
-        topic: of each post; `num_topics` where it has none, `[num_posts]`.
-        group: of each reader, people of like profile; `num_groups` where nothing is known, `[num_readers]`.
-        num_topics, num_groups: how many of each there are.
-    """
-
-    reader: IntArray
-    post: IntArray
-    at: IntArray
-    liked: NDArray[np.bool_]
-    topic: IntArray
-    group: IntArray
-    num_topics: int
-    num_groups: int
-
-    def __len__(self) -> int:
-        return len(self.reader)
-
-    @property
-    def num_readers(self) -> int:
-        return len(self.group)
-
-    @property
-    def num_posts(self) -> int:
-        return len(self.topic)
-
-    def until(self, at: int) -> FeedLog:
-        """The views before a time; those whose label is not known yet count as not liked."""
-        rows = np.flatnonzero(self.at < at)
-        liked = self.liked[rows] & (self.at[rows] + LABEL_SECONDS < at)
-        return FeedLog(
-            self.reader[rows], self.post[rows], self.at[rows], liked, self.topic, self.group, self.num_topics,
-            self.num_groups,
-        )  # fmt: skip
-
-
-class TimedCounts:
-    """How many events, and how many liked ones, a key had before a time.
-
-    Args:
-        keys: of the events, ≥ 0, `[num_events]`.
-        known_at: from when on each counts, exclusive, seconds, `[num_events]`.
-        liked: `[num_events]`.
-    """
-
-    def __init__(self, keys: IntArray, known_at: IntArray, liked: NDArray[np.bool_]) -> None:
-        self._first = int(known_at.min()) if len(known_at) else 0
-        self._span = int(known_at.max()) - self._first + 2 if len(known_at) else 2
-        composite = keys * self._span + (known_at - self._first)
-        order = np.argsort(composite, kind="stable")
-        self._sorted = composite[order]
-        self._likes = np.concatenate([[0], np.cumsum(liked[order], dtype=np.int64)])
-
-    def before(self, keys: IntArray, at: IntArray, since: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
-        """Events and liked events of each key that were known before `at`, and not before `since`."""
-        end = np.searchsorted(self._sorted, keys * self._span + self._clipped(at))
-        begins = keys * self._span if since is None else keys * self._span + self._clipped(since)
-        begin = np.searchsorted(self._sorted, begins)
-        likes = self._likes[end] - self._likes[begin]
-        return (end - begin).astype(np.float64), likes.astype(np.float64)
-
-    def _clipped(self, at: IntArray) -> IntArray:
-        clipped: IntArray = np.clip(at - self._first, 0, self._span - 1)
-        return clipped
-
-
-def smoothed(likes: FloatArray, views: FloatArray, prior: FloatArray | float, weight: float) -> FloatArray:
-    """The like rate, drawn to a prior that counts as `weight` views."""
-    rate: FloatArray = (likes + weight * prior) / (views + weight)
-    return rate
 
 
 SLATE_FEATURES = (
@@ -115,8 +35,15 @@ SLATE_FEATURES = (
     "post_log_views_week",
     "seen_before",
     "same_topic_as_last",
+    "reader_topic_place",
+    "topic_place",
+    "post_place",
 )
-"""What tells posts of one request apart."""
+"""What tells posts of one request apart.
+
+`…_place` is how much likelier than others a like was where the feed put it: what whoever made the feed so far took for
+suitable stands at the head of sessions, where most likes are.
+"""
 READER_FEATURES = ("reader_rate", "reader_log_views", "session_position", "hour", "weekday")
 """What is the same for all posts of a request; it makes probabilities right and ranks nothing."""
 FEATURES = (*SLATE_FEATURES, *READER_FEATURES)
@@ -152,6 +79,19 @@ class FeedFeatures:
     @cached_property
     def _by_reader(self) -> TimedCounts:
         return self._labelled(self.log.reader)
+
+    @cached_property
+    def _place_of(self) -> dict[str, TimedCounts]:
+        """The like rates of where views stood in their sessions, known at once."""
+        log = self.log
+        topic = log.topic[log.post]
+        keys = {
+            "reader_topic": log.reader * (log.num_topics + 1) + topic,
+            "topic": topic,
+            "post": log.post,
+            "all": np.zeros(len(log), dtype=np.int64),
+        }
+        return {name: TimedCounts(key, log.at, log.place_rate) for name, key in keys.items()}
 
     @cached_property
     def _all(self) -> TimedCounts:
@@ -196,17 +136,27 @@ class FeedFeatures:
         """Views of a reader whose labels are known before a time."""
         return int(self._by_reader.before(np.array([reader]), np.array([at]))[0][0])
 
+    def of_post(self, post: IntArray, at: IntArray, since: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Views and likes of each post whose labels are known before a time, and not before `since`."""
+        return self._by_post.before(post, at, since)
+
+    def of_reader_topic(self, reader: IntArray, post: IntArray, at: IntArray) -> tuple[FloatArray, FloatArray]:
+        """The same of each reader and the topic of a post."""
+        return self._by_reader_topic.before(reader * (self.log.num_topics + 1) + self.log.topic[post], at)
+
     def _of_times(self, reader: IntArray, at: IntArray) -> dict[str, FloatArray]:
         """What is the same for all posts, and the like rate of everybody under `rate`."""
         views, likes = self._all.before(np.zeros_like(at), at)
         rate = smoothed(likes, views, 0.1, 100.0)
         num_views, num_likes = self._by_reader.before(reader, at)
-        position, _ = self._views[0].before(reader, at, at - SESSION_SECONDS)
+        views_placed, place_rate = self._place_sums("all", np.zeros_like(at), at)
+        usual = smoothed(place_rate, views_placed, 0.1, 10.0)
         return {
             "rate": rate,
             "reader_rate": smoothed(num_likes, num_views, rate, _READER_WEIGHT),
             "reader_log_views": np.log1p(num_views),
-            "session_position": position,
+            "place_rate": usual,
+            "session_position": self._position(reader, at),
             "hour": (at // 3600 % 24).astype(np.float64),
             "weekday": ((at // 86_400 + 3) % 7).astype(np.float64),
         }
@@ -237,13 +187,44 @@ class FeedFeatures:
             "post_log_views_week": np.log1p(week_views),
             "seen_before": np.minimum(seen, 1.0),
             "same_topic_as_last": (self._last_topic(reader, at) == topic).astype(np.float64),
+            **self._of_place(reader, post, at, known),
         }
+
+    def _of_place(
+        self, reader: IntArray, post: IntArray, at: IntArray, known: Mapping[str, FloatArray]
+    ) -> dict[str, FloatArray]:
+        topic, usual = self.log.topic[post], known["place_rate"]
+        views, rate = self._place_sums("reader_topic", reader * (self.log.num_topics + 1) + topic, at)
+        topic_views, topic_rate = self._place_sums("topic", topic, at)
+        post_views, post_rate = self._place_sums("post", post, at)
+        return {
+            "reader_topic_place": np.log(smoothed(rate, views, usual, _PLACE_WEIGHT) / usual),
+            "topic_place": np.log(smoothed(topic_rate, topic_views, usual, 5 * _PLACE_WEIGHT) / usual),
+            "post_place": np.log(smoothed(post_rate, post_views, usual, 2 * _PLACE_WEIGHT) / usual),
+        }
+
+    def _place_sums(self, of: str, keys: IntArray, at: IntArray) -> tuple[FloatArray, FloatArray]:
+        views, total = self._place_of[of].before(keys, at)
+        return views, total / MILLION
 
     def _last_topic(self, reader: IntArray, at: IntArray) -> IntArray:
         """The topic of each reader's last view before a time, −1 where there is none."""
+        rows, there = self._last_view(reader, at)
+        return np.where(there, self.log.topic[self.log.post[rows]], -1) if len(self.log) else rows - 1
+
+    def _position(self, reader: IntArray, at: IntArray) -> FloatArray:
+        """Views of each reader in the session that a view at the time would belong to."""
+        rows, there = self._last_view(reader, at)
+        if not len(self.log):
+            return np.zeros(len(reader))
+        goes_on = there & (at - self.log.at[rows] <= SESSION_SECONDS)
+        return np.where(goes_on, self.log.place[rows] + 1.0, 0.0)
+
+    def _last_view(self, reader: IntArray, at: IntArray) -> tuple[IntArray, NDArray[np.bool_]]:
+        """The row of each reader's last view before a time, and whether there is one."""
         counts, order, starts = self._views
         if len(order) == 0:
-            return np.full(len(reader), -1)
+            return np.zeros(len(reader), dtype=np.int64), np.zeros(len(reader), dtype=np.bool_)
         views, _ = counts.before(reader, at)
-        rows = order[np.clip(starts[reader] + views.astype(np.int64) - 1, 0, len(order) - 1)]
-        return np.where(views > 0, self.log.topic[self.log.post[rows]], -1)
+        rows: IntArray = order[np.clip(starts[reader] + views.astype(np.int64) - 1, 0, len(order) - 1)]
+        return rows, views > 0

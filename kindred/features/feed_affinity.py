@@ -1,11 +1,11 @@
-"""How alike a post is to what a reader liked of late, and unlike what they passed by, in a space of post vectors."""
+"""How alike a post is to what a reader liked of late, or was shown first, and unlike the rest they were shown."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.features.feed import LABEL_SECONDS, FeedLog, FloatArray, IntArray
+from kindred.features.feed_log import LABEL_SECONDS, FeedLog, FloatArray, IntArray
 
 DEPTH = 64
 """Views of a reader that are looked back at."""
@@ -15,20 +15,21 @@ _ITERATIONS = 10
 
 
 class Affinity:
-    """Reader profiles as of a time: what was liked less the mean of what was shown, in a space of posts.
+    """Reader profiles as of a time in a space of posts: what was shown, weighted by its worth less the mean.
 
     Args:
         log: the views.
         vectors: of each post, `[num_posts, dim]`.
+        worth: of each view, such as 1 where it was liked and 0 elsewhere; known when its label is, `[num_views]`.
     """
 
-    def __init__(self, log: FeedLog, vectors: NDArray[np.float32]) -> None:
+    def __init__(self, log: FeedLog, vectors: NDArray[np.float32], worth: NDArray[np.float32]) -> None:
         self.vectors = vectors
         order = np.lexsort((log.at, log.reader))
         self._span = int(log.at.max(initial=0)) + LABEL_SECONDS + 2
         self._known = log.reader[order] * self._span + log.at[order] + LABEL_SECONDS
         self._starts = np.searchsorted(log.reader[order], np.arange(log.num_readers + 1))
-        self._post, self._liked = log.post[order], log.liked[order].astype(np.float32)
+        self._post, self._worth = log.post[order], worth[order]
 
     def of_posts(self, reader: IntArray, post: IntArray, at: IntArray) -> FloatArray:
         """The affinity of each row, `[num_rows]`."""
@@ -53,8 +54,8 @@ class Affinity:
         known = rows >= self._starts[reader][:, None]
         rows = np.where(known, rows, 0)
         num = known.sum(axis=1, keepdims=True)
-        liked = self._liked[rows] * known
-        weight = (liked - liked.sum(axis=1, keepdims=True) / np.maximum(num, 1)) * known
+        worth = self._worth[rows] * known
+        weight = (worth - worth.sum(axis=1, keepdims=True) / (num + _WEIGHT)) * known
         profile: NDArray[np.float32] = np.einsum("nk,nkd->nd", weight / (num + _WEIGHT), self.vectors[self._post[rows]])
         return profile.astype(np.float32)
 
@@ -70,20 +71,20 @@ def reduced(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     return result
 
 
-def reader_space(log: FeedLog, dim: int) -> NDArray[np.float32]:
-    """Post vectors of the graph of readers and posts: posts liked by the same readers are close, `[num_posts, dim]`.
+def reader_space(log: FeedLog, worth: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """Post vectors of the graph of readers and posts: posts of worth to the same readers are close, `[num_posts, dim]`.
 
-    The leading singular vectors of the matrix reader × post of (liked − like rate), each side divided by the root of
-    its degree, as spectral methods do; by subspace iteration (Halko, Martinsson, Tropp, 2011, arXiv 0909.4061).
+    The leading singular vectors of the matrix reader × post of (worth − its mean), each side divided by the root of its
+    degree, as spectral methods do; by subspace iteration (Halko, Martinsson, Tropp, 2011, arXiv 0909.4061).
     """
     from scipy.sparse import coo_matrix
 
     dim = min(dim, log.num_posts)
-    if len(log) == 0 or not log.liked.any():
+    if len(log) == 0 or not np.ptp(worth):
         return np.zeros((log.num_posts, max(dim, 1)), dtype=np.float32)
     readers = np.sqrt(np.bincount(log.reader, minlength=log.num_readers) + 1.0)
     posts = np.sqrt(np.bincount(log.post, minlength=log.num_posts) + 1.0)
-    value = (log.liked - log.liked.mean()) / readers[log.reader] / posts[log.post]
+    value = (worth - worth.mean()) / readers[log.reader] / posts[log.post]
     matrix = coo_matrix((value, (log.reader, log.post)), shape=(log.num_readers, log.num_posts)).tocsr()
     basis = np.random.default_rng(0).normal(size=(log.num_posts, min(dim + 8, log.num_posts)))
     for _ in range(_ITERATIONS):

@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 ROUNDS = 60
 _SETTINGS = {
     "objective": "binary",
-    "num_leaves": 15,
+    "num_leaves": 4,
     "learning_rate": 0.05,
     "min_data_in_leaf": 100,
     "lambda_l2": 10.0,

@@ -30,7 +30,7 @@ class ConditionalLogit:
 
 
 def fit_conditional_logit(
-    features: FloatArray, group: IntArray, liked: NDArray[np.bool_], ridge: float = 10.0
+    features: FloatArray, group: IntArray, liked: NDArray[np.bool_], ridge: float = 100.0
 ) -> ConditionalLogit:
     """The weights under which the liked rows are likeliest, each among the rows of its group.
 

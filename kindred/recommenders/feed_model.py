@@ -1,9 +1,9 @@
 """The model of a feed: in which order posts suit a reader at a time, and how likely a like is.
 
-Two arms are fitted on the same rows. `control` reads classical features; `test` reads how alike a post's text and its
-readers are to what the reader liked of late besides. Within a request only what tells posts apart can rank them, so the
-order is a conditional logit of sessions; the probability of a like, which depends on the reader and the place in the
-session most of all, comes from boosted trees on every feature.
+Two arms are fitted on the same rows. `control` reads classical features; `test` reads besides how alike a post is, by
+its text and by its readers, to what the reader liked of late and to what the feed put first for them. Within a request
+only what tells posts apart can rank them, so the order is a conditional logit of sessions; the probability of a like,
+which depends on the reader and the place in the session most of all, comes from boosted trees on every feature.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError, RecordError
-from kindred.evaluation.slates import sessions_of
-from kindred.features.feed import FEATURES, SESSION_SECONDS, SLATE_FEATURES, FeedFeatures, FeedLog, FloatArray, IntArray
+from kindred.features.feed import FEATURES, SLATE_FEATURES, FeedFeatures
 from kindred.features.feed_affinity import Affinity, reader_space, reduced
+from kindred.features.feed_log import MILLION, FeedLog, FloatArray, IntArray
 from kindred.models.boosting import Boosting, fit_boosting
 from kindred.models.conditional_logit import ConditionalLogit, fit_conditional_logit
 from kindred.training.checkpoint import read_arrays, write_arrays
@@ -26,13 +26,19 @@ from kindred.training.checkpoint import read_arrays, write_arrays
 CONTROL, TEST = "control", "test"
 ARMS = (CONTROL, TEST)
 MODEL = "feed_model"
-TEXT_DIM, GRAPH_DIM = 32, 16
+TEXT_DIM, READERS_DIM, EARLY_DIM = 32, 16, 4
 GRAPH_SHARE = 0.4
 """Share of the views, the oldest, that the space of readers is made of; later ones train the weights of it."""
+AFTER = 10
+"""Views after which a session is asked about again."""
 WARM_UP = 0.1
 """Share of the views, the oldest, that only count as history."""
 
 _LOGIT = ("weights", "mean", "scale")
+TEXT, READERS, EARLY = "text", "readers", "early"
+LIKED, PLACED = "liked", "placed"
+_AFFINITIES = ((TEXT, LIKED), (TEXT, PLACED), (READERS, LIKED), (EARLY, PLACED))
+"""Spaces of posts, and by which worth of views the profile of a reader in each is made."""
 
 Spaces = Mapping[str, NDArray[np.float32]]
 
@@ -84,6 +90,21 @@ def load_feed_model(folder: Path) -> FeedModel:
         raise ArtifactError(f"the model in {folder} lacks {error}", "train again") from error
 
 
+@dataclass(frozen=True)
+class Learned:
+    """Rows of a training.
+
+    Attributes:
+        row: of the view, `[num_rows]`.
+        asked_at: as of when its features are, `[num_rows]`.
+        group: which request it belongs to, growing, `[num_rows]`.
+    """
+
+    row: IntArray
+    asked_at: IntArray
+    group: IntArray
+
+
 class FeedScorer:
     """Scores posts from what was known before a time.
 
@@ -95,7 +116,9 @@ class FeedScorer:
     def __init__(self, log: FeedLog, spaces: Spaces) -> None:
         self.features = FeedFeatures(log)
         self.spaces = spaces
-        self._affinities = {name: Affinity(log, vectors) for name, vectors in spaces.items()}
+        self._affinities = [
+            Affinity(log, spaces[space], worth_of(log, by)) for space, by in _AFFINITIES if space in spaces
+        ]
 
     def rows(self, arm: str, reader: IntArray, post: IntArray, at: IntArray) -> FloatArray:
         """All features of an arm, of each row; those that rank first, `[num_rows, num_features]`."""
@@ -108,7 +131,7 @@ class FeedScorer:
         return _joined(more, self.features.all_posts(reader, at))
 
     def _of_arm(self, arm: str) -> list[Affinity]:
-        return list(self._affinities.values()) if arm == TEST else []
+        return self._affinities if arm == TEST else []
 
 
 def _joined(more: list[FloatArray], features: FloatArray) -> FloatArray:
@@ -117,7 +140,18 @@ def _joined(more: list[FloatArray], features: FloatArray) -> FloatArray:
 
 def ranking_columns(arm: str, spaces: Spaces) -> list[str]:
     """Names of the features that rank, in the order of their columns."""
-    return [*(f"{name}_affinity" for name in (spaces if arm == TEST else ())), *SLATE_FEATURES]
+    affinities = [f"{space}_{by}" for space, by in _AFFINITIES if arm == TEST and space in spaces]
+    return [*affinities, *SLATE_FEATURES]
+
+
+def worth_of(log: FeedLog, by: str) -> NDArray[np.float32]:
+    """What each view says for its post: that it was liked, or how many likes its place lets expect; less the usual.
+
+    The usual is the like rate of all views whose labels were known then, `[num_views]`.
+    """
+    worth = log.liked * MILLION if by == LIKED else log.place_rate
+    centred: NDArray[np.float32] = ((worth - log.usual_rate) / MILLION).astype(np.float32)
+    return centred
 
 
 def score(model: FeedModel, arm: str, rows: FloatArray) -> FloatArray:
@@ -150,28 +184,53 @@ def fit_feed_model(log: FeedLog, text: NDArray[np.float32] | None, until: int, s
     known = log.until(until)
     if not known.liked.any():
         raise RecordError("no view of the feed was liked", "load more with `kindred ingest posts --feed FILE`")
-    old = known.until(int(known.at[int(len(known) * GRAPH_SHARE)]))
-    spaces: dict[str, NDArray[np.float32]] = {} if text is None else {"text": reduced(text, TEXT_DIM)}
-    spaces["readers"] = reader_space(old, GRAPH_DIM)
+    spaces = _spaces(known, text)
     scorer = FeedScorer(known, spaces)
-    session = sessions_of(known.reader, known.at, SESSION_SECONDS)
-    begins = np.full(session.max() + 1, np.iinfo(np.int64).max)
-    np.minimum.at(begins, session, known.at)
-    arms = {name: _fit_arm(name, known, scorer, session, begins[session] - 1, seed) for name in ARMS}
+    arms = {name: _fit_arm(name, known, scorer, seed) for name in ARMS}
     return FeedModel(arms, spaces)
 
 
-def _fit_arm(
-    arm: str, log: FeedLog, scorer: FeedScorer, session: IntArray, asked_at: IntArray, seed: int
-) -> Arm:  # fmt: skip
-    share = GRAPH_SHARE if arm == TEST else WARM_UP
-    first = int(log.at[int(len(log) * share)])
-    rows = np.flatnonzero(asked_at >= first)
-    if not log.liked[rows].any():
-        rows = np.arange(len(log))
-    rows = rows[np.argsort(session[rows], kind="stable")]
-    reader, post, liked = log.reader[rows], log.post[rows], log.liked[rows]
-    asked = scorer.rows(arm, reader, post, asked_at[rows])
+def _spaces(known: FeedLog, text: NDArray[np.float32] | None) -> Spaces:
+    old = known.until(int(known.at[int(len(known) * GRAPH_SHARE)]))
+    spaces: dict[str, NDArray[np.float32]] = {} if text is None else {TEXT: reduced(text, TEXT_DIM)}
+    spaces[READERS] = reader_space(old, worth_of(old, LIKED), READERS_DIM)
+    spaces[EARLY] = reader_space(old, worth_of(old, PLACED), EARLY_DIM)
+    return spaces
+
+
+def asked_rows(log: FeedLog, arm: str) -> Learned:
+    """The views that an arm learns from, each as of the time that its session is asked about.
+
+    That is 1 s before the first view of the session, and again after its 10th for those that follow. The oldest views
+    only count as history, or as what the spaces are made of.
+    """
+    first = int(log.at[int(len(log) * (GRAPH_SHARE if arm == TEST else WARM_UP))])
+    begins, tenth = (_time_of(log, place) for place in (0, AFTER - 1))
+    parts = [(np.arange(len(log)), begins[log.session] - 1, log.session)]
+    later = np.flatnonzero(log.place >= AFTER)
+    parts.append((later, tenth[log.session[later]] + 1, log.session[later] + len(begins)))
+    row, asked_at, group = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    kept = asked_at >= first
+    if not log.liked[row[kept]].any():
+        kept = np.ones(len(row), dtype=np.bool_)
+    order = np.flatnonzero(kept)[np.argsort(group[kept], kind="stable")]
+    return Learned(row[order], asked_at[order], group[order])
+
+
+def _time_of(log: FeedLog, place: int) -> IntArray:
+    """When the view at a place of each session was, `[num_sessions]`."""
+    found = np.full(int(log.session.max()) + 1, np.iinfo(np.int64).max // 2)
+    there = log.place == place
+    found[log.session[there]] = log.at[there]
+    return found
+
+
+def _fit_arm(arm: str, log: FeedLog, scorer: FeedScorer, seed: int) -> Arm:
+    learned = asked_rows(log, arm)
+    rows = learned.row
+    asked = scorer.rows(arm, log.reader[rows], log.post[rows], learned.asked_at)
     num_ranking = asked.shape[1] - (len(FEATURES) - len(SLATE_FEATURES))
-    logit = fit_conditional_logit(asked[:, :num_ranking], session[rows], liked)
-    return Arm(logit, fit_boosting(scorer.rows(arm, reader, post, log.at[rows]), liked, seed))
+    logit = fit_conditional_logit(asked[:, :num_ranking], learned.group, log.liked[rows])
+    viewed = np.unique(rows)
+    values = scorer.rows(arm, log.reader[viewed], log.post[viewed], log.at[viewed])
+    return Arm(logit, fit_boosting(values, log.liked[viewed], seed))

@@ -14,7 +14,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
 from kindred.domain.records import About, Liked, Post, User, Viewed
 from kindred.domain.schema import edge_type_of, graph_schema
-from kindred.features.feed import LABEL_SECONDS, FeedLog, IntArray
+from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
 from kindred.graph.store import GraphStore
 
 _AGES = (20, 27, 36)

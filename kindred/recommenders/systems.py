@@ -187,9 +187,16 @@ def _open_queries(opened: Opened) -> Recommends:
 
 def of_feed() -> SystemModule:
     """Posts for a reader at a time: learned from which of the posts shown were liked."""
-    said = "a feed is judged by the posts that were shown, which the protocols of events know nothing of"
-    judged = (said, "its parts are in kindred/evaluation/slates.py")
-    return SystemModule(POSTS, _train_feed, _publish_feed, _open_feed, judged_elsewhere=judged)
+    return SystemModule(POSTS, _train_feed, _publish_feed, _open_feed, evaluate=_evaluate_feed, above=_ABOVE_FEED)
+
+
+_ABOVE_FEED = {"logged.both.delta.popular.auc.low": 0.0}
+
+
+def _evaluate_feed(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
+    from kindred.recommenders.feed_evaluation import evaluate
+
+    return evaluate(store, run, evaluation, options)
 
 
 def _train_feed(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:

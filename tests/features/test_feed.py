@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kindred.features.feed import FEATURES, LABEL_SECONDS, FeedFeatures, FeedLog
+from kindred.features.feed import FEATURES, FeedFeatures
 from kindred.features.feed_affinity import Affinity, reader_space, reduced
+from kindred.features.feed_log import LABEL_SECONDS, FeedLog
 
 NUM_READERS, NUM_POSTS, NUM_TOPICS = 4, 6, 2
 
@@ -24,7 +25,7 @@ def log_of(seed: int, num: int = 60) -> FeedLog:
 
 def features_of(log: FeedLog) -> tuple[FeedFeatures, Affinity]:
     vectors = np.random.default_rng(1).normal(size=(NUM_POSTS, 3)).astype(np.float32)
-    return FeedFeatures(log), Affinity(log, vectors)
+    return FeedFeatures(log), Affinity(log, vectors, log.liked.astype(np.float32))
 
 
 @settings(max_examples=60, deadline=None)
@@ -45,7 +46,9 @@ def test_rows_of_training_are_those_of_an_answer_and_know_nothing_later(seed: in
 
 
 def test_a_label_counts_three_minutes_after_its_view_and_the_view_at_once() -> None:
-    log = FeedLog(*(np.array([v]) for v in (0, 0, 1_000)), np.array([True]), np.array([0]), np.array([0, 1]), 1, 1)
+    log = FeedLog(
+        np.array([0]), np.array([0]), np.array([1_000]), np.array([True]), np.array([0]), np.array([0, 1]), 1, 1
+    )
     features = FeedFeatures(log)
     rate, seen = FEATURES.index("reader_rate"), FEATURES.index("seen_before")
     at = [1_000, 1_001, 1_000 + LABEL_SECONDS, 1_001 + LABEL_SECONDS]
@@ -68,8 +71,8 @@ def test_an_empty_feed_has_features_too() -> None:
     none = np.empty(0, np.int64)
     log = FeedLog(none, none, none, none.astype(bool), np.array([0, 1]), np.array([0]), 1, 0)
     assert np.isfinite(FeedFeatures(log).all_posts(0, 5)).all()
-    assert not Affinity(log, np.ones((2, 3), np.float32)).of_all_posts(0, 5).any()
-    assert not reader_space(log, 2).any()
+    assert not Affinity(log, np.ones((2, 3), np.float32), np.empty(0, np.float32)).of_all_posts(0, 5).any()
+    assert not reader_space(log, np.empty(0, np.float32), 2).any()
 
 
 def test_posts_liked_by_the_same_readers_are_close() -> None:
@@ -77,7 +80,7 @@ def test_posts_liked_by_the_same_readers_are_close() -> None:
     post = np.tile(np.arange(4), 20)
     liked = (reader % 2 == 0) == (post < 2)  # half the readers like posts 0 and 1, the others 2 and 3
     log = FeedLog(reader, post, np.arange(80), liked, np.zeros(4, np.int64), np.zeros(21, np.int64), 1, 0)
-    rows = reader_space(log, 2)
+    rows = reader_space(log, log.liked.astype(np.float32), 2)
     assert rows[0] @ rows[1] > 0.1 > -0.1 > rows[0] @ rows[2]
 
 

@@ -1,0 +1,62 @@
+"""Intervals of ratios whose cases belong to people: whole people are sampled, each with all of their cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.evaluation.bootstrap import Interval
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Several ratios of sums over the same cases, and what they are in resamples of the people.
+
+    Attributes:
+        means: `[num_ratios]`.
+        samples: `[num_samples, num_ratios]`.
+    """
+
+    means: FloatArray
+    samples: FloatArray
+
+    def interval(self, column: int, less: int | None = None) -> Interval:
+        """One ratio with its 95 per cent percentile interval; or one less another, in the same samples of people."""
+        mean, samples = self.means[column], self.samples[:, column]
+        if less is not None:
+            mean, samples = mean - self.means[less], samples - self.samples[:, less]
+        low, high = np.nanquantile(samples, [0.025, 0.975])
+        return Interval(float(mean), float(low), float(high))
+
+
+def clustered_ratios(
+    top: FloatArray, bottom: FloatArray, person: IntArray, rng: np.random.Generator, num_samples: int = 1000
+) -> Ratios:
+    """The ratios sum(top) / sum(bottom) with a bootstrap over people (Efron, "Bootstrap Methods", 1979).
+
+    Args:
+        top: what each case adds above the line, `[num_cases, num_ratios]`.
+        bottom: the same below the line, 1 for a plain mean, `[num_cases, num_ratios]`.
+        person: whose case it is, `[num_cases]`.
+        rng: source of the samples.
+        num_samples: number of resamples.
+
+    Raises:
+        ValueError: there is no case.
+    """
+    if not len(person):
+        raise ValueError("an interval needs at least one case")
+    people, index = np.unique(person, return_inverse=True)
+    above, below = (np.zeros((len(people), values.shape[1])) for values in (top, bottom))
+    np.add.at(above, index, top)
+    np.add.at(below, index, bottom)
+    drawn = np.stack(
+        [np.bincount(rng.integers(0, len(people), len(people)), minlength=len(people)) for _ in range(num_samples)]
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Ratios(above.sum(0) / below.sum(0), (drawn @ above) / (drawn @ below))
