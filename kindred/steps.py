@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.progress import Progress, silent
-from kindred.stores import encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
+from kindred.stores import encoder_for, encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
     from kindred.evaluation.report import Report
@@ -187,4 +187,4 @@ def _opened(settings: Settings, system: str) -> Iterator[tuple[SystemModule, Ope
 
     module = find_system(system)
     with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        yield module, Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_of(settings))
+        yield module, Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_for(settings, store))

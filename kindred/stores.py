@@ -104,6 +104,19 @@ def encoder_of(settings: Settings, progress: Progress = silent) -> TextEncoder:
     return open_text_encoder(settings.encoder, device=settings.device, cache_folder=cache, progress=progress)
 
 
+def encoder_for(settings: Settings, store: GraphStore) -> TextEncoder:
+    """The text encoder in force, by which the vectors of this graph were made.
+
+    Raises:
+        SchemaError: another one made them.
+    """
+    from kindred.ingest.load import check_reader
+
+    encoder = encoder_of(settings)
+    check_reader(store, encoder)
+    return encoder
+
+
 def runs_folder_of(settings: Settings, system: str) -> Path:
     """Where the runs of a system are."""
     return settings.data_dir / "artifacts" / system

@@ -40,6 +40,16 @@ def check_encoder(store: GraphStore, encoder: TextEncoder | None) -> None:
         )
 
 
+def check_reader(store: GraphStore, encoder: TextEncoder) -> None:
+    """The same for who only reads: a graph without vectors is one for any encoder.
+
+    Raises:
+        SchemaError: the graph's vectors come from another one.
+    """
+    if json.loads(store.read_metadata().get(ENCODER_KEY, "null")) is not None:
+        check_encoder(store, encoder)
+
+
 def note_encoder(store: GraphStore, encoder: TextEncoder | None) -> None:
     """Notes the encoder in the graph, before its first vector comes."""
     if store.read_metadata().get(ENCODER_KEY) is None:

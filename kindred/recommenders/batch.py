@@ -101,7 +101,7 @@ class Everyone:
             yield self.user_ids.external(user), [self.item_ids.external(item) for item in items[items >= 0].tolist()]
 
     def _allowed(self, items: IntArray) -> list[int]:
-        kept = items.tolist()
+        kept: list[int] = items.tolist()
         for members, count in self.capped:
             # of new items nothing is known
             kept = at_most_of_each(kept, (members[i] if i < len(members) else () for i in kept), count)

@@ -31,10 +31,17 @@ class OverloadedError(KindredError):
     exit_code = 4
 
 
+class EncoderError(KindredError):
+    """Texts can't be understood: the encoder in force is not the one that the vectors of the graph were made by."""
+
+    exit_code = 4
+
+
 _STATUS: Mapping[type[KindredError], tuple[int, str]] = {
     UnknownError: (404, "unknown"),
     LateError: (503, "overloaded"),
     OverloadedError: (503, "overloaded"),
+    EncoderError: (503, "unavailable"),
     SettingsError: (422, "invalid"),
     RecordError: (422, "invalid"),
     SchemaError: (422, "invalid"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,9 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import ArtifactError, KindredError
+from kindred.domain.errors import ArtifactError, KindredError, SchemaError, StoreError
 from kindred.domain.recommendation import Answer, Request
+from kindred.ingest.load import check_reader
 from kindred.recommenders.systems import SYSTEMS
 from kindred.serving.experiments import Experiments
 from kindred.serving.graph_door import GraphDoor
@@ -20,12 +22,13 @@ from kindred.serving.ladder import TOO_LATE
 from kindred.serving.live import Live
 from kindred.serving.metrics import Metrics
 from kindred.serving.opened_system import OpenedSystem, open_system
-from kindred.serving.problems import LateError, OverloadedError, UnknownError
+from kindred.serving.problems import EncoderError, LateError, OverloadedError, UnknownError
 from kindred.settings import Settings
 from kindred.stores import encoder_of, open_graph_reader, open_graph_writer, runs_folder_of, vectors_of
 from kindred.vectorstore.store import VectorStore
 
 Result = TypeVar("Result")
+_LOG = logging.getLogger("kindred.serving")
 NUM_THREADS = 4
 MOST_WAITING = 64
 """Answers that may wait for a thread; more are refused at once."""
@@ -77,8 +80,18 @@ class Service:
 
     @cached_property
     def encoder(self) -> TextEncoder:
-        """The text encoder; the first look at it takes seconds."""
-        return encoder_of(self.settings)
+        """The text encoder; the first look at it takes seconds.
+
+        Raises:
+            EncoderError: the vectors of the graph were made by another one.
+        """
+        encoder = encoder_of(self.settings)
+        try:
+            with suppress(StoreError), self.graph.read() as store:
+                check_reader(store, encoder)
+        except SchemaError as error:  # no fault of who asks
+            raise EncoderError(error.message, error.next_step) from error
+        return encoder
 
     async def answer(self, system: str, request: Request) -> Answer:
         """The answer to a request, at the latest at its deadline."""
@@ -146,8 +159,10 @@ class Service:
     def warm(self) -> None:
         """Loads what only new users and free texts need, so that the first of them does not wait for it."""
         for opened in list(self.systems.values()):
-            with suppress(KindredError):  # who asks is told
+            try:
                 opened.recommender(Request(text="warm", k=1, reasons=False, removed=False))
+            except KindredError as error:  # who asks is told as well
+                _LOG.error("texts can't be answered in %s: %s", opened.name, error)
 
     def close(self) -> None:
         """Ends the threads and lets the graph go."""
