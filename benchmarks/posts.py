@@ -81,26 +81,27 @@ def read_sample(data: Path, file: str) -> tuple[FeedLog, NDArray[np.float32]]:
 
     Posts without features have no topic. The two topics that differ in the fifth decimal of their number stay two.
     """
-    topic_of: dict[int, str] = {}
+    name_of: dict[int, str] = {}
     vector_of: dict[int, list[float]] = {}
     with gzip.open(find_file(data, FOLDER, "post_features_extended.csv.gz"), "rt") as rows:
         for post, topic, *values in list(csv.reader(rows))[1:]:
-            topic_of[int(post)], vector_of[int(post)] = topic, [float(value) for value in values]
+            name_of[int(post)], vector_of[int(post)] = topic, [float(value) for value in values]
     with gzip.open(find_file(data, FOLDER, file), "rt") as rows:
         views = [row for row in csv.DictReader(rows) if row["action"] == "view"]
-    posts = sorted({*topic_of, *(int(row["post_id"]) for row in views)})
-    names = sorted(set(topic_of.values()))
-    topic = np.array([names.index(topic_of[post]) if post in topic_of else len(names) for post in posts])
+    posts = sorted({*name_of, *(int(row["post_id"]) for row in views)})
+    names = sorted(set(name_of.values()))
+    of_post = np.array([names.index(name_of[n]) if n in name_of else len(names) for n in posts])
     vectors = np.zeros((len(posts), len(next(iter(vector_of.values())))), dtype=np.float32)
-    for position, post in enumerate(posts):
-        vectors[position] = vector_of.get(post, 0.0)
+    for position, number in enumerate(posts):
+        if number in vector_of:
+            vectors[position] = vector_of[number]
     users, reader = np.unique([int(row["user_id"]) for row in views], return_inverse=True)
-    post = np.searchsorted(posts, [int(row["post_id"]) for row in views])
+    shown = np.searchsorted(posts, [int(row["post_id"]) for row in views])
     at = np.array([int(datetime.fromisoformat(row["timestamp"] + "+00:00").timestamp()) for row in views])
     liked = np.array([row["target"] == "1" for row in views])
-    order = np.lexsort((post, reader, at))
+    order = np.lexsort((shown, reader, at))
     group = np.zeros(len(users) + 1, dtype=np.int64)
-    return FeedLog(reader[order], post[order], at[order], liked[order], topic, group, len(names), 1), vectors
+    return FeedLog(reader[order], shown[order], at[order], liked[order], of_post, group, len(names), 1), vectors
 
 
 def _simulator(sample: FeedSample, folder: Path) -> Report:

@@ -26,6 +26,14 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, load 
 UserNamespace = Annotated[
     str, typer.Option(metavar="NAME", help="Prefix for the ids of users, where equal ids elsewhere are other people.")
 ]
+Sql = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        envvar="KINDRED_SQL",
+        help="Read tables of a database instead: postgresql://user:password@host/database; needs the extra `sql`.",
+    ),
+]
 ItemNamespace = Annotated[str, typer.Option(metavar="NAME", help="The same for everything else the source numbers.")]
 
 
@@ -158,12 +166,15 @@ def _print_files(context: typer.Context, domain: str, files: Mapping[str, Path],
 def ingest_products(
     context: typer.Context,
     reviews: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(metavar=FILES, help=f"Reviews: JSON lines, CSV or Parquet, packed or not. {SEVERAL}"),
-    ],
+    ] = None,
     metadata: Annotated[
         list[Path] | None, typer.Option(metavar=FILES, help="Metadata of the products, in the same formats.")
     ] = None,
+    sql: Sql = "",
+    reviews_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of reviews.")] = "",
+    metadata_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of products.")] = "",
     user_namespace: UserNamespace = "",
     item_namespace: ItemNamespace = "",
     max_bad: MaxBad = 0.05,
@@ -171,11 +182,12 @@ def ingest_products(
     as_json: AsJson = False,
 ) -> None:
     """Load product reviews; bad records go to a quarantine file, replays change nothing."""
-    from kindred.ingest.products import product_files
+    from kindred.ingest.products import product_files, product_tables
 
+    of_tables = bool(reviews_table or metadata_table)
     load(
         context,
-        product_files(reviews, metadata),
+        product_tables(sql, reviews_table, metadata_table) if of_tables else product_files(reviews, metadata),
         LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json),
         next_step=("train-gnn",),
     )

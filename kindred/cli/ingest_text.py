@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, UserNamespace, ingest_app, load
+from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, Sql, UserNamespace, ingest_app, load
 from kindred.cli.many_files import FILES, ManyFilesCommand
 from kindred.cli.options import AsJson
 
@@ -36,6 +36,16 @@ def ingest_posts(
         Path | None,
         typer.Option(help="A plain PostgreSQL dump with the tables user_data, post_text_df and feed_data."),
     ] = None,
+    sql: Sql = "",
+    users_table: Annotated[
+        str, typer.Option(metavar="TABLE", help="With --sql: the table of users, else user_data.")
+    ] = "",
+    posts_table: Annotated[
+        str, typer.Option(metavar="TABLE", help="With --sql: the table of posts, else post_text_df.")
+    ] = "",
+    feed_table: Annotated[
+        str, typer.Option(metavar="TABLE", help="With --sql: the table of views and likes, else feed_data.")
+    ] = "",
     user_namespace: UserNamespace = "",
     item_namespace: ItemNamespace = "",
     max_bad: MaxBad = 0.05,
@@ -43,10 +53,12 @@ def ingest_posts(
     as_json: AsJson = False,
 ) -> None:
     """Load who saw and liked which posts; bad records go to a quarantine file, replays change nothing."""
-    from kindred.ingest.feed import post_files
+    from kindred.ingest.feed import post_files, post_tables
 
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
-    load(context, post_files(users, posts, feed, dump), options, ("train", "posts"))
+    of_files = bool(users or posts or feed or dump) or not sql
+    files = post_files(users, posts, feed, dump) if of_files else post_tables(sql, users_table, posts_table, feed_table)
+    load(context, files, options, ("train", "posts"))
 
 
 @ingest_app.command(
@@ -103,6 +115,10 @@ def ingest_queries(
         list[Path] | None,
         typer.Option(metavar=FILES, help="Products (asin, title, description, bullet_points, brand, category)."),
     ] = None,
+    sql: Sql = "",
+    orders_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of orders.")] = "",
+    products_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of products.")] = "",
+    judgments_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of judgments.")] = "",
     locale: Annotated[
         str, typer.Option(help="Which locale of judgments and products to load (us, es, jp); the first that comes.")
     ] = "",
@@ -113,7 +129,11 @@ def ingest_queries(
     as_json: AsJson = False,
 ) -> None:
     """Load who searched for what and where it led; bad records go to a quarantine file, replays change nothing."""
-    from kindred.ingest.searches import search_files
+    from kindred.ingest.searches import search_files, search_tables
 
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
-    load(context, search_files(events, orders, judgments, products, locale), options, _NEXT_STEP)
+    if orders_table or products_table or judgments_table:
+        files = search_tables(sql, orders_table, products_table, judgments_table, locale)
+    else:
+        files = search_files(events, orders, judgments, products, locale)
+    load(context, files, options, _NEXT_STEP)

@@ -9,6 +9,7 @@ from kindred.ingest.paths import Paths, expand
 from kindred.ingest.reading import SourceFile
 from kindred.ingest.sources import news_clicks, social_feed
 from kindred.ingest.sql_dump import dump_source
+from kindred.ingest.sql_tables import sql_table
 
 _TABLES = {
     "user_data": social_feed.USERS,
@@ -32,8 +33,17 @@ def post_files(
             SourceFile(dump, dump_source(source, table, list(_TABLES)), part=table) for table, source in _TABLES.items()
         ]
     if not files:
-        raise SettingsError("nothing to load", "give --users FILE, --posts FILE, --feed FILE or --dump FILE.sql")
+        hint = "give --users FILE, --posts FILE, --feed FILE, --dump FILE.sql or --sql URL"
+        raise SettingsError("nothing to load", hint)
     return files
+
+
+def post_tables(url: str, users: str = "", posts: str = "", feed: str = "") -> list[SourceFile]:
+    """The same from tables of a database; those not named are called as in the dump, unless any is named."""
+    usual = dict(zip(("users", "posts", "feed"), _TABLES, strict=True)) if not (users or posts or feed) else {}
+    named = ((users or usual.get("users"), social_feed.USERS), (posts or usual.get("posts"), social_feed.POSTS))
+    named += ((feed or usual.get("feed"), social_feed.FEED),)
+    return [sql_table(url, name, source) for name, source in named if name]
 
 
 def click_files(clicks: Paths) -> list[SourceFile]:

@@ -47,8 +47,11 @@ def read_rows(path: Path, source: Source, progress: Progress, remark: Remark = u
     """
     stage = f"reading {path.name or path}"
     count = 0
+    whole = source.read_table() if source.read_table else None
     if source.read_folder and path.is_dir():
-        for count, row in enumerate(source.read_folder(path), 1):
+        whole = source.read_folder(path)
+    if whole is not None:
+        for count, row in enumerate(whole, 1):
             progress(stage, count, None)
             yield row
         return

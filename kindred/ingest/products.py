@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from kindred.domain.errors import SettingsError
 from kindred.ingest.paths import Paths, expand
 from kindred.ingest.reading import SourceFile
 from kindred.ingest.sources import amazon
+from kindred.ingest.sql_tables import sql_table
 
 
 def product_files(reviews: Paths, metadata: Paths = None) -> list[SourceFile]:
@@ -12,6 +14,16 @@ def product_files(reviews: Paths, metadata: Paths = None) -> list[SourceFile]:
 
     Raises:
         RecordError: a folder is empty, or a pattern matches nothing.
+        SettingsError: none is given.
     """
     files = [SourceFile(path, amazon.REVIEWS) for path in expand(reviews)]
-    return files + [SourceFile(path, amazon.METADATA) for path in expand(metadata)]
+    files += [SourceFile(path, amazon.METADATA) for path in expand(metadata)]
+    if not files:
+        raise SettingsError("nothing to load", "give --reviews FILE, or --sql URL and --reviews-table TABLE")
+    return files
+
+
+def product_tables(url: str, reviews: str, metadata: str = "") -> list[SourceFile]:
+    """The same from tables of a database, with the columns of one of those layouts."""
+    named = ((reviews, amazon.REVIEWS), (metadata, amazon.METADATA))
+    return [sql_table(url, name, source) for name, source in named if name]

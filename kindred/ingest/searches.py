@@ -8,6 +8,7 @@ from kindred.ingest.reading import SourceFile
 from kindred.ingest.sources.esci import Locale, judgments_source, products_source
 from kindred.ingest.sources.orders import ORDERS
 from kindred.ingest.sources.search_events import SEARCH_EVENTS
+from kindred.ingest.sql_tables import sql_table
 
 
 def search_files(
@@ -36,4 +37,20 @@ def search_files(
     files = [SourceFile(path, source) for given, source in sources for path in expand(given)]
     if not files:
         raise SettingsError("nothing to load", "give --events FILE, --orders FILE, --judgments FILE or --products FILE")
+    return files
+
+
+def search_tables(
+    url: str, orders: str = "", products: str = "", judgments: str = "", locale: str = ""
+) -> list[SourceFile]:
+    """Orders with their searches, products and judgments from tables of a database, whichever are named.
+
+    Raises:
+        SettingsError: none is named.
+    """
+    chosen = Locale(locale)
+    named = ((products, products_source(chosen)), (orders, ORDERS), (judgments, judgments_source(chosen)))
+    files = [sql_table(url, name, source) for name, source in named if name]
+    if not files:
+        raise SettingsError("nothing to load", "name tables: --orders-table, --products-table or --judgments-table")
     return files

@@ -47,6 +47,7 @@ class Source:
         read: reads what is no file of lines, such as a database dump or one JSON document; it is given the content,
             unpacked, and None from it means that the content is a file of lines after all.
         read_folder: reads a folder, for sources whose rows are files.
+        read_table: reads what is no file at all, such as a table of a database.
         is_archive: its files are archives, which are left packed.
         prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
@@ -60,5 +61,6 @@ class Source:
     quoted: bool = True
     read: Callable[[io.BufferedReader], Iterator[Row] | None] | None = None
     read_folder: Callable[[Path], Iterator[Row]] | None = None
+    read_table: Callable[[], Iterator[Row]] | None = None
     is_archive: bool = False
     prepare: Callable[[Iterable[Row]], Source] | None = None
