@@ -70,7 +70,7 @@ class Ladder:
             self.breaker.failed(error)
             return self.below(request)
         self.breaker.succeeded()
-        if _is_plain(request):
+        if is_plain(request):
             self._keep(request, answer)
         return self._without_texts(request, answer)
 
@@ -109,7 +109,7 @@ class Ladder:
 
     def _last_list(self, request: Request) -> Answer | None:
         kept = self._last.get(request.user_id or "")
-        if kept is None or not _is_plain(request):
+        if kept is None or not is_plain(request):
             return None
         barred = left_out(self._memory, request)
         left = [item for item in kept[0].recommendations if item.item_id not in barred]
@@ -152,7 +152,7 @@ class Ladder:
         return replace(answer, degraded=True, note=answer.note or "the graph can't be read: without the user's texts")
 
 
-def _is_plain(request: Request) -> bool:
+def is_plain(request: Request) -> bool:
     """Whether the request asks for nothing but the best for a user now."""
     special = request.at is not None or request.where or request.viewed or request.text or request.among is not None
     return not (special or request.events or request.boosts or request.pinned or request.diversity)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
@@ -45,6 +45,12 @@ class Metrics:
             "kindred_answers_total",
             "Answers by the level that served them.",
             ("system", "served_by", "level", "degraded"),
+            registry=self._registry,
+        )
+        self.sampled_recall = Summary(
+            "kindred_sampled_recall",
+            "Share of the exact best that sampled answers of the vector engine hold.",
+            ("system",),
             registry=self._registry,
         )
         lag = Gauge(

@@ -23,6 +23,7 @@ from kindred.serving.live import Live
 from kindred.serving.metrics import Metrics
 from kindred.serving.opened_system import OpenedSystem, open_system
 from kindred.serving.problems import EncoderError, LateError, OverloadedError, UnknownError
+from kindred.serving.sampled_recall import SampledRecall
 from kindred.settings import Settings
 from kindred.stores import encoder_of, open_graph_reader, open_graph_writer, runs_folder_of, vectors_of
 from kindred.vectorstore.store import VectorStore
@@ -56,6 +57,7 @@ class Service:
         folder = settings.data_dir / "exposures"
         self.experiments = Experiments(settings.experiments, folder) if settings.experiments else None
         self.metrics = Metrics(self.systems, lambda: self.live.lag()[1])
+        self._recalls: dict[str, SampledRecall] = {}
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
         self._in_process = not vectors.url.startswith("http")
@@ -111,12 +113,13 @@ class Service:
         opened = self.system(system)
         ladder = opened.ladder
         if self._in_process and opened.recommender.is_quick(request):
-            return self._counted(ladder(request))
+            return self._compared(opened, request, self._counted(ladder(request)))
         seconds = self.settings.serve_deadline_ms / 1000
         if not self._in_process:
             seconds /= 2
         try:
-            return self._counted(await self.in_thread(partial(ladder, request), seconds))
+            answer = self._counted(await self.in_thread(partial(ladder, request), seconds))
+            return self._compared(opened, request, answer)
         except LateError as error:
             if self._in_process:  # a model or an encoder is being loaded, and will be there for the next
                 return self._counted(ladder.from_lists(request, error, TOO_LATE))
@@ -125,6 +128,16 @@ class Service:
 
     def _counted(self, answer: Answer) -> Answer:
         self.metrics.answers.labels(answer.system, answer.served_by, answer.level, str(answer.degraded).lower()).inc()
+        return answer
+
+    def _compared(self, opened: OpenedSystem, request: Request, answer: Answer) -> Answer:
+        """The answer; one of many is compared with the exact one in a thread, whatever comes of it."""
+        if opened.name not in self._recalls:
+            observe = self.metrics.sampled_recall.labels(opened.name).observe
+            self._recalls[opened.name] = SampledRecall(opened.recommender, observe)
+        recall = self._recalls[opened.name]
+        if recall.is_due(request, answer):
+            self._threads.submit(recall.compare, request, answer)
         return answer
 
     async def similar(self, system: str, item_id: str, k: int) -> Answer:

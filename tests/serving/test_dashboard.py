@@ -18,6 +18,11 @@ def test_every_metric_of_the_dashboard_is_there(client: Client, published: Publi
     text = client.get("/metrics").text
     declared = re.findall(r"^# TYPE ([a-z_]+) gauge$", text, re.MULTILINE)  # some have no value yet
     declared += [f"{name}_bucket" for name in re.findall(r"^# TYPE ([a-z_]+) histogram$", text, re.MULTILINE)]
+    declared += [
+        f"{name}_{part}"
+        for name in re.findall(r"^# TYPE ([a-z_]+) summary$", text, re.MULTILINE)
+        for part in ("sum", "count")
+    ]
     metrics = {*declared, *re.findall(r"^([a-z_]+)(?:\{| )", text, re.MULTILINE)}
     labels = set(re.findall(r'([a-z_]+)="', text))
     panels = json.loads(DASHBOARD.read_text())["panels"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from kindred.recommenders.runs import find_run
 from kindred.serving.breaker import Breaker
 from kindred.serving.ladder import Ladder
 from kindred.serving.opened_system import OpenedSystem
+from kindred.serving.sampled_recall import SampledRecall
+from kindred.serving.service import Service
 from kindred.settings import Settings
 from kindred.stores import graph_of, vectors_of
 from tests.recommenders.conftest import write_product
@@ -103,6 +106,22 @@ def test_texts_are_not_read_by_another_encoder_than_made_the_vectors_of_the_grap
             assert refused.status_code == 503 and "another (7 dimensions)" in refused.json()["error"]["message"]
         answer = client.get(f"/v1/products/users/{USER}/recommendations?k=3").json()
         assert (answer["served_by"], answer["degraded"]) == ("engine", False)
+
+
+def test_sampled_answers_are_compared_with_the_exact_ones(service: Service) -> None:
+    recommender, shares = service.system("products").recommender, list[float]()
+    recall = SampledRecall(recommender, shares.append, every=3)
+    request = Request(user_id=USER, k=5, reasons=False)
+    answer = recommender(request)
+    assert [recall.is_due(request, answer) for _ in range(5)] == [True, False, False, True, False]
+    assert not recall.is_due(replace(request, at=5), answer) and not recall.is_due(
+        request, replace(answer, served_by="last")
+    )
+    best = answer.recommendations
+    late = (*best[:3], *(replace(item, source="new") for item in best[3:]))
+    for found in (best, (*best[:4], replace(best[4], item_id="no such")), late):
+        recall.compare(request, replace(answer, recommendations=found))
+    assert shares == [1.0, 0.8, 1.0]
 
 
 def test_a_breaker_opens_rests_and_lets_one_try() -> None:
