@@ -53,6 +53,25 @@ class Recommendations(TypedDict):
     variant: NotRequired[str]
 
 
+class TagOfTrack(TypedDict):
+    """A tag of a track, and whether it was given rather than predicted."""
+
+    tag: str
+    name: str | None
+    probability: float
+    given: bool
+
+
+class TagsOfTrack(TypedDict):
+    """The likeliest tags of a track; `rests_on` is sound, tags or prior."""
+
+    track: str | None
+    tags: list[TagOfTrack]
+    rests_on: str
+    model: str
+    request_id: str
+
+
 class Written(TypedDict):
     """What became of what was sent: how much of it, and each record in turn."""
 
@@ -113,6 +132,21 @@ class Client:
         path = f"/v1/{_part(system)}/users/{_part(user_id)}/recommendations"
         return cast(Recommendations, self.request("GET", path, params=query))
 
+    def tags(self, track: str, k: int = 10) -> TagsOfTrack:
+        """The k likeliest tags of a track, as the published version has them."""
+        return cast(TagsOfTrack, self.request("GET", f"/v1/tags/tracks/{_part(track)}", params={"k": k}))
+
+    def predict_tags(self, frames: bytes, k: int = 10, *, given: Sequence[str] = ()) -> TagsOfTrack:
+        """The k likeliest tags of a track that sounds so and has these tags.
+
+        Args:
+            frames: the content of a .npy file of numbers, `[num_frames, frame_dim]`.
+            k: how many tags.
+            given: tags that the track has.
+        """
+        query = {"k": k, "given": list(given)}
+        return cast(TagsOfTrack, self.request("POST", "/v1/tags/predict", params=query, content=frames))
+
     def send(self, events: Sequence[Mapping[str, Any]], *, system: str = "products") -> Written:
         """Tells the service what users did: `user_id`, `item_id` and what else such events hold.
 
@@ -151,7 +185,15 @@ class Client:
         except httpx.HTTPError:
             return False
 
-    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+    ) -> Any:
         """The JSON of a reply of any route; all routes may be asked twice, and are where the first try failed.
 
         Raises:
@@ -160,7 +202,7 @@ class Client:
         for tried in range(self._retries + 1):
             is_last = tried == self._retries
             try:
-                reply = self._http.request(method, path, params=params, json=json)
+                reply = self._http.request(method, path, params=params, json=json, content=content)
             except httpx.TransportError as error:
                 if is_last:
                     raise ServiceError(f"{self._http.base_url} can't be reached: {error}") from error

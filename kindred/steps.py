@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kindred.recommenders.runs import Run
     from kindred.recommenders.simulation import Simulated
     from kindred.recommenders.systems import Recommends, SystemModule
+    from kindred.recommenders.tag_file import Asked
+    from kindred.recommenders.tag_predicting import Predicted
     from kindred.settings import Settings
 
 
@@ -113,8 +115,21 @@ def publish_run(settings: Settings, run: Run) -> Published:
     from kindred.recommenders.systems import find_system
 
     module = find_system(run.manifest["system"])
-    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
+    graph = graph_of if module.publishes_edges else graph_to_read
+    with graph(settings) as store, vectors_of(settings) as vectors:
         return module.publish(run, store, vectors)
+
+
+def predict_tags(
+    settings: Settings, name: str | None, asked: Asked, path: Path, progress: Progress = silent
+) -> Predicted:
+    """Writes the tags of all tracks that are asked for, by the run of that name or the newest; what became of them."""
+    from kindred.recommenders.runs import find_run
+    from kindred.recommenders.tag_predicting import predict_to_file
+
+    run = find_run(runs_folder_of(settings, "tags"), name)
+    with graph_to_read(settings) as store:
+        return predict_to_file(run, store, asked, path, progress)
 
 
 @contextmanager

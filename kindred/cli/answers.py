@@ -53,6 +53,8 @@ def publish(
 
 def published_text(module: SystemModule, done: Published) -> str:
     """What a published version holds, for people."""
+    if done.summary:
+        return done.summary
     words = module.system.words
     text = f"{done.counts['users']:,} users, {done.counts['items']:,} {words.items}"
     if done.encoded:

@@ -46,6 +46,7 @@ class Published:
         replaced: the version that was published before, None where there was none or nothing has changed.
         encoded: users whose histories are not those of the training.
         new_items: items that were not there in training.
+        summary: what it holds, for people; empty where the counts say it.
     """
 
     version: str
@@ -53,6 +54,7 @@ class Published:
     replaced: str | None
     encoded: int
     new_items: int
+    summary: str = ""
 
 
 def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:

@@ -86,6 +86,7 @@ class SystemModule:
             go to -> the report, whose `summary` is what people are told, line by line, and whose `figures` are those
             that lists of runs show.
         above: figures of its report and the line that each must be above for `--gate`; None for the usual one.
+        publishes_edges: whether what it predicts becomes edges of the graph, which `publish` then writes.
     """
 
     system: System
@@ -97,6 +98,7 @@ class SystemModule:
     judged_elsewhere: tuple[str, str] = ("", "")
     evaluate: Callable[[GraphStore, Run, EvaluationOptions, RunOptions], Report] | None = None
     above: Mapping[str, float] | None = None
+    publishes_edges: bool = False
 
 
 def of_interactions(system: System) -> SystemModule:
@@ -219,7 +221,15 @@ def _open_feed(opened: Opened) -> Recommends:
 
 def of_tags() -> SystemModule:
     """Tags for tracks: learned from what tracks with tags sound like."""
-    return SystemModule(TAGS, _train_tags, _publish_tags, _open_tags, evaluate=_evaluate_tags, above=_ABOVE_LOGISTIC)
+    return SystemModule(
+        TAGS,
+        _train_tags,
+        _publish_tags,
+        _open_tags,
+        evaluate=_evaluate_tags,
+        above=_ABOVE_LOGISTIC,
+        publishes_edges=True,
+    )
 
 
 _ABOVE_LOGISTIC = {"lead.mean-pool logistic.mean": -0.01}
@@ -238,7 +248,9 @@ def _publish_tags(run: Run, store: GraphStore, vectors: VectorStore) -> Publishe
 
 
 def _open_tags(opened: Opened) -> Recommends:
-    raise SettingsError("tags answer for tracks, not for users", "ask another system for a list")
+    from kindred.recommenders.tag_recommender import TagRecommender
+
+    return TagRecommender(TAGS, opened)
 
 
 def _evaluate_tags(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:

@@ -9,6 +9,7 @@ from kindred.linear.calibration import Calibration
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.system import System
+from kindred.recommenders.tag_completion import fit_tag_completion
 from kindred.recommenders.tag_fitting import FittedTagger, fit_tag_model
 from kindred.recommenders.tag_model import TagModel
 from kindred.recommenders.tag_tables import TagTables, TrainingTracks, read_tag_tables, training_tracks
@@ -36,6 +37,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     else:
         fitted = FittedTagger(prior_model(tables, config), {"tracks": len(tracks.rows)})
     fitted.model.save(options.folder)
+    fit_tag_completion(tables.labels, options.seed).save(options.folder)
     manifest = {
         **made_of(system, config, options, state),
         "events": int(tables.labels.nnz),

@@ -20,8 +20,10 @@ _LONGEST_PATH = 8_192
 _BODIES_AT_ONCE = 16
 """Bodies of the greatest size that may be held in memory at once."""
 _OPEN = ("/health/live", "/health/ready", "/ui/static/")
-_QUESTIONS = ("/recommendations", "/recommendations/batch", "/rank", "/reviews", "/similar")
+_QUESTIONS = ("/recommendations", "/recommendations/batch", "/rank", "/reviews", "/similar", "/predict")
 """Ends of paths that are asked with a body and change nothing."""
+NPY = b"\x93NUMPY"
+"""How an array begins, and no JSON does."""
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 
 
@@ -118,7 +120,7 @@ class Access:
         except TimeoutError as error:
             hint = "send it faster, or in smaller parts"
             raise Refusal(408, "too_slow", f"no whole body within {self._seconds:g} s", hint) from error
-        if refused := json_refusal(body):
+        if not body.startswith(NPY) and (refused := json_refusal(body)):
             raise Refusal(422, "invalid", f"the body is {refused}", "send a flatter one, or several")
         return body
 

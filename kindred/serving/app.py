@@ -14,7 +14,15 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
-from kindred.serving import answer_routes, health_routes, post_routes, review_routes, why_routes, write_routes
+from kindred.serving import (
+    answer_routes,
+    health_routes,
+    post_routes,
+    review_routes,
+    tag_routes,
+    why_routes,
+    write_routes,
+)
 from kindred.serving.access import Access
 from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
@@ -28,6 +36,7 @@ ROUTES = (
     review_routes.router,
     health_routes.router,
     post_routes.router,
+    tag_routes.router,
     write_routes.router,
     why_routes.router,
     page_routes.router,

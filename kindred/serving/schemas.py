@@ -175,6 +175,45 @@ class Item(BaseModel):
     path: list[str] | None = None
 
 
+class TagOfTrack(BaseModel):
+    """A tag: how likely it is, and whether the track was given it rather than predicted."""
+
+    tag: str
+    name: str | None = None
+    probability: float
+    given: bool
+
+
+class TagsOfTrack(BaseModel):
+    """The likeliest tags of a track.
+
+    Attributes:
+        track: its id; None where only frames were sent.
+        rests_on: sound, tags or prior: what the track sounds like, the tags that it has, or how frequent tags are.
+        model: the published version that answered.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "track": "4259",
+                    "tags": [{"tag": "59", "name": None, "probability": 0.83, "given": False}],
+                    "rests_on": "sound",
+                    "model": "20261127-171500-0a1b2c",
+                    "request_id": "",
+                }
+            ]
+        }
+    )
+
+    track: str | None
+    tags: list[TagOfTrack]
+    rests_on: str
+    model: str
+    request_id: str = ""
+
+
 class Recommendations(BaseModel):
     """An answer.
 

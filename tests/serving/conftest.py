@@ -119,6 +119,10 @@ class Client:
     def post(self, path: str, body: object) -> httpx.Response:
         return self._ask("POST", path, json=body)
 
+    def send(self, path: str, content: bytes, **parameters: Any) -> httpx.Response:
+        """Posts a body that is no JSON."""
+        return self._ask("POST", path, content=content, params=parameters)
+
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         replies: list[httpx.Response] = []
 
