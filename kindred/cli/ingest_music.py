@@ -57,7 +57,7 @@ def ingest_tags(
     ] = None,
     frames: Annotated[
         list[Path] | None,
-        typer.Option(metavar="PATH", help="Frames of audio: an .npz file (X, IDS, Y) or a folder of TRACK.npy."),
+        typer.Option(metavar="PATH", help="A folder of TRACK.npy, .npz (X, IDS, Y) or Parquet (track, frames)."),
     ] = None,
     item_namespace: Annotated[
         str,

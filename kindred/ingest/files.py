@@ -84,7 +84,7 @@ def _filled(rows: Iterator[Row], names: list[str]) -> Iterator[Row]:
 def _rows_of(path: Path, file: OpenFile, source: Source, remark: Remark) -> Iterator[Row]:
     content = file.content
     head = content.peek(BUFFER_BYTES)
-    if is_arrow(head):
+    if is_arrow(head) and not source.is_archive:
         return _arrow_rows(path, file, head, source)
     if source.read and (rows := source.read(content)) is not None:
         return rows

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError, RecordError
+from kindred.domain.ids import IdMap
 from kindred.features.feed import FEATURES, SLATE_FEATURES, FeedFeatures
 from kindred.features.feed_affinity import Affinity, reader_space, reduced
 from kindred.features.feed_log import MILLION, FeedLog, FloatArray, IntArray
@@ -26,6 +27,8 @@ from kindred.training.checkpoint import read_arrays, write_arrays
 CONTROL, TEST = "control", "test"
 ARMS = (CONTROL, TEST)
 MODEL = "feed_model"
+POST_IDS = "feed_posts"
+"""Checkpoint beside it that holds the ids of the posts that its spaces are of."""
 TEXT_DIM, READERS_DIM, EARLY_DIM = 32, 16, 4
 GRAPH_SHARE = 0.4
 """Share of the views, the oldest, that the space of readers is made of; later ones train the weights of it."""
@@ -88,6 +91,16 @@ def load_feed_model(folder: Path) -> FeedModel:
         return FeedModel(arms, {name: arrays[f"space.{name}"] for name in noted["spaces"]})
     except KeyError as error:
         raise ArtifactError(f"the model in {folder} lacks {error}", "train again") from error
+
+
+def save_posts(posts: IdMap, folder: Path) -> None:
+    """Writes the ids of the posts that the spaces of a model are of, beside it."""
+    write_arrays(folder, POST_IDS, {"num_posts": np.array([len(posts)])}, {"posts": posts.ids})
+
+
+def load_posts(folder: Path) -> IdMap:
+    """The posts that the spaces of the model in a run's folder are of, by position."""
+    return IdMap(read_arrays(folder, POST_IDS)[1]["posts"])
 
 
 @dataclass(frozen=True)

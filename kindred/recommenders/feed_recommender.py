@@ -24,9 +24,9 @@ from kindred.recommenders.feed_model import (
     Spaces,
     like_chances,
     load_feed_model,
+    load_posts,
     score,
 )
-from kindred.recommenders.feed_run import run_posts
 from kindred.recommenders.feed_tables import FeedTables, read_feed
 from kindred.recommenders.known import Known
 from kindred.recommenders.opened import Opened, published_version
@@ -159,7 +159,7 @@ class FeedRecommender:
         with self._graph() as store:
             feed = read_feed(store)
         model = load_feed_model(run.folder)
-        spaces = _placed(model.spaces, run_posts(run), feed.posts)
+        spaces = _placed(model.spaces, load_posts(run.folder), feed.posts)
         return FeedVersion(name, model, feed, FeedScorer(feed.log, spaces))
 
     @contextmanager

@@ -5,23 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.ids import IdMap
 from kindred.graph.store import GraphStore
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.feed_model import ARMS, FeedModel, fit_feed_model, load_feed_model, ranking_columns
+from kindred.recommenders.feed_model import (
+    ARMS,
+    FeedModel,
+    fit_feed_model,
+    load_feed_model,
+    load_posts,
+    ranking_columns,
+    save_posts,
+)
 from kindred.recommenders.feed_tables import FeedTables, read_feed
 from kindred.recommenders.publishing import ITEMS, Published
 from kindred.recommenders.releases import next_version, run_of
 from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.system import System
 from kindred.recommenders.training import GraphState, begin_training, made_of, versions_of
-from kindred.training.checkpoint import read_arrays, write_arrays
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import VectorStore
-
-POST_IDS = "feed_posts"
-"""Checkpoint of a run that holds the ids of the posts that its spaces are of."""
 
 
 def train(system: System, store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
@@ -31,7 +34,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     text = feed.text if config.text else None
     model = fit_feed_model(feed.log, text, int(feed.log.at[-1]) + 1, options.seed)
     model.save(options.folder)
-    write_arrays(options.folder, POST_IDS, {"num_posts": np.array([len(feed.posts)])}, {"posts": feed.posts.ids})
+    save_posts(feed.posts, options.folder)
     return finish_run(options.folder, _manifest(system, feed, model, config, options, state))
 
 
@@ -44,7 +47,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     if before is not None and run_of(before) == run.name:
         return Published(before, counts, None, 0, 0)
     version = next_version(run.name, here.versions())
-    posts = run_posts(run)
+    posts = load_posts(run.folder)
     rows = np.concatenate(list(model.spaces.values()), axis=1).astype(np.float32)
     embeddings = Embeddings(posts, rows)
     publish_collections(here, version, {ITEMS: embeddings}, None, PublishOptions(searched=(ITEMS,)))
@@ -71,8 +74,3 @@ def _manifest(
         "summary": [f"{len(feed.log):,} views; weights of the order of posts, by arm:", *lines],
         "versions": versions_of("lightgbm"),
     }
-
-
-def run_posts(run: Run) -> IdMap:
-    """The posts that the spaces of a run are of, by position."""
-    return IdMap(read_arrays(run.folder, POST_IDS)[1]["posts"])

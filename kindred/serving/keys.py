@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from kindred.domain.errors import ArtifactError, SettingsError, StoreError
@@ -191,6 +192,7 @@ def check_bind(host: str, keys: Keys) -> None:
         )
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether an address is of this machine alone; names other than `localhost` are taken to be reachable."""
     if host.casefold() == "localhost":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -40,6 +41,8 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
     """Serves in this process on an address that is listened on."""
     _log_to_stderr()
     with open_service(settings) as service:
+        gc.collect()
+        gc.freeze()  # what is held from now on to the end need not be walked through again and again
         host, port = listener.getsockname()[:2]
         threading.Thread(target=service.warm, name="warm", daemon=True).start()
         logging.getLogger("kindred.serving").info("serving on http://%s:%d (pages for people: /ui)", host, port)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
@@ -159,6 +161,52 @@ def test_a_folder_is_referred_to_where_it_is(
         name: str(source / f"{name}.npy") for name in "pqr"
     }
     assert not folder.exists()
+
+
+def test_a_parquet_file_has_a_row_a_track(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    good, wide = [[1.5, 2.0], [3.0, 4.0], [5.0, 6.0]], [[1.0, 2.0, 3.0]]
+    frames = [good, wide, [[1.0], [1.0, 2.0]], None, [[1.0, None]], [], [[1e39, 0.0]], good[:1], good]
+    tracks = [7, 8, 9, 10, 11, 12, 13, 14, None]
+    table = pa.table({"track": tracks, "frames": pa.array(frames, pa.list_(pa.list_(pa.float64())))})
+    pq.write_table(table, tmp_path / "frames.parquet")
+    summary = ingest(graph, options, folder, frames=[tmp_path / "frames.parquet"])
+    assert bad_entries(summary) == [
+        ("8", "wrong_shape"),
+        ("9", "wrong_shape"),
+        ("10", "missing_value"),
+        ("11", "missing_value"),
+        ("12", "missing_value"),
+        ("13", "out_of_range"),
+        ("", "missing_id"),
+    ]
+    saved = {key: np.load(row["frames"], allow_pickle=False) for key, row in graph.tables["Track"].items()}
+    assert {key: array.tolist() for key, array in saved.items()} == {"7": good, "14": good[:1]}
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.list_(pa.float32()), pa.list_(pa.list_(pa.string()))])
+def test_a_parquet_column_of_another_kind_is_quarantined_or_explained(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions, kind: pa.DataType
+) -> None:
+    value: Any = "x" if kind == pa.string() else [1.0] if kind == pa.list_(pa.float32()) else [["x"]]
+    pq.write_table(pa.table({"track": ["a"], "frames": pa.array([value], kind)}), tmp_path / "odd.parquet")
+    summary = ingest(graph, options, folder, frames=[tmp_path / "odd.parquet"])
+    assert bad_entries(summary) == [("a", "wrong_type")]
+    pq.write_table(pa.table({"song": ["a"]}), tmp_path / "other.parquet")
+    with pytest.raises(RecordError, match="no column frames and track among song"):
+        ingest(graph, options, folder, frames=[tmp_path / "other.parquet"])
+
+
+def test_a_sequence_may_have_one_frame_and_ten_thousand_but_no_more(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for length in (1, 10_000, 10_001):
+        np.save(source / f"{length}.npy", np.ones((length, 2), np.float16))
+    summary = ingest(graph, options, folder, frames=[source])
+    assert bad_entries(summary) == [("10001.npy", "out_of_range")] and set(graph.tables["Track"]) == {"1", "10000"}
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,12 @@ def test_a_process_answers_and_ends_in_order(settings: Settings) -> None:
             assert len(client.get("/v1/products/users/nobody/recommendations?k=3").json()["items"]) == 3
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+def test_the_service_starts_without_the_libraries_of_training() -> None:
+    wanted = "{'torch', 'scipy', 'lightgbm', 'matplotlib', 'sentence_transformers'}"
+    script = f"import sys, kindred.serving.running; print(*{wanted} & set(sys.modules))"
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True
+    )
+    assert told.stdout.strip() == "", "loaded before the first request"

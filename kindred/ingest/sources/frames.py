@@ -6,8 +6,9 @@
   tracks are in, where numbers and folders match one to one (`blues/blues.00012.au`), or else by itself.
 * A folder of .npy files, each named for its track: referred to where they are. The dimension that most of them have is
   the one that all must have.
+* A Parquet file, a row a track (`frame_tables.py`): saved in the same way. The dimension of the first sound one counts.
 
-Nothing is unpickled.
+A sequence has 1 to 10,000 frames. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -27,14 +29,18 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Edge, Genre, Node, Track
+from kindred.ingest.arrow_rows import PARQUET_MAGIC
 from kindred.ingest.bad_records import BadRecord, Reason, checked
+from kindred.ingest.opening import seekable
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.sources.frame_tables import read_frame_table
 from kindred.ingest.sources.listening import has_genre
 from kindred.ingest.values import name_of, texts_of
 
 SaveFrames = Callable[[str, NDArray[np.float32]], Path]
 
+MOST_FRAMES = 10_000
 _ONE_ARRAY = np.lib.format.MAGIC_PREFIX
 _UNREADABLE = (ValueError, EOFError, OSError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 _LAYOUT = "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and perhaps Y [num_frames], unpickled"
@@ -42,7 +48,7 @@ _LAYOUT = "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and
 
 def frames_source(path: Path, save: SaveFrames) -> Source:
     """The source that reads this archive or folder; `save` keeps the frames of an archive's track and says where."""
-    return Source((), parse_frames, read=partial(_read_archive, path, save), read_folder=_read_folder, is_archive=True)
+    return Source((), parse_frames, read=partial(_read, path, save), read_folder=_read_folder, is_archive=True)
 
 
 def parse_frames(row: Values) -> Parsed:
@@ -54,6 +60,36 @@ def parse_frames(row: Values) -> Parsed:
     return Parsed(records)
 
 
+def _read(path: Path, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
+    if content.peek(len(PARQUET_MAGIC)).startswith(PARQUET_MAGIC):
+        return _read_table(path, save, content)
+    return _read_archive(path, save, content)
+
+
+def _read_table(path: Path, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
+    dimension = 0
+    with path.open("rb") if path.is_file() else closing(seekable(content)) as file:
+        for number, (track, frames) in enumerate(read_frame_table(path, file), 1):
+            raw = track.encode("utf-8", "surrogatepass")
+            if isinstance(frames, BadRecord):
+                yield Row(number, raw, len(raw), frames)
+                continue
+            width = frames.shape[1] if frames.ndim == 2 else 0
+            value = _saved(track, frames, dimension or width, save)
+            if isinstance(value, dict):
+                dimension = width
+            yield Row(number, raw, len(raw), value)
+
+
+def _saved(track: str, frames: NDArray[Any], dimension: int, save: SaveFrames) -> dict[str, object] | BadRecord:
+    """What is known of a track whose frames are kept as float32 now, or why they can't be."""
+    if not track.strip():
+        return BadRecord(Reason.MISSING_ID, "an empty id", "track")
+    with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused below
+        own = frames.astype(np.float32) if frames.dtype.kind in "fiu" else frames
+    return _refusal(own, dimension) or {"track": track, "frames": str(save(track, own))}
+
+
 def _read_archive(path: Path, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
     frames, ids, genres = _arrays(path, content)
     names = _genre_names(genres, ids) if genres is not None else {}
@@ -61,15 +97,12 @@ def _read_archive(path: Path, save: SaveFrames, content: BufferedReader) -> Iter
     positions_of = np.split(np.argsort(track_of, kind="stable"), np.cumsum(np.bincount(track_of))[:-1])
     for number in np.argsort(first):
         track, positions = str(tracks[number]), positions_of[number]
-        with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused below
-            own = frames[positions].astype(np.float32)
-        value: Values | BadRecord | None = _refusal(own, frames.shape[1])
-        if value is None and track.strip():
+        value = _saved(track, frames[positions], frames.shape[1], save)
+        if isinstance(value, dict):
             labels = [] if genres is None else np.unique(genres[positions]).tolist()
-            value = {"track": track, "frames": str(save(track, own)), "genres": [names[label] for label in labels]}
+            value["genres"] = [names[label] for label in labels]
         raw = track.encode("utf-8", "surrogatepass")
-        missing = BadRecord(Reason.MISSING_ID, "an empty id", "IDS")
-        yield Row(int(first[number]) + 1, raw, len(raw), missing if value is None else value)
+        yield Row(int(first[number]) + 1, raw, len(raw), value)
 
 
 def _arrays(path: Path, content: BufferedReader) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[Any] | None]:
@@ -142,6 +175,8 @@ def _refusal(frames: NDArray[Any], dimension: int) -> BadRecord | None:
     if frames.ndim != 2 or frames.shape[1] != dimension:
         shape = list(frames.shape)
         return BadRecord(Reason.WRONG_SHAPE, f"[num_frames, {dimension}] is wanted, got {shape}", "frames")
+    if len(frames) > MOST_FRAMES:
+        return BadRecord(Reason.OUT_OF_RANGE, f"1 to {MOST_FRAMES:,} frames are wanted, got {len(frames):,}", "frames")
     if not np.isfinite(frames).all():
         num_bad = int((~np.isfinite(frames)).sum())
         return BadRecord(Reason.OUT_OF_RANGE, f"{num_bad:,} of {frames.size:,} numbers are not finite", "frames")
