@@ -2,13 +2,14 @@
 # GPU, give the address of an index with CPU builds: docker build --build-arg TORCH_INDEX=ADDRESS .
 FROM python:3.11-slim AS build
 ARG TORCH_INDEX=""
+ARG EXTRAS=neo4j,qdrant
 WORKDIR /source
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY kindred kindred
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv /venv \
     && /venv/bin/pip install --disable-pip-version-check --constraint constraints.txt \
-       ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} '.[neo4j,qdrant]'
+       ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[$EXTRAS]"
 
 FROM python:3.11-slim
 COPY --from=build /venv /venv

@@ -6,6 +6,7 @@ Precedence: command-line flag > environment (`KINDRED_*`) > `.env` > `kindred.to
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     query_seconds: float = Field(30.0, gt=0, description="time that a user's own graph query may take")
     query_memory_mb: int = Field(2048, ge=256, description="memory that a user's own graph query may take")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where tensors are computed")
+    engine: str = Field("", description="ray:local or ray://HOST:PORT spreads the work; empty: this process alone")
     seed: int = Field(7, ge=0, description="seed of every random choice")
     experiments: tuple[Experiment, ...] = Field((), description="A/B tests of the service: `[[experiments]]` tables")
     serve_host: str = Field("127.0.0.1", description="address that the service listens on")
@@ -61,6 +63,13 @@ class Settings(BaseSettings):
     serve_burst: int = Field(1000, ge=1, description="requests that a key may make at once")
     serve_concurrent: int = Field(256, ge=1, description="requests that a process answers at the same time")
     mlflow_uri: str = Field("", description="MLflow tracking URI; empty: no tracking")
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_is_known(cls, engine: str) -> str:
+        if engine and not re.fullmatch(r"ray:local|ray://[^/\s:]+(:\d+)?", engine):
+            raise ValueError("must be ray:local or ray://HOST:PORT, or be left empty")
+        return engine
 
     @field_validator("data_dir")
     @classmethod

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.progress import Progress, silent
-from kindred.stores import encoder_for, encoder_of, graph_of, graph_to_read, runs_folder_of, vectors_of
+from kindred.stores import (
+    encoder_for,
+    encoder_of,
+    graph_of,
+    graph_to_read,
+    parts_of,
+    runs_folder_of,
+    vectors_of,
+)
 
 if TYPE_CHECKING:
     from kindred.evaluation.report import Report
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     from kindred.recommenders.publishing import Published
     from kindred.recommenders.runs import Run
     from kindred.recommenders.simulation import Simulated
+    from kindred.recommenders.system import System
     from kindred.recommenders.systems import Recommends, SystemModule
     from kindred.recommenders.tag_file import Asked
     from kindred.recommenders.tag_predicting import Predicted
@@ -37,9 +46,10 @@ def ingest(
     """What became of every line and record of the files, which are in the graph in force now (but for a dry run)."""
     from kindred.ingest.pipeline import IngestOptions, ingest_files
 
-    options = IngestOptions(settings.data_dir / "staging", settings.data_dir / "quarantine", max_bad, dry_run)
-    with graph_of(settings) as store:
-        return ingest_files(store, files, encoder_of(settings, progress), options, progress)
+    folder = settings.data_dir
+    with parts_of(settings) as parts, graph_of(settings) as store:
+        options = IngestOptions(folder / "staging", folder / "quarantine", max_bad, dry_run, parts)
+        return ingest_files(store, files, encoder_of(settings, progress, parts), options, progress)
 
 
 def train_system(
@@ -139,18 +149,50 @@ def recommender_of(settings: Settings, system: str = "products") -> Iterator[Rec
         yield module.open_recommender(opened)
 
 
-def write_answers_to_all(settings: Settings, system: str, path: Path, k: int, at_most: Mapping[str, int]) -> int:
-    """Writes the k best items of every user, as Parquet or JSON lines, whole or not at all; how many users."""
+def write_answers_to_all(
+    settings: Settings, system: str, path: Path, k: int, at_most: Mapping[str, int], progress: Progress = silent
+) -> int:
+    """Writes the k best items of every user, as Parquet or JSON lines, whole or not at all; how many users.
+
+    A path without an ending is a folder of parts, which goes on where it was interrupted.
+    """
     from kindred.recommenders.batch import recommend_to_all
     from kindred.recommenders.lists_file import write_lists
     from kindred.recommenders.systems import ListsEveryone
 
     with _opened(settings, system) as (module, opened):
         recommender = module.open_recommender(opened)
+        words = module.system.words
         if isinstance(recommender, ListsEveryone):
-            return write_lists(path, recommender.everyone(k), module.system.words.items)
+            return write_lists(path, recommender.everyone(k), words.items)
+        if path.is_dir() or not (path.suffix or path.exists()):
+            return _write_parts(settings, module.system, opened, path, (k, at_most), progress)
         found = recommend_to_all(module.system, opened, k, at_most)
-        return write_lists(path, ((user, items, None) for user, items in found), module.system.words.items)
+        return write_lists(path, ((user, items, None) for user, items in found), words.items)
+
+
+def _write_parts(
+    settings: Settings,
+    system: System,
+    opened: Opened,
+    folder: Path,
+    asked: tuple[int, Mapping[str, int]],
+    progress: Progress,
+) -> int:
+    from kindred.recommenders.batch import open_everyone
+    from kindred.recommenders.lists_folder import write_lists_folder
+    from kindred.recommenders.opened import published_version
+
+    k, at_most = asked
+    everyone = open_everyone(system, opened, k, at_most)
+    made_of = {
+        "system": system.name,
+        "version": published_version(system, opened.vectors.of(system.name)),
+        "at_most": dict(at_most),
+        "events": len(everyone.best.users.known),
+    }
+    with parts_of(settings) as parts:
+        return write_lists_folder(folder, everyone, made_of, system.words.items, parts, progress)
 
 
 def export_embeddings(settings: Settings, system: str, folder: Path) -> dict[str, int]:

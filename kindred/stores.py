@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kindred.domain.parts import PartMap, in_turn
 from kindred.domain.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -96,12 +97,24 @@ def vectors_of(settings: Settings) -> Iterator[VectorStore]:
         store.close()
 
 
-def encoder_of(settings: Settings, progress: Progress = silent) -> TextEncoder:
+def encoder_of(settings: Settings, progress: Progress = silent, parts: PartMap = in_turn) -> TextEncoder:
     """The text encoder in force, with its cache in the data folder."""
     from kindred.features.text import open_text_encoder
 
     cache = settings.data_dir / "cache" / "text"
-    return open_text_encoder(settings.encoder, device=settings.device, cache_folder=cache, progress=progress)
+    return open_text_encoder(settings.encoder, settings.device, cache, progress, parts)
+
+
+@contextmanager
+def parts_of(settings: Settings) -> Iterator[PartMap]:
+    """Who does the parts of the work: the cluster that the settings name, or this process."""
+    if settings.engine:
+        from kindred.cluster import ray_parts
+
+        with ray_parts(settings.engine) as parts:
+            yield parts
+    else:
+        yield in_turn
 
 
 def encoder_for(settings: Settings, store: GraphStore) -> TextEncoder:

@@ -98,9 +98,12 @@ def recommend(
     queries: Annotated[
         list[str] | None, typer.Option(help="What someone searched for, the latest last; for --system queries.")
     ] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="Every user of the graph, into the file --out.")] = False,
+    everyone: Annotated[bool, typer.Option("--all", help="Every user of the graph, into --out.")] = False,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE", help="For --all: .parquet, or JSON lines.")
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="PATH", help="For --all: a .parquet file, JSON lines, or a folder of parts of both."
+        ),
     ] = None,
     at_most: Annotated[
         list[str] | None, typer.Option(metavar="LABEL=N", help="So many of one, e.g. --at-most artist=2.")
@@ -143,8 +146,12 @@ def _write_everyone(
     from kindred.domain.errors import SettingsError
 
     if out is None:
-        raise SettingsError("--all writes to a file", "add --out top.parquet or --out top.jsonl")
-    count = write_answers_to_all(settings_of(context), system, out, k, at_most)
+        raise SettingsError(
+            "--all writes to a file",
+            "add --out top.parquet, --out top.jsonl, or --out FOLDER, which goes on where it was interrupted",
+        )
+    with console.Bars() as bars:
+        count = write_answers_to_all(settings_of(context), system, out, k, at_most, bars)
     if as_json:
         console.json_result({"users": count, "file": out})
     else:

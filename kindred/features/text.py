@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import SettingsError, install_hint
+from kindred.domain.parts import PartMap, in_turn
 from kindred.domain.progress import Progress, silent, told_on_interrupt
 from kindred.features.cache import KEY_BYTES, VectorCache
 from kindred.features.weights import BUNDLED_NAME, bert_shape, bundled_folder, file_sha256, verify_bundled
@@ -56,6 +57,7 @@ def open_text_encoder(
     device: str = "auto",
     cache_folder: Path | None = None,
     progress: Progress = silent,
+    parts: PartMap = in_turn,
 ) -> TextEncoder:
     """The text encoder, ready to use; its network is loaded when the first text is not in the cache.
 
@@ -65,6 +67,7 @@ def open_text_encoder(
         device: `auto`, `cpu` or `cuda`.
         cache_folder: where vectors are kept by content; None keeps none.
         progress: told of the texts that had to be encoded, as stage "encode texts".
+        parts: who encodes; whoever it is, the vectors are kept here.
 
     Raises:
         SettingsError: no such model, or no such device.
@@ -75,15 +78,38 @@ def open_text_encoder(
     stored = None if cache_folder is None else VectorCache(cache_folder / model.fingerprint[:24], model.dimension)
     load = cache(model.load)
 
+    def work(chunks: Iterable[list[str]]) -> Iterator[Vectors16]:
+        if parts is in_turn:
+            return (load().encode(chunk) for chunk in chunks)
+        return parts(_encode_chunk, _Loaded(name_or_folder, device), chunks)
+
     def encode(texts: Sequence[str]) -> Vectors16:
-        return _encode(texts, model.dimension, _Encoding(load, stored, progress))
+        return _encode(texts, model.dimension, _Encoding(work, stored, progress))
 
     return TextEncoder(model.name, model.dimension, encode)
 
 
 @dataclass(frozen=True)
+class _Loaded:
+    """The arguments that open a network, for other processes."""
+
+    name_or_folder: str
+    device: str
+
+
+@cache
+def _network_of(loaded: _Loaded) -> _Network:
+    """The network of this process, loaded once."""
+    return _find_model(loaded.name_or_folder, _device(loaded.device), None).load()
+
+
+def _encode_chunk(loaded: _Loaded, texts: Sequence[str]) -> Vectors16:
+    return _network_of(loaded).encode(texts)
+
+
+@dataclass(frozen=True)
 class _Encoding:
-    load: Callable[[], _Network]
+    work: Callable[[Iterable[list[str]]], Iterator[Vectors16]]
     stored: VectorCache | None
     progress: Progress
 
@@ -113,16 +139,14 @@ def _encode_missing(texts: list[str], encoding: _Encoding) -> Iterator[tuple[lis
     if not texts:
         return
     texts.sort(key=len, reverse=True)
-    network = encoding.load()
     encoding.progress("encode texts", 0, len(texts))
     done = 0
     with told_on_interrupt(lambda: f"{done if encoding.stored else 0:,} of {len(texts):,} texts are encoded and kept"):
-        for start in range(0, len(texts), _TEXTS_PER_CHUNK):
-            chunk = texts[start : start + _TEXTS_PER_CHUNK]
-            vectors = network.encode(chunk)
+        chunks = [texts[start : start + _TEXTS_PER_CHUNK] for start in range(0, len(texts), _TEXTS_PER_CHUNK)]
+        for chunk, vectors in zip(chunks, encoding.work(chunks), strict=True):
             if encoding.stored is not None:
                 encoding.stored.add([_key(text) for text in chunk], vectors)
-            done = start + len(chunk)
+            done += len(chunk)
             encoding.progress("encode texts", done, len(texts))
             yield chunk, vectors
 

@@ -66,6 +66,21 @@ class Quarantine:
         self._kept += 1
         self._file.write(line)
 
+    def kept(self) -> tuple[int, bytes]:
+        """How many records were bad, and the lines of those that are kept."""
+        self._file.flush()
+        return self.count, self._part.read_bytes()
+
+    def adopt(self, count: int, lines: bytes) -> None:
+        """Takes over what another process has kept, as if it had been added here."""
+        for line in lines.splitlines(keepends=True):
+            if self._kept >= MAX_RECORDS or self._bytes > MAX_BYTES:
+                break
+            self._bytes += len(line)
+            self._kept += 1
+            self._file.write(line)
+        self.count += count
+
     def commit(self) -> Path | None:
         """The quarantine file, durable; None, and no file, where nothing was bad."""
         if self.count > self._kept:

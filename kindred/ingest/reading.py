@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
+import pyarrow as pa
 from pydantic import ValidationError
 
-from kindred.domain.errors import RecordError, SettingsError
-from kindred.domain.progress import Progress
+from kindred.domain.errors import RecordError, SettingsError, StoreError
+from kindred.domain.parts import PartMap, in_turn
+from kindred.domain.progress import Progress, silent
+from kindred.domain.schema import EdgeType, NodeType, graph_schema
 from kindred.ingest.bad_records import BadRecord, bad_record
 from kindred.ingest.columns import listed_columns, missing_columns
 from kindred.ingest.files import read_rows
@@ -26,6 +29,7 @@ from kindred.ingest.staging import Stage, not_writable
 
 _GIVE_UP_AFTER = 2_000  # rows; a file that is mostly bad by then is another file than was thought
 _MOSTLY = 0.5
+_ALL = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,14 @@ class IngestOptions:
         dry_run: check everything, load nothing.
         staging: folder that accepted records wait in; empty but during an ingest.
         quarantine: folder that files of bad records are written to.
+        parts: who reads files, where there are several.
     """
 
     staging: Path
     quarantine: Path
     max_bad: float = 0.05
     dry_run: bool = False
+    parts: PartMap = in_turn
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.max_bad <= 1.0:
@@ -79,6 +85,7 @@ class FileCount:
     remarks: list[str] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)  # of the bad rows, in order
     first_bad: str = ""
+    given_up: str = ""  # why the rest was not read
 
     @property
     def num_quarantined(self) -> int:
@@ -123,7 +130,8 @@ def stage_files(
         with ExitStack() as stack:
             files = _prepared(_rereadable(files, stack), progress)
             quarantine = stack.enter_context(Quarantine(options.quarantine))
-            staged = [_staged(number, file, stage, quarantine, options, progress) for number, file in enumerate(files)]
+            counts = _counts(files, stage, quarantine, options, progress)
+            staged = [StagedFile(file.name, file.source, count) for file, count in zip(files, counts, strict=True)]
             return _checked(staged, options.max_bad, quarantine), quarantine.commit()
     except OSError as error:  # sources that can't be read are RecordErrors by now
         raise not_writable(options.staging.parent, error) from error
@@ -174,16 +182,84 @@ def _prepared(files: Sequence[SourceFile], progress: Progress) -> list[SourceFil
     return [replace(file, source=prepared.get(id(file.source), file.source)) for file in files]
 
 
-def _staged(
-    number: int, file: SourceFile, stage: Stage, quarantine: Quarantine, options: IngestOptions, progress: Progress
-) -> StagedFile:
+def _counts(
+    files: Sequence[SourceFile], stage: Stage, quarantine: Quarantine, options: IngestOptions, progress: Progress
+) -> Iterator[FileCount]:
+    """What was found in each file, whose records are staged."""
+    if options.parts is in_turn or len(files) < 2 or any(is_stream(file.path) for file in files):
+        read: Iterator[FileCount] = (
+            read_file((number, file), stage, quarantine, options.max_bad, progress) for number, file in enumerate(files)
+        )
+    else:
+        read = _read_elsewhere(files, stage, quarantine, options, progress)
+    for count in read:
+        if count.given_up:
+            raise _refused(count.given_up, quarantine)
+        yield count
+
+
+def _read_elsewhere(
+    files: Sequence[SourceFile], stage: Stage, quarantine: Quarantine, options: IngestOptions, progress: Progress
+) -> Iterator[FileCount]:
+    there = [(number, replace(file, path=file.path.absolute())) for number, file in enumerate(files)]
+    for number, found in enumerate(options.parts(read_part, options.max_bad, there), 1):
+        for table, rows in found.tables:
+            stage.adopt(table, rows)
+        quarantine.adopt(*found.quarantined)
+        progress("reading files", number, len(files))
+        yield found.count
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A file as another process read it.
+
+    Attributes:
+        count: what was found.
+        tables: its records, as a `TableStage` holds them.
+        quarantined: how many records were bad, and the lines of those that are kept.
+    """
+
+    count: FileCount
+    tables: Sequence[tuple[NodeType | EdgeType, pa.Table]]
+    quarantined: tuple[int, bytes]
+
+
+def read_part(max_bad: float, numbered: tuple[int, SourceFile]) -> FilePart:
+    """A file of that number, read in this process for another.
+
+    Raises:
+        StoreError: the file is not there.
+    """
+    path = numbered[1].path
+    if not path.exists():
+        raise StoreError(
+            f"{path} is not there on a worker of the cluster", "put it on a disk that every machine mounts alike"
+        )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Stage(Path(folder) / "staging", graph_schema()) as stage,
+        Quarantine(Path(folder) / "quarantine") as quarantine,
+    ):
+        count = read_file(numbered, stage, quarantine, max_bad, silent)
+        stages = stage.finish()
+        tables = [(own.table, pa.concat_tables(own.read(_ALL, _ALL))) for own in stages if own.num_rows]
+        return FilePart(count, tables, quarantine.kept())
+
+
+def read_file(
+    numbered: tuple[int, SourceFile], stage: Stage, quarantine: Quarantine, max_bad: float, progress: Progress
+) -> FileCount:
+    """What was found in the file of that number, whose records are staged and whose bad ones are quarantined."""
     count = FileCount()
+    number, file = numbered
     staged = StagedFile(file.name, file.source, count)
     parse = file.source.parse
     for row in read_rows(file.path, file.source, progress, count.remarks.append):
         count.lines += 1
-        if count.lines == _GIVE_UP_AFTER and (refusal := staged.refusal(options.max_bad, _MOSTLY)):
-            raise _refused(f"given up after {count.lines:,} lines: {refusal}", quarantine)
+        if count.lines == _GIVE_UP_AFTER and (refusal := staged.refusal(max_bad, _MOSTLY)):
+            count.given_up = f"given up after {count.lines:,} lines: {refusal}"
+            return count
         try:
             if isinstance(row.value, BadRecord):
                 raise row.value
@@ -202,4 +278,4 @@ def _staged(
         if parsed.notes:
             count.notes.update(parsed.notes)
         stage.add(parsed.records, number, row.length)
-    return staged
+    return count

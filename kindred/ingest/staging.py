@@ -50,7 +50,12 @@ class TableStage:
         if not self._records:
             return
         rows = to_table(self.table, self._records)
-        rows = rows.append_column(self._schema.field(SOURCE_COLUMN), pa.array(self._sources, pa.int16()))
+        self.write(rows.append_column(self._schema.field(SOURCE_COLUMN), pa.array(self._sources, pa.int16())))
+        self._records.clear()
+        self._sources.clear()
+
+    def write(self, rows: pa.Table) -> None:
+        """Writes rows that another process has staged, or `flush` collected."""
         parts = np.fromiter((zlib.crc32(k.encode()) % NUM_PARTS for k in rows[self.key].to_pylist()), np.int64)
         order = np.argsort(parts, kind="stable")
         rows = rows.take(pa.array(order))
@@ -60,9 +65,7 @@ class TableStage:
                 batch = rows.slice(starts[part], num_rows).combine_chunks()
                 self._writer.write_table(batch)
                 self._batches.append((part, num_rows, batch.nbytes))
-        self.num_rows += len(self._records)
-        self._records.clear()
-        self._sources.clear()
+        self.num_rows += len(rows)
 
     def finish(self) -> None:
         """Writes the rest; rows can be read from now on."""
@@ -112,6 +115,7 @@ class Stage:
         self._schema = schema
         self._lock: TextIO | None = None
         self._stage_of: dict[type[Node] | type[Edge], TableStage] = {}
+        self._tables: dict[str, TableStage] = {}
         self._num_rows = self._num_bytes = 0
         # By identity, which is cheap: sources hand out the same object for a node that they have mentioned before.
         self._mentioned: dict[int, Node | Edge] = {}
@@ -131,7 +135,7 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for stage in self._stage_of.values():
+        for stage in self._tables.values():
             stage.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         if self._lock:
@@ -150,6 +154,10 @@ class Stage:
         if self._num_rows >= _ROWS_PER_FLUSH or self._num_bytes >= _BYTES_PER_FLUSH:
             self._flush()
 
+    def adopt(self, table: NodeType | EdgeType, rows: pa.Table) -> None:
+        """Takes over what another process has staged of a table."""
+        self._of_table(table).write(rows)
+
     def _flush(self) -> None:
         self._num_rows = self._num_bytes = 0
         if len(self._mentioned) > _REMEMBERED:
@@ -159,21 +167,26 @@ class Stage:
 
     def finish(self) -> list[TableStage]:
         """What was staged, nodes before edges, each in the schema's order."""
-        for stage in self._stage_of.values():
+        for stage in self._tables.values():
             stage.finish()
         order = [*self._schema.nodes, *self._schema.edges]
-        return sorted(self._stage_of.values(), key=lambda stage: order.index(stage.table))
+        return sorted(self._tables.values(), key=lambda stage: order.index(stage.table))
 
     def _stage(self, record: type[Node] | type[Edge]) -> TableStage:
         if stage := self._stage_of.get(record):
             return stage
         if issubclass(record, Edge):
-            table = self._schema.edge((record.source.label, record.edge_type, record.target.label))
-            self._stage_of[record] = TableStage(table, self._folder / f"{'-'.join(table.triple)}.arrow")
+            table = self._of_table(self._schema.edge((record.source.label, record.edge_type, record.target.label)))
         else:
-            node = self._schema.node(record.label)
-            self._stage_of[record] = TableStage(node, self._folder / f"{node.label}.arrow")
-        return self._stage_of[record]
+            table = self._of_table(self._schema.node(record.label))
+        self._stage_of[record] = table
+        return table
+
+    def _of_table(self, table: NodeType | EdgeType) -> TableStage:
+        name = table.label if isinstance(table, NodeType) else "-".join(table.triple)
+        if name not in self._tables:
+            self._tables[name] = TableStage(table, self._folder / f"{name}.arrow")
+        return self._tables[name]
 
 
 def not_writable(folder: Path, error: OSError) -> StoreError:

@@ -58,12 +58,10 @@ def open_published(system: System, opened: Opened) -> tuple[Version, Published]:
 
 
 @dataclass(frozen=True)
-class Everyone:
-    """All that the answers for every user are made of: plain arrays, which another process can be sent.
+class BestItems:
+    """What the best items of every user are worked out from: plain arrays, which another process can be sent.
 
     Attributes:
-        user_ids: the users, in the order of their answers.
-        item_ids: the items, by the positions that answers hold.
         k: length of an answer.
         users: what retrieval says to each of them.
         ranker: the second stage, None where there is none.
@@ -72,8 +70,6 @@ class Everyone:
         capped: of which nodes an answer may hold how many items: the nodes of each trained item, and the number.
     """
 
-    user_ids: IdMap
-    item_ids: IdMap
     k: int
     users: RankedUsers
     ranker: Ranker | None
@@ -81,10 +77,7 @@ class Everyone:
     active: NDArray[np.bool_]
     capped: Sequence[tuple[Sequence[Sequence[str]], int]]
 
-    def __len__(self) -> int:
-        return len(self.user_ids)
-
-    def best(self, start: int, stop: int) -> IntArray:
+    def of(self, start: int, stop: int) -> IntArray:
         """Positions of the best items of these users, best first, −1 where there are fewer, `[stop − start, k]`."""
         found = np.full((stop - start, self.k), -1, dtype=np.int64)
         depth = self.k * _FURTHER if self.capped else self.k
@@ -94,11 +87,6 @@ class Everyone:
                 kept = self._allowed(items[items >= 0]) if self.capped else items[: self.k]
                 found[row, : len(kept)] = kept
         return found
-
-    def lists(self, start: int, best: IntArray) -> Iterator[tuple[str, list[str]]]:
-        """The users from `start` on, and the ids of their items."""
-        for user, items in enumerate(best, start):
-            yield self.user_ids.external(user), [self.item_ids.external(item) for item in items[items >= 0].tolist()]
 
     def _allowed(self, items: IntArray) -> list[int]:
         kept: list[int] = items.tolist()
@@ -127,13 +115,36 @@ class Everyone:
         return items[:, :depth]
 
 
+@dataclass(frozen=True)
+class Everyone:
+    """Every user of a version, and what their answers are worked out from.
+
+    Attributes:
+        user_ids: the users, in the order of their answers.
+        item_ids: the items, by the positions that answers hold.
+        best: see there.
+    """
+
+    user_ids: IdMap
+    item_ids: IdMap
+    best: BestItems
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def lists(self, start: int, found: IntArray) -> Iterator[tuple[str, list[str]]]:
+        """The users from `start` on, and the ids of the items that were found for them, `[num_users, k]`."""
+        for user, items in enumerate(found, start):
+            yield self.user_ids.external(user), [self.item_ids.external(item) for item in items[items >= 0].tolist()]
+
+
 def recommend_to_all(
     system: System, opened: Opened, k: int, at_most: Mapping[str, int] | None = None
 ) -> Iterator[tuple[str, list[str]]]:
     """Every user of the published version, and the k best items; for the rest see `open_everyone`."""
     everyone = open_everyone(system, opened, k, at_most)
     for start in range(0, len(everyone), USERS_A_BATCH):
-        yield from everyone.lists(start, everyone.best(start, min(start + USERS_A_BATCH, len(everyone))))
+        yield from everyone.lists(start, everyone.best.of(start, min(start + USERS_A_BATCH, len(everyone))))
 
 
 def open_everyone(system: System, opened: Opened, k: int, at_most: Mapping[str, int] | None = None) -> Everyone:
@@ -150,9 +161,7 @@ def open_everyone(system: System, opened: Opened, k: int, at_most: Mapping[str, 
     version, published = open_published(system, opened)
     known, skips = _events(system, opened.store, published.users.ids, published.items.ids)
     position = version.model.users.positions(published.users.ids.ids)
-    return Everyone(
-        published.users.ids,
-        published.items.ids,
+    best = BestItems(
         k,
         _ranked_users(version, published, known, skips, position),
         version.ranker,
@@ -160,6 +169,7 @@ def open_everyone(system: System, opened: Opened, k: int, at_most: Mapping[str, 
         np.bincount(known.user_index, minlength=known.num_users) > 0,
         [(_members(system, version, label), count) for label, count in (at_most or {}).items()],
     )
+    return Everyone(published.users.ids, published.items.ids, best)
 
 
 def _ranked_users(

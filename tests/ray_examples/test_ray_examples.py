@@ -1,0 +1,41 @@
+"""The examples of clusters fit the schemas of what reads them: KubeRay's, as far as they use it, and Ray's own.
+
+`ray_cluster.json` is the part that the example can be wrong in of KubeRay's RayCluster v1 (helm-chart/kuberay-operator/
+crds/ray.io_rayclusters.yaml, Apache-2.0); the whole of it was checked by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
+SCHEMA = json.loads((Path(__file__).parent / "ray_cluster.json").read_text("utf-8"))
+
+
+def example(name: str) -> Any:
+    return yaml.safe_load((EXAMPLES / name).read_text("utf-8"))
+
+
+def test_the_kuberay_manifest_is_a_ray_cluster() -> None:
+    manifest = example("kuberay.yaml")
+    jsonschema.validate(manifest, SCHEMA)
+    assert f"ray=={manifest['spec']['rayVersion']}" in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    manifest["spec"]["workerGroupSpecs"][0]["minReplica"] = 1
+    with pytest.raises(jsonschema.ValidationError, match="minReplica"):
+        jsonschema.validate(manifest, SCHEMA)
+
+
+def test_the_example_of_ray_up_is_a_cluster_of_ray() -> None:
+    spec = find_spec("ray")
+    if spec is None or spec.origin is None:
+        pytest.skip("ray is not installed")
+    schema = json.loads((Path(spec.origin).parent / "autoscaler" / "ray-schema.json").read_text("utf-8"))
+    jsonschema.validate(example("ray-up.yaml"), schema)
