@@ -55,6 +55,17 @@ class Request:
     version: str | None = None
 
 
+_LONGEST_TITLE = 90
+
+
+def title_of(text: str) -> str:
+    """A text as the title of an item in a list: its first words, on one line."""
+    words = " ".join(text.split())
+    if len(words) <= _LONGEST_TITLE:
+        return words
+    return f"{words[:_LONGEST_TITLE].rpartition(' ')[0] or words[:_LONGEST_TITLE]}…"
+
+
 @dataclass(frozen=True)
 class Candidate:
     """An item that may be recommended; higher scores are better."""

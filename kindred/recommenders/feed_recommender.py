@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.errors import ArtifactError, RecordError
+from kindred.domain.errors import RecordError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.ids import IdMap, rows_at
 from kindred.domain.recommendation import Answer, Recommendation, Request
-from kindred.graph.store import GraphStore
 from kindred.recommenders.feed_model import (
-    CONTROL,
+    ARMS,
     TEST,
     FeedModel,
     FeedScorer,
@@ -30,6 +27,7 @@ from kindred.recommenders.feed_model import (
 from kindred.recommenders.feed_tables import FeedTables, read_feed
 from kindred.recommenders.known import Known
 from kindred.recommenders.opened import Opened, published_version
+from kindred.recommenders.posts import POSTS
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
@@ -66,7 +64,9 @@ class FeedRecommender:
 
     def answer(self, request: Request, arm: str) -> Answer:
         """The answer of one arm, `control` or `test`."""
-        held = self._version()
+        return self._answer(self._version(), request, arm)
+
+    def _answer(self, held: FeedVersion, request: Request, arm: str) -> Answer:
         at = int(time.time()) if request.at is None else request.at
         reader = held.feed.reader(request.user_id)
         rows = held.scorer.all_posts(arm, reader, at)
@@ -75,7 +75,7 @@ class FeedRecommender:
         order = _best(scores, held.feed.posts, removed, request.k)
         chances = like_chances(held.model, arm, rows[order], scores[order])
         posts = tuple(
-            Recommendation(held.feed.posts.external(post), float(chance))
+            _recommendation(held.feed, post, chance, "model")
             for post, chance in zip(order.tolist(), chances.tolist(), strict=True)
         )
         is_known = bool(held.scorer.features.num_views(reader, at))
@@ -106,8 +106,9 @@ class FeedRecommender:
         lengths = np.linalg.norm(rows, axis=1)
         cosine = rows @ rows[position] / np.maximum(lengths * lengths[position], 1e-9)
         nearest = _best(cosine.astype(np.float64), held.feed.posts, {position: "itself"}, k)
-        posts = tuple(Recommendation(held.feed.posts.external(p), float(cosine[p]), source="similar") for p in nearest)
-        return Answer(None, posts, "similar", held.name, system=self.system.name, item_id=item_id)
+        posts = tuple(_recommendation(held.feed, post, cosine[post], "similar") for post in nearest.tolist())
+        title = self.system.titled(held.feed.words[position])
+        return Answer(None, posts, "similar", held.name, system=self.system.name, item_id=item_id, title=title)
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
         """Where a post stands for a reader; its score is a sum over features, and rests on no path of the graph."""
@@ -119,7 +120,8 @@ class FeedRecommender:
         scores = score(held.model, TEST, held.scorer.all_posts(TEST, reader, when))
         standing = Standing(float(scores[position]), int((scores > scores[position]).sum()) + 1)
         level = "model" if held.scorer.features.num_views(reader, when) else "popular"
-        said = (None, standing, (), None, level, held.name, held.feed.as_of, _NO_PATHS)
+        title = self.system.titled(held.feed.words[position])
+        said = (title, standing, (), None, level, held.name, held.feed.as_of, _NO_PATHS)
         return Explanation(self.system.name, user_id, item_id, *said)
 
     def example_users(self, count: int) -> list[str]:
@@ -131,8 +133,9 @@ class FeedRecommender:
     def refresh(self) -> str:
         """Takes the published version and the feed as the graph holds it now; its name."""
         held = self._load()
-        held.scorer.all_posts(TEST, len(held.feed.readers), held.feed.as_of or 0)  # builds what the first answer needs
-        held.scorer.all_posts(CONTROL, len(held.feed.readers), held.feed.as_of or 0)
+        first = Request(k=1, at=held.feed.as_of, removed=False)
+        for arm in ARMS:
+            self._answer(held, first, arm)  # loads what the first answer needs
         self._held = held
         return held.name
 
@@ -156,21 +159,11 @@ class FeedRecommender:
     def _load(self) -> FeedVersion:
         name = published_version(self.system, self._opened.vectors.of(self.system.name))
         run = find_run(self._opened.runs_folder, run_of(name))
-        with self._graph() as store:
+        with self._opened.graph() as store:
             feed = read_feed(store)
         model = load_feed_model(run.folder)
         spaces = _placed(model.spaces, load_posts(run.folder), feed.posts)
         return FeedVersion(name, model, feed, FeedScorer(feed.log, spaces))
-
-    @contextmanager
-    def _graph(self) -> Iterator[GraphStore]:
-        if self._opened.store is not None:
-            yield self._opened.store
-        elif self._opened.read is not None:
-            with self._opened.read() as store:
-                yield store
-        else:
-            raise ArtifactError("no graph is open to read the feed from", "open the recommender on a graph")
 
     def _removed(self, held: FeedVersion, request: Request, reader: int, at: int) -> dict[int, str]:
         """Posts that may not be in the answer, by position, and why."""
@@ -192,6 +185,11 @@ class FeedRecommender:
         positions = posts.positions(list(known.seen(user_id, at - 1)))
         found: list[int] = positions[positions >= 0].tolist()
         return found
+
+
+def _recommendation(feed: FeedTables, post: int, value: float, source: str) -> Recommendation:
+    """A post in an answer, its first words as its title."""
+    return Recommendation(feed.posts.external(post), float(value), POSTS.titled(feed.words[post]), source=source)
 
 
 def _best(scores: NDArray[np.float64], posts: IdMap, removed: dict[int, str], k: int) -> NDArray[np.int64]:

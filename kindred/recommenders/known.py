@@ -92,8 +92,8 @@ class StoreKnown:
 
     def titles(self, item_ids: Collection[str]) -> dict[str, str]:
         system = self._system
-        if system.title is None or not item_ids:
-            return {}
+        if system.title is None or system.has_long_titles or not item_ids:
+            return {}  # long texts can't be asked for by query on every engine: who has such items reads them once
         question = (
             f"MATCH (item:{system.item_label}) WHERE item.id IN $ids RETURN item.id AS id, item.{system.title} AS title"
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from kindred.domain.embeddings import TextEncoder, Vectors
-from kindred.domain.errors import ArtifactError
+from kindred.domain.errors import ArtifactError, StoreError
 from kindred.graph.store import GraphStore
 from kindred.recommenders.evidence import Evidence, load_evidence
 from kindred.recommenders.known import Known
@@ -44,6 +44,17 @@ class Opened:
     encoder: Callable[[], TextEncoder]
     known: Known | None = None
     read: Callable[[], AbstractContextManager[GraphStore]] | None = None
+
+    @contextmanager
+    def graph(self) -> Iterator[GraphStore]:
+        """The graph for one reading. Raises: StoreError where there is none, or it can't be opened."""
+        if self.store is not None:
+            yield self.store
+        elif self.read is not None:
+            with self.read() as store:
+                yield store
+        else:
+            raise StoreError("no graph is open here to read from", "open the recommender on a graph")
 
 
 @dataclass(frozen=True)

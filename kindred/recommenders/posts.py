@@ -10,6 +10,6 @@ POSTS = System(
     target=Liked,
     words=Words("post", "posts", "like", "likes", "liked"),
     context=(About,),
-    title=None,
+    title="text",
     load_with="kindred ingest posts --feed FILE",
 )

@@ -104,7 +104,7 @@ def read_titles(system: System, store: GraphStore) -> dict[str, str]:
         return titles
     for batch in store.read_nodes(system.item, ["id", system.title]):
         rows = zip(batch.column("id").to_pylist(), batch.column(system.title).to_pylist(), strict=True)
-        titles.update((item, title) for item, title in rows if title)
+        titles.update((item, title) for item, value in rows if (title := system.titled(value)))
     return titles
 
 

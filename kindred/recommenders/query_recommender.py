@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,39 +15,27 @@ from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.ids import rows_at
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.domain.queries import has_words, query_id
 from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
-from kindred.domain.records import Bought, Searched
+from kindred.domain.records import Bought
 from kindred.domain.schema import edge_type_of
 from kindred.graph.store import QueryLimits
 from kindred.linear.bm25 import words_of
-from kindred.models.two_tower import HISTORY
-from kindred.models.two_tower_fit import QueryHistories, TowerInputs, encode_histories
+from kindred.models.two_tower_fit import QueryHistories
+from kindred.recommenders.asked_searches import Searches, asked_of, bought_by, searches_of, searches_sent, times_led
 from kindred.recommenders.opened import POPULAR_THEN, Opened, published_version
 from kindred.recommenders.product_index import AskedQueries, sum_of
 from kindred.recommenders.query_run import Release, load_release
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
-from kindred.recommenders.search_histories import DAY, NOW, histories_before
+from kindred.recommenders.search_histories import NOW, histories_before
 from kindred.recommenders.search_log import read_search_log
 from kindred.recommenders.system import System
 from kindred.recommenders.training import recipe_of
 
 WORDS, VECTORS, BOTH, POPULAR = "words", "vectors", "words and vectors", "popular"
 """What found a product: it is among the first by its words, by vectors, by both; or it is what most people order."""
-_MOST_QUERIES = 1_000
-_MOST_LEADS = 10_000
 _RANKS = 100
 """Ranks that are looked at to tell where a product stands."""
-
-
-@dataclass(frozen=True)
-class Searches:
-    """What the asker searched for: different queries, the latest first, and how old each is, in days."""
-
-    texts: tuple[str, ...]
-    ages: tuple[float, ...]
-    num_filtered: int = 0
 
 
 class QueryRecommender:
@@ -55,7 +44,6 @@ class QueryRecommender:
     def __init__(self, system: System, opened: Opened) -> None:
         self.system = system
         self._opened = opened
-        self._store = opened.store
         self._vectors = opened.vectors.of(system.name)
         self._held: Release | None = None
         self._loaded: Release | None = None
@@ -72,8 +60,7 @@ class QueryRecommender:
         if request.events:
             raise RecordError(f"system {self.system.name} goes by queries, not by events", "give queries")
         as_it_was = request.at is not None and release.as_of is not None and request.at < release.as_of
-        searches = self._searches(request)
-        bought = self._bought(request)
+        searches, bought = self._asker(request)
         allowed = self._allowed(request, release, bought)
         if as_it_was or not searches.texts:
             return self._popular(request, release, allowed, searches, as_it_was)
@@ -84,7 +71,7 @@ class QueryRecommender:
         sources = _sources(best, parts["words"][0], vectors[0])
         reasons = self._reasons(best, searches, release, request.at) if request.reasons else {}
         chosen = _recommendations(release, best, scores, sources, reasons)
-        level = "inductive" if request.queries else "model"
+        level = "inductive" if request.queries or request.text else "model"
         return self._answer(request, chosen, level, release, _note(searches, len(chosen), request.k))
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
@@ -136,9 +123,8 @@ class QueryRecommender:
     def example_users(self, count: int) -> list[str]:
         """Ids of users who searched."""
         question = f"MATCH (u:User)-[:SEARCHED]->(:Query) RETURN DISTINCT u.id AS id ORDER BY id LIMIT {int(count)}"
-        if self._store is None:
-            return []
-        found = self._store.query(question, {}, QueryLimits(rows=count))
+        with self._opened.graph() as store:
+            found = store.query(question, {}, QueryLimits(rows=count))
         return [str(user) for user in found["id"].to_pylist()]
 
     def refresh(self) -> str:
@@ -161,9 +147,8 @@ class QueryRecommender:
     def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
         """The k best products of every user of the graph who searched, those they bought left out."""
         release = self._of_version(None)
-        if self._store is None:
-            raise StoreError("everyone's searches are in the graph, which is not open here", "use the command line")
-        log = read_search_log(self._store)
+        with self._opened.graph() as store:
+            log = read_search_log(store)
         users = np.unique(log.searched.source)
         histories = histories_before(log.searched, users, np.full(len(users), NOW), len(log.users))
         bought = log.bought
@@ -191,30 +176,15 @@ class QueryRecommender:
             self._loaded = load_release(run.folder, name, recipe_of(run).tower)
         return self._loaded
 
-    def _searches(self, request: Request) -> Searches:
-        """The latest different queries of the request, or else of the user up to the time asked about."""
-        if len(request.queries) > _MOST_QUERIES:
-            raise RecordError(f"{len(request.queries):,} queries in one request", f"send the latest {HISTORY}")
-        if request.queries:
-            forms = [query_id(text) for text in reversed(request.queries)]
-            useful = list(dict.fromkeys(form for form in forms if has_words(form)))
-            return Searches(tuple(useful[:HISTORY]), (0.0,) * HISTORY, len(forms) - sum(map(has_words, forms)))
-        if request.user_id is None or self._store is None:
-            return Searches((), ())
-        edges = self._store.edges_of(edge_type_of(Searched), request.user_id, ["target_id", "at"], request.at)
-        found = sorted(zip(edges["at"].to_pylist(), edges["target_id"].to_pylist(), strict=True), key=_by_time)
-        latest: dict[str, int] = {}
-        for at, query in reversed(found):
-            latest.setdefault(query, at or 0)
-        texts = tuple(latest)[:HISTORY]
-        now = request.at if request.at is not None else max(latest.values(), default=0)
-        return Searches(texts, tuple(max(0.0, (now - latest[text]) / DAY) for text in texts))
-
-    def _bought(self, request: Request) -> set[str]:
-        if request.user_id is None or not request.exclude_seen or self._store is None:
-            return set()
-        edges = self._store.edges_of(edge_type_of(Bought), request.user_id, ["target_id"], request.at)
-        return set(edges["target_id"].to_pylist())
+    def _asker(self, request: Request) -> tuple[Searches, set[str]]:
+        """What the asker searched for, as the request says it or else as the graph holds it, and what they bought."""
+        sent = (*request.queries, request.text) if request.text else request.queries
+        said = searches_sent(sent) if sent else Searches((), ())
+        if request.user_id is None:
+            return said, set()
+        with self._opened.graph() as store:
+            searches = said if sent else searches_of(store, request.user_id, request.at)
+            return searches, bought_by(store, request.user_id, request.at) if request.exclude_seen else set()
 
     def _allowed(self, request: Request, release: Release, bought: set[str]) -> NDArray[np.bool_]:
         """Which products may be in the answer, `[num_products]`."""
@@ -251,12 +221,10 @@ class QueryRecommender:
         note = "nothing was searched for: what is popular" if not searches.num_filtered else _FILTERED
         if as_it_was:
             counts = np.zeros(len(release.products), dtype=np.float32)
-            edges = (
-                [] if self._store is None else self._store.read_edges(edge_type_of(Bought), ["target_id"], request.at)
-            )
-            for batch in edges:
-                rows = release.products.ids.positions(batch["target_id"].to_pylist())
-                np.add.at(counts, rows[rows >= 0], 1)
+            with self._opened.graph() as store:
+                for batch in store.read_edges(edge_type_of(Bought), ["target_id"], request.at):
+                    rows = release.products.ids.positions(batch["target_id"].to_pylist())
+                    np.add.at(counts, rows[rows >= 0], 1)
             note = POPULAR_THEN
             allowed = allowed & (counts > 0)
         scores = np.where(allowed, counts, -np.inf)
@@ -267,7 +235,9 @@ class QueryRecommender:
     def _reasons(self, best: Sequence[int], searches: Searches, release: Release, at: int | None) -> dict[int, Reason]:
         """That people who searched for the same ordered the product, or that it has the words."""
         ids = {release.products.ids.external(row): row for row in best}
-        leads = self._leads(searches.texts, list(ids), at)
+        leads: Mapping[tuple[str, str], int] = {}
+        with suppress(StoreError), self._opened.graph() as store:  # without it the words of titles give the reasons
+            leads = times_led(store, searches.texts, list(ids), at)
         reasons: dict[int, Reason] = {}
         for row in best:
             product = release.products.ids.external(row)
@@ -285,20 +255,6 @@ class QueryRecommender:
             else:
                 reasons[row] = Reason(f"close in meaning to “{_short(searches.texts[0])}”")
         return reasons
-
-    def _leads(self, queries: Sequence[str], products: Sequence[str], at: int | None) -> Mapping[tuple[str, str], int]:
-        """How often each of the queries led to each of the products, up to a time."""
-        if self._store is None:
-            return {}
-        until = "" if at is None else "AND lead.at <= $at "
-        question = (
-            f"MATCH (q:Query)-[lead:LED_TO]->(p:Product) WHERE q.id IN $queries AND p.id IN $products {until}"
-            "RETURN q.id AS query, p.id AS product, count(lead) AS times"
-        )
-        values: dict[str, object] = {"queries": list(queries), "products": list(products)}
-        found = self._store.query(question, values | ({} if at is None else {"at": at}), QueryLimits(rows=_MOST_LEADS))
-        rows = (found[name].to_pylist() for name in ("query", "product", "times"))
-        return {(query, product): int(times) for query, product, times in zip(*rows, strict=True)}
 
     def _answer(
         self, request: Request, chosen: tuple[Recommendation, ...], level: str, release: Release, note: str
@@ -344,23 +300,6 @@ def _recommendations(
     )
 
 
-def asked_of(searches: Searches, vectors: FloatArray, graph: FloatArray, release: Release) -> AskedQueries:
-    """One history of these queries, its vector made by the query tower."""
-    num = len(searches.texts)
-    text = np.zeros((1, HISTORY, vectors.shape[1]), dtype=np.float32)
-    text[0, :num] = vectors
-    model = release.model
-    if model.towers is None:
-        return AskedQueries([searches.texts], text)
-    history = np.full((1, HISTORY), -1, dtype=np.int64)
-    history[0, :num] = np.arange(num)
-    ages = np.zeros((1, HISTORY), dtype=np.float32)
-    ages[0, :num] = searches.ages[:num]
-    nothing = model.inputs
-    inputs = TowerInputs(vectors, graph, nothing.item_text, nothing.item_graph, nothing.own, nothing.pad)
-    return AskedQueries([searches.texts], text, encode_histories(model.towers, inputs, QueryHistories(history, ages)))
-
-
 def _renumbered(histories: QueryHistories, positions: IntArray) -> QueryHistories:
     """The histories with other positions of the queries; what has none any more moves to the end, missing."""
     query = np.where(histories.query >= 0, positions[histories.query], -1)
@@ -400,7 +339,3 @@ def _note(searches: Searches, found: int, k: int) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _by_time(row: tuple[int | None, str]) -> tuple[int, str]:
-    return (row[0] or 0, row[1])

@@ -14,6 +14,7 @@ from functools import cached_property
 from kindred.domain.errors import SchemaError, SettingsError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.rating_scale import RatingScale
+from kindred.domain.recommendation import title_of
 from kindred.domain.records import Edge, Event
 from kindred.domain.schema import EdgeType, NodeType, edge_type_of, graph_schema
 
@@ -86,6 +87,15 @@ class System:
     def rating(self) -> str | None:
         """The property of an event that holds the user's rating, None for events without."""
         return "rating" if self.rated else None
+
+    @cached_property
+    def has_long_titles(self) -> bool:
+        """Whether an item is named by a long text, of which a list shows the first words."""
+        return any(p.name == self.title and p.kind is PropertyKind.TEXT for p in self.item.properties)
+
+    def titled(self, value: str | None) -> str | None:
+        """The title of an item in lists, from the property that names it; None where it has none."""
+        return (title_of(value) if self.has_long_titles else value) if value else None
 
     @property
     def edge(self) -> EdgeType:

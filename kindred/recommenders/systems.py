@@ -82,6 +82,7 @@ class SystemModule:
             protocols of events do not judge the system.
         baselines: a graph -> what reports of this system compare with beside the usual baselines.
         judged_elsewhere: why they do not, and what to do instead.
+        takes_searches: whether it may be asked with what somebody searched for.
         evaluate: how a system that events do not judge is judged: the graph, a run, how, and the folder that reports
             go to -> the report, whose `summary` is what people are told, line by line, and whose `figures` are those
             that lists of runs show.
@@ -96,6 +97,7 @@ class SystemModule:
     fit_split: FitSplit | None = None
     baselines: Callable[[InteractionGraph], Mapping[str, FitScorer]] = lambda graph: {}
     judged_elsewhere: tuple[str, str] = ("", "")
+    takes_searches: bool = False
     evaluate: Callable[[GraphStore, Run, EvaluationOptions, RunOptions], Report] | None = None
     above: Mapping[str, float] | None = None
     publishes_edges: bool = False
@@ -166,7 +168,9 @@ def of_searches() -> SystemModule:
     """Products for who searched: learned from what queries led to."""
     said = "this system asks with searches, which the protocols of events know nothing of"
     judged = (said, "see its figures with `python -m benchmarks.queries shop`")
-    return SystemModule(QUERIES, _train_queries, _publish_queries, _open_queries, judged_elsewhere=judged)
+    return SystemModule(
+        QUERIES, _train_queries, _publish_queries, _open_queries, judged_elsewhere=judged, takes_searches=True
+    )
 
 
 def _train_queries(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:

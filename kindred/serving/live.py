@@ -138,7 +138,7 @@ class Live:
             opened.memory.add_events([event])
         elif value["kind"] == NODE and value["label"] == system.item_label:
             item = next(node for node in nodes_in(system, value) if isinstance(node, Node))
-            title = None if system.title is None else getattr(item, system.title)
+            title = None if system.title is None else system.titled(getattr(item, system.title))
             opened.memory.put_items([(item.id, title)], int(entry.time))
 
     def lag(self) -> tuple[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 from kindred.domain.recommendation import Request
@@ -40,6 +40,8 @@ class Asked(Body):
         user_id: who asks.
         viewed: items that they look at now; each counts like an event that speaks for it.
         text: what they look for, in their words.
+        queries: what they searched for, the latest last, for systems that go by searches; they take the place of what
+            is known of the user.
         where: only items of these, e.g. `{"category": "Guitars"}`.
         exclude: items that may not be in the answer.
         pinned: items that come first, in this order.
@@ -55,7 +57,8 @@ class Asked(Body):
     user_id: Id | None = None
     viewed: Annotated[list[Id], Field(max_length=50)] = []
     text: Annotated[str, Field(max_length=2_000)] = ""
-    where: Annotated[dict[Id, Id], Field(max_length=10)] = {}
+    queries: Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_length=100)] = []
+    where: Annotated[dict[Id, Id], Field(max_length=10, validation_alias=AliasChoices("where", "filters"))] = {}
     exclude: Ids = []
     pinned: Annotated[list[Id], Field(max_length=MOST_ITEMS)] = []
     boosts: Annotated[dict[Id, Annotated[float, Field(ge=-10, le=10)]], Field(max_length=MOST_ITEMS)] = {}
@@ -79,6 +82,7 @@ class Asked(Body):
             reasons=self.reasons,
             viewed=self.viewed,
             text=self.text,
+            queries=self.queries,
             pinned=self.pinned,
             boosts=self.boosts,
             removed=self.debug,

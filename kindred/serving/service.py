@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import ArtifactError, KindredError, SchemaError, StoreError
+from kindred.domain.errors import ArtifactError, KindredError, RecordError, SchemaError, StoreError
 from kindred.domain.recommendation import Answer, Request
 from kindred.ingest.load import check_reader
 from kindred.recommenders.systems import SYSTEMS
@@ -111,6 +111,9 @@ class Service:
 
     async def _answered(self, system: str, request: Request) -> Answer:
         opened = self.system(system)
+        if request.queries and not opened.module.takes_searches:
+            events = opened.module.system.words.events
+            raise RecordError(f"system {system} goes by {events}, not by searches", "say what is looked for in `text`")
         ladder = opened.ladder
         if self._in_process and opened.recommender.is_quick(request):
             return self._compared(opened, request, self._counted(ladder(request)))

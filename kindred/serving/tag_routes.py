@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query
@@ -13,12 +13,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.errors import RecordError
-from kindred.recommenders.tag_recommender import TagRecommender
 from kindred.recommenders.tags import TAGS
 from kindred.serving.problems import UnknownError, request_id_of
 from kindred.serving.replies import orjson_response
 from kindred.serving.schemas import MOST_ITEMS, PROBLEMS, Id, TagsOfTrack
 from kindred.serving.service import Service
+
+if TYPE_CHECKING:
+    from kindred.recommenders.tag_recommender import TagRecommender
 
 MOST_FRAMES = 10_000
 HowMany = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many tags")]
@@ -62,6 +64,8 @@ def router(service: Service) -> APIRouter:
 
 def _recommender(service: Service) -> TagRecommender:
     """What answers with tags. Raises: UnknownError where no version of them is published."""
+    from kindred.recommenders.tag_recommender import TagRecommender  # loads PyTorch, as the open system did already
+
     recommender = service.system(TAGS.name).recommender
     assert isinstance(recommender, TagRecommender)
     return recommender

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Searching:
     store: GraphStore
     log: SearchLog
     recommender: QueryRecommender
+    served: QueryRecommender
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +61,11 @@ def searching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searching]:
     published = module.publish(run, store, vectors)
     assert published.counts["items"] == 120 and published.counts["users"] == 60
     recommender = module.open_recommender(Opened(store, vectors, folder / "runs", lambda: ENCODER))
-    assert isinstance(recommender, QueryRecommender)
-    yield Searching(store, read_search_log(store), recommender)
+    served = module.open_recommender(
+        Opened(None, vectors, folder / "runs", lambda: ENCODER, read=lambda: nullcontext(store))
+    )
+    assert isinstance(recommender, QueryRecommender) and isinstance(served, QueryRecommender)
+    yield Searching(store, read_search_log(store), recommender, served)
     vectors.close()
     store.close()
 
@@ -77,6 +82,16 @@ def test_what_was_searched_for_is_found_and_said_by_what(searching: Searching) -
     assert answer.level == "inductive" and answer.system == "queries" and answer.as_of == searching.log.as_of
     assert {item.source for item in answer.recommendations} <= {WORDS, VECTORS, BOTH}
     assert all(item.reason is not None for item in answer.recommendations)
+
+
+def test_a_service_that_opens_the_graph_for_each_reading_gives_the_same_answers(searching: Searching) -> None:
+    user = searching.recommender.example_users(1)[0]
+    assert searching.served.example_users(1) == [user]
+    for request in (Request(user_id=user, k=5), Request(queries=["rugged tent"], k=5), Request(k=5)):
+        assert searching.served(request) == searching.recommender(request)
+    assert searching.served(Request(user_id=user, k=1)).level == "model"
+    said = searching.served(Request(text="rugged tent", k=5))
+    assert said == searching.served(Request(queries=["rugged tent"], k=5))
 
 
 def test_a_user_gets_nothing_that_they_bought(searching: Searching) -> None:

@@ -67,6 +67,13 @@ def ids(reply: httpx.Response) -> list[str]:
     return [item["id"] for item in reply.json()["items"]]
 
 
+def test_who_goes_by_events_is_not_asked_with_searches(client: Client) -> None:
+    refused = client.post("/v1/products/recommendations", {"queries": ["warm tone"]})
+    assert refused.status_code == 422 and "goes by reviews" in refused.json()["error"]["message"]
+    only = {"filters": {"category": "no such"}}
+    assert client.post("/v1/products/recommendations", only).json()["items"] == []
+
+
 def test_rules_of_a_request_hold(client: Client, published: Published) -> None:
     user = users_of(published)[0]
     plain = ids(client.post("/v1/products/recommendations", {"user_id": user, "k": 20}))

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from kindred.domain.errors import KindredError, RecordError
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Event, Reviewed
+from kindred.recommenders.systems import SystemModule
 from kindred.serving.memory import Memory
 from kindred.serving.pages.rendering import Page, longest_bar
 from kindred.serving.service import Service
@@ -51,9 +52,9 @@ async def try_page(service: Service, system: str, form: str) -> Page:
     answer: Answer | None = None
     problem = ""
     try:
-        events = [*_events(declared.target, declared.rated, picks), *_pasted(declared.target, declared.rated, pasted)]
-        if events:
-            answer = await service.answer(system, Request(events=events, k=SHOWN, removed=False))
+        request = _request(opened.module, picks, pasted)
+        if request is not None:
+            answer = await service.answer(system, request)
     except KindredError as error:
         problem = f"{error.message} – {error.next_step}" if error.next_step else error.message
     values = {
@@ -66,11 +67,22 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         "answer": answer,
         "problem": problem,
         "rated": declared.rated,
+        "takes_searches": opened.module.takes_searches,
         "stars": STARS,
         "best": longest_bar(answer.recommendations if answer else ()),
         "examples": (await service.answer(system, Request(k=3, reasons=False, removed=False))).recommendations,
     }
     return Page("try.html", values, system)
+
+
+def _request(module: SystemModule, picks: Sequence[Pick], pasted: str) -> Request | None:
+    """What is asked for; None where nothing was picked or pasted."""
+    target, rated = module.system.target, module.system.rated
+    if module.takes_searches:
+        searches = tuple(line.strip() for line in pasted.splitlines() if line.strip())
+        return Request(queries=searches, k=SHOWN, removed=False) if searches else None
+    events = [*_events(target, rated, picks), *_pasted(target, rated, pasted)]
+    return Request(events=events, k=SHOWN, removed=False) if events else None
 
 
 def _picks(sent: Sequence[tuple[str, str]], fields: dict[str, str], memory: Memory, rated: bool) -> list[Pick]:
