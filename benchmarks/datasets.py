@@ -24,6 +24,7 @@ SOURCES = {
     "amazon_interactions_instruments_2018": "the LC-Rec/TIGER-style Instruments data set: Instruments.inter.json.gz",
     "amazon_reviews_musical_instruments_2014": "https://snap.stanford.edu/data/amazon/productGraph (5-core)",
     "product_search_esci_sample": "https://github.com/amazon-science/esci-data, sampled",
+    "music_tags_yandex_cup_2023": "the Yandex Cup 2023 (RecSys track), train.csv of track tags, gzipped",
     "lastfm_hetrec2011": "https://grouplens.org/datasets/hetrec-2011 (hetrec2011-lastfm-2k.zip)",
 }
 

@@ -15,9 +15,8 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
 from kindred.recommenders.tag_completion import BoolArray, TagCompletion, load_tag_completion
 from kindred.recommenders.tag_model import TagModel, load_tag_model
+from kindred.recommenders.tag_release import GIVEN, HEARD, PRIOR
 
-HEARD, GIVEN, PRIOR = "sound", "tags", "prior"
-"""What an answer rests on: frames (and given tags, where there are some), given tags alone, or nothing of the track."""
 TAGS_BESIDE_SOUND = 0.5
 """How much given tags of a track that was heard move the log odds of the others; 1 as if both were independent."""
 _LEAST = 1e-6

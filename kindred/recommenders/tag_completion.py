@@ -1,15 +1,17 @@
 """The label graph of tagging: what a track's other tags are, given some of them, and which tags imply others.
 
 Learned from lists of tags alone, so that tracks without frames get an answer too: a mixture of what known lists say
-exactly (`linear/tag_lists.py`) and of EASE, which also answers for lists that are new. How much of each, and
-what a list is worth that lacks a given tag, is chosen on lists held out.
+exactly (`linear/tag_lists.py`) and of a network over tags (`models/tag_graph.py`), which also answers for lists that
+are new. How much of each, and what a list is worth that lacks a given tag, is chosen on lists held out, known and new
+ones counting alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +19,25 @@ from scipy.sparse import csr_matrix
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.interactions import FloatArray
-from kindred.linear.known_items import co_occurrence
-from kindred.linear.ridge import ease_weights
 from kindred.linear.tag_lists import SEEN, TagLists
 from kindred.linear.tag_parents import parents_of, with_parents
+from kindred.models.tag_graph import TagGraph, fit_tag_graph, load_tag_graph, save_tag_graph, tag_chances
 from kindred.training.checkpoint import read_arrays, write_arrays
+from kindred.training.fit import RunOptions
 
 BoolArray = NDArray[np.bool_]
 COMPLETION = "tag-completion"
 """Checkpoint of a run."""
-MISSES, SHARES = (0.0003, 0.001, 0.003, 0.01), (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
-RIDGE = 200.0
+MISSES, SHARES = (0.0003, 0.001, 0.003, 0.01), (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 _MOST_HELD_OUT, _FEWEST = 4_000, 200
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """How the two parts are mixed: what a list is worth that lacks a given tag, and the share of EASE, 0 to 1."""
+    """How the two parts are mixed: what a list is worth that lacks a given tag, and the network's share, 0 to 1."""
 
     miss: float = 0.001
-    ease: float = 0.3
+    network: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,30 +46,23 @@ class TagCompletion:
 
     Attributes:
         lists: those of the training.
-        weights: of EASE, `[num_tags, num_tags]`.
-        prior: share of the lists that each tag is in, `[num_tags]`.
+        network: over tags; None where there were too few lists to learn from.
         parents: which tags come with each tag always, `[num_tags, num_tags]`.
-        mixture: of lists and EASE.
+        mixture: of lists and network.
     """
 
     lists: TagLists
-    weights: FloatArray
-    prior: FloatArray
+    network: TagGraph | None
     parents: BoolArray
     mixture: Mixture
 
     def chances(self, given: BoolArray) -> FloatArray:
         """The chance of each tag of a track that has these, and of these themselves 1, `[num_rows, num_tags]`."""
-        exact = self.lists.completed(given, self.mixture.miss)
-        found = mixed(exact, self.by_ease(given), self.mixture.ease)
+        found = self.lists.completed(given, self.mixture.miss)
+        if self.network is not None and self.mixture.network:
+            found = mixed(found, tag_chances(self.network, given), self.mixture.network)
         found[given] = 1.0
         return self.lawful(found)
-
-    def by_ease(self, given: BoolArray) -> FloatArray:
-        """The scores of EASE as chances; of a track without tags how frequent each is, `[num_rows, num_tags]`."""
-        found: FloatArray = np.clip(given.astype(np.float32) @ self.weights, 0.0, 1.0)
-        found[~given.any(axis=1)] = self.prior
-        return found
 
     def lawful(self, probabilities: FloatArray) -> FloatArray:
         """The probabilities with no child likelier than its parent, `[num_rows, num_tags]`."""
@@ -80,11 +74,12 @@ class TagCompletion:
             "lists.indices": self.lists.lists.indices,
             "lists.indptr": self.lists.lists.indptr,
             "lists.weight": self.lists.weight,
-            "weights": self.weights,
-            "prior": self.prior,
             "parents": self.parents,
         }
-        write_arrays(folder, COMPLETION, arrays, {"miss": self.mixture.miss, "ease": self.mixture.ease})
+        if self.network is not None:
+            save_tag_graph(self.network, folder)
+        noted = {"miss": self.mixture.miss, "share": self.mixture.network, "network": self.network is not None}
+        write_arrays(folder, COMPLETION, arrays, noted)
 
 
 def load_tag_completion(folder: Path) -> TagCompletion:
@@ -95,41 +90,49 @@ def load_tag_completion(folder: Path) -> TagCompletion:
     """
     arrays, noted = read_arrays(folder, COMPLETION)
     try:
-        indices, indptr = arrays["lists.indices"], arrays["lists.indptr"]
-        shape = (len(indptr) - 1, len(arrays["prior"]))
-        lists = csr_matrix((np.ones(len(indices), dtype=np.float32), indices, indptr), shape=shape)
+        indices, indptr, parents = arrays["lists.indices"], arrays["lists.indptr"], arrays["parents"]
+        ones = np.ones(len(indices), dtype=np.float32)
+        lists = csr_matrix((ones, indices, indptr), shape=(len(indptr) - 1, len(parents)))
+        network = load_tag_graph(folder) if noted["network"] else None
         known = TagLists(lists, arrays["lists.weight"])
-        mixture = Mixture(noted["miss"], noted["ease"])
-        return TagCompletion(known, arrays["weights"], arrays["prior"], arrays["parents"], mixture)
+        return TagCompletion(known, network, parents, Mixture(noted["miss"], noted["share"]))
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"the label graph in {folder} is of another version: {error}", "train again") from error
 
 
-def mixed(exact: FloatArray, ease: FloatArray, share: float) -> FloatArray:
-    """Both, EASE with this share."""
-    found: FloatArray = (1.0 - np.float32(share)) * exact + np.float32(share) * ease
+def mixed(exact: FloatArray, network: FloatArray, share: float) -> FloatArray:
+    """Both, the network with this share."""
+    found: FloatArray = (1.0 - np.float32(share)) * exact + np.float32(share) * network
     return found
 
 
-def fit_tag_completion(labels: csr_matrix, seed: int) -> TagCompletion:
-    """The completion of tracks with these tags, `[num_tracks, num_tags]`; tracks without tags say nothing."""
+def fit_tag_completion(labels: csr_matrix, run: RunOptions) -> TagCompletion:
+    """The completion of tracks with these tags, `[num_tracks, num_tags]`; tracks without tags say nothing.
+
+    Args:
+        labels: which track has which tag.
+        run: seed, device, and the folder, where nothing is left.
+    """
     listed = labels[np.flatnonzero(np.diff(labels.indptr))]
     several = np.flatnonzero(np.diff(listed.indptr) > 1)
     if len(several) < _FEWEST:
-        return fitted(listed, Mixture())
-    rng = np.random.default_rng([seed, 5])
+        return TagCompletion(TagLists.of(listed), None, parents_of(listed), Mixture())
+    rng = np.random.default_rng([run.seed, 5])
     out = rng.permutation(several)[: min(_MOST_HELD_OUT, len(several) // 10)]
     kept = np.delete(np.arange(listed.shape[0]), out)
     held = listed[out].toarray().astype(np.bool_)
-    return fitted(listed, _best_mixture(fitted(listed[kept], Mixture()), held, partly_seen(held, rng)))
+    mixture = _best_mixture(_fitted(listed[kept], run), held, partly_seen(held, rng))
+    return replace(_fitted(listed, run), mixture=mixture)
 
 
-def fitted(listed: csr_matrix, mixture: Mixture) -> TagCompletion:
-    """The completion of these lists with a mixture that is known already."""
-    matrix = csr_matrix(listed, dtype=np.float32)
-    weights = ease_weights(co_occurrence(matrix), RIDGE)
-    prior = np.asarray(matrix.mean(axis=0), dtype=np.float32).ravel()
-    return TagCompletion(TagLists.of(listed), weights, prior, parents_of(listed), mixture)
+def _fitted(listed: csr_matrix, run: RunOptions) -> TagCompletion:
+    """Both parts, fitted to these lists."""
+    folder = run.folder / "label-graph"
+    try:
+        network = fit_tag_graph(listed, RunOptions(folder, run.seed, "cpu", progress=run.progress))
+    finally:
+        rmtree(folder, ignore_errors=True)
+    return TagCompletion(TagLists.of(listed), network, parents_of(listed), Mixture())
 
 
 def partly_seen(lists: BoolArray, rng: np.random.Generator) -> BoolArray:
@@ -149,10 +152,17 @@ def _best_mixture(completion: TagCompletion, lists: BoolArray, seen: BoolArray) 
 
 
 def _losses(completion: TagCompletion, lists: BoolArray, seen: BoolArray) -> Iterator[tuple[float, Mixture]]:
-    ease, hidden = completion.by_ease(seen), ~seen
-    truth = lists[hidden]
+    """The loss of each mixture, of known and of new lists by the same weight."""
+    assert completion.network is not None
+    learned = completion.lists.lists.toarray().astype(np.bool_)
+    known = {row.tobytes() for row in np.packbits(learned, axis=1)}
+    new = np.array([row.tobytes() not in known for row in np.packbits(lists, axis=1)])
+    groups = [group for group in (new, ~new) if group.any()]
+    said = tag_chances(completion.network, seen)
     for miss in MISSES:
         exact = completion.lists.completed(seen, miss)
         for share in SHARES:
-            chance = np.clip(mixed(exact, ease, share)[hidden], 1e-6, 1 - 1e-6)
-            yield float(-np.log(np.where(truth, chance, 1 - chance)).sum()), Mixture(miss, share)
+            chance = np.clip(mixed(exact, said, share), 1e-6, 1 - 1e-6)
+            losses = -np.log(np.where(lists, chance, 1 - chance)) * ~seen
+            by_list = losses.sum(axis=1)
+            yield float(np.mean([by_list[group].mean() for group in groups])), Mixture(miss, share)

@@ -14,9 +14,10 @@ from kindred.domain.progress import Progress, silent
 from kindred.features.audio_frames import FrameFiles, open_frames
 from kindred.graph.store import GraphStore
 from kindred.recommenders.runs import Run
-from kindred.recommenders.tag_answers import GIVEN, HEARD, PRIOR, Answers, Tagger, given_tags, load_tagger
+from kindred.recommenders.tag_answers import Answers, Tagger, given_tags, load_tagger
 from kindred.recommenders.tag_completion import BoolArray
 from kindred.recommenders.tag_file import Asked, write_predictions
+from kindred.recommenders.tag_release import GIVEN, HEARD, PRIOR
 from kindred.recommenders.tag_tables import TagTables, read_tag_tables
 
 _TRACKS_AT_ONCE = 2048

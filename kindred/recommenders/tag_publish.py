@@ -19,9 +19,9 @@ from kindred.recommenders.publishing import ITEMS, USERS, Published, read_titles
 from kindred.recommenders.releases import next_version, run_of
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System
-from kindred.recommenders.tag_answers import GIVEN, HEARD, PRIOR, load_tagger
+from kindred.recommenders.tag_answers import load_tagger
 from kindred.recommenders.tag_predicting import TrackAnswers
-from kindred.recommenders.tag_release import TagRelease, load_tag_release
+from kindred.recommenders.tag_release import GIVEN, HEARD, PRIOR, TagRelease, load_tag_release
 from kindred.recommenders.tag_tables import TagTables, read_tag_tables
 from kindred.training.checkpoint import has_checkpoint
 from kindred.vectorstore.publish import PublishOptions, publish_collections

@@ -20,13 +20,12 @@ from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
-from kindred.recommenders.tag_release import TagRelease, load_tag_release
+from kindred.recommenders.tag_release import GIVEN, HEARD, PRIOR, TagRelease, load_tag_release
 
 if TYPE_CHECKING:
     from kindred.recommenders.tag_answers import Tagger
 
-SOUND = "sound"
-LEVELS = {SOUND: "model", "tags": "folded-in", "prior": "popular"}
+LEVELS = {HEARD: "model", GIVEN: "folded-in", PRIOR: "popular"}
 _NO_PATHS = "a predicted tag rests on what the track sounds like, and on no path of the graph"
 
 
@@ -114,7 +113,7 @@ class TagRecommender:
         has[0, [order[tag] for tag in given]] = True
         tagger = held.tagger
         answers = tagger.answers(frames_of_arrays([frames], tagger.model.frame_dim), has)
-        if answers.rests_on[0] != SOUND:
+        if answers.rests_on[0] != HEARD:
             raise RecordError("the frames hold numbers that are too great", "send frames of the encoder that was used")
         chances = answers.probabilities[0]
         names = held.release.tag_names
@@ -157,7 +156,7 @@ class TagRecommender:
     def example_users(self, count: int) -> list[str]:
         """Tracks that were heard."""
         release = self.version().release
-        return [release.tracks.external(int(row)) for row in np.flatnonzero(release.rests_on != "prior")[:count]]
+        return [release.tracks.external(int(row)) for row in np.flatnonzero(release.rests_on != PRIOR)[:count]]
 
     def refresh(self) -> str:
         """Takes the published version; its name."""

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
-from kindred.recommenders.tag_answers import GIVEN, HEARD, PRIOR
-from kindred.recommenders.tag_completion import BoolArray
 from kindred.training.checkpoint import read_arrays, write_arrays
 
+BoolArray = NDArray[np.bool_]
+HEARD, GIVEN, PRIOR = "sound", "tags", "prior"
+"""What an answer rests on: frames (and given tags, where there are some), given tags alone, or nothing of the track."""
 _RESTS_ON = (PRIOR, GIVEN, HEARD)
 
 

@@ -37,7 +37,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     else:
         fitted = FittedTagger(prior_model(tables, config), {"tracks": len(tracks.rows)})
     fitted.model.save(options.folder)
-    fit_tag_completion(tables.labels, options.seed).save(options.folder)
+    fit_tag_completion(tables.labels, options).save(options.folder)
     manifest = {
         **made_of(system, config, options, state),
         "events": int(tables.labels.nnz),
