@@ -12,6 +12,7 @@ import sys
 STEPS = (
     "planted",
     "parsing",
+    "scale",
     "encoding",
     "graph_load",
     "epoch",

@@ -47,9 +47,9 @@ class GnnConfig(FitConfig):
     sampled_from: int = Field(
         400_000, ge=1, description="training edges from which on a step sees a sample of the graph, not all of it"
     )
-    sampled_steps: int = Field(16, ge=1, description="steps of an epoch that sees samples")
+    sampled_steps: int = Field(12, ge=1, description="steps of an epoch that sees samples")
     sampled_batch: int = Field(2048, ge=1, description="supervision edges of a step that sees a sample")
-    fanout: int = Field(8, ge=2, description="edges of each type that a sampled node brings, half of it the next round")
+    fanout: int = Field(6, ge=2, description="edges of each type that a sampled node brings, half of it the next round")
 
     @model_validator(mode="after")
     def _dimensions_fit(self) -> GnnConfig:

@@ -143,13 +143,15 @@ class NeighbourSampler:
         nodes = {label: np.zeros(0, np.int64) for label in self.tensors.node_features}
         nodes |= {label: np.unique(positions) for label, positions in seeds.items()}
         frontier, rows = dict(nodes), {triple: np.zeros(0, np.int64) for triple in self.edges}
+        hidden = np.zeros(self.edges[unseen[0]].ends.shape[1], dtype=np.bool_)
+        hidden[unseen[1]] = True
         for most in fanouts:
             reached: dict[str, list[IntArray]] = {label: [] for label in nodes}
             for triple, edges in self.edges.items():
                 for side, label in ((0, triple[0]), (1, triple[2])):
                     found = edges.sample(side, frontier[label], most, rng)
                     if triple == unseen[0]:
-                        found = found[~np.isin(found, unseen[1])]
+                        found = found[~hidden[found]]
                     rows[triple] = np.union1d(rows[triple], found)
                     reached[triple[2 - 2 * side]].append(edges.ends[1 - side, found])
             for label, parts in reached.items():

@@ -28,7 +28,7 @@ from kindred.training.schedule import Metrics
 FEWEST_EVENTS_TO_LEARN = 50
 """With fewer events a network only learns noise: the linear scorers stand alone."""
 
-MOST_SCORES_MEASURED = 100_000_000
+MOST_SCORES_MEASURED = 50_000_000
 """Users × items that are ranked after each epoch; without a bound that grows faster than the events do."""
 
 
