@@ -27,12 +27,18 @@ _DTYPES: dict[PropertyKind, type[np.generic]] = {
 }
 
 
-def edge_columns(edge: EdgeType, batches: Sequence[pa.RecordBatch]) -> tuple[Positions, dict[str, Column]]:
-    """Row of each edge in the order (`at`, `event_id`), and every attribute in that order, `[num_edges, …]`."""
+def edge_columns(
+    edge: EdgeType, batches: Sequence[pa.RecordBatch], properties: Sequence[Property] | None = None
+) -> tuple[Positions, dict[str, Column]]:
+    """Row of each edge in the order (`at`, `event_id`), and these attributes in that order, `[num_edges, …]`.
+
+    All attributes that the batches have where `properties` is None.
+    """
     order = _canonical_order(batches, edge)
     positions = np.empty(len(order), dtype=np.int64)
     positions[order] = np.arange(len(order))
-    return order, dict(columns_of(batches, column_properties(edge.properties), positions))
+    wanted = column_properties(edge.properties) if properties is None else properties
+    return order, dict(columns_of(batches, wanted, positions))
 
 
 def light_column(batches: Sequence[pa.RecordBatch], name: str, empty_type: pa.DataType) -> pa.ChunkedArray:

@@ -9,7 +9,7 @@ shares all tensors but `edge_index`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,8 @@ import torch
 
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.ids import IdMap
-from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType
+from kindred.domain.properties import PropertyKind
+from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, Property
 from kindred.gnn.columns import Positions, column_properties, columns_of, edge_columns, light_column
 from kindred.graph.store import GraphStore
 
@@ -37,7 +38,12 @@ def reverse_of(triple: Triple) -> Triple:
 
 
 def read_hetero_data(
-    store: GraphStore, schema: GraphSchema, triples: Sequence[Triple] | None = None, until: int | None = None
+    store: GraphStore,
+    schema: GraphSchema,
+    triples: Sequence[Triple] | None = None,
+    until: int | None = None,
+    *,
+    vectors: bool = True,
 ) -> tuple[HeteroData, dict[str, IdMap]]:
     """The graph as tensors, validated, and an IdMap for each label.
 
@@ -48,6 +54,7 @@ def read_hetero_data(
         schema: what it may hold.
         triples: edge types to read, with the labels at their ends; all edge types and all labels where None.
         until: events up to this timestamp and those of unknown time only, seconds UTC.
+        vectors: whether those of texts are read too, which take most of the memory.
 
     Raises:
         SchemaError: an edge ends at a node that is not there, or a type is not in the schema.
@@ -60,14 +67,17 @@ def read_hetero_data(
 
     data, ids = HeteroData(), {}
     for node in nodes:
-        ids[node.label] = _read_nodes(store, node, data)
+        ids[node.label] = _read_nodes(store, node, data, _columns(node.properties, vectors))
     for edge in edges:
-        _read_edges(store, edge, data, ids, until)
+        _read_edges(store, edge, (data, ids), until, _columns(edge.properties, vectors))
     return data, ids
 
 
-def _read_nodes(store: GraphStore, node: NodeType, data: HeteroData) -> IdMap:
-    properties = column_properties(node.properties)
+def _columns(properties: Iterable[Property], vectors: bool) -> list[Property]:
+    return [p for p in column_properties(properties) if vectors or p.kind is not PropertyKind.VECTOR]
+
+
+def _read_nodes(store: GraphStore, node: NodeType, data: HeteroData, properties: Sequence[Property]) -> IdMap:
     expected = store.count(node)
     batches = _read_whole(store.read_nodes(node, ["id", *(p.name for p in properties)]))
     column = light_column(batches, "id", pa.string())
@@ -80,15 +90,21 @@ def _read_nodes(store: GraphStore, node: NodeType, data: HeteroData) -> IdMap:
     return ids
 
 
-def _read_edges(store: GraphStore, edge: EdgeType, data: HeteroData, ids: dict[str, IdMap], until: int | None) -> None:
-    properties = column_properties(edge.properties)
+def _read_edges(
+    store: GraphStore,
+    edge: EdgeType,
+    read: tuple[HeteroData, dict[str, IdMap]],
+    until: int | None,
+    properties: Sequence[Property],
+) -> None:
+    data, ids = read
     expected = store.count(edge)
     names = [*KEY_COLUMNS, *(p.name for p in properties)]
     batches = _read_whole(store.read_edges(edge, names, until))
     num_edges = sum(len(batch) for batch in batches)
     if until is None or not edge.is_event:
         _check_count(edge, expected, num_edges)
-    order, columns = edge_columns(edge, batches)
+    order, columns = edge_columns(edge, batches, properties)
     ends = [
         _positions(batches, edge, column, ids[label])[order]
         for column, label in (("source_id", edge.source), ("target_id", edge.target))

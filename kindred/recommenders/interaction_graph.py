@@ -73,13 +73,15 @@ class InteractionGraph:
         return Histories(self.interactions.take(chosen), columns)
 
 
-def read_interaction_graph(system: System, store: GraphStore, until: int | None = None) -> InteractionGraph:
-    """The part of a graph that a system reads, as of a time.
+def read_interaction_graph(
+    system: System, store: GraphStore, until: int | None = None, *, text: bool = True
+) -> InteractionGraph:
+    """The part of a graph that a system reads, as of a time; with the vectors of texts, or without.
 
     Raises:
         RecordError: it holds no event of the system.
     """
-    data, ids = read_hetero_data(store, graph_schema(), triples=system.triples, until=until)
+    data, ids = read_hetero_data(store, graph_schema(), triples=system.triples, until=until, vectors=text)
     skips = _take_skips(system, data, ids)
     edges = data[system.triple]
     num_events = edges.edge_index.shape[1]

@@ -51,7 +51,8 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         ArtifactError: the folder holds a finished run already.
         RecordError: the graph holds no event of the system.
     """
-    return train_on(read_interaction_graph(system, store, state.until), config, options, state)
+    graph = read_interaction_graph(system, store, state.until, text=config.text)
+    return train_on(graph, config, options, state)
 
 
 def train_on(graph: InteractionGraph, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:

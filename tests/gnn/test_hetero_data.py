@@ -152,6 +152,16 @@ def test_only_chosen_types_are_read() -> None:
     assert data.edge_types == [REVIEWED, reverse_of(REVIEWED)]
 
 
+def test_without_vectors_all_else_is_there() -> None:
+    whole, _ = read_hetero_data(TableStore(tables()), graph_schema())
+    light, _ = read_hetero_data(TableStore(tables()), graph_schema(), vectors=False)
+    for kind in (*whole.node_types, *whole.edge_types):
+        assert set(whole[kind].keys()) - set(light[kind].keys()) <= {
+            f"{has}{name}_embedding" for has in ("", "has_") for name in ("text", "title", "description")
+        }
+    assert "text_embedding" not in light[REVIEWED] and torch.equal(light[REVIEWED].rating, whole[REVIEWED].rating)
+
+
 def test_dangling_edge_is_refused() -> None:
     broken = tables()
     broken["User"] = pa.table({"id": ["u1", "u2"]})
