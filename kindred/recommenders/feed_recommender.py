@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import RecordError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.ids import IdMap, rows_at
@@ -102,7 +103,7 @@ class FeedRecommender:
         position = held.feed.posts.position(item_id)
         if position is None:
             return Answer(None, (), "similar", held.name, system=self.system.name, item_id=item_id, note="no such post")
-        rows = np.concatenate(list(held.scorer.spaces.values()), axis=1)
+        rows = self.item_rows().vectors
         lengths = np.linalg.norm(rows, axis=1)
         cosine = rows @ rows[position] / np.maximum(lengths * lengths[position], 1e-9)
         nearest = _best(cosine.astype(np.float64), held.feed.posts, {position: "itself"}, k)
@@ -146,6 +147,11 @@ class FeedRecommender:
     def in_memory(self) -> FeedRecommender:
         """The same: it asks no vector engine."""
         return copy.copy(self)
+
+    def item_rows(self) -> Embeddings:
+        """The posts in the spaces of texts and readers."""
+        held = self._version()
+        return Embeddings(held.feed.posts, np.concatenate(list(held.scorer.spaces.values()), axis=1, dtype=np.float32))
 
     def feed(self) -> FeedTables:
         """The feed that answers are made from."""

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.embeddings import TextEncoder
+from kindred.domain.embeddings import Embeddings, TextEncoder
 from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.ids import rows_at
@@ -143,6 +143,11 @@ class QueryRecommender:
     def in_memory(self) -> QueryRecommender:
         """The same: every product is scored in memory anyway."""
         return self
+
+    def item_rows(self) -> Embeddings:
+        """The products by their titles and by what the towers learned."""
+        release = self._of_version(None)
+        return Embeddings(release.products.ids, release.model.item_rows())
 
     def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
         """The k best products of every user of the graph who searched, those they bought left out."""

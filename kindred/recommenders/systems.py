@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SettingsError
 from kindred.domain.explanation import Explanation
 from kindred.domain.recommendation import Answer, Request
@@ -67,6 +68,14 @@ class ListsEveryone(Protocol):
 
     def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
         """Each user with the k best items, best first, and their scores."""
+
+
+@runtime_checkable
+class PlacesItems(Protocol):
+    """A recommender whose items have vectors of their own, which no search of the vector engine goes by."""
+
+    def item_rows(self) -> Embeddings:
+        """A vector for each item of the version in force, near those of items that it is like."""
 
 
 @dataclass(frozen=True)

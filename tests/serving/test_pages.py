@@ -11,9 +11,11 @@ import pytest
 
 from kindred.domain.recommendation import Request
 from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.runs import finish_run
 from kindred.serving.pages.charts import line_chart, ticks_of
 from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map
 from kindred.serving.service import Service
+from kindred.stores import runs_folder_of
 from tests.serving.conftest import Client, Published
 from tests.serving.test_answers import users_of
 
@@ -141,6 +143,21 @@ def test_the_map_puts_every_item_in_the_frame(service: Service) -> None:
     name = found.groups[0][0]
     chosen = read_map(opened, name)
     assert {point.group for point in chosen.points if not point.is_faint} == {name} and chosen.listed
+
+
+def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: Client, service: Service) -> None:
+    folder = runs_folder_of(service.settings, "posts") / "20260101-000000-bbbbbb"
+    evaluation = folder / "evaluation" / "logged"
+    evaluation.mkdir(parents=True)
+    report = {"figures": {"slate_auc": 0.5912}, "summary": ["logged, start: 7 requests", "test  0.5912"]}
+    (evaluation / "report.json").write_text(json.dumps(report))
+    weights = {"control": {"popular": 0.25}, "test": {"popular": 0.125}}
+    counts = {"events": 9, "users": 3, "items": 4, "seed": 1}
+    finish_run(folder, {"system": "posts", "config": {"model": "gnn"}, "weights": weights, **counts})
+    listed = Text(client.get("/ui/runs").text).said
+    assert "slate auc" in listed and "0.5912" in listed
+    shown = Text(client.get("/ui/run", system="posts", name=folder.name).text).said
+    assert "logged, start: 7 requests" in shown and "test: popular" in shown
 
 
 def test_ticks_are_round_and_hold_the_values() -> None:

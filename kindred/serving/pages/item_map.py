@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kindred.recommenders.opened import Version
+from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.ids import IdMap
 from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.systems import PlacesItems
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.problems import UnknownError
 
@@ -64,19 +66,14 @@ def read_map(opened: OpenedSystem, only: str) -> ItemMap:
     Raises:
         UnknownError: the version has no vectors of items to lay out.
     """
-    recommender = opened.recommender
-    if not isinstance(recommender, Recommender) or not recommender.version().model.knows_histories:
-        raise UnknownError("the published version has no embeddings of items that could be drawn", "publish a model")
-    version = recommender.version()
-    if version.model.ranking.items.shape[1] > _MOST_DIMENSIONS:
-        raise UnknownError("embeddings of this version are too wide to be drawn", "publish the system's own model")
-    kind, group_of = _groups(version)
+    found = _item_rows(opened)
+    kind, group_of = _groups(opened, found.ids)
     counts = Counter(group_of)
     named = [name for name, _ in counts.most_common() if name][: len(PALETTE)]
     colours = dict(zip(named, PALETTE, strict=False))
-    positions, explained = plane(version)
+    positions, explained = plane(found.vectors)
     step = -(-len(positions) // MOST_POINTS)
-    ids = version.model.items.ids
+    ids = found.ids.ids
     titles = opened.memory.titles([ids[row] for row in range(0, len(ids), step)])
     points = [
         Point(
@@ -98,13 +95,27 @@ def read_map(opened: OpenedSystem, only: str) -> ItemMap:
     return ItemMap(tuple(groups), kind, tuple(points), len(ids), listed, explained)
 
 
-def plane(version: Version) -> tuple[np.ndarray, float]:
-    """Positions of all items in the drawing, `[num_items, 2]`, and the share of the variance that they show.
-
-    Principal components of what an event with each item adds to the scores, every row of length one, so that items
-    come to stand together that speak for the same ones.
+def _item_rows(opened: OpenedSystem) -> Embeddings:
+    """Rows of length one of the items: what an event with each adds to the scores, so that those stand together that
+    speak for the same ones; of systems that learn otherwise, the vectors of the items themselves.
     """
-    rows = version.model.speaking_rows()
+    recommender = opened.recommender
+    if isinstance(recommender, PlacesItems):
+        found = recommender.item_rows()
+        lengths = np.maximum(np.linalg.norm(found.vectors, axis=1, keepdims=True), 1e-9)
+        return Embeddings(found.ids, np.asarray(found.vectors / lengths, dtype=np.float32))
+    if not isinstance(recommender, Recommender) or not recommender.version().model.knows_histories:
+        raise UnknownError("the published version has no embeddings of items that could be drawn", "publish a model")
+    model = recommender.version().model
+    if model.ranking.items.shape[1] > _MOST_DIMENSIONS:
+        raise UnknownError("embeddings of this version are too wide to be drawn", "publish the system's own model")
+    return Embeddings(model.items, model.speaking_rows())
+
+
+def plane(rows: Vectors) -> tuple[np.ndarray, float]:
+    """Positions of all items in the drawing, `[num_items, 2]`, and the share of the variance that they show: the first
+    two principal components.
+    """
     rows = rows - rows.mean(axis=0)
     values, vectors = np.linalg.eigh(rows.T @ rows)
     flat = rows @ vectors[:, [-1, -2]]
@@ -115,16 +126,12 @@ def plane(version: Version) -> tuple[np.ndarray, float]:
     return MARGIN + spread * room, float(values[-2:].sum() / max(values.sum(), 1e-12))
 
 
-def _groups(version: Version) -> tuple[str, list[str]]:
+def _groups(opened: OpenedSystem, items: IdMap) -> tuple[str, list[str]]:
     """What colours the items, and the group of each: the largest that it belongs to."""
-    triples = version.model.system.triples[1:]
+    triples = opened.module.system.triples[1:]
     chosen = next((t for t in triples if t[2] in ("Category", "Genre", "Tag")), triples[0] if triples else None)
-    if chosen is None or chosen[1] not in version.evidence.context:
-        return "", [""] * len(version.model.items)
-    lists, ids = version.evidence.context[chosen[1]]
-    sizes = np.bincount(lists.members, minlength=len(ids))
-    groups = []
-    for item in range(len(version.model.items)):
-        members = lists.of(item)
-        groups.append(ids.external(int(members[sizes[members].argmax()])) if len(members) else "")
-    return chosen[2].lower(), groups
+    if chosen is None:
+        return "", [""] * len(items)
+    members = [opened.memory.members(item, chosen) for item in items]
+    sizes = Counter(name for names in members for name in names)
+    return chosen[2].lower(), [max(names, key=lambda name: (sizes[name], name), default="") for names in members]

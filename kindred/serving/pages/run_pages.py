@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ async def runs_page(service: Service) -> Page:
     return Page("runs.html", {"groups": await service.in_thread(partial(_all_runs, service))})
 
 
-def _all_runs(service: Service) -> list[tuple[str, list[dict[str, Any]]]]:
+def _all_runs(service: Service) -> list[tuple[str, list[str], list[dict[str, Any]]]]:
+    """Each system that has runs, the names of their figures, and the runs, newest first."""
     groups = []
     for system in SYSTEMS:
         published = service.vectors.of(system).versions()
@@ -44,8 +45,13 @@ def _all_runs(service: Service) -> list[tuple[str, list[dict[str, Any]]]]:
             for run in runs
         ]
         if rows:
-            groups.append((system, rows))
+            groups.append((system, _names(row["figures"] for row in rows), rows))
     return groups
+
+
+def _names(figures: Iterable[Mapping[str, float]]) -> list[str]:
+    """Names of all figures, each once; those of a ranking where there are none."""
+    return list(dict.fromkeys(name for found in figures for name in found)) or list(RANKING)
 
 
 async def run_page(service: Service, system: str, name: str, beside: str) -> Page:
@@ -60,6 +66,7 @@ def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str,
     others = [other for other in finished_runs(folder)[::-1] if other.name != run.name]
     second = next((other for other in others if other.name == beside), None)
     shown = [run] if second is None else [run, second]
+    figures = {one.name: figures_of(one) for one in shown}
     histories = {one.name: _history(one.folder) for one in shown}
     return {
         "run": run,
@@ -71,7 +78,8 @@ def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str,
         "weights": _weights(run),
         "curves": [chart for key, title in CURVES if (chart := _curve(histories, key, title)) is not None],
         "reports": [_report(report) for report in _reports(run)],
-        "figures": {one.name: figures_of(one) for one in shown},
+        "figures": figures,
+        "figure_names": _names(figures.values()),
     }
 
 
@@ -84,8 +92,11 @@ def _facts(run: Run) -> list[tuple[str, str]]:
 
 
 def _weights(run: Run) -> list[Bar]:
-    """The weight of each scorer in the run, the largest first."""
-    weights: Mapping[str, float] = run.manifest.get("weights") or {}
+    """The weight of each scorer in the run, of each arm's where it has several, the largest first."""
+    weights: dict[str, float] = {}
+    for name, weight in (run.manifest.get("weights") or {}).items():
+        of_arm = {f"{name}: {part}": value for part, value in weight.items()} if isinstance(weight, dict) else None
+        weights |= {name: weight} if of_arm is None else of_arm
     best = sorted(weights.items(), key=lambda pair: -abs(pair[1]))
     return bars_of([(name, weight) for name, weight in best if abs(weight) >= 0.0005], {})
 
@@ -117,6 +128,8 @@ def _reports(run: Run) -> list[dict[str, Any]]:
 
 
 def _report(report: dict[str, Any]) -> dict[str, Any]:
+    if "summary" in report:
+        return {"summary": report["summary"]}
     protocol = report["protocol"]
     shown: dict[str, Any] = {"protocol": protocol, "warnings": report.get("warnings", []), "meanings": meanings()}
     if ranking := report.get("ranking"):
