@@ -136,7 +136,8 @@ def _spectral_scorers(
     if prefixes is not None:
         scorers.append(LinearScorer("recent spectrum", "recent_items", left, right))
         past, following = prefixes
-        mean_next = np.asarray(past.T @ (following @ left), dtype=np.float32) * degree**-0.5
+        # items by items first: what follows each event, in the spectrum, would be the largest matrix of the whole fit
+        mean_next = np.asarray((past.T @ following) @ left, dtype=np.float32) * degree**-0.5
         scorers.append(LinearScorer("next in spectrum", "recent_items", mean_next, right))
     return scorers
 

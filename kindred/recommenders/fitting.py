@@ -115,8 +115,10 @@ def _train_network(
 def _encoding(gnn: TrainedGnn, graph: InteractionGraph) -> LearnedFit:
     """The network's vectors of users and items, with these events as messages and no others."""
 
+    states = gnn.state_reader(graph.data)
+
     def encode(events: Interactions) -> tuple[FloatArray, FloatArray]:
-        vectors = gnn.encode(graph.data, edge_rows(events))
+        vectors = gnn.embed(states(edge_rows(events)))
         return vectors.source_ranking, vectors.target_ranking
 
     return encode
