@@ -71,7 +71,7 @@ class ListsEveryone(Protocol):
 
 
 @runtime_checkable
-class PlacesItems(Protocol):
+class MapsItems(Protocol):
     """A recommender whose items have vectors of their own, which no search of the vector engine goes by."""
 
     def item_rows(self) -> Embeddings:

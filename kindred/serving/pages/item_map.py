@@ -10,7 +10,7 @@ import numpy as np
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.ids import IdMap
 from kindred.recommenders.recommender import Recommender
-from kindred.recommenders.systems import PlacesItems
+from kindred.recommenders.systems import MapsItems
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.problems import UnknownError
 
@@ -100,7 +100,7 @@ def _item_rows(opened: OpenedSystem) -> Embeddings:
     speak for the same ones; of systems that learn otherwise, the vectors of the items themselves.
     """
     recommender = opened.recommender
-    if isinstance(recommender, PlacesItems):
+    if isinstance(recommender, MapsItems):
         found = recommender.item_rows()
         lengths = np.maximum(np.linalg.norm(found.vectors, axis=1, keepdims=True), 1e-9)
         return Embeddings(found.ids, np.asarray(found.vectors / lengths, dtype=np.float32))
