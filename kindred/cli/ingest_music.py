@@ -77,4 +77,4 @@ def ingest_tags(
 
     save = partial(frame_path if dry_run else write_frames, settings_of(context).data_dir / "frames")
     options = LoadOptions("", item_namespace, max_bad, dry_run, as_json)
-    load(context, tag_files(tags, frames or [], save), options, _NEXT_STEP)
+    load(context, tag_files(tags, frames or [], save), options, ("train", "tags"))

@@ -58,7 +58,7 @@ class TagGraph(nn.Module):
 
     def forward(self, given: Tensor) -> Tensor:
         """Logits `[batch, num_tags]` of tracks with these tags, 0 or 1, `[batch, num_tags]`."""
-        tags = self.gives
+        tags: Tensor = self.gives
         for others, itself in zip(self.from_others, self.from_itself, strict=True):
             tags = tags + functional.gelu(others(self.together @ tags) + itself(tags))
         track = given @ tags / torch.sqrt(given.sum(1, keepdim=True).clamp(min=1))

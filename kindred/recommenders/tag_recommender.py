@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +103,8 @@ class TagRecommender:
         Raises:
             RecordError: the frames are no finite numbers or of another width, or a given tag is not known.
         """
-        from kindred.features.audio_frames import frames_of_arrays
+        from kindred.domain.frames import FramesInMemory
+        from kindred.features.audio_frames import check_frames
 
         held = self.version()
         order = {tag: place for place, tag in enumerate(held.release.tags)}
@@ -112,7 +113,13 @@ class TagRecommender:
         has = np.zeros((1, len(order)), dtype=np.bool_)
         has[0, [order[tag] for tag in given]] = True
         tagger = held.tagger
-        answers = tagger.answers(frames_of_arrays([frames], tagger.model.frame_dim), has)
+        check_frames(frames, "the body")
+        width = tagger.model.frame_dim
+        if frames.shape[1] != width:
+            raise RecordError(
+                f"frames of width {frames.shape[1]}, {width} is wanted", "use the encoder of the training"
+            )
+        answers = tagger.answers(FramesInMemory([frames.astype(np.float32, copy=False)], width), has)
         if answers.rests_on[0] != HEARD:
             raise RecordError("the frames hold numbers that are too great", "send frames of the encoder that was used")
         chances = answers.probabilities[0]
@@ -120,6 +127,14 @@ class TagRecommender:
         best = np.lexsort((np.arange(len(chances)), -chances))[:k].tolist()
         tags = held.release.tags
         return [TrackTag(tags[tag], names.get(tags[tag]), float(chances[tag]), bool(has[0, tag])) for tag in best]
+
+    def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
+        """Each track with the k likeliest tags that it was not given, best first, and their probabilities."""
+        release = self.version().release
+        for row, track in enumerate(release.tracks):
+            best = release.best(row, k + int(release.given[row].sum()))
+            chosen = [(release.tags[tag], chance) for tag, chance in best if not release.given[row, tag]][:k]
+            yield track, [tag for tag, _ in chosen], [chance for _, chance in chosen]
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """The tracks that sound most like a track."""

@@ -64,7 +64,7 @@ def _summary(fitted: FittedTagger, tracks: TrainingTracks, refused: dict[int, st
     """What became of the training, for people."""
     lines = [f"{len(tracks.rows):,} tracks have frames and tags"]
     if fitted.model.plain is None:
-        return [*lines, "too few to learn from: answers are how frequent tags are"]
+        return [*lines, "too few to learn from: answers rest on a track's other tags, or on how frequent tags are"]
     held = fitted.made["held_out"]
     assert isinstance(held, dict)
     figures = ", ".join(f"{name} {value:.4f}" for name, value in held.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from kindred.recommenders.tag_file import read_asked
 from kindred.recommenders.training import GraphState
 from kindred.serving.service import Service
 from kindred.settings import Settings
-from kindred.steps import predict_tags, publish_run
+from kindred.steps import predict_tags, publish_run, write_answers_to_all
 from kindred.stores import graph_of, graph_to_read
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import ENCODER
@@ -217,9 +218,26 @@ def test_similar_tracks_are_those_that_sound_alike(client: Client, audio: Audio)
     assert "no frames" in client.get("/v1/tags/items/unheard/similar").json()["note"]
 
 
+def test_lists_of_all_tracks_hold_what_each_was_not_given(audio: Audio, tmp_path: Path) -> None:
+    assert write_answers_to_all(audio.settings, "tags", tmp_path / "all.jsonl", 3, {}) == 97
+    rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert all(0 < len(row["tags"]) <= 3 and row["scores"] == sorted(row["scores"], reverse=True) for row in rows)
+    assert not {(row["user"], tag) for row in rows for tag in row["tags"]} & set(audio.given)
+
+
+def test_pages_show_runs_whose_figures_are_not_those_of_a_ranking(client: Client, audio: Audio) -> None:
+    report = audio.run.folder / "evaluation/temporal/report.json"
+    report.parent.mkdir(parents=True)
+    report.write_text('{"figures": {"macro_ap": 0.4321}, "summary": ["126 tracks held out"]}')
+    page = client.get("/ui/runs")
+    assert page.status_code == 200 and "0.4321" in page.text
+    run = client.get("/ui/run", system="tags", name=audio.run.name)
+    assert run.status_code == 200 and "126 tracks held out" in run.text
+    assert client.get("/ui/status").status_code == 200
+
+
 def test_why_a_tag_says_how_likely_it_is(client: Client, audio: Audio) -> None:
     track = asked(audio)[0]
     best = client.get(f"/v1/tags/tracks/{track}", k=1).json()["tags"][0]
     why = client.get(f"/v1/tags/users/{track}/why/{best['tag']}").json()
-    assert why["now"]["rank"] == 1 if "now" in why else True
-    assert "sounds like" in why["note"]
+    assert why["now"]["rank"] == 1 and why["now"]["score"] == best["probability"] and "sounds like" in why["note"]
