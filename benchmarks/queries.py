@@ -2,8 +2,8 @@
 
 * `esci`: 150 judged queries, all 6,764 products ranked. Without training, and in five folds by query: settings, weights
   and towers from 120 queries, judged on the other 30.
-* `shop`: generated searches and orders, the latest tenth of the orders predicted from what was there before, beside
-  popularity, the nearest known query, BM25 and BM25 + text, with paired intervals.
+* `shop`: generated searches and orders by the protocol of `kindred evaluate --system queries`, with other settings of
+  the towers beside.
 
 Both go through the graph, like any data, into a folder that is kept (`--data-dir`), so that texts are encoded once.
 """
@@ -11,7 +11,7 @@ Both go through the graph, like any data, into a folder that is kept (`--data-di
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets import DEFAULT_DATA, find_file
-from kindred.domain.interactions import FloatArray, IntArray
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.graded import graded_metrics
 from kindred.ingest.generate.searches import SearchSample, generate_searches
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import TowerConfig
 from kindred.recommenders.product_index import Weights
+from kindred.recommenders.query_evaluation import held_out, judge
 from kindred.recommenders.query_model import QueryModel, fit_query_model
-from kindred.recommenders.search_histories import Examples, judged_examples, order_examples
+from kindred.recommenders.search_histories import Examples, judged_examples
 from kindred.recommenders.search_log import SearchLog, read_search_log
 from kindred.settings import Settings, load_settings
 from kindred.steps import ingest
@@ -54,7 +54,7 @@ FEW = TowerConfig(
 )
 """Of a hundred judged queries: a small step away from the text encoder. Set beforehand; what weight the towers get is
 fitted."""
-FOLDS, TESTED = 5, 3_000
+FOLDS = 5
 Metrics = Mapping[str, NDArray[np.float64]]
 
 
@@ -159,84 +159,15 @@ def _print(name: str, metrics: Metrics) -> None:
 
 
 def _shop(log: SearchLog) -> None:
-    examples = order_examples(log)
-    since = int(np.quantile(examples.at, 0.9))
-    train = examples.take(examples.at < since)
-    later = np.flatnonzero(examples.at >= since)
-    test = examples.take(np.random.default_rng(0).permutation(later)[:TESTED])
-    before = log.before(since)
-    print(f"{len(train):,} orders to learn from, {len(test):,} later ones to predict, {len(log.products):,} products")
     config = TowerConfig()
-    models = {
-        "towers, words and vectors": _fit(before, train, config),
-        "the same, mean of the queries": _fit(before, train, config.model_copy(update={"pooling": "mean"})),
-        "the same, queries side by side": _fit(before, train, config.model_copy(update={"pooling": "concat"})),
-        "the same without the graph": _fit(before, train, config.model_copy(update={"graph": False})),
+    variants = {
+        "the same, mean of the queries": config.model_copy(update={"pooling": "mean"}),
+        "the same, queries side by side": config.model_copy(update={"pooling": "concat"}),
+        "the same without the graph": config.model_copy(update={"graph": False}),
     }
-    own = next(iter(models.values()))
-    rankers = {name: _ranker(model, log, model.weights) for name, model in models.items()}
-    alone = Weights(words=0, title=0, feedback=0, groups=0, tower=1)
-    latest = Weights(words=0, title=0, feedback=0, groups=0, decay=0)
-    rankers |= {
-        "towers alone": _ranker(own, log, alone),
-        "towers alone, mean of the queries": _ranker(models["the same, mean of the queries"], log, alone),
-        "popularity": _ranker(own, log, replace(latest, popularity=1)),
-        "nearest known queries": lambda rows: _nearest(before, rows),
-        "BM25 of the latest query": _ranker(own, log, replace(latest, words=1)),
-        "BM25 + text of the latest query": _ranker(own, log, replace(latest, words=0.6, title=1)),
-    }
-    metrics = {name: _measure(rank, test) for name, rank in rankers.items()}
-    _compare(metrics)
-    _by_group(next(iter(metrics.values())), test, before)
-
-
-def _ranker(model: QueryModel, log: SearchLog, weights: Weights) -> Callable[[Examples], FloatArray]:
-    return lambda rows: model.index.scores(model.asked(rows.histories, log.queries), weights)
-
-
-def _nearest(log: SearchLog, rows: Examples) -> FloatArray:
-    """What the ten known queries nearest in text to the latest one led to."""
-    known = np.unique(log.led_to.source)
-    similar = log.query_vectors[rows.histories.query[:, 0]] @ log.query_vectors[known].T
-    best = np.argpartition(-similar, 9, axis=1)[:, :10]
-    scores = np.zeros((len(rows), len(log.products)), dtype=np.float32)
-    starts = np.searchsorted(known, log.led_to.source)
-    leads = [log.led_to.target[starts == column] for column in range(len(known))] if len(known) < 20_000 else []
-    for row, columns in enumerate(best):
-        for column in columns:
-            np.add.at(scores[row], leads[column], np.exp(20 * (similar[row, column] - 1)))
-    return scores
-
-
-def _measure(rank: Callable[[Examples], FloatArray], test: Examples) -> Metrics:
-    parts = []
-    for start in range(0, len(test), 500):
-        some = test.take(np.arange(start, min(start + 500, len(test))))
-        parts.append(graded_metrics(rank(some), some.gains, (10, 200)))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _compare(metrics: Mapping[str, Metrics]) -> None:
-    own = next(iter(metrics.values()))
-    print(f"\n{'':<36}{'R@10':>7}{'R@200':>8}{'nDCG@10':>9}   ours − theirs, nDCG@10")
-    for name, found in metrics.items():
-        interval = paired_bootstrap(own["ndcg@10"], found["ndcg@10"], np.random.default_rng(0))
-        figures = [float(found[key].mean()) for key in ("recall@10", "recall@200", "ndcg@10")]
-        print(f"{name:<36}{figures[0]:>7.4f}{figures[1]:>8.4f}{figures[2]:>9.4f}   {interval}")
-
-
-def _by_group(own: Metrics, test: Examples, before: SearchLog) -> None:
-    ordered = np.bincount(before.bought.target, minlength=len(before.products))[test.gains.indices]
-    known = np.isin(test.histories.query[:, 0], before.led_to.source)
-    length: IntArray = (test.histories.query >= 0).sum(1)
-    groups = {"products ordered before": ordered > 0, "new products": ordered == 0}
-    groups |= {"latest query known": known, "latest query new": ~known}
-    groups |= {f"{n} queries" if n > 1 else "1 query": length == n for n in range(1, 6)}
-    print(f"\n{'ours, by group':<36}{'R@10':>7}{'R@200':>8}{'nDCG@10':>9}{'orders':>9}")
-    for name, rows in groups.items():
-        if rows.any():
-            figures = [float(own[key][rows].mean()) for key in ("recall@10", "recall@200", "ndcg@10")]
-            print(f"{name:<36}{figures[0]:>7.4f}{figures[1]:>8.4f}{figures[2]:>9.4f}{int(rows.sum()):>9,}")
+    with TemporaryDirectory() as folder:
+        report = judge(held_out(log), config, variants, RunOptions(Path(folder)))
+    print("\n".join(report["summary"]))
 
 
 if __name__ == "__main__":

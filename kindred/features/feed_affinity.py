@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from kindred.features.feed_log import LABEL_SECONDS, FeedLog, FloatArray, IntArray
 
-DEPTH = 64
+DEPTH = 256
 """Views of a reader that are looked back at."""
 _WEIGHT = 16.0
 _ROWS = 4096
@@ -60,13 +60,22 @@ class Affinity:
         return profile.astype(np.float32)
 
 
-def reduced(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """Vectors on their first principal axes, of mean squared length 1, `[num_rows, dim]`; rows of zeros stay zeros."""
+def reduced(vectors: NDArray[np.float32], dim: int, equal: float = 0.0) -> NDArray[np.float32]:
+    """Vectors on their first principal axes, of mean squared length 1, `[num_rows, dim]`; rows of zeros stay zeros.
+
+    Args:
+        vectors: `[num_rows, wide]`.
+        dim: how many axes.
+        equal: the power of its spread that each axis is divided by: 0 leaves spreads as they are, 1 makes them equal.
+            What tells posts apart a little may be what readers care about a lot.
+    """
     there = np.abs(vectors).sum(axis=1) > 0
     centred = np.where(there[:, None], vectors - vectors[there].mean(axis=0), 0.0) if there.any() else vectors
     _, axes = np.linalg.eigh(centred.T @ centred)
     small = centred @ axes[:, ::-1][:, :dim]
-    scale = float(np.sqrt((small**2).sum() / max(int(there.sum()), 1))) or 1.0
+    num = max(int(there.sum()), 1)
+    small = small / np.maximum(np.sqrt((small**2).sum(axis=0) / num), 1e-6) ** equal
+    scale = float(np.sqrt((small**2).sum() / num)) or 1.0
     result: NDArray[np.float32] = (small / scale).astype(np.float32)
     return result
 

@@ -76,9 +76,8 @@ def judge_feed(
     report["impressions"] = {"views": len(later), "liked": float(log.liked[later].mean())}
     for arm in ARMS:
         rows = scorer.rows(arm, log.reader[later], log.post[later], log.at[later])
-        report["impressions"][arm] = roc_auc(
-            model.arms[arm].boosting.probability(rows), log.liked[later].astype(np.float32)
-        )
+        chance = model.arms[arm].boosting.probability(rows).astype(np.float32)
+        report["impressions"][arm] = roc_auc(chance, log.liked[later].astype(np.float32))
     report |= over_all_posts(rungs, since, truth, seed)
     both = report["logged"].get("both") or next(iter(report["logged"].values()))
     own = both["rankers"][OWN]
@@ -135,6 +134,9 @@ def summary(report: Mapping[str, Any]) -> list[str]:
     lines.append("  " + ", ".join(f"{arm} {shares[arm]:.4f}" for arm in ARMS))
     if "full" in report:
         lines += ["", f"all posts ranked, {report['requests']} requests at the start of a session"]
+        if "simulated" in report:
+            less = report["simulated"]["share, test less control"]
+            lines.append(f"share of the oracle's lift over random, test less control: {_shown(less)}")
         columns = {"full, hour": report["full"]["within the hour"], "full, later": report["full"]["at any later time"]}
         columns["matched"] = report["matched"]
         if "simulated" in report:

@@ -30,6 +30,8 @@ MODEL = "feed_model"
 POST_IDS = "feed_posts"
 """Checkpoint beside it that holds the ids of the posts that its spaces are of."""
 TEXT_DIM, READERS_DIM, EARLY_DIM = 32, 16, 4
+TEXT_EQUAL = 0.5
+"""How far the spreads of the axes of texts are made equal; see `reduced`."""
 GRAPH_SHARE = 0.4
 """Share of the views, the oldest, that the space of readers is made of; later ones train the weights of it."""
 AFTER = 10
@@ -205,7 +207,7 @@ def fit_feed_model(log: FeedLog, text: NDArray[np.float32] | None, until: int, s
 
 def _spaces(known: FeedLog, text: NDArray[np.float32] | None) -> Spaces:
     old = known.until(int(known.at[int(len(known) * GRAPH_SHARE)]))
-    spaces: dict[str, NDArray[np.float32]] = {} if text is None else {TEXT: reduced(text, TEXT_DIM)}
+    spaces: dict[str, NDArray[np.float32]] = {} if text is None else {TEXT: reduced(text, TEXT_DIM, TEXT_EQUAL)}
     spaces[READERS] = reader_space(old, worth_of(old, LIKED), READERS_DIM)
     spaces[EARLY] = reader_space(old, worth_of(old, PLACED), EARLY_DIM)
     return spaces

@@ -175,11 +175,18 @@ def _open(system: System, opened: Opened) -> Recommends:
 
 def of_searches() -> SystemModule:
     """Products for who searched: learned from what queries led to."""
-    said = "this system asks with searches, which the protocols of events know nothing of"
-    judged = (said, "see its figures with `python -m benchmarks.queries shop`")
     return SystemModule(
-        QUERIES, _train_queries, _publish_queries, _open_queries, judged_elsewhere=judged, takes_searches=True
+        QUERIES, _train_queries, _publish_queries, _open_queries, evaluate=_evaluate_queries, above=_ABOVE_QUERIES
     )
+
+
+_ABOVE_QUERIES = {"delta.popularity.recall@10.low": 0.0}
+
+
+def _evaluate_queries(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
+    from kindred.recommenders.query_evaluation import evaluate
+
+    return evaluate(store, run, evaluation, options)
 
 
 def _train_queries(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:

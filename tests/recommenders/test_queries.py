@@ -22,10 +22,13 @@ from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import HISTORY, TowerConfig
 from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.evaluating import EvaluationOptions
 from kindred.recommenders.lists_file import write_lists
 from kindred.recommenders.opened import Opened
+from kindred.recommenders.query_evaluation import evaluate, held_out
 from kindred.recommenders.query_model import fit_query_model
 from kindred.recommenders.query_recommender import BOTH, VECTORS, WORDS, QueryRecommender
+from kindred.recommenders.runs import Run, figures_of
 from kindred.recommenders.search_histories import Examples, histories_before, order_examples
 from kindred.recommenders.search_log import Links, SearchLog, read_search_log
 from kindred.recommenders.systems import find_system
@@ -41,6 +44,7 @@ TINY = TowerConfig(width=16, fit=FitConfig(epochs=2, patience=2, warmup_epochs=0
 @dataclass(frozen=True)
 class Searching:
     store: GraphStore
+    run: Run
     log: SearchLog
     recommender: QueryRecommender
     served: QueryRecommender
@@ -65,7 +69,7 @@ def searching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searching]:
         Opened(None, vectors, folder / "runs", lambda: ENCODER, read=lambda: nullcontext(store))
     )
     assert isinstance(recommender, QueryRecommender) and isinstance(served, QueryRecommender)
-    yield Searching(store, read_search_log(store), recommender, served)
+    yield Searching(store, run, read_search_log(store), recommender, served)
     vectors.close()
     store.close()
 
@@ -201,3 +205,20 @@ def test_a_model_does_not_change_with_what_comes_later(searching: Searching, tmp
     first, second = fitted(log, "one"), fitted(other, "two")
     assert len(first[0]) == len(second[0])
     np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_a_run_is_judged_by_later_orders_beside_plainer_rankers(searching: Searching) -> None:
+    folder = searching.run.folder / "evaluation" / "temporal"
+    report = evaluate(searching.store, searching.run, EvaluationOptions("temporal", range(1)), RunOptions(folder))
+    held = held_out(searching.log)
+    assert held.train.at.max() < held.test.at.min() and len(held.test) == report["protocol"]["test_orders"]
+    rankers = report["rankers"]
+    assert rankers["towers, words and vectors"]["recall@200"] == 1  # there are 120 products
+    assert rankers["BM25 + text of the latest query"]["ndcg@10"] > rankers["popularity"]["ndcg@10"]
+    assert report["delta"]["popularity"]["ndcg@10"]["low"] > 0
+    assert (
+        set(figures_of(searching.run)) == {"recall@10", "ndcg@10"}
+        and "nearest known" in (folder / "report.md").read_text()
+    )
+    with pytest.raises(SettingsError, match="ordered later"):
+        evaluate(searching.store, searching.run, EvaluationOptions("random", range(1)), RunOptions(folder))
