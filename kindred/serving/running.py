@@ -19,6 +19,8 @@ from kindred.serving.workers import run_workers
 from kindred.settings import Settings
 
 DRAIN_SECONDS = 10
+KEEP_ALIVE_SECONDS = 65
+"""An idle connection is kept longer than clients keep theirs, so that none is closed just when a request is sent."""
 
 
 def run(settings: Settings) -> None:
@@ -51,6 +53,7 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             lifespan="on",
         )
         for stop in (signal.SIGINT, signal.SIGTERM):
