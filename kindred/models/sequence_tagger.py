@@ -47,6 +47,7 @@ class TaggerConfig(FitConfig):
     loss: Literal["bce", "focal"] = Field("bce", description="cross-entropy, or asymmetric focal loss")
     average: float = Field(0.99, ge=0, lt=1, description="how much of the average of weights stays in each step")
     batch_size: int = Field(64, ge=1, description="tracks a step")
+    least_steps: int = Field(50, ge=1, description="of an epoch: few tracks are heard more than once in it")
     most_frames: int = Field(16_384, ge=1, description="frames a batch, padding included")
     folds: int = Field(1, ge=1, description="each held out of networks of its own; all networks answer together")
     seeds: int = Field(1, ge=1, description="networks a fold")

@@ -132,9 +132,10 @@ class _Steps:
             self.both.follow(self.config.average)  # after the step that the loss was for
 
     def _batches(self, rng: np.random.Generator) -> list[Stretches]:
-        """Every track once; tracks of like length together, as far as chance puts them near each other."""
+        """Every track equally often; those of like length together, as far as chance puts them near each other."""
         size = self.config.batch_size
-        rows = rng.permutation(self.rows)
+        times = -(-self.config.least_steps * size // len(self.rows))
+        rows = np.concatenate([rng.permutation(self.rows) for _ in range(times)])
         crops = random_crops(self.data.frames, rows, self.config.crop, rng)
         pools = [np.arange(at, min(at + _POOL * size, len(rows))) for at in range(0, len(rows), _POOL * size)]
         return [

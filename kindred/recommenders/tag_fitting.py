@@ -104,7 +104,7 @@ def choose_share(
 
     0 unless the gain is above twice its own standard error (bootstrap over tracks): on few tracks a lead is mostly
     luck, the more so as the network stopped learning when it was best on them. Else the lowest share whose figure is
-    within one standard error of the best.
+    within one standard error of the best, or the network alone where that is no worse.
     """
     alone = Ranked.of(plain, labels)
     mixes = {share: Ranked.of(share * network + (1 - share) * plain, labels) for share in _SHARES}
@@ -116,6 +116,7 @@ def choose_share(
     share = 0.0
     if figures[best] - worth > 2 * error:
         share = min(share for share in _SHARES if figures[share] >= figures[best] - error)
+        share = 1.0 if figures[1.0] >= figures[share] else share  # the regressions then need not be asked
     return share, {"plain": worth, "network": figures[1.0], "mix": figures.get(share, worth)}
 
 

@@ -98,12 +98,11 @@ class TagModel:
         return rows
 
     def _mixed(self, plain: PlainTagger, frames: Frames, rows: IntArray) -> FloatArray:
-        parts = []
+        found = np.zeros((len(rows), len(self.tags)), dtype=np.float32)
         if self.share < 1:
-            parts.append((1 - self.share) * plain.logits(frames, rows))
+            found += (1 - self.share) * plain.logits(frames, rows)
         if self.share > 0:
-            parts.append(self.share * network_logits(self.networks, frames, rows, self.config, plain.exclusive))
-        found: FloatArray = np.sum(np.stack(parts), axis=0, dtype=np.float32)
+            found += self.share * network_logits(self.networks, frames, rows, self.config, plain.exclusive)
         return found
 
     def save(self, folder: Path) -> None:

@@ -108,6 +108,8 @@ def test_a_run_is_judged_beside_rivals(tagging: Tagging) -> None:
     assert report["rivals"]["random"]["roc_auc"] == 0.5
     assert figures_of(tagging.run)["macro_ap"] == pytest.approx(report["model"]["macro_ap"], abs=1e-4)
     assert 10 < report["tracks"] < 30
+    for interval in (report["interval"], *report["lead"].values()):
+        assert interval["low"] <= interval["mean"] <= interval["high"]
 
 
 def test_a_network_speaks_only_where_it_is_clearly_better() -> None:
