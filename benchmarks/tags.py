@@ -127,7 +127,7 @@ def _generated(folder: Path, run: RunOptions) -> None:
     print(f"single: {len(asked) / asking:,.0f} tracks/s; macro AP {macro_ap(by_single, truth.lists[asked]):.4f}")
     print(f"four:   macro AP {macro_ap(found, truth.lists[asked]):.4f}", flush=True)
     rivals = {"single": by_single, **rival_scores(data, known, asked, config, run)}
-    for encoder in ("conv", "frames"):
+    for encoder in ("conv", "transformer"):
         own = config.model_copy(update={"encoder": encoder})
         rivals[encoder] = network_scores(data, known, asked, own, run)
     _print(tracks, [Judged(asked, found, found >= fitted.model.thresholds, rivals)])
