@@ -54,16 +54,16 @@ class Tagger:
         found[~heard & has_tags] = self.completion.chances(given[~heard & has_tags])
         both = heard & has_tags
         if both.any():
-            found[both] = self._with_tags(found[both], given[both])
+            found[both] = self.with_tags(found[both], given[both])
         found[given] = 1.0
         rests_on = np.where(heard, HEARD, np.where(has_tags, GIVEN, PRIOR))
         return Answers(self.completion.lawful(found), rests_on)
 
-    def _with_tags(self, heard: FloatArray, given: BoolArray) -> FloatArray:
-        """What sound says, moved by what the given tags say beyond how frequent tags are."""
+    def with_tags(self, heard: FloatArray, given: BoolArray, weight: float = TAGS_BESIDE_SOUND) -> FloatArray:
+        """What sound says, moved by what the given tags say beyond how frequent tags are, `[num_tracks, num_tags]`."""
         nothing = np.zeros((1, given.shape[1]), dtype=np.bool_)
         told = _log_odds(self.completion.chances(given)) - _log_odds(self.completion.chances(nothing))
-        moved = 1.0 / (1.0 + np.exp(-(_log_odds(heard) + TAGS_BESIDE_SOUND * told)))
+        moved = 1.0 / (1.0 + np.exp(-(_log_odds(heard) + weight * told)))
         return moved.astype(np.float32)
 
 
