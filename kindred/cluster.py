@@ -76,7 +76,7 @@ def _connect(ray: ModuleType, url: str) -> None:
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise StoreError(
             f"the Ray cluster at {url} can't be used: {str(error).strip().splitlines()[0]}",
-            "start it, or set KINDRED_ENGINE= to work in this process",
+            "start it, give its RAY_AUTH_TOKEN if it asks for one, or set KINDRED_ENGINE= to work in this process",
         ) from error
     _check_versions(url, there)
 
