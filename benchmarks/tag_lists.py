@@ -114,7 +114,8 @@ def _recall(scores: FloatArray, hidden: BoolArray) -> FloatArray:
     """Share of what is hidden of each list among the five best, `[num_lists]`."""
     best = np.argpartition(-scores, K, axis=1)[:, :K]
     found = np.take_along_axis(hidden, best, axis=1).sum(axis=1) / hidden.sum(axis=1)
-    return found.astype(np.float32)
+    share: FloatArray = found.astype(np.float32)
+    return share
 
 
 if __name__ == "__main__":

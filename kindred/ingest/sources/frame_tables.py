@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +22,7 @@ _BATCH_ROWS = 16  # a sequence of 10,000 frames of width 768 is 31 MB
 _LAYOUT = f"columns are {TRACK} and {FRAMES}, a list of lists of numbers a row"
 
 
-def read_frame_table(path: Path, content: BufferedReader) -> Iterator[tuple[str, NDArray[Any] | BadRecord]]:
+def read_frame_table(path: Path, content: IO[bytes]) -> Iterator[tuple[str, NDArray[Any] | BadRecord]]:
     """The id of each track, empty where it has none, and its frames, `[num_frames, frame_dim]`, or why there are none.
 
     Raises:
