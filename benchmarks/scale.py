@@ -119,15 +119,15 @@ def train(noted: Path) -> None:
     from kindred.steps import train_system
 
     parts: dict[str, list[float]] = {}
-    stage, began = "reading the graph", 0.0
+    current, began = "reading the graph", 0.0
 
-    def progress(name: str, done: int, total: int | None) -> None:
-        nonlocal stage, began
-        if name != stage or done == total:
+    def progress(stage: str, done: int, total: int | None) -> None:
+        nonlocal current, began
+        if stage != current or done == total:
             now = time.process_time()
-            seconds = parts[stage][0] if stage in parts else 0.0
-            parts[stage] = [seconds + now - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]
-            stage, began = name, now
+            seconds = parts[current][0] if current in parts else 0.0
+            parts[current] = [seconds + now - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]
+            current, began = stage, now
 
     train_system(load_settings(), "products", ModelConfig(), None, progress)
     progress("saved", 0, None)
