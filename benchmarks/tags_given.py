@@ -2,7 +2,7 @@
 
 Generated tracks, 900 to learn from and 700 to judge, 40 tags. Of each judged list of two tags or more every tag is
 given with probability .5, at least one and not all of them; what is left is to be found from sound, from the given
-tags, and from both with several weights of the tags. The weight in force was set on another seed.
+tags, and from both with several weights of the tags. The weight in force was a first guess, not searched for.
 """
 
 from __future__ import annotations

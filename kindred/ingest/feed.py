@@ -41,8 +41,11 @@ def post_files(
 def post_tables(url: str, users: str = "", posts: str = "", feed: str = "") -> list[SourceFile]:
     """The same from tables of a database; those not named are called as in the dump, unless any is named."""
     usual = dict(zip(("users", "posts", "feed"), _TABLES, strict=True)) if not (users or posts or feed) else {}
-    named = ((users or usual.get("users"), social_feed.USERS), (posts or usual.get("posts"), social_feed.POSTS))
-    named += ((feed or usual.get("feed"), social_feed.FEED),)
+    named = (
+        (users or usual.get("users"), social_feed.USERS),
+        (posts or usual.get("posts"), social_feed.POSTS),
+        (feed or usual.get("feed"), social_feed.FEED),
+    )
     return [sql_table(url, name, source) for name, source in named if name]
 
 
