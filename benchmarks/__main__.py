@@ -25,6 +25,7 @@ STEPS = (
     "ranking reviews14",
     "diversity",
     "freshness",
+    "network",
     "cold_start",
     "new_products",
     "hostile",
