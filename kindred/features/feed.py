@@ -120,16 +120,18 @@ class FeedFeatures:
             post: positions of posts, `[num_rows]`.
             at: seconds UTC; nothing known at that second or later is used, `[num_rows]`.
         """
-        columns = self._of_times(reader, at)
-        values = {**self._of_posts(reader, post, at, columns), **columns}
+        known = self._of_times(reader, at)
+        known |= self._of_topics(reader, self.log.topic[post], at, known)
+        values = {**self._of_posts(reader, post, at, known), **known}
         return np.stack([values[name] for name in FEATURES], axis=1)
 
     def all_posts(self, reader: int, at: int) -> FloatArray:
         """The features of every post for one reader at one time, `[num_posts, num_features]`."""
-        post = np.arange(self.log.num_posts)
-        once = np.array([reader]), np.array([at])
-        columns = self._of_times(*once)
-        values = {**self._of_posts(np.full(len(post), reader), post, np.full(len(post), at), columns), **columns}
+        post, topic = np.arange(self.log.num_posts), np.arange(self.log.num_topics + 1)
+        once = self._of_times(np.array([reader]), np.array([at]))
+        of_topic = self._of_topics(np.full(len(topic), reader), topic, np.full(len(topic), at), once)
+        known = once | {name: value[self.log.topic] for name, value in of_topic.items()}
+        values = {**self._of_posts(np.full(len(post), reader), post, np.full(len(post), at), known), **known}
         return np.stack([np.broadcast_to(values[name], post.shape) for name in FEATURES], axis=1)
 
     def num_views(self, reader: int, at: int) -> int:
@@ -161,46 +163,46 @@ class FeedFeatures:
             "weekday": ((at // 86_400 + 3) % 7).astype(np.float64),
         }
 
+    def _of_topics(
+        self, reader: IntArray, topic: IntArray, at: IntArray, known: Mapping[str, FloatArray]
+    ) -> dict[str, FloatArray]:
+        """What is the same for all posts of a topic, and the like rate of the topic under `topic_rate`."""
+        log, topics = self.log, self.log.num_topics + 1
+        rate, own, usual = known["rate"], known["reader_rate"], known["place_rate"]
+        key = reader * topics + topic
+        topic_views, topic_likes = self._by_topic.before(topic, at)
+        topic_rate = smoothed(topic_likes, topic_views, rate, _POST_WEIGHT)
+        views, likes = self._by_reader_topic.before(key, at)
+        recent_views, recent_likes = self._by_reader_topic.before(key, at, at - _WEEK)
+        group_views, group_likes = self._by_group_topic.before(log.group[reader] * topics + topic, at)
+        seen, seen_rate = self._place_sums("reader_topic", key, at)
+        shown, shown_rate = self._place_sums("topic", topic, at)
+        return {
+            "topic_rate": topic_rate,
+            "reader_topic_lift": np.log(smoothed(likes, views, own, _TOPIC_WEIGHT) / own),
+            "reader_topic_recent": np.log(smoothed(recent_likes, recent_views, own, _TOPIC_WEIGHT) / own),
+            "topic_share": (views + 1.0) / (np.expm1(known["reader_log_views"]) + topics),
+            "topic_lift": np.log(topic_rate / rate),
+            "group_topic_lift": np.log(smoothed(group_likes, group_views, topic_rate, _GROUP_WEIGHT) / topic_rate),
+            "same_topic_as_last": (self._last_topic(reader, at) == topic).astype(np.float64),
+            "reader_topic_place": np.log(smoothed(seen_rate, seen, usual, _PLACE_WEIGHT) / usual),
+            "topic_place": np.log(smoothed(shown_rate, shown, usual, 5 * _PLACE_WEIGHT) / usual),
+        }
+
     def _of_posts(
         self, reader: IntArray, post: IntArray, at: IntArray, known: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
-        log, topic = self.log, self.log.topic[post]
-        topics = log.num_topics + 1
-        rate, own = known["rate"], known["reader_rate"]
-        topic_views, topic_likes = self._by_topic.before(topic, at)
-        topic_rate = smoothed(topic_likes, topic_views, rate, _POST_WEIGHT)
-        views, likes = self._by_reader_topic.before(reader * topics + topic, at)
-        recent_views, recent_likes = self._by_reader_topic.before(reader * topics + topic, at, at - _WEEK)
-        group_views, group_likes = self._by_group_topic.before(log.group[reader] * topics + topic, at)
+        topic_rate, usual = known["topic_rate"], known["place_rate"]
         post_views, post_likes = self._by_post.before(post, at)
         week_views, _ = self._by_post.before(post, at, at - _WEEK)
-        seen, _ = self._seen.before(reader * log.num_posts + post, at)
-        reader_views = np.expm1(known["reader_log_views"])
+        seen, _ = self._seen.before(reader * self.log.num_posts + post, at)
+        shown, shown_rate = self._place_sums("post", post, at)
         return {
-            "reader_topic_lift": np.log(smoothed(likes, views, own, _TOPIC_WEIGHT) / own),
-            "reader_topic_recent": np.log(smoothed(recent_likes, recent_views, own, _TOPIC_WEIGHT) / own),
-            "topic_share": (views + 1.0) / (reader_views + topics),
-            "topic_lift": np.log(topic_rate / rate),
-            "group_topic_lift": np.log(smoothed(group_likes, group_views, topic_rate, _GROUP_WEIGHT) / topic_rate),
             "post_lift": np.log(smoothed(post_likes, post_views, topic_rate, _POST_WEIGHT) / topic_rate),
             "post_log_views": np.log1p(post_views),
             "post_log_views_week": np.log1p(week_views),
             "seen_before": np.minimum(seen, 1.0),
-            "same_topic_as_last": (self._last_topic(reader, at) == topic).astype(np.float64),
-            **self._of_place(reader, post, at, known),
-        }
-
-    def _of_place(
-        self, reader: IntArray, post: IntArray, at: IntArray, known: Mapping[str, FloatArray]
-    ) -> dict[str, FloatArray]:
-        topic, usual = self.log.topic[post], known["place_rate"]
-        views, rate = self._place_sums("reader_topic", reader * (self.log.num_topics + 1) + topic, at)
-        topic_views, topic_rate = self._place_sums("topic", topic, at)
-        post_views, post_rate = self._place_sums("post", post, at)
-        return {
-            "reader_topic_place": np.log(smoothed(rate, views, usual, _PLACE_WEIGHT) / usual),
-            "topic_place": np.log(smoothed(topic_rate, topic_views, usual, 5 * _PLACE_WEIGHT) / usual),
-            "post_place": np.log(smoothed(post_rate, post_views, usual, 2 * _PLACE_WEIGHT) / usual),
+            "post_place": np.log(smoothed(shown_rate, shown, usual, 2 * _PLACE_WEIGHT) / usual),
         }
 
     def _place_sums(self, of: str, keys: IntArray, at: IntArray) -> tuple[FloatArray, FloatArray]:
