@@ -2,7 +2,7 @@
 
 * `gtzan`: genres of 733 tracks from 50-d frames; as published (artists apart), and both ways round.
 * `generated`: the sample of `kindred generate tags`: 8,000 tracks to learn from, 4,000 to judge, 256 tags.
-* `speed`: one epoch over 2,000 tracks of 60 frames, 768 wide, on disk, and what 50,000 would take; memory; predicting.
+* `speed`: one epoch over some tracks of 60 frames, 768 wide, on disk, and what 50,000 would take; memory; predicting.
 
 Settings are the program's defaults; early stopping, weights and thresholds come from tracks held out of those to learn
 from. The originals of GTZAN's frames: https://github.com/jordipons/sklearn-audio-transfer-learning.
@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("which", choices=("gtzan", "generated", "speed"))
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--data-dir", type=Path, default=Path("data/benchmarks/tags"))
+    parser.add_argument("--tracks", type=int, default=2_000, help="of the epoch whose time is taken")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         run = RunOptions(Path(folder), device="cpu")
@@ -55,7 +56,7 @@ def main() -> None:
         elif options.which == "generated":
             _generated(options.data_dir, run)
         else:
-            _speed(Path(folder), run)
+            _speed(Path(folder), run, options.tracks)
 
 
 def _timed(ask: Callable[[], Answer]) -> tuple[Answer, float]:
@@ -133,8 +134,8 @@ def _generated(folder: Path, run: RunOptions) -> None:
     _print(tracks, [Judged(asked, found, found >= fitted.model.thresholds, rivals)])
 
 
-def _speed(folder: Path, run: RunOptions) -> None:
-    num, wanted = 2_000, 50_000
+def _speed(folder: Path, run: RunOptions, num: int) -> None:
+    wanted = 50_000
     rng = np.random.default_rng(0)
     paths = [folder / f"{number}.npy" for number in range(num)]
     for path in paths:
