@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from kindred.recommenders.runs import Run
     from kindred.settings import Settings
 
-_HEADER = ("run", "system", "model", "events", "users", "items", "graph", "recall@10", "ndcg@10", "tags", "published")
+_HEADER = ("run", "system", "model", "events", "users", "items", "graph")
+_FIGURES = ("recall@10", "ndcg@10")
 
 runs_app = typer.Typer(
     help="Finished runs, oldest first, and which one is published; `rm` deletes one, `tag` notes a word on it.",
@@ -46,20 +48,9 @@ def runs(
     if as_json:
         console.json_result(rows)
         return
-    header = [
-        "run",
-        "system",
-        "model",
-        "events",
-        "users",
-        "items",
-        "graph",
-        "recall@10",
-        "ndcg@10",
-        "tags",
-        "published",
-    ]
-    console.result(console.table(header, [_cells(row) for row in rows]))
+    figures = list(dict.fromkeys(name for row in rows for name in row["figures"])) or list(_FIGURES)
+    header = [*_HEADER, *figures, "tags", "published"]
+    console.result(console.table(header, [_cells(row, figures) for row in rows]))
 
 
 @runs_app.command("rm", epilog="Example: kindred runs rm 20260102-030405-abcdef")
@@ -126,14 +117,14 @@ def _row(run: Run, is_published: bool) -> dict[str, Any]:
     }
 
 
-def _cells(row: dict[str, Any]) -> tuple[object, ...]:
+def _cells(row: dict[str, Any], figures: Sequence[str]) -> tuple[object, ...]:
     return (
         row["run"],
         row["system"],
         row["model"],
         *(row.get(name, "") for name in ("events", "users", "items")),
         row["graph"]["content_hash"][:12],
-        *(row["figures"].get(name, "") for name in ("recall@10", "ndcg@10")),
+        *(row["figures"].get(name, "") for name in figures),
         " ".join(row["tags"]),
         "yes" if row["published"] else "",
     )
