@@ -1,7 +1,7 @@
 """`make bench`: every figure that the documents quote, beside its anchor, in one run.
 
-Those that need long are run by hand: `python -m benchmarks.ranking gowalla|instruments18|lastfm`. The last step needs
-Java 17 and Maven.
+Those that need long are run by hand: `python -m benchmarks.ranking gowalla|instruments18|lastfm`, `sql_tables` (a
+PostgreSQL of its own). The last step needs Java 17 and Maven.
 """
 
 from __future__ import annotations
@@ -22,12 +22,21 @@ STEPS = (
     "recommend",
     "encoder_start",
     "service",
+    "service_events",
     "ranking reviews14",
     "diversity",
     "freshness",
     "network",
     "cold_start",
     "new_products",
+    "queries esci",
+    "queries shop",
+    "posts samples",
+    "posts simulator",
+    "tag_lists",
+    "tags_given",
+    "tags gtzan",
+    "tags generated",
     "hostile",
     "service_kills",
     "graph_neo4j",
