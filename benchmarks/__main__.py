@@ -31,6 +31,8 @@ STEPS = (
     "new_products",
     "queries esci",
     "queries shop",
+    "tracks generated",
+    "tracks lastfm",
     "posts samples",
     "posts simulator",
     "tag_lists",
