@@ -79,8 +79,6 @@ class Access:
 
     def _admit(self, scope: Scope) -> None:
         """Raises Refusal where the request is not let in, whatever its body is."""
-        if len(scope["path"]) + len(scope["query_string"]) > _LONGEST_PATH:
-            raise Refusal(414, "too_long", f"the address is longer than {_LONGEST_PATH:,}", "send a body instead")
         headers = dict(scope["headers"])
         if scope["method"] not in _WITHOUT_BODY and headers.get(b"sec-fetch-site") == b"cross-site":
             raise Refusal(403, "cross_site", "another site's page asked a browser to write here", "")
@@ -90,6 +88,8 @@ class Access:
             self._check_key(scope, headers)
         except ArtifactError as error:
             raise Refusal(503, "unavailable", "the keys can't be read", "see `kindred keys list`") from error
+        if len(scope["path"]) + len(scope["query_string"]) > _LONGEST_PATH:
+            raise Refusal(414, "too_long", f"the address is longer than {_LONGEST_PATH:,}", "send a body instead")
 
     def _check_key(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if not self._is_public and not self._keys.are_needed():

@@ -15,9 +15,9 @@ def stored(dtype=np.float32):
 GROUPS = np.array([2, 0, 2, 2, 5, 0, 0, 5, 2, 3])
 
 
-@pytest.mark.parametrize("block", [1, 3, 100])
-def test_sums_are_those_of_the_vectors_that_there_are_whatever_the_size_of_a_block(monkeypatch, block):
-    monkeypatch.setattr(event_text, "_EVENTS_A_BLOCK", block)
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_sums_are_those_of_the_vectors_that_there_are_whatever_the_size_of_a_batch(monkeypatch, batch):
+    monkeypatch.setattr(event_text, "_EVENTS_A_BATCH", batch)
     vectors, weights = stored(), np.arange(1, 11, dtype=np.float32)
     centre = np.array([1, 2, 3, 4], dtype=np.float32)
     wanted = np.zeros((7, 4), dtype=np.float32)
