@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.hostile import publish_small_shop
 from benchmarks.service_kills import CLI, Outcome, serving
 from kindred.settings import Settings
+from kindred.steps import recommender_of
 
 USERS = 300
 READS, EVENTS = 200.0, 50.0
@@ -40,7 +41,9 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(data_dir=Path(name))
-        users = publish_small_shop(settings, USERS)["user_id"]
+        publish_small_shop(settings, USERS)
+        with recommender_of(settings) as recommender:
+            users = recommender.example_users(USERS)
         with serving(settings, Outcome()) as (_, address):
             found = asyncio.run(measure(address, users, arguments.seconds))
     print(json.dumps(found) if arguments.json else _text(found))
@@ -52,6 +55,8 @@ async def measure(address: str, users: list[str], seconds: int) -> dict[str, Any
     limits = httpx.Limits(max_connections=64)
     async with httpx.AsyncClient(base_url=address, timeout=30, limits=limits) as client:
         await _one(client, "warm")
+        while (await _answer(client, "warm"))["degraded"]:  # PyTorch is being loaded
+            await asyncio.sleep(0.5)
         reads = asyncio.create_task(asyncio.to_thread(_reads, address, users, seconds))
         start, tasks = time.perf_counter(), []
         for number in range(round(seconds * EVENTS)):
@@ -99,10 +104,14 @@ async def _one(client: httpx.AsyncClient, user: str, number: int = -1) -> float 
 
 
 async def _items(client: httpx.AsyncClient, user: str) -> list[str]:
+    return [item["id"] for item in (await _answer(client, user))["items"]]
+
+
+async def _answer(client: httpx.AsyncClient, user: str) -> dict[str, Any]:
     while (reply := await client.get(f"/v1/products/users/{user}/recommendations", params={"k": K})).status_code == 503:
         await asyncio.sleep(0.05)  # there is no room for it now, says the service; the clock runs on
-    reply.raise_for_status()
-    return [item["id"] for item in reply.json()["items"]]
+    answer: dict[str, Any] = reply.raise_for_status().json()
+    return answer
 
 
 def _text(found: dict[str, Any]) -> str:
