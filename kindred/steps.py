@@ -7,7 +7,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kindred.domain.errors import SettingsError
 from kindred.domain.progress import Progress, silent
 from kindred.stores import (
     encoder_for,
@@ -112,8 +111,6 @@ def evaluate_run(
     if module.evaluate is not None:
         with graph_to_read(settings) as store:
             return module.evaluate(store, run, options, judged), folder
-    if module.fit_split is None:
-        raise SettingsError(*module.judged_elsewhere)
     with graph_to_read(settings) as store:
         graph = read_interaction_graph(module.system, store, run.manifest["graph"]["until"])
     report = judge(graph, recipe_of(run), options, judged, module.fit_split, module.baselines(graph))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kindred.settings import Settings
 
 _HEADER = ("run", "system", "model", "events", "users", "items", "graph")
-_FIGURES = ("recall@10", "ndcg@10")
 
 runs_app = typer.Typer(
     help="Finished runs, oldest first, and which one is published; `rm` deletes one, `tag` notes a word on it.",
@@ -34,7 +33,7 @@ def runs(
     """List finished runs."""
     if context.invoked_subcommand is not None:
         return
-    from kindred.recommenders.runs import finished_runs
+    from kindred.recommenders.runs import figure_names, finished_runs
     from kindred.recommenders.systems import SYSTEMS, find_system
 
     settings = settings_of(context)
@@ -48,7 +47,7 @@ def runs(
     if as_json:
         console.json_result(rows)
         return
-    figures = list(dict.fromkeys(name for row in rows for name in row["figures"])) or list(_FIGURES)
+    figures = figure_names(row["figures"] for row in rows)
     header = [*_HEADER, *figures, "tags", "published"]
     console.result(console.table(header, [_cells(row, figures) for row in rows]))
 

@@ -38,16 +38,8 @@ class FramesInMemory:
 
     def __init__(self, arrays: Sequence[FloatArray], frame_dim: int) -> None:
         self._arrays = arrays
-        self._dim = frame_dim
-        self._lengths = np.array([len(array) for array in arrays], dtype=np.int64)
-
-    @property
-    def lengths(self) -> IntArray:
-        return self._lengths
-
-    @property
-    def frame_dim(self) -> int:
-        return self._dim
+        self.frame_dim = frame_dim
+        self.lengths: IntArray = np.array([len(array) for array in arrays], dtype=np.int64)
 
     def read(self, row: int, start: int, stop: int) -> FloatArray:
         """The frames `start` to `stop` of one track."""

@@ -394,7 +394,6 @@ RECORDS: tuple[type[Node] | type[Edge], ...] = (
     User, Product, Category, Brand, Query, Track, Artist, Genre, Tag, Post, Topic,
     Reviewed, InCategory, MadeBy, Searched, LedTo, AddedToCart, Bought, Judged,
     Listened, ListenedToArtist, PerformedBy, HasGenre, Tagged, TaggedArtist, UsedTag, FriendOf,
-    Viewed, Liked, About,
-    Item, Interacted, ItemInCategory,
+    Viewed, Liked, About, Item, Interacted, ItemInCategory,
 )
 # fmt: on

@@ -42,17 +42,10 @@ class FrameFiles:
 
     def __init__(self, layouts: Sequence[_Layout | None], frame_dim: int, refused: dict[int, str]) -> None:
         self._layouts = layouts
-        self._dim = frame_dim
+        self.frame_dim = frame_dim
         self.refused = refused
-        self._lengths = np.array([0 if layout is None else layout.num_frames for layout in layouts], dtype=np.int64)
-
-    @property
-    def lengths(self) -> IntArray:
-        return self._lengths
-
-    @property
-    def frame_dim(self) -> int:
-        return self._dim
+        lengths = [0 if layout is None else layout.num_frames for layout in layouts]
+        self.lengths: IntArray = np.array(lengths, dtype=np.int64)
 
     def read(self, row: int, start: int, stop: int) -> FloatArray:
         """The frames `start` to `stop` of one track.
@@ -64,7 +57,7 @@ class FrameFiles:
         if layout is None:
             raise RecordError(f"track {row} has no frames", "ask `lengths` first")
         try:
-            values = _stretch(layout, self._dim, start, stop)
+            values = _stretch(layout, self.frame_dim, start, stop)
             return values.astype(np.float32, copy=False)
         except (OSError, ValueError) as error:
             raise RecordError(f"{layout.path} changed while it was read: {error}", "ingest the frames again") from error

@@ -103,7 +103,7 @@ class FeedRecommender:
         position = held.feed.posts.position(item_id)
         if position is None:
             return Answer(None, (), "similar", held.name, system=self.system.name, item_id=item_id, note="no such post")
-        rows = self.item_rows().vectors
+        rows = _rows(held).vectors
         lengths = np.linalg.norm(rows, axis=1)
         cosine = rows @ rows[position] / np.maximum(lengths * lengths[position], 1e-9)
         nearest = _best(cosine.astype(np.float64), held.feed.posts, {position: "itself"}, k)
@@ -150,8 +150,7 @@ class FeedRecommender:
 
     def item_rows(self) -> Embeddings:
         """The posts in the spaces of texts and readers."""
-        held = self._version()
-        return Embeddings(held.feed.posts, np.concatenate(list(held.scorer.spaces.values()), axis=1, dtype=np.float32))
+        return _rows(self._version())
 
     def feed(self) -> FeedTables:
         """The feed that answers are made from."""
@@ -191,6 +190,10 @@ class FeedRecommender:
         positions = posts.positions(list(known.seen(user_id, at - 1)))
         found: list[int] = positions[positions >= 0].tolist()
         return found
+
+
+def _rows(held: FeedVersion) -> Embeddings:
+    return Embeddings(held.feed.posts, np.concatenate(list(held.scorer.spaces.values()), axis=1, dtype=np.float32))
 
 
 def _recommendation(feed: FeedTables, post: int, value: float, source: str) -> Recommendation:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.ids import IdMap
+from kindred.domain.schema import NodeType
 from kindred.graph.store import GraphStore
 from kindred.recommenders.histories import Histories, histories_of_table, read_histories
 from kindred.recommenders.model import ANONYMOUS, Model, load_model
@@ -99,13 +100,19 @@ def place_new_items(system: System, store: GraphStore, model: Model) -> NewItems
 
 def read_titles(system: System, store: GraphStore) -> dict[str, str]:
     """Title of every item that has one."""
-    titles: dict[str, str] = {}
     if system.title is None:
-        return titles
-    for batch in store.read_nodes(system.item, ["id", system.title]):
-        rows = zip(batch.column("id").to_pylist(), batch.column(system.title).to_pylist(), strict=True)
-        titles.update((item, title) for item, value in rows if (title := system.titled(value)))
-    return titles
+        return {}
+    named = texts_of_nodes(store, system.item, system.title)
+    return {item: title for item, value in named.items() if (title := system.titled(value))}
+
+
+def texts_of_nodes(store: GraphStore, node: NodeType, name: str) -> dict[str, str]:
+    """This property of every node that has it and where it is not empty, by id."""
+    found: dict[str, str] = {}
+    for batch in store.read_nodes(node, ["id", name]):
+        rows = zip(batch.column("id").to_pylist(), batch.column(name).to_pylist(), strict=True)
+        found.update((node_id, value) for node_id, value in rows if value)
+    return found
 
 
 def _is_same(run: Run, version: str, release: Release) -> bool:

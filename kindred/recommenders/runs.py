@@ -24,6 +24,7 @@ from kindred.files import damage_of, read_with_hash, seals_of, with_hash, write_
 
 MANIFEST, TAGS = "manifest.json", "tags.json"
 FILES = "files"
+_RANKING = ("recall@10", "ndcg@10")
 """Key of the manifest: size and hash of each file of the run."""
 
 
@@ -107,7 +108,12 @@ def figures_of(run: Run) -> dict[str, float]:
     if "figures" in report:
         return {name: round(float(value), 4) for name, value in report["figures"].items()}
     means = report["ranking"]["model"]
-    return {name: round(float(means[name]), 4) for name in ("recall@10", "ndcg@10")}
+    return {name: round(float(means[name]), 4) for name in _RANKING}
+
+
+def figure_names(figures: Iterable[Mapping[str, float]]) -> list[str]:
+    """Names of the figures of some runs, each once; those of a ranking where none was evaluated."""
+    return list(dict.fromkeys(name for found in figures for name in found)) or list(_RANKING)
 
 
 def run_summary(run: Run) -> str:

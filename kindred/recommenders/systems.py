@@ -87,10 +87,9 @@ class SystemModule:
         train: graph, settings, options and state of the graph -> a finished run.
         publish: run, graph and vectors -> what was published.
         open_recommender: opened stores -> what answers.
-        fit_split: a graph, settings, a split and options -> the model of the split as it would answer; None where the
-            protocols of events do not judge the system.
+        fit_split: a graph, settings, a split and options -> the model of the split as it would answer; None for what
+            `of_interactions` trains.
         baselines: a graph -> what reports of this system compare with beside the usual baselines.
-        judged_elsewhere: why they do not, and what to do instead.
         takes_searches: whether it may be asked with what somebody searched for.
         evaluate: how a system that events do not judge is judged: the graph, a run, how, and the folder that reports
             go to -> the report, whose `summary` is what people are told, line by line, and whose `figures` are those
@@ -105,7 +104,6 @@ class SystemModule:
     open_recommender: Callable[[Opened], Recommends]
     fit_split: FitSplit | None = None
     baselines: Callable[[InteractionGraph], Mapping[str, FitScorer]] = lambda graph: {}
-    judged_elsewhere: tuple[str, str] = ("", "")
     takes_searches: bool = False
     evaluate: Callable[[GraphStore, Run, EvaluationOptions, RunOptions], Report] | None = None
     above: Mapping[str, float] | None = None
@@ -114,7 +112,7 @@ class SystemModule:
 
 def of_interactions(system: System) -> SystemModule:
     """A system that learns from users' events with items, by the graph network and the linear ensemble."""
-    return SystemModule(system, partial(_train, system), partial(_publish, system), partial(_open, system), _fit_split)
+    return SystemModule(system, partial(_train, system), partial(_publish, system), partial(_open, system))
 
 
 def of_two_stages(system: System) -> SystemModule:
@@ -127,12 +125,6 @@ def of_two_stages(system: System) -> SystemModule:
         _fit_two_stages,
         _same_context,
     )
-
-
-def _fit_split(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
-    from kindred.recommenders.evaluating import fit_recipe
-
-    return fit_recipe(graph, config, split, options)
 
 
 def _fit_two_stages(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from scipy.special import expit, logit
 
 from kindred.domain.frames import Frames
 from kindred.domain.ids import IdMap
@@ -63,8 +64,8 @@ class Tagger:
         """What sound says, moved by what the given tags say beyond how frequent tags are, `[num_tracks, num_tags]`."""
         nothing = np.zeros((1, given.shape[1]), dtype=np.bool_)
         told = _log_odds(self.completion.chances(given)) - _log_odds(self.completion.chances(nothing))
-        moved = 1.0 / (1.0 + np.exp(-(_log_odds(heard) + weight * told)))
-        return moved.astype(np.float32)
+        moved: FloatArray = expit(_log_odds(heard) + weight * told).astype(np.float32)
+        return moved
 
 
 def load_tagger(folder: Path) -> Tagger:
@@ -89,6 +90,6 @@ def given_tags(labels: csr_matrix, tags: IdMap, known: Sequence[str]) -> csr_mat
 
 
 def _log_odds(chance: FloatArray) -> FloatArray:
-    bounded = np.clip(chance, _LEAST, 1.0 - _LEAST)
-    odds: FloatArray = np.log(bounded / (1.0 - bounded))
+    """Finite also of what is certain."""
+    odds: FloatArray = logit(np.clip(chance, _LEAST, 1.0 - _LEAST))
     return odds

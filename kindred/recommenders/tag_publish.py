@@ -15,7 +15,7 @@ from kindred.domain.interactions import FloatArray
 from kindred.domain.records import Tag, Tagged, Track, content_id
 from kindred.domain.schema import arrow_schema, edge_type_of, graph_schema
 from kindred.graph.store import GraphStore
-from kindred.recommenders.publishing import ITEMS, USERS, Published, read_titles
+from kindred.recommenders.publishing import ITEMS, USERS, Published, read_titles, texts_of_nodes
 from kindred.recommenders.releases import next_version, run_of
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System
@@ -90,7 +90,7 @@ def _answered(
         given.append(own)
         vectors.append(answers.tagger.model.embed(frames))
     said, based, had = np.concatenate(probabilities), np.concatenate(rests_on), np.concatenate(given)
-    names, titles = read_titles(system, store), _track_titles(store)
+    names, titles = read_titles(system, store), texts_of_nodes(store, graph_schema().node(Track.label), "title")
     model = answers.tagger.model
     prior = answers.tagger.completion.lawful(model.prior[None])[0]
     release = TagRelease(tables.tracks, model.tags, said, based, had, prior, names, titles)
@@ -159,12 +159,3 @@ def _likely(chances: FloatArray) -> NDArray[np.bool_]:
         least = np.partition(chances, -MOST_TAGS, axis=1)[:, -MOST_TAGS, None]
         likely &= chances >= least
     return likely
-
-
-def _track_titles(store: GraphStore) -> dict[str, str]:
-    """Title of every track that has one."""
-    titles: dict[str, str] = {}
-    for batch in store.read_nodes(graph_schema().node(Track.label), ["id", "title"]):
-        rows = zip(batch.column("id").to_pylist(), batch.column("title").to_pylist(), strict=True)
-        titles.update((track, title) for track, title in rows if title)
-    return titles

@@ -20,7 +20,7 @@ from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
-from kindred.recommenders.tag_release import GIVEN, HEARD, PRIOR, TagRelease, load_tag_release
+from kindred.recommenders.tag_release import GIVEN, HEARD, PRIOR, BoolArray, TagRelease, likeliest, load_tag_release
 
 if TYPE_CHECKING:
     from kindred.recommenders.tag_answers import Tagger
@@ -76,7 +76,7 @@ class TagRecommender:
         barred = given if request.exclude_seen else np.zeros_like(given)
         chosen = [
             (tag, float(found[tag]))
-            for tag in np.lexsort((np.arange(len(found)), -found)).tolist()
+            for tag in likeliest(found)
             if not barred[tag] and self._allowed(request, release.tags[tag])
         ][: request.k]
         tags = tuple(
@@ -91,11 +91,7 @@ class TagRecommender:
         row = release.tracks.position(track)
         if row is None:
             return None
-        tags = [
-            TrackTag(release.tags[tag], release.tag_names.get(release.tags[tag]), chance, bool(release.given[row, tag]))
-            for tag, chance in release.best(row, k)
-        ]
-        return tags, str(release.rests_on[row])
+        return _told(release, release.probabilities[row], release.given[row], k), str(release.rests_on[row])
 
     def of_frames(self, frames: FloatArray, given: Sequence[str], k: int) -> list[TrackTag]:
         """The k likeliest tags of a track that sounds so, `[num_frames, frame_dim]`, and has these tags.
@@ -122,11 +118,7 @@ class TagRecommender:
         answers = tagger.answers(FramesInMemory([frames.astype(np.float32, copy=False)], width), has)
         if answers.rests_on[0] != HEARD:
             raise RecordError("the frames hold numbers that are too great", "send frames of the encoder that was used")
-        chances = answers.probabilities[0]
-        names = held.release.tag_names
-        best = np.lexsort((np.arange(len(chances)), -chances))[:k].tolist()
-        tags = held.release.tags
-        return [TrackTag(tags[tag], names.get(tags[tag]), float(chances[tag]), bool(has[0, tag])) for tag in best]
+        return _told(held.release, answers.probabilities[0], has[0], k)
 
     def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
         """Each track with the k likeliest tags that it was not given, best first, and their probabilities."""
@@ -199,3 +191,10 @@ class TagRecommender:
 
     def _allowed(self, request: Request, tag: str) -> bool:
         return tag not in request.exclude and (request.among is None or tag in request.among)
+
+
+def _told(release: TagRelease, chances: FloatArray, given: BoolArray, k: int) -> list[TrackTag]:
+    """The k likeliest of a track's tags, `[num_tags]`."""
+    ids, names = release.tags, release.tag_names
+    best = likeliest(chances)[:k]
+    return [TrackTag(ids[tag], names.get(ids[tag]), float(chances[tag]), bool(given[tag])) for tag in best]

@@ -52,8 +52,7 @@ class TagRelease:
     def best(self, row: int, k: int) -> list[tuple[int, float]]:
         """The k likeliest tags of a track, by position, with their probabilities."""
         chances = self.probabilities[row]
-        order = np.lexsort((np.arange(len(chances)), -chances))[:k]
-        return [(int(tag), float(chances[tag])) for tag in order]
+        return [(tag, float(chances[tag])) for tag in likeliest(chances)[:k]]
 
     def save(self, folder: Path, version: str) -> None:
         """Writes it into the folder of its run."""
@@ -65,6 +64,12 @@ class TagRelease:
         }
         noted = {"tracks": self.tracks.ids, "tags": self.tags, "tag_names": self.tag_names, "titles": self.titles}
         write_arrays(folder, f"release-{version}", arrays, noted)
+
+
+def likeliest(chances: FloatArray) -> list[int]:
+    """Positions of all tags, the likeliest first, of equal ones the first first."""
+    order: list[int] = np.lexsort((np.arange(len(chances)), -chances)).tolist()
+    return order
 
 
 def load_tag_release(folder: Path, version: str) -> TagRelease:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import expit
 
 from kindred.domain.frames import Frames
 from kindred.domain.interactions import FloatArray, IntArray
@@ -81,7 +82,7 @@ def _unit(vectors: FloatArray) -> FloatArray:
 
 def _spread(logits: FloatArray, labels: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> FloatArray:
     """Probabilities of the regression, and some of what each tag says of those that it comes with."""
-    probability = 1 / (1 + np.exp(-logits))
+    probability = expit(logits)
     together = labels.T.astype(np.float32) @ labels.astype(np.float32)
     share = together / np.maximum(np.diag(together)[:, None], 1)
     np.fill_diagonal(share, 0.0)

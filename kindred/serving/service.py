@@ -67,7 +67,10 @@ class Service:
         for name, module in SYSTEMS.items():
             if name not in self.systems and self.vectors.of(name).published() is not None:
                 folder = runs_folder_of(self.settings, name)
-                self.systems[name] = open_system(module, self.vectors, folder, self.graph, lambda: self.encoder)
+                opened = open_system(module, self.vectors, folder, self.graph, lambda: self.encoder)
+                observe = self.metrics.sampled_recall.labels(name).observe
+                self._recalls[name] = SampledRecall(opened.recommender, observe)
+                self.systems[name] = opened
         if not self.systems:
             raise ArtifactError(
                 "nothing is published yet", "train with `kindred train products`, then `kindred publish`"
@@ -135,9 +138,6 @@ class Service:
 
     def _compared(self, opened: OpenedSystem, request: Request, answer: Answer) -> Answer:
         """The answer; one of many is compared with the exact one in a thread, whatever comes of it."""
-        if opened.name not in self._recalls:
-            observe = self.metrics.sampled_recall.labels(opened.name).observe
-            self._recalls[opened.name] = SampledRecall(opened.recommender, observe)
         recall = self._recalls[opened.name]
         if recall.is_due(request, answer):
             self._threads.submit(recall.compare, request, answer)

@@ -15,9 +15,7 @@ Rates are products of plain factors (`sampler.py` says why), so equal seeds give
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.errors import SettingsError
-from kindred.files import written_whole
 from kindred.ingest.generate.feed_words import ANGLES, CITIES, CLOSINGS, TOPICS
 from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler
+from kindred.ingest.generate.write import write_csv
 
 START = 1_633_046_400  # 2021-10-01
 DAYS = 90
@@ -166,9 +164,13 @@ def generate_feed(sample: FeedSample, folder: Path) -> FeedFiles:
     files = FeedFiles(folder / "users.csv", folder / "posts.csv", folder / "feed.csv")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(files.users, ("user_id", "gender", "age", "country", "city", "exp_group", "os", "source"), _users(truth))
-        _write(files.posts, ("post_id", "text", "topic"), _post_rows(sample, truth))
-        _write(files.feed, ("timestamp", "user_id", "post_id", "action", "target"), _events(feed_views(sample, truth)))
+        write_csv(
+            files.users, ("user_id", "gender", "age", "country", "city", "exp_group", "os", "source"), _users(truth)
+        )
+        write_csv(files.posts, ("post_id", "text", "topic"), _post_rows(sample, truth))
+        write_csv(
+            files.feed, ("timestamp", "user_id", "post_id", "action", "target"), _events(feed_views(sample, truth))
+        )
     except OSError as error:
         raise SettingsError(f"can't write {folder}: {error.strerror}", "name another folder") from error
     return files
@@ -212,12 +214,3 @@ def _events(views: FeedViews) -> Iterator[tuple[object, ...]]:
         target = 0 if like else int(views.like_after[row] >= 0)
         when = datetime.fromtimestamp(int(at[place]), UTC).strftime("%Y-%m-%d %H:%M:%S")
         yield when, int(views.reader[row]) + 1, int(views.post[row]) + 1, "like" if like else "view", target
-
-
-def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    with written_whole(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        text.detach()  # writes what is left, and leaves the file to its owner

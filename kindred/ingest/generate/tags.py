@@ -6,9 +6,7 @@ The lists are those of a tree (`tag_tree.py`), the frames what these tags sound 
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +15,10 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.progress import Progress, silent
-from kindred.files import written_whole
 from kindred.ingest.generate.sampler import IntArray, Sampler
 from kindred.ingest.generate.tag_frames import Directions, Loudness, directions, frames_of, sounding_tags
 from kindred.ingest.generate.tag_tree import BoolArray, TagTree, tag_lists, tag_tree
+from kindred.ingest.generate.write import write_csv
 
 MOST_FRAMES = 10_000
 _LISTS_A_CHUNK = 4096
@@ -144,9 +142,9 @@ def generate_tags(sample: TagSample, folder: Path, progress: Progress = silent) 
             for number, own in enumerate(frames, begin):
                 np.save(files.frames / f"{ids[number]}.npy", own, allow_pickle=False)
             progress("frames", begin + len(frames), len(ids))
-        _write(files.tags, ("track", "tags"), zip(ids[:num_tagged], lists[:num_tagged], strict=True))
-        _write(files.asked, ("track",), ((track,) for track in ids[num_tagged:]))
-        _write(files.truth, ("track", "tags", "sounding"), zip(ids, lists, sounds, strict=True))
+        write_csv(files.tags, ("track", "tags"), zip(ids[:num_tagged], lists[:num_tagged], strict=True))
+        write_csv(files.asked, ("track",), ((track,) for track in ids[num_tagged:]))
+        write_csv(files.truth, ("track", "tags", "sounding"), zip(ids, lists, sounds, strict=True))
     except OSError as error:
         raise SettingsError(f"can't write {folder}: {error.strerror}", "name another folder") from error
     return files
@@ -168,12 +166,3 @@ def _chunks(sample: TagSample, truth: TagTruth) -> Iterator[tuple[int, list[NDAr
 def _joined(lists: BoolArray) -> list[str]:
     """The numbers of the tags of each row, with commas between them."""
     return [",".join(map(str, np.flatnonzero(row))) for row in lists]
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with written_whole(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        text.detach()  # writes what is left, and leaves the file to its owner

@@ -1,8 +1,10 @@
-"""Writes JSON lines that are either whole under their name or not there at all."""
+"""Writes JSON lines and CSV that are either whole under their name or not there at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import orjson
@@ -29,3 +31,13 @@ def write_json_lines(path: Path, rows: Iterable[dict[str, object]]) -> int:
     except OSError as error:
         raise SettingsError(f"can't write {path}: {error.strerror}", "name another folder") from error
     return num_rows
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a table with lines that end in \\n alone. Raises: OSError where the file can't be written."""
+    with written_whole(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        text.detach()  # writes what is left, and leaves the file to its owner

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
-from kindred.recommenders.runs import Run, figures_of, find_run, finished_runs, model_of, tags_of
+from kindred.recommenders.runs import Run, figure_names, figures_of, find_run, finished_runs, model_of, tags_of
 from kindred.recommenders.systems import SYSTEMS
 from kindred.serving.pages.charts import Bar, bars_of, line_chart
 from kindred.serving.pages.rendering import Page
@@ -45,13 +45,8 @@ def _all_runs(service: Service) -> list[tuple[str, list[str], list[dict[str, Any
             for run in runs
         ]
         if rows:
-            groups.append((system, _names(row["figures"] for row in rows), rows))
+            groups.append((system, figure_names(row["figures"] for row in rows), rows))
     return groups
-
-
-def _names(figures: Iterable[Mapping[str, float]]) -> list[str]:
-    """Names of all figures, each once; those of a ranking where there are none."""
-    return list(dict.fromkeys(name for found in figures for name in found)) or list(RANKING)
 
 
 async def run_page(service: Service, system: str, name: str, beside: str) -> Page:
@@ -79,7 +74,7 @@ def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str,
         "curves": [chart for key, title in CURVES if (chart := _curve(histories, key, title)) is not None],
         "reports": [_report(report) for report in _reports(run)],
         "figures": figures,
-        "figure_names": _names(figures.values()),
+        "figure_names": figure_names(figures.values()),
     }
 
 
@@ -95,8 +90,10 @@ def _weights(run: Run) -> list[Bar]:
     """The weight of each scorer in the run, of each arm's where it has several, the largest first."""
     weights: dict[str, float] = {}
     for name, weight in (run.manifest.get("weights") or {}).items():
-        of_arm = {f"{name}: {part}": value for part, value in weight.items()} if isinstance(weight, dict) else None
-        weights |= {name: weight} if of_arm is None else of_arm
+        if isinstance(weight, dict):
+            weights |= {f"{name}: {part}": value for part, value in weight.items()}
+        else:
+            weights[name] = weight
     best = sorted(weights.items(), key=lambda pair: -abs(pair[1]))
     return bars_of([(name, weight) for name, weight in best if abs(weight) >= 0.0005], {})
 
