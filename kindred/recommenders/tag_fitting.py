@@ -12,10 +12,10 @@ from kindred.domain.interactions import FloatArray, IntArray
 from kindred.evaluation.label_folds import groups_of, label_folds
 from kindred.evaluation.tagging import Ranked, macro_ap, mean_known, resample
 from kindred.linear.calibration import f1_thresholds, fit_calibration
-from kindred.linear.plain_tagger import PlainTagger, fit_plain_tagger, track_means
+from kindred.linear.plain_tagger import fit_plain_tagger, track_means
 from kindred.models.sequence_tagger import SequenceTagger, TaggerConfig
 from kindred.models.sequence_tagger_fit import WATCHED, TaggedFrames, fit_tagger, tagger_logits
-from kindred.recommenders.tag_model import TagModel, network_logits
+from kindred.recommenders.tag_model import TagModel, network_logits, prior_of
 from kindred.recommenders.tag_tables import TrainingTracks
 from kindred.training.fit import RunOptions
 
@@ -71,7 +71,10 @@ def fit_tag_model(tracks: TrainingTracks, tags: Sequence[str], config: TaggerCon
     held_out = _HeldOut(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("rows", "plain", "network")))
     labels = data.labels[held_out.rows].toarray().astype(bool)
     share, scores = choose_share(held_out.plain, held_out.network, labels, rng)
-    model = _calibrated(full, tuple(networks), share, held_out, labels, tracks, tags, config)
+    mixed = (share * held_out.network + (1 - share) * held_out.plain).astype(np.float32)
+    calibration = fit_calibration(mixed, labels)
+    thresholds, prior = f1_thresholds(calibration.probabilities(mixed)), prior_of(data.labels[rows])
+    model = TagModel(tuple(tags), config, full, tuple(networks), share, calibration, thresholds, prior)
     groups_held = int(groups.max()) + 1
     made = {"tracks": len(rows), "groups": groups_held, "share": share, "held_out": scores, "epochs": epochs}
     return FittedTagger(model, made)
@@ -118,21 +121,3 @@ def choose_share(
         share = min(share for share in _SHARES if figures[share] >= figures[best] - error)
         share = 1.0 if figures[1.0] >= figures[share] else share  # the regressions then need not be asked
     return share, {"plain": worth, "network": figures[1.0], "mix": figures.get(share, worth)}
-
-
-def _calibrated(
-    plain: PlainTagger,
-    networks: tuple[SequenceTagger, ...],
-    share: float,
-    held: _HeldOut,
-    labels: NDArray[np.bool_],
-    tracks: TrainingTracks,
-    tags: Sequence[str],
-    config: TaggerConfig,
-) -> TagModel:
-    mixed = (share * held.network + (1 - share) * held.plain).astype(np.float32)
-    calibration = fit_calibration(mixed, labels)
-    thresholds = f1_thresholds(calibration.probabilities(mixed))
-    count = np.asarray(tracks.data.labels[tracks.rows].sum(0)).ravel()
-    prior = ((count + 0.5) / (len(tracks.rows) + 1)).astype(np.float32)
-    return TagModel(tuple(tags), config, plain, networks, share, calibration, thresholds, prior)

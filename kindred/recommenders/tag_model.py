@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.frames import Frames
@@ -122,6 +123,13 @@ class TagModel:
             "share": self.share,
         }
         write_arrays(folder, MODEL, arrays, noted)
+
+
+def prior_of(labels: csr_matrix) -> FloatArray:
+    """How frequent each tag is among tracks with tags, `[num_tracks, num_tags]`, never 0 or 1, `[num_tags]`."""
+    count = np.asarray(labels.sum(0)).ravel()
+    prior: FloatArray = ((count + 0.5) / (labels.shape[0] + 1)).astype(np.float32)
+    return prior
 
 
 def network_logits(

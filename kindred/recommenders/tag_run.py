@@ -11,7 +11,7 @@ from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.system import System
 from kindred.recommenders.tag_completion import fit_tag_completion
 from kindred.recommenders.tag_fitting import FittedTagger, fit_tag_model
-from kindred.recommenders.tag_model import TagModel
+from kindred.recommenders.tag_model import TagModel, prior_of
 from kindred.recommenders.tag_tables import TagTables, TrainingTracks, read_tag_tables, training_tracks
 from kindred.recommenders.training import GraphState, begin_training, made_of, versions_of
 from kindred.training.fit import RunOptions
@@ -54,8 +54,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
 
 def prior_model(tables: TagTables, config: ModelConfig) -> TagModel:
     """A tagger that never heard a frame: it knows how frequent tags are."""
-    count, listed = np.asarray(tables.labels.sum(0)).ravel(), np.asarray(tables.labels.sum(1)).ravel() > 0
-    prior = ((count + 0.5) / (int(listed.sum()) + 1)).astype(np.float32)
+    prior = prior_of(tables.labels[np.flatnonzero(np.diff(tables.labels.indptr))])
     same = Calibration(np.ones_like(prior), np.zeros_like(prior))
     return TagModel(tables.tags.ids, config.tagger, None, (), 0.0, same, np.full_like(prior, 0.5), prior)
 
