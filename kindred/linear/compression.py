@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kindred.domain.interactions import FloatArray
@@ -21,6 +22,8 @@ from kindred.linear.spectral import leading_eigenvectors
 from kindred.linear.user_features import Feature
 
 ITERATIONS = 4
+_USERS_A_BATCH = 8_192
+_SHORTEST = 1e-6  # of a user's scores, which are in units of their spread
 Space = tuple[dict[str, FloatArray], FloatArray]
 """The rows of each feature, `[feature_dim, width]`, and the items, `[num_items, width]`."""
 
@@ -74,15 +77,23 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int) -> Spac
     known_by = np.maximum(sp.csr_matrix(features["items"]).getnnz(axis=0), 1).astype(np.float32)[:, None]
     items = total.items * known_by**-0.5
     item_gram = (items.T @ items).astype(np.float64)
-    users = total.user_columns(features)
-    lengths = np.sqrt(np.maximum(((users @ item_gram.astype(np.float32)) * users).sum(1, keepdims=True), 0.0))
-    users /= np.maximum(lengths, 1e-6 * max(float(lengths.max()), 1e-12))
-    user_gram = (users.T @ users).astype(np.float64)
     # items = Q Lᵀ with orthonormal Q: the leading right singular vectors of users · itemsᵀ are Q times those of users
     # · L
     lower = np.linalg.cholesky(item_gram + np.eye(len(item_gram)) * (1e-6 * item_gram.trace() / len(item_gram)))
-    _, rotation = np.linalg.eigh(lower.T @ user_gram @ lower)
+    _, rotation = np.linalg.eigh(_gram_of_users(total, features, lower.astype(np.float32)))
     rotation = rotation[:, ::-1][:, :width]
     to_items = np.linalg.solve(lower.T, rotation).astype(np.float32)
     to_users = (lower @ rotation).astype(np.float32)
     return {name: part @ to_users for name, part in total.rows.items()}, (items @ to_items) * known_by**0.5
+
+
+def _gram_of_users(total: ScorerSum, features: dict[str, Feature], lower: FloatArray) -> NDArray[np.float64]:
+    """The Gram matrix of the users' rows in an orthonormal basis, each of length 1, `[num_columns, num_columns]`."""
+    gram = np.zeros((len(lower), len(lower)))
+    num_users = next(iter(features.values())).shape[0]
+    for start in range(0, num_users, _USERS_A_BATCH):
+        part = {name: features[name][start : start + _USERS_A_BATCH] for name in total.rows}
+        rows = total.user_columns(part) @ lower
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SHORTEST)
+        gram += rows.T @ rows
+    return gram

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.allocator import give_back_freed
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.progress import Progress, silent
 from kindred.linear.availability import Availability, FitContext, availability
@@ -129,6 +130,7 @@ def fit_linear_ensemble(
         progress: told of each stage.
         folds: those of `validation_folds`, where the caller needed them already to train the learned scorer.
     """
+    give_back_freed()
     text = text or TextVectors()
     folds = validation_folds(train, config, seed) if folds is None else folds
     available = availability(
@@ -196,19 +198,22 @@ def _learn(fitting: _Fitting, folds: Sequence[HeldOut], text: TextVectors, progr
     validation, short = [], None
     for number, held_out in enumerate(folds):
         progress("linear scorers of validation folds", number, len(folds))
-        fold, weights = held_out.fold, fitting.config.weights
+        fold = held_out.fold
         known_text = TextVectors(None if text.events is None else text.events.take(fold.known_rows), text.items)
         statistics, scorers, features = fitting.scorers(fold.known, known_text)
         validation.append(ValidationScores.of(scorers, features, held_out))
         if short is None:
             encode = partial(fitting.features, fold.known, known_text.events, statistics)
-            short = ShortHistories(fold, scorers, features, encode, weights)
+            short = ShortHistories(fold, scorers, features, encode)
         del scorers, features
+    give_back_freed()
     progress("linear scorers of validation folds", len(folds), len(folds))
     progress("weights of the scorers", 0, 1)
     learnt = learn_weights(validation, fitting.config.weights)
     shrinkage = short.best_shrinkage(learnt) if short is not None else 0.0
     progress("weights of the scorers", 1, 1)
+    del validation, short
+    give_back_freed()
     return _Learnt(learnt, shrinkage)
 
 
@@ -238,6 +243,8 @@ def _fit_all(
     statistics = replace(statistics, history_shrinkage=learnt.shrinkage, typical_history=typical_history(train))
     features |= build_user_features(train, text.events, statistics)
     sources, items = compress(total, features, config.width, seed, config.lists)
+    del total, features
+    give_back_freed()
     weights = {name: weight if name in factors else 0.0 for name, weight in weights.items()}
     ensemble = LinearEnsemble(statistics, sources, items, weights, notes=tuple(notes))
     cold_items = _fit_cold_items(ensemble, train, text, fitting.learned, config)

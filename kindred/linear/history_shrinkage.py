@@ -15,7 +15,7 @@ import numpy as np
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.linear.scorer import LinearScorer, score_spread
 from kindred.linear.user_features import SUMS, Feature, events_after, history_weight, typical_history
-from kindred.linear.validation import ValidationFold, WeightConfig
+from kindred.linear.validation import ValidationFold
 
 EncodeKnown = Callable[[IntArray], dict[str, Feature]]
 """Rows of a fold's known events -> features of every user from these events alone."""
@@ -23,6 +23,8 @@ EncodeKnown = Callable[[IntArray], dict[str, Feature]]
 LENGTHS = (1, 2, 5)
 SHRINKAGES = (0.0, 0.5, 1.0, 2.0, 4.0)
 TEMPERATURES = 2.0 ** np.arange(-3, 5, 0.25)
+MAX_SCORES = 40_000_000
+"""Users × items × scorers × lengths that are looked at; large catalogues get fewer users."""
 SHARE = 0.2
 """Part of the users whose histories are shortened: the others still tell a network of the items."""
 
@@ -36,10 +38,9 @@ class ShortHistories:
         scorers: Sequence[LinearScorer],
         features: dict[str, Feature],
         encode: EncodeKnown,
-        config: WeightConfig,
     ):
         users = np.unique(fold.held_out.user_index)
-        most = config.max_scores // (fold.known.num_items * (len(LENGTHS) + 1) * len(scorers))
+        most = MAX_SCORES // (fold.known.num_items * (len(LENGTHS) + 1) * len(scorers))
         chosen = np.random.default_rng(0).permutation(users)[: max(1, min(most, round(SHARE * len(users))))]
         row = np.full(fold.known.num_users, -1)
         row[chosen] = np.arange(len(chosen))

@@ -38,7 +38,7 @@ class WeightConfig:
     list_length: int = 10
     depth: int = 200
     max_users: int = 2000
-    max_scores: int = 40_000_000
+    max_scores: int = 20_000_000
     rounds: int = 3
     samples: int = 8
     sample_share: float = 0.5

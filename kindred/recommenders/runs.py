@@ -119,7 +119,8 @@ def figure_names(figures: Iterable[Mapping[str, float]]) -> list[str]:
 def run_summary(run: Run) -> str:
     """One line on a run: model, data, figures."""
     figures = ", ".join(f"{name} {value:.4f}" for name, value in figures_of(run).items()) or "not evaluated"
-    return f"{model_of(run)} of {run.manifest['events']:,} events ({figures})"
+    model = run.manifest["config"].get("model", f"{run.manifest['system']} model")
+    return f"{model} of {run.manifest['events']:,} events ({figures})"
 
 
 def find_run(runs_folder: Path, name: str | None = None) -> Run:

@@ -7,7 +7,7 @@ from kindred.domain.interactions import Interactions
 from kindred.linear.history_shrinkage import SHRINKAGES, ShortHistories
 from kindred.linear.scorer import LinearScorer
 from kindred.linear.user_features import HistoryStatistics, build_user_features
-from kindred.linear.validation import ValidationFold, WeightConfig
+from kindred.linear.validation import ValidationFold
 
 USERS, ITEMS, KNOWN, HALF = 600, 20, 6, 10
 STATISTICS = HistoryStatistics(ITEMS, 0.5, 1.0, np.zeros(0, dtype=np.float32), np.zeros(0), 1, 1.0)
@@ -46,6 +46,6 @@ def features_of(known, rows):
 def test_short_histories_are_trusted_as_far_as_they_tell(last_event_tells):
     fold, scorers = simulated(last_event_tells=last_event_tells)
     encode = partial(features_of, fold.known)
-    short = ShortHistories(fold, scorers, encode(fold.known_rows), encode, WeightConfig())
+    short = ShortHistories(fold, scorers, encode(fold.known_rows), encode)
     found = short.best_shrinkage(WEIGHTS)
     assert found == 0 if last_event_tells else found >= SHRINKAGES[2]

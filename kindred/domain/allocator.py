@@ -1,0 +1,38 @@
+"""The C library's allocator: what it keeps of freed memory, and when it gives that back."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+_KEPT_ARRAY, _KEPT_ALTOGETHER = 32 << 20, 512 << 20
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None
+
+
+def keep_freed_arrays() -> None:
+    """Lets the process keep what is freed of arrays up to 32 MiB, and take larger ones in huge pages.
+
+    Getting memory anew, page by page and all zeros, can cost several times the arithmetic on it. The larger ones go
+    back to the system: kept, they could leave holes. Who sets MALLOC_… in the environment decides for themselves.
+    PyTorch reads its variable when it is loaded; NumPy takes huge pages anyway.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    library = _glibc()
+    if library is not None and not any(name.startswith("MALLOC_") for name in os.environ):
+        library.mallopt(_M_MMAP_THRESHOLD, _KEPT_ARRAY)
+        library.mallopt(_M_TRIM_THRESHOLD, _KEPT_ALTOGETHER)
+
+
+def give_back_freed() -> None:
+    """Gives freed memory back to the system, between stages that need arrays of other sizes."""
+    library = _glibc()
+    if library is not None:
+        library.malloc_trim(0)
