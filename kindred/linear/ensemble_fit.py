@@ -201,10 +201,10 @@ def _learn(fitting: _Fitting, folds: Sequence[HeldOut], text: TextVectors, progr
         fold = held_out.fold
         known_text = TextVectors(None if text.events is None else text.events.take(fold.known_rows), text.items)
         statistics, scorers, features = fitting.scorers(fold.known, known_text)
-        validation.append(ValidationScores.of(scorers, features, held_out))
-        if short is None:
+        if short is None:  # before there are scores to keep: it encodes all users anew, for each length
             encode = partial(fitting.features, fold.known, known_text.events, statistics)
             short = ShortHistories(fold, scorers, features, encode)
+        validation.append(ValidationScores.of(scorers, features, held_out))
         del scorers, features
     give_back_freed()
     progress("linear scorers of validation folds", len(folds), len(folds))
