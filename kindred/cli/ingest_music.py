@@ -11,8 +11,6 @@ from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, UserNam
 from kindred.cli.many_files import FILES, ManyFilesCommand
 from kindred.cli.options import AsJson, settings_of
 
-_NEXT_STEP = ("graph", "stats")
-
 
 @ingest_app.command(
     "tracks", cls=ManyFilesCommand, epilog="Example: kindred ingest tracks --lastfm hetrec2011-lastfm-2k --dry-run"
@@ -43,7 +41,7 @@ def ingest_tracks(
     from kindred.ingest.music import track_files
 
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
-    load(context, track_files(lastfm, events, metadata), options, _NEXT_STEP)
+    load(context, track_files(lastfm, events, metadata), options, ("train", "listens" if lastfm else "tracks"))
 
 
 @ingest_app.command(

@@ -136,4 +136,4 @@ def ingest_queries(
         files = search_tables(sql, orders_table, products_table, judgments_table, locale)
     else:
         files = search_files(events, orders, judgments, products, locale)
-    load(context, files, options, _NEXT_STEP)
+    load(context, files, options, ("train", "queries"))

@@ -183,7 +183,12 @@ class RowColumns:
                 )
 
     def append(self, values: Mapping[str, pa.ChunkedArray], num_rows: int) -> RowNumbers:
-        """Row numbers of the rows written, `[num_rows]`; they are on disk, null in the columns that are missing."""
+        """Row numbers of the rows written, `[num_rows]`; they are on disk, null in the columns that are missing.
+
+        Rows without any value get `NO_ROW`: with no file yet there would be nothing to count them by later.
+        """
+        if not values:
+            return np.full(num_rows, NO_ROW, dtype=np.int64)
         first = self._num_rows
         for name, column in values.items():
             if name in self._vectors and name not in self._columns:

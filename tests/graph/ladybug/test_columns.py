@@ -69,11 +69,15 @@ def test_a_column_that_a_batch_lacks_is_null_there(tmp_path: Path) -> None:
     columns.append(batch(["a"], vectors=False), 1)
     assert columns.vector_lengths == {}
     columns.append(batch(["b"]), 1)
-    columns.append({}, 1)
+    assert columns.append({}, 1).tolist() == [NO_ROW]
     assert columns.vector_lengths == {"title_embedding": 3}
-    assert columns.take("title_embedding", np.arange(3)).is_valid().to_pylist() == [False, True, False]
-    assert titles(columns, [0, 1, 2]) == ["a", "b", None]
-    assert columns.take("blurb", np.arange(3)).to_pylist() == [None] * 3
+    assert columns.take("title_embedding", np.array([0, 1, NO_ROW])).is_valid().to_pylist() == [
+        False,
+        True,
+        False,
+    ]
+    assert titles(columns, [0, 1, NO_ROW]) == ["a", "b", None]
+    assert columns.take("blurb", np.array([0, 1, NO_ROW])).to_pylist() == [None] * 3
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pytest
 
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
-from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import graph_schema
+from kindred.domain.properties import EncodedString, PropertyKind
+from kindred.domain.records import Node
+from kindred.domain.schema import derive_schema, graph_schema
 from kindred.graph.ladybug import tables as embedded_tables
 from kindred.graph.ladybug.store import EmbeddedGraph
 from kindred.graph.open import open_graph
@@ -87,6 +88,27 @@ def test_everything_is_there_after_opening_again(folder: Path) -> None:
             assert graph_statistics(store, SCHEMA) == before and store.read_metadata() == {"encoder": "x"}
             assert edges_of(store, LIKED)["e"]["text_embedding"] == [3, 2, 1]
             assert nodes_of(store, BOOK)["b1"]["title_embedding"] == [1, 2, 3]
+
+
+class Song(Node):
+    """A node of which nothing but a vector lies beside the engine."""
+
+    label = "Song"
+
+    title: EncodedString | None = None
+
+
+def test_vectors_of_a_later_load_are_not_taken_for_those_of_nodes_that_have_none(folder: Path) -> None:
+    schema = derive_schema([Song])
+    (song,) = schema.nodes
+    loads = ([{"id": f"s{i}"} for i in range(3)], [{"id": "s1", "title": "T", "title_embedding": [1, 2, 3]}])
+    for rows in loads:
+        with closing(EmbeddedGraph(folder)) as store:
+            store.create_schema(schema)
+            store.upsert_nodes(song, table_of(song, rows))
+    with closing(open_graph(f"ladybug:{folder}", read_only=True)) as store:
+        found = {name: node["title_embedding"] for name, node in nodes_of(store, song).items()}
+    assert found == {"s0": None, "s1": [1, 2, 3], "s2": None}
 
 
 def test_one_writer_or_many_readers(folder: Path) -> None:
