@@ -56,7 +56,7 @@ def published_text(module: SystemModule, done: Published) -> str:
     if done.summary:
         return done.summary
     words = module.system.words
-    text = f"{done.counts['users']:,} users, {done.counts['items']:,} {words.items}"
+    text = f"{done.counts['users']:,} {words.users}, {done.counts['items']:,} {words.items}"
     if done.encoded:
         text += f"; {done.encoded:,} users encoded anew, who did or came something since the training"
     if done.new_items:

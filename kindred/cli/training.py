@@ -200,7 +200,7 @@ def run_text(run: Run) -> str:
 
     made = run.manifest
     words = find_system(made["system"]).system.words
-    size = f"{made['events']:,} {words.events}, {made['users']:,} users, {made['items']:,} {words.items}"
+    size = f"{made['events']:,} {words.events}, {made['users']:,} {words.users}, {made['items']:,} {words.items}"
     lines = [f"run {run.name}: {size}"]
     if "summary" in made:
         lines += made["summary"]

@@ -14,5 +14,5 @@ LISTENS = System(
     title="name",
     weight=("plays", "share"),
     skipped_below=SKIPPED,
-    load_with="kindred ingest tracks --listens FILE",
+    load_with="kindred ingest tracks --lastfm FOLDER",
 )

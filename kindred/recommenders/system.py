@@ -31,6 +31,7 @@ class Words:
         event: one event, e.g. `review`.
         events: several.
         did: what a user did to an item, e.g. `reviewed`.
+        users: what recommendations are made for.
     """
 
     item: str
@@ -38,6 +39,7 @@ class Words:
     event: str
     events: str
     did: str
+    users: str = "users"
 
 
 @dataclass(frozen=True)

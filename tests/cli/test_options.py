@@ -1,9 +1,11 @@
 import shlex
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
+from kindred.recommenders.systems import SYSTEMS
 
 
 def test_the_next_command_can_be_pasted_whatever_the_folders_are_called(tmp_path: Path) -> None:
@@ -16,3 +18,11 @@ def test_the_next_command_can_be_pasted_whatever_the_folders_are_called(tmp_path
     loaded = CliRunner().invoke(app, [*following[1:], "--dry-run"])
     assert loaded.exit_code == 0, loaded.output
     assert "20" in loaded.stdout
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_command_that_loads_a_system_s_events_has_the_options_that_messages_name(name: str) -> None:
+    program, *command = shlex.split(SYSTEMS[name].system.load_with)
+    shown = CliRunner().invoke(app, [*command[:2], "--help"])
+    assert program == "kindred" and shown.exit_code == 0, shown.output
+    assert all(option in shown.stdout for option in command if option.startswith("--"))
