@@ -31,7 +31,8 @@ class Words:
         event: one event, e.g. `review`.
         events: several.
         did: what a user did to an item, e.g. `reviewed`.
-        users: what recommendations are made for.
+        user: what recommendations are made for.
+        users: several.
     """
 
     item: str
@@ -39,6 +40,7 @@ class Words:
     event: str
     events: str
     did: str
+    user: str = "user"
     users: str = "users"
 
 

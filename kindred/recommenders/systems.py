@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SettingsError
@@ -90,7 +90,8 @@ class SystemModule:
         fit_split: a graph, settings, a split and options -> the model of the split as it would answer; None for what
             `of_interactions` trains.
         baselines: a graph -> what reports of this system compare with beside the usual baselines.
-        takes_searches: whether it may be asked with what somebody searched for.
+        takes: what somebody who need not be known may be described by: their `events`, what they searched for, or
+            nothing.
         evaluate: how a system that events do not judge is judged: the graph, a run, how, and the folder that reports
             go to -> the report, whose `summary` is what people are told, line by line, and whose `figures` are those
             that lists of runs show.
@@ -104,7 +105,7 @@ class SystemModule:
     open_recommender: Callable[[Opened], Recommends]
     fit_split: FitSplit | None = None
     baselines: Callable[[InteractionGraph], Mapping[str, FitScorer]] = lambda graph: {}
-    takes_searches: bool = False
+    takes: Literal["events", "searches", "nothing"] = "events"
     evaluate: Callable[[GraphStore, Run, EvaluationOptions, RunOptions], Report] | None = None
     above: Mapping[str, float] | None = None
     publishes_edges: bool = False
@@ -168,7 +169,13 @@ def _open(system: System, opened: Opened) -> Recommends:
 def of_searches() -> SystemModule:
     """Products for who searched: learned from what queries led to."""
     return SystemModule(
-        QUERIES, _train_queries, _publish_queries, _open_queries, evaluate=_evaluate_queries, above=_ABOVE_QUERIES
+        QUERIES,
+        _train_queries,
+        _publish_queries,
+        _open_queries,
+        takes="searches",
+        evaluate=_evaluate_queries,
+        above=_ABOVE_QUERIES,
     )
 
 
@@ -201,7 +208,15 @@ def _open_queries(opened: Opened) -> Recommends:
 
 def of_feed() -> SystemModule:
     """Posts for a reader at a time: learned from which of the posts shown were liked."""
-    return SystemModule(POSTS, _train_feed, _publish_feed, _open_feed, evaluate=_evaluate_feed, above=_ABOVE_FEED)
+    return SystemModule(
+        POSTS,
+        _train_feed,
+        _publish_feed,
+        _open_feed,
+        takes="nothing",
+        evaluate=_evaluate_feed,
+        above=_ABOVE_FEED,
+    )
 
 
 _ABOVE_FEED = {"logged.both.delta.popular.auc.low": 0.0}
@@ -238,6 +253,7 @@ def of_tags() -> SystemModule:
         _train_tags,
         _publish_tags,
         _open_tags,
+        takes="nothing",
         evaluate=_evaluate_tags,
         above=_ABOVE_LOGISTIC,
         publishes_edges=True,

@@ -8,7 +8,7 @@ from kindred.recommenders.system import System, Words
 TAGS = System(
     name="tags",
     target=Tagged,
-    words=Words("tag", "tags", "tag of a track", "tags of tracks", "bear", users="tracks"),
+    words=Words("tag", "tags", "tag of a track", "tags of tracks", "bear", "track", "tracks"),
     title="name",
     load_with="kindred ingest tags --tags FILE --frames PATH",
 )

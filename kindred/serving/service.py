@@ -114,9 +114,11 @@ class Service:
 
     async def _answered(self, system: str, request: Request) -> Answer:
         opened = self.system(system)
-        if request.queries and not opened.module.takes_searches:
+        if request.queries and opened.module.takes != "searches":
             events = opened.module.system.words.events
             raise RecordError(f"system {system} goes by {events}, not by searches", "say what is looked for in `text`")
+        if request.events and opened.module.takes != "events":
+            raise RecordError(f"system {system} does not go by events of a request", "ask for somebody by their id")
         ladder = opened.ladder
         if self._in_process and opened.recommender.is_quick(request):
             return self._compared(opened, request, self._counted(ladder(request)))

@@ -241,3 +241,10 @@ def test_why_a_tag_says_how_likely_it_is(client: Client, audio: Audio) -> None:
     best = client.get(f"/v1/tags/tracks/{track}", k=1).json()["tags"][0]
     why = client.get(f"/v1/tags/users/{track}/why/{best['tag']}").json()
     assert why["now"]["rank"] == 1 and why["now"]["score"] == best["probability"] and "sounds like" in why["note"]
+
+
+def test_the_pages_speak_of_tracks_and_offer_nothing_to_try(client: Client) -> None:
+    found = client.get("/ui/tags").text
+    assert "Tracks to begin with" in found and "Try it" not in found
+    refused = client.get("/ui/tags/try")
+    assert refused.status_code == 404 and "find a track instead" in refused.text

@@ -85,7 +85,8 @@ def html_of(service: Service, page: Page) -> str:
     """The page as HTML."""
     systems = list(service.systems)
     current = page.system if page.system in service.systems else systems[0]
-    frame = {"systems": systems, "system": current, "words": service.systems[current].module.system.words}
+    module = service.systems[current].module
+    frame = {"systems": systems, "system": current, "words": module.system.words, "takes": module.takes}
     return _environment().get_template(page.template).render(frame | dict(page.values))
 
 

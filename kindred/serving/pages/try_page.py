@@ -16,6 +16,7 @@ from kindred.domain.records import Event, Reviewed
 from kindred.recommenders.systems import SystemModule
 from kindred.serving.memory import Memory
 from kindred.serving.pages.rendering import Page, longest_bar
+from kindred.serving.problems import UnknownError
 from kindred.serving.service import Service
 
 YOU = "you"
@@ -41,8 +42,14 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         service: answers.
         system: whose items.
         form: what was sent, as a query string.
+
+    Raises:
+        UnknownError: this system answers nobody whom it does not know.
     """
     opened = service.system(system)
+    if opened.module.takes == "nothing":
+        words = opened.module.system.words
+        raise UnknownError(f"{words.items} are recommended to nobody unknown", f"find a {words.user} instead")
     sent = parse_qsl(form, keep_blank_values=True, max_num_fields=200)
     fields = dict(sent)
     declared = opened.module.system
@@ -67,7 +74,6 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         "answer": answer,
         "problem": problem,
         "rated": declared.rated,
-        "takes_searches": opened.module.takes_searches,
         "stars": STARS,
         "best": longest_bar(answer.recommendations if answer else ()),
         "examples": (await service.answer(system, Request(k=3, reasons=False, removed=False))).recommendations,
@@ -78,7 +84,7 @@ async def try_page(service: Service, system: str, form: str) -> Page:
 def _request(module: SystemModule, picks: Sequence[Pick], pasted: str) -> Request | None:
     """What is asked for; None where nothing was picked or pasted."""
     target, rated = module.system.target, module.system.rated
-    if module.takes_searches:
+    if module.takes == "searches":
         searches = tuple(line.strip() for line in pasted.splitlines() if line.strip())
         return Request(queries=searches, k=SHOWN, removed=False) if searches else None
     events = [*_events(target, rated, picks), *_pasted(target, rated, pasted)]
