@@ -1,0 +1,68 @@
+"""Searches through the service: what is sent, what a known user searched for, and the page to try it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kindred.domain.schema import graph_schema
+from kindred.graph.open import open_graph
+from kindred.ingest.generate.searches import SearchSample, generate_searches
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.searches import search_files
+from kindred.models.two_tower import TowerConfig
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.systems import SYSTEMS
+from kindred.recommenders.training import GraphState
+from kindred.serving.service import Service
+from kindred.settings import Settings
+from kindred.steps import publish_run
+from kindred.training.fit import RunOptions
+from kindred.training.schedule import FitConfig
+from tests.recommenders.conftest import ENCODER
+from tests.serving.conftest import Client, opened
+
+TINY = ModelConfig(tower=TowerConfig(width=16, fit=FitConfig(epochs=2, patience=2, warmup_epochs=0)))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder: Path = tmp_path_factory.mktemp("searches")
+    settings = Settings(data_dir=folder, serve_port=0)
+    files = generate_searches(SearchSample(users=60, products=120, orders=700, seed=3), folder / "sample")
+    store = open_graph(settings.effective_graph_url)
+    store.create_schema(graph_schema())
+    sources = search_files(files.events, files.orders, None, files.products)
+    ingest_files(store, sources, ENCODER, IngestOptions(folder / "staging", folder / "quarantine"))
+    options = RunOptions(folder / "artifacts/queries/20260101-000000-aaaaaa", seed=3, device="cpu")
+    run = SYSTEMS["queries"].train(store, TINY, options, GraphState(store.url, "test"))
+    store.close()
+    publish_run(settings, run)
+    with opened(settings) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Client:
+    return Client(service)
+
+
+def test_an_answer_depends_on_the_searches_that_are_sent(client: Client) -> None:
+    answer = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"], "k": 3}).json()
+    assert len(answer["items"]) == 3 and answer["level"] == "inductive"
+    other = client.post("/v1/queries/recommendations", {"queries": ["coffee grinder"], "k": 3}).json()
+    assert [item["id"] for item in other["items"]] != [item["id"] for item in answer["items"]]
+
+
+def test_a_user_is_answered_by_what_they_searched_for(client: Client) -> None:
+    answer = client.get("/v1/queries/users/U00001/recommendations", k=5).json()
+    assert len(answer["items"]) == 5 and answer["level"] == "model"
+
+
+def test_the_page_to_try_it_asks_for_searches(client: Client) -> None:
+    assert "Searches, one a line" in client.get("/ui/queries/try").text
+    tried = client.get("/ui/queries/try", pasted="yoga mat").text
+    best = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"]}).json()["items"][0]
+    assert best["title"] in tried
