@@ -44,12 +44,12 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         form: what was sent, as a query string.
 
     Raises:
-        UnknownError: this system answers nobody whom it does not know.
+        UnknownError: this system answers only whom it knows.
     """
     opened = service.system(system)
     if opened.module.takes == "nothing":
         words = opened.module.system.words
-        raise UnknownError(f"{words.items} are recommended to nobody unknown", f"find a {words.user} instead")
+        raise UnknownError(f"{words.items} are recommended to what is known only", f"find a {words.user} instead")
     sent = parse_qsl(form, keep_blank_values=True, max_num_fields=200)
     fields = dict(sent)
     declared = opened.module.system
