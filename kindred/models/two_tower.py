@@ -38,7 +38,9 @@ class TowerConfig(BaseModel):
     hard_negatives: int = Field(1, ge=0, description="and so many a history from the best of the towers themselves")
     dropout: float = Field(0.1, ge=0, lt=1, description="of the text vectors")
     id_dropout: float = Field(0.5, ge=0, lt=1, description="how often a product is seen without what is its alone")
+    graph_dropout: float = Field(0.5, ge=0, lt=1, description="how often a query is seen without what it led to")
     min_id_events: int = Field(20, ge=1, description="products that orders name less often have no vector of their own")
+    spelling: bool = Field(True, description="read typing slips, words run together and the wrong keyboard as meant")
     graph: bool = Field(True, description="read what the graph says of queries and products; off for the ablation")
     fit: FitConfig = Field(
         default_factory=lambda: FitConfig(epochs=12, patience=3, learning_rate=2e-3, warmup_epochs=1, weight_decay=1e-2)
@@ -120,7 +122,10 @@ class TwoTower(nn.Module):
     def encode_histories(self, batch: HistoryBatch) -> Tensor:
         """Unit vectors of histories, `[num_rows, width]`; the pooled queries and what the network adds to them."""
         text = functional.dropout(batch.text, self.config.dropout, self.training)
-        states = self.text(text) + self.graph(batch.graph)
+        graph = batch.graph
+        if self.training and self.config.graph_dropout:
+            graph = graph * (torch.rand(graph.shape[:2], device=graph.device) >= self.config.graph_dropout)[..., None]
+        states = self.text(text) + self.graph(graph)
         pooled = (self._weights(states + self.slot, batch).unsqueeze(-1) * states).sum(1)
         if self.config.pooling == "concat":
             padded = torch.where(batch.known.unsqueeze(-1), text, self.pad)
@@ -133,10 +138,11 @@ class TwoTower(nn.Module):
     def encode_items(self, batch: ItemBatch) -> Tensor:
         """Unit vectors of products, `[num_items, width]`."""
         text = functional.dropout(batch.text, self.config.dropout, self.training)
-        own = batch.own
+        own, graph = batch.own, batch.graph
         if self.training and self.config.id_dropout:
-            own = own * (torch.rand(len(own), device=own.device) >= self.config.id_dropout)
-        return functional.normalize(self.item_text(text) + self.item_graph(batch.graph) + self.own(own), dim=1)
+            kept = torch.rand(len(own), device=own.device) >= self.config.id_dropout
+            own, graph = own * kept, graph * kept[:, None]
+        return functional.normalize(self.item_text(text) + self.item_graph(graph) + self.own(own), dim=1)
 
     def _weights(self, states: Tensor, batch: HistoryBatch) -> Tensor:
         """How much each query counts, `[num_rows, HISTORY]`, 0 for missing ones; all alike where the mean is taken."""

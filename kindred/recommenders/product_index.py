@@ -11,6 +11,7 @@ from scipy.sparse.linalg import norm
 
 from kindred.domain.interactions import FloatArray
 from kindred.linear.bm25 import Bm25, fit_bm25
+from kindred.linear.spelling import Spelling, fit_spelling
 from kindred.models.two_tower import HISTORY
 from kindred.recommenders.search_log import Products
 
@@ -65,6 +66,7 @@ class ProductIndex:
         groups: categories and brands as rows of length 1, rare ones weighing more, `[num_products, num_groups]`.
         popularity: log of how often each was ordered, from 0 to 1, `[num_products]`.
         towers: vectors by the item tower, `[num_products, width]`, or None.
+        spelling: what queries with unknown words mean, or None to take them as they were typed.
     """
 
     title_words: Bm25
@@ -74,9 +76,14 @@ class ProductIndex:
     groups: csr_matrix
     popularity: FloatArray
     towers: FloatArray | None = None
+    spelling: Spelling | None = None
 
     def __len__(self) -> int:
         return len(self.popularity)
+
+    def meant(self, query: str) -> str:
+        """The words that a query is read as."""
+        return query if self.spelling is None else self.spelling.meant(query)
 
     def scores(self, asked: AskedQueries, weights: Weights) -> FloatArray:
         """Scores of every product, `[num_rows, num_products]`."""
@@ -101,14 +108,15 @@ class ProductIndex:
         return parts
 
     def _word_scores(self, asked: AskedQueries, share: FloatArray) -> FloatArray:
-        """BM25 on titles and on all text, evenly, summed over the queries of each history."""
+        """BM25 on titles and on all text, evenly, summed over the queries of each history as they were meant."""
         rows = [row for row, texts in enumerate(asked.texts) for _ in texts]
         slots = [slot for texts in asked.texts for slot in range(len(texts))]
         texts = [text for texts in asked.texts for text in texts]
         distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
         where = (rows, [distinct[text] for text in texts])
         mixed = csr_matrix((share[rows, slots], where), (len(asked), len(distinct)))
-        found = [(mixed @ index.rows(list(distinct))) @ index.matrix for index in (self.title_words, self.all_words)]
+        meant = [self.meant(text) for text in distinct]
+        found = [(mixed @ index.rows(meant)) @ index.matrix for index in (self.title_words, self.all_words)]
         scores: FloatArray = np.asarray((found[0] + found[1]).todense(), dtype=np.float32) / np.float32(2)
         return scores
 
@@ -154,23 +162,28 @@ def _best(scores: FloatArray) -> tuple[np.ndarray, FloatArray]:
     return best, (chances / chances.sum(1, keepdims=True)).astype(np.float32)
 
 
-def build_index(products: Products, popularity: FloatArray, towers: FloatArray | None = None) -> ProductIndex:
+def build_index(
+    products: Products, popularity: FloatArray, towers: FloatArray | None = None, queries: Sequence[str] | None = None
+) -> ProductIndex:
     """The index of a catalogue.
 
     Args:
         products: the catalogue.
         popularity: how often each was ordered, `[num_products]`.
         towers: vectors by the item tower.
+        queries: those known, to read slips by; None to take queries as they were typed.
     """
     logs = np.log1p(popularity)
+    words = fit_bm25(products.documents)
     return ProductIndex(
         fit_bm25(products.titles),
-        fit_bm25(products.documents),
+        words,
         products.title_vectors,
         products.text_vectors,
         rare_first(products.groups),
         (logs / max(float(logs.max(initial=0)), 1.0)).astype(np.float32),
         towers,
+        None if queries is None else fit_spelling(words, queries),
     )
 
 

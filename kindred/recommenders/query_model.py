@@ -154,7 +154,9 @@ def _untrained(
     """All that needs no training: the parts of a model."""
     orders = examples.gains[np.flatnonzero(examples.user >= 0)]
     popularity = np.bincount(orders.indices, minlength=len(log.products)).astype(np.float32)
-    return build_index(log.products, popularity), Weights(), None, tower_inputs(log, examples, pad, config)
+    queries = log.known_queries if config.spelling else None
+    index = build_index(log.products, popularity, queries=queries)
+    return index, Weights(), None, tower_inputs(log, examples, pad, config)
 
 
 def _with_towers(

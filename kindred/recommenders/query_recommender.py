@@ -72,7 +72,7 @@ class QueryRecommender:
         reasons = self._reasons(best, searches, release, request.at) if request.reasons else {}
         chosen = _recommendations(release, best, scores, sources, reasons)
         level = "inductive" if request.queries or request.text else "model"
-        return self._answer(request, chosen, level, release, _note(searches, len(chosen), request.k))
+        return self._answer(request, chosen, level, release, _note(searches, len(chosen), request.k, release))
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """The products nearest to one, by their texts and by who ordered them.
@@ -254,7 +254,8 @@ class QueryRecommender:
                 reasons[row] = Reason(text, (query, "LED_TO", product))
                 continue
             title = set(words_of(release.products.titles[row]))
-            matched = list(dict.fromkeys(w for query in searches.texts for w in words_of(query) if w in title))
+            meant = map(release.model.index.meant, searches.texts)
+            matched = list(dict.fromkeys(w for query in meant for w in words_of(query) if w in title))
             if matched:
                 reasons[row] = Reason(f"its title has your words: {', '.join(matched)}")
             else:
@@ -333,8 +334,9 @@ def _sources(best: Sequence[int], words: FloatArray, others: FloatArray) -> dict
     return sources
 
 
-def _note(searches: Searches, found: int, k: int) -> str:
-    notes = []
+def _note(searches: Searches, found: int, k: int, release: Release) -> str:
+    read = {text: release.model.index.meant(text) for text in searches.texts}
+    notes = [f"“{_short(text)}” is read as “{_short(meant)}”" for text, meant in read.items() if meant != text]
     if searches.num_filtered:
         notes.append(f"{searches.num_filtered} queries say nothing in words and were left out")
     if found < k:

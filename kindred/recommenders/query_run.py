@@ -17,6 +17,7 @@ from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap, rows_at
 from kindred.graph.store import GraphStore
 from kindred.linear.bm25 import Bm25
+from kindred.linear.spelling import Spelling
 from kindred.models.two_tower import Sizes, TowerConfig, TwoTower
 from kindred.models.two_tower_fit import TowerInputs, encode_items
 from kindred.recommenders.config import ModelConfig
@@ -92,7 +93,8 @@ def model_for(log: SearchLog, folder: Path, config: TowerConfig) -> QueryModel:
     inputs = inputs_of(log, leads, own, None)
     towers, weights = _load_towers(folder, config, inputs)
     popularity = np.bincount(log.bought.target, minlength=len(log.products)).astype(np.float32)
-    index = build_index(log.products, popularity, None if towers is None else encode_items(towers, inputs))
+    queries = log.known_queries if config.spelling else None
+    index = build_index(log.products, popularity, None if towers is None else encode_items(towers, inputs), queries)
     return QueryModel(index, weights, towers, inputs)
 
 
@@ -164,6 +166,7 @@ def save_release(folder: Path, release: Release) -> None:
         "queries": release.queries.ids,
         "title_words": list(index.title_words.vocabulary),
         "all_words": list(index.all_words.vocabulary),
+        "used_words": None if index.spelling is None else index.spelling.used,
         "as_of": release.as_of,
         "made_at": release.made_at,
     }
@@ -194,6 +197,7 @@ def load_release(folder: Path, name: str, config: TowerConfig) -> Release:
         groups=rare_first(groups),
         popularity=arrays["popularity"],
         towers=arrays.get("towers"),
+        spelling=None if noted.get("used_words") is None else Spelling(words["all_words"], noted["used_words"]),
     )
     inputs = TowerInputs(
         arrays["query_vectors"].astype(np.float32),

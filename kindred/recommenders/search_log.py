@@ -103,6 +103,12 @@ class SearchLog:
         )
         return latest or None
 
+    @property
+    def known_queries(self) -> list[str]:
+        """Texts of the queries that were searched for or judged, each once."""
+        positions = np.unique(np.concatenate([self.searched.target, self.led_to.source, self.judged.source]))
+        return [self.queries.external(position) for position in positions.tolist()]
+
     def before(self, at: int) -> SearchLog:
         """The log without what happened at this time or later."""
         kept = {name: getattr(self, name) for name in ("searched", "bought", "led_to")}
