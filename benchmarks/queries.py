@@ -164,6 +164,7 @@ def _shop(log: SearchLog) -> None:
         "the same, mean of the queries": config.model_copy(update={"pooling": "mean"}),
         "the same, queries side by side": config.model_copy(update={"pooling": "concat"}),
         "the same without the graph": config.model_copy(update={"graph": False}),
+        "the same, queries as typed": config.model_copy(update={"spelling": False}),
     }
     with TemporaryDirectory() as folder:
         report = judge(held_out(log), config, variants, RunOptions(Path(folder)))

@@ -15,7 +15,7 @@ from kindred.steps import publish_run, recommender_of, write_answers_to_all
 from kindred.stores import runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
-    from kindred.domain.recommendation import Answer, Request
+    from kindred.domain.recommendation import Answer, Bounds, Request
     from kindred.recommenders.publishing import Published
     from kindred.recommenders.systems import SystemModule
 
@@ -110,7 +110,11 @@ def recommend(
     ] = None,
     k: HowMany = 10,
     where: Annotated[
-        list[str] | None, typer.Option(metavar="LABEL=NAME", help="Only these, e.g. --where category=Guitars.")
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Only these: LABEL=NAME, NUMBER<=N, e.g. category=Guitars, 'price<=20', in_stock=yes.",
+        ),
     ] = None,
     diversity: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="0: the best first; towards 1: the less alike, the better.")
@@ -131,9 +135,9 @@ def recommend(
         raise SettingsError(
             "recommend takes --user ID, --users FILE, --events FILE or --queries TEXT", "kindred recommend --help"
         )
-    searched, conditions = tuple(queries or ()), _conditions(where or ())
-    request = Request(queries=searched, k=k, where=conditions, at_most=most, diversity=diversity)
-    request = replace(request, reasons=not no_reasons)
+    conditions, bounds = _conditions(where or (), system)
+    request = Request(queries=tuple(queries or ()), k=k, where=conditions, at_most=most, diversity=diversity)
+    request = replace(request, bounds=bounds, reasons=not no_reasons)
     with recommender_of(settings_of(context), system) as recommender:
         answers = [recommender(asked) for asked in _requests(request, user, users, reviews, system)]
     _print_answers(answers, as_json)
@@ -188,13 +192,12 @@ def _at_most(given: Sequence[str]) -> dict[str, int]:
     return {label.lower(): int(count) for label, _, count in pairs}
 
 
-def _conditions(given: Sequence[str]) -> dict[str, str]:
-    from kindred.domain.errors import SettingsError
+def _conditions(given: Sequence[str], system: str) -> tuple[dict[str, str], dict[str, Bounds]]:
+    """The nodes that items must lead to, by label, and the bounds of their numbers, by property."""
+    from kindred.recommenders.conditions import conditions_of
+    from kindred.recommenders.systems import find_system
 
-    pairs = [condition.partition("=") for condition in given]
-    if any(not separator or not name for _, separator, name in pairs):
-        raise SettingsError(f"--where takes LABEL=NAME, got {' '.join(given)!r}", "e.g. --where category=Guitars")
-    return {label.lower(): name for label, _, name in pairs}
+    return conditions_of(find_system(system).system, given)
 
 
 def similar(

@@ -9,6 +9,20 @@ from kindred.domain.records import Event
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Values from `least` to `most`, both included; None for no bound. True is 1 and false is 0."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def admit(self, value: float | None) -> bool:
+        """Whether the value is known and inside."""
+        if value is None or value != value:
+            return False
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+@dataclass(frozen=True)
 class Request:
     """One question to a recommender.
 
@@ -23,6 +37,7 @@ class Request:
         exclude: items that may not be in the answer.
         exclude_seen: whether items of the asker's own events may not be either.
         where: only items that lead to this node, by label of the node in lower case, e.g. `{"category": "Guitars"}`.
+        bounds: only items of which these properties are known and inside, e.g. `{"price": Bounds(most=20)}`.
         at_most: so many items that lead to one node, by label of the node in lower case, e.g. `{"artist": 2}`.
         diversity: from 0, the best first, to 1, the least alike next.
         reasons: whether to look for reasons.
@@ -43,6 +58,7 @@ class Request:
     exclude: frozenset[str] = frozenset()
     exclude_seen: bool = True
     where: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
     at_most: Mapping[str, int] = field(default_factory=dict)
     diversity: float = 0.0
     reasons: bool = True

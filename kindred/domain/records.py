@@ -99,6 +99,8 @@ class Product(Node):
 
     title: EncodedString | None = None
     description: EncodedText | None = None
+    price: Float | None = None
+    in_stock: Boolean | None = None
 
 
 class Category(Node):

@@ -29,6 +29,7 @@ T = TypeVar("T")
 _MISSING_CELLS = frozenset({"", "NaN", "nan", "NULL", "null", "\\N", "<NA>"})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_CURRENCY = re.compile(r"^\s*(?:US\$|[$€£₽¥])\s*|\s*(?:[$€£₽¥]|USD|EUR|RUB)\s*$")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _POINTS_AND_COMMA = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+")
@@ -255,6 +256,17 @@ def count_of(value: object, field: str) -> float | None:
     if number is not None and number < 0:
         raise BadRecord(Reason.OUT_OF_RANGE, f"a number of 0 or more is wanted, got {shown(value)}", field)
     return number
+
+
+def price_of(value: object, field: str) -> float | None:
+    """The price as a number, of whatever currency; None where it is missing.
+
+    Raises:
+        BadRecord: it is no single price, or below zero.
+    """
+    bare = _CURRENCY.sub("", value) if isinstance(value, str) else value
+    price = count_of(bare, field)
+    return None if price is None else float(price)
 
 
 def truth_of(value: object, field: str) -> bool | None:

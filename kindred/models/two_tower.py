@@ -43,7 +43,7 @@ class TowerConfig(BaseModel):
     spelling: bool = Field(True, description="read typing slips, words run together and the wrong keyboard as meant")
     graph: bool = Field(True, description="read what the graph says of queries and products; off for the ablation")
     fit: FitConfig = Field(
-        default_factory=lambda: FitConfig(epochs=12, patience=3, learning_rate=2e-3, warmup_epochs=1, weight_decay=1e-2)
+        default_factory=lambda: FitConfig(epochs=8, patience=3, learning_rate=2e-3, warmup_epochs=1, weight_decay=1e-2)
     )
 
 

@@ -44,6 +44,10 @@ class QueryHistories:
         """The histories of these rows."""
         return QueryHistories(self.query[rows], self.age[rows])
 
+    def latest(self, count: int) -> QueryHistories:
+        """The same without all but so many of the latest queries of each."""
+        return QueryHistories(np.where(np.arange(self.query.shape[1]) < count, self.query, -1), self.age)
+
 
 @dataclass(frozen=True)
 class TowerInputs:

@@ -16,6 +16,7 @@ from kindred.domain.records import About, Liked, Post, User, Viewed
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
 from kindred.graph.store import GraphStore
+from kindred.graph.tables import edge_table
 
 _AGES = (20, 27, 36)
 """Where one group of ages ends and the next begins."""
@@ -121,10 +122,9 @@ def _events(
 ) -> dict[str, NDArray[np.int64]]:  # fmt: skip
     """Events with a time, oldest first; properties beside as integers, −1 where unknown."""
     names = ["source_id", "target_id", "at", *more]
-    batches = [batch for batch in store.read_edges(edge_type_of(kind), names, until) if len(batch)]
-    if not batches:
+    table = edge_table(store, edge_type_of(kind), names, until)
+    if table is None:
         return {name: np.empty(0, dtype=np.int64) for name in ("reader", "post", "at", *more)}
-    table = pa.Table.from_batches(batches)
     table = table.filter(table["at"].is_valid())
     found = {
         "reader": readers.positions_of_column(table["source_id"]),

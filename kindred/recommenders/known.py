@@ -12,6 +12,7 @@ from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore, QueryLimits
+from kindred.graph.tables import numbers_of_nodes
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
@@ -45,6 +46,9 @@ class Known(Protocol):
 
     def members(self, item_id: str, triple: Triple) -> Sequence[str]:
         """The nodes that an item's edges of one type lead to."""
+
+    def numbers(self, names: Collection[str]) -> Mapping[str, Mapping[str, float]]:
+        """These properties of every item that has them: name → item → value, true as 1."""
 
     def counts(self, until: int | None) -> Mapping[str, int]:
         """Events of each item up to a time."""
@@ -104,6 +108,9 @@ class StoreKnown:
 
     def members(self, item_id: str, triple: Triple) -> Sequence[str]:
         return self._store.target_ids(graph_schema().edge(triple), item_id)
+
+    def numbers(self, names: Collection[str]) -> Mapping[str, Mapping[str, float]]:
+        return numbers_of_nodes(self._store, self._system.item, names)
 
     def counts(self, until: int | None) -> Mapping[str, int]:
         counts: dict[str, int] = {}

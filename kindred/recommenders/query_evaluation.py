@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import FloatArray
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.graded import graded_metrics
 from kindred.evaluation.report import Report, write_summary
 from kindred.graph.store import GraphStore
-from kindred.models.two_tower import TowerConfig
+from kindred.models.two_tower import HISTORY, TowerConfig
 from kindred.recommenders.evaluating import EvaluationOptions, of_seed
 from kindred.recommenders.product_index import Weights
 from kindred.recommenders.query_model import QueryModel, fit_query_model
@@ -111,7 +111,7 @@ def judge(held: Held, config: TowerConfig, variants: Mapping[str, TowerConfig], 
             for name, found in measured.items()
             if name != OWN
         },
-        "groups": by_group(measured[OWN], held),
+        "groups": by_group(measured[OWN], held) | by_length(models[OWN], held),
     }
     report["figures"] = {key: report["rankers"][OWN][key] for key in ("recall@10", "ndcg@10")}
     report["summary"] = summary(report)
@@ -167,19 +167,30 @@ def _interval(own: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str,
 
 
 def by_group(own: Metrics, held: Held) -> Report:
-    """The model's figures of new and known products, new and known queries, and histories of each length."""
+    """The model's figures of new and known products and of new and known queries."""
     test, before = held.test, held.before
     ordered = np.bincount(before.bought.target, minlength=len(before.products))[test.gains.indices]
     known = np.isin(test.histories.query[:, 0], before.led_to.source)
-    length: IntArray = (test.histories.query >= 0).sum(1)
     groups = {"products ordered before": ordered > 0, "new products": ordered == 0}
     groups |= {"latest query known": known, "latest query new": ~known}
-    groups |= {f"{n} queries" if n > 1 else "1 query": length == n for n in range(1, 6)}
     return {
         name: {"orders": int(rows.sum()), **{key: float(own[key][rows].mean()) for key in SHOWN}}
         for name, rows in groups.items()
         if rows.any()
     }
+
+
+def by_length(model: QueryModel, held: Held) -> Report:
+    """The model's figures where it is told no more than the latest queries, of orders with so many or more."""
+    report: Report = {}
+    for count in range(1, HISTORY + 1):
+        some = held.test.take(held.test.histories.query[:, count - 1] >= 0)
+        if len(some):
+            told = replace(some, histories=some.histories.latest(count))
+            found = measure(_ranker(model, held.log, model.weights), told)
+            name = f"the latest {count} queries" if count > 1 else "the latest query"
+            report[name] = {"orders": len(some), **{key: float(found[key].mean()) for key in SHOWN}}
+    return report
 
 
 def summary(report: Report) -> list[str]:
@@ -189,15 +200,19 @@ def summary(report: Report) -> list[str]:
         f"{made['orders']:,} orders to learn from, {made['test_orders']:,} later ones to predict, "
         f"{made['products']:,} products, all ranked",
         "",
-        f"{'':<36}{heads}   ours − theirs, nDCG@10",
+        f"{'':<36}{heads}   ours − theirs, R@10 and nDCG@10",
     ]
     for name, found in report["rankers"].items():
-        less = report["delta"].get(name, {}).get("ndcg@10")
-        shown = "" if less is None else f"{less['mean']:+.4f} [{less['low']:+.4f}, {less['high']:+.4f}]"
+        less = report["delta"].get(name)
+        shown = "" if less is None else "  ".join(_less(less[key]) for key in ("recall@10", "ndcg@10"))
         lines.append(f"{name:<36}{_figures(found)}   {shown}")
     lines += ["", f"{'ours, by group':<36}{heads}{'orders':>9}"]
     lines += [f"{name:<36}{_figures(of)}{of['orders']:>9,}" for name, of in report["groups"].items()]
     return lines
+
+
+def _less(less: Mapping[str, float]) -> str:
+    return f"{less['mean']:+.4f} [{less['low']:+.4f}, {less['high']:+.4f}]"
 
 
 def _figures(found: Mapping[str, float]) -> str:

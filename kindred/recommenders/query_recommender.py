@@ -15,7 +15,7 @@ from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.ids import rows_at
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
+from kindred.domain.recommendation import Answer, Bounds, Reason, Recommendation, Request
 from kindred.domain.records import Bought
 from kindred.domain.schema import edge_type_of
 from kindred.graph.store import QueryLimits
@@ -54,7 +54,7 @@ class QueryRecommender:
         Raises:
             ArtifactError: nothing is published.
             RecordError: events were given, or too many queries.
-            SettingsError: products have nothing that `where` names.
+            SettingsError: products have nothing that `where` or `bounds` names.
         """
         release = self._of_version(request.version)
         if request.events:
@@ -197,8 +197,10 @@ class QueryRecommender:
         allowed = np.ones(len(products), dtype=np.bool_)
         barred = products.ids.positions([*request.exclude, *bought])
         allowed[barred[barred >= 0]] = False
+        self.system.check_conditions(request.where, request.bounds)
+        for number, bounds in request.bounds.items():
+            allowed &= _inside(products.numbers.get(number), bounds, len(products))
         for label, name in request.where.items():
-            self.system.context_triples(label)
             group = f"{label} {name}"
             column = products.group_names.index(group) if group in products.group_names else -1
             inside = np.zeros(len(products), dtype=np.bool_)
@@ -281,6 +283,16 @@ class QueryRecommender:
 
 
 _FILTERED = "no query says anything in words (digits, article numbers and links do not): what is popular"
+
+
+def _inside(values: FloatArray | None, bounds: Bounds, num: int) -> NDArray[np.bool_]:
+    """Which of the values are known and inside, `[num]`; none where the version was published without them."""
+    if values is None:
+        return np.zeros(num, dtype=np.bool_)
+    least = -np.inf if bounds.least is None else bounds.least
+    most = np.inf if bounds.most is None else bounds.most
+    inside: NDArray[np.bool_] = (values >= np.float32(least)) & (values <= np.float32(most))
+    return inside
 
 
 def _position(release: Release, product: str) -> int:

@@ -153,6 +153,7 @@ def save_release(folder: Path, release: Release) -> None:
         "own": inputs.own,
         "popularity": index.popularity,
         "pad": inputs.pad,
+        **{f"number.{name}": values for name, values in products.numbers.items()},
         **_csr_arrays("groups", products.groups),
     }
     if index.towers is not None:
@@ -183,9 +184,9 @@ def load_release(folder: Path, name: str, config: TowerConfig) -> Release:
     num = len(noted["products"])
     titles, texts = (arrays[f"{of}_vectors"].astype(np.float32) for of in ("title", "text"))
     groups = _csr_of(arrays, "groups", (num, len(noted["group_names"])))
-    products = Products(
-        IdMap(noted["products"]), noted["titles"], [], titles, texts, groups, tuple(noted["group_names"])
-    )
+    numbers = {name.removeprefix("number."): array for name, array in arrays.items() if name.startswith("number.")}
+    names = tuple(noted["group_names"])
+    products = Products(IdMap(noted["products"]), noted["titles"], [], titles, texts, groups, names, numbers)
     words = {
         of: Bm25({w: row for row, w in enumerate(noted[of])}, _csr_of(arrays, of, (len(noted[of]), num)))
         for of in ("title_words", "all_words")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
+from kindred.recommenders.asked import Asked
 from kindred.recommenders.askers import Asker, Askers
 from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
 from kindred.recommenders.evidence import are_liked
@@ -36,25 +37,6 @@ RANKS = 100
 """Ranks that are looked at to tell where an item stands."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A request as the pipeline sees it.
-
-    Attributes:
-        request: what was asked.
-        version: what answers.
-        vector: the row to search with, `[width]`.
-        excluded: items that may not be in the answer, with the reason.
-        asker: who asks, for a ranker; None where retrieval alone ranks.
-    """
-
-    request: Request
-    version: Version
-    vector: Vectors
-    excluded: Mapping[str, str]
-    asker: Asker | None = None
-
-
 class Recommender:
     """Answers requests: a callable from `Request` to `Answer`.
 
@@ -75,7 +57,7 @@ class Recommender:
 
         Raises:
             ArtifactError: nothing is published.
-            SettingsError: the system's items have nothing that `where` names.
+            SettingsError: the system's items have nothing that `where` or `bounds` names.
             RecordError: events of another type than the system's.
         """
         version = self.version(request.version)
@@ -85,7 +67,8 @@ class Recommender:
         asker = self._askers.asker(request, version)
         ranked = version.ranker is not None and asker.level != "popular"
         excluded = self._excluded(request, asker)
-        asked = Asked(request, version, asker.vector, excluded, asker if ranked else None)
+        numbers = self._known.numbers(request.bounds)
+        asked = Asked(request, version, asker.vector, excluded, asker if ranked else None, numbers)
         selection = self._with_pinned(asked, self._pipeline(asked, asker.level).run(asked, request.k))
         ids = [candidate.item_id for candidate in selection.chosen]
         reasons: Mapping[str, Reason] = {}
@@ -233,8 +216,7 @@ class Recommender:
         wrong = next((event for event in request.events if not isinstance(event, self.system.target)), None)
         if wrong is not None:
             raise RecordError(f"system {self.system.name} goes by {self.system.words.events}, got a {wrong.edge_type}")
-        for label in (*request.where, *request.at_most):
-            self.system.context_triples(label)
+        self.system.check_conditions((*request.where, *request.at_most), request.bounds)
 
     def _excluded(self, request: Request, asker: Asker) -> Mapping[str, str]:
         excluded: dict[str, str] = dict.fromkeys(self._known.barred(request.at), "not there at that time")
@@ -247,9 +229,11 @@ class Recommender:
     def _pipeline(self, asked: Asked, level: str) -> Pipeline[Asked]:
         name = level if level in ("popular", "similar") else "model"
         find = self._nearest if asked.request.among is None else self._among
-        filters = (_excluded_reason, self._not_asked_for) if asked.request.where else (_excluded_reason,)
+        conditions = (self._not_asked_for,) if asked.has_conditions else ()
         scorer = _scored_anew if asked.asker is not None or asked.request.boosts else None
-        return Pipeline(sources=(Source(name, find),), filters=filters, select=self._select, scorer=scorer)
+        return Pipeline(
+            sources=(Source(name, find),), filters=(_excluded_reason, *conditions), select=self._select, scorer=scorer
+        )
 
     def _with_pinned(self, asked: Asked, selection: Selection) -> Selection:
         """The selection after the pinned items, each with its own score."""
@@ -272,7 +256,7 @@ class Recommender:
         wanted, excluded = count, list(asked.excluded)
         while True:
             found = self._vectors.search(asked.version.name, ITEMS, asked.vector, count, exclude=excluded)
-            if not asked.request.where:
+            if not asked.has_conditions:
                 break
             suited = sum(self._not_asked_for(asked, candidate) is None for candidate in found)
             if suited >= wanted or len(found) < count:
@@ -300,6 +284,9 @@ class Recommender:
         for label, node in asked.request.where.items():
             if node not in self._nodes(asked.version, candidate.item_id, label):
                 return f"not of {label} {node}"
+        for name, bounds in asked.request.bounds.items():
+            if not bounds.admit(asked.numbers[name].get(candidate.item_id)):
+                return f"{name} is not what was asked for"
         return None
 
     def _select(self, asked: Asked, candidates: Sequence[Candidate], k: int) -> Sequence[Candidate]:
@@ -334,14 +321,17 @@ class Recommender:
         """What was most popular up to a time before the published version: that version knows too much for it."""
         counts = self._known.counts(request.at)
         barred = left_out(self._known, request)
-        best = best_first((Candidate(i, float(n)) for i, n in counts.items() if i not in barred), request.k)
+        nothing = np.zeros(0, dtype=np.float32)
+        asked = Asked(request, version, nothing, {}, numbers=self._known.numbers(request.bounds))
+        there = (Candidate(i, float(n)) for i, n in counts.items() if i not in barred)
+        best = best_first((one for one in there if self._not_asked_for(asked, one) is None), request.k)
         titles = self._known.titles([candidate.item_id for candidate in best])
         found = _recommendations(best, titles, {}, dict.fromkeys(counts, "popular"))
         return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN)
 
     def _nothing_left(self, request: Request, asker: Asker) -> str:
         words = self.system.words
-        if request.where:
+        if request.where or request.bounds:
             return f"no {words.item} is left that fits what was asked for"
         num_seen = len(set(asker.seen))
         return f"nothing is left to recommend: all {num_seen} {words.items} are {words.did} already"

@@ -5,7 +5,7 @@ Everything is read as of a time. Vectors were encoded when the texts were loaded
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,8 @@ from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.records import Bought, Edge, InCategory, Judged, LedTo, MadeBy, Product, Query, Searched, User
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.graph.store import GraphStore
+from kindred.graph.tables import edge_table, numbers_of_nodes
+from kindred.recommenders.queries import QUERIES
 
 EXACT = 100.0
 """Gain of a product that is just what the query asks for."""
@@ -35,6 +37,7 @@ class Products:
         title_vectors, text_vectors: of title and description, zeros where there is none, `[num_products, text_dim]`.
         groups: which of the categories and brands each belongs to, `[num_products, num_groups]`.
         group_names: label and name of each group, e.g. `category Tents`.
+        numbers: the properties that are numbers, or true or false, NaN where unknown, `[num_products]` each.
     """
 
     ids: IdMap
@@ -44,6 +47,7 @@ class Products:
     text_vectors: FloatArray
     groups: csr_matrix
     group_names: tuple[str, ...]
+    numbers: Mapping[str, FloatArray]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -154,9 +158,16 @@ def _read_products(store: GraphStore) -> Products:
     dimension = _dimension(table, ("title_embedding", "description_embedding"))
     documents = [" ".join(parts) for parts in zip(titles, descriptions, words, strict=True)]
     title_vectors = _vectors(table, "title_embedding", ids, dimension)
-    return Products(
-        ids, titles, documents, title_vectors, _vectors(table, "description_embedding", ids, dimension), groups, names
-    )
+    text_vectors = _vectors(table, "description_embedding", ids, dimension)
+    return Products(ids, titles, documents, title_vectors, text_vectors, groups, names, _numbers(store, ids))
+
+
+def _numbers(store: GraphStore, ids: IdMap) -> dict[str, FloatArray]:
+    found: dict[str, FloatArray] = {}
+    for name, values in numbers_of_nodes(store, QUERIES.item, QUERIES.numbers).items():
+        found[name] = np.full(len(ids), np.nan, dtype=np.float32)
+        found[name][ids.positions(list(values))] = list(values.values())
+    return found
 
 
 def _groups(store: GraphStore, ids: IdMap) -> tuple[csr_matrix, tuple[str, ...], list[str]]:
@@ -207,11 +218,10 @@ def _links(
     edge = edge_type_of(record)
     names = [p.name for p in edge.properties]
     columns = ["source_id", "target_id", *(["at"] if "at" in names else []), *([value] if value else [])]
-    batches = [batch for batch in store.read_edges(edge, columns, until) if len(batch)]
-    if not batches:
+    table = edge_table(store, edge, columns, until)
+    if table is None:
         none = np.zeros(0, np.int64)
         return Links(none, none, none, none.astype(np.float32))
-    table = pa.Table.from_batches(batches)
     at = table["at"].fill_null(0).to_numpy() if "at" in names else np.zeros(len(table), np.int64)
     values = table[value].to_numpy().astype(np.float32) if value else np.ones(len(table), np.float32)
     ends = (sources.positions_of_column(table["source_id"]), targets.positions_of_column(table["target_id"]))

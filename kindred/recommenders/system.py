@@ -8,6 +8,7 @@ arXiv 2407.20060).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -143,6 +144,25 @@ class System:
             labels = ", ".join(target.lower() for _, _, target in self.triples[1:])
             raise SettingsError(f"{self.words.items} have no {label}", f"they have {labels}")
         return found
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """The properties of an item that are numbers, or true or false."""
+        kinds = (PropertyKind.INTEGER, PropertyKind.FLOAT, PropertyKind.BOOLEAN)
+        return tuple(p.name for p in self.item.properties if p.kind in kinds)
+
+    def check_conditions(self, labels: Iterable[str], numbers: Iterable[str]) -> None:
+        """That items lead to nodes of these labels and have these numbers.
+
+        Raises:
+            SettingsError: they don't.
+        """
+        for label in labels:
+            self.context_triples(label)
+        unknown = next((name for name in numbers if name not in self.numbers), None)
+        if unknown is not None:
+            known = ", ".join(self.numbers) or "no numbers"
+            raise SettingsError(f"{self.words.items} have no number {unknown}", f"they have {known}")
 
     @property
     def event_vector(self) -> str | None:

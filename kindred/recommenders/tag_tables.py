@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from scipy.sparse import csr_matrix
 
 from kindred.domain.errors import RecordError
@@ -15,6 +14,7 @@ from kindred.domain.records import PerformedBy, Tagged, Track
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.features.audio_frames import FrameFiles, open_frames
 from kindred.graph.store import GraphStore
+from kindred.graph.tables import edge_table
 from kindred.models.sequence_tagger_fit import TaggedFrames
 
 
@@ -75,7 +75,7 @@ def read_tag_tables(store: GraphStore, until: int | None = None) -> TagTables:
         for track, path in zip(batch.column("id").to_pylist(), batch.column("frames").to_pylist(), strict=True)
     }
     tracks = IdMap.sorted(paths)
-    edges = _edges(store, Tagged, ["source_id", "target_id", "probability"], until)
+    edges = edge_table(store, edge_type_of(Tagged), ["source_id", "target_id", "probability"], until)
     if edges is not None:
         edges = edges.filter(edges["probability"].is_null())
     if edges is None or not len(edges):
@@ -89,7 +89,7 @@ def read_tag_tables(store: GraphStore, until: int | None = None) -> TagTables:
 
 def _used_tags(store: GraphStore) -> set[str]:
     """Tags that some track bears; others, such as those of artists, are not asked about."""
-    edges = _edges(store, Tagged, ["target_id"], None)
+    edges = edge_table(store, edge_type_of(Tagged), ["target_id"])
     return set() if edges is None else set(edges["target_id"].to_pylist())
 
 
@@ -100,15 +100,8 @@ def _in_order(tag: str) -> tuple[int, int, str]:
 
 def _artists(store: GraphStore, tracks: IdMap) -> IntArray:
     artist = np.full(len(tracks), -1, dtype=np.int64)
-    edges = _edges(store, PerformedBy, ["source_id", "target_id"], None)
+    edges = edge_table(store, edge_type_of(PerformedBy), ["source_id", "target_id"])
     if edges is not None:
         names = IdMap.sorted(edges["target_id"].to_pylist())
         artist[tracks.positions_of_column(edges["source_id"])] = names.positions_of_column(edges["target_id"])
     return artist
-
-
-def _edges(
-    store: GraphStore, kind: type[Tagged] | type[PerformedBy], columns: list[str], until: int | None
-) -> pa.Table | None:
-    batches = [batch for batch in store.read_edges(edge_type_of(kind), columns, until) if len(batch)]
-    return pa.Table.from_batches(batches) if batches else None

@@ -131,8 +131,10 @@ class Ladder:
 
     def _listed(self, request: Request, counts: Mapping[str, int]) -> Answer:
         barred = left_out(self._memory, request)
+        numbers = self._memory.numbers(request.bounds)
         left = (Candidate(item, float(n)) for item, n in counts.items() if item not in barred)
-        fits = best_first((c for c in left if self._is_of(c.item_id, request)), request.k)
+        inside = (c for c in left if all(b.admit(numbers[name].get(c.item_id)) for name, b in request.bounds.items()))
+        fits = best_first((c for c in inside if self._is_of(c.item_id, request)), request.k)
         titles = self._memory.titles([candidate.item_id for candidate in fits])
         items = tuple(Recommendation(c.item_id, c.score, titles.get(c.item_id), None, "popular") for c in fits)
         system, version = self._memory.system.name, self._version()
@@ -155,7 +157,7 @@ class Ladder:
 def is_plain(request: Request) -> bool:
     """Whether the request asks for nothing but the best for a user now."""
     special = request.at is not None or request.where or request.viewed or request.text or request.among is not None
-    return not (special or request.events or request.boosts or request.pinned or request.diversity)
+    return not (special or request.bounds or request.events or request.boosts or request.pinned or request.diversity)
 
 
 def _degraded(answer: Answer, level: str, cause: str) -> Answer:

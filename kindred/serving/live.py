@@ -140,6 +140,8 @@ class Live:
             item = next(node for node in nodes_in(system, value) if isinstance(node, Node))
             title = None if system.title is None else system.titled(getattr(item, system.title))
             opened.memory.put_items([(item.id, title)], int(entry.time))
+            told = {number: getattr(item, number) for number in system.numbers}
+            opened.memory.put_numbers(item.id, {number: float(v) for number, v in told.items() if v is not None})
 
     def lag(self) -> tuple[int, float]:
         """How many writes the graph does not hold yet, and for how many seconds the oldest has waited."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
@@ -26,8 +27,8 @@ from kindred.serving.past import LightEvent, Past, light_columns, read_past
 class Memory:
     """Implements `Known` for one system: the past as the graph held it, and what came since.
 
-    Whoever writes tells it (`add_events`, `put_items`, `forget_user`, `forget_item`, `row_written`); what is told twice
-    counts once.
+    Whoever writes tells it (`add_events`, `put_items`, `put_numbers`, `forget_user`, `forget_item`, `row_written`);
+    what is told twice counts once.
 
     Args:
         system: whose users and items.
@@ -43,6 +44,7 @@ class Memory:
         self.past = self._read()
         self._new: dict[str, dict[str, Event]] = {}
         self._new_titles: dict[str, str | None] = {}
+        self._new_numbers: dict[str, dict[str, float]] = {}
         self._came: dict[str, int] = {}
         self._forgotten: set[str] = set()
         self._gone_items: set[str] = set()
@@ -147,6 +149,9 @@ class Memory:
         lists, ids = self.past.context[triple]
         return [ids.external(int(node)) for node in lists.of(position)]
 
+    def numbers(self, names: Collection[str]) -> Mapping[str, Mapping[str, float]]:
+        return {name: ChainMap(self._new_numbers.get(name, {}), self.past.numbers[name]) for name in names}
+
     def counts(self, until: int | None) -> Mapping[str, int]:
         past = self.past
         counts = past.counts(until)
@@ -247,6 +252,12 @@ class Memory:
                     self._came[item] = at
                 self._gone_items.discard(item)
                 self._new_titles[item] = title
+
+    def put_numbers(self, item_id: str, numbers: Mapping[str, float]) -> None:
+        """What the numbers of an item are now; others that it has stay."""
+        with self._lock:
+            for name, value in numbers.items():
+                self._new_numbers.setdefault(name, {})[item_id] = value
 
     def forget_user(self, user_id: str) -> None:
         """As if they had never been there, until an event of theirs comes."""

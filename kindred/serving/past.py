@@ -14,6 +14,7 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.schema import graph_schema
 from kindred.gnn.columns import Column, edge_columns
 from kindred.graph.store import GraphStore
+from kindred.graph.tables import numbers_of_nodes
 from kindred.recommenders.evidence import Lists
 from kindred.recommenders.histories import BEFORE_ALL, Histories, are_skipped
 from kindred.recommenders.publishing import read_titles, telling_properties
@@ -49,6 +50,7 @@ class Past:
         event_ids: `[num_events]`.
         skipped: which events are skips, `[num_events]`; None where none is.
         titles: item → title, of those that have one.
+        numbers: property of items that is a number, or true or false → item → value.
         context: edge type → of each item the nodes that its edges lead to, and the ids of such nodes.
     """
 
@@ -61,6 +63,7 @@ class Past:
     event_ids: pa.Array
     skipped: NDArray[np.bool_] | None
     titles: dict[str, str]
+    numbers: dict[str, dict[str, float]]
     context: dict[Triple, tuple[Lists, IdMap]]
 
     def rows(self, user_id: str, until: int | None = None) -> slice:
@@ -159,6 +162,7 @@ def read_past(system: System, store: GraphStore) -> Past:
         keys["event_id"].take(pa.array(order[by_user])).combine_chunks(),
         None if skipped is None else skipped[by_user],
         read_titles(system, store),
+        numbers_of_nodes(store, system.item, system.numbers),
         {triple: _context(store, triple, items) for triple in system.triples[1:]},
     )
 

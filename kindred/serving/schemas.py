@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StrictBool
 
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
-from kindred.domain.recommendation import Request
+from kindred.domain.recommendation import Bounds, Request
 from kindred.serving.times import seconds_of
 
 MOST_ITEMS = 200
@@ -33,6 +33,19 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Range(Body):
+    """Values from `min` to `max`, both included; either may be left out."""
+
+    min: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    max: Annotated[float | None, Field(allow_inf_nan=False)] = None
+
+
+def _bounds(given: bool | Range) -> Bounds:
+    if isinstance(given, bool):
+        return Bounds(float(given), float(given))
+    return Bounds(given.min, given.max)
+
+
 class Asked(Body):
     """A request for recommendations; every field may be left out, so that `{}` asks what is popular.
 
@@ -42,7 +55,8 @@ class Asked(Body):
         text: what they look for, in their words.
         queries: what they searched for, the latest last, for systems that go by searches; they take the place of what
             is known of the user.
-        where: only items of these, e.g. `{"category": "Guitars"}`.
+        where: only items of these, e.g. `{"category": "Guitars"}`, and with these numbers, e.g. `{"price":
+            {"max": 20}, "in_stock": true}`; an item of which they are not known is left out.
         exclude: items that may not be in the answer.
         pinned: items that come first, in this order.
         boosts: item → what is added to its score, 1 being the spread of the candidates' scores.
@@ -58,7 +72,9 @@ class Asked(Body):
     viewed: Annotated[list[Id], Field(max_length=50)] = []
     text: Annotated[str, Field(max_length=2_000)] = ""
     queries: Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_length=100)] = []
-    where: Annotated[dict[Id, Id], Field(max_length=10, validation_alias=AliasChoices("where", "filters"))] = {}
+    where: Annotated[
+        dict[Id, Id | StrictBool | Range], Field(max_length=10, validation_alias=AliasChoices("where", "filters"))
+    ] = {}
     exclude: Ids = []
     pinned: Annotated[list[Id], Field(max_length=MOST_ITEMS)] = []
     boosts: Annotated[dict[Id, Annotated[float, Field(ge=-10, le=10)]], Field(max_length=MOST_ITEMS)] = {}
@@ -77,7 +93,8 @@ class Asked(Body):
             at=seconds_of(self.at),
             exclude=frozenset(self.exclude),
             exclude_seen=self.exclude_seen,
-            where={label.lower(): node for label, node in self.where.items()},
+            where={label.lower(): node for label, node in self.where.items() if isinstance(node, str)},
+            bounds={name.lower(): _bounds(of) for name, of in self.where.items() if not isinstance(of, str)},
             diversity=self.diversity,
             reasons=self.reasons,
             viewed=self.viewed,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.domain.recommendation import Request
+from kindred.domain.recommendation import Bounds, Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
@@ -117,6 +117,24 @@ def test_conditions_and_exclusions_hold(searching: Searching) -> None:
     assert {item.item_id for item in answer.recommendations} <= baking - {first}
     with pytest.raises(SettingsError, match="colour"):
         searching.recommender(Request(queries=["tent"], where={"colour": "red"}))
+
+
+def test_only_what_is_there_and_costs_so_much(searching: Searching) -> None:
+    products = searching.log.products
+    price, there = (dict(zip(products.ids.ids, products.numbers[of], strict=True)) for of in ("price", "in_stock"))
+    bounds = {"price": Bounds(10, 60), "in_stock": Bounds(1, 1)}
+    wanted = {item for item in products.ids.ids if 10 <= price[item] <= 60 and there[item] == 1}
+    for queries in (["tent"], []):
+        answer = searching.recommender(Request(queries=queries, bounds=bounds, k=120))
+        assert {item.item_id for item in answer.recommendations} == wanted and 10 < len(wanted) < 110
+    with pytest.raises(SettingsError, match="weight"):
+        searching.recommender(Request(queries=["tent"], bounds={"weight": Bounds(most=3)}))
+
+
+def test_slips_are_read_as_meant_and_said(searching: Searching) -> None:
+    slipped = searching.recommender(Request(queries=["baknig"], k=5))
+    assert "is read as “baking”" in slipped.note
+    assert any("baking" in item.reason.text for item in slipped.recommendations if item.reason is not None)
 
 
 @pytest.mark.parametrize(

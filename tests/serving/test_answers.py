@@ -74,6 +74,20 @@ def test_who_goes_by_events_is_not_asked_with_searches(client: Client) -> None:
     assert client.post("/v1/products/recommendations", only).json()["items"] == []
 
 
+def test_only_what_costs_so_much_and_is_there(client: Client, service: Service, published: Published) -> None:
+    user = users_of(published)[0]
+    first, second, third = ids(client.post("/v1/products/recommendations", {"user_id": user, "k": 3}))
+    only = {"user_id": user, "filters": {"price": {"min": 5, "max": 20}, "in_stock": True}}
+    assert ids(client.post("/v1/products/recommendations", only)) == []
+    memory = service.system("products").memory
+    memory.put_numbers(first, {"price": 20.5, "in_stock": 1.0})
+    memory.put_numbers(second, {"price": 20.0, "in_stock": 1.0})
+    memory.put_numbers(third, {"price": 9.5, "in_stock": 0.0})
+    assert ids(client.post("/v1/products/recommendations", only)) == [second]
+    for wrong in ({"price": {"over": 3}}, {"colour": True}, {"price": {"max": "cheap"}}):
+        assert client.post("/v1/products/recommendations", {"filters": wrong}).status_code == 422
+
+
 def test_rules_of_a_request_hold(client: Client, published: Published) -> None:
     user = users_of(published)[0]
     plain = ids(client.post("/v1/products/recommendations", {"user_id": user, "k": 20}))

@@ -33,10 +33,12 @@ BARE_REFINEMENT = 0.15  # share of sessions whose last query only says the style
 REGULARS = 0.25  # chance that a thing with a name among regulars is called by it
 SLIP, SHOUTED = 0.03, 0.05  # shares of queries with a typing slip, and in odd case and spaces
 DIRT = 0.02  # share of orders whose query says nothing: an id, digits, an article number, a link
+CHEAPEST, DEAREST_TIMES = 5.0, 60.0  # prices go from 5 to 300, as many below 39 as above
+SOLD_OUT = 0.1  # share of products
 ONLY_LOOKED = 0.2  # share of sessions that ended without an order, in proportion to those with one
 SYLLABLES = ("ba", "dro", "fim", "gul", "hep", "jas", "kor", "lum", "nib", "pof", "rit", "sna", "tev", "wug", "yol")
 
-_COUNTS, _CHUNK = 21, 22  # what the second part of a key of the sampler stands for
+_COUNTS, _CHUNK, _PRICES = 21, 22, 23  # what the second part of a key of the sampler stands for
 _NOUNS = max(len(shelf.nouns) for shelf in SHELVES)
 Row = dict[str, object]
 
@@ -94,10 +96,18 @@ def generate_searches(sample: SearchSample, folder: Path, progress: Progress = s
     """
     catalogue = build_catalogue(sample.products, Sampler(sample.seed, CATALOGUE))
     files = SearchFiles(*(folder / f"{name}.jsonl" for name in ("events", "orders", "products")))
-    write_json_lines(files.products, metadata_rows(catalogue, Sampler(sample.seed, METADATA)))
+    write_json_lines(files.products, _product_rows(sample, catalogue))
     write_json_lines(files.events, _event_rows(_sessions(sample, catalogue, progress)))
     write_json_lines(files.orders, _order_rows(_sessions(sample, catalogue, silent), catalogue, sample.seed))
     return files
+
+
+def _product_rows(sample: SearchSample, catalogue: Catalogue) -> Iterator[Row]:
+    """What the shop writes of its products, with what they cost and whether they are there."""
+    sampler = Sampler(sample.seed, _PRICES)
+    for row in metadata_rows(catalogue, Sampler(sample.seed, METADATA)):
+        price, there = sampler.uniform(2).tolist()
+        yield {**row, "price": round(CHEAPEST * DEAREST_TIMES**price, 2), "in_stock": there >= SOLD_OUT}
 
 
 def _event_rows(sessions: Iterator[Session]) -> Iterator[Row]:

@@ -15,6 +15,7 @@ Metadata:
 
 * 2014: asin, title, description, brand, categories [[…], …].
 * 2018: the same with category […] and description […]. 2023: parent_asin, store (the brand), features.
+* all of them: price, a number or as `$12.99`; and in_stock, true or false, where a shop adds it.
 
 Any of them may be lines of Python dictionaries, the form of the original files. A text that is missing is empty, an id
 that is missing makes the row bad; a title, description, brand or category that can't be used costs itself alone. Names
@@ -45,6 +46,7 @@ from kindred.ingest.values import (
     number_of,
     optional,
     parts_of,
+    price_of,
     raw_text_of,
     short_text_of,
     text_of,
@@ -173,6 +175,8 @@ def parse_metadata(row: Values) -> Parsed:
             "id": id_of(row.get(id_field), id_field),
             "title": optional(short_text_of, row.get("title"), "title", notes),
             "description": optional(long_text_of, row.get("description") or row.get("features"), "description", notes),
+            "price": optional(price_of, row.get("price"), "price", notes),
+            "in_stock": optional(truth_of, row.get("in_stock"), "in_stock", notes),
         },
         {"id": id_field},
     )
@@ -239,6 +243,8 @@ METADATA = Source(
         "categories",
         "category",
         "main_category",
+        "price",
+        "in_stock",
     ),
     parse=parse_metadata,
     wanted={"product": _PRODUCT},
