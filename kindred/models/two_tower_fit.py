@@ -22,6 +22,7 @@ from kindred.training.schedule import Metrics
 _ROWS = 8_192  # encoded at a time
 _NOTHING = 1e-3  # shorter sums of graph vectors are rounding
 _HARDEST = 20  # hard negatives are sampled among so many of the best
+_MOST_MINED = 16_384  # products that they are mined from in an epoch
 _SKIPPED = 3  # but not among the very best: those are often right answers that have not been found yet
 
 
@@ -168,7 +169,7 @@ class _Steps:
         popularity = np.bincount(item, minlength=len(self.inputs.item_text))
         latest = self.examples.histories.query[:, 0]
         known = KnownPairs.of(latest, item, len(self.inputs.query_text), len(popularity))
-        pool = encode_items(self.towers, self.inputs) if config.hard_negatives else None
+        pool = self._pool(rng) if config.hard_negatives else None
         share = self.examples.weight / self.examples.weight.sum()
         order = rng.choice(len(item), len(item), p=share) if np.ptp(share) else rng.permutation(len(item))
         for start in range(0, len(order), config.batch_size):
@@ -184,9 +185,16 @@ class _Steps:
             excluded = torch.from_numpy(known.among(latest[rows], items))
             yield {"loss": self._loss(scores, positive, expected, excluded)}
 
-    def _hard(self, users: Tensor, pool: FloatArray, rng: np.random.Generator) -> IntArray:
+    def _pool(self, rng: np.random.Generator) -> tuple[IntArray, Tensor]:
+        """Products that hard negatives of an epoch are mined from, and their vectors: all, or a sample of many."""
+        num = len(self.inputs.item_text)
+        items = np.arange(num) if num <= _MOST_MINED else np.sort(rng.choice(num, _MOST_MINED, replace=False))
+        return items, torch.from_numpy(encode_items(self.towers, self.inputs, items))
+
+    def _hard(self, users: Tensor, pool: tuple[IntArray, Tensor], rng: np.random.Generator) -> IntArray:
         """Products that the towers rank high for these histories."""
-        best = torch.topk(users.detach() @ torch.from_numpy(pool).T, min(_HARDEST, len(pool)), dim=1).indices.numpy()
+        items, vectors = pool
+        best = items[torch.topk(users.detach() @ vectors.T, min(_HARDEST, len(items)), dim=1).indices.numpy()]
         picked = rng.integers(
             min(_SKIPPED, best.shape[1] - 1), best.shape[1], (len(best), self.towers.config.hard_negatives)
         )
@@ -210,9 +218,9 @@ def _with(hard: IntArray, items: IntArray, expected: FloatArray) -> tuple[IntArr
     return together, log_expected
 
 
-def encode_items(towers: TwoTower, inputs: TowerInputs) -> FloatArray:
-    """Vectors of all products, `[num_items, width]`."""
-    rows = np.arange(len(inputs.item_text))
+def encode_items(towers: TwoTower, inputs: TowerInputs, items: IntArray | None = None) -> FloatArray:
+    """Vectors of these products, of all unless named, `[num_items, width]`."""
+    rows = np.arange(len(inputs.item_text)) if items is None else items
     with _judging(towers), torch.no_grad():
         parts = [towers.encode_items(inputs.items(rows[i : i + _ROWS])).numpy() for i in range(0, len(rows), _ROWS)]
     return np.concatenate(parts)

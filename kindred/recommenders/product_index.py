@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import norm
 
-from kindred.domain.interactions import FloatArray
+from kindred.domain.interactions import FloatArray, IntArray
 from kindred.linear.bm25 import Bm25, fit_bm25
 from kindred.linear.spelling import Spelling, fit_spelling
 from kindred.models.two_tower import HISTORY
@@ -87,28 +87,63 @@ class ProductIndex:
 
     def scores(self, asked: AskedQueries, weights: Weights) -> FloatArray:
         """Scores of every product, `[num_rows, num_products]`."""
-        parts = self.parts(asked, weights)
-        return sum_of(parts, weights)
+        return sum_of(self.parts(asked, weights, [name for name in FEATURES if getattr(weights, name)]), weights)
 
-    def parts(self, asked: AskedQueries, weights: Weights) -> dict[str, FloatArray]:
-        """Each of the scores that are added up, unweighted; those of weight 0 too, so that weights can be fitted."""
+    def among(self, rows: IntArray) -> ProductIndex:
+        """The index of these products, in this order; its `parts` have to be given the scores of words."""
+        return replace(
+            self,
+            title_vectors=self.title_vectors[rows],
+            text_vectors=self.text_vectors[rows],
+            groups=self.groups[rows],
+            popularity=self.popularity[rows],
+            towers=None if self.towers is None else self.towers[rows],
+        )
+
+    def parts(
+        self,
+        asked: AskedQueries,
+        weights: Weights,
+        wanted: Collection[str] = FEATURES,
+        words: FloatArray | None = None,
+    ) -> dict[str, FloatArray]:
+        """Each of the scores that are added up, unweighted.
+
+        Args:
+            asked: the histories.
+            weights: by which feedback finds the best products, and how much earlier queries count.
+            wanted: names of scores; those of weight 0 too where weights are to be fitted.
+            words: the scores of words where they are known, `[num_rows, num_products]`.
+        """
         share = slot_shares(asked, weights.decay)
         vectors = np.einsum("rs,rsd->rd", share, asked.vectors).astype(np.float32)
-        parts = {
-            "words": self._word_scores(asked, share),
-            "title": vectors @ self.title_vectors.T,
-            "text": vectors @ self.text_vectors.T,
-            "popularity": np.broadcast_to(self.popularity, (len(asked), len(self))),
-        }
-        if self.towers is not None and asked.tower is not None:
+        parts: dict[str, FloatArray] = {}
+        if "words" in wanted:
+            parts["words"] = self.word_scores(asked, weights.decay) if words is None else words
+        if "title" in wanted:
+            parts["title"] = vectors @ self.title_vectors.T
+        if "text" in wanted:
+            parts["text"] = vectors @ self.text_vectors.T
+        if "popularity" in wanted:
+            parts["popularity"] = np.broadcast_to(self.popularity, (len(asked), len(self)))
+        if "tower" in wanted and self.towers is not None and asked.tower is not None:
             parts["tower"] = asked.tower @ self.towers.T
-        best, chances = _best(sum_of(parts, weights))
-        parts["feedback"] = self._resembling(best, chances)
-        parts["groups"] = self._of_groups(best, chances)
+        if "feedback" in wanted or "groups" in wanted:
+            best, chances = _best(sum_of(parts, weights, (len(asked), len(self))))
+            if "feedback" in wanted:
+                parts["feedback"] = self._resembling(best, chances)
+            if "groups" in wanted:
+                parts["groups"] = self._of_groups(best, chances)
         return parts
 
-    def _word_scores(self, asked: AskedQueries, share: FloatArray) -> FloatArray:
-        """BM25 on titles and on all text, evenly, summed over the queries of each history as they were meant."""
+    def word_scores(self, asked: AskedQueries, decay: float) -> FloatArray:
+        """BM25 on titles and on all text, evenly, summed over the queries of each history as they were meant.
+
+        Args:
+            asked: the histories.
+            decay: how much less an earlier query counts than the one after it.
+        """
+        share = slot_shares(asked, decay)
         rows = [row for row, texts in enumerate(asked.texts) for _ in texts]
         slots = [slot for texts in asked.texts for slot in range(len(texts))]
         texts = [text for texts in asked.texts for text in texts]
@@ -134,10 +169,9 @@ class ProductIndex:
         return scores
 
 
-def sum_of(parts: dict[str, FloatArray], weights: Weights) -> FloatArray:
-    """The weighted sum of those parts that count."""
-    first = next(iter(parts.values()))
-    total: FloatArray = np.zeros(first.shape, dtype=np.float32)
+def sum_of(parts: Mapping[str, FloatArray], weights: Weights, shape: tuple[int, ...] | None = None) -> FloatArray:
+    """The weighted sum of those parts that count, `[num_rows, num_products]`; `shape` is needed where there is none."""
+    total: FloatArray = np.zeros(shape or next(iter(parts.values())).shape, dtype=np.float32)
     for name, part in parts.items():
         weight = getattr(weights, name)
         if weight:
@@ -173,18 +207,24 @@ def build_index(
         towers: vectors by the item tower.
         queries: those known, to read slips by; None to take queries as they were typed.
     """
-    logs = np.log1p(popularity)
-    words = fit_bm25(products.documents)
-    return ProductIndex(
+    index = ProductIndex(
         fit_bm25(products.titles),
-        words,
+        fit_bm25(products.documents),
         products.title_vectors,
         products.text_vectors,
         rare_first(products.groups),
-        (logs / max(float(logs.max(initial=0)), 1.0)).astype(np.float32),
+        popularity,
         towers,
-        None if queries is None else fit_spelling(words, queries),
     )
+    return index_as_of(index, popularity, queries)
+
+
+def index_as_of(index: ProductIndex, popularity: FloatArray, queries: Sequence[str] | None) -> ProductIndex:
+    """The index of the same products with what was ordered, `[num_products]`, and searched for up to another time."""
+    logs = np.log1p(popularity)
+    shares = (logs / max(float(logs.max(initial=0)), 1.0)).astype(np.float32)
+    spelling = None if queries is None else fit_spelling(index.all_words, queries)
+    return replace(index, popularity=shares, spelling=spelling)
 
 
 def rare_first(groups: csr_matrix) -> csr_matrix:

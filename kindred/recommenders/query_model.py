@@ -25,7 +25,15 @@ from kindred.models.two_tower_fit import (
     fit_towers,
     new_towers,
 )
-from kindred.recommenders.product_index import AskedQueries, ProductIndex, Weights, build_index, slot_shares, sum_of
+from kindred.recommenders.product_index import (
+    AskedQueries,
+    ProductIndex,
+    Weights,
+    build_index,
+    index_as_of,
+    slot_shares,
+    sum_of,
+)
 from kindred.recommenders.search_histories import Examples
 from kindred.recommenders.search_log import Links, SearchLog
 from kindred.training.fit import RunOptions
@@ -47,6 +55,7 @@ _GRAPH_WIDTH = 64
 _DESCRIPTION_SHARE = np.float32(0.3)  # of a product's text vector; the rest is its title
 _CELLS = 6_000_000  # scores held at a time
 _VALIDATED = 800  # rows that weights are fitted on, at most
+_VALIDATED_CELLS = 30_000_000  # and so many scores of each kind
 _FOLDS_OF_JUDGEMENTS = 3
 _HELD_OUT = 0.1  # share of the orders, the latest ones
 
@@ -117,11 +126,12 @@ def fit_query_model(
     if not len(examples):
         return whole, {"weights": asdict(Weights())}
     judged, epochs, scores = [], [], []
+    num_validated = max(1, min(_VALIDATED, _VALIDATED_CELLS // len(log.products)))
     for number, (train, held_out) in enumerate(folds(examples, run.seed)):
         since = int(examples.at[held_out].min())
         before = log.before(since) if since else log
-        rows = held_out[np.random.default_rng(run.seed).permutation(len(held_out))[:_VALIDATED]]
-        start = QueryModel(*_untrained(before, examples.take(train), pad, config))
+        rows = held_out[np.random.default_rng(run.seed).permutation(len(held_out))[:num_validated]]
+        start = QueryModel(*_untrained(before, examples.take(train), pad, config, whole.index))
         fitted, made = _with_towers(start, before, examples.take(train), examples.take(rows), config, _in(run, number))
         judged.append((fitted, examples.take(rows)))
         epochs.append(int(made["best_epoch"]))
@@ -149,13 +159,16 @@ def folds(examples: Examples, seed: int) -> list[tuple[IntArray, IntArray]]:
 
 
 def _untrained(
-    log: SearchLog, examples: Examples, pad: FloatArray | None, config: TowerConfig
+    log: SearchLog, examples: Examples, pad: FloatArray | None, config: TowerConfig, known: ProductIndex | None = None
 ) -> tuple[ProductIndex, Weights, None, TowerInputs]:
-    """All that needs no training: the parts of a model."""
+    """All that needs no training: the parts of a model; `known` is an index of the same products at another time."""
     orders = examples.gains[np.flatnonzero(examples.user >= 0)]
     popularity = np.bincount(orders.indices, minlength=len(log.products)).astype(np.float32)
     queries = log.known_queries if config.spelling else None
-    index = build_index(log.products, popularity, queries=queries)
+    if known is None:
+        index = build_index(log.products, popularity, queries=queries)
+    else:
+        index = index_as_of(known, popularity, queries)
     return index, Weights(), None, tower_inputs(log, examples, pad, config)
 
 
