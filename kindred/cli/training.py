@@ -40,6 +40,13 @@ class Baseline(StrEnum):
     LIGHTGCN = "lightgcn"
 
 
+class Target(StrEnum):
+    """What posts are recommended for."""
+
+    LIKES = "likes"
+    CLICKS = "clicks"
+
+
 class Protocol(StrEnum):
     """How reviews are held out."""
 
@@ -107,6 +114,7 @@ def train_system(
         int | None, typer.Option(min=1, help="Of tags: parts of the tracks, each held out of networks of its own.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Of tags: networks a fold; all answer together.")] = None,
+    target: Annotated[Target | None, typer.Option(help="Of posts: what to predict; likes by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a system: publish, recommend and evaluate take its run. A baseline only ranks: no ratings."""
@@ -116,6 +124,8 @@ def train_system(
             chosen = model_config(text=not no_text, file=config)
             given = {name: value for name, value in (("folds", folds), ("seeds", seeds)) if value is not None}
             chosen = chosen.model_copy(update={"tagger": chosen.tagger.model_copy(update=given)})
+            if target is not None:
+                chosen = chosen.model_copy(update={"target": target.value})
             if model is not None:
                 chosen = chosen.model_copy(update={"model": model.value, "text": False})
             run = run_training(settings, system, chosen, seconds_of(until), bars)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,20 +85,30 @@ def reduced(vectors: NDArray[np.float32], dim: int, equal: float = 0.0) -> NDArr
 def reader_space(log: FeedLog, worth: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     """Post vectors of the graph of readers and posts: posts of worth to the same readers are close, `[num_posts, dim]`.
 
-    The leading singular vectors of the matrix reader × post of (worth − its mean), each side divided by the root of its
+    See `graph_space`; an edge weighs its worth less the mean.
+    """
+    return graph_space(log.reader, log.post, worth - (worth.mean() if len(worth) else 0.0), log.num_posts, dim)
+
+
+def graph_space(
+    reader: IntArray, post: IntArray, weight: NDArray[np.floating[Any]], num_posts: int, dim: int
+) -> NDArray[np.float32]:
+    """Post vectors of a graph of readers and posts, `[num_posts, dim]`.
+
+    The leading singular vectors of the matrix reader × post of the weights, each side divided by the root of its
     degree, as spectral methods do; by subspace iteration (Halko, Martinsson, Tropp, 2011, arXiv 0909.4061).
     """
     from scipy.sparse import coo_matrix
 
-    dim = min(dim, log.num_posts)
-    if len(log) == 0 or not np.ptp(worth):
-        return np.zeros((log.num_posts, max(dim, 1)), dtype=np.float32)
-    readers = np.sqrt(np.bincount(log.reader, minlength=log.num_readers) + 1.0)
-    posts = np.sqrt(np.bincount(log.post, minlength=log.num_posts) + 1.0)
-    value = (worth - worth.mean()) / readers[log.reader] / posts[log.post]
-    matrix = coo_matrix((value, (log.reader, log.post)), shape=(log.num_readers, log.num_posts)).tocsr()
-    basis = np.random.default_rng(0).normal(size=(log.num_posts, min(dim + 8, log.num_posts)))
+    dim = min(dim, num_posts)
+    if not np.any(weight):
+        return np.zeros((num_posts, max(dim, 1)), dtype=np.float32)
+    readers = np.sqrt(np.bincount(reader) + 1.0)
+    posts = np.sqrt(np.bincount(post, minlength=num_posts) + 1.0)
+    value = weight / readers[reader] / posts[post]
+    matrix = coo_matrix((value, (reader, post)), shape=(len(readers), num_posts)).tocsr()
+    basis = np.random.default_rng(0).normal(size=(num_posts, min(dim + 8, num_posts)))
     for _ in range(_ITERATIONS):
         basis, _ = np.linalg.qr(matrix.T @ (matrix @ basis))
-    _, weight, axes = np.linalg.svd(matrix @ basis, full_matrices=False)
-    return reduced((basis @ axes.T * weight)[:, :dim].astype(np.float32), dim)
+    _, scale, axes = np.linalg.svd(matrix @ basis, full_matrices=False)
+    return reduced((basis @ axes.T * scale)[:, :dim].astype(np.float32), dim)

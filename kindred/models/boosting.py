@@ -1,4 +1,6 @@
-"""Gradient boosted trees for the probability of a yes, by LightGBM, kept as its text format (extra `posts`)."""
+"""Gradient boosted trees, for the probability of a yes and for the order of candidates, by LightGBM, kept as its text
+format (extra `posts`).
+"""
 
 from __future__ import annotations
 
@@ -28,6 +30,18 @@ _SETTINGS = {
     "deterministic": True,
 }
 
+RANKING_ROUNDS = 150
+_RANKING = {
+    **_SETTINGS,
+    "objective": "lambdarank",
+    "lambdarank_truncation_level": 20,
+    "num_leaves": 15,
+    "min_data_in_leaf": 500,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+}
+
 
 @dataclass(frozen=True)
 class Boosting:
@@ -43,6 +57,16 @@ class Boosting:
         """The probability of a yes, of each row, `[num_rows]`."""
         found: FloatArray = np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float64)
         return found
+
+    def score(self, features: FloatArray) -> FloatArray:
+        """The sum of the trees, of each row, higher is better, `[num_rows]`."""
+        found = self._booster.predict(features, raw_score=True, num_threads=1)
+        return np.asarray(found, dtype=np.float64)
+
+    def gains(self) -> list[float]:
+        """The share of each feature in what the trees gained, `num_features` of them."""
+        gains = self._booster.feature_importance("gain")
+        return (gains / max(gains.sum(), 1e-9)).tolist()  # type: ignore[no-any-return]
 
     @cached_property
     def _booster(self) -> lightgbm.Booster:
@@ -65,6 +89,25 @@ def fit_boosting(features: FloatArray, yes: NDArray[np.bool_], seed: int, rounds
     lightgbm = _lightgbm()
     data = lightgbm.Dataset(features, yes.astype(np.float64))
     return Boosting(lightgbm.train({**_SETTINGS, "seed": seed}, data, rounds).model_to_string())
+
+
+def fit_ranking(
+    features: NDArray[np.float32], chosen: NDArray[np.bool_], sizes: NDArray[np.int64], seed: int
+) -> Boosting:
+    """Trees that put the chosen row of each request first: LambdaMART (Burges, "From RankNet to LambdaRank", 2010).
+
+    Args:
+        features: rows of one request beside each other, `[num_rows, num_features]`.
+        chosen: `[num_rows]`.
+        sizes: rows of each request, `[num_requests]`.
+        seed: of the trees.
+
+    Raises:
+        SettingsError: LightGBM is not installed.
+    """
+    lightgbm = _lightgbm()
+    data = lightgbm.Dataset(features, chosen.astype(np.int32), group=sizes)
+    return Boosting(lightgbm.train({**_RANKING, "seed": seed}, data, RANKING_ROUNDS).model_to_string())
 
 
 def _lightgbm() -> ModuleType:

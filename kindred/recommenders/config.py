@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +29,7 @@ class ModelConfig(BaseModel):
     ranker: RankerConfig = Field(default_factory=RankerConfig, description="of systems that rank in two stages")
     tower: TowerConfig = Field(default_factory=TowerConfig, description="of the system of search queries")
     tagger: TaggerConfig = Field(default_factory=TaggerConfig, description="of the system of tags")
+    target: Literal["likes", "clicks"] = Field("likes", description="what the system of posts predicts")
     text: bool = Field(True, description="read the texts of events and items; off for the ablation")
     network: bool = Field(True, description="train the graph network; off for the ablation")
 

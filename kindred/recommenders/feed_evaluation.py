@@ -16,11 +16,12 @@ from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.feed import FeedSample, FeedTruth, feed_texts, feed_truth
 from kindred.models.pairwise_ranker import roc_auc
+from kindred.recommenders.click_evaluation import judge_clicks, known_until
 from kindred.recommenders.evaluating import EvaluationOptions
 from kindred.recommenders.feed_judging import OWN, Ladder, logged, over_all_posts
 from kindred.recommenders.feed_ladder import ladder
 from kindred.recommenders.feed_model import ARMS, FeedScorer, fit_feed_model
-from kindred.recommenders.feed_tables import FeedTables, read_feed
+from kindred.recommenders.feed_tables import FeedTables, read_clicks, read_feed
 from kindred.recommenders.runs import Run
 from kindred.recommenders.training import recipe_of
 from kindred.training.fit import RunOptions
@@ -40,7 +41,13 @@ def evaluate(store: GraphStore, run: Run, evaluation: EvaluationOptions, options
     """
     if evaluation.protocol != "temporal":
         raise SettingsError("a feed is judged by what came later", "leave --protocol out")
-    feed = read_feed(store, run.manifest["graph"]["until"])
+    until = run.manifest["graph"]["until"]
+    feed = read_feed(store, until)
+    if recipe_of(run).target == "clicks":
+        clicks = read_clicks(store, feed.readers, feed.posts, until)
+        report = judge_clicks(clicks, known_until(clicks), options.seed)
+        write_summary(report, options.folder)
+        return report
     text = feed.text if recipe_of(run).text else None
     since = int(feed.log.at[int(len(feed.log) * KNOWN_SHARE)])
     report = judge_feed(feed.log, text, since, options.seed, generated_truth(feed))

@@ -1,4 +1,4 @@
-"""Answers for a reader at a time: every post is scored from what was known before it, those liked before left out."""
+"""Answers for a reader at a time: posts are scored from what was known before it, those chosen before left out."""
 
 from __future__ import annotations
 
@@ -12,19 +12,10 @@ from numpy.typing import NDArray
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import RecordError
 from kindred.domain.explanation import Explanation, Standing
-from kindred.domain.ids import IdMap, rows_at
+from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Answer, Recommendation, Request
-from kindred.recommenders.feed_model import (
-    ARMS,
-    TEST,
-    FeedModel,
-    FeedScorer,
-    Spaces,
-    like_chances,
-    load_feed_model,
-    load_posts,
-    score,
-)
+from kindred.recommenders.feed_model import ARMS, TEST
+from kindred.recommenders.feed_orders import Order, load_order
 from kindred.recommenders.feed_tables import FeedTables, read_feed
 from kindred.recommenders.known import Known
 from kindred.recommenders.opened import Opened, published_version
@@ -32,19 +23,19 @@ from kindred.recommenders.posts import POSTS
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
+from kindred.recommenders.training import recipe_of
 
 _NO_PATHS = "the score of a post is a sum over counts of views and likes; it rests on no path of the graph"
-_LIKED, _EXCLUDED = "liked before", "excluded by the request"
+_EXCLUDED = "excluded by the request"
 
 
 @dataclass(frozen=True)
 class FeedVersion:
-    """What answers: a published model, and the feed as the graph held it when it was taken."""
+    """What answers: the order of a published model, and the feed as the graph held it when it was taken."""
 
     name: str
-    model: FeedModel
     feed: FeedTables
-    scorer: FeedScorer
+    order: Order
 
 
 class FeedRecommender:
@@ -70,16 +61,14 @@ class FeedRecommender:
     def _answer(self, held: FeedVersion, request: Request, arm: str) -> Answer:
         at = int(time.time()) if request.at is None else request.at
         reader = held.feed.reader(request.user_id)
-        rows = held.scorer.all_posts(arm, reader, at)
-        scores = score(held.model, arm, rows)
+        scores, values = held.order.scores(arm, reader, at)
         removed = self._removed(held, request, reader, at)
-        order = _best(scores, held.feed.posts, removed, request.k)
-        chances = like_chances(held.model, arm, rows[order], scores[order])
+        best = _best(scores, held.feed.posts, removed, request.k)
         posts = tuple(
-            _recommendation(held.feed, post, chance, "model")
-            for post, chance in zip(order.tolist(), chances.tolist(), strict=True)
+            _recommendation(held.feed, post, value, "model")
+            for post, value in zip(best.tolist(), values(best).tolist(), strict=True)
         )
-        is_known = bool(held.scorer.features.num_views(reader, at))
+        is_known = held.order.is_known(reader, at)
         return Answer(
             request.user_id,
             posts,
@@ -118,9 +107,10 @@ class FeedRecommender:
         if position is None:
             raise RecordError(f"there is no post {item_id!r}", "ids are those of the posts table")
         reader, when = held.feed.reader(user_id), int(time.time()) if at is None else at
-        scores = score(held.model, TEST, held.scorer.all_posts(TEST, reader, when))
-        standing = Standing(float(scores[position]), int((scores > scores[position]).sum()) + 1)
-        level = "model" if held.scorer.features.num_views(reader, when) else "popular"
+        scores, _ = held.order.scores(TEST, reader, when)
+        own = float(scores[position])
+        standing = Standing(own, int((scores > own).sum()) + 1) if own > -np.inf else None
+        level = "model" if held.order.is_known(reader, when) else "popular"
         title = self.system.titled(held.feed.words[position])
         said = (title, standing, (), None, level, held.name, held.feed.as_of, _NO_PATHS)
         return Explanation(self.system.name, user_id, item_id, *said)
@@ -166,17 +156,15 @@ class FeedRecommender:
         run = find_run(self._opened.runs_folder, run_of(name))
         with self._opened.graph() as store:
             feed = read_feed(store)
-        model = load_feed_model(run.folder)
-        spaces = _placed(model.spaces, load_posts(run.folder), feed.posts)
-        return FeedVersion(name, model, feed, FeedScorer(feed.log, spaces))
+            return FeedVersion(name, feed, load_order(recipe_of(run).target, run.folder, feed, store))
 
     def _removed(self, held: FeedVersion, request: Request, reader: int, at: int) -> dict[int, str]:
         """Posts that may not be in the answer, by position, and why."""
         posts = held.feed.posts
         removed = {position: _EXCLUDED for item in request.exclude if (position := posts.position(item)) is not None}
         if request.exclude_seen:
-            removed |= dict.fromkeys(held.feed.liked_by(reader, at).tolist(), _LIKED)
-            removed |= dict.fromkeys(self._liked_since(posts, request.user_id, at), _LIKED)
+            removed |= dict.fromkeys(held.order.chosen_by(reader, at).tolist(), held.order.chosen)
+            removed |= dict.fromkeys(self._liked_since(posts, request.user_id, at), "liked before")
         if self._opened.known is not None:
             barred = posts.positions(list(self._opened.known.barred(request.at)))
             removed |= dict.fromkeys(barred[barred >= 0].tolist(), "no longer there")
@@ -193,7 +181,7 @@ class FeedRecommender:
 
 
 def _rows(held: FeedVersion) -> Embeddings:
-    return Embeddings(held.feed.posts, np.concatenate(list(held.scorer.spaces.values()), axis=1, dtype=np.float32))
+    return Embeddings(held.feed.posts, held.order.vectors())
 
 
 def _recommendation(feed: FeedTables, post: int, value: float, source: str) -> Recommendation:
@@ -202,14 +190,8 @@ def _recommendation(feed: FeedTables, post: int, value: float, source: str) -> R
 
 
 def _best(scores: NDArray[np.float64], posts: IdMap, removed: dict[int, str], k: int) -> NDArray[np.int64]:
-    """Positions of the k best that are not removed, best first; ties by id, whose order positions are in."""
-    left = np.ones(len(posts), dtype=np.bool_)
+    """Positions of the k best candidates that are not removed, best first; ties by id, whose order positions are in."""
+    left = scores > -np.inf
     left[list(removed)] = False
     candidates = np.flatnonzero(left)
     return candidates[np.argsort(-scores[candidates], kind="stable")[: max(k, 0)]]
-
-
-def _placed(spaces: Spaces, known: IdMap, posts: IdMap) -> Spaces:
-    """Vectors of the posts that there are now; zeros for those that came after the training."""
-    positions = known.positions(posts.ids)
-    return {name: rows_at(vectors, positions).astype(np.float32) for name, vectors in spaces.items()}

@@ -14,6 +14,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
 from kindred.domain.records import About, Liked, Post, User, Viewed
 from kindred.domain.schema import edge_type_of, graph_schema
+from kindred.features.clicks import CODES, ClickLog
 from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
 from kindred.graph.store import GraphStore
 from kindred.graph.tables import edge_table
@@ -99,6 +100,15 @@ def read_feed(store: GraphStore, until: int | None = None) -> FeedTables:
     )  # fmt: skip
     text, words = _texts(store, posts)
     return FeedTables(readers, posts, topics, log, likes["reader"], likes["post"], likes["at"], text, words)
+
+
+def read_clicks(store: GraphStore, readers: IdMap, posts: IdMap, until: int | None = None) -> ClickLog:
+    """The views of posts as clicks, to the millisecond, and what is known of the request of each."""
+    views = _events(store, Viewed, ("at_ms", *CODES), readers, posts, until)
+    moment = np.where(views["at_ms"] >= 0, views["at_ms"], views["at"] * 1000)
+    order = np.lexsort((views["post"], views["reader"], moment))
+    codes = {name: views[name][order] for name in CODES}
+    return ClickLog(views["reader"][order], views["post"][order], moment[order], codes, len(readers) + 1, len(posts))
 
 
 def _columns(batches: object) -> pa.Table:

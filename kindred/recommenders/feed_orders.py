@@ -1,0 +1,107 @@
+"""What a published model says of the posts for a reader at a time: one class for likes, one for clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.ids import IdMap, rows_at
+from kindred.features.feed_log import FloatArray, IntArray
+from kindred.graph.store import GraphStore
+from kindred.recommenders.click_model import ClickModel, ClickScorer, load_click_model, model_of_arm
+from kindred.recommenders.feed_model import FeedModel, FeedScorer, like_chances, load_feed_model, load_posts, score
+from kindred.recommenders.feed_tables import FeedTables, read_clicks
+
+Values = Callable[[IntArray], FloatArray]
+
+
+class Order(Protocol):
+    """The order of posts by a model."""
+
+    @property
+    def chosen(self) -> str:
+        """Why a post that the reader chose before is left out."""
+
+    def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
+        """A score of every post, −inf for those that are no candidates, `[num_posts]`; and the value that an answer
+        shows of some posts, given best first.
+        """
+
+    def chosen_by(self, reader: int, at: int) -> IntArray:
+        """Posts that a reader chose before a time."""
+
+    def is_known(self, reader: int, at: int) -> bool:
+        """Whether anything is known of a reader before a time."""
+
+    def vectors(self) -> NDArray[np.float32]:
+        """A vector of each post, near those of posts that it is like, `[num_posts, dim]`."""
+
+
+@dataclass(frozen=True)
+class LikeOrder:
+    """Every post, by how well it suits; the value is the chance of a like."""
+
+    model: FeedModel
+    scorer: FeedScorer
+    feed: FeedTables
+    chosen: str = "liked before"
+
+    def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
+        rows = self.scorer.all_posts(arm, reader, at)
+        scores = score(self.model, arm, rows)
+        return scores, lambda posts: like_chances(self.model, arm, rows[posts], scores[posts])
+
+    def chosen_by(self, reader: int, at: int) -> IntArray:
+        return self.feed.liked_by(reader, at)
+
+    def is_known(self, reader: int, at: int) -> bool:
+        return bool(self.scorer.features.num_views(reader, at))
+
+    def vectors(self) -> NDArray[np.float32]:
+        return np.concatenate(list(self.scorer.spaces.values()), axis=1, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class ClickOrder:
+    """Candidates for the next click; the value is the score that ranks them."""
+
+    model: ClickModel
+    scorer: ClickScorer
+    chosen: str = "clicked before"
+
+    def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
+        asked, found = self.scorer.asked(np.array([reader]), np.array([at * 1000]))
+        scores = np.full(self.scorer.log.num_articles, -np.inf)
+        scores[found.article] = self.scorer.scores(model_of_arm(self.model, arm), asked, found)
+        return scores, lambda posts: scores[posts]
+
+    def chosen_by(self, reader: int, at: int) -> IntArray:
+        return self.scorer.features.clicked(reader, at * 1000)
+
+    def is_known(self, reader: int, at: int) -> bool:
+        return len(self.chosen_by(reader, at)) > 0
+
+    def vectors(self) -> NDArray[np.float32]:
+        return self.model.vectors
+
+
+def load_order(target: str, folder: Path, feed: FeedTables, store: GraphStore) -> Order:
+    """What the model in a run's folder says of a feed, whose clicks are read where it predicts them."""
+    known = load_posts(folder)
+    if target == "clicks":
+        model = load_click_model(folder)
+        placed = ClickModel(model.ranking, model.names, _placed(model.vectors, known, feed.posts))
+        return ClickOrder(placed, ClickScorer(read_clicks(store, feed.readers, feed.posts)))
+    likes = load_feed_model(folder)
+    spaces = {name: _placed(vectors, known, feed.posts) for name, vectors in likes.spaces.items()}
+    return LikeOrder(likes, FeedScorer(feed.log, spaces), feed)
+
+
+def _placed(vectors: NDArray[np.float32], known: IdMap, posts: IdMap) -> NDArray[np.float32]:
+    """Vectors of the posts that there are now; zeros for those that came after the training."""
+    return rows_at(vectors, known.positions(posts.ids)).astype(np.float32)
