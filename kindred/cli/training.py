@@ -194,7 +194,7 @@ def evaluate(
         console.result("\n".join(report["summary"]) if "summary" in report else render_table(report))
         console.note(f"report and plots: {folder}")
     if gate:
-        check(report, find_system(system).above or ABOVE_POPULARITY)
+        check(report, report.get("above") or find_system(system).above or ABOVE_POPULARITY)
 
 
 def _epochs(gnn: Mapping[str, Any]) -> str:
@@ -210,7 +210,8 @@ def run_text(run: Run) -> str:
 
     made = run.manifest
     words = find_system(made["system"]).system.words
-    size = f"{made['events']:,} {words.events}, {made['users']:,} {words.users}, {made['items']:,} {words.items}"
+    events = made.get("event_words", words.events)
+    size = f"{made['events']:,} {events}, {made['users']:,} {words.users}, {made['items']:,} {words.items}"
     lines = [f"run {run.name}: {size}"]
     if "summary" in made:
         lines += made["summary"]

@@ -29,6 +29,7 @@ LEARNED_SHARE = 0.5
 """Share of the clicks, the newest, that they are taken from; older ones only count as history."""
 DIM = 16
 """Of the vectors of articles."""
+_TIE = 1e-7
 BATCH = 500
 """Requests whose features are computed at once."""
 
@@ -86,13 +87,13 @@ class ClickScorer:
     def scores(self, model: ClickModel | None, asked: Asked, found: Candidates) -> FloatArray:
         """A score of each candidate, higher is better, `[num_rows]`; the plain one without a model.
 
-        Candidates that the trees do not rank come after those that they do.
+        Candidates that the trees do not rank come after those that they do; ties are in the plain order.
         """
         if model is None or not found.is_short.any():
             return found.plain
         ranked = model.ranking.score(self.rows(asked, found)[1])
         scores: FloatArray = found.plain - found.plain.max() + ranked.min() - 1.0
-        scores[found.is_short] = ranked
+        scores[found.is_short] = ranked + _TIE * found.plain[found.is_short]
         return scores
 
 
@@ -140,7 +141,7 @@ def fit_click_model(log: ClickLog, until: int, seed: int) -> ClickModel:
         chosen.append(right[short][kept])
         sizes.append(np.bincount(request, minlength=len(rows))[told])
     if not any(part.any() for part in chosen):
-        hint = "load more with `kindred ingest posts --clicks FILE`"
+        hint = "load more with `kindred ingest clicks --clicks FILE`"
         raise RecordError("there are too few clicks of readers who clicked before", hint)
     trees = fit_ranking(np.concatenate(values), np.concatenate(chosen), np.concatenate(sizes), seed)
     ones = np.ones(len(known), dtype=np.float32)

@@ -21,6 +21,7 @@ from kindred.recommenders.evaluating import EvaluationOptions
 from kindred.recommenders.feed_judging import OWN, Ladder, logged, over_all_posts
 from kindred.recommenders.feed_ladder import ladder
 from kindred.recommenders.feed_model import ARMS, FeedScorer, fit_feed_model
+from kindred.recommenders.feed_orders import predicts_clicks
 from kindred.recommenders.feed_tables import FeedTables, read_clicks, read_feed
 from kindred.recommenders.runs import Run
 from kindred.recommenders.training import recipe_of
@@ -43,7 +44,7 @@ def evaluate(store: GraphStore, run: Run, evaluation: EvaluationOptions, options
         raise SettingsError("a feed is judged by what came later", "leave --protocol out")
     until = run.manifest["graph"]["until"]
     feed = read_feed(store, until)
-    if recipe_of(run).target == "clicks":
+    if predicts_clicks(run):
         clicks = read_clicks(store, feed.readers, feed.posts, until)
         report = judge_clicks(clicks, known_until(clicks), options.seed)
         write_summary(report, options.folder)

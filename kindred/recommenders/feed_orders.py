@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from kindred.graph.store import GraphStore
 from kindred.recommenders.click_model import ClickModel, ClickScorer, load_click_model, model_of_arm
 from kindred.recommenders.feed_model import FeedModel, FeedScorer, like_chances, load_feed_model, load_posts, score
 from kindred.recommenders.feed_tables import FeedTables, read_clicks
+from kindred.recommenders.runs import Run
 
 Values = Callable[[IntArray], FloatArray]
 
@@ -68,15 +68,20 @@ class LikeOrder:
 
 @dataclass(frozen=True)
 class ClickOrder:
-    """Candidates for the next click; the value is the score that ranks them."""
+    """Candidates for the next click; the value is the score that ranks them.
+
+    Counts fade up to the last click that the log holds: after it, nothing is known of what fades.
+    """
 
     model: ClickModel
     scorer: ClickScorer
     chosen: str = "clicked before"
 
     def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
-        asked, found = self.scorer.asked(np.array([reader]), np.array([at * 1000]))
-        scores = np.full(self.scorer.log.num_articles, -np.inf)
+        log = self.scorer.log
+        lag = max(at * 1000 - int(log.at[-1]) - 1, 0) if len(log) else 0
+        asked, found = self.scorer.asked(np.array([reader]), np.array([at * 1000]), lag)
+        scores = np.full(log.num_articles, -np.inf)
         scores[found.article] = self.scorer.scores(model_of_arm(self.model, arm), asked, found)
         return scores, lambda posts: scores[posts]
 
@@ -90,16 +95,22 @@ class ClickOrder:
         return self.model.vectors
 
 
-def load_order(target: str, folder: Path, feed: FeedTables, store: GraphStore) -> Order:
-    """What the model in a run's folder says of a feed, whose clicks are read where it predicts them."""
+def load_order(run: Run, feed: FeedTables, store: GraphStore) -> Order:
+    """What a run's model says of a feed, whose clicks are read where it predicts them."""
+    folder = run.folder
     known = load_posts(folder)
-    if target == "clicks":
+    if predicts_clicks(run):
         model = load_click_model(folder)
         placed = ClickModel(model.ranking, model.names, _placed(model.vectors, known, feed.posts))
         return ClickOrder(placed, ClickScorer(read_clicks(store, feed.readers, feed.posts)))
     likes = load_feed_model(folder)
     spaces = {name: _placed(vectors, known, feed.posts) for name, vectors in likes.spaces.items()}
     return LikeOrder(likes, FeedScorer(feed.log, spaces), feed)
+
+
+def predicts_clicks(run: Run) -> bool:
+    """Whether a run of posts was trained on clicks; on likes otherwise."""
+    return bool(run.manifest["config"].get("target") == "clicks")
 
 
 def _placed(vectors: NDArray[np.float32], known: IdMap, posts: IdMap) -> NDArray[np.float32]:

@@ -23,7 +23,6 @@ from kindred.recommenders.posts import POSTS
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
-from kindred.recommenders.training import recipe_of
 
 _NO_PATHS = "the score of a post is a sum over counts of views and likes; it rests on no path of the graph"
 _EXCLUDED = "excluded by the request"
@@ -156,7 +155,7 @@ class FeedRecommender:
         run = find_run(self._opened.runs_folder, run_of(name))
         with self._opened.graph() as store:
             feed = read_feed(store)
-            return FeedVersion(name, feed, load_order(recipe_of(run).target, run.folder, feed, store))
+            return FeedVersion(name, feed, load_order(run, feed, store))
 
     def _removed(self, held: FeedVersion, request: Request, reader: int, at: int) -> dict[int, str]:
         """Posts that may not be in the answer, by position, and why."""

@@ -13,7 +13,7 @@ from kindred.recommenders.publishing import ITEMS, Published
 from kindred.recommenders.releases import next_version, run_of
 from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.system import System
-from kindred.recommenders.training import GraphState, begin_training, made_of, recipe_of, versions_of
+from kindred.recommenders.training import GraphState, begin_training, made_of, versions_of
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import VectorStore
@@ -47,7 +47,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     if before is not None and run_of(before) == run.name:
         return Published(before, counts, None, 0, 0)
     version = next_version(run.name, here.versions())
-    embeddings = Embeddings(feed.posts, load_order(recipe_of(run).target, run.folder, feed, store).vectors())
+    embeddings = Embeddings(feed.posts, load_order(run, feed, store).vectors())
     publish_collections(here, version, {ITEMS: embeddings}, None, PublishOptions(searched=(ITEMS,)))
     return Published(version, counts, before, 0, 0)
 
@@ -76,6 +76,7 @@ def _of_clicks(model: ClickModel, num_clicks: int) -> dict[str, object]:
     told = ", ".join(f"{name} {gains[name]:.1%}" for name in first)
     return {
         "events": num_clicks,
+        "event_words": "clicks",
         "views": num_clicks,
         "weights": {name: round(gain, 4) for name, gain in gains.items()},
         "summary": [f"{num_clicks:,} clicks; what the trees gain most by: {told}"],

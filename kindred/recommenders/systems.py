@@ -95,7 +95,8 @@ class SystemModule:
         evaluate: how a system that events do not judge is judged: the graph, a run, how, and the folder that reports
             go to -> the report, whose `summary` is what people are told, line by line, and whose `figures` are those
             that lists of runs show.
-        above: figures of its report and the line that each must be above for `--gate`; None for the usual one.
+        above: figures of its report and the line that each must be above for `--gate`, unless the report names others
+            under `above`; None for the usual one.
         publishes_edges: whether what it predicts becomes edges of the graph, which `publish` then writes.
     """
 
