@@ -35,6 +35,7 @@ STEPS = (
     "tracks lastfm",
     "posts samples",
     "posts simulator",
+    "news",
     "tag_lists",
     "tags_given",
     "tags gtzan",

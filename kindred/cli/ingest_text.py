@@ -84,7 +84,7 @@ def ingest_clicks(
     from kindred.ingest.feed import click_files
 
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
-    load(context, click_files(clicks), options, _NEXT_STEP)
+    load(context, click_files(clicks), options, ("train", "posts", "--target", "clicks"))
 
 
 @ingest_app.command(
