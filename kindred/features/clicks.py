@@ -320,9 +320,10 @@ class ClickFeatures:
         }
 
     def _of_requests(self, asked: Asked, keys: Mapping[str, IntArray], request: IntArray) -> dict[str, FloatArray]:
-        """What is the same for all articles of a request."""
+        """What is the same for all articles of a request; the last one's clicks are those before the reader's own."""
         last = _last_article(self.log, asked)
-        popular = self._of["everyone"][0].before(last, asked.at)[:, 2]
+        when = np.where(last >= 0, self.log.at[asked.row[:, 0]], 0) if len(self.log) else asked.at
+        popular = self._of["everyone"][0].before(last, np.minimum(when, asked.at))[:, 2]
         once = {
             "place_in_session": np.minimum(asked.place, 10),
             "history": (asked.row >= 0).sum(axis=1),
