@@ -11,8 +11,6 @@ from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, Sql, Us
 from kindred.cli.many_files import FILES, ManyFilesCommand
 from kindred.cli.options import AsJson
 
-_NEXT_STEP = ("graph", "stats")
-
 
 @ingest_app.command(
     "posts",

@@ -30,7 +30,7 @@ _SETTINGS = {
     "deterministic": True,
 }
 
-RANKING_ROUNDS = 150
+RANKING_ROUNDS = 300
 _RANKING = {
     **_SETTINGS,
     "objective": "lambdarank",
