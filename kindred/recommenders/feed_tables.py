@@ -105,10 +105,10 @@ def read_feed(store: GraphStore, until: int | None = None) -> FeedTables:
 def read_clicks(store: GraphStore, readers: IdMap, posts: IdMap, until: int | None = None) -> ClickLog:
     """The views of posts as clicks, to the millisecond, and what is known of the request of each."""
     views = _events(store, Viewed, ("at_ms", *CODES), readers, posts, until)
-    moment = np.where(views["at_ms"] >= 0, views["at_ms"], views["at"] * 1000)
-    order = np.lexsort((views["post"], views["reader"], moment))
+    at = np.where(views["at_ms"] >= 0, views["at_ms"], views["at"] * 1000)
+    order = np.lexsort((views["post"], views["reader"], at))
     codes = {name: views[name][order] for name in CODES}
-    return ClickLog(views["reader"][order], views["post"][order], moment[order], codes, len(readers) + 1, len(posts))
+    return ClickLog(views["reader"][order], views["post"][order], at[order], codes, len(readers) + 1, len(posts))
 
 
 def _columns(batches: object) -> pa.Table:
