@@ -28,7 +28,7 @@ DEPTH = 8
 """Clicks of a reader that are looked back at."""
 CODES = ("os", "region", "referrer", "country", "device")
 """What is known of the request of a click."""
-_MOST_PLACES = 3
+_FAR = 3
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def contexts(log: ClickLog, asked: Asked) -> dict[str, IntArray]:
         "second": second,
         "third": third,
         "two": _both(second, article[:, 0], log.num_articles),
-        "place": np.minimum(asked.place, _MOST_PLACES),
+        "place": np.minimum(asked.place, _FAR),
     }
     for name, code in log.codes.items():
         of = np.where(asked.row[:, 0] >= 0, code[asked.row[:, 0]], -1) if len(log) else last
@@ -166,7 +166,7 @@ class ClickFeatures:
         self._order = np.lexsort((np.arange(len(log)), log.reader))
         self._first = int(log.at.min()) if len(log) else 0
         self._span = int(log.at.max()) - self._first + 2 if len(log) else 2
-        self._known = self._place_in_time(log.reader[self._order], log.at[self._order])
+        self._known = self._by_reader_and_time(log.reader[self._order], log.at[self._order])
         self._starts = np.searchsorted(log.reader[self._order], np.arange(log.num_readers + 2))
         keys = contexts(log, self.asked(log.reader, log.at))
         self._of: dict[str, tuple[DecayedCounts, DecayedCounts]] = {}
@@ -177,7 +177,7 @@ class ClickFeatures:
 
     def asked(self, reader: IntArray, at: IntArray, lag: int = 0) -> Asked:
         """Requests at a time, nothing of that millisecond or later known; counts are `lag` milliseconds older."""
-        end = np.searchsorted(self._known, self._place_in_time(reader, at))
+        end = np.searchsorted(self._known, self._by_reader_and_time(reader, at))
         rank = end[:, None] - 1 - np.arange(DEPTH)[None, :]  # [num_requests, DEPTH]
         there = rank >= self._starts[reader][:, None]
         if not len(self.log):
@@ -193,10 +193,10 @@ class ClickFeatures:
 
     def clicked(self, reader: int, at: int) -> IntArray:
         """Articles that a reader clicked before a time."""
-        end = np.searchsorted(self._known, self._place_in_time(np.array([reader]), np.array([at])))[0]
+        end = np.searchsorted(self._known, self._by_reader_and_time(np.array([reader]), np.array([at])))[0]
         return self.log.article[self._order[self._starts[reader] : end]]
 
-    def _place_in_time(self, reader: IntArray, at: IntArray) -> IntArray:
+    def _by_reader_and_time(self, reader: IntArray, at: IntArray) -> IntArray:
         """One number that grows by reader and time."""
         return reader * self._span + np.clip(at - self._first, 0, self._span - 1)
 
