@@ -7,9 +7,9 @@ queries use. Norvig, "How to Write a Spelling Corrector", 2007, for the words on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from kindred.domain.queries import query_id
 from kindred.linear.bm25 import Bm25, words_of
@@ -23,6 +23,7 @@ _MOST_LETTERS = 64
 _LONGEST_MENDED = 40
 _MOST_MENDED = 8
 _USED_OFTEN = 5
+_REMEMBERED = 20_000  # queries, because answers and their reasons ask for the same ones again
 
 
 def other_layout(text: str) -> str:
@@ -44,6 +45,13 @@ class Spelling:
 
     def meant(self, query: str) -> str:
         """The query with its unknown words mended where one can be; itself where all are known or none can be."""
+        return self._remembered(query)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str], str]:
+        return lru_cache(_REMEMBERED)(self._meant)
+
+    def _meant(self, query: str) -> str:
         parts = query.split(" ")
         unknown = [part for part in parts if not any(map(self._knows, words_of(part))) and words_of(part)]
         if not unknown:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import norm
 
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import FloatArray
 from kindred.linear.bm25 import Bm25, fit_bm25
 from kindred.linear.spelling import Spelling, fit_spelling
 from kindred.models.two_tower import HISTORY
@@ -89,23 +89,11 @@ class ProductIndex:
         """Scores of every product, `[num_rows, num_products]`."""
         return sum_of(self.parts(asked, weights, [name for name in FEATURES if getattr(weights, name)]), weights)
 
-    def among(self, rows: IntArray) -> ProductIndex:
-        """The index of these products, in this order; its `parts` have to be given the scores of words."""
-        return replace(
-            self,
-            title_vectors=self.title_vectors[rows],
-            text_vectors=self.text_vectors[rows],
-            groups=self.groups[rows],
-            popularity=self.popularity[rows],
-            towers=None if self.towers is None else self.towers[rows],
-        )
-
     def parts(
         self,
         asked: AskedQueries,
         weights: Weights,
         wanted: Collection[str] = FEATURES,
-        words: FloatArray | None = None,
     ) -> dict[str, FloatArray]:
         """Each of the scores that are added up, unweighted.
 
@@ -113,13 +101,12 @@ class ProductIndex:
             asked: the histories.
             weights: by which feedback finds the best products, and how much earlier queries count.
             wanted: names of scores; those of weight 0 too where weights are to be fitted.
-            words: the scores of words where they are known, `[num_rows, num_products]`.
         """
         share = slot_shares(asked, weights.decay)
         vectors = np.einsum("rs,rsd->rd", share, asked.vectors).astype(np.float32)
         parts: dict[str, FloatArray] = {}
         if "words" in wanted:
-            parts["words"] = self.word_scores(asked, weights.decay) if words is None else words
+            parts["words"] = self._word_scores(asked, share)
         if "title" in wanted:
             parts["title"] = vectors @ self.title_vectors.T
         if "text" in wanted:
@@ -136,14 +123,8 @@ class ProductIndex:
                 parts["groups"] = self._of_groups(best, chances)
         return parts
 
-    def word_scores(self, asked: AskedQueries, decay: float) -> FloatArray:
-        """BM25 on titles and on all text, evenly, summed over the queries of each history as they were meant.
-
-        Args:
-            asked: the histories.
-            decay: how much less an earlier query counts than the one after it.
-        """
-        share = slot_shares(asked, decay)
+    def _word_scores(self, asked: AskedQueries, share: FloatArray) -> FloatArray:
+        """BM25 on titles and on all text, evenly, summed over the queries of each history as they were meant."""
         rows = [row for row, texts in enumerate(asked.texts) for _ in texts]
         slots = [slot for texts in asked.texts for slot in range(len(texts))]
         texts = [text for texts in asked.texts for text in texts]

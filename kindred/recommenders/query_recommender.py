@@ -23,8 +23,7 @@ from kindred.linear.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
 from kindred.recommenders.asked_searches import Searches, asked_of, bought_by, searches_of, searches_sent, times_led
 from kindred.recommenders.opened import POPULAR_THEN, Opened, published_version
-from kindred.recommenders.product_index import AskedQueries, sum_of
-from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.product_index import FEATURES, AskedQueries, sum_of
 from kindred.recommenders.query_run import Release, load_release
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
@@ -35,8 +34,6 @@ from kindred.recommenders.training import recipe_of
 
 WORDS, VECTORS, BOTH, POPULAR = "words", "vectors", "words and vectors", "popular"
 """What found a product: it is among the first by its words, by vectors, by both; or it is what most people order."""
-_ALL_COMPARED, _NEAREST = 20_000, 1_000
-"""Products that are all compared for an answer; of more, so many by words and so many by vectors."""
 _RANKS = 100
 """Ranks that are looked at to tell where a product stands."""
 
@@ -67,9 +64,13 @@ class QueryRecommender:
         allowed = self._allowed(request, release, bought)
         if as_it_was or not searches.texts:
             return self._popular(request, release, allowed, searches, as_it_was)
-        scores, words, others = self._scored(self._asked(searches, release), request, allowed, release)
-        best = _best_of(scores, request.k, release)
-        sources = _sources(best, words, others)
+        index, weights = release.model.index, release.model.weights
+        wanted = {"words", *(name for name in FEATURES if getattr(weights, name))}
+        parts = index.parts(self._asked(searches, release), weights, wanted)
+        scores = np.where(allowed, sum_of(parts, weights)[0], -np.inf)
+        best = _best_of(scores, request.k)
+        others = sum_of({**parts, "words": np.zeros_like(parts["words"])}, weights)
+        sources = _sources(best, parts["words"][0], others[0])
         reasons = self._reasons(best, searches, release, request.at) if request.reasons else {}
         chosen = _recommendations(release, best, scores, sources, reasons)
         level = "inductive" if request.queries or request.text else "model"
@@ -87,7 +88,7 @@ class QueryRecommender:
         rows = release.model.item_rows()
         scores = rows @ rows[position]
         scores[position] = -np.inf
-        best = _best_of(scores, k, release)
+        best = _best_of(scores, k)
         chosen = _recommendations(release, best, scores, dict.fromkeys(best, "similar"))
         answer = self._answer(Request(k=k), chosen, "similar", release, "")
         return replace(answer, item_id=item_id, title=release.products.titles[position] or None)
@@ -166,7 +167,7 @@ class QueryRecommender:
                 mine = scores[number - rows.start]
                 owned = mapped[bought.target[by_user[starts[0, number] : starts[1, number]]]]
                 mine[owned[owned >= 0]] = -np.inf
-                best = _best_of(mine, k, release)
+                best = _best_of(mine, k)
                 ids = [release.products.ids.external(row) for row in best]
                 yield log.users.external(int(users[number])), ids, [float(mine[row]) for row in best]
 
@@ -221,29 +222,6 @@ class QueryRecommender:
         graph = rows_at(inputs.query_graph, positions).astype(np.float32)
         return asked_of(searches, vectors, graph, release)
 
-    def _scored(
-        self, asked: AskedQueries, request: Request, allowed: NDArray[np.bool_], release: Release
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Scores of every product, what words add to them, and all else; −inf for those that can't be in the answer.
-
-        Of a large catalogue only the first by words and the first by vectors are compared, unless there are conditions.
-        """
-        index, weights = release.model.index, release.model.weights
-        words = index.word_scores(asked, weights.decay)
-        rows: IntArray = np.arange(len(index))
-        if len(index) > _ALL_COMPARED and not (request.where or request.bounds):
-            found = self._vectors.search(release.name, ITEMS, release.model.history_rows(asked)[0], _NEAREST)
-            near = release.products.ids.positions([candidate.item_id for candidate in found])
-            first = np.argpartition(-words[0], _NEAREST)[:_NEAREST]
-            rows = np.union1d(near, first)
-        some = index if len(rows) == len(index) else index.among(rows)
-        told = some.parts(asked, weights, words=words[:, rows])
-        whole = np.full((3, len(index)), -np.inf, dtype=np.float32)
-        whole[0, rows] = np.where(allowed[rows], sum_of(told, weights)[0], -np.inf)
-        whole[1, rows] = told["words"][0]
-        whole[2, rows] = sum_of({**told, "words": np.zeros_like(told["words"])}, weights)[0]
-        return whole[0], whole[1], whole[2]
-
     def _popular(
         self, request: Request, release: Release, allowed: NDArray[np.bool_], searches: Searches, as_it_was: bool
     ) -> Answer:
@@ -259,7 +237,7 @@ class QueryRecommender:
             note = POPULAR_THEN
             allowed = allowed & (counts > 0)
         scores = np.where(allowed, counts, -np.inf)
-        best = _best_of(scores, request.k, release)
+        best = _best_of(scores, request.k)
         chosen = _recommendations(release, best, scores, dict.fromkeys(best, POPULAR))
         return self._answer(request, chosen, "popular", release, note)
 
@@ -349,8 +327,8 @@ def _renumbered(histories: QueryHistories, positions: IntArray) -> QueryHistorie
     return QueryHistories(np.take_along_axis(query, order, 1), np.take_along_axis(histories.age, order, 1))
 
 
-def _best_of(scores: FloatArray, k: int, release: Release) -> list[int]:
-    """Rows of the k best products that may be in the answer, ties by id, which is their order."""
+def _best_of(scores: FloatArray, k: int) -> list[int]:
+    """Positions of the k best that may be in the answer, ties by position, which is the order of ids."""
     k = min(k, len(scores))
     floor = np.partition(scores, len(scores) - k)[len(scores) - k]
     rows = np.flatnonzero(np.isfinite(scores) & (scores >= floor))

@@ -21,7 +21,6 @@ from kindred.ingest.generate.searches import SearchSample, generate_searches
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import HISTORY, TowerConfig
-from kindred.recommenders import query_recommender
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.evaluating import EvaluationOptions
 from kindred.recommenders.lists_file import write_lists
@@ -130,20 +129,6 @@ def test_only_what_is_there_and_costs_so_much(searching: Searching) -> None:
         assert {item.item_id for item in answer.recommendations} == wanted and 10 < len(wanted) < 110
     with pytest.raises(SettingsError, match="weight"):
         searching.recommender(Request(queries=["tent"], bounds={"weight": Bounds(most=3)}))
-
-
-def test_of_a_large_catalogue_the_first_by_words_and_by_vectors_are_compared(
-    searching: Searching, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    requests = [Request(queries=[text], k=5) for text in ("tent", "rugged tent", "baking pan", "nordic")]
-    requests += [Request(user_id=user, k=5) for user in searching.recommender.example_users(5)]
-    whole = [searching.recommender(request).recommendations for request in requests]
-    monkeypatch.setattr(query_recommender, "_ALL_COMPARED", 10)
-    monkeypatch.setattr(query_recommender, "_NEAREST", 60)
-    for request, expected in zip(requests, whole, strict=True):
-        found = searching.recommender(request).recommendations
-        assert [item.item_id for item in found] == [item.item_id for item in expected]
-        assert [item.score for item in found] == pytest.approx([item.score for item in expected], abs=1e-5)
 
 
 def test_slips_are_read_as_meant_and_said(searching: Searching) -> None:
