@@ -122,6 +122,7 @@ def derive_schema(records: Iterable[type[Node] | type[Edge]]) -> GraphSchema:
     return GraphSchema(nodes, edges)
 
 
+@cache
 def edge_type_of(record: type[Edge]) -> EdgeType:
     """The edge type that one record class declares."""
     return EdgeType(record.source.label, record.edge_type, record.target.label, _properties(record))

@@ -128,7 +128,8 @@ def new_states(
     """
     columns, num_nodes = nodes
     encoder = trained.network.encoder
-    trained.network.eval()
+    if trained.network.training:
+        trained.network.eval()
     with torch.no_grad():
         device = kept[0][label].device
         incoming = [_incoming(trained, kept, new, num_nodes) for new in edges]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kindred.domain.embeddings import TextEncoder, Vectors
-from kindred.domain.errors import RecordError
+from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.interactions import Interactions
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Event
@@ -43,6 +45,67 @@ class Asker:
     skipped: Sequence[str] = ()
 
 
+ROWS_KEPT = 10_000
+
+
+class EncodedRows:
+    """Rows of users who did something since the publish: encoded once for all answers until they do more. Thread-safe.
+
+    Who waits is encoded together with the others who wait: many users at once cost little more than one, and two
+    threads that encode would take the interpreter from each other and from answers. Of each user only the latest row
+    is kept, of so many users those who asked last.
+
+    Args:
+        known: tells when something else is known of a user.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._rows: OrderedDict[tuple[str, str], tuple[Hashable, Vectors]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._encoding = threading.Lock()
+        self._waiting: dict[str, set[str]] = {}
+
+    def get(self, version: str, user_id: str) -> Vectors | None:
+        """The row of a user in a version, `[width]`; None unless it says all that is known of them."""
+        state = self._known.state(user_id)
+        with self._lock:
+            kept = self._rows.get((version, user_id))
+            if kept is None or state is None or kept[0] != state:
+                return None
+            self._rows.move_to_end((version, user_id))
+            return kept[1]
+
+    def encoded(self, version: Version, user_id: str) -> Vectors:
+        """The same, encoded where it is not there; without what the graph would tell where it can't be read."""
+        with self._lock:
+            self._waiting.setdefault(version.name, set()).add(user_id)
+        with self._encoding:
+            row = self.get(version.name, user_id)
+            if row is not None:
+                return row
+            with self._lock:
+                users = sorted(self._waiting.pop(version.name, set()) | {user_id})
+            states = [self._known.state(user) for user in users]
+            try:
+                rows = version.model.encode(self._known.histories(users, version.model.items))
+            except StoreError:
+                alone: Vectors = version.model.encode(self._known.history(user_id, version.model.items, None))[0]
+                return alone
+            for user, state, own in zip(users, states, rows, strict=True):
+                if state is not None and state == self._known.state(user):
+                    self._keep(version.name, user, state, own)
+            own_row: Vectors = rows[users.index(user_id)]
+            return own_row
+
+    def _keep(self, version: str, user_id: str, state: Hashable, row: Vectors) -> None:
+        with self._lock:
+            self._rows[version, user_id] = (state, row)
+            self._rows.move_to_end((version, user_id))
+            while len(self._rows) > ROWS_KEPT:
+                self._rows.popitem(last=False)
+
+
 @dataclass(frozen=True)
 class Askers:
     """Finds out who asks.
@@ -52,12 +115,14 @@ class Askers:
         known: what they did until now.
         vectors: where versions are published.
         encoder: opens the text encoder.
+        rows: those that were encoded for answers before.
     """
 
     system: System
     known: Known
     vectors: PublishedVectors
     encoder: Callable[[], TextEncoder]
+    rows: EncodedRows
 
     def asker(self, request: Request, version: Version) -> Asker:
         """Who asks. Raises: RecordError for events of several users."""
@@ -65,13 +130,17 @@ class Askers:
         return own if not request.viewed and not request.text else self._with_context(own, request, version)
 
     def is_quick(self, request: Request, version: Version) -> bool:
-        """Whether a published row answers, so that nothing must be encoded and no graph read."""
+        """Whether a row is there that answers, so that nothing must be encoded and no graph read."""
         if request.events or request.viewed or request.text or request.reasons:
             return False
         user_id = request.user_id
         if user_id is None or self._is_current(user_id, request, version):
             return True
-        return not self.known.seen(user_id, request.at)
+        return not self.known.seen(user_id, request.at) or self._kept(user_id, request, version) is not None
+
+    def _kept(self, user_id: str, request: Request, version: Version) -> Vectors | None:
+        """The row that was encoded for an answer before, if the user did nothing since."""
+        return None if request.at is not None else self.rows.get(version.name, user_id)
 
     def _is_current(self, user_id: str, request: Request, version: Version) -> bool:
         return self.known.row_is_current(user_id, version.release, version.model.items, request.at)
@@ -93,7 +162,11 @@ class Askers:
             if len(found.ids):
                 return Asker(user_id, "model", found.vectors[0], seen, history, skipped)
         level = "inductive" if version.release.key(user_id) is None else "folded-in"
-        return Asker(user_id, level, version.model.encode(history())[0], seen, history, skipped)
+        row = self._kept(user_id, request, version)
+        if row is None:
+            now = request.at is None
+            row = self.rows.encoded(version, user_id) if now else version.model.encode(history())[0]
+        return Asker(user_id, level, row, seen, history, skipped)
 
     def _of_events(self, request: Request, version: Version) -> Asker:
         model = version.model

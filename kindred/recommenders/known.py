@@ -5,7 +5,7 @@ A recommender reads it through `Known`. Commands read the graph (`StoreKnown`); 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Protocol
 
 from kindred.domain.ids import IdMap
@@ -18,6 +18,8 @@ from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
 
 _NO_ITEMS = IdMap(())
+MOST_COUNTED = 1_000
+"""Items whose events are counted that came after a version, those with the most."""
 
 
 class Known(Protocol):
@@ -38,6 +40,12 @@ class Known(Protocol):
     def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         """What a user did up to a time, with the vectors of texts, on these item positions."""
 
+    def histories(self, user_ids: Sequence[str], items: IdMap) -> Histories:
+        """What these users did until now, in their order. Raises: StoreError where the graph must tell and can't."""
+
+    def state(self, user_id: str) -> Hashable | None:
+        """Another one whenever something else is known of a user; None where nothing tells when that is."""
+
     def texts(self, user_id: str, until: int | None) -> list[tuple[str, str]]:
         """Item and words of those of a user's events up to a time that have words; may read the graph."""
 
@@ -52,6 +60,9 @@ class Known(Protocol):
 
     def counts(self, until: int | None) -> Mapping[str, int]:
         """Events of each item up to a time."""
+
+    def counts_after(self, after: int, until: int | None) -> Mapping[str, int]:
+        """Events of each item that came after one time, up to another; skips are none."""
 
     def barred(self, until: int | None) -> Collection[str]:
         """Items that are no longer there, or came only after a time."""
@@ -91,6 +102,12 @@ class StoreKnown:
     def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         return read_histories(self._system, self._store, items, [user_id], until)
 
+    def histories(self, user_ids: Sequence[str], items: IdMap) -> Histories:
+        return read_histories(self._system, self._store, items, user_ids)
+
+    def state(self, user_id: str) -> Hashable | None:
+        return None
+
     def texts(self, user_id: str, until: int | None) -> list[tuple[str, str]]:
         return read_texts(self._system, self._store, user_id, until)
 
@@ -118,6 +135,23 @@ class StoreKnown:
             for item in batch.column("target_id").to_pylist():
                 counts[item] = counts.get(item, 0) + 1
         return counts
+
+    def counts_after(self, after: int, until: int | None) -> Mapping[str, int]:
+        source, event, target = self._system.triple
+        conditions: list[str] = ["event.at > $after"]
+        values: dict[str, object] = {"after": after, "count": MOST_COUNTED}
+        if until is not None:
+            conditions.append("event.at <= $until")
+            values["until"] = until
+        if self._system.skipped_below is not None:
+            name, values["least"] = self._system.skipped_below
+            conditions.append(f"(event.{name} IS NULL OR event.{name} >= $least)")
+        question = (
+            f"MATCH (:{source})-[event:{event}]->(item:{target}) WHERE {' AND '.join(conditions)} "
+            "RETURN item.id AS id, count(event) AS events ORDER BY events DESC, id LIMIT $count"
+        )
+        found = self._store.query(question, values, QueryLimits(rows=MOST_COUNTED))
+        return dict(zip(found["id"].to_pylist(), found["events"].to_pylist(), strict=True))
 
     def barred(self, until: int | None) -> Collection[str]:
         return ()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import heapq
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import ArtifactError, StoreError
+from kindred.domain.interactions import IntArray
 from kindred.graph.store import GraphStore
 from kindred.recommenders.evidence import Evidence, load_evidence
 from kindred.recommenders.known import Known
@@ -21,6 +26,7 @@ from kindred.recommenders.system import System, Triple
 from kindred.vectorstore.store import PublishedVectors, VectorStore
 
 _VECTORS_KEPT = 10_000
+MOST_RISEN = 200
 LATER = "the published version knows later events than the time asked for"
 POPULAR_THEN = f"{LATER}: popular up to that time"
 
@@ -72,6 +78,31 @@ class Version:
         if item_id in self.model.items:
             return self.evidence.members(item_id, triple[1])
         return known.members(item_id, triple)
+
+    def risen(self, later: Mapping[str, int]) -> dict[str, float]:
+        """What later events of items add to their scores for the anonymous user.
+
+        As much as so many more fans are worth among the items of the version, whose scores are regressed on the
+        logarithm of their fans; of so many items those that rose most.
+        """
+        if not later or self._per_fan <= 0:
+            return {}
+        fans, items = self._num_fans, self.evidence.items
+        before = {item: 0 if (place := items.position(item)) is None else int(fans[place]) for item in later}
+        risen = [(self._per_fan * math.log1p(count / (1 + before[item])), item) for item, count in later.items()]
+        return {item: added for added, item in heapq.nlargest(MOST_RISEN, risen)}
+
+    @cached_property
+    def _num_fans(self) -> IntArray:
+        """How many users liked each item, `[num_items]`."""
+        return np.diff(self.evidence.fans.starts)
+
+    @cached_property
+    def _per_fan(self) -> float:
+        """Score of the anonymous user per logarithm of an item's fans."""
+        fans, scores = np.log1p(self._num_fans), self.model.ranking.items @ self.model.anonymous[0]
+        spread = float(np.var(fans))
+        return float(np.mean((fans - fans.mean()) * (scores - scores.mean()))) / spread if spread > 0 else 0.0
 
     def similarity_vector(self, item_id: str) -> Vectors:
         """`Model.similarity_vector`, kept for the items last asked about."""

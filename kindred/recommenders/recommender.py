@@ -13,15 +13,14 @@ from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
-from kindred.recommenders.asked import Asked
-from kindred.recommenders.askers import Asker, Askers
+from kindred.recommenders.asked import Asked, excluded_reason, scored_anew
+from kindred.recommenders.askers import Asker, Askers, EncodedRows
 from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
 from kindred.recommenders.evidence import are_liked
 from kindred.recommenders.known import Known, StoreKnown, left_out
 from kindred.recommenders.opened import LATER, POPULAR_THEN, Opened, Version, load_version, published_version
 from kindred.recommenders.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.publishing import ITEMS
-from kindred.recommenders.ranker import Asking, rank_candidates
 from kindred.recommenders.reasons import Told, explain
 from kindred.recommenders.system import System
 from kindred.recommenders.version_vectors import VersionVectors
@@ -49,6 +48,7 @@ class Recommender:
         self._opened = opened
         self._vectors: PublishedVectors = opened.vectors.of(system.name)
         self._known = _known(system, opened)
+        self._rows = EncodedRows(self._known)
         self._versions: dict[str, Version] = {}
         self._held: Version | None = None
 
@@ -68,7 +68,8 @@ class Recommender:
         ranked = version.ranker is not None and asker.level != "popular"
         excluded = self._excluded(request, asker)
         numbers = self._known.numbers(request.bounds)
-        asked = Asked(request, version, asker.vector, excluded, asker if ranked else None, numbers)
+        risen = self._risen(version, request) if asker.level == "popular" else {}
+        asked = Asked(request, version, asker.vector, excluded, asker if ranked else None, numbers, risen)
         selection = self._with_pinned(asked, self._pipeline(asked, asker.level).run(asked, request.k))
         ids = [candidate.item_id for candidate in selection.chosen]
         reasons: Mapping[str, Reason] = {}
@@ -177,6 +178,10 @@ class Recommender:
         early = request.at is not None and version.release.as_of is not None and request.at < version.release.as_of
         return not early and self._askers.is_quick(request, version)
 
+    def row_of(self, user_id: str) -> Vectors | None:
+        """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""
+        return self._rows.get(self.version().name, user_id)
+
     def in_memory(self) -> Recommender:
         """The same without the vector engine: every vector of the version in force is compared, in memory."""
         other = copy.copy(self)
@@ -218,6 +223,11 @@ class Recommender:
             raise RecordError(f"system {self.system.name} goes by {self.system.words.events}, got a {wrong.edge_type}")
         self.system.check_conditions((*request.where, *request.at_most), request.bounds)
 
+    def _risen(self, version: Version, request: Request) -> Mapping[str, float]:
+        """What events that the version does not know add to the scores of items for somebody unknown."""
+        as_of = version.release.as_of
+        return {} if as_of is None else version.risen(self._known.counts_after(as_of, request.at))
+
     def _excluded(self, request: Request, asker: Asker) -> Mapping[str, str]:
         excluded: dict[str, str] = dict.fromkeys(self._known.barred(request.at), "not there at that time")
         excluded |= dict.fromkeys(request.exclude, "excluded by the request")
@@ -230,9 +240,9 @@ class Recommender:
         name = level if level in ("popular", "similar") else "model"
         find = self._nearest if asked.request.among is None else self._among
         conditions = (self._not_asked_for,) if asked.has_conditions else ()
-        scorer = _scored_anew if asked.asker is not None or asked.request.boosts else None
+        scorer = scored_anew if asked.asker is not None or asked.request.boosts or asked.risen else None
         return Pipeline(
-            sources=(Source(name, find),), filters=(_excluded_reason, *conditions), select=self._select, scorer=scorer
+            sources=(Source(name, find),), filters=(excluded_reason, *conditions), select=self._select, scorer=scorer
         )
 
     def _with_pinned(self, asked: Asked, selection: Selection) -> Selection:
@@ -262,9 +272,10 @@ class Recommender:
             if suited >= wanted or len(found) < count:
                 break
             count *= _WIDER
-        if asked.request.boosts:
+        if asked.request.boosts or asked.risen:
             there = {candidate.item_id for candidate in found}
-            found = [*found, *self._scored(asked, [item for item in asked.request.boosts if item not in there])]
+            raised = dict.fromkeys([*asked.request.boosts, *asked.risen])
+            found = [*found, *self._scored(asked, [item for item in raised if item not in there])]
         if not asked.request.removed:
             return found
         lowest = found[-1].score if len(found) >= k else -np.inf
@@ -338,7 +349,7 @@ class Recommender:
 
     @cached_property
     def _askers(self) -> Askers:
-        return Askers(self.system, self._known, self._vectors, lambda: self._encoder)
+        return Askers(self.system, self._known, self._vectors, lambda: self._encoder, self._rows)
 
     @cached_property
     def _encoder(self) -> TextEncoder:
@@ -351,28 +362,6 @@ def _known(system: System, opened: Opened) -> Known:
     if opened.store is None:
         raise SettingsError(f"the recommender of {system.name} was given neither a graph nor what is known")
     return StoreKnown(system, opened.store)
-
-
-def _excluded_reason(asked: Asked, candidate: Candidate) -> str | None:
-    return asked.excluded.get(candidate.item_id)
-
-
-def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
-    """Scores of the ranker."""
-    asker, version = asked.asker, asked.version
-    if asker is None or version.ranker is None:
-        return [candidate.score for candidate in candidates]
-    asking = Asking(asker.user_id, asker.seen, asker.skipped, asker.history, asker.level == "model")
-    return rank_candidates(version.ranker, version.model, asking, candidates)
-
-
-def _scored_anew(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
-    """Scores of the ranker, where there is one, and the boosts of the request in units of their spread."""
-    scores, boosts = _ranked(asked, candidates), asked.request.boosts
-    if not boosts or not candidates:
-        return scores
-    spread = max(scores) - min(scores) or 1.0
-    return [s + spread * boosts.get(c.item_id, 0.0) for s, c in zip(scores, candidates, strict=True)]
 
 
 def _recommendations(

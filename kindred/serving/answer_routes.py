@@ -18,6 +18,7 @@ from kindred.domain.recommendation import Request
 from kindred.serving.answer_values import answer_value, ranked_value
 from kindred.serving.openapi import Parameter, path_parameters, query_parameters
 from kindred.serving.problems import request_id_of
+from kindred.serving.quick_routes import QuickRoute
 from kindred.serving.replies import orjson_response
 from kindred.serving.schemas import (
     MOST_ITEMS,
@@ -38,45 +39,41 @@ SystemPath = Annotated[str, Path(description="which recommender", examples=["pro
 SYSTEM_PATH: Parameter = ("system", {"type": "string", "description": "which recommender", "example": "products"})
 USER_PATH: Parameter = ("user_id", {**TypeAdapter(Id).json_schema(), "example": "U00042"})
 DEFAULT_SYSTEM = "products"
+_USER_ID = TypeAdapter(Id)
+
+
+def quick_routes(service: Service) -> tuple[QuickRoute, QuickRoute]:
+    """What next for a user of a system, and of products."""
+
+    async def recommendations(http: HttpRequest) -> Response:
+        """What next for this user; somebody unknown gets what is popular."""
+        asked = AskedOfUser.model_validate(dict(http.query_params))
+        request = asked.request(_USER_ID.validate_python(http.path_params["user_id"]))
+        answer = await service.answer(http.path_params.get("system", DEFAULT_SYSTEM), request)
+        return orjson_response(answer_value(answer, request_id_of(http), asked.debug))
+
+    async def of_products(http: HttpRequest) -> Response:
+        """The same for products."""
+        return await recommendations(http)
+
+    of_system = QuickRoute("/v1/{system}/users/{user_id:path}/recommendations", recommendations)
+    return of_system, QuickRoute("/v1/users/{user_id:path}/recommendations", of_products)
 
 
 def router(service: Service) -> APIRouter:
     """The routes of answers."""
     routes = APIRouter(tags=["answers"], responses=PROBLEMS)
 
-    user_id = TypeAdapter(Id)
-
-    def user_of(http: HttpRequest) -> str:
-        return user_id.validate_python(http.path_params["user_id"])
-
-    async def reply(http: HttpRequest, system: str, request: Request, debug: bool) -> Response:
-        answer = await service.answer(system, request)
-        return orjson_response(answer_value(answer, request_id_of(http), debug))
-
-    @routes.get(
-        "/v1/{system}/users/{user_id:path}/recommendations",
-        response_model=Recommendations,
-        openapi_extra={"parameters": [*path_parameters(SYSTEM_PATH, USER_PATH), *query_parameters(AskedOfUser)]},
-    )
-    async def recommendations(http: HttpRequest) -> Response:
-        """What next for this user; somebody unknown gets what is popular."""
-        asked = AskedOfUser.model_validate(dict(http.query_params))
-        return await reply(http, http.path_params["system"], asked.request(user_of(http)), asked.debug)
-
-    @routes.get(
-        "/v1/users/{user_id:path}/recommendations",
-        response_model=Recommendations,
-        openapi_extra={"parameters": [*path_parameters(USER_PATH), *query_parameters(AskedOfUser)]},
-    )
-    async def of_products(http: HttpRequest) -> Response:
-        """The same for products."""
-        asked = AskedOfUser.model_validate(dict(http.query_params))
-        return await reply(http, DEFAULT_SYSTEM, asked.request(user_of(http)), asked.debug)
+    for quick, places in zip(quick_routes(service), ((SYSTEM_PATH, USER_PATH), (USER_PATH,)), strict=True):
+        parameters = [*path_parameters(*places), *query_parameters(AskedOfUser)]
+        documented = {"parameters": parameters}
+        routes.get(quick.path, response_model=Recommendations, openapi_extra=documented)(quick.endpoint)
 
     @routes.post("/v1/{system}/recommendations", response_model=Recommendations)
     async def in_context(http: HttpRequest, system: SystemPath, asked: Asked) -> Response:
         """What next for a user, given what they look at now, what they say, and rules."""
-        return await reply(http, system, asked.request(), asked.debug)
+        answer = await service.answer(system, asked.request())
+        return orjson_response(answer_value(answer, request_id_of(http), asked.debug))
 
     @routes.post("/v1/{system}/recommendations/batch", response_model=Batched)
     async def batch(http: HttpRequest, system: SystemPath, asked: Batch) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -28,6 +28,7 @@ from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
 from kindred.serving.pages import page_routes
 from kindred.serving.problems import problem, problem_of, request_id_of
+from kindred.serving.quick_routes import ErrorHandler, QuickRoutes
 from kindred.serving.service import Service
 from kindred.serving.tracing import Tracing
 
@@ -63,12 +64,11 @@ def build_app(service: Service) -> FastAPI:
     )
     for routes in ROUTES:
         app.include_router(routes(service))
+    app.add_middleware(QuickRoutes, routes=answer_routes.quick_routes(service), handlers=HANDLERS)
     app.add_middleware(Access, settings=service.settings)
     app.add_middleware(Tracing, metrics=service.metrics, logs_all=service.settings.serve_log == "requests")
-    app.add_exception_handler(KindredError, _of_ours)
-    app.add_exception_handler(RequestValidationError, _of_the_request)
-    app.add_exception_handler(ValidationError, _of_the_request)
-    app.add_exception_handler(HTTPException, _of_http)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _unforeseen)
     return app
 
@@ -94,3 +94,12 @@ async def _of_http(request: HttpRequest, error: Exception) -> Response:
 
 async def _unforeseen(request: HttpRequest, error: Exception) -> Response:
     return problem(500, "internal", "something unforeseen went wrong", "the log has it", None, request_id_of(request))
+
+
+HANDLERS: Mapping[type[Exception], ErrorHandler] = {
+    KindredError: _of_ours,
+    RequestValidationError: _of_the_request,
+    ValidationError: _of_the_request,
+    HTTPException: _of_http,
+}
+"""What is answered to an error, by its kind."""

@@ -35,7 +35,11 @@ from kindred.serving.written import APPLIED, DELETE, EVENT, NODE, applied_value,
 BATCH = 500
 """Writes that go into the graph at once."""
 SECONDS = 0.25
-"""Between looks for new writes."""
+"""Between looks for new writes, at the least."""
+_WRITING_SHARE = 0.1
+"""Share of the time that goes into batches which are not full: the next answer knows of a write before the graph."""
+_MOST_SECONDS = 5.0
+"""So long a write waits for its batch at the most."""
 COMPACT_BYTES = 64 << 20
 """A journal of this size is written anew without what was applied."""
 FORGET_SECONDS = 30.0
@@ -48,15 +52,19 @@ _LOG = logging.getLogger("kindred.serving")
 async def apply_writes(service: Service) -> None:
     """Follows the journal until the service ends; the one process that holds the lock applies what is in it."""
     lock = OneProcess(service.live.folder / "applies.lock")
-    applier, failed = Applier(service), ""
+    applier, failed, may_apply_at = Applier(service), "", 0.0
     try:
         while True:
             await asyncio.sleep(SECONDS)
             try:
                 service.live.follow()
-                if lock.is_mine():
+                is_full = len(service.live.pending) >= BATCH
+                if lock.is_mine() and (is_full or time.monotonic() >= may_apply_at):
+                    began = time.monotonic()
                     await asyncio.to_thread(applier.apply, sorted(service.live.pending.values(), key=_seq)[:BATCH])
                     service.live.follow()
+                    took = time.monotonic() - began
+                    may_apply_at = began + min(took / _WRITING_SHARE, _MOST_SECONDS)
                 failed = ""
             except (KindredError, OSError) as error:
                 if str(error) != failed:
@@ -85,9 +93,10 @@ class Applier:
             with self._service.graph.write() as store:
                 for deletes, entries in groupby(batch, lambda entry: bool(entry.value["kind"] == DELETE)):
                     (self._delete if deletes else self._upsert)(store, list(entries))
-            systems = dict(self._service.systems)
-            for name, opened in systems.items():
-                self._encode_users(opened, [e for e in batch if e.value["kind"] == EVENT and e.value["system"] == name])
+                systems = dict(self._service.systems)
+                for name, opened in systems.items():
+                    told = [e for e in batch if e.value["kind"] == EVENT and e.value["system"] == name]
+                    self._encode_users(opened, store, told)
             versions = {name: opened.version for name, opened in systems.items()}
             self._note_new_items(batch)
             self._service.live.journal.append([applied_value(batch[-1].seq, versions)])
@@ -137,21 +146,22 @@ class Applier:
                 for version in vectors.versions() if collection else ():
                     vectors.remove(version, str(collection), [node_id])
 
-    def _encode_users(self, opened: OpenedSystem, entries: Sequence[Entry]) -> None:
-        """New rows of the users who did something."""
+    def _encode_users(self, opened: OpenedSystem, store: GraphStore, entries: Sequence[Entry]) -> None:
+        """New rows of the users who did something: those that answers had need of, and those of the others."""
         recommender, system = opened.recommender, opened.module.system
         if not entries or not isinstance(recommender, Recommender):
             return
         version = recommender.version()
-        users = IdMap.sorted(entry.value["record"]["source_id"] for entry in entries)
-        with self._service.graph.read() as store:
-            histories = read_histories(system, store, version.model.items, users.ids, None)
+        wrote = sorted({entry.value["record"]["source_id"] for entry in entries})
+        rows = {user: row for user in wrote if (row := recommender.row_of(user)) is not None}
+        users = IdMap(user for user in wrote if user not in rows)
+        histories = read_histories(system, store, version.model.items, users.ids, None)
         there = np.unique(histories.events.user_index)  # not those who were deleted since
-        if len(there):
-            rows = Embeddings(
-                IdMap(users.external(int(user)) for user in there), version.model.encode(histories)[there]
-            )
-            self._service.vectors.of(opened.name).upsert(version.name, USERS, rows)
+        encoded = version.model.encode(histories) if len(there) else ()
+        rows |= {users.external(int(user)): encoded[user] for user in there}
+        if rows:
+            embeddings = Embeddings(IdMap(rows), np.stack(list(rows.values())))
+            self._service.vectors.of(opened.name).upsert(version.name, USERS, embeddings)
 
     def _note_new_items(self, batch: Sequence[Entry]) -> None:
         """Items that must be placed, at once where one was put, with others in their turn where one was only chosen."""

@@ -1,7 +1,8 @@
 """How the service holds the graph: as one reader among many, and as its writer for as long as a batch takes.
 
 An embedded graph has many readers or one writer. The service reads, so that commands that read work beside it, lets go
-when it has not read for a while, and closes its reader while it writes. A graph server takes both at any time.
+when it has not read for a while, and closes its reader while it writes; who reads meanwhile reads what the writer has
+open. A graph server takes both at any time.
 """
 
 from __future__ import annotations
@@ -32,21 +33,23 @@ class GraphDoor:
         self._reader: GraphStore | None = None
         self._num_reading = 0
         self._last_read = 0.0
-        self._is_writing = False
+        self._one_writer = threading.Lock()
+        self._writer: GraphStore | None = None
+        self._is_turning = False
         self._failed: KindredError | None = None
         self._failed_at = 0.0
         self._changed = threading.Condition()
 
     @contextmanager
     def read(self) -> Iterator[GraphStore]:
-        """The graph to read; waits for a batch that is being written.
+        """The graph to read; that of the writer while a batch is written, so that none has to wait for its end.
 
         Raises:
             StoreError: it can't be opened; at once where it could not be just now.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_writing, timeout=30.0)
-            store = self._opened()
+            self._changed.wait_for(lambda: not self._is_turning, timeout=30.0)
+            store = self._opened() if self._writer is None else self._writer
             self._num_reading += 1
         try:
             yield store
@@ -61,26 +64,35 @@ class GraphDoor:
 
     @contextmanager
     def write(self) -> Iterator[GraphStore]:
-        """The graph to write one batch; readers of this process wait.
+        """The graph to write one batch; readers of this process wait while it is opened and closed.
 
         Raises:
             LockedError: another process has the graph.
             StoreError: it can't be opened or written.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: not self._is_writing and not self._num_reading)
-            self._is_writing = True
-            self._close_reader()
-        try:
-            store = self._open_writer()
+        with self._one_writer:
+            with self._turning():
+                self._close_reader()
+                store = self._writer = self._open_writer()
             try:
                 yield store
             finally:
-                store.close()
+                with self._turning():
+                    self._writer, self._failed = None, None
+                    store.close()
+
+    @contextmanager
+    def _turning(self) -> Iterator[None]:
+        """From readers to a writer or back: nobody reads meanwhile, and who wants to waits."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_turning)
+            self._is_turning = True
+            self._changed.wait_for(lambda: not self._num_reading)
+        try:
+            yield
         finally:
             with self._changed:
-                self._is_writing = False
-                self._failed = None
+                self._is_turning = False
                 self._changed.notify_all()
 
     def problem(self) -> str | None:
@@ -92,13 +104,13 @@ class GraphDoor:
         """Closes a reader that has not been used for a while, so that others can write."""
         with self._changed:
             idle = time.monotonic() - self._last_read > IDLE_SECONDS
-            if idle and not self._num_reading:
+            if idle and not self._num_reading and not self._is_turning:
                 self._close_reader()
 
     def close(self) -> None:
         """Closes what is open."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._num_reading and not self._is_writing, timeout=10.0)
+            self._changed.wait_for(lambda: not self._num_reading and self._writer is None, timeout=10.0)
             self._close_reader()
 
     def _opened(self) -> GraphStore:

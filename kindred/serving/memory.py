@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import ChainMap
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
 from kindred.serving.graph_door import GraphDoor
 from kindred.serving.past import LightEvent, Past, light_columns, read_past
+from kindred.serving.stored_events import StoredEvents
 
 
 class Memory:
@@ -41,8 +42,13 @@ class Memory:
         self._graph = graph
         self._encoder = encoder
         self._lock = threading.Lock()
+        self._stored = StoredEvents(system, graph)
+        self._num_changes: dict[str, int] = {}
+        self._num_reloads = 0
         self.past = self._read()
         self._new: dict[str, dict[str, Event]] = {}
+        self._new_counts: Counter[str] = Counter()
+        self._counted: tuple[Past, int, int | None, Mapping[str, int]] | None = None
         self._new_titles: dict[str, str | None] = {}
         self._new_numbers: dict[str, dict[str, float]] = {}
         self._came: dict[str, int] = {}
@@ -60,7 +66,10 @@ class Memory:
         past = self._read()
         with self._lock:
             self.past = past
+            self._stored.forget()
+            self._num_reloads += 1
             self._new = {user: new for user in self._new if (new := self._unapplied(past, user))}
+            self._new_counts = self._counts_of_new(None)
 
     def judge(self, release: Release, items: IdMap) -> None:
         past = self.past
@@ -103,20 +112,35 @@ class Memory:
 
     def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         try:
-            with self._graph.read() as store:
-                table = store.edges_of(self.system.edge, user_id, until=until)
+            return self._histories([user_id], items, until)
         except StoreError:
             return self._light(user_id, items, until)
-        if user_id in self._forgotten:
-            table = table.slice(0, 0)
-        stored = set(table["event_id"].to_pylist())
-        added = [event for event in self._later(user_id, until) if event.event_id not in stored]
+
+    def histories(self, user_ids: Sequence[str], items: IdMap) -> Histories:
+        return self._histories(user_ids, items, None)
+
+    def _histories(self, user_ids: Sequence[str], items: IdMap, until: int | None) -> Histories:
+        tables = [self._in_graph(user, until) for user in user_ids if self._is_in_graph(user)]
+        stored = {key for table in tables for key in table["event_id"].to_pylist()}
+        added = [event for user in user_ids for event in self._later(user, until) if event.event_id not in stored]
         if added:
-            told = with_embeddings(to_table(self.system.edge, added), self.system.edge, self._encoder())
-            table = pa.concat_tables([table, told], promote_options="permissive") if len(table) else told
-        if not len(table):
-            return no_histories(1, len(items))
-        return histories_of_table(self.system, items, IdMap([user_id]), table)
+            told = to_table(self.system.edge, added)
+            tables.append(with_embeddings(told, self.system.edge, self._encoder()))
+        filled = [table for table in tables if len(table)]
+        if not filled:
+            return no_histories(len(user_ids), len(items))
+        table = pa.concat_tables(filled, promote_options="permissive") if len(filled) > 1 else filled[0]
+        return histories_of_table(self.system, items, IdMap(user_ids), table)
+
+    def _is_in_graph(self, user_id: str) -> bool:
+        """Whether the graph held events of a user when the past was read."""
+        return user_id not in self._forgotten and user_id in self.past.users
+
+    def _in_graph(self, user_id: str, until: int | None) -> pa.Table:
+        return self._stored.of(user_id) if until is None else self._stored.up_to(user_id, until)
+
+    def state(self, user_id: str) -> Hashable | None:
+        return self._num_reloads, self._num_changes.get(user_id, 0)
 
     def texts(self, user_id: str, until: int | None) -> list[tuple[str, str]]:
         """Item and words of a user's events; none of those that the graph would have to tell while it can't be read."""
@@ -163,6 +187,20 @@ class Memory:
             for event in self._later(user_id, until):
                 found[event.target_id] = found.get(event.target_id, 0) + 1
         return found
+
+    def counts_after(self, after: int, until: int | None) -> Mapping[str, int]:
+        if self._counted is None or self._counted[0] is not self.past or self._counted[1:3] != (after, until):
+            self._counted = (self.past, after, until, self.past.counts_after(after, until))
+        found = Counter(self._counted[3])
+        for user_id in self._forgotten:
+            found.subtract(self.past.item_ids(self.past.rows_after(user_id, after, until)))
+        found.update(self._new_counts if until is None else self._counts_of_new(until))
+        return {item: count for item, count in found.items() if count > 0}
+
+    def _counts_of_new(self, until: int | None) -> Counter[str]:
+        """Events of each item since the past was read, up to a time."""
+        events = (event for user in list(self._new) for event in self._later(user, until))
+        return Counter(event.target_id for event in events if not _is_skip(event, self.system.skipped_below))
 
     def barred(self, until: int | None) -> Collection[str]:
         if until is None or not self._came:
@@ -240,7 +278,11 @@ class Memory:
         """Events that were accepted: in the next answer, and the users' published rows no longer say everything."""
         with self._lock:
             for event in events:
-                self._new.setdefault(event.source_id, {})[event.event_id] = event
+                of_user = self._new.setdefault(event.source_id, {})
+                if event.event_id not in of_user and not _is_skip(event, self.system.skipped_below):
+                    self._new_counts[event.target_id] += 1
+                of_user[event.event_id] = event
+                self._note_change(event.source_id)
                 for current in self._current.values():
                     current.discard(event.source_id)
 
@@ -264,6 +306,9 @@ class Memory:
         with self._lock:
             self._forgotten.add(user_id)
             self._new.pop(user_id, None)
+            self._new_counts = self._counts_of_new(None)
+            self._stored.forget(user_id)
+            self._note_change(user_id)
             for current in self._current.values():
                 current.discard(user_id)
 
@@ -278,6 +323,9 @@ class Memory:
         with self._lock:
             self._current.setdefault(version, set()).add(user_id)
             self._written.setdefault(version, set()).add(user_id)
+
+    def _note_change(self, user_id: str) -> None:
+        self._num_changes[user_id] = self._num_changes.get(user_id, 0) + 1
 
     def _rows(self, user_id: str, until: int | None = None) -> slice:
         """Where a user's past up to a time is; nowhere for those who were forgotten."""

@@ -108,6 +108,20 @@ class Past:
         counts: IntArray = np.bincount(self.item_index[self.at <= until], minlength=len(self.items))
         return counts
 
+    def rows_after(self, user_id: str, after: int, until: int | None) -> slice:
+        """Where a user's events are that came after one time, up to another."""
+        return slice(self.rows(user_id, after).stop, self.rows(user_id, until).stop)
+
+    def counts_after(self, after: int, until: int | None) -> dict[str, int]:
+        """Events of each item that came after one time, up to another; skips are none."""
+        came = self.at > after
+        if until is not None:
+            came &= self.at <= until
+        if self.skipped is not None:
+            came &= ~self.skipped
+        items, counts = np.unique(self.item_index[came], return_counts=True)
+        return {self.items.external(int(item)): int(count) for item, count in zip(items, counts, strict=True)}
+
     @cached_property
     def _counts(self) -> IntArray:
         return np.bincount(self.item_index, minlength=len(self.items))

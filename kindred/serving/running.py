@@ -19,6 +19,8 @@ from kindred.serving.workers import run_workers
 from kindred.settings import Settings
 
 DRAIN_SECONDS = 10
+SWITCH_SECONDS = 0.0005
+"""So long a thread that encodes or writes may keep the interpreter from the one that answers; ten times by default."""
 KEEP_ALIVE_SECONDS = 65
 """An idle connection is kept longer than clients keep theirs, so that none is closed just when a request is sent."""
 
@@ -42,6 +44,7 @@ def run(settings: Settings) -> None:
 def serve_on(settings: Settings, listener: socket.socket) -> None:
     """Serves in this process on an address that is listened on."""
     _log_to_stderr()
+    sys.setswitchinterval(SWITCH_SECONDS)
     with open_service(settings) as service:
         gc.collect()
         gc.freeze()  # what is held from now on to the end need not be walked through again and again

@@ -30,7 +30,8 @@ from kindred.vectorstore.store import VectorStore
 
 Result = TypeVar("Result")
 _LOG = logging.getLogger("kindred.serving")
-NUM_THREADS = 4
+NUM_THREADS = 16
+"""Most of them wait: for the graph, or to be encoded together."""
 MOST_WAITING = 64
 """Answers that may wait for a thread; more are refused at once."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
 from kindred.domain.content_hash import ContentHash
+from kindred.domain.errors import StoreError
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore, UpsertCount
 from tests.graph.graphs import (
@@ -68,7 +70,9 @@ def test_the_content_hash_is_that_of_the_rows_alone(graph_store: GraphStore) -> 
     assert graph_statistics(graph_store, SCHEMA).content_hash == expected.hexdigest()
 
 
-def test_a_store_closes_twice(graph_store: GraphStore) -> None:
+def test_a_store_that_was_closed_says_so_however_often(graph_store: GraphStore) -> None:
     make_library(graph_store)
-    graph_store.close()
-    graph_store.close()
+    for _ in range(2):
+        graph_store.close()
+        with pytest.raises(StoreError):
+            graph_store.count(READER)

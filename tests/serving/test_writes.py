@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,13 +12,17 @@ import httpx
 import numpy as np
 import pytest
 
+from kindred.domain.recommendation import Request
 from kindred.domain.records import Product
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import QueryLimits
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import place_new_items
+from kindred.recommenders.recommender import Opened, Recommender
 from kindred.serving.service import Service
 from kindred.settings import Settings
+from kindred.stores import runs_folder_of
+from tests.recommenders.conftest import ENCODER
 from tests.serving.conftest import ask, opened
 
 REVIEW = {"user_id": "newcomer", "item_id": "B00000001", "rating": 5, "text": "Rings true.", "event_id": "e1"}
@@ -26,6 +31,11 @@ REVIEW = {"user_id": "newcomer", "item_id": "B00000001", "rating": 5, "text": "R
 async def ids(client: httpx.AsyncClient, user: str) -> list[str]:
     reply = await client.get(f"/v1/products/users/{user}/recommendations")
     assert reply.status_code == 200, reply.text
+    return [item["id"] for item in reply.json()["items"]]
+
+
+async def listed(client: httpx.AsyncClient, user: str, k: int) -> list[str]:
+    reply = await client.get(f"/v1/products/users/{user}/recommendations?k={k}")
     return [item["id"] for item in reply.json()["items"]]
 
 
@@ -100,6 +110,58 @@ def test_a_first_event_is_in_the_next_answer_and_then_in_the_graph_and_the_vecto
         assert level == "model"
 
     run(settings, asks)
+
+
+def test_who_did_something_is_encoded_once_until_they_do_more(settings: Settings) -> None:
+    async def asks(service: Service, client: httpx.AsyncClient) -> None:
+        recommender, memory = service.system("products").recommender, service.system("products").memory
+        user = recommender.example_users(1)[0]
+        unseen = [item for item in items_of(service) if item not in memory.seen(user, None)]
+        asked = Request(user, k=10, reasons=False, removed=False)
+        for number, item in enumerate(unseen[:2]):
+            told = REVIEW | {"user_id": user, "item_id": item, "event_id": f"again-{number}"}
+            service.live.pending.clear()  # the graph hears nothing of it, so that nothing is written for it
+            await client.post("/v1/events", json=told)
+            assert not recommender.is_quick(asked), "there is more to know of them"
+            first = recommender(asked)
+            assert recommender.is_quick(asked) and recommender(asked) == first
+            assert item not in [found.item_id for found in first.recommendations]
+        assert recommender.is_quick(asked)
+        memory.forget_user(user)
+        assert recommender(asked).level == "popular"
+
+    run(settings, asks)
+
+
+def test_what_is_popular_counts_events_at_once_and_after_a_restart_and_for_commands(settings: Settings) -> None:
+    rising = ""
+
+    async def asks(service: Service, client: httpx.AsyncClient) -> None:
+        nonlocal rising
+        all_items = await listed(client, "nobody", 200)
+        rising = all_items[len(all_items) // 2]
+        one = {"item_id": rising, "rating": 5}
+        ranks = [all_items.index(rising)]
+        for number in (1, 40):
+            events = [{**one, "user_id": f"fan-{number}-{n}", "event_id": f"f{number}-{n}"} for n in range(number)]
+            assert (await client.post("/v1/events", json=events)).json()["accepted"] == number
+            now = await listed(client, "nobody", 200)
+            ranks.append(now.index(rising))
+            assert [item for item in now if item != rising] == [item for item in all_items if item != rising]
+        assert ranks[0] >= ranks[1] > ranks[2] and ranks[2] < 10
+        await applied(service)
+        assert (await listed(client, "nobody", 200)).index(rising) == ranks[2]
+
+    run(settings, asks)
+    with opened(settings) as service, service.graph.read() as store:
+        request = Request("nobody", k=200, reasons=False, removed=False)
+        served = service.system("products").recommender(request)
+        opened_on_graph = Opened(store, service.vectors, runs_folder_of(settings, "products"), lambda: ENCODER)
+        assert Recommender(PRODUCTS, opened_on_graph)(request) == served, "commands read the graph and say so too"
+        assert [item.item_id for item in served.recommendations].index(rising) < 10
+        before = replace(request, at=service.system("products").recommender.version().release.as_of)
+        then = service.system("products").recommender(before)
+        assert [item.item_id for item in then.recommendations].index(rising) > 10
 
 
 def test_each_record_is_answered_for_and_repeats_count_once(settings: Settings) -> None:

@@ -1,0 +1,82 @@
+"""The graph as readers and the writer of one process share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from kindred.domain.schema import graph_schema
+from kindred.recommenders.products import PRODUCTS
+from kindred.serving.graph_door import GraphDoor
+from kindred.serving.stored_events import StoredEvents
+from kindred.settings import Settings
+from kindred.stores import open_graph_reader, open_graph_writer
+
+USER, PRODUCT = graph_schema().node("User"), graph_schema().node("Product")
+REVIEWED = PRODUCTS.edge
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[GraphDoor]:
+    """The door of a graph with one user and one product."""
+    settings = Settings(data_dir=tmp_path)
+    door = GraphDoor(partial(open_graph_reader, settings), partial(open_graph_writer, settings))
+    with door.write() as store:
+        store.upsert_nodes(USER, pa.table({"id": ["ann"]}))
+        store.upsert_nodes(PRODUCT, pa.table({"id": ["drum"]}))
+    yield door
+    door.close()
+
+
+def review(door: GraphDoor, event_id: str) -> None:
+    """Ann's review of the drum, written."""
+    with door.write() as store:
+        store.upsert_edges(REVIEWED, one_review(event_id))
+
+
+def one_review(event_id: str) -> pa.Table:
+    return pa.table({"event_id": [event_id], "source_id": ["ann"], "target_id": ["drum"], "at": [100], "rating": [5.0]})
+
+
+def test_who_reads_while_a_batch_is_written_reads_what_is_written_so_far(door: GraphDoor) -> None:
+    def num_read() -> int:
+        with door.read() as store:
+            return len(store.edges_of(REVIEWED, "ann"))
+
+    with ThreadPoolExecutor(1) as other, door.write() as store:
+        assert other.submit(num_read).result(10) == 0
+        store.upsert_edges(REVIEWED, one_review("e1"))
+        assert other.submit(num_read).result(10) == 1
+    assert num_read() == 1, "and so it is once the batch is written"
+
+
+def test_one_batch_is_written_at_a_time(door: GraphDoor) -> None:
+    with ThreadPoolExecutor(4) as others:
+        list(others.map(partial(review, door), [f"e{number}" for number in range(8)]))
+    with door.read() as store:
+        assert sorted(store.edges_of(REVIEWED, "ann")["event_id"].to_pylist()) == [f"e{n}" for n in range(8)]
+
+
+def test_stored_events_are_read_once_until_they_are_forgotten(door: GraphDoor) -> None:
+    stored = StoredEvents(PRODUCTS, door)
+    review(door, "e1")
+    assert stored.of("ann")["event_id"].to_pylist() == ["e1"]
+    review(door, "e2")
+    assert stored.of("ann")["event_id"].to_pylist() == ["e1"]
+    stored.forget("ann")
+    assert sorted(stored.of("ann")["event_id"].to_pylist()) == ["e1", "e2"]
+    assert "text" not in stored.of("ann").schema.names
+
+
+def test_stored_events_keep_to_their_bytes(door: GraphDoor) -> None:
+    review(door, "e1")
+    size = StoredEvents(PRODUCTS, door).of("ann").nbytes
+    stored = StoredEvents(PRODUCTS, door, most_bytes=size - 1)
+    stored.of("ann")
+    review(door, "e2")
+    assert len(stored.of("ann")) == 2, "nothing was kept"
