@@ -64,8 +64,8 @@ def router(service: Service) -> APIRouter:
     """The routes of answers."""
     routes = APIRouter(tags=["answers"], responses=PROBLEMS)
 
-    for quick, places in zip(quick_routes(service), ((SYSTEM_PATH, USER_PATH), (USER_PATH,)), strict=True):
-        parameters = [*path_parameters(*places), *query_parameters(AskedOfUser)]
+    for quick, in_path in zip(quick_routes(service), ((SYSTEM_PATH, USER_PATH), (USER_PATH,)), strict=True):
+        parameters = [*path_parameters(*in_path), *query_parameters(AskedOfUser)]
         documented = {"parameters": parameters}
         routes.get(quick.path, response_model=Recommendations, openapi_extra=documented)(quick.endpoint)
 
