@@ -83,7 +83,7 @@ class GraphDoor:
 
     @contextmanager
     def _turning(self) -> Iterator[None]:
-        """From readers to a writer or back: nobody reads meanwhile, and who wants to waits."""
+        """From readers to a writer or back: none reads meanwhile, and who wants to waits."""
         with self._changed:
             self._changed.wait_for(lambda: not self._is_turning)
             self._is_turning = True
