@@ -269,3 +269,23 @@ def test_nan_is_missing_in_every_column() -> None:
     assert (the_review(row).summary, the_review(row).text, the_review(row).verified) == ("", "", None)
     empty = {"asin": "p", "title": nan, "description": nan, "brand": nan, "categories": nan}
     assert parse_metadata(empty).records == [Product(id="p")] and not parse_metadata(empty).notes
+
+
+@pytest.mark.parametrize(
+    ("written", "price"),
+    [
+        (12.5, 12.5),
+        ("$12.99", 12.99),
+        ("1,299.00 USD", 1299.0),
+        ("12,99 €", 12.99),
+        ("", None),
+        (None, None),
+        ("$5.00 - $9.00", None),
+        ("from 3", None),
+        (-1, None),
+    ],
+)
+def test_a_price_is_one_number_and_else_costs_itself_alone(written: object, price: float | None) -> None:
+    parsed = parse_metadata({"asin": "p1", "title": "A name", "price": written, "in_stock": "no"})
+    assert parsed.records[0] == Product(id="p1", title="A name", price=price, in_stock=False)
+    assert bool(parsed.notes) == (price is None and written not in ("", None))
