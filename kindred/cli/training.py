@@ -13,6 +13,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import seconds_of
 from kindred.cli.options import AsJson, SystemName, command_line, settings_of
+from kindred.domain.errors import SettingsError
 from kindred.steps import evaluate_run, resume_training
 from kindred.steps import train_system as run_training
 from kindred.stores import runs_folder_of
@@ -124,6 +125,8 @@ def train_system(
             chosen = model_config(text=not no_text, file=config)
             given = {name: value for name, value in (("folds", folds), ("seeds", seeds)) if value is not None}
             chosen = chosen.model_copy(update={"tagger": chosen.tagger.model_copy(update=given)})
+            if target is not None and system != "posts":
+                raise SettingsError(f"{system} have no target to choose", "leave --target out, or train posts")
             if target is not None:
                 chosen = chosen.model_copy(update={"target": target.value})
             if model is not None:

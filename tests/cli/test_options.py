@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
+from kindred.domain.errors import SettingsError
 from kindred.recommenders.systems import SYSTEMS
 
 
@@ -26,3 +27,8 @@ def test_the_command_that_loads_a_system_s_events_has_the_options_that_messages_
     shown = CliRunner().invoke(app, [*command[:2], "--help"])
     assert program == "kindred" and shown.exit_code == 0, shown.output
     assert all(option in shown.stdout for option in command if option.startswith("--"))
+
+
+def test_only_posts_have_a_target(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["--data-dir", str(tmp_path), "train", "tracks", "--target", "clicks"])
+    assert isinstance(done.exception, SettingsError) and "leave --target out" in str(done.exception)
