@@ -14,7 +14,7 @@ from kindred.recommenders.baselines import report_baselines
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph
-from kindred.recommenders.model import OWN_MODEL
+from kindred.recommenders.runs import OWN_MODEL
 from kindred.training.fit import RunOptions
 
 SELECTION = (

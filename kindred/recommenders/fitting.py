@@ -21,7 +21,8 @@ from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
 from kindred.recommenders.learned_part import LearnedPart
-from kindred.recommenders.model import OWN_MODEL, Model
+from kindred.recommenders.model import Model
+from kindred.recommenders.runs import OWN_MODEL
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import Metrics
 
@@ -54,7 +55,7 @@ def fit_model(
             encodes these events, and none is trained.
     """
     events = graph.interactions.take(rows)
-    if config.model != "gnn":
+    if config.model != OWN_MODEL:
         ensemble, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
         return _model(graph, config, ensemble, vectors, None)
     graph = graph if config.text else without_text(graph)

@@ -22,13 +22,13 @@ from kindred.domain.rating_scale import RatingScale
 from kindred.gnn.onnx_encoder import OnnxEncoder, can_run, has_encoder, load_encoder
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.recommenders.histories import Histories, no_histories
+from kindred.recommenders.runs import OWN_MODEL
 from kindred.recommenders.system import System
 from kindred.training.checkpoint import read_arrays, write_arrays
 
 if TYPE_CHECKING:
     from kindred.recommenders.learned_part import LearnedPart
 
-OWN_MODEL = "gnn"
 BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgcn"]
 ModelName = Literal["gnn", BaselineName]
 ANONYMOUS = "anonymous"

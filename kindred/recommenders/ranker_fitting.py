@@ -22,10 +22,11 @@ from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
-from kindred.recommenders.model import OWN_MODEL, Model
+from kindred.recommenders.model import Model
 from kindred.recommenders.pair_features import PairFeatures
 from kindred.recommenders.ranker import RankedUsers, Ranker
 from kindred.recommenders.ranker_data import PairSampler, Queries, sides_of
+from kindred.recommenders.runs import OWN_MODEL
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import Metrics
 

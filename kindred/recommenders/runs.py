@@ -24,8 +24,10 @@ from kindred.files import damage_of, read_with_hash, seals_of, with_hash, write_
 
 MANIFEST, TAGS = "manifest.json", "tags.json"
 FILES = "files"
-_RANKING = ("recall@10", "ndcg@10")
 """Key of the manifest: size and hash of each file of the run."""
+OWN_MODEL = "gnn"
+"""What runs call a system's own model, which is no baseline."""
+_RANKING = ("recall@10", "ndcg@10")
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,12 @@ def damage_of_run(run: Run) -> str | None:
 
 def model_of(run: Run) -> str:
     """The model that a run is of: `gnn` for the system's own, else a baseline."""
-    return str(run.manifest["config"].get("model", "gnn"))
+    return str(run.manifest["config"].get("model", OWN_MODEL))
+
+
+def is_baseline(run: Run) -> bool:
+    """Whether the run's model is not the system's own."""
+    return model_of(run) != OWN_MODEL
 
 
 def figures_of(run: Run) -> dict[str, float]:
@@ -119,8 +126,8 @@ def figure_names(figures: Iterable[Mapping[str, float]]) -> list[str]:
 def run_summary(run: Run) -> str:
     """One line on a run: model, data, figures."""
     figures = ", ".join(f"{name} {value:.4f}" for name, value in figures_of(run).items()) or "not evaluated"
-    model = run.manifest["config"].get("model", f"{run.manifest['system']} model")
-    return f"{model} of {run.manifest['events']:,} events ({figures})"
+    model = model_of(run) if is_baseline(run) else f"the model of {run.manifest['system']}"
+    return f"{model}, from {run.manifest['events']:,} events ({figures})"
 
 
 def find_run(runs_folder: Path, name: str | None = None) -> Run:
@@ -131,7 +138,7 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
         ArtifactError: there is no such finished run.
     """
     runs = finished_runs(runs_folder)
-    own = [run for run in runs if model_of(run) == "gnn"]
+    own = [run for run in runs if not is_baseline(run)]
     if name is None and runs:
         return _whole((own or runs)[-1])
     for run in runs:
