@@ -1,4 +1,4 @@
-"""Edges and numbers of nodes of a graph as whole tables, for those who need all of them at once."""
+"""Nodes and edges of a graph as whole tables, for those who need all of them at once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ def edge_table(store: GraphStore, edge: EdgeType, columns: Sequence[str], until:
     """The edges of one type up to a time, None where there are none."""
     batches = [batch for batch in store.read_edges(edge, columns, until) if len(batch)]
     return pa.Table.from_batches(batches) if batches else None
+
+
+def node_table(store: GraphStore, node: NodeType, columns: Sequence[str]) -> pa.Table:
+    """The nodes of one label; the same columns, of no type, where there are none."""
+    batches = [batch for batch in store.read_nodes(node, columns) if len(batch)]
+    return pa.Table.from_batches(batches) if batches else pa.table({name: [] for name in columns})
 
 
 def numbers_of_nodes(store: GraphStore, node: NodeType, names: Iterable[str]) -> dict[str, dict[str, float]]:

@@ -179,8 +179,11 @@ class _Maps:
 
     def times(self, change: Tensor) -> Tensor:
         """What a change of the scaled maps changes in the users, `[size, width]` -> `[num_users, width]`."""
-        parts = zip(self.features.values(), self._split(change), strict=True)
-        return torch.stack([feature @ part for feature, part in parts]).sum(0)
+        first, *others = zip(self.features.values(), self._split(change), strict=True)
+        total: Tensor = first[0] @ first[1]
+        for feature, part in others:
+            total += feature @ part
+        return total
 
     def transposed_times(self, users: Tensor) -> Tensor:
         """The product of the other way round, `[num_users, width]` -> `[size, width]`."""

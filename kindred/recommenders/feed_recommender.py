@@ -106,9 +106,10 @@ class FeedRecommender:
         if position is None:
             raise RecordError(f"there is no post {item_id!r}", "ids are those of the posts table")
         reader, when = held.feed.reader(user_id), int(time.time()) if at is None else at
-        scores, _ = held.order.scores(TEST, reader, when)
-        own = float(scores[position])
-        standing = Standing(own, int((scores > own).sum()) + 1) if own > -np.inf else None
+        scores, values = held.order.scores(TEST, reader, when)
+        rank = int((scores > scores[position]).sum()) + 1
+        is_candidate = scores[position] > -np.inf
+        standing = Standing(float(values(np.array([position]))[0]), rank) if is_candidate else None
         level = "model" if held.order.is_known(reader, when) else "popular"
         title = self.system.titled(held.feed.words[position])
         said = (title, standing, (), None, level, held.name, held.feed.as_of, _NO_PATHS)

@@ -17,7 +17,7 @@ from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.features.clicks import CODES, ClickLog
 from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
 from kindred.graph.store import GraphStore
-from kindred.graph.tables import edge_table
+from kindred.graph.tables import edge_table, node_table
 
 _AGES = (20, 27, 36)
 """Where one group of ages ends and the next begins."""
@@ -85,10 +85,9 @@ def read_feed(store: GraphStore, until: int | None = None) -> FeedTables:
     Raises:
         RecordError: the graph holds no view of a post.
     """
-    users = _columns(store.read_nodes(graph_schema().node(User.label), ["id", "gender", "age"]))
-    node = graph_schema().node(Post.label)
+    users = node_table(store, graph_schema().node(User.label), ["id", "gender", "age"])
     readers = IdMap.sorted(users["id"].to_pylist())
-    posts = IdMap.sorted(_columns(store.read_nodes(node, ["id"]))["id"].to_pylist())
+    posts = IdMap.sorted(node_table(store, graph_schema().node(Post.label), ["id"])["id"].to_pylist())
     topic, topics = _topics(store, posts)
     views = _events(store, Viewed, ("target_met",), readers, posts, until)
     likes = _events(store, Liked, (), readers, posts, until)
@@ -109,10 +108,6 @@ def read_clicks(store: GraphStore, readers: IdMap, posts: IdMap, until: int | No
     order = np.lexsort((views["post"], views["reader"], at))
     codes = {name: views[name][order] for name in CODES}
     return ClickLog(views["reader"][order], views["post"][order], at[order], codes, len(readers) + 1, len(posts))
-
-
-def _columns(batches: object) -> pa.Table:
-    return pa.Table.from_batches(list(batches))  # type: ignore[call-overload]
 
 
 def _topics(store: GraphStore, posts: IdMap) -> tuple[IntArray, tuple[str, ...]]:

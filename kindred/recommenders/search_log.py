@@ -19,7 +19,7 @@ from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.records import Bought, Edge, InCategory, Judged, LedTo, MadeBy, Product, Query, Searched, User
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.graph.store import GraphStore
-from kindred.graph.tables import edge_table, numbers_of_nodes
+from kindred.graph.tables import edge_table, node_table, numbers_of_nodes
 from kindred.recommenders.queries import QUERIES
 
 EXACT = 100.0
@@ -126,7 +126,7 @@ def read_search_log(store: GraphStore, until: int | None = None) -> SearchLog:
         RecordError: the graph holds no product.
     """
     products = _read_products(store)
-    table = _nodes(store, Query, ["id", "text_embedding"])
+    table = node_table(store, graph_schema().node(Query.label), ["id", "text_embedding"])
     queries = IdMap.sorted(table.column("id").to_pylist())
     users = IdMap.sorted(
         i for b in store.read_nodes(graph_schema().node(User.label), ["id"]) for i in b["id"].to_pylist()
@@ -145,7 +145,8 @@ def read_search_log(store: GraphStore, until: int | None = None) -> SearchLog:
 
 
 def _read_products(store: GraphStore) -> Products:
-    table = _nodes(store, Product, ["id", "title", "description", "title_embedding", "description_embedding"])
+    columns = ["id", "title", "description", "title_embedding", "description_embedding"]
+    table = node_table(store, graph_schema().node(Product.label), columns)
     if not len(table):
         raise RecordError("the graph holds no product", "load some with `kindred ingest queries --products FILE`")
     ids = IdMap.sorted(table.column("id").to_pylist())
@@ -186,11 +187,6 @@ def _groups(store: GraphStore, ids: IdMap) -> tuple[csr_matrix, tuple[str, ...],
     where = ([row for row, _ in pairs], columns.positions([name for _, name in pairs]))
     matrix = csr_matrix((np.ones(len(pairs), np.float32), where), shape=(len(ids), len(columns)))
     return matrix, columns.ids, [" ".join(own) for own in words]
-
-
-def _nodes(store: GraphStore, record: type[Product | Query], columns: list[str]) -> pa.Table:
-    batches = [batch for batch in store.read_nodes(graph_schema().node(record.label), columns) if len(batch)]
-    return pa.Table.from_batches(batches) if batches else pa.table({name: [] for name in columns})
 
 
 def _dimension(table: pa.Table, names: Iterable[str]) -> int:

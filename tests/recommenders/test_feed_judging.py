@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.schema import graph_schema
 from kindred.evaluation.report import Report, gate
 from kindred.features.feed_log import LABEL_SECONDS, FeedLog
 from kindred.graph.open import open_graph
@@ -130,3 +132,10 @@ def test_neighbours_know_likes_three_minutes_later_and_leave_the_post_itself_out
     ]
     assert near(asked[0]).tolist() == [0, 0]
     assert near(asked[1]) == pytest.approx([0, 1 / np.sqrt(2)])
+
+
+def test_an_empty_graph_is_told_what_to_load(tmp_path: Path) -> None:
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as empty:
+        empty.create_schema(graph_schema())
+        with pytest.raises(RecordError, match="no view of a post"):
+            read_feed(empty)

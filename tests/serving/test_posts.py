@@ -100,6 +100,12 @@ def test_best_first_and_as_the_contract_says(client: Client, service: Service, r
     assert client.get("/post/recommendations/", id=5, time="2021-12-20T12:00:00Z").json() == reply.json()
 
 
+def test_why_tells_the_score_of_the_answer(client: Client) -> None:
+    best = client.get("/v1/posts/users/3/recommendations", k=1).json()["items"][0]
+    why = client.get(f"/v1/posts/users/3/why/{best['id']}").json()
+    assert why["now"]["score"] == pytest.approx(best["score"], rel=1e-4)
+
+
 def test_readers_alike_in_profile_get_feeds_of_their_own(client: Client) -> None:
     feeds = {
         tuple(ids(client.get("/post/recommendations/", id=user, time="2021-12-29T00:00:00"))) for user in range(1, 21)
