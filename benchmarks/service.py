@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import orjson
 import psutil
 import pyarrow as pa
 
+from benchmarks.service_kills import installed_environment
 from benchmarks.vector_search import clustered
 from kindred.domain.embeddings import Vectors
 from kindred.domain.schema import graph_schema
@@ -140,7 +140,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "cli.py", "--data-dir", str(folder), "serve", "--port", "0"]
         started = time.monotonic()
-        unbounded = os.environ | {"KINDRED_SERVE_RATE": "1000000", "KINDRED_SERVE_BURST": "1000000"}
+        unbounded = installed_environment() | {"KINDRED_SERVE_RATE": "1000000", "KINDRED_SERVE_BURST": "1000000"}
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=unbounded)
         assert self._process.stderr is not None
         address = next(m for line in self._process.stderr if (m := re.search(r"http://([\d.]+):(\d+)", line)))
