@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+
+from kindred.domain.roc_auc import roc_auc
 
 BoolArray = NDArray[np.bool_]
 DoubleArray = NDArray[np.float64]
@@ -80,15 +81,9 @@ def resample(num_rows: int, rng: np.random.Generator) -> DoubleArray:
     return np.bincount(rng.integers(0, num_rows, num_rows), minlength=num_rows).astype(np.float64)
 
 
-def roc_auc(scores: Scores, labels: BoolArray) -> DoubleArray:
-    """Chance that a row with the label scores above one without, ties half, NaN where only one kind, `[num_tags]`."""
-    ranks = rankdata(scores, axis=0)
-    positives = labels.sum(0).astype(np.float64)
-    negatives = len(labels) - positives
-    above = (ranks * labels).sum(0) - positives * (positives + 1) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: DoubleArray = np.where((positives > 0) & (negatives > 0), above / (positives * negatives), np.nan)
-    return found
+def roc_aucs(scores: Scores, labels: BoolArray) -> DoubleArray:
+    """`roc_auc` of each label, NaN where all rows have it or none, `[num_tags]`."""
+    return np.array([roc_auc(*column) for column in zip(scores.T, labels.T, strict=True)])
 
 
 def f1(said: BoolArray, labels: BoolArray) -> DoubleArray:

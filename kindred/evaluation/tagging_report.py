@@ -21,7 +21,7 @@ from kindred.evaluation.tagging import (
     mean_known,
     reliability,
     resample,
-    roc_auc,
+    roc_aucs,
 )
 
 Report = dict[str, Any]
@@ -93,7 +93,7 @@ def _figures(scores: NDArray[np.floating], precision: DoubleArray, tagged: Tagge
     found = {
         "macro_ap": mean_known(precision),
         "micro_ap": mean_known(flat.average_precision()),
-        "roc_auc": mean_known(roc_auc(scores, tagged.labels)),
+        "roc_auc": mean_known(roc_aucs(scores, tagged.labels)),
     }
     order = np.argsort(-tagged.frequency, kind="stable")
     thirds = zip(FREQUENCIES, np.array_split(order, len(FREQUENCIES)), strict=True)

@@ -19,6 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.roc_auc import roc_auc
 from kindred.training.fit import Objective, RunOptions, choose_device, fit, has_bfloat16
 from kindred.training.schedule import FitConfig, Metrics, ReduceOnPlateau
 
@@ -259,16 +260,4 @@ def _step_losses(
 def _validate(network: PairwiseRanker, tensors: _Tensors, pairs: Pairs) -> dict[str, float]:
     parts = [tensors.logits(network, pairs, slice(start, start + 8192)) for start in range(0, len(pairs), 8192)]
     logits = torch.cat(parts).float().cpu().numpy()
-    return {WATCHED: roc_auc(logits, pairs.label)}
-
-
-def roc_auc(scores: FloatArray, label: FloatArray) -> float:
-    """Probability that a chosen pair scores above another, half of equal ones; .5 where there is only one kind."""
-    chosen = label > 0
-    if chosen.all() or not chosen.any():
-        return 0.5
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    num_chosen = int(chosen.sum())
-    above = ranks[chosen].sum() - num_chosen * (num_chosen + 1) / 2
-    return float(above / (num_chosen * (len(scores) - num_chosen)))
+    return {WATCHED: roc_auc(logits, pairs.label, otherwise=0.5)}

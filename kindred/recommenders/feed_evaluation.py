@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.ids import IdMap
+from kindred.domain.roc_auc import roc_auc
 from kindred.evaluation.report import Report, write_summary
 from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.feed import FeedSample, FeedTruth, feed_texts, feed_truth
-from kindred.models.pairwise_ranker import roc_auc
 from kindred.recommenders.click_evaluation import judge_clicks, known_until
 from kindred.recommenders.evaluating import EvaluationOptions
 from kindred.recommenders.feed_judging import OWN, Ladder, logged, over_all_posts
@@ -85,7 +85,7 @@ def judge_feed(
     for arm in ARMS:
         rows = scorer.rows(arm, log.reader[later], log.post[later], log.at[later])
         chance = model.arms[arm].boosting.probability(rows).astype(np.float32)
-        report["impressions"][arm] = roc_auc(chance, log.liked[later].astype(np.float32))
+        report["impressions"][arm] = roc_auc(chance, log.liked[later], otherwise=0.5)
     report |= over_all_posts(rungs, since, truth, seed)
     both = report["logged"].get("both") or next(iter(report["logged"].values()))
     own = both["rankers"][OWN]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, Final
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.progress import told_on_interrupt
@@ -25,7 +25,7 @@ from kindred.files import damage_of, read_with_hash, seals_of, with_hash, write_
 MANIFEST, TAGS = "manifest.json", "tags.json"
 FILES = "files"
 """Key of the manifest: size and hash of each file of the run."""
-OWN_MODEL = "gnn"
+OWN_MODEL: Final = "gnn"
 """What runs call a system's own model, which is no baseline."""
 _RANKING = ("recall@10", "ndcg@10")
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from kindred.evaluation.label_folds import groups_of, label_folds
-from kindred.evaluation.tagging import Ranked, average_precision, f1, macro_ap, mean_known, reliability, roc_auc
+from kindred.evaluation.tagging import Ranked, average_precision, f1, macro_ap, mean_known, reliability, roc_aucs
 
 
 def test_average_precision_by_hand() -> None:
@@ -27,8 +27,8 @@ def test_a_weight_is_so_many_equal_rows(rows: list[tuple[int, bool, int]]) -> No
 
 def test_other_metrics_by_hand() -> None:
     scores, labels = np.array([[3.0], [2.0], [2.0], [1.0]]), np.array([[1], [1], [0], [0]], dtype=bool)
-    assert roc_auc(scores, labels)[0] == pytest.approx((1 + 1 + 0.5 + 1) / 4)
-    assert np.isnan(roc_auc(scores, np.ones_like(labels))[0])
+    assert roc_aucs(scores, labels)[0] == pytest.approx((1 + 1 + 0.5 + 1) / 4)
+    assert np.isnan(roc_aucs(scores, np.ones_like(labels))[0])
     assert f1(scores >= 2, labels)[0] == pytest.approx(2 * 2 / (3 + 2))
     assert mean_known(np.array([np.nan, 1.0, 3.0])) == 2.0
     believed = reliability(np.array([[0.05], [0.2], [0.2], [0.8]]), np.array([[1], [0], [0], [1]], dtype=bool), 0.1, 2)

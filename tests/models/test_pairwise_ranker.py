@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from kindred.domain.roc_auc import roc_auc
 from kindred.models.pairwise_ranker import (
     WATCHED,
     Pairs,
@@ -15,7 +16,6 @@ from kindred.models.pairwise_ranker import (
     RankerConfig,
     RankerData,
     Sides,
-    roc_auc,
     train_ranker,
 )
 from kindred.models.pairwise_scores import PairwiseScores
@@ -146,4 +146,4 @@ def test_a_resumed_training_is_bit_equal(tmp_path: Path) -> None:
 def test_roc_auc_by_hand() -> None:
     scores, label = np.array([0.1, 0.4, 0.35, 0.8], np.float32), np.array([0, 0, 1, 1], np.float32)
     assert roc_auc(scores, label) == 0.75
-    assert roc_auc(np.ones(4, np.float32), label) == 0.5 == roc_auc(scores, np.ones(4, np.float32))
+    assert roc_auc(np.ones(4, np.float32), label) == 0.5 == roc_auc(scores, np.ones(4, np.float32), otherwise=0.5)
