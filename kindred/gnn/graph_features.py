@@ -22,6 +22,7 @@ TIME_BINS = 8
 _PCA_ROWS = 50_000  # the covariance of 384 dimensions needs no more
 _TYPE_SEPARATOR = "|"
 _MOSTLY_TOLD = ("at", "rating")  # sources have them for every event or for none: a column of ones would say nothing
+_OF_TODAY = ("price", "in_stock")  # what a shop says of an item now, and did not say at the time of the events
 
 Columns = Mapping[str, Tensor]
 
@@ -152,7 +153,7 @@ def _fit_columns(columns: Mapping[str, object], text_dim: int, seen: Tensor | No
     """The features of some columns, fitted on the rows that may be seen, all where None."""
     found = []
     for name, values in columns.items():
-        if not isinstance(values, Tensor) or name.startswith("has_") or not len(values):
+        if not isinstance(values, Tensor) or name.startswith("has_") or not len(values) or name in _OF_TODAY:
             continue
         known = columns.get(f"has_{name}")
         rows = torch.arange(len(values)) if seen is None else seen

@@ -63,11 +63,14 @@ class SourceEncoder(nn.Module):
         """
         pairs = zip(columns[::2], columns[1::2], strict=True)
         parts = [column(*pair) for column, pair in zip(self.columns, pairs, strict=True)]
-        features = torch.cat(parts, dim=1) if parts else torch.zeros(len(new), 0)
-        edge = None if self.project_edges is None else self.project_edges(features)
+        edge: Tensor | None = None
         counts = _sums(torch.ones_like(new, dtype=torch.float32).unsqueeze(1), new, shape_of_users)
-        means = _sums(features, new, shape_of_users) / counts.clamp(min=1)
-        state = self.first + self.mean_input(torch.cat([means, torch.log1p(counts)], dim=1))
+        means = torch.log1p(counts)
+        if parts:  # a tensor of no columns has no operators
+            features = torch.cat(parts, dim=1)
+            edge = None if self.project_edges is None else self.project_edges(features)
+            means = torch.cat([_sums(features, new, shape_of_users) / counts.clamp(min=1), means], dim=1)
+        state = self.first + self.mean_input(means)
         states = [self.norms[0](state)]
         for attention, skip, norm in zip(self.attentions, self.skips, list(self.norms)[1:], strict=True):
             update = skip(states[-1]) + attention(states[-1], edge, new, neighbour)

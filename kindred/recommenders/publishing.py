@@ -7,19 +7,21 @@ since are placed by their texts, beside all others.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.ids import IdMap
 from kindred.domain.schema import NodeType
 from kindred.gnn.onnx_encoder import can_run, has_encoder
 from kindred.graph.store import GraphStore
+from kindred.graph.tables import edge_table
 from kindred.recommenders.histories import Histories, histories_of_table, read_histories
 from kindred.recommenders.model import ANONYMOUS, Model, load_model
 from kindred.recommenders.releases import Release, load_release, next_version, run_of
@@ -101,7 +103,8 @@ def _export_encoder(system: System, run: Run, model: Model) -> None:
     if find_spec("onnx") is not None:
         from kindred.recommenders.exporting import export_onnx
 
-        export_onnx(system, run)
+        with suppress(ArtifactError):  # a file that gives other rows is not kept, and PyTorch goes on encoding
+            export_onnx(system, run)
 
 
 def place_new_items(system: System, store: GraphStore, model: Model) -> NewItems:
@@ -159,8 +162,9 @@ def _light_histories(
 ) -> tuple[Histories, int | None]:
     """Every user's events without texts and vectors, and the time of the latest one."""
     names = ["source_id", "target_id", "event_id", "at", *telling_properties(system)]
-    batches = [batch for batch in store.read_edges(system.edge, names, until) if len(batch)]
-    table = pa.Table.from_batches(batches)
+    table = edge_table(store, system.edge, names, until)
+    if table is None:
+        raise RecordError(f"the graph holds no {system.words.event}", f"load some with `{system.load_with}`")
     histories = histories_of_table(system, model.items, users, table)
     times = histories.events.at
     return histories, None if times is None else int(times.max())

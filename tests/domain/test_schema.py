@@ -70,8 +70,8 @@ def test_records_become_columns_with_nulls_kept() -> None:
     node = graph_schema().node("Product")
     table = to_table(node, [Product(id="p1", title="Wah pedal"), Product(id="p2")])
     assert table.to_pylist() == [
-        {"id": "p1", "title": "Wah pedal", "description": None},
-        {"id": "p2", "title": None, "description": None},
+        {"id": "p1", "title": "Wah pedal", "description": None, "price": None, "in_stock": None},
+        {"id": "p2", "title": None, "description": None, "price": None, "in_stock": None},
     ]
 
 

@@ -12,6 +12,7 @@ from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.schema import arrow_schema, graph_schema
+from kindred.gnn.graph_features import fit_graph_features
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
 from kindred.gnn.hetero_files import IDS, read_tensors, write_hetero_data
 from kindred.graph.open import open_graph
@@ -37,6 +38,8 @@ def tables() -> dict[str, pa.Table]:
                 "id": ["p2", "p1", "p3"],
                 "title": ["drum", None, "pick"],
                 "title_embedding": vectors_column(TEXTS[:3], [True, False, True]),
+                "price": pa.nulls(3, pa.float64()),
+                "in_stock": pa.nulls(3, pa.bool_()),
             }
         ),
         "Category": pa.table({"id": ["drums"]}),
@@ -73,6 +76,16 @@ def test_tensors_follow_from_the_schema() -> None:
     assert products.title_embedding.tolist() == [[0, 0, 0, 0], [1, 2, 3, 4], [5, 6, 7, 8]]
     assert products.has_title_embedding.tolist() == [False, True, True]
     assert data["Brand"].num_nodes == 0
+
+
+def test_what_a_shop_says_today_is_no_feature() -> None:
+    rows = tables()
+    for name, values in (("price", pa.array([1.0, 2.0, 9.0])), ("in_stock", pa.array([True, False, True]))):
+        rows["Product"] = rows["Product"].set_column(rows["Product"].schema.get_field_index(name), name, values)
+    data, _ = read_hetero_data(TableStore(rows), graph_schema())
+    assert data["Product"].price.tolist() == [2.0, 1.0, 9.0]
+    features = fit_graph_features(data, {}, 2)
+    assert [column.name for column in features.nodes["Product"]] == ["title_embedding"]
 
 
 def test_an_engine_gives_what_its_tables_hold(tmp_path: Path) -> None:
