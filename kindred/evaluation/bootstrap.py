@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,12 @@ class Interval:
         return self.low > 0
 
     def __str__(self) -> str:
-        return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
+        return interval_text(vars(self))
+
+
+def interval_text(found: Mapping[str, float]) -> str:
+    """The `mean`, `low` and `high` of an interval as people read them."""
+    return f"{found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
 
 
 def paired_bootstrap(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.pooling import UserSums, paired_intervals
 from kindred.evaluation.protocol import ProtocolResult
 from kindred.evaluation.report_text import verdict
@@ -78,11 +79,8 @@ def comparison_text(comparison: Comparison) -> str:
         f"{'':<11}{'first':>9}{'second':>9}{'users':>8}   first − second               the first is",
     ]
     for metric, found in comparison.figures.items():
-        interval = f"{found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
-        lines.append(
-            f"{metric:<11}{found['first']:>9.4f}{found['second']:>9.4f}{found['users']:>8,}   {interval:<29}"
-            + verdict(found, metric)
-        )
+        each = f"{metric:<11}{found['first']:>9.4f}{found['second']:>9.4f}{found['users']:>8,}"
+        lines.append(f"{each}   {interval_text(found):<29}{verdict(found, metric)}")
     if comparison.unrated:
         lines.append(f"ratings not compared: none are predicted by {' and '.join(comparison.unrated)}")
     return "\n".join(lines)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kindred.evaluation.bootstrap import interval_text
+
 Report = dict[str, Any]
 
 RANKING_COLUMNS = ("recall@10", "ndcg@10", "mrr@10")
@@ -90,7 +92,7 @@ def _section(title: str, section: Report, columns: Sequence[str], compared: str)
         line = f"{name[:12]:<12}" + "".join(f"{_number(figures[column]):>11}" for column in columns)
         delta = section["delta"].get(name)
         if delta is not None:
-            line += f"   {_interval(delta[compared])} {_sign(verdict(delta[compared], compared))}"
+            line += f"   {interval_text(delta[compared])} {_sign(verdict(delta[compared], compared))}"
         lines.append(line.rstrip())
     return lines
 
@@ -105,7 +107,7 @@ def _variants(section: Report) -> list[str]:
                 interval = variant["delta"][metric]
                 words = f"{_VARIANTS.get(name, name)}, {metric}"
                 sign = _sign(verdict(interval, metric))
-                lines.append(f"{words:<36}{_number(figures[metric]):>11}   {_interval(interval)} {sign}")
+                lines.append(f"{words:<36}{_number(figures[metric]):>11}   {interval_text(interval)} {sign}")
     return lines
 
 
@@ -196,7 +198,7 @@ def _ablation(section: Report) -> str:
                 sign = -1 if metric in LOWER_IS_BETTER else 1
                 wins = f"{sum(sign * delta > 0 for delta in seeds)} of {len(seeds)}"
                 words = _VARIANTS.get(name, name)
-                judged = [_interval(interval), verdict(interval, metric), wins]
+                judged = [interval_text(interval), verdict(interval, metric), wins]
                 rows.append([words, metric, _number(figures[metric]), *judged])
     header = ["variant", "metric", "its figure", "model − it", "the model is", "better in seeds"]
     return "## Variants\n\nThe model with one thing changed, everything else alike.\n\n" + _table(header, rows)
@@ -226,7 +228,7 @@ def _figures_table(section: Report, metrics: Sequence[str]) -> str:
 
 
 def _delta_table(delta: Report, metrics: Sequence[str]) -> str:
-    rows = ([name, *(f"{_interval(by[m])} {verdict(by[m], m)}" for m in metrics)] for name, by in delta.items())
+    rows = ([name, *(f"{interval_text(by[m])} {verdict(by[m], m)}" for m in metrics)] for name, by in delta.items())
     return _table(["model − …", *metrics], rows)
 
 
@@ -240,7 +242,7 @@ def _bucket_table(buckets: Report) -> str:
         best = max(recall, key=recall.__getitem__, default=None)
         row += [_number(value) for value in recall.values()]
         interval = None if best is None or part["delta"] is None else part["delta"][best]["recall@10"]
-        row.append("too few users" if interval is None else f"{best}: {_interval(interval)}")
+        row.append("too few users" if interval is None else f"{best}: {interval_text(interval)}")
         rows.append(row)
     return _table(["", "users", "**model**", *names, "model − best baseline"], rows)
 
@@ -252,10 +254,6 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
-
-
-def _interval(interval: Report) -> str:
-    return f"{interval['mean']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}]"
 
 
 def _sign(found: str) -> str:

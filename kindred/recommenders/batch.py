@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings
@@ -16,6 +15,7 @@ from kindred.domain.ids import IdMap, rows_at
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.gnn.columns import edge_columns
 from kindred.graph.store import GraphStore
+from kindred.graph.tables import edge_table
 from kindred.linear.known_items import dot_scores
 from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.histories import are_skipped
@@ -185,9 +185,10 @@ def _ranked_users(
 def _events(system: System, store: GraphStore, users: IdMap, items: IdMap) -> tuple[Interactions, Interactions | None]:
     """What users chose and what they skipped, of the items that are known."""
     names = ["source_id", "target_id", "event_id", "at", *telling_properties(system)]
-    batches = [batch for batch in store.read_edges(system.edge, names, None) if len(batch)]
-    order, columns = edge_columns(system.edge, batches)
-    table = pa.Table.from_batches(batches)
+    table = edge_table(store, system.edge, names)
+    if table is None:
+        raise system.no_events()
+    order, columns = edge_columns(system.edge, table.to_batches())
     who = users.positions_of_column(table["source_id"])[order]
     what = items.positions_of_column(table["target_id"])[order]
     there = (who >= 0) & (what >= 0)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
+from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.clustered import clustered_ratios
 from kindred.evaluation.report import Report
 from kindred.features.click_candidates import Candidates
@@ -108,11 +109,7 @@ def _summary(report: Report) -> list[str]:
     ]
     for name, of in report["rankers"].items():
         less = report["delta"].get(name)
-        shown = (
-            ""
-            if less is None
-            else f"   {less['hit@5']['mean']:+.4f} [{less['hit@5']['low']:+.4f}, {less['hit@5']['high']:+.4f}]"
-        )
+        shown = "" if less is None else f"   {interval_text(less['hit@5'])}"
         figures = "".join(f"{of[m]['mean']:>9.4f} [{of[m]['low']:.3f}, {of[m]['high']:.3f}]" for m in _METRICS)
         lines.append(f"{name:<26}{figures}{shown}")
     return lines

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.ids import IdMap
 from kindred.domain.roc_auc import roc_auc
+from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.report import Report, write_summary
 from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
 from kindred.graph.store import GraphStore
@@ -158,11 +159,7 @@ def summary(report: Mapping[str, Any]) -> list[str]:
 def _line(name: str, of: Mapping[str, Mapping[str, float]], delta: Mapping[str, Mapping[str, float]] | None) -> str:
     auc = of["auc"]
     interval = f"[{auc['low']:.3f}, {auc['high']:.3f}]"
-    less = (
-        ""
-        if delta is None
-        else f"{delta['auc']['mean']:+.4f} [{delta['auc']['low']:+.4f}, {delta['auc']['high']:+.4f}]"
-    )
+    less = "" if delta is None else interval_text(delta["auc"])
     return (
         f"{name:<30}{auc['mean']:>10.4f}{interval:>16}{of['auc_near']['mean']:>7.3f}{of['hit@5']['mean']:>8.4f}"
         f"{of['hit@5 − random']['mean']:>+10.4f}   {less}"

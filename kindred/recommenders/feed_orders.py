@@ -108,6 +108,15 @@ def load_order(run: Run, feed: FeedTables, store: GraphStore) -> Order:
     return LikeOrder(likes, FeedScorer(feed.log, spaces), feed)
 
 
+def post_vectors(run: Run, posts: IdMap) -> NDArray[np.float32]:
+    """A vector of each of these posts by a run's model, zeros for those that came after the training."""
+    known = load_posts(run.folder)
+    if predicts_clicks(run):
+        return _placed(load_click_model(run.folder).vectors, known, posts)
+    spaces = load_feed_model(run.folder).spaces.values()
+    return np.concatenate([_placed(vectors, known, posts) for vectors in spaces], axis=1)
+
+
 def predicts_clicks(run: Run) -> bool:
     """Whether a run of posts was trained on clicks; on likes otherwise."""
     return bool(run.manifest["config"].get("target") == "clicks")

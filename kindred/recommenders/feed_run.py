@@ -7,7 +7,7 @@ from kindred.graph.store import GraphStore
 from kindred.recommenders.click_model import ClickModel, fit_click_model
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.feed_model import ARMS, FeedModel, fit_feed_model, ranking_columns, save_posts
-from kindred.recommenders.feed_orders import load_order
+from kindred.recommenders.feed_orders import post_vectors
 from kindred.recommenders.feed_tables import FeedTables, read_clicks, read_feed
 from kindred.recommenders.publishing import ITEMS, Published
 from kindred.recommenders.releases import next_version, run_of
@@ -47,7 +47,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     if before is not None and run_of(before) == run.name:
         return Published(before, counts, None, 0, 0)
     version = next_version(run.name, here.versions())
-    embeddings = Embeddings(feed.posts, load_order(run, feed, store).vectors())
+    embeddings = Embeddings(feed.posts, post_vectors(run, feed.posts))
     publish_collections(here, version, {ITEMS: embeddings}, None, PublishOptions(searched=(ITEMS,)))
     return Published(version, counts, before, 0, 0)
 

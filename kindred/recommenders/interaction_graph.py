@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, ratings_of, times_of, weights_of
 from kindred.domain.rating_scale import RatingScale, observed_scale
@@ -86,8 +85,7 @@ def read_interaction_graph(
     edges = data[system.triple]
     num_events = edges.edge_index.shape[1]
     if num_events == 0:
-        when = "" if until is None else f" up to {until}"
-        raise RecordError(f"the graph holds no {system.words.event}{when}", f"load some with `{system.load_with}`")
+        raise system.no_events(until)
     columns = dict(event_columns(data, system))
     rating = _known(columns, system.rating, ratings_of)
     interactions = Interactions(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings, Vectors
-from kindred.domain.errors import ArtifactError, RecordError
+from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.schema import NodeType
 from kindred.gnn.onnx_encoder import can_run, has_encoder
@@ -164,7 +164,7 @@ def _light_histories(
     names = ["source_id", "target_id", "event_id", "at", *telling_properties(system)]
     table = edge_table(store, system.edge, names, until)
     if table is None:
-        raise RecordError(f"the graph holds no {system.words.event}", f"load some with `{system.load_with}`")
+        raise system.no_events(until)
     histories = histories_of_table(system, model.items, users, table)
     times = histories.events.at
     return histories, None if times is None else int(times.max())

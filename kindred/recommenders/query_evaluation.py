@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.interactions import FloatArray
-from kindred.evaluation.bootstrap import paired_bootstrap
+from kindred.evaluation.bootstrap import interval_text, paired_bootstrap
 from kindred.evaluation.graded import graded_metrics
 from kindred.evaluation.report import Report, write_summary
 from kindred.graph.store import GraphStore
@@ -204,15 +204,11 @@ def summary(report: Report) -> list[str]:
     ]
     for name, found in report["rankers"].items():
         less = report["delta"].get(name)
-        shown = "" if less is None else "  ".join(_less(less[key]) for key in ("recall@10", "ndcg@10"))
+        shown = "" if less is None else "  ".join(interval_text(less[key]) for key in ("recall@10", "ndcg@10"))
         lines.append(f"{name:<36}{_figures(found)}   {shown}")
     lines += ["", f"{'ours, by group':<36}{heads}{'orders':>9}"]
     lines += [f"{name:<36}{_figures(of)}{of['orders']:>9,}" for name, of in report["groups"].items()]
     return lines
-
-
-def _less(less: Mapping[str, float]) -> str:
-    return f"{less['mean']:+.4f} [{less['low']:+.4f}, {less['high']:+.4f}]"
 
 
 def _figures(found: Mapping[str, float]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from kindred.domain.errors import SchemaError, SettingsError
+from kindred.domain.errors import RecordError, SchemaError, SettingsError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.rating_scale import RatingScale
 from kindred.domain.recommendation import title_of
@@ -150,6 +150,11 @@ class System:
         """The properties of an item that are numbers, or true or false."""
         kinds = (PropertyKind.INTEGER, PropertyKind.FLOAT, PropertyKind.BOOLEAN)
         return tuple(p.name for p in self.item.properties if p.kind in kinds)
+
+    def no_events(self, until: int | None = None) -> RecordError:
+        """What is raised where a graph holds no event of the system, up to a time."""
+        when = "" if until is None else f" up to {until}"
+        return RecordError(f"the graph holds no {self.words.event}{when}", f"load some with `{self.load_with}`")
 
     def check_conditions(self, labels: Iterable[str], numbers: Iterable[str]) -> None:
         """That items lead to nodes of these labels and have these numbers.
