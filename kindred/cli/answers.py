@@ -242,7 +242,8 @@ def answer_text(answer: Answer) -> str:
     lines = [f"{_asked(answer)} ({_LEVELS[answer.level]}, version {answer.version})"]
     for rank, item in enumerate(answer.recommendations, start=1):
         mark = "  [new]" if item.source == "new" else ""
-        lines.append(f"{rank:3}. {console.figure(item.score):>9}  {item.item_id}  {item.title or '(no title)'}{mark}")
+        name = console.named(item.item_id, item.title)
+        lines.append(f"{rank:3}. {console.figure(item.score):>9}  {name}{mark}")
         if item.reason is not None:
             lines.append(f"{'':15}{item.reason.text}")
     if answer.note:

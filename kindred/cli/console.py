@@ -98,6 +98,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join([line(header), line(["─" * w for w in widths]), *map(line, cells)])
 
 
+def named(item_id: str, title: str | None) -> str:
+    """An item for people: its id, and its title where it has one."""
+    return f"{item_id}  {title}" if title else item_id
+
+
 def figure(value: float) -> str:
     """A score with three significant digits, whatever its size: 12.3, 0.0457, 1.2e-07."""
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")

@@ -35,8 +35,7 @@ def why_text(found: Explanation) -> str:
     """An explanation for people."""
     from kindred.domain.explanation import CAVEAT
 
-    name = f"{found.item_id}  {found.title or '(no title)'}"
-    lines = [f"{name} for {found.user_id} (version {found.version})"]
+    lines = [f"{console.named(found.item_id, found.title)} for {found.user_id} (version {found.version})"]
     if found.standing is not None:
         lines.append(f"now {_standing(found.standing)}")
     for number, path in enumerate(found.paths, start=1):

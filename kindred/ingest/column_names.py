@@ -9,8 +9,9 @@ from kindred.ingest.mapping import Layout
 
 _ITEM = (
     "item item_id parent_asin movie_id asin product_id track_id song_id artist_id book_id isbn article_id news_id "
-    "business_id place_id venue_id game_id app_id recipe_id course_id post_id content_id movie product track song "
-    "artist book article sku"
+    "business_id place_id venue_id game_id app_id recipe_id course_id post_id content_id anime_id job_id offer_id "
+    "listing_id property_id restaurant_id video_id stock_code product_code item_code article_number movie product "
+    "track song artist book article venue place business sku ean gtin"
 )
 _USUAL = {
     "user": (
@@ -22,14 +23,20 @@ _USUAL = {
     "weight": "weight plays play_count played_ratio_pct listens count times quantity hours minutes",
     "at": (
         "at timestamp time unix_review_time datetime date created_at event_time ts review_time rated_at when "
-        "click_timestamp"
+        "click_timestamp date_added review_date order_date purchase_date invoice_date transaction_date event_date "
+        "visited_at watched_at purchased_at t_dat"
     ),
     "text": "text review_text review comment review_body body content",
     "kind": "kind event_type action event behavior behavior_type",
     "id": f"{_ITEM} id",
-    "title": "title name movie_title item_name product_name product_title book_title track_name song_name",
-    "item_text": "description text overview plot abstract summary about",
-    "category": "category categories genres genre class main_category topic topics subject section",
+    "title": (
+        "title name movie_title item_name product_name product_title book_title track_name song_name prod_name headline"
+    ),
+    "item_text": "description text overview plot abstract summary about detail_desc",
+    "category": (
+        "category categories genres genre class main_category topic topics subject section product_type_name "
+        "product_type"
+    ),
 }
 NAMES = {role: tuple(words.replace("_", "").split()) for role, words in _USUAL.items()}
 """Role → names in plain form, the likeliest first."""
@@ -53,11 +60,15 @@ KNOWN_FILES = {
 
 
 def guess(role: str, columns: Sequence[str], taken: Collection[str | None]) -> str | None:
-    """The column that is called what columns of this role usually are; None where none is, or all are taken."""
-    free = {_plain(column): column for column in reversed(columns) if column not in taken}
+    """The column that is called what columns of this role usually are; None where none is, or all are taken.
+
+    What stands within another column (`properties.product_id`) goes by its own name, after those that stand alone.
+    """
+    by_depth = sorted(columns, key=lambda column: column.count("."), reverse=True)
+    free = {_plain(column): column for column in reversed(by_depth) if column not in taken}
     return next((free[name] for name in NAMES[role] if name in free), None)
 
 
 def _plain(name: str) -> str:
     """The name without what RecBole adds to it (`user_id:token`), in lower case, letters and digits only."""
-    return re.sub(r"[^a-z0-9]", "", name.partition(":")[0].casefold())
+    return re.sub(r"[^a-z0-9]", "", name.partition(":")[0].rpartition(".")[2].casefold())

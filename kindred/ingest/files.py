@@ -1,4 +1,4 @@
-"""Rows of a source file, whatever its format and however it is packed: JSON lines, CSV, Parquet, Arrow or Feather."""
+"""Rows of a source file, however it is packed: JSON lines, one JSON array, CSV, Parquet, Arrow or Feather."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kindred.ingest.arrow_rows import is_arrow, read_arrow_rows
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.csv_rows import dialect_of, read_csv_rows
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
+from kindred.ingest.json_arrays import read_array
 from kindred.ingest.json_lines import known_pairs
 from kindred.ingest.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, read_lines
 from kindred.ingest.opening import OpenFile, open_file, seekable
@@ -98,9 +99,9 @@ def _rows_of(path: Path, file: OpenFile, source: Source, remark: Remark) -> Iter
     head = head.removeprefix(_UTF8_MARK)
     first = head.lstrip().split(b"\n", 1)[0].strip()
     if _ARRAY_START.match(first):
-        raise RecordError(
-            f"{path} is one JSON array, not one JSON object a line", f"convert it: jq -c '.[]' {path} > lines.jsonl"
-        )
+        if source.encoding != "utf-8":
+            content = in_utf8(content, source.encoding)
+        return _read_json_rows(read_array(path, content), source)
     if b"\x00" in first and not first.startswith(b"{"):
         raise RecordError(
             f"{path} is no text, and no other format that is understood", "give JSON lines, CSV or Parquet"

@@ -25,6 +25,7 @@ from kindred.ingest.sources.interactions import (
     time_reader,
 )
 from kindred.ingest.table_head import Head, in_layout, read_head
+from kindred.ingest.times import milliseconds_of
 from kindred.ingest.values import number_of
 
 _SHOWN_VALUES = 3
@@ -176,7 +177,11 @@ def _lacks(path: Path, role: str, option: str, head: Head) -> None:
 def _form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[str]]:
     """The form of times; numbers that are no times since 1970 only tell the order."""
     if columns.at is None:
-        return None, ["no column of times: every event counts as equally old"]
+        remark = "no column of times: every event counts as equally old"
+        like_times = [name for name in head.columns if _holds_times(name, head)]
+        return None, [
+            f"{remark}; times seem to stand in {', '.join(like_times)}: --at COLUMN" if like_times else remark
+        ]
     if columns.at_format is not None:
         time_reader(columns.at_format)
         return columns.at_format, []
@@ -184,6 +189,20 @@ def _form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[
     if values and all(_only_orders(value, columns.at) for value in values) and not _are_days(values):
         return ORDER, [f"the numbers in {columns.at} are no times of our age: they only tell the order of events"]
     return None, []
+
+
+def _holds_times(name: str, head: Head) -> bool:
+    """Whether all values of the column, numbers left out, read as times."""
+    values = [row.get(name) for row in head.rows if row.get(name) not in (None, "")]
+    try:
+        return bool(values) and all(
+            not isinstance(value, int | float | bool)
+            and not str(value).strip("+-").replace(".", "", 1).isdecimal()
+            and milliseconds_of(value, name) is not None
+            for value in values
+        )
+    except BadRecord:
+        return False
 
 
 def _only_orders(value: object, field: str) -> bool:
@@ -207,7 +226,7 @@ def _choices(
     before = given.model_dump()
     for role, names in chosen.model_dump(exclude={"at_format"}).items():
         for name in (names,) if isinstance(names, str) else names or ():
-            shown = [str(row[name])[:40] for row in head.rows if row.get(name) is not None]
+            shown = [" ".join(str(row[name]).split())[:40] for row in head.rows if row.get(name) is not None]
             examples = tuple(dict.fromkeys(shown))[:_SHOWN_VALUES]
             found.append(Choice(table, role, name, not before[role], examples))
     return found
@@ -215,4 +234,5 @@ def _choices(
 
 def _unused(head: Head, choices: Sequence[Choice], table: str | None) -> list[str]:
     used = {choice.column for choice in choices if table in (None, choice.table)}
-    return [name for name in head.columns if name not in used]
+    outer = {name.rpartition(".")[0] for name in head.columns}
+    return [name for name in head.columns if name not in used | outer]

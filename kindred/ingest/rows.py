@@ -22,3 +22,15 @@ class Row(NamedTuple):
     raw: bytes
     length: int
     value: Mapping[str, object] | BadRecord
+
+
+def flattened(values: Mapping[str, object]) -> Mapping[str, object]:
+    """The columns, and beside each that holds columns of its own those as well, as `outer.inner`."""
+    if not any(isinstance(value, dict) for value in values.values()):
+        return values
+    found = dict[str, object]()
+    for name, value in values.items():
+        found[name] = value
+        if isinstance(value, dict):
+            found |= {f"{name}.{inner}": held for inner, held in flattened(value).items()}
+    return found

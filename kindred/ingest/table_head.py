@@ -22,7 +22,7 @@ from kindred.ingest.files import read_rows
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.mapping import Layout
 from kindred.ingest.opening import is_stream, open_file, seekable
-from kindred.ingest.rows import Row
+from kindred.ingest.rows import Row, flattened
 from kindred.ingest.source import Parsed, Source, Values
 
 _SEPARATORS = ("::", "\t", ",", ";", "|")
@@ -34,7 +34,7 @@ class Head:
     """What the beginning of a file tells.
 
     Attributes:
-        columns: names of its columns; of JSON lines those of the first rows.
+        columns: names of its columns; of JSON those of the first rows, what stands within another as `outer.inner`.
         rows: its first rows.
         layout: how it is written, as far as readers of CSV need to be told.
     """
@@ -94,7 +94,7 @@ def _read_cells(source: Source, layout: Layout, content: io.BufferedReader) -> I
 def _with_rows(path: Path, names: list[str], layout: Layout) -> Head:
     source = in_layout(Source(names, _never_parsed), layout)
     found = islice(read_rows(path, source, silent), _ROWS_LOOKED_AT)
-    rows = tuple(row.value for row in found if not isinstance(row.value, BadRecord))
+    rows = tuple(flattened(row.value) for row in found if not isinstance(row.value, BadRecord))
     columns = dict.fromkeys([*names, *(() if names else chain.from_iterable(rows))])
     if not columns:
         raise RecordError(f"there is no column in {path}", "check that the right file was given")

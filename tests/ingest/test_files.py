@@ -96,6 +96,8 @@ FORMATS: dict[str, Callable[[list[Row]], bytes]] = {
     "tar": lambda rows: tarred({"reviews.jsonl": json_lines(rows)}),
     "tar.gz": lambda rows: gzip.compress(tarred({"reviews.csv": to_csv(rows)})),
     "tar.xz": lambda rows: lzma.compress(tarred({"reviews.jsonl": json_lines(rows)})),
+    "json array": lambda rows: json.dumps(rows).encode("utf-8-sig"),
+    "json array, indented, gzip": lambda rows: gzip.compress(json.dumps(rows, indent=2, ensure_ascii=False).encode()),
     "python": lambda rows: "\n".join(map(str, rows)).encode(),
     "parquet": to_parquet,
     "parquet, gzip": lambda rows: gzip.compress(to_parquet(rows)),
@@ -127,8 +129,9 @@ def test_the_format_is_told_from_the_content(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("pretty.json", b'[\n  {"asin": "p"}\n]\n', "JSON array"),
-        ("array.json", b'[{"asin": "p"}, {"asin": "q"}]', "JSON array"),
+        ("cut.json", b'[{"asin": "p"}, {"asin": "q"', "JSON array .* broken after element 1 "),
+        ("open.json", b'[{"asin": "p"}\n', "JSON array .* broken after element 1 "),
+        ("no.json", b'[{"asin": "p"} "x: {}]', "JSON array .* broken after element 1 "),
         ("other.csv", b"person,item,points\n1,2,3\n", "no column that is understood among item, person, points"),
         ("near.csv", b"reviewer,asin,overall\n1,2,3\n", "user .*nearest there is reviewer"),
         ("twice.csv", b"asin,reviewerID,overall,asin\n1,2,3,4\n", "names a column twice"),

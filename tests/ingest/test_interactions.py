@@ -121,6 +121,35 @@ def test_yambda_whose_times_only_tell_the_order(tmp_path: Path) -> None:
     assert tables.mapping.events.at_format == "order" and "order" in tables.remarks[0]
 
 
+def test_columns_within_columns_are_found_and_can_be_named(tmp_path: Path) -> None:
+    shown = {"product_id": "p1", "name": "Pan", "price": {"amount": 5}}
+    row = {"userId": "u1", "event": "Viewed", "timestamp": "2020-03-01", "properties": shown}
+    path = write(tmp_path / "track.jsonl", json.dumps(row) + "\n" + json.dumps({**row, "properties": None}))
+    found = understood(path)
+    assert short(events_of(found)) == [("u1", "p1", None, DAY), "missing_id"]
+    assert found.unused["events"] == ["properties.name", "properties.price.amount"]
+    named = TableMapping(
+        events=EventColumns(item="properties.name", weight="properties.price.amount"),
+        items=ItemColumns(title="properties.name"),
+    )
+    first = events_of(understood(path, named))[0]
+    assert isinstance(first, Interacted) and (first.target_id, first.weight) == ("Pan", 5.0)
+
+
+def test_columns_that_hold_times_are_told_where_none_is_named_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "user,item,Kauftag,shelf\n1,a,03.01.2020,7\n2,a,,8\n")
+    assert understood(path).remarks == [
+        "no column of times: every event counts as equally old; times seem to stand in Kauftag: --at COLUMN"
+    ]
+    path = write(tmp_path / "t.csv", "user,item,shelf\n1,a,20200301\n")
+    assert understood(path).remarks == ["no column of times: every event counts as equally old"]
+
+
+def test_what_is_shown_of_a_column_stands_on_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.jsonl", json.dumps({"user": "u", "item": "i", "text": "One\n\ntwo"}))
+    assert [choice.examples for choice in understood(path).choices][-1] == ("One two",)
+
+
 def test_days_written_as_one_number_are_days(tmp_path: Path) -> None:
     tables = understood(write(tmp_path / "t.csv", "user,item,date\n1,a,20200301\n"))
     assert short(events_of(tables)) == [("1", "a", None, DAY)]

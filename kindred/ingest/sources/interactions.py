@@ -22,6 +22,7 @@ from kindred.domain.records import Edge, Event, Node, User, content_id
 from kindred.domain.schema import edge_type_of
 from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.mapping import EventColumns, ItemColumns, category_edge
+from kindred.ingest.rows import flattened
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.times import key_of_time, milliseconds_of
 from kindred.ingest.values import (
@@ -159,7 +160,7 @@ def event_source(event: type[Event], columns: EventColumns, items: ItemColumns) 
     wholes = {p.name for p in edge_type_of(event).properties if p.kind is PropertyKind.INTEGER}
 
     def parse(row: Values) -> Parsed:
-        notes = list[str]()
+        row, notes = flattened(row), list[str]()
         at_ms = read_time(row.get(columns.at), columns.at) if columns.at else None
         if at_ms is None:
             notes.append(NO_TIME)
@@ -205,7 +206,7 @@ def item_source(item: type[Node], columns: ItemColumns) -> Source:
     of_item, name = _Items(item, columns), columns.id or ""
 
     def parse(row: Values) -> Parsed:
-        notes = list[str]()
+        row, notes = flattened(row), list[str]()
         return Parsed(of_item.records(row, id_of(row.get(name), name), notes), notes)
 
     used = [name, columns.title, columns.text, *columns.category]
