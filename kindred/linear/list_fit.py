@@ -25,6 +25,9 @@ from kindred.training.fit import has_bfloat16
 
 CHUNK = 256
 SEEN = -1e9
+SHORTEST = 0.01
+"""A dimension that is shorter than this share of one user's largest entry counts as so long. An item that everyone took
+long ago is next to nothing in what is recent: a map fitted to that would speak of noise to who takes it now."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _better_maps(lists: CompressedRows, maps: _Maps, users: Tensor, items: Tenso
 
 
 class _Maps:
-    """The users' features side by side, every dimension scaled to length 1, so that one step suits them all.
+    """The users' features side by side, every dimension but the shortest scaled to length 1: one step suits them all.
 
     Attributes:
         size: number of dimensions of all features together.
@@ -166,7 +169,9 @@ class _Maps:
         for name, feature in features.items():
             pairs = sp.coo_matrix(feature)
             length = np.sqrt(np.bincount(pairs.col, pairs.data.astype(np.float64) ** 2, minlength=feature.shape[1]))
-            scale = torch.from_numpy(np.divide(1, length, out=np.zeros_like(length), where=length > 0)).float()
+            shortest = SHORTEST * np.abs(pairs.data).max(initial=0)
+            scale = np.divide(1, np.maximum(length, shortest), out=np.zeros_like(length), where=length > 0)
+            scale = torch.from_numpy(scale).float()
             self.scales[name] = scale[:, None]
             if sp.issparse(feature):
                 row, column = torch.from_numpy(pairs.row).long(), torch.from_numpy(pairs.col).long()

@@ -92,6 +92,22 @@ def test_a_sum_that_reads_no_even_history_is_fitted_too():
     assert set(rows) == {"recent_items", "constant"}
 
 
+@pytest.mark.parametrize("age", [200, 450, 900])
+def test_items_that_everyone_took_long_ago_stay_finite_and_small(age):
+    """After 450 events .8 to that power is next to nothing in float32, and after 900 nothing."""
+    _, features, blocks = world()
+    features["recent_items"] = features["items"].copy()
+    features["recent_items"].data = features["recent_items"].data * np.float32(0.8**age)
+    newest = NUM_ITEMS - 1
+    features["recent_items"][:, newest] = features["items"][:, newest]
+    weighted = [(blocks[1], 1.0), (LinearScorer("recent", "recent_items", blocks[0].left), 1.0)]
+    rows, items = compress(ScorerSum(weighted), features, WIDTH, 0)
+    assert all(np.isfinite(part).all() for part in (*rows.values(), items))
+    before, _ = compress(ScorerSum(weighted), features, WIDTH, 0, ListFitConfig(rounds=0))
+    moved = np.linalg.norm(rows["recent_items"] - before["recent_items"], axis=1)
+    assert moved[:newest].max() <= np.linalg.norm(before["recent_items"], axis=1).max()
+
+
 def test_nobody_with_a_history_changes_nothing():
     _, features, blocks = world()
     total = ScorerSum([(block, 1.0) for block in blocks])
