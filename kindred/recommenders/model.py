@@ -203,7 +203,17 @@ class Model:
             raise ArtifactError(f"popularity knows no similarity between {items}", "publish a run of another model")
 
     def save(self, folder: Path) -> None:
-        """Writes the model into the folder; `load_model` brings it back."""
+        """Writes the model into the folder; `load_model` brings it back.
+
+        Raises:
+            ArtifactError: rows of users or items hold NaN or infinity, so that nothing could be ranked by them.
+        """
+        for name, rows in (("user", self.vectors), ("item", self.ranking.items)):
+            if bad := int((~np.isfinite(rows)).any(axis=1).sum()):
+                raise ArtifactError(
+                    f"training ended with NaN or infinity in {bad:,} of {len(rows):,} {name} rows, and nothing is kept",
+                    "train again, with a lower learning rate or without the network, and report it",
+                )
         arrays, numbers = self.ranking.state()
         manifest = {
             "model": self.name,

@@ -187,3 +187,12 @@ def test_a_baseline_has_no_ratings_and_says_so(shop: Shop, tmp_path: Path) -> No
     run = train(shop, "popularity", tmp_path / "run")
     with pytest.raises(ArtifactError, match="only ranks"):
         load_model(PRODUCTS, run.folder).rate(np.array([0]), np.array([0]))
+
+
+def test_a_model_that_is_not_finite_is_not_kept(shop: Shop, tmp_path: Path) -> None:
+    model = load_model(PRODUCTS, shop.run.folder)
+    rows = np.array(model.vectors)
+    rows[3, 0] = np.nan
+    with pytest.raises(ArtifactError, match="NaN or infinity in 1 of .* user rows"):
+        replace(model, open_vectors=lambda: rows).save(tmp_path / "broken")
+    assert not (tmp_path / "broken").exists()
