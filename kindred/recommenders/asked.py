@@ -24,6 +24,7 @@ class Asked:
         asker: who asks, for a ranker; None where retrieval alone ranks.
         numbers: of the items, those that the request bounds: name → item → value.
         risen: what events since the version add to the scores of their items.
+        found: the nearest items, where they were searched together with those of other requests.
     """
 
     request: Request
@@ -33,6 +34,7 @@ class Asked:
     asker: Asker | None = None
     numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     risen: Mapping[str, float] = field(default_factory=dict)
+    found: Sequence[Candidate] | None = None
 
     @property
     def has_conditions(self) -> bool:
@@ -50,7 +52,7 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
     asker, version = asked.asker, asked.version
     if asker is None or version.ranker is None:
         return [candidate.score for candidate in candidates]
-    asking = Asking(asker.user_id, asker.seen, asker.skipped, asker.history, asker.level == "model")
+    asking = Asking(asker.user_id, asker.seen, asker.past.skipped, asker.history, asker.level == "model")
     return rank_candidates(version.ranker, version.model, asking, candidates)
 
 

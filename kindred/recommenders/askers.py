@@ -21,6 +21,7 @@ from kindred.recommenders.model import ANONYMOUS, Model
 from kindred.recommenders.opened import Version
 from kindred.recommenders.publishing import USERS
 from kindred.recommenders.system import System
+from kindred.recommenders.user_pasts import UserPast, UserPasts
 from kindred.vectorstore.store import PublishedVectors
 
 
@@ -32,17 +33,20 @@ class Asker:
         user_id: None for somebody who need not be known.
         level: what they are known by, as an answer says it.
         vector: the row to search with, `[width]`.
-        seen: items of their events, oldest first.
-        skipped: items that they skipped.
+        past: items of their events, oldest first, and those that they skipped.
         history: gives their events in full; may read the graph.
     """
 
     user_id: str | None
     level: str
     vector: Vectors
-    seen: Sequence[str]
+    past: UserPast
     history: Callable[[], Histories]
-    skipped: Sequence[str] = ()
+
+    @property
+    def seen(self) -> Sequence[str]:
+        """Items of their events, oldest first."""
+        return self.past.seen
 
 
 ROWS_KEPT = 10_000
@@ -75,6 +79,12 @@ class EncodedRows:
                 return None
             self._rows.move_to_end((version, user_id))
             return kept[1]
+
+    def forget(self, user_id: str) -> None:
+        """Drops what is kept of a user."""
+        with self._lock:
+            for key in [key for key in self._rows if key[1] == user_id]:
+                del self._rows[key]
 
     def encoded(self, version: Version, user_id: str) -> Vectors:
         """The same, encoded where it is not there; without what the graph would tell where it can't be read."""
@@ -116,6 +126,7 @@ class Askers:
         vectors: where versions are published.
         encoder: opens the text encoder.
         rows: those that were encoded for answers before.
+        pasts: what those did who asked before.
     """
 
     system: System
@@ -123,6 +134,7 @@ class Askers:
     vectors: PublishedVectors
     encoder: Callable[[], TextEncoder]
     rows: EncodedRows
+    pasts: UserPasts
 
     def asker(self, request: Request, version: Version) -> Asker:
         """Who asks. Raises: RecordError for events of several users."""
@@ -136,7 +148,7 @@ class Askers:
         user_id = request.user_id
         if user_id is None or self._is_current(user_id, request, version):
             return True
-        return not self.known.seen(user_id, request.at) or self._kept(user_id, request, version) is not None
+        return not self.pasts.of(user_id, request.at).seen or self._kept(user_id, request, version) is not None
 
     def _kept(self, user_id: str, request: Request, version: Version) -> Vectors | None:
         """The row that was encoded for an answer before, if the user did nothing since."""
@@ -147,12 +159,11 @@ class Askers:
 
     def _of_user(self, request: Request, version: Version) -> Asker:
         user_id, items = request.user_id, version.model.items
-        seen = () if user_id is None else self.known.seen(user_id, request.at)
         if user_id is None:
             return self._anonymous(user_id, version)
-        skipped = self.known.skipped(user_id, request.at)
-        if not seen:
-            return replace(self._anonymous(user_id, version), skipped=skipped)
+        past = self.pasts.of(user_id, request.at)
+        if not past.seen:
+            return replace(self._anonymous(user_id, version), past=past)
 
         def history() -> Histories:
             return self.known.history(user_id, items, request.at)
@@ -160,13 +171,13 @@ class Askers:
         if self._is_current(user_id, request, version):
             found = self.vectors.fetch(version.name, USERS, [user_id])
             if len(found.ids):
-                return Asker(user_id, "model", found.vectors[0], seen, history, skipped)
+                return Asker(user_id, "model", found.vectors[0], past, history)
         level = "inductive" if version.release.key(user_id) is None else "folded-in"
         row = self._kept(user_id, request, version)
         if row is None:
             now = request.at is None
             row = self.rows.encoded(version, user_id) if now else version.model.encode(history())[0]
-        return Asker(user_id, level, row, seen, history, skipped)
+        return Asker(user_id, level, row, past, history)
 
     def _of_events(self, request: Request, version: Version) -> Asker:
         model = version.model
@@ -176,15 +187,16 @@ class Askers:
         if len(users) > 1:
             raise RecordError(f"events of {len(users)} users in one request", "ask for one user at a time")
         user_id = request.user_id or request.events[0].source_id
+        past = UserPast(histories.item_ids, histories.skipped_ids)
         if not len(histories.events):
-            return replace(self._anonymous(user_id, version), skipped=histories.skipped_ids)
+            return replace(self._anonymous(user_id, version), past=past)
         row = model.encode(histories)[0]
-        return Asker(user_id, "inductive", row, histories.item_ids, lambda: histories, histories.skipped_ids)
+        return Asker(user_id, "inductive", row, past, lambda: histories)
 
     def _anonymous(self, user_id: str | None, version: Version) -> Asker:
         """The anonymous user: nothing is known of them."""
         vector = self.vectors.fetch(version.name, ANONYMOUS, [ANONYMOUS]).vectors[0]
-        return Asker(user_id, "popular", vector, (), lambda: no_histories(1, len(version.model.items)))
+        return Asker(user_id, "popular", vector, UserPast(), lambda: no_histories(1, len(version.model.items)))
 
     def _with_context(self, own: Asker, request: Request, version: Version) -> Asker:
         """The same with what they look at or say now: a row is a sum over events, so each adds what it says alone."""
@@ -196,7 +208,7 @@ class Askers:
             return own
         vector = np.asarray(own.vector + np.sum(added, axis=0), dtype=np.float32)
         level = "inductive" if own.level == "popular" else own.level
-        return replace(own, level=level, vector=vector, seen=[*own.seen, *request.viewed])
+        return replace(own, level=level, vector=vector, past=UserPast([*own.seen, *request.viewed], own.past.skipped))
 
 
 def text_vector(model: Model, encoder: TextEncoder, text: str) -> Vectors:

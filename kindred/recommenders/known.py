@@ -65,7 +65,7 @@ class Known(Protocol):
         """Events of each item that came after one time, up to another; skips are none."""
 
     def barred(self, until: int | None) -> Collection[str]:
-        """Items that are no longer there, or came only after a time."""
+        """Items that are no longer there, or came only after a time; another object whenever they are others."""
 
     def busy_users(self, count: int) -> list[str]:
         """Ids of users with many events."""

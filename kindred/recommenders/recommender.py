@@ -23,9 +23,10 @@ from kindred.recommenders.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.reasons import Told, explain
 from kindred.recommenders.system import System
+from kindred.recommenders.user_pasts import UserPasts
 from kindred.recommenders.version_vectors import VersionVectors
 from kindred.recommenders.why import Question, evidence_paths
-from kindred.vectorstore.store import PublishedVectors
+from kindred.vectorstore.store import PublishedVectors, Wanted
 
 __all__ = ["Opened", "Recommender"]
 
@@ -49,6 +50,7 @@ class Recommender:
         self._vectors: PublishedVectors = opened.vectors.of(system.name)
         self._known = _known(system, opened)
         self._rows = EncodedRows(self._known)
+        self._pasts = UserPasts(self._known)
         self._versions: dict[str, Version] = {}
         self._held: Version | None = None
 
@@ -65,11 +67,35 @@ class Recommender:
         if request.at is not None and version.release.as_of is not None and request.at < version.release.as_of:
             return self._as_it_was(request, version)
         asker = self._askers.asker(request, version)
+        return self._answered(self._asked(request, version, asker), asker)
+
+    def together(self, requests: Sequence[Request]) -> list[Answer]:
+        """The answers to requests that are quick, each as it is alone; their items are searched together.
+
+        Raises:
+            as for one alone, if any of them does.
+        """
+        version = self.version()
+        askers, asked = [], []
+        for request in requests:
+            self._check(request)
+            askers.append(self._askers.asker(request, version))
+            asked.append(self._asked(request, version, askers[-1]))
+        wanted = [Wanted(one.vector, self._num_candidates(one, one.request.k), one.excluded) for one in asked]
+        found = self._vectors.search_all(version.name, ITEMS, wanted)
+        given = zip(asked, found, askers, strict=True)
+        return [self._answered(replace(one, found=own), asker) for one, own, asker in given]
+
+    def _asked(self, request: Request, version: Version, asker: Asker) -> Asked:
+        """The request as the pipeline sees it."""
         ranked = version.ranker is not None and asker.level != "popular"
-        excluded = self._excluded(request, asker)
         numbers = self._known.numbers(request.bounds)
         risen = self._risen(version, request) if asker.level == "popular" else {}
-        asked = Asked(request, version, asker.vector, excluded, asker if ranked else None, numbers, risen)
+        excluded = asker.past.excluded(request, self._known.barred(request.at), self.system.words.did)
+        return Asked(request, version, asker.vector, excluded, asker if ranked else None, numbers, risen)
+
+    def _answered(self, asked: Asked, asker: Asker) -> Answer:
+        request, version = asked.request, asked.version
         selection = self._with_pinned(asked, self._pipeline(asked, asker.level).run(asked, request.k))
         ids = [candidate.item_id for candidate in selection.chosen]
         reasons: Mapping[str, Reason] = {}
@@ -122,7 +148,7 @@ class Recommender:
             return replace(told, note=LATER)
         request = Request(user_id=user_id, k=RANKS, at=at, reasons=False, removed=False)
         asker = self._askers.asker(request, version)
-        excluded = self._excluded(request, asker)
+        excluded = asker.past.excluded(request, self._known.barred(request.at), self.system.words.did)
 
         def standing(row: Vectors) -> Standing:
             asked = Asked(request, version, row, excluded)
@@ -182,6 +208,11 @@ class Recommender:
         """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""
         return self._rows.get(self.version().name, user_id)
 
+    def forget_user(self, user_id: str) -> None:
+        """Drops what is kept of a user."""
+        self._rows.forget(user_id)
+        self._pasts.forget(user_id)
+
     def in_memory(self) -> Recommender:
         """The same without the vector engine: every vector of the version in force is compared, in memory."""
         other = copy.copy(self)
@@ -228,14 +259,6 @@ class Recommender:
         as_of = version.release.as_of
         return {} if as_of is None else version.risen(self._known.counts_after(as_of, request.at))
 
-    def _excluded(self, request: Request, asker: Asker) -> Mapping[str, str]:
-        excluded: dict[str, str] = dict.fromkeys(self._known.barred(request.at), "not there at that time")
-        excluded |= dict.fromkeys(request.exclude, "excluded by the request")
-        if request.exclude_seen:
-            excluded |= dict.fromkeys(asker.skipped, "skipped before")
-            excluded |= dict.fromkeys(asker.seen, f"already {self.system.words.did}")
-        return excluded
-
     def _pipeline(self, asked: Asked, level: str) -> Pipeline[Asked]:
         name = level if level in ("popular", "similar") else "model"
         find = self._nearest if asked.request.among is None else self._among
@@ -259,19 +282,17 @@ class Recommender:
 
     def _nearest(self, asked: Asked, k: int) -> Sequence[Candidate]:
         """Candidates by vector search, and those excluded that would be among them."""
-        chooses = asked.request.diversity or asked.request.at_most or asked.request.boosts
-        count = k * CANDIDATES_PER_RANK if chooses else k
-        if asked.asker is not None and asked.version.ranker is not None:
-            count = max(count, asked.version.ranker.candidates)
-        wanted, excluded = count, list(asked.excluded)
+        wanted = count = self._num_candidates(asked, k)
+        found, excluded = asked.found, asked.excluded
         while True:
-            found = self._vectors.search(asked.version.name, ITEMS, asked.vector, count, exclude=excluded)
+            if found is None:
+                found = self._vectors.search(asked.version.name, ITEMS, asked.vector, count, exclude=excluded)
             if not asked.has_conditions:
                 break
             suited = sum(self._not_asked_for(asked, candidate) is None for candidate in found)
             if suited >= wanted or len(found) < count:
                 break
-            count *= _WIDER
+            count, found = count * _WIDER, None
         if asked.request.boosts or asked.risen:
             there = {candidate.item_id for candidate in found}
             raised = dict.fromkeys([*asked.request.boosts, *asked.risen])
@@ -279,8 +300,16 @@ class Recommender:
         if not asked.request.removed:
             return found
         lowest = found[-1].score if len(found) >= k else -np.inf
-        left_out = self._scored(asked, excluded)
+        left_out = self._scored(asked, list(excluded))
         return [*found, *(candidate for candidate in left_out if candidate.score >= lowest)]
+
+    def _num_candidates(self, asked: Asked, k: int) -> int:
+        """How many of the nearest items the best k are chosen from, where no condition is asked."""
+        chooses = asked.request.diversity or asked.request.at_most or asked.request.boosts
+        count = k * CANDIDATES_PER_RANK if chooses else k
+        if asked.asker is not None and asked.version.ranker is not None:
+            count = max(count, asked.version.ranker.candidates)
+        return count
 
     def _among(self, asked: Asked, k: int) -> Sequence[Candidate]:
         """The given candidates that the version has a vector of."""
@@ -349,7 +378,7 @@ class Recommender:
 
     @cached_property
     def _askers(self) -> Askers:
-        return Askers(self.system, self._known, self._vectors, lambda: self._encoder, self._rows)
+        return Askers(self.system, self._known, self._vectors, lambda: self._encoder, self._rows, self._pasts)
 
     @cached_property
     def _encoder(self) -> TextEncoder:

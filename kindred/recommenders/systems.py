@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
@@ -60,6 +60,17 @@ class Recommends(Protocol):
 
     def in_memory(self) -> Recommends:
         """The same without the vector engine, from what is in memory."""
+
+
+@runtime_checkable
+class AnswersTogether(Protocol):
+    """A recommender that keeps what it knows of who asked, and answers several at once for less than one by one."""
+
+    def together(self, requests: Sequence[Request]) -> list[Answer]:
+        """The answers to requests that are quick, each as it is alone."""
+
+    def forget_user(self, user_id: str) -> None:
+        """Drops what is kept of a user."""
 
 
 @runtime_checkable

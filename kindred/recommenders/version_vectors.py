@@ -14,7 +14,7 @@ from kindred.domain.recommendation import Candidate, best_first
 from kindred.recommenders.model import ANONYMOUS
 from kindred.recommenders.opened import Version
 from kindred.recommenders.publishing import ITEMS, USERS
-from kindred.vectorstore.store import Scalar
+from kindred.vectorstore.store import Scalar, Wanted
 
 
 class VersionVectors:
@@ -47,6 +47,10 @@ class VersionVectors:
         lowest = np.partition(scores, max(0, len(scores) - k))[max(0, len(scores) - k)]
         best = np.flatnonzero((scores >= lowest) & (scores > -np.inf))
         return best_first((Candidate(ids.external(int(place)), float(scores[place])) for place in best), k)
+
+    def search_all(self, version: str, collection: str, wanted: Sequence[Wanted]) -> list[list[Candidate]]:
+        """What each search finds."""
+        return [self.search(version, collection, one.vector, one.k, one.exclude) for one in wanted]
 
     def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
         """Vectors of those of the ids that the run learned."""

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from kindred.domain.recommendation import Request
+from kindred.domain.recommendation import Answer, Request
 from kindred.serving.answer_values import answer_value, ranked_value
 from kindred.serving.openapi import Parameter, path_parameters, query_parameters
 from kindred.serving.problems import request_id_of
@@ -33,6 +33,7 @@ from kindred.serving.schemas import (
     ToRank,
 )
 from kindred.serving.service import Service
+from kindred.serving.together import MOST_TOGETHER
 
 HowMany = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many items")]
 SystemPath = Annotated[str, Path(description="which recommender", examples=["products"])]
@@ -79,10 +80,10 @@ def router(service: Service) -> APIRouter:
     async def batch(http: HttpRequest, system: SystemPath, asked: Batch) -> Response:
         """An answer for each of up to 100 users, in their order."""
         requests = [Request(user, k=asked.k, reasons=False, removed=False) for user in asked.users]
-        answers = []
-        for request in requests:
-            answers.append(await service.answer(system, request))
-            await asyncio.sleep(0)  # others are answered in between
+        answers: list[Answer] = []
+        for start in range(0, len(requests), MOST_TOGETHER):  # others are answered in between
+            some = requests[start : start + MOST_TOGETHER]
+            answers += await asyncio.gather(*(service.answer(system, request) for request in some))
         return orjson_response({"answers": [answer_value(answer, request_id_of(http)) for answer in answers]})
 
     @routes.get("/v1/{system}/items/{item_id:path}/similar", response_model=Recommendations)

@@ -60,7 +60,11 @@ def build_app(service: Service) -> FastAPI:
                 await task
 
     app = FastAPI(
-        title="Kindred", version="1", summary="What next, why, and right after the last click", lifespan=lifespan
+        title="Kindred",
+        version="1",
+        summary="What next, why, and right after the last click",
+        lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked for anew with each request
     )
     for routes in ROUTES:
         app.include_router(routes(service))

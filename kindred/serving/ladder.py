@@ -7,15 +7,16 @@ among users like them → what is popular.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
-from kindred.domain.errors import ArtifactError, StoreError
+from kindred.domain.errors import ArtifactError, KindredError, StoreError
 from kindred.domain.recommendation import Answer, Candidate, Recommendation, Request, best_first
 from kindred.recommenders.known import left_out
-from kindred.recommenders.systems import Recommends
+from kindred.recommenders.systems import AnswersTogether, Recommends
 from kindred.serving.breaker import Breaker
 from kindred.serving.memory import Memory
 
@@ -69,10 +70,30 @@ class Ladder:
         except FAILURES as error:
             self.breaker.failed(error)
             return self.below(request)
+        return self._good(request, answer)
+
+    def _good(self, request: Request, answer: Answer) -> Answer:
+        """The answer of the best level, kept for when it fails."""
         self.breaker.succeeded()
         if is_plain(request):
             self._keep(request, answer)
         return self._without_texts(request, answer)
+
+    def together(self, requests: Sequence[Request]) -> list[Answer | Exception]:
+        """What each of several requests that are quick gets: its answer, or the error of the request itself."""
+        usual = all(is_plain(request) and request.version is None for request in requests)
+        recommender = self._recommender if usual and self.breaker.state == "closed" else None
+        if len(requests) > 1 and isinstance(recommender, AnswersTogether):
+            with suppress(KindredError, *FAILURES):  # each is tried alone then, and fails alone
+                answers = recommender.together(requests)
+                return [self._good(request, answer) for request, answer in zip(requests, answers, strict=True)]
+        return [self._alone(request) for request in requests]
+
+    def _alone(self, request: Request) -> Answer | Exception:
+        try:
+            return self(request)
+        except (KindredError, *FAILURES) as error:
+            return error
 
     def below(self, request: Request) -> Answer:
         """The answer of the highest level below the vector engine that works."""
@@ -104,8 +125,10 @@ class Ladder:
             self._last.popitem(last=False)
 
     def forget_user(self, user_id: str) -> None:
-        """Drops what is kept of a user."""
+        """Drops what is kept of a user, here and by who recommends."""
         self._last.pop(user_id, None)
+        if isinstance(self._recommender, AnswersTogether):
+            self._recommender.forget_user(user_id)
 
     def _last_list(self, request: Request) -> Answer | None:
         kept = self._last.get(request.user_id or "")

@@ -127,7 +127,7 @@ class Live:
         system, value = opened.module.system, entry.value
         if value["kind"] == DELETE:
             if value["label"] == system.user_label:
-                opened.memory.forget_user(value["id"])
+                opened.forget_user(value["id"])
             elif value["label"] == system.item_label:
                 opened.memory.forget_item(value["id"])
         elif value["system"] != name:

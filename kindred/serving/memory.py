@@ -53,7 +53,7 @@ class Memory:
         self._new_numbers: dict[str, dict[str, float]] = {}
         self._came: dict[str, int] = {}
         self._forgotten: set[str] = set()
-        self._gone_items: set[str] = set()
+        self._gone_items: frozenset[str] = frozenset()
         self._current: dict[str, set[str]] = {}
         self._written: dict[str, set[str]] = {}
 
@@ -292,7 +292,8 @@ class Memory:
             for item, title in items:
                 if not self.knows_item(item):
                     self._came[item] = at
-                self._gone_items.discard(item)
+                if item in self._gone_items:
+                    self._gone_items -= {item}
                 self._new_titles[item] = title
 
     def put_numbers(self, item_id: str, numbers: Mapping[str, float]) -> None:
@@ -315,7 +316,7 @@ class Memory:
     def forget_item(self, item_id: str) -> None:
         """The item is in no answer any more."""
         with self._lock:
-            self._gone_items.add(item_id)
+            self._gone_items |= {item_id}
             self._new_titles.pop(item_id, None)
 
     def row_written(self, user_id: str, version: str) -> None:

@@ -15,6 +15,7 @@ from kindred.recommenders.systems import Recommends, SystemModule
 from kindred.serving.graph_door import GraphDoor
 from kindred.serving.ladder import FAILURES, Ladder
 from kindred.serving.memory import Memory
+from kindred.serving.together import Together
 from kindred.vectorstore.store import VectorStore
 
 RETRY_SECONDS = 10.0
@@ -31,6 +32,7 @@ class OpenedSystem:
         recommender: what answers.
         memory: what is known beside the published version.
         ladder: the recommender, and what answers where it can't.
+        together: the same for quick requests, those that wait at the same time in one batch.
         vectors: where versions are published.
         version: what answers now.
         problem: why a newer version was not taken; None where the published one answers.
@@ -50,6 +52,12 @@ class OpenedSystem:
         self._refused: str | None = None
         self._again_at = 0.0
         self.ladder = Ladder(self.recommender, self.memory, lambda: self.version, self.memory.graph_problem)
+        self.together = Together(self.ladder)
+
+    def forget_user(self, user_id: str) -> None:
+        """As if they had never been there: nothing of them is in memory."""
+        self.memory.forget_user(user_id)
+        self.ladder.forget_user(user_id)
 
     def follow(self) -> bool:
         """Takes over a newly published version, whole; whether there was one. What answered before goes on if it fails.

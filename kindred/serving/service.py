@@ -122,7 +122,7 @@ class Service:
             raise RecordError(f"system {system} does not go by events of a request", "ask for somebody by their id")
         ladder = opened.ladder
         if self._in_process and opened.recommender.is_quick(request):
-            return self._compared(opened, request, self._counted(ladder(request)))
+            return self._compared(opened, request, self._counted(await opened.together(request)))
         seconds = self.settings.serve_deadline_ms / 1000
         if not self._in_process:
             seconds /= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +25,8 @@ class ExactSearch:
     def prepare(self, rows: Rows) -> None:
         """Nothing: the vectors are the index."""
 
-    def best(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
-        return best_exact(view, question)
+    def best(self, rows: Rows, view: View, questions: Sequence[Question]) -> list[list[Candidate]]:
+        return [best_exact(view, question) for question in questions]
 
     def close(self) -> None:
         """Nothing to free."""

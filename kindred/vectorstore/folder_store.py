@@ -17,7 +17,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.checks import checked_name, checked_query
 from kindred.vectorstore.folders import VersionFolders, system_folders
 from kindred.vectorstore.rows import Mask, Rows, View
-from kindred.vectorstore.store import Scalar
+from kindred.vectorstore.store import Scalar, Wanted
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Search(Protocol):
     def prepare(self, rows: Rows) -> None:
         """Called once, when the collection is about to be sealed."""
 
-    def best(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
-        """The best k rows, best first, ties by id."""
+    def best(self, rows: Rows, view: View, questions: Sequence[Question]) -> list[list[Candidate]]:
+        """The best k rows for each question, best first, ties by id."""
 
     def close(self) -> None:
         """Frees what it holds."""
@@ -139,11 +139,14 @@ class FolderSystem:
         where: Mapping[str, Scalar] | None = None,
     ) -> list[Candidate]:
         rows = self._rows(version, collection)
-        query = checked_query(vector, rows.dimension, k)
         view = rows.view()
-        refused = np.concatenate([rows.rows_of(exclude, view), view.superseded])
         allowed = rows.matching(where, view) if where else None
-        return self._search.best(rows, view, Question(query, k, refused, allowed))
+        return self._search.best(rows, view, [_question(rows, view, Wanted(vector, k, exclude), allowed)])[0]
+
+    def search_all(self, version: str, collection: str, wanted: Sequence[Wanted]) -> list[list[Candidate]]:
+        rows = self._rows(version, collection)
+        view = rows.view()
+        return self._search.best(rows, view, [_question(rows, view, one) for one in wanted])
 
     def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
         return self._rows(version, collection).fetch(ids)
@@ -165,3 +168,10 @@ class FolderSystem:
             return Rows(folder, self._folders.sealed_bytes(version, collection))
         except FileNotFoundError as error:
             raise StoreError(f"version {version} was dropped or sealed just now", "ask again") from error
+
+
+def _question(rows: Rows, view: View, wanted: Wanted, allowed: Mask | None = None) -> Question:
+    """A search as rows of the view. Raises: SchemaError where it can't be asked."""
+    query = checked_query(wanted.vector, rows.dimension, wanted.k)
+    refused = np.concatenate([rows.rows_of(wanted.exclude, view), view.superseded])
+    return Question(query, wanted.k, refused, allowed)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numkong
 import numpy as np
 import simsimd
 from numpy.typing import NDArray
@@ -23,6 +26,12 @@ _DEVIATIONS = 5.0
 _MAX_COMPARED, _MAX_RESCORED = 0.3, 0.1
 _BATCH_ROWS = 16_384
 _GROUP = 32
+_LOWEST = float(np.finfo(np.float32).min)
+_WIDTHS = (4, 8, 16)
+"""Queries of one scan, by what it works on at once; 100,000 rows have 6 MB of products with 16."""
+_AT_ONCE = _WIDTHS[-1]
+_FEWEST_TOGETHER = 3
+"""From so many queries on one product of matrices takes less than a scan for each."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class Codes:
 
     codes: NDArray[np.int8]
     scales: Vectors
+    _repeated: dict[int, Vectors] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def load(collection: Path, dimension: int) -> Codes | None:
@@ -46,34 +56,74 @@ class Codes:
         codes = np.asarray(np.memmap(path, np.int8, mode="r")).reshape(-1, dimension)
         return Codes(codes, np.fromfile(collection / SCALES_FILE, np.float32).reshape(2, len(codes)))
 
-    def best(self, view: View, question: Question) -> list[Candidate]:
-        """The best k rows of the view; rows that came after the codes are compared in full."""
-        length, step = float(np.linalg.norm(question.vector)), float(np.abs(question.vector).max()) / _MOST or 1.0
-        scores = self._scores(view, question.vector, step)
-        scores[question.refused] = -np.inf
-        if question.allowed is not None:
-            scores[~question.allowed] = -np.inf
-        enough = _reached_by(scores, question.k) - 2 * float(_off(length / step, self._largest)[0])
-        rows = np.flatnonzero(scores >= max(enough, float(np.finfo(np.float32).min)))
-        if len(rows) > _MAX_COMPARED * len(view):
-            return best_exact(view, question)
-        coded = np.searchsorted(rows, len(self.codes))
-        found, off = scores[rows], np.zeros(len(rows), np.float32)
-        off[:coded] = _off(length / step, self.scales[:, rows[:coded]])
-        enough = _reached_by(found - off, question.k)
-        rows = rows[found + off + 1e-5 * np.abs(found) >= enough]
-        return best_exact(view, question) if len(rows) > _MAX_RESCORED * len(view) else rank(view, rows, question)
+    def best(self, view: View, questions: Sequence[Question]) -> list[list[Candidate]]:
+        """The best k rows of the view for each question; rows that came after the codes are compared in full."""
+        size = _AT_ONCE if len(questions) >= _FEWEST_TOGETHER else 1
+        batches = (questions[start : start + size] for start in range(0, len(questions), size))
+        return [found for batch in batches for found in self._best(view, batch)]
 
-    def _scores(self, view: View, vector: Vectors, step: float) -> Vectors:
-        """Products with each row in units of `step`, one step of the query, `[num_rows]`."""
-        num_codes = len(self.codes)
-        query = np.round(vector / step).astype(np.int8)
-        products = np.asarray(simsimd.cdist(query[None], self.codes, metric="dot", out_dtype="float32")).reshape(-1)
-        products *= self.scales[0]
-        if len(view) == num_codes:
-            return products
-        later = np.einsum("ij,j->i", view.vectors[num_codes:], vector) / np.float32(step)
-        return np.concatenate([products, later])
+    def _best(self, view: View, questions: Sequence[Question]) -> Iterator[list[Candidate]]:
+        """The same for questions that share a scan."""
+        vectors = np.stack([question.vector for question in questions])
+        steps = np.maximum(np.abs(vectors).max(axis=1) / _MOST, np.finfo(np.float32).tiny)
+        scores = self._scores(view, vectors, steps)
+        for column, question in enumerate(questions):
+            scores[question.refused, column] = -np.inf
+            if question.allowed is not None:
+                scores[: len(view)][~question.allowed, column] = -np.inf
+        best = scores.reshape(_GROUP, -1, scores.shape[1]).max(axis=0)
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) / steps
+        for column, question in enumerate(questions):
+            rows = self._in_reach(scores[:, column], best[:, column], float(lengths[column]), question.k)
+            too_many = len(rows) > _MAX_RESCORED * len(view)
+            yield best_exact(view, question) if too_many else rank(view, rows, question)
+
+    def _in_reach(self, scores: Vectors, best: Vectors, length: float, k: int) -> NDArray[np.int64]:
+        """Rows that may be among the best k, given what each of them scores and what is best of each group."""
+        enough = _kth(best if len(best) >= k else scores, k) - 2 * float(_off(length, self._largest)[0])
+        groups = np.flatnonzero(best >= max(enough, _LOWEST))
+        if len(groups) > _MAX_COMPARED * len(best):
+            return np.flatnonzero(scores >= max(enough, _LOWEST))
+        rows = (groups + len(best) * np.arange(_GROUP)[:, None]).ravel()
+        rows = rows[scores[rows] >= max(enough, _LOWEST)]
+        found, off = scores[rows], np.zeros(len(rows), np.float32)
+        is_coded = rows < len(self.codes)
+        off[is_coded] = _off(length, self.scales[:, rows[is_coded]])
+        enough = _kth(found - off, k)
+        kept: NDArray[np.int64] = rows[found + off + 1e-5 * np.abs(found) >= enough]
+        return kept
+
+    def _scores(self, view: View, vectors: Vectors, steps: Vectors) -> Vectors:
+        """Products of rows and queries in units of each query's step, `[num_rows, num_queries]`.
+
+        Rows and columns that fill up the last group and the last step of a scan stand at the end.
+        """
+        num_codes, num_queries = len(self.codes), len(vectors)
+        queries = np.round(vectors / steps[:, None]).astype(np.int8)
+        products = self._products(queries)
+        scores = np.empty((-(-len(view) // _GROUP) * _GROUP, products.shape[1]), np.float32)
+        scores[:num_codes] = products
+        scores[:num_codes] *= self._steps_of_rows(products.shape[1])
+        if len(view) > num_codes:
+            later = np.einsum("ij,nj->in", view.vectors[num_codes:], vectors)
+            scores[num_codes : len(view), :num_queries] = later / steps
+        scores[len(view) :] = -np.inf
+        return scores
+
+    def _products(self, queries: NDArray[np.int8]) -> NDArray[Any]:
+        """Products of codes and queries, whole numbers, `[num_codes, num_queries]`, more where a scan takes more."""
+        if len(queries) == 1:
+            alone = simsimd.cdist(queries, self.codes, metric="dot", out_dtype="float32")
+            return np.asarray(alone).reshape(-1, 1)
+        filled = np.zeros((next(n for n in _WIDTHS if n >= len(queries)), queries.shape[1]), np.int8)
+        filled[: len(queries)] = queries
+        return np.asarray(numkong.dots_packed(self.codes, numkong.dots_pack(filled)))
+
+    def _steps_of_rows(self, num_queries: int) -> Vectors:
+        """The step of each row, as often as there are queries: a product of arrays of one shape is the fastest."""
+        if num_queries not in self._repeated:
+            self._repeated[num_queries] = self.scales[0].repeat(num_queries).reshape(-1, num_queries)
+        return self._repeated[num_queries]
 
     @cached_property
     def _largest(self) -> Vectors:
@@ -89,12 +139,10 @@ def _off(ratio: float, scales: Vectors) -> Vectors:
     return off
 
 
-def _reached_by(scores: Vectors, k: int) -> float:
-    """A value that k of the scores reach, and few more: the k-th best of what is best of each group."""
-    num_groups = len(scores) // _GROUP
-    best = scores[: num_groups * _GROUP].reshape(_GROUP, num_groups).max(axis=0) if num_groups >= k else scores
-    place = max(0, len(best) - k)
-    return float(np.partition(best, place)[place]) if len(best) else -np.inf
+def _kth(scores: Vectors, k: int) -> float:
+    """A value that k of the scores reach: the k-th best of them, the lowest where they are fewer."""
+    place = max(0, len(scores) - k)
+    return float(np.partition(scores, place)[place]) if len(scores) else -np.inf
 
 
 def write_codes(collection: Path, vectors: Vectors) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -57,19 +57,23 @@ class EdgeSearch:
         if len(view) and view.vectors.nbytes >= self._limits.exact_bytes:
             self._build(rows.folder)
 
-    def best(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
+    def best(self, rows: Rows, view: View, questions: Sequence[Question]) -> list[list[Candidate]]:
         index = self._index(rows)
         if index is None:
-            return self._compare_all(rows, view, question)
+            return self._compare_all(rows, view, questions)
+        return [self._by_index(index, rows, view, question) for question in questions]
+
+    def _by_index(self, index: EdgeIndex, rows: Rows, view: View, question: Question) -> list[Candidate]:
         wanted = _wanted(question)
         is_cheaper = len(view) >= index.effort(wanted) * self._limits.rows_per_ef
-        if wanted >= index.num_rows or not is_cheaper:
-            return self._compare_all(rows, view, question)
-        found = np.concatenate([index.nearest(question.vector, wanted), np.arange(index.num_rows, len(view))])
-        found = found[~np.isin(found, question.refused)]
-        if question.allowed is not None:
-            found = found[question.allowed[found]]
-        return rank(view, found, question) if len(found) >= question.k else self._compare_all(rows, view, question)
+        if wanted < index.num_rows and is_cheaper:
+            found = np.concatenate([index.nearest(question.vector, wanted), np.arange(index.num_rows, len(view))])
+            found = found[~np.isin(found, question.refused)]
+            if question.allowed is not None:
+                found = found[question.allowed[found]]
+            if len(found) >= question.k:
+                return rank(view, found, question)
+        return self._compare_all(rows, view, [question])[0]
 
     def close(self) -> None:
         with self._lock:
@@ -78,13 +82,15 @@ class EdgeSearch:
             self._indexes.clear()
             self._codes.clear()
 
-    def _compare_all(self, rows: Rows, view: View, question: Question) -> list[Candidate]:
+    def _compare_all(self, rows: Rows, view: View, questions: Sequence[Question]) -> list[list[Candidate]]:
         with self._lock:
             if rows not in self._codes:
                 self._codes = {kept: codes for kept, codes in self._codes.items() if kept.is_current()}
                 self._codes[rows] = Codes.load(rows.folder, rows.dimension)
             codes = self._codes[rows]
-        return best_exact(view, question) if codes is None else codes.best(view, question)
+        if codes is None:
+            return [best_exact(view, question) for question in questions]
+        return codes.best(view, questions)
 
     def _index(self, rows: Rows) -> EdgeIndex | None:
         """The collection's index, loaded and warmed once; None where it has none."""

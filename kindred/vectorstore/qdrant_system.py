@@ -23,7 +23,7 @@ from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Candidate, best_first
 from kindred.vectorstore.checks import checked_name, checked_payloads, checked_query, checked_vectors
-from kindred.vectorstore.store import Scalar
+from kindred.vectorstore.store import Scalar, Wanted
 
 SEPARATOR = "~"  # in no name of a system, version or collection
 _PREVIOUS = f"{SEPARATOR}{SEPARATOR}previous"
@@ -178,27 +178,21 @@ class ServerSystem:
         exclude: Collection[str] = (),
         where: Mapping[str, Scalar] | None = None,
     ) -> list[Candidate]:
+        return self._found(version, collection, [Wanted(vector, k, exclude)], where or {})[0]
+
+    def search_all(self, version: str, collection: str, wanted: Sequence[Wanted]) -> list[list[Candidate]]:
+        return self._found(version, collection, wanted, {})
+
+    def _found(
+        self, version: str, collection: str, wanted: Sequence[Wanted], where: Mapping[str, Scalar]
+    ) -> list[list[Candidate]]:
         name = self._name(version, collection)
         kind = self._kind(name)
-        query = checked_query(vector, kind.dimension, k)
-        seen = set(exclude)
-        is_exact = kind.num_points <= _EXACT_POINTS
-        # An index that skips seen points loses those behind them, so they are asked for in excess and removed here.
-        wanted = k + _TIES + (0 if is_exact else len(seen))
-        refused = models.HasIdCondition(has_id=[_point_id(external) for external in seen])
-        conditions = [_condition(key, value) for key, value in (where or {}).items()]
+        conditions = [_condition(key, value) for key, value in where.items()]
+        requests = [_query(kind, one, conditions) for one in wanted]
         with translated(self._url):
-            found = self._client.query_points(
-                name,
-                query=query.tolist(),
-                query_filter=models.Filter(must=conditions, must_not=[refused] if is_exact and seen else None),
-                search_params=models.SearchParams(exact=is_exact, hnsw_ef=max(_MIN_EF, _EF_PER_WANTED * wanted)),
-                limit=wanted,
-                with_payload=[_ID],
-            ).points
-        candidates = [Candidate(str((point.payload or {})[_ID]), float(point.score)) for point in found]
-        kept = [candidate for candidate in candidates if candidate.item_id not in seen]
-        return best_first(kept, k)
+            answers = self._client.query_batch_points(name, requests)
+        return [_kept(answer.points, one) for answer, one in zip(answers, wanted, strict=True)]
 
     def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
         name = self._name(version, collection)
@@ -313,6 +307,29 @@ def translated(url: str) -> Iterator[None]:
 
 def _point_id(external: str) -> str:
     return str(uuid5(_POINT_IDS, external))
+
+
+def _query(kind: _Kind, wanted: Wanted, conditions: Sequence[models.FieldCondition]) -> models.QueryRequest:
+    """A search as the server takes it. Raises: SchemaError where it can't be asked."""
+    query = checked_query(wanted.vector, kind.dimension, wanted.k)
+    is_exact = kind.num_points <= _EXACT_POINTS
+    # An index that skips seen points loses those behind them, so they are asked for in excess and removed here.
+    limit = wanted.k + _TIES + (0 if is_exact else len(wanted.exclude))
+    refused = models.HasIdCondition(has_id=[_point_id(external) for external in dict.fromkeys(wanted.exclude)])
+    return models.QueryRequest(
+        query=query.tolist(),
+        filter=models.Filter(must=[*conditions], must_not=[refused] if is_exact and wanted.exclude else None),
+        params=models.SearchParams(exact=is_exact, hnsw_ef=max(_MIN_EF, _EF_PER_WANTED * limit)),
+        limit=limit,
+        with_payload=[_ID],
+    )
+
+
+def _kept(points: Sequence[models.ScoredPoint], wanted: Wanted) -> list[Candidate]:
+    """The best of what the server found."""
+    candidates = [Candidate(str((point.payload or {})[_ID]), float(point.score)) for point in points]
+    excluded = set(wanted.exclude)
+    return best_first((candidate for candidate in candidates if candidate.item_id not in excluded), wanted.k)
 
 
 def _schema(value: Scalar) -> models.PayloadSchemaType:

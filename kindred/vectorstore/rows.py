@@ -20,7 +20,7 @@ from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore.checks import checked_payloads, checked_vectors
-from kindred.vectorstore.store import Scalar
+from kindred.vectorstore.store import Excluded, Scalar
 
 Mask = NDArray[np.bool_]
 
@@ -116,6 +116,14 @@ class Rows:
 
     def rows_of(self, ids: Collection[str], view: View) -> NDArray[np.int64]:
         """Rows of those of the ids that the view has, in the order given."""
+        if not isinstance(ids, Excluded):
+            return self._rows_of(ids, view)
+        kept, asked_of = ids.rows, (self.folder, self._born, len(view))
+        if kept is None or kept[0] != asked_of:
+            kept = ids.rows = (asked_of, self._rows_of(ids, view))
+        return kept[1]
+
+    def _rows_of(self, ids: Collection[str], view: View) -> NDArray[np.int64]:
         num_rows = len(view)  # rows that came since the view was taken are not of it
         found = [row for external in ids if (row := self._row_of.get(external, num_rows)) < num_rows]
         return np.array(found, dtype=np.int64)

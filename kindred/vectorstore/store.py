@@ -21,8 +21,12 @@ Rules that every implementation keeps (tests/vectorstore/test_contract.py):
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.recommendation import Candidate
@@ -45,6 +49,31 @@ class VectorStore(Protocol):
         """Frees files, locks and connections; the store can't be used after."""
 
 
+class Excluded(dict[str, str]):
+    """Ids that must not come back, each with the reason, which are asked with again and again and never change.
+
+    Attributes:
+        rows: which rows of a collection they are, and of which, for the engine that asks for them next.
+    """
+
+    rows: tuple[Hashable, NDArray[np.int64]] | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One of several searches of a collection.
+
+    Attributes:
+        vector: `[dimension]`.
+        k: how many of the best.
+        exclude: ids that must not come back.
+    """
+
+    vector: Vectors
+    k: int
+    exclude: Collection[str] = ()
+
+
 class PublishedVectors(Protocol):
     """What a reader needs of one system's vectors. Scores are dot products, best first, ties by id."""
 
@@ -61,6 +90,9 @@ class PublishedVectors(Protocol):
         where: Mapping[str, Scalar] | None = None,
     ) -> list[Candidate]:
         """The k best of a collection, `exclude`d ids left out without losing recall, `where` payload values equal."""
+
+    def search_all(self, version: str, collection: str, wanted: Sequence[Wanted]) -> list[list[Candidate]]:
+        """What each of several searches finds; all together cost less than one by one."""
 
     def fetch(self, version: str, collection: str, ids: Sequence[str]) -> Embeddings:
         """Vectors of those of the ids that are there, in the order asked."""

@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from kindred.domain.errors import StoreError
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Product
 from kindred.domain.schema import graph_schema
@@ -244,10 +245,14 @@ def test_a_deleted_user_is_gone_everywhere(settings: Settings, monkeypatch: pyte
 
     async def delete(service: Service, client: httpx.AsyncClient) -> None:
         memory = service.system("products").memory
-        busy = memory.busy_users(1)[0]
+        busy = memory.busy_users(30)[-1]  # who has not seen everything
         gone.append(busy)
         await client.post("/v1/events", json=REVIEW | {"user_id": busy, "item_id": items_of(service)[0]})
+        assert (await client.get(f"/v1/products/users/{busy}/recommendations")).json()["level"] == "folded-in"
+        ladder = service.system("products").ladder
+        assert ladder.from_lists(Request(busy), StoreError("gone")).served_by == "last"
         assert (await client.delete(f"/v1/products/users/{busy}")).json() == {"deleted": busy}
+        assert ladder.from_lists(Request(busy), StoreError("gone")).served_by == "popular"
         reply = (await client.get(f"/v1/products/users/{busy}/recommendations")).json()
         assert reply["level"] == "popular"
         await applied(service)

@@ -12,7 +12,7 @@ import pytest
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import ArtifactError, SchemaError, SettingsError, StoreError
 from kindred.domain.ids import IdMap
-from kindred.vectorstore.store import SystemVectors, VectorStore
+from kindred.vectorstore.store import Excluded, SystemVectors, VectorStore, Wanted
 
 Opener = Callable[[Path], VectorStore]
 MakeEmbeddings = Callable[..., Embeddings]
@@ -69,6 +69,41 @@ def test_excluded_ids_never_come_back(store: SystemVectors, embeddings_of: MakeE
     query = items.vectors[3]
     seen = {*best_by_hand(items, query, 60), "no-such-id"}
     assert found(store, query, 10, exclude=seen) == best_by_hand(items, query, 10, seen)
+
+
+def test_searches_together_find_what_each_finds_alone(
+    store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal
+) -> None:
+    items = embeddings_of(300)
+    sealed(store, "v1", {"items": items})
+    queries = embeddings_of(9, seed=1).vectors
+    excluded = [best_by_hand(items, query, 4 * row) for row, query in enumerate(queries)]
+    wanted = [Wanted(query, row + 1, seen) for row, (query, seen) in enumerate(zip(queries, excluded, strict=True))]
+    alone = [store.search("v1", "items", one.vector, one.k, exclude=one.exclude) for one in wanted]
+    together = store.search_all("v1", "items", wanted)
+    assert [[c.item_id for c in some] for some in together] == [[c.item_id for c in some] for some in alone]
+    assert [len(some) for some in together] == list(range(1, 10))
+    assert store.search_all("v1", "items", []) == []
+    with pytest.raises(SchemaError, match="shape"):
+        store.search_all("v1", "items", [*wanted, Wanted(queries[0, :3], 5)])
+
+
+def test_what_is_excluded_again_and_again_is_excluded_from_what_came_since(
+    store: SystemVectors, embeddings_of: MakeEmbeddings, sealed: Seal
+) -> None:
+    items = embeddings_of(40)
+    sealed(store, "v1", {"items": items})
+    query = items.vectors[3]
+    best = best_by_hand(items, query, 5)
+    excluded = Excluded(dict.fromkeys([*best[:4], "late"], "already bought"))
+    for _ in range(2):
+        assert found(store, query, 1, exclude=excluded) == [best[4]]
+    again = Embeddings(IdMap(["late", best[0], best[4]]), np.stack([9 * query, 9 * query, 5 * query]))
+    store.upsert("v1", "items", again)
+    for _ in range(2):
+        assert found(store, query, 1, exclude=excluded) == [best[4]]
+    sealed(store, "v2", {"items": Embeddings(IdMap(items.ids.ids[::-1]), items.vectors[::-1].copy())})
+    assert [c.item_id for c in store.search("v2", "items", query, 1, exclude=excluded)] == [best[4]]
 
 
 def test_where_compares_like_with_like(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:

@@ -14,7 +14,7 @@ from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors
 from kindred.vectorstore.int8 import CODES_FILE
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
-from kindred.vectorstore.store import SystemVectors
+from kindred.vectorstore.store import SystemVectors, Wanted
 
 MakeEmbeddings = Callable[..., Embeddings]
 Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
@@ -34,7 +34,9 @@ def test_the_best_are_those_of_exact_search(
     late = Embeddings(IdMap(["late", "item-00009"]), np.stack([3 * items.vectors[7], -items.vectors[9]]))
     integers.upsert("v1", "items", late)
     exact = FolderVectors("", tmp_path, ExactSearch()).of("products")
-    for query in [*embeddings_of(20, dimension=dimension, seed=4).vectors, items.vectors[7], 0 * items.vectors[7]]:
-        nearest = [c.item_id for c in exact.search("v1", "items", query, num_seen + 20)]
-        expected = exact.search("v1", "items", query, 20, exclude=nearest[:num_seen])
-        assert integers.search("v1", "items", query, 20, exclude=nearest[:num_seen]) == expected
+    queries = [*embeddings_of(20, dimension=dimension, seed=4).vectors, items.vectors[7], 0 * items.vectors[7]]
+    nearest = [[c.item_id for c in exact.search("v1", "items", query, num_seen + 20)] for query in queries]
+    asked = [Wanted(query, 20, near[:num_seen]) for query, near in zip(queries, nearest, strict=True)]
+    expected = [exact.search("v1", "items", one.vector, one.k, exclude=one.exclude) for one in asked]
+    assert [integers.search("v1", "items", one.vector, one.k, exclude=one.exclude) for one in asked] == expected
+    assert integers.search_all("v1", "items", asked) == expected
