@@ -193,6 +193,6 @@ def test_a_model_that_is_not_finite_is_not_kept(shop: Shop, tmp_path: Path) -> N
     model = load_model(PRODUCTS, shop.run.folder)
     rows = np.array(model.vectors)
     rows[3, 0] = np.nan
-    with pytest.raises(ArtifactError, match="NaN or infinity in 1 of .* user rows"):
+    with pytest.raises(ArtifactError, match="NaN or infinity in 1 of"):
         replace(model, open_vectors=lambda: rows).save(tmp_path / "broken")
     assert not (tmp_path / "broken").exists()
