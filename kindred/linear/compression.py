@@ -22,7 +22,7 @@ from kindred.linear.spectral import leading_eigenvectors
 from kindred.linear.user_features import Feature
 
 ITERATIONS = 4
-_USERS_A_BATCH = 8_192
+_ROWS_A_BATCH = 8_192
 _SHORTEST = 1e-6  # of a user's scores, which are in units of their spread
 Space = tuple[dict[str, FloatArray], FloatArray]
 """The rows of each feature, `[feature_dim, width]`, and the items, `[num_items, width]`."""
@@ -76,7 +76,7 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int) -> Spac
     """
     known_by = np.maximum(sp.csr_matrix(features["items"]).getnnz(axis=0), 1).astype(np.float32)[:, None]
     items = total.items * known_by**-0.5
-    item_gram = (items.T @ items).astype(np.float64)
+    item_gram = _gram(items)
     # items = Q Lᵀ with orthonormal Q: the leading right singular vectors of users · itemsᵀ are Q times those of users
     # · L
     lower = np.linalg.cholesky(item_gram + np.eye(len(item_gram)) * (1e-6 * item_gram.trace() / len(item_gram)))
@@ -87,12 +87,21 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int) -> Spac
     return {name: part @ to_users for name, part in total.rows.items()}, (items @ to_items) * known_by**0.5
 
 
+def _gram(rows: FloatArray) -> NDArray[np.float64]:
+    """Products of the columns; in float32 what rounding adds to the largest could hide the smallest altogether."""
+    gram = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(rows), _ROWS_A_BATCH):
+        part = rows[start : start + _ROWS_A_BATCH].astype(np.float64)
+        gram += part.T @ part
+    return gram
+
+
 def _gram_of_users(total: ScorerSum, features: dict[str, Feature], lower: FloatArray) -> NDArray[np.float64]:
     """The Gram matrix of the users' rows in an orthonormal basis, each of length 1, `[num_columns, num_columns]`."""
     gram = np.zeros((len(lower), len(lower)))
     num_users = next(iter(features.values())).shape[0]
-    for start in range(0, num_users, _USERS_A_BATCH):
-        part = {name: features[name][start : start + _USERS_A_BATCH] for name in total.rows}
+    for start in range(0, num_users, _ROWS_A_BATCH):
+        part = {name: features[name][start : start + _ROWS_A_BATCH] for name in total.rows}
         rows = total.user_columns(part) @ lower
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SHORTEST)
         gram += rows.T @ rows

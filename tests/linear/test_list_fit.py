@@ -108,6 +108,18 @@ def test_items_that_everyone_took_long_ago_stay_finite_and_small(age):
     assert moved[:newest].max() <= np.linalg.norm(before["recent_items"], axis=1).max()
 
 
+def test_columns_of_very_different_length_are_no_hindrance():
+    """What all items share can be so long that rounding its products hides what tells them apart."""
+    rng = np.random.default_rng(0)
+    items = 30 + np.float32(0.01) * rng.normal(size=(9_000, 200)).astype(np.float32)
+    known = sp.random(400, len(items), 0.002, format="csr", dtype=np.float32, random_state=rng)
+    weighted = [(LinearScorer("factors", "items", items, items), 1.0)]
+    features = {"items": known}
+    rows, columns = compress(ScorerSum(weighted), features, 4, 0, ListFitConfig(rounds=0))
+    exact, found = exact_scores(weighted, features), scores_in((rows, columns), features)
+    assert np.linalg.norm(found - exact) < 0.01 * np.linalg.norm(exact)
+
+
 def test_nobody_with_a_history_changes_nothing():
     _, features, blocks = world()
     total = ScorerSum([(block, 1.0) for block in blocks])
