@@ -1,11 +1,13 @@
-"""Products for search queries, beside the anchors: `python -m benchmarks.queries esci|shop`.
+"""Products for search queries, beside the anchors: `python -m benchmarks.queries esci|shop|scale`.
 
 * `esci`: 150 judged queries, all 6,764 products ranked. Without training, and in five folds by query: settings, weights
   and towers from 120 queries, judged on the other 30.
 * `shop`: generated searches and orders by the protocol of `kindred evaluate --system queries`, with other settings of
   the towers beside.
+* `scale`: what one answer costs among 100,000 products (`queries_scale.py`).
 
-Both go through the graph, like any data, into a folder that is kept (`--data-dir`), so that texts are encoded once.
+The first two go through the graph, like any data, into a folder that is kept (`--data-dir`), so that texts are encoded
+once.
 """
 
 from __future__ import annotations
@@ -20,12 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets import DEFAULT_DATA, find_file
+from benchmarks.queries_scale import measure
+from kindred.domain.interactions import FloatArray
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.graded import graded_metrics
 from kindred.ingest.generate.searches import SearchSample, generate_searches
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import TowerConfig
-from kindred.recommenders.product_index import Weights
+from kindred.recommenders.best_products import best_products
+from kindred.recommenders.product_index import AskedQueries, ProductIndex, Weights
 from kindred.recommenders.query_evaluation import held_out, judge
 from kindred.recommenders.query_model import QueryModel, fit_query_model
 from kindred.recommenders.search_histories import Examples, judged_examples
@@ -36,6 +41,7 @@ from kindred.stores import graph_to_read
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import FitConfig
 
+_DEEPEST = 100
 SHOWN = ("ndcg@10", "capped_recall@10", "recall@100")
 ANCHORS = {
     "BM25 on titles": (0.554, 0.512, 0.786),
@@ -61,7 +67,7 @@ Metrics = Mapping[str, NDArray[np.float64]]
 def main() -> None:
     """Prints the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=("esci", "shop"))
+    parser.add_argument("which", choices=("esci", "shop", "scale"))
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--data-dir", type=Path, default=Path("data/benchmarks"))
     parser.add_argument("--users", type=int, default=4000)
@@ -70,6 +76,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.which == "esci":
         _esci(read_esci(options.data, options.data_dir / "esci"))
+    elif options.which == "scale":
+        measure(SearchSample(2_000, 100_000, 20_000))
     else:
         sample = SearchSample(options.users, options.products, options.orders)
         _shop(_read_shop(sample, options.data_dir / f"shop-{options.orders}"))
@@ -120,7 +128,7 @@ def _esci(log: SearchLog) -> None:
     }
     asked = plain.asked(examples.histories, log.queries)
     for name, weights in variants.items():
-        _print(name, graded_metrics(plain.index.scores(asked, weights), examples.gains))
+        _print(name, graded_metrics(_as_answered(plain.index, asked, weights), examples.gains))
     _folds(log, examples)
 
 
@@ -139,12 +147,22 @@ def _folds(log: SearchLog, examples: Examples) -> None:
             ("five folds: without towers", replace(model.weights, tower=0)),
             ("five folds: towers alone", alone),
         ):
-            metrics = graded_metrics(model.index.scores(asked, weights), test.gains)
+            metrics = graded_metrics(_as_answered(model.index, asked, weights), test.gains)
             of_name = found.setdefault(name, {key: np.zeros(len(examples)) for key in metrics})
             for key, values in metrics.items():
                 of_name[key][part] = values
     for name, metrics in found.items():
         _print(name, metrics)
+
+
+def _as_answered(index: ProductIndex, asked: AskedQueries, weights: Weights) -> FloatArray:
+    """Scores of the best products of each history as they are answered, the others far below, `[num_rows, …]`."""
+    scores = np.full((len(asked), len(index)), -np.inf, np.float32)
+    everything = np.ones(len(index), np.bool_)
+    for row, out in enumerate(scores):
+        found = best_products(index, asked.row(row), weights, everything, _DEEPEST)
+        out[found.rows] = found.scores
+    return scores
 
 
 def _print(name: str, metrics: Metrics) -> None:

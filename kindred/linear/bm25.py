@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.queries import query_id
+from kindred.linear.sparse_rows import sums_of_rows
 
 _WORDS = re.compile(r"\w+")
 _CHARACTERS_READ = 2_000  # of a text: typed queries are shorter, and a pasted book must not cost more
@@ -58,8 +59,7 @@ class Bm25:
         A word that no document has counts as the rarest there is; 0 for queries without words; `[num_texts,
         num_documents]`, from 0 to about 1.
         """
-        found: FloatArray = np.asarray((self.rows(texts) @ self.matrix).todense(), dtype=np.float32)
-        return found
+        return sums_of_rows(self.rows(texts), self.matrix)
 
     @cached_property
     def most(self) -> FloatArray:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import norm
 
-from kindred.domain.interactions import FloatArray
+from kindred.domain.interactions import FloatArray, IntArray
 from kindred.linear.bm25 import Bm25, fit_bm25
+from kindred.linear.sparse_rows import sums_of_rows
 from kindred.linear.spelling import Spelling, fit_spelling
 from kindred.models.two_tower import HISTORY
 from kindred.recommenders.search_log import Products
+from kindred.vectorstore.int8 import Codes
 
 FEATURES = ("words", "title", "text", "feedback", "groups", "tower", "popularity")
 """Scores that are added up, each by its weight."""
@@ -55,6 +58,11 @@ class AskedQueries:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def row(self, number: int) -> AskedQueries:
+        """One of the histories."""
+        rows = slice(number, number + 1)
+        return AskedQueries(self.texts[rows], self.vectors[rows], None if self.tower is None else self.tower[rows])
+
 
 @dataclass(frozen=True)
 class ProductIndex:
@@ -80,6 +88,22 @@ class ProductIndex:
 
     def __len__(self) -> int:
         return len(self.popularity)
+
+    @cached_property
+    def members(self) -> csr_matrix:
+        """The products of each group, weighted as in `groups`, `[num_groups, num_products]`."""
+        return self.groups.T.tocsr()
+
+    @property
+    def vectors(self) -> Mapping[str, FloatArray]:
+        """What scores by vectors compare with, by name of the score, `[num_products, …]` each."""
+        vectors = {"title": self.title_vectors, "text": self.text_vectors}
+        return vectors if self.towers is None else vectors | {"tower": self.towers}
+
+    @cached_property
+    def codes(self) -> Mapping[str, Codes]:
+        """The same in eight bits a number."""
+        return {name: Codes.of(rows) for name, rows in self.vectors.items()}
 
     def meant(self, query: str) -> str:
         """The words that a query is read as."""
@@ -120,7 +144,7 @@ class ProductIndex:
             if "feedback" in wanted:
                 parts["feedback"] = self._resembling(best, chances)
             if "groups" in wanted:
-                parts["groups"] = self._of_groups(best, chances)
+                parts["groups"] = self.sharing_groups(best, chances)
         return parts
 
     def _word_scores(self, asked: AskedQueries, share: FloatArray) -> FloatArray:
@@ -132,9 +156,8 @@ class ProductIndex:
         where = (rows, [distinct[text] for text in texts])
         mixed = csr_matrix((share[rows, slots], where), (len(asked), len(distinct)))
         meant = [self.meant(text) for text in distinct]
-        found = [(mixed @ index.rows(meant)) @ index.matrix for index in (self.title_words, self.all_words)]
-        scores: FloatArray = np.asarray((found[0] + found[1]).todense(), dtype=np.float32) / np.float32(2)
-        return scores
+        found = [sums_of_rows(mixed @ index.rows(meant), index.matrix) for index in (self.title_words, self.all_words)]
+        return (found[0] + found[1]) / np.float32(2)
 
     def _resembling(self, best: np.ndarray, chances: FloatArray) -> FloatArray:
         """How alike each product's title is to those of the best products (pseudo-relevance feedback, Rocchio)."""
@@ -142,12 +165,11 @@ class ProductIndex:
         scores: FloatArray = centre @ self.title_vectors.T
         return scores
 
-    def _of_groups(self, best: np.ndarray, chances: FloatArray) -> FloatArray:
+    def sharing_groups(self, best: np.ndarray, chances: FloatArray) -> FloatArray:
         """How much each product shares categories and brands with the best products."""
         where = (np.repeat(np.arange(len(best)), best.shape[1]), best.ravel())
         mixed = csr_matrix((chances.ravel(), where), shape=(len(best), len(self)))
-        scores: FloatArray = np.asarray(((mixed @ self.groups) @ self.groups.T).todense(), dtype=np.float32)
-        return scores
+        return sums_of_rows(mixed @ self.groups, self.members)
 
 
 def sum_of(parts: Mapping[str, FloatArray], weights: Weights, shape: tuple[int, ...] | None = None) -> FloatArray:
@@ -170,11 +192,23 @@ def slot_shares(asked: AskedQueries, decay: float) -> FloatArray:
 
 def _best(scores: FloatArray) -> tuple[np.ndarray, FloatArray]:
     """The best products of each row and how much feedback trusts each, summing to 1."""
-    depth = min(FEEDBACK_DEPTH, scores.shape[1])
-    best = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
-    found = np.take_along_axis(scores, best, 1)
-    chances = np.exp(_SHARPNESS * (found - found.max(1, keepdims=True)))
-    return best, (chances / chances.sum(1, keepdims=True)).astype(np.float32)
+    best = np.stack([rows_of_best(row, FEEDBACK_DEPTH) for row in scores])
+    return best, trust(np.take_along_axis(scores, best, 1))
+
+
+def rows_of_best(scores: FloatArray, k: int) -> IntArray:
+    """Positions of the k best, best first, ties by position."""
+    k = min(k, len(scores))
+    rows = np.flatnonzero(scores >= np.partition(scores, len(scores) - k)[len(scores) - k])
+    best: IntArray = rows[np.argsort(-scores[rows], kind="stable")][:k]
+    return best
+
+
+def trust(scores: FloatArray) -> FloatArray:
+    """How much feedback trusts products with these scores, best first, summing to 1 in each row."""
+    chances = np.exp(_SHARPNESS * (scores - scores.max(1, keepdims=True)))
+    trusted: FloatArray = (chances / chances.sum(1, keepdims=True)).astype(np.float32)
+    return trusted
 
 
 def build_index(

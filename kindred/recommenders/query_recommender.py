@@ -22,8 +22,9 @@ from kindred.graph.store import QueryLimits
 from kindred.linear.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
 from kindred.recommenders.asked_searches import Searches, asked_of, bought_by, searches_of, searches_sent, times_led
+from kindred.recommenders.best_products import BestProducts, best_products
 from kindred.recommenders.opened import POPULAR_THEN, Opened, published_version
-from kindred.recommenders.product_index import FEATURES, AskedQueries, sum_of
+from kindred.recommenders.product_index import AskedQueries, rows_of_best
 from kindred.recommenders.query_run import Release, load_release
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
@@ -64,15 +65,12 @@ class QueryRecommender:
         allowed = self._allowed(request, release, bought)
         if as_it_was or not searches.texts:
             return self._popular(request, release, allowed, searches, as_it_was)
-        index, weights = release.model.index, release.model.weights
-        wanted = {"words", *(name for name in FEATURES if getattr(weights, name))}
-        parts = index.parts(self._asked(searches, release), weights, wanted)
-        scores = np.where(allowed, sum_of(parts, weights)[0], -np.inf)
-        best = _best_of(scores, request.k)
-        others = sum_of({**parts, "words": np.zeros_like(parts["words"])}, weights)
-        sources = _sources(best, parts["words"][0], others[0])
+        model = release.model
+        found = best_products(model.index, self._asked(searches, release), model.weights, allowed, request.k)
+        best = found.rows.tolist()
         reasons = self._reasons(best, searches, release, request.at) if request.reasons else {}
-        chosen = _recommendations(release, best, scores, sources, reasons)
+        scores = dict(zip(best, found.scores.tolist(), strict=True))
+        chosen = _recommendations(release, best, scores, _sources(found), reasons)
         level = "inductive" if request.queries or request.text else "model"
         return self._answer(request, chosen, level, release, _note(searches, len(chosen), request.k, release))
 
@@ -89,7 +87,7 @@ class QueryRecommender:
         scores = rows @ rows[position]
         scores[position] = -np.inf
         best = _best_of(scores, k)
-        chosen = _recommendations(release, best, scores, dict.fromkeys(best, "similar"))
+        chosen = _recommendations(release, list(best), best, dict.fromkeys(best, "similar"))
         answer = self._answer(Request(k=k), chosen, "similar", release, "")
         return replace(answer, item_id=item_id, title=release.products.titles[position] or None)
 
@@ -169,7 +167,7 @@ class QueryRecommender:
                 mine[owned[owned >= 0]] = -np.inf
                 best = _best_of(mine, k)
                 ids = [release.products.ids.external(row) for row in best]
-                yield log.users.external(int(users[number])), ids, [float(mine[row]) for row in best]
+                yield log.users.external(int(users[number])), ids, list(best.values())
 
     def _of_version(self, name: str | None) -> Release:
         """The version of that name, else the one that is held, else the published one."""
@@ -204,10 +202,9 @@ class QueryRecommender:
             allowed &= _inside(products.numbers.get(number), bounds, len(products))
         for label, name in request.where.items():
             group = f"{label} {name}"
-            column = products.group_names.index(group) if group in products.group_names else -1
             inside = np.zeros(len(products), dtype=np.bool_)
-            if column >= 0:
-                inside[products.groups[:, [column]].nonzero()[0]] = True
+            if group in products.group_names:
+                inside[release.model.index.members[products.group_names.index(group)].indices] = True
             allowed &= inside
         return allowed
 
@@ -238,7 +235,7 @@ class QueryRecommender:
             allowed = allowed & (counts > 0)
         scores = np.where(allowed, counts, -np.inf)
         best = _best_of(scores, request.k)
-        chosen = _recommendations(release, best, scores, dict.fromkeys(best, POPULAR))
+        chosen = _recommendations(release, list(best), best, dict.fromkeys(best, POPULAR))
         return self._answer(request, chosen, "popular", release, note)
 
     def _reasons(self, best: Sequence[int], searches: Searches, release: Release, at: int | None) -> dict[int, Reason]:
@@ -308,15 +305,14 @@ def _position(release: Release, product: str) -> int:
 def _recommendations(
     release: Release,
     best: Sequence[int],
-    scores: FloatArray,
+    scores: Mapping[int, float],
     sources: Mapping[int, str],
     reasons: Mapping[int, Reason] | None = None,
 ) -> tuple[Recommendation, ...]:
     """The products in these rows, best first, as an answer has them."""
     ids, titles, told = release.products.ids, release.products.titles, reasons or {}
     return tuple(
-        Recommendation(ids.external(row), float(scores[row]), titles[row] or None, told.get(row), sources[row])
-        for row in best
+        Recommendation(ids.external(row), scores[row], titles[row] or None, told.get(row), sources[row]) for row in best
     )
 
 
@@ -327,25 +323,16 @@ def _renumbered(histories: QueryHistories, positions: IntArray) -> QueryHistorie
     return QueryHistories(np.take_along_axis(query, order, 1), np.take_along_axis(histories.age, order, 1))
 
 
-def _best_of(scores: FloatArray, k: int) -> list[int]:
-    """Positions of the k best that may be in the answer, ties by position, which is the order of ids."""
-    k = min(k, len(scores))
-    floor = np.partition(scores, len(scores) - k)[len(scores) - k]
-    rows = np.flatnonzero(np.isfinite(scores) & (scores >= floor))
-    return [int(row) for row in rows[np.argsort(-scores[rows], kind="stable")][:k]]
+def _best_of(scores: FloatArray, k: int) -> dict[int, float]:
+    """Position → score of the k best that may be in the answer, ties by position, which is the order of ids."""
+    best = rows_of_best(scores, k)
+    return {int(row): float(scores[row]) for row in best if np.isfinite(scores[row])}
 
 
-def _sources(best: Sequence[int], words: FloatArray, others: FloatArray) -> dict[int, str]:
-    """What found each of the best: whichever of the two alone would have listed it, else the one it is higher in."""
-    sources: dict[int, str] = {}
-    for row in best:
-        by_words, by_vectors = int((words > words[row]).sum()), int((others > others[row]).sum())
-        found = (words[row] > 0 and by_words < len(best), by_vectors < len(best))
-        if found[0] == found[1]:
-            sources[row] = BOTH
-        else:
-            sources[row] = WORDS if found[0] else VECTORS
-    return sources
+def _sources(found: BestProducts) -> dict[int, str]:
+    """What found each of the best: whichever of the two alone would have listed it, or both together."""
+    told = zip(found.rows.tolist(), found.by_words.tolist(), found.by_vectors.tolist(), strict=True)
+    return {row: BOTH if words == vectors else WORDS if words else VECTORS for row, words, vectors in told}
 
 
 def _note(searches: Searches, found: int, k: int, release: Release) -> str:

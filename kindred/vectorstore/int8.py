@@ -48,6 +48,15 @@ class Codes:
     _repeated: dict[int, Vectors] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
+    def of(vectors: Vectors) -> Codes:
+        """The codes of vectors in memory."""
+        scales = np.empty((2, len(vectors)), np.float32)
+        codes = np.empty(vectors.shape, np.int8)
+        for rows, some, of_some in _coded(vectors):
+            codes[rows], scales[:, rows] = some, of_some
+        return Codes(codes, scales)
+
+    @staticmethod
     def load(collection: Path, dimension: int) -> Codes | None:
         """The codes of a collection; None where it has none."""
         path = collection / CODES_FILE
@@ -77,6 +86,13 @@ class Codes:
             rows = self._in_reach(scores[:, column], best[:, column], float(lengths[column]), question.k)
             too_many = len(rows) > _MAX_RESCORED * len(view)
             yield best_exact(view, question) if too_many else rank(view, rows, question)
+
+    def estimates(self, vector: Vectors) -> tuple[Vectors, float]:
+        """About the product of every row with a vector, `[num_rows]`, and how far any of them may be off."""
+        step = max(float(np.abs(vector).max()) / _MOST, float(np.finfo(np.float32).tiny))
+        products = self._products(np.round(vector / step).astype(np.int8)[None]).reshape(-1)
+        about: Vectors = products * (self.scales[0] * np.float32(step))
+        return about, step * float(_off(float(np.linalg.norm(vector)) / step, self._largest)[0])
 
     def _in_reach(self, scores: Vectors, best: Vectors, length: float, k: int) -> NDArray[np.int64]:
         """Rows that may be among the best k, given what each of them scores and what is best of each group."""
@@ -139,6 +155,13 @@ def _off(ratio: float, scales: Vectors) -> Vectors:
     return off
 
 
+def reached_by(scores: Vectors, k: int) -> float:
+    """A value that k of the scores reach, or all where they are fewer, and not many more than k do."""
+    whole = len(scores) // _GROUP * _GROUP
+    best = scores[:whole].reshape(_GROUP, -1).max(axis=0)
+    return _kth(best if len(best) >= k else scores, k)
+
+
 def _kth(scores: Vectors, k: int) -> float:
     """A value that k of the scores reach: the k-th best of them, the lowest where they are fewer."""
     place = max(0, len(scores) - k)
@@ -149,10 +172,17 @@ def write_codes(collection: Path, vectors: Vectors) -> None:
     """Writes the codes of a collection that is about to be sealed."""
     scales = np.empty((2, len(vectors)), np.float32)
     with (collection / CODES_FILE).open("wb") as file:
-        for start in range(0, len(vectors), _BATCH_ROWS):
-            batch = np.asarray(vectors[start : start + _BATCH_ROWS])
-            steps = np.maximum(np.abs(batch).max(axis=1) / _MOST, np.finfo(np.float32).tiny)
-            scales[0, start : start + len(batch)] = steps
-            scales[1, start : start + len(batch)] = np.sqrt(np.einsum("ij,ij->i", batch, batch))
-            file.write(np.round(batch / steps[:, None]).astype(np.int8).tobytes())
+        for rows, codes, of_rows in _coded(vectors):
+            scales[:, rows] = of_rows
+            file.write(codes.tobytes())
     (collection / SCALES_FILE).write_bytes(scales.tobytes())
+
+
+def _coded(vectors: Vectors) -> Iterator[tuple[slice, NDArray[np.int8], Vectors]]:
+    """So many rows at a time, their codes, and what one step of each is worth and its length, `[2, num_rows]`."""
+    for start in range(0, len(vectors), _BATCH_ROWS):
+        batch = np.asarray(vectors[start : start + _BATCH_ROWS])
+        steps = np.maximum(np.abs(batch).max(axis=1) / _MOST, np.finfo(np.float32).tiny)
+        lengths = np.sqrt(np.einsum("ij,ij->i", batch, batch))
+        codes = np.round(batch / steps[:, None]).astype(np.int8)
+        yield slice(start, start + len(batch)), codes, np.stack([steps, lengths]).astype(np.float32)
