@@ -49,6 +49,6 @@ def _number(text: str, value: str) -> float:
 
 def _unread(text: str) -> SettingsError:
     return SettingsError(
-        f"--where takes LABEL=NAME, NUMBER<=N, NUMBER>=N or NUMBER=N, got {text!r}",
-        "e.g. --where category=Guitars --where 'price<=20' --where in_stock=yes",
+        f"where takes LABEL=NAME, NUMBER<=N, NUMBER>=N or NUMBER=N, got {text!r}",
+        "e.g. category=Guitars, price<=20, in_stock=yes",
     )

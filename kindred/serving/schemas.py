@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StrictBool
+from starlette.datastructures import QueryParams
 
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 from kindred.domain.recommendation import Bounds, Request
+from kindred.recommenders.conditions import conditions_of
+from kindred.recommenders.system import System
 from kindred.serving.times import seconds_of
 
 MOST_ITEMS = 200
@@ -112,6 +115,15 @@ class AskedOfUser(Body):
     k: K = 10
     exclude_seen: bool = True
     category: Annotated[Id | None, Field(description="only items of this category")] = None
+    where: Annotated[
+        list[Annotated[str, Field(max_length=MAX_ID_LENGTH + 100)]],
+        Field(
+            max_length=10,
+            description="only items for which this holds; again for each condition: LABEL=NAME by a label that items "
+            "lead to, NUMBER<=N, NUMBER>=N or NUMBER=N by a number of theirs, yes and no for what is true or false",
+            examples=[["category=Guitars", "price<=20", "in_stock=yes"]],
+        ),
+    ] = []
     diversity: Annotated[
         float, Field(ge=0, le=1, description="0: the best first; towards 1: the less alike, the better")
     ] = 0.0
@@ -122,14 +134,27 @@ class AskedOfUser(Body):
     reasons: Annotated[bool, Field(description="look for a reason for each item")] = False
     debug: Annotated[bool, Field(description="tell what was taken out of the best, and why")] = False
 
-    def request(self, user_id: str) -> Request:
-        """What it asks a recommender for this user."""
+    @classmethod
+    def of(cls, query: QueryParams) -> AskedOfUser:
+        """The query as it was sent. Raises: ValidationError."""
+        return cls.model_validate({name: query.getlist(name) if name == "where" else query[name] for name in query})
+
+    def request(self, user_id: str, system: System) -> Request:
+        """What it asks a recommender of a system for this user.
+
+        Raises:
+            SettingsError: a condition can't be read, or the system's items have nothing that it names.
+        """
+        where, bounds = conditions_of(system, self.where)
+        if self.category is not None:
+            where["category"] = self.category
         return Request(
             user_id=user_id,
             k=self.k,
             at=seconds_of(self.at),
             exclude_seen=self.exclude_seen,
-            where={} if self.category is None else {"category": self.category},
+            where=where,
+            bounds=bounds,
             diversity=self.diversity,
             reasons=self.reasons,
             removed=self.debug,

@@ -84,6 +84,15 @@ def test_only_what_costs_so_much_and_is_there(client: Client, service: Service, 
     memory.put_numbers(second, {"price": 20.0, "in_stock": 1.0})
     memory.put_numbers(third, {"price": 9.5, "in_stock": 0.0})
     assert ids(client.post("/v1/products/recommendations", only)) == [second]
+    asked = f"/v1/products/users/{user}/recommendations"
+    assert ids(client.get(asked, where=["price>=5", "price<=20", "in_stock=yes"])) == [second]
+    assert ids(client.get(asked, where=["price<=10"], k=2)) == [third]
+    only_of = {"user_id": user, "filters": {"category": "Guitars"}}
+    of_category = ids(client.post("/v1/products/recommendations", only_of))
+    assert ids(client.get(asked, where="category=Guitars")) == ids(client.get(asked, category="Guitars")) == of_category
+    for text in ("price", "price<=cheap", "colour=red", "where=", *(["price<=1"] * 11,)):
+        refused = client.get(asked, where=text)
+        assert refused.status_code == 422 and refused.json()["error"]["message"], text
     for wrong in ({"price": {"over": 3}}, {"colour": True}, {"price": {"max": "cheap"}}):
         assert client.post("/v1/products/recommendations", {"filters": wrong}).status_code == 422
 

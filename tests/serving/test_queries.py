@@ -61,6 +61,27 @@ def test_a_user_is_answered_by_what_they_searched_for(client: Client) -> None:
     assert len(answer["items"]) == 5 and answer["level"] == "model"
 
 
+def test_a_user_gets_only_what_costs_so_much_and_is_there(client: Client, service: Service) -> None:
+    asked = "/v1/queries/users/U00001/recommendations"
+    body = {"user_id": "U00001", "k": 5, "filters": {"price": {"min": 10, "max": 60}, "in_stock": True}}
+    sent = client.post("/v1/queries/recommendations", body).json()["items"]
+    found = client.get(asked, k=5, where=["price>=10", "price<=60", "in_stock=yes"]).json()["items"]
+    assert [item["id"] for item in found] == [item["id"] for item in sent]
+    release = service.system("queries").recommender._of_version(None)
+    prices = dict(zip(release.products.ids.ids, release.products.numbers["price"].tolist(), strict=True))
+    assert found and all(10 <= prices[item["id"]] <= 60 for item in found)
+    assert [item["id"] for item in client.get(asked, k=5).json()["items"]] != [item["id"] for item in found]
+
+
+def test_the_openapi_shows_how_a_condition_is_written(client: Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    parameters = paths["/v1/{system}/users/{user_id}/recommendations"]["get"]["parameters"]
+    where = next(parameter for parameter in parameters if parameter["name"] == "where")
+    assert where["schema"]["type"] == "array" and where["schema"]["examples"] == [
+        ["category=Guitars", "price<=20", "in_stock=yes"]
+    ]
+
+
 def test_the_page_to_try_it_asks_for_searches(client: Client) -> None:
     assert "Searches, one a line" in client.get("/ui/queries/try").text
     tried = client.get("/ui/queries/try", pasted="yoga mat").text
