@@ -134,7 +134,7 @@ def main() -> int:
 def kill_repeatedly(settings: Settings, users: list[str], items: list[str], kills: int, start: int = 0) -> Outcome:
     """What so many kills at random moments left, `start` the seed of the moments."""
     rng, outcome = random.Random(start), Outcome()
-    before = _event_ids(settings)
+    before = event_ids(settings)
     teller = Teller(users, items, rng)
     for _ in range(kills):
         with serving(settings, outcome) as (process, address):
@@ -148,10 +148,10 @@ def kill_repeatedly(settings: Settings, users: list[str], items: list[str], kill
     with serving(settings, outcome) as (process, address):
         outcome.unknown += _unknown(address, teller, rng)
         outcome.accepted_again = _accepted_again(address, teller)
-        _wait_until_applied(settings)
+        wait_until_applied(settings)
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-    after = _event_ids(settings)
+    after = event_ids(settings)
     outcome.acknowledged = len(teller.acknowledged)
     outcome.lost = sum(event_id not in after for event_id in teller.acknowledged)
     outcome.twice = sum(count > 1 for count in after.values())
@@ -226,7 +226,7 @@ def _accepted_again(address: str, teller: Teller) -> int:
     return accepted
 
 
-def _wait_until_applied(settings: Settings) -> None:
+def wait_until_applied(settings: Settings) -> None:
     """Returns once the graph holds what the journal does."""
     end = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < end:
@@ -238,7 +238,8 @@ def _wait_until_applied(settings: Settings) -> None:
     raise RuntimeError(f"the graph does not hold what the journal does after {_PATIENCE_SECONDS:.0f} s")
 
 
-def _event_ids(settings: Settings) -> Counter[str]:
+def event_ids(settings: Settings) -> Counter[str]:
+    """How often the graph holds each event."""
     found: Counter[str] = Counter()
     with graph_to_read(settings) as store:
         for batch in store.read_edges(PRODUCTS.edge, ["event_id"]):
