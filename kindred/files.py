@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,9 +14,10 @@ from uuid import uuid4
 
 from xxhash import xxh3_128
 
-from kindred.domain.errors import StoreError
+from kindred.domain.errors import SettingsError, StoreError
 
 _CHUNK_BYTES = 1 << 20
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # a path keeps but one of two slashes
 Seals = dict[str, tuple[int, str]]
 """Size and hash of each file of a folder, by its path there."""
 
@@ -23,8 +25,17 @@ Seals = dict[str, tuple[int, str]]
 def at_home(path: Path | str) -> Path:
     """The path, a leading `~` or `~name` read as that home folder, as a shell would have done.
 
-    Files of settings, quoted arguments and URLs reach no shell; without this a folder called `~` would be made.
+    Files of settings, quoted arguments and URLs reach no shell; without this a folder called `~` would be made, or one
+    called `s3:`.
+
+    Raises:
+        SettingsError: it is an address of another machine.
     """
+    if isinstance(path, Path) and _ADDRESS.match(str(path)):
+        raise SettingsError(
+            f"{path.parts[0]}//… is an address, where a path on this machine is wanted",
+            "`kindred ingest` reads from addresses; what is written is written here, and copied from here",
+        )
     try:
         return Path(path).expanduser()
     except RuntimeError:  # no one of that name: it is the name of a folder

@@ -45,7 +45,7 @@ class ToArrow(Protocol):
 
 
 Table = str | Path | ArrowStream | ToArrow
-"""A file of any format that `kindred ingest interactions` reads, or a table in memory."""
+"""A file of any format that `kindred ingest interactions` reads, here or at an address, or a table in memory."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _read(table: Table, item_table: Table | None, known: TableMapping, folder: P
     with ExitStack() as stack:
         events = stack.enter_context(_file_of(table, "table"))
         items = None if item_table is None else stack.enter_context(_file_of(item_table, "item_table"))
-        tables = interaction_files(known, [events], items)
+        tables = interaction_files(known, events, items)
         system = _system_of(tables.mapping.event)
         return Data(system, folder, tables.mapping, ingest(_settings(folder), tables.files, max_bad))
 
@@ -235,10 +235,10 @@ def _system_of(event: str) -> str:
 
 
 @contextmanager
-def _file_of(table: Table, name: str) -> Iterator[Path]:
+def _file_of(table: Table, name: str) -> Iterator[Path | str]:
     """The file itself, or one that a table in memory is written to."""
     if isinstance(table, (str, Path)):
-        yield Path(table)
+        yield table
         return
     import pyarrow as pa
 

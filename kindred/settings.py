@@ -27,6 +27,8 @@ from kindred.domain.refusals import did_you_mean, refusal
 from kindred.files import at_home
 
 _PREFIX = "KINDRED_"
+OF_COMMANDS = ("KINDRED_KEY", "KINDRED_SQL")
+"""Names in the environment that options of commands are read from."""
 _ENVIRONMENT, _DOTENV, _TOML = "environment", ".env", "kindred.toml"
 
 
@@ -150,7 +152,7 @@ def _given_names(environment: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     return [
         (_TOML, list(TomlConfigSettingsSource(Settings).toml_data)),
         (_DOTENV, _prefixed(dotenv)),
-        (_ENVIRONMENT, _prefixed(environment)),
+        (_ENVIRONMENT, _prefixed(name for name in environment if name not in OF_COMMANDS)),
     ]
 
 

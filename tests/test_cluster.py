@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from kindred.linear.known_items import dot_scores
 from kindred.recommenders import lists_folder
 from kindred.recommenders.batch import BestItems, Everyone
 from kindred.recommenders.ranker import RankedUsers
+from tests.ingest.web_server import Site
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -76,7 +77,7 @@ def test_an_error_of_a_worker_is_that_of_one_process(parts: PartMap) -> None:
     assert str(raised.value) == "bad line — look there"
 
 
-def loaded(folder: Path, files: list[Path], parts: PartMap) -> tuple[str, IngestSummary, list[str]]:
+def loaded(folder: Path, files: Sequence[Path | str], parts: PartMap) -> tuple[str, IngestSummary, list[str]]:
     """Content hash, summary and quarantined lines of some files of reviews, loaded into a graph of their own."""
     store = open_graph(f"ladybug:{folder / 'graph'}")
     options = IngestOptions(folder / "staging", folder / "quarantine", parts=parts)
@@ -99,6 +100,11 @@ def test_files_read_by_several_give_the_graph_and_the_quarantine_of_one(parts: P
     assert alone[0] == together[0]
     assert alone[1].files == together[1].files and alone[1].tables == together[1].tables
     assert alone[2] == together[2] and len(alone[2]) == 3
+    site = Site({f"/{file.name}": file.read_bytes() for file in files})
+    site.start()
+    elsewhere = loaded(tmp_path / "web", [f"{site.url}/{file.name}" for file in files], parts)
+    site.stop()
+    assert (elsewhere[0], elsewhere[1].tables, elsewhere[2]) == (alone[0], alone[1].tables, alone[2])
     gone = replace(product_files(files)[0], path=Path("/nowhere/reviews.jsonl"))
     with pytest.raises(StoreError, match="not there on a worker"):
         list(parts(read_part, 0.05, [(0, gone)]))

@@ -86,12 +86,13 @@ def recommend(
     user: Annotated[
         str | None, typer.Option(callback=given_id, help="A user's id; an unknown one gets what is popular.")
     ] = None,
-    users: Annotated[Path | None, typer.Option(metavar="FILE", help="Ids of users, one a line.")] = None,
+    users: Annotated[str | None, typer.Option(metavar="FILE", help="Ids of users, one a line.")] = None,
     reviews: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--reviews",
             "--events",
+            metavar="FILE",
             help="What somebody did who need not be in the graph: reviews, or a table of `ingest interactions`.",
         ),
     ] = None,
@@ -162,9 +163,7 @@ def _write_everyone(
         console.result(f"{count:,} users: {out}")
 
 
-def _requests(
-    request: Request, user: str | None, users: Path | None, reviews: Path | None, system: str
-) -> list[Request]:
+def _requests(request: Request, user: str | None, users: str | None, reviews: str | None, system: str) -> list[Request]:
     """One request a user."""
     from kindred.domain.errors import RecordError
 
@@ -176,10 +175,15 @@ def _requests(
         return [replace(request, events=events) for events in of_users.values()]
     if users is None:
         return [replace(request, user_id=user)]
+    from kindred.ingest.opening import open_file
+    from kindred.ingest.paths import one_file
+
+    path = one_file(users)
     try:
-        ids = users.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{users} can't be read: {error}", "give a text file with one id a line") from error
+        with open_file(path) as file:
+            ids = file.content.read().decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path} can't be read: {error}", "give a text file with one id a line") from error
     return [replace(request, user_id=line.strip()) for line in ids if line.strip()]
 
 

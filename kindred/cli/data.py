@@ -166,11 +166,11 @@ def _print_files(context: typer.Context, domain: str, files: Mapping[str, Path],
 def ingest_products(
     context: typer.Context,
     reviews: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(metavar=FILES, help=f"Reviews: JSON lines, CSV or Parquet, packed or not. {SEVERAL}"),
     ] = None,
     metadata: Annotated[
-        list[Path] | None, typer.Option(metavar=FILES, help="Metadata of the products, in the same formats.")
+        list[str] | None, typer.Option(metavar=FILES, help="Metadata of the products, in the same formats.")
     ] = None,
     sql: Sql = "",
     reviews_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of reviews.")] = "",

@@ -23,7 +23,7 @@ Column = Annotated[str | None, typer.Option(metavar="COLUMN")]
 def ingest_interactions(
     context: typer.Context,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON lines, Parquet, Arrow or Feather, packed or not.")
+        list[str], typer.Argument(metavar="FILE...", help="CSV, JSON lines, Parquet, Arrow or Feather, packed or not.")
     ],
     user: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids of users; guessed if not given.")] = None,
     item: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids of items; guessed if not given.")] = None,
@@ -40,7 +40,7 @@ def ingest_interactions(
     event: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Event type that rows become: INTERACTED, REVIEWED, LISTENED …")
     ] = None,
-    item_table: Annotated[Path | None, typer.Option(metavar="FILE", help="A table that says more of items.")] = None,
+    item_table: Annotated[str | None, typer.Option(metavar="FILE", help="A table that says more of items.")] = None,
     item_id: Column = None,
     title: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Titles of items, in their table or that of events.")

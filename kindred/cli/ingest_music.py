@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,15 +16,17 @@ from kindred.cli.options import AsJson, settings_of
 )
 def ingest_tracks(
     context: typer.Context,
-    lastfm: Annotated[Path | None, typer.Option(help="Folder of the Last.fm data set of HetRec 2011.")] = None,
+    lastfm: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Folder of the Last.fm data set of HetRec 2011.")
+    ] = None,
     events: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             metavar=FILES, help="Listening events (user, track, at, plays, share): JSON lines, CSV or Parquet."
         ),
     ] = None,
     metadata: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             metavar=FILES,
             help="Tracks (track, title, artist, album, genres, duration, popularity), in the same formats.",
@@ -50,11 +51,11 @@ def ingest_tracks(
 def ingest_tags(
     context: typer.Context,
     tags: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(metavar=FILES, help="Tag lists (track, tags): CSV, JSON lines or Parquet."),
     ] = None,
     frames: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(metavar="PATH", help="A folder of TRACK.npy, .npz (X, IDS, Y) or Parquet (track, frames)."),
     ] = None,
     item_namespace: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,19 +19,21 @@ from kindred.cli.options import AsJson
 def ingest_posts(
     context: typer.Context,
     users: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(metavar=FILES, help="Users (user_id, gender, age, country, city, …): CSV, JSON lines or Parquet."),
     ] = None,
     posts: Annotated[
-        list[Path] | None, typer.Option(metavar=FILES, help="Posts (post_id, text, topic), in the same formats.")
+        list[str] | None, typer.Option(metavar=FILES, help="Posts (post_id, text, topic), in the same formats.")
     ] = None,
     feed: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(metavar=FILES, help="Views and likes (timestamp, user_id, post_id, action, target)."),
     ] = None,
     dump: Annotated[
-        Path | None,
-        typer.Option(help="A plain PostgreSQL dump with the tables user_data, post_text_df and feed_data."),
+        str | None,
+        typer.Option(
+            metavar="FILE", help="A plain PostgreSQL dump with the tables user_data, post_text_df and feed_data."
+        ),
     ] = None,
     sql: Sql = "",
     users_table: Annotated[
@@ -67,7 +68,7 @@ def ingest_posts(
 def ingest_clicks(
     context: typer.Context,
     clicks: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             metavar=FILES, help="Clicks (user_id, click_article_id, click_timestamp, …): Parquet, CSV or JSON lines."
         ),
@@ -93,24 +94,24 @@ def ingest_clicks(
 def ingest_queries(
     context: typer.Context,
     events: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(metavar=FILES, help="Searches and clicks of User Behavior Insights, JSON lines."),
     ] = None,
     orders: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             metavar=FILES, help="Orders with their queries (user, query, time, product): JSON lines, CSV or Parquet."
         ),
     ] = None,
     judgments: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             metavar=FILES,
             help="Judgments (query, product_id, esci_label), in the same formats or as one JSON document.",
         ),
     ] = None,
     products: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(metavar=FILES, help="Products (asin, title, description, bullet_points, brand, category)."),
     ] = None,
     sql: Sql = "",

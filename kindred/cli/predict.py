@@ -18,7 +18,7 @@ _NAMED = 5
 
 def predict(
     context: typer.Context,
-    tracks: Annotated[Path, typer.Option(metavar="FILE", help="The tracks: CSV, JSON lines or Parquet with `track`.")],
+    tracks: Annotated[str, typer.Option(metavar="FILE", help="The tracks: CSV, JSON lines or Parquet with `track`.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="CSV to write: track,prediction.")],
     run: Annotated[str | None, typer.Argument(help="Name of a run; by default the newest.")] = None,
     system: SystemName = "tags",

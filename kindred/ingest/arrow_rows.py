@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.columns import listed_columns, missing_columns
 from kindred.ingest.lines import MAX_LINE_BYTES
+from kindred.ingest.remote import Location
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
 
@@ -31,7 +31,7 @@ def is_arrow(head: bytes) -> bool:
     )
 
 
-def read_arrow_rows(path: Path, file: IO[bytes], head: bytes, source: Source) -> Iterator[Row]:
+def read_arrow_rows(path: Location, file: IO[bytes], head: bytes, source: Source) -> Iterator[Row]:
     """Every row; times are in whole microseconds.
 
     Raises:
@@ -57,7 +57,7 @@ def read_arrow_rows(path: Path, file: IO[bytes], head: bytes, source: Source) ->
         raise RecordError(f"{path} can't be read after row {number}: {error}", "write the file again") from error
 
 
-def arrow_columns(path: Path, file: IO[bytes], head: bytes) -> list[str]:
+def arrow_columns(path: Location, file: IO[bytes], head: bytes) -> list[str]:
     """Names of the columns.
 
     Raises:

@@ -7,13 +7,13 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.columns import listed_columns, missing_columns
 from kindred.ingest.json_lines import decode_utf8
 from kindred.ingest.lines import MAX_LINE_BYTES, Line
+from kindred.ingest.remote import Location
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
 from kindred.ingest.values import cell_of
@@ -40,7 +40,7 @@ class Dialect:
     escapes_quotes: bool = False
 
 
-def dialect_of(path: Path, head: bytes, source: Source) -> Dialect | None:
+def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
     """How the cells of a CSV file are parted, if the first line is its header; None where the file is no CSV.
 
     Raises:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kindred.domain.errors import SettingsError
-from kindred.ingest.paths import Paths, expand
+from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.reading import SourceFile
 from kindred.ingest.sources import news_clicks, social_feed
 from kindred.ingest.sql_dump import dump_source
@@ -19,7 +17,7 @@ _TABLES = {
 
 
 def post_files(
-    users: Paths = None, posts: Paths = None, feed: Paths = None, dump: Path | None = None
+    users: Paths = None, posts: Paths = None, feed: Paths = None, dump: Given | None = None
 ) -> list[SourceFile]:
     """The tables of a feed service, each in its own files or all in a dump, whichever are given.
 
@@ -29,8 +27,9 @@ def post_files(
     tables = ((users, social_feed.USERS), (posts, social_feed.POSTS), (feed, social_feed.FEED))
     files = [SourceFile(path, source) for given, source in tables for path in expand(given)]
     if dump:
+        path = one_file(dump)
         files += [
-            SourceFile(dump, dump_source(source, table, list(_TABLES)), part=table) for table, source in _TABLES.items()
+            SourceFile(path, dump_source(source, table, list(_TABLES)), part=table) for table, source in _TABLES.items()
         ]
     if not files:
         hint = "give --users FILE, --posts FILE, --feed FILE, --dump FILE.sql or --sql URL"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import chain, islice
-from pathlib import Path
 
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import Progress
@@ -17,7 +16,8 @@ from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.json_arrays import read_array
 from kindred.ingest.json_lines import known_pairs
 from kindred.ingest.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, read_lines
-from kindred.ingest.opening import OpenFile, open_file, seekable
+from kindred.ingest.opening import OpenFile, open_file
+from kindred.ingest.remote import Location, RemoteFile
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
 
@@ -34,11 +34,11 @@ def unremarked(remark: str) -> None:
     """Takes a remark on a file and forgets it."""
 
 
-def read_rows(path: Path, source: Source, progress: Progress, remark: Remark = unremarked) -> Iterator[Row]:
+def read_rows(path: Location, source: Source, progress: Progress, remark: Remark = unremarked) -> Iterator[Row]:
     """Every row of the file, streamed; blank lines are no rows. The format is told from the content.
 
     Args:
-        path: the file; `-` is standard input.
+        path: the file, here or at an address; `-` is standard input.
         source: what its rows are.
         progress: told how many rows are read, of about how many.
         remark: told what had to be decided about the file as a whole.
@@ -49,7 +49,7 @@ def read_rows(path: Path, source: Source, progress: Progress, remark: Remark = u
     stage = f"reading {path.name or path}"
     count = 0
     whole = source.read_table() if source.read_table else None
-    if source.read_folder and path.is_dir():
+    if source.read_folder and not isinstance(path, RemoteFile) and path.is_dir():
         whole = source.read_folder(path)
     if whole is not None:
         for count, row in enumerate(whole, 1):
@@ -82,7 +82,7 @@ def _filled(rows: Iterator[Row], names: list[str]) -> Iterator[Row]:
         yield row
 
 
-def _rows_of(path: Path, file: OpenFile, source: Source, remark: Remark) -> Iterator[Row]:
+def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> Iterator[Row]:
     content = file.content
     head = content.peek(BUFFER_BYTES)
     if is_arrow(head) and not source.is_archive:
@@ -114,9 +114,9 @@ def _rows_of(path: Path, file: OpenFile, source: Source, remark: Remark) -> Iter
     return _read_json_rows(lines, source)
 
 
-def _arrow_rows(path: Path, file: OpenFile, head: bytes, source: Source) -> Iterator[Row]:
-    """Arrow files are read from any place, so what came packed or through a pipe is written to a file first."""
-    with path.open("rb") if file.is_plain else closing(seekable(file.content)) as content:
+def _arrow_rows(path: Location, file: OpenFile, head: bytes, source: Source) -> Iterator[Row]:
+    """Arrow files are read from any place, so what came packed, from elsewhere or through a pipe is a file first."""
+    with file.from_any_place() as content:
         yield from read_arrow_rows(path, content, head, source)
 
 

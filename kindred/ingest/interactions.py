@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.properties import EARLIEST_TIME
@@ -14,8 +13,9 @@ from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.column_names import guess
 from kindred.ingest.columns import listed_columns, nearest
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
-from kindred.ingest.paths import expand
+from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.remote import Location
 from kindred.ingest.sources.interactions import (
     ORDER,
     event_properties,
@@ -71,7 +71,7 @@ class Tables:
     remarks: list[str]
 
 
-def interaction_files(given: TableMapping, events: Sequence[Path], items: Path | None = None) -> Tables:
+def interaction_files(given: TableMapping, events: Paths, items: Given | None = None) -> Tables:
     """The files as ingest is to read them; columns that are not given are guessed from their names.
 
     Args:
@@ -97,9 +97,10 @@ def interaction_files(given: TableMapping, events: Sequence[Path], items: Path |
         _check_items(paths[0], event, of_items, head)
         source = event_source(event, columns, of_items)
     else:
-        item_head = read_head(items, given.item_file)
-        of_items = _item_columns(items, event, given.items, item_head)
-        item_files = [SourceFile(items, in_layout(item_source(event.target, of_items), item_head.layout))]
+        item_path = one_file(items)
+        item_head = read_head(item_path, given.item_file)
+        of_items = _item_columns(item_path, event, given.items, item_head)
+        item_files = [SourceFile(item_path, in_layout(item_source(event.target, of_items), item_head.layout))]
         source = event_source(event, columns, ItemColumns())
         mapping = mapping.model_copy(update={"item_file": item_head.layout})
     mapping = mapping.model_copy(update={"items": of_items})
@@ -111,7 +112,7 @@ def interaction_files(given: TableMapping, events: Sequence[Path], items: Path |
     return Tables(mapping, event, files, choices, unused, remarks)
 
 
-def _event_columns(path: Path, event: type[Event], given: EventColumns, head: Head) -> EventColumns:
+def _event_columns(path: Location, event: type[Event], given: EventColumns, head: Head) -> EventColumns:
     """The columns of events, guessed where they are not given."""
     held = event_properties(event)
     found = {role: name for role, name in given.model_dump(exclude={"at_format"}).items() if name}
@@ -128,7 +129,7 @@ def _event_columns(path: Path, event: type[Event], given: EventColumns, head: He
     return EventColumns(**found, at_format=given.at_format)
 
 
-def _item_columns(path: Path, event: type[Event], given: ItemColumns, head: Head) -> ItemColumns:
+def _item_columns(path: Location, event: type[Event], given: ItemColumns, head: Head) -> ItemColumns:
     """The columns of a table of items, guessed where they are not given."""
     _check_items(path, event, given, head)
     held, taken = item_properties(event.target), {given.id, given.title, given.text, *given.category}
@@ -148,7 +149,7 @@ def _item_columns(path: Path, event: type[Event], given: ItemColumns, head: Head
     return ItemColumns(**found, category=categories)
 
 
-def _check_items(path: Path, event: type[Event], given: ItemColumns, head: Head) -> None:
+def _check_items(path: Location, event: type[Event], given: ItemColumns, head: Head) -> None:
     values = {"id": given.id, "title": given.title, "text": given.text}
     named = {role: name for role, name in values.items() if name} | {name: name for name in given.category}
     _check_there(path, named, head)
@@ -159,7 +160,7 @@ def _check_items(path: Path, event: type[Event], given: ItemColumns, head: Head)
         raise SettingsError(f"a {event.target.label} has no {lacking}", f"it has {', '.join(held) or 'only an id'}")
 
 
-def _check_there(path: Path, named: Mapping[str, str], head: Head) -> None:
+def _check_there(path: Location, named: Mapping[str, str], head: Head) -> None:
     for role, name in named.items():
         if name not in head.columns:
             near = nearest([name], head.columns)
@@ -167,7 +168,7 @@ def _check_there(path: Path, named: Mapping[str, str], head: Head) -> None:
             raise RecordError(f"{path} has no column {name!r} ({role}) among {listed_columns(head.columns)}", hint)
 
 
-def _lacks(path: Path, role: str, option: str, head: Head) -> None:
+def _lacks(path: Location, role: str, option: str, head: Head) -> None:
     raise RecordError(
         f"no column of {path} is called what columns of the {role} usually are: {listed_columns(head.columns)}",
         f"name it: {option} COLUMN",

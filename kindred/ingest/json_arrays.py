@@ -8,16 +8,16 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.lines import BUFFER_BYTES, KEPT_BYTES, MAX_LINE_BYTES, Line
+from kindred.ingest.remote import Location
 
 _BETWEEN = re.compile(r"[\s,]*")
 _LONGEST = 64 * MAX_LINE_BYTES  # of an element that is read to its end, to be told as too long
 
 
-def read_array(path: Path, content: io.BufferedReader) -> Iterator[Line]:
+def read_array(path: Location, content: io.BufferedReader) -> Iterator[Line]:
     """Every element in order, its number from 1 in place of a line's; memory holds one element at a time.
 
     Args:

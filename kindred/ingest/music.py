@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from kindred.domain.errors import SettingsError
-from kindred.ingest.paths import Paths, expand
+from kindred.ingest.paths import Given, Paths, expand, is_elsewhere, one_file, path_of
 from kindred.ingest.reading import SourceFile
+from kindred.ingest.remote import Location
 from kindred.ingest.sources import lastfm, listening, tag_lists
 from kindred.ingest.sources.frames import SaveFrames, frames_source
 
 
-def track_files(lastfm_folder: Path | None = None, events: Paths = None, metadata: Paths = None) -> list[SourceFile]:
+def track_files(lastfm_folder: Given | None = None, events: Paths = None, metadata: Paths = None) -> list[SourceFile]:
     """The files of the Last.fm data set, listening events and metadata of tracks, whichever are given.
 
     Raises:
@@ -28,14 +28,19 @@ def track_files(lastfm_folder: Path | None = None, events: Paths = None, metadat
     return files
 
 
-def tag_files(tags: Paths, frames: Sequence[Path], save: SaveFrames) -> list[SourceFile]:
+def tag_files(tags: Paths, frames: Sequence[Given], save: SaveFrames) -> list[SourceFile]:
     """Tag lists, and archives or folders of frames; `save` keeps the frames of an archive's track and says where.
 
     Raises:
         SettingsError: none is given.
     """
     files = [SourceFile(path, tag_lists.TAG_LISTS) for path in expand(tags)]
-    files += [SourceFile(path, frames_source(path, save)) for path in frames]
+    files += [SourceFile(path, frames_source(path, save)) for path in map(_frames, frames)]
     if not files:
         raise SettingsError("nothing to load", "give --tags FILE, or --frames with an .npz file or a folder")
     return files
+
+
+def _frames(given: Given) -> Location:
+    """An archive of frames, wherever it is, or a folder of this machine, to whose files the graph refers."""
+    return one_file(given) if is_elsewhere(given) else path_of(given)

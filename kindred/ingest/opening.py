@@ -1,4 +1,4 @@
-"""Opening a source file, wherever it comes from: a file, a pipe or standard input, unpacked by its content.
+"""Opening a source file, wherever it comes from: a file, an address, a pipe or standard input, unpacked by content.
 
 gzip, bzip2, xz and zstd are unpacked as they are read; a zip or tar archive where it holds one file. What is plainly no
 table is named.
@@ -25,6 +25,7 @@ from typing import IO, cast
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.lines import BUFFER_BYTES
+from kindred.ingest.remote import Location, RemoteFile
 
 STANDARD_INPUT = Path("-")
 _MAX_LAYERS = 4  # of packing: a .csv.gz in a .tar.xz is three
@@ -72,12 +73,12 @@ class OpenFile:
     Attributes:
         content: what it holds, unpacked.
         size: bytes of the file; None where they are not known, as of a pipe.
-        is_plain: the content is what is on disk under that path.
+        plain: the file of this machine that holds just this content; None where there is none.
     """
 
     content: io.BufferedReader
     size: int | None
-    is_plain: bool
+    plain: Path | None
     _counted: _Counted
 
     @property
@@ -85,9 +86,15 @@ class OpenFile:
         """How far reading is, 0 to 1; None where that is not known."""
         return min(self._counted.position / self.size, 1.0) if self.size else None
 
+    def from_any_place(self) -> IO[bytes]:
+        """The same bytes where any of them can be read at any time; the caller closes it."""
+        return self.plain.open("rb") if self.plain else seekable(self.content)
 
-def is_stream(path: Path) -> bool:
+
+def is_stream(path: Location) -> bool:
     """Whether it can be read but once: standard input or a pipe."""
+    if isinstance(path, RemoteFile):
+        return False
     try:
         return path == STANDARD_INPUT or not (stat.S_ISREG(mode := path.stat().st_mode) or stat.S_ISDIR(mode))
     except OSError:
@@ -95,7 +102,7 @@ def is_stream(path: Path) -> bool:
 
 
 @contextmanager
-def open_file(path: Path, unpack: bool = True) -> Iterator[OpenFile]:
+def open_file(path: Location, unpack: bool = True) -> Iterator[OpenFile]:
     """The file, unpacked by its content (not its name) unless it shall stay packed; `-` is standard input.
 
     Raises:
@@ -103,21 +110,16 @@ def open_file(path: Path, unpack: bool = True) -> Iterator[OpenFile]:
     """
     try:
         with ExitStack() as stack:
-            if path == STANDARD_INPUT:
-                raw = cast(io.RawIOBase, stack.enter_context(os.fdopen(os.dup(sys.stdin.fileno()), "rb", 0)))
-            else:
-                raw = stack.enter_context(path.open("rb", 0))
-            mode = os.fstat(raw.fileno())
-            counted = _Counted(raw)
+            raw, size, on_disk = _raw(path)
+            counted = _Counted(stack.enter_context(raw))
             content = packed = cast(io.BufferedReader, io.BufferedReader(counted, BUFFER_BYTES))
             if unpack:
                 content = _unpacked(path, packed, stack)
                 _refuse_what_is_no_table(path, content.peek(BUFFER_BYTES))
             else:  # an archive is read from any place
-                content = cast(io.BufferedReader, stack.enter_context(_as_it_is(path, packed, mode)))
-            is_file = stat.S_ISREG(mode.st_mode)
-            is_plain = is_file and content is packed and path != STANDARD_INPUT
-            yield OpenFile(content, mode.st_size if is_file else None, is_plain, counted)
+                as_it_is = on_disk.open("rb") if on_disk else seekable(packed)
+                content = cast(io.BufferedReader, stack.enter_context(as_it_is))
+            yield OpenFile(content, size, on_disk if content is packed else None, counted)
     except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise RecordError(f"{path} is packed and broken: {error}", "fetch it again") from error
     except IsADirectoryError as error:
@@ -139,11 +141,21 @@ def seekable(content: io.BufferedReader) -> IO[bytes]:
     return file
 
 
-def _as_it_is(path: Path, content: io.BufferedReader, mode: os.stat_result) -> IO[bytes]:
-    return path.open("rb") if stat.S_ISREG(mode.st_mode) and path != STANDARD_INPUT else seekable(content)
+def _raw(path: Location) -> tuple[io.RawIOBase, int | None, Path | None]:
+    """The bytes, their number where it is known, and where they are a file of this machine that file."""
+    if isinstance(path, RemoteFile):
+        return path.open(), path.size, None
+    if path == STANDARD_INPUT:
+        raw = cast(io.RawIOBase, os.fdopen(os.dup(sys.stdin.fileno()), "rb", 0))
+    else:
+        raw = path.open("rb", 0)
+    found = os.fstat(raw.fileno())
+    if not stat.S_ISREG(found.st_mode):
+        return raw, None, None
+    return raw, found.st_size, path if path != STANDARD_INPUT else None
 
 
-def _unpacked(path: Path, content: io.BufferedReader, stack: ExitStack) -> io.BufferedReader:
+def _unpacked(path: Location, content: io.BufferedReader, stack: ExitStack) -> io.BufferedReader:
     for _ in range(_MAX_LAYERS):
         head = content.peek(BUFFER_BYTES)
         if head.startswith(_GZIP):
@@ -179,7 +191,7 @@ class _Zstd(io.RawIOBase):
         return int(self._stream.readinto(buffer))
 
 
-def _zip_member(path: Path, content: io.BufferedReader, stack: ExitStack) -> IO[bytes]:
+def _zip_member(path: Location, content: io.BufferedReader, stack: ExitStack) -> IO[bytes]:
     """The one file in a zip archive."""
     archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(seekable(content))))
     names = [info.filename for info in archive.infolist() if not info.is_dir() and not _is_beside(info.filename)]
@@ -196,7 +208,7 @@ def _zip_member(path: Path, content: io.BufferedReader, stack: ExitStack) -> IO[
 class _TarMember(io.RawIOBase):
     """The one file in a tar archive; a second one is an error when the first has been read."""
 
-    def __init__(self, path: Path, content: io.BufferedReader) -> None:
+    def __init__(self, path: Location, content: io.BufferedReader) -> None:
         self._path = path
         self._is_read = False
         self._archive = tarfile.open(fileobj=content, mode="r|", bufsize=BUFFER_BYTES)  # noqa: SIM115 - as above
@@ -234,14 +246,14 @@ def _is_beside(name: str) -> bool:
     return last.startswith("._") or last == ".DS_Store" or name.startswith("__MACOSX/")
 
 
-def _not_one_file(path: Path, kind: str, names: list[str]) -> RecordError:
+def _not_one_file(path: Location, kind: str, names: list[str]) -> RecordError:
     held = ", ".join(names[:_SHOWN_MEMBERS]) + (", …" if len(names) > _SHOWN_MEMBERS else "") if names else "none"
     return RecordError(
         f"{path} is a {kind} archive that does not hold one file alone: {held}", "unpack it, and give the files in it"
     )
 
 
-def _refuse_what_is_no_table(path: Path, head: bytes) -> None:
+def _refuse_what_is_no_table(path: Location, head: bytes) -> None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for magic, (what, next_step) in _UNPACK.items():
         if start.startswith(magic):

@@ -23,6 +23,7 @@ from kindred.ingest.columns import listed_columns, missing_columns
 from kindred.ingest.files import read_rows
 from kindred.ingest.opening import is_stream, open_file
 from kindred.ingest.quarantine import Quarantine
+from kindred.ingest.remote import Location, RemoteFile
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
 from kindred.ingest.staging import Stage, not_writable
@@ -37,11 +38,11 @@ class SourceFile:
     """A file and the source that knows its rows.
 
     Attributes:
-        path: the file; `-` is standard input.
+        path: the file, here or at an address; `-` is standard input.
         part: which part of the file the source reads, such as a table of a dump; empty where it reads the whole.
     """
 
-    path: Path
+    path: Location
     source: Source
     part: str = ""
 
@@ -156,7 +157,7 @@ def _refused(refusal: str, quarantine: Quarantine) -> RecordError:
 
 def _rereadable(files: Sequence[SourceFile], stack: ExitStack) -> list[SourceFile]:
     """The files, streams that must be read several times copied to a file first."""
-    copies: dict[Path, Path] = {}
+    copies: dict[Location, Path] = {}
     times = Counter(file.path for file in files)
     for file in files:
         if (times[file.path] > 1 or file.source.prepare) and file.path not in copies and is_stream(file.path):
@@ -201,13 +202,18 @@ def _counts(
 def _read_elsewhere(
     files: Sequence[SourceFile], stage: Stage, quarantine: Quarantine, options: IngestOptions, progress: Progress
 ) -> Iterator[FileCount]:
-    there = [(number, replace(file, path=file.path.absolute())) for number, file in enumerate(files)]
+    there = [(number, _from_anywhere(file)) for number, file in enumerate(files)]
     for number, found in enumerate(options.parts(read_part, options.max_bad, there), 1):
         for table, rows in found.tables:
             stage.adopt(table, rows)
         quarantine.adopt(*found.quarantined)
         progress("reading files", number, len(files))
         yield found.count
+
+
+def _from_anywhere(file: SourceFile) -> SourceFile:
+    """The file by a name that holds in another process: an address is read there."""
+    return file if isinstance(file.path, RemoteFile) else replace(file, path=file.path.absolute())
 
 
 @dataclass(frozen=True)
@@ -232,7 +238,7 @@ def read_part(max_bad: float, numbered: tuple[int, SourceFile]) -> FilePart:
         StoreError: the file is not there.
     """
     path = numbered[1].path
-    if not path.exists():
+    if isinstance(path, Path) and not path.exists():
         raise StoreError(
             f"{path} is not there on a worker of the cluster", "put it on a disk that every machine mounts alike"
         )

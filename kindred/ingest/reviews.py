@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import ValidationError
 
 from kindred.domain.errors import RecordError
@@ -13,33 +11,35 @@ from kindred.ingest.bad_records import BadRecord, bad_record
 from kindred.ingest.files import read_rows
 from kindred.ingest.interactions import interaction_files
 from kindred.ingest.mapping import TableMapping, event_types
+from kindred.ingest.paths import Given, one_file
+from kindred.ingest.remote import Location
 from kindred.ingest.source import Source
 from kindred.ingest.sources import amazon
 
 
-def read_reviews(path: Path) -> dict[str, list[Event]]:
+def read_reviews(given: Given) -> dict[str, list[Event]]:
     """The reviews of each reviewer in the file, in order of appearance; any format and layout that ingest reads.
 
     Raises:
         RecordError: the file can't be read, a review in it is bad, or there is none.
     """
-    return _read(path, amazon.REVIEWS, Reviewed)
+    return _read(one_file(given), amazon.REVIEWS, Reviewed)
 
 
-def read_events(path: Path, event: type[Event]) -> dict[str, list[Event]]:
+def read_events(given: Given, event: type[Event]) -> dict[str, list[Event]]:
     """The same of another event type, from a table whose columns are guessed as `kindred ingest interactions` does.
 
     Raises:
         RecordError: the file can't be read, lacks a column, an event in it is bad, or there is none.
     """
     if event is Reviewed:
-        return read_reviews(path)
+        return read_reviews(given)
     name = next(name for name, known in event_types().items() if known is event)
-    (file,) = interaction_files(TableMapping(event=name), [path]).files
-    return _read(path, file.source, event)
+    (file,) = interaction_files(TableMapping(event=name), given).files
+    return _read(file.path, file.source, event)
 
 
-def _read(path: Path, source: Source, event: type[Event]) -> dict[str, list[Event]]:
+def _read(path: Location, source: Source, event: type[Event]) -> dict[str, list[Event]]:
     by_user: dict[str, list[Event]] = {}
     for row in read_rows(path, source, silent):
         try:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
-from pathlib import Path
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
@@ -21,7 +20,8 @@ from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.files import read_rows
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.mapping import Layout
-from kindred.ingest.opening import is_stream, open_file, seekable
+from kindred.ingest.opening import is_stream, open_file
+from kindred.ingest.remote import Location
 from kindred.ingest.rows import Row, flattened
 from kindred.ingest.source import Parsed, Source, Values
 
@@ -44,7 +44,7 @@ class Head:
     layout: Layout
 
 
-def read_head(path: Path, layout: Layout) -> Head:
+def read_head(path: Location, layout: Layout) -> Head:
     """The head of a file; what the layout leaves open is told from the content, or from the name for some of MovieLens.
 
     Raises:
@@ -60,8 +60,7 @@ def read_head(path: Path, layout: Layout) -> Head:
     with open_file(path) as file:
         start = file.content.peek(BUFFER_BYTES)
         if is_arrow(start):
-            content = path.open("rb") if file.is_plain else seekable(file.content)
-            with content:
+            with file.from_any_place() as content:
                 names = arrow_columns(path, content, start)
             return _with_rows(path, names, Layout())
     text = _decoded(start, layout)
@@ -91,7 +90,7 @@ def _read_cells(source: Source, layout: Layout, content: io.BufferedReader) -> I
     return read_csv_rows(lines, Dialect(layout.separator), source)
 
 
-def _with_rows(path: Path, names: list[str], layout: Layout) -> Head:
+def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
     source = in_layout(Source(names, _never_parsed), layout)
     found = islice(read_rows(path, source, silent), _ROWS_LOOKED_AT)
     rows = tuple(flattened(row.value) for row in found if not isinstance(row.value, BadRecord))
@@ -122,7 +121,7 @@ def _separator(text: str) -> str:
     return max(_SEPARATORS, key=first.count) if any(map(first.count, _SEPARATORS)) else ","
 
 
-def _header(path: Path, text: str, separator: str) -> list[str]:
+def _header(path: Location, text: str, separator: str) -> list[str]:
     line = text.split("\n", 1)[0].rstrip("\r")
     cells = line.split(separator) if len(separator) > 1 else next(csv.reader([line], delimiter=separator), [])
     names = [cell.strip() for cell in cells]

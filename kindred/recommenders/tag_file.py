@@ -12,6 +12,7 @@ from kindred.domain.progress import Progress, silent
 from kindred.files import written_whole
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.files import read_rows
+from kindred.ingest.paths import Given, one_file
 from kindred.ingest.source import Parsed, Source
 from kindred.ingest.values import id_of
 
@@ -33,12 +34,13 @@ class Asked:
     bad: dict[int, str]
 
 
-def read_asked(path: Path, progress: Progress = silent) -> Asked:
+def read_asked(given: Given, progress: Progress = silent) -> Asked:
     """The tracks that a CSV, JSON lines or Parquet file with a column `track` asks for.
 
     Raises:
         RecordError: the file can't be read, or asks for none.
     """
+    path = one_file(given)
     tracks: list[str] = []
     bad: dict[int, str] = {}
     for row in read_rows(path, _ASKED, progress):

@@ -2,11 +2,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
 from kindred.domain.errors import SettingsError
 from kindred.recommenders.systems import SYSTEMS
+from kindred.settings import OF_COMMANDS, unknown_settings
 
 
 def test_the_next_command_can_be_pasted_whatever_the_folders_are_called(tmp_path: Path) -> None:
@@ -32,3 +34,12 @@ def test_the_command_that_loads_a_system_s_events_has_the_options_that_messages_
 def test_only_posts_have_a_target(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["--data-dir", str(tmp_path), "train", "tracks", "--target", "clicks"])
     assert isinstance(done.exception, SettingsError) and "leave --target out" in str(done.exception)
+
+
+def test_what_options_read_from_the_environment_is_not_called_unknown() -> None:
+    commands, read = [typer.main.get_command(app)], set()
+    while commands:
+        command = commands.pop()
+        commands += getattr(command, "commands", {}).values()
+        read |= {name for parameter in command.params for name in [parameter.envvar] if isinstance(name, str)}
+    assert read == {*OF_COMMANDS} and not unknown_settings(dict.fromkeys(read, "x"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.columns import listed_columns
+from kindred.ingest.remote import Location
 from kindred.ingest.values import id_of
 
 TRACK, FRAMES = "track", "frames"
@@ -22,7 +22,7 @@ _BATCH_ROWS = 16  # a sequence of 10,000 frames of width 768 is 31 MB
 _LAYOUT = f"columns are {TRACK} and {FRAMES}, a list of lists of numbers a row"
 
 
-def read_frame_table(path: Path, content: IO[bytes]) -> Iterator[tuple[str, NDArray[Any] | BadRecord]]:
+def read_frame_table(path: Location, content: IO[bytes]) -> Iterator[tuple[str, NDArray[Any] | BadRecord]]:
     """The id of each track, empty where it has none, and its frames, `[num_frames, frame_dim]`, or why there are none.
 
     Raises:

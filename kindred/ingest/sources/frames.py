@@ -18,7 +18,6 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -31,7 +30,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.records import Edge, Genre, Node, Track
 from kindred.ingest.arrow_rows import PARQUET_MAGIC
 from kindred.ingest.bad_records import BadRecord, Reason, checked
-from kindred.ingest.opening import seekable
+from kindred.ingest.remote import Location
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources.frame_tables import read_frame_table
@@ -46,7 +45,7 @@ _UNREADABLE = (ValueError, EOFError, OSError, KeyError, NotImplementedError, zip
 _LAYOUT = "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and perhaps Y [num_frames], unpickled"
 
 
-def frames_source(path: Path, save: SaveFrames) -> Source:
+def frames_source(path: Location, save: SaveFrames) -> Source:
     """The source that reads this archive or folder; `save` keeps the frames of an archive's track and says where."""
     return Source((), parse_frames, read=partial(_read, path, save), read_folder=_read_folder, is_archive=True)
 
@@ -60,25 +59,24 @@ def parse_frames(row: Values) -> Parsed:
     return Parsed(records)
 
 
-def _read(path: Path, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
+def _read(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
     if content.peek(len(PARQUET_MAGIC)).startswith(PARQUET_MAGIC):
         return _read_table(path, save, content)
     return _read_archive(path, save, content)
 
 
-def _read_table(path: Path, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
+def _read_table(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
     dimension = 0
-    with path.open("rb") if path.is_file() else closing(seekable(content)) as file:
-        for number, (track, frames) in enumerate(read_frame_table(path, file), 1):
-            raw = track.encode("utf-8", "surrogatepass")
-            if isinstance(frames, BadRecord):
-                yield Row(number, raw, len(raw), frames)
-                continue
-            width = frames.shape[1] if frames.ndim == 2 else 0
-            value = _saved(track, frames, dimension or width, save)
-            if isinstance(value, dict):
-                dimension = width
-            yield Row(number, raw, len(raw), value)
+    for number, (track, frames) in enumerate(read_frame_table(path, content), 1):
+        raw = track.encode("utf-8", "surrogatepass")
+        if isinstance(frames, BadRecord):
+            yield Row(number, raw, len(raw), frames)
+            continue
+        width = frames.shape[1] if frames.ndim == 2 else 0
+        value = _saved(track, frames, dimension or width, save)
+        if isinstance(value, dict):
+            dimension = width
+        yield Row(number, raw, len(raw), value)
 
 
 def _saved(track: str, frames: NDArray[Any], dimension: int, save: SaveFrames) -> dict[str, object] | BadRecord:
@@ -90,7 +88,7 @@ def _saved(track: str, frames: NDArray[Any], dimension: int, save: SaveFrames) -
     return _refusal(own, dimension) or {"track": track, "frames": str(save(track, own))}
 
 
-def _read_archive(path: Path, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
+def _read_archive(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
     frames, ids, genres = _arrays(path, content)
     names = _genre_names(genres, ids) if genres is not None else {}
     tracks, first, track_of = np.unique(ids, return_index=True, return_inverse=True)
@@ -105,7 +103,7 @@ def _read_archive(path: Path, save: SaveFrames, content: BufferedReader) -> Iter
         yield Row(int(first[number]) + 1, raw, len(raw), value)
 
 
-def _arrays(path: Path, content: BufferedReader) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[Any] | None]:
+def _arrays(path: Location, content: BufferedReader) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[Any] | None]:
     """X, IDS as texts, and Y where there is one."""
     if content.peek(len(_ONE_ARRAY)).startswith(_ONE_ARRAY):
         raise RecordError(f"{path} is one array, not an archive of them", "give the folder that it is in")
@@ -123,7 +121,7 @@ def _arrays(path: Path, content: BufferedReader) -> tuple[NDArray[Any], NDArray[
     return frames, _texts(path, ids), genres if genres is None or genres.dtype.kind in "iu" else _texts(path, genres)
 
 
-def _texts(path: Path, array: NDArray[Any]) -> NDArray[np.str_]:
+def _texts(path: Location, array: NDArray[Any]) -> NDArray[np.str_]:
     try:
         return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array.astype(np.str_)
     except UnicodeDecodeError as error:

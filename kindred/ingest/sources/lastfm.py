@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Artist, FriendOf, ListenedToArtist, Tag, TaggedArtist, UsedTag, User, content_id
 from kindred.ingest.bad_records import BadRecord, Reason, checked
+from kindred.ingest.paths import Given, is_elsewhere, path_of
+from kindred.ingest.remote import Location, find_remote, shown
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.values import NO_TIME, count_of, given, id_of, optional, short_text_of, whole_of
 
@@ -136,15 +137,22 @@ _SOURCE_OF = {
 }
 
 
-def sources_in(folder: Path) -> dict[Path, Source]:
-    """The files of the data set that are in the folder, and how each is read.
+def sources_in(folder: Given) -> dict[Location, Source]:
+    """The files of the data set that are in the folder, here or at an address, and how each is read.
 
     Raises:
         RecordError: there is no such folder, or none of them is in it.
     """
-    if not folder.is_dir():
+    there: dict[str, Location]
+    if is_elsewhere(folder):
+        there = {file.name: file for file in find_remote(str(folder))}
+    elif not (path := path_of(folder)).is_dir():
         raise RecordError(f"{folder} is no folder", "give the folder that holds user_artists.dat")
-    found = {folder / name: source for name, source in _SOURCE_OF.items() if (folder / name).is_file()}
+    else:
+        there = {file.name: file for file in path.iterdir() if file.is_file()}
+    found = {there[name]: source for name, source in _SOURCE_OF.items() if name in there}
     if not found:
-        raise RecordError(f"{folder} holds no file of Last.fm", f"at least one is wanted of {', '.join(_SOURCE_OF)}")
+        raise RecordError(
+            f"{shown(str(folder))} holds no file of Last.fm", f"at least one is wanted of {', '.join(_SOURCE_OF)}"
+        )
     return found
