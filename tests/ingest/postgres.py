@@ -27,10 +27,13 @@ class Postgres:
         return f"postgresql://reader:s3cret%2Fof%3Aa%40test@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
+        """Starts it, unless it runs already, and waits until it answers."""
+        if self.process is not None:
+            return
         command = [str(BINARIES[-1]), "-D", str(self.folder), "-p", str(self.port), "-c", "fsync=off"]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, user=_owner())
-        for _ in range(1200):
+        while self.process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 if self._answers():
