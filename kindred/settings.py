@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     serve_rate: float = Field(500.0, ge=0, description="requests a second that each key may make for long; 0: any")
     serve_burst: int = Field(1000, ge=1, description="requests that a key may make at once")
     serve_concurrent: int = Field(256, ge=1, description="requests that a process answers at the same time")
+    otel_url: str = Field("", description="where traces of the service go, OTLP over HTTP; empty: no traces")
     mlflow_uri: str = Field("", description="MLflow tracking URI; empty: no tracking")
 
     @field_validator("engine")

@@ -70,7 +70,8 @@ def build_app(service: Service) -> FastAPI:
         app.include_router(routes(service))
     app.add_middleware(QuickRoutes, routes=answer_routes.quick_routes(service), handlers=HANDLERS)
     app.add_middleware(Access, settings=service.settings)
-    app.add_middleware(Tracing, metrics=service.metrics, logs_all=service.settings.serve_log == "requests")
+    logs_all = service.settings.serve_log == "requests"
+    app.add_middleware(Tracing, metrics=service.metrics, spans=service.spans, logs_all=logs_all)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _unforeseen)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import groupby
 
 import numpy as np
@@ -61,7 +62,9 @@ async def apply_writes(service: Service) -> None:
                 is_full = len(service.live.pending) >= BATCH
                 if lock.is_mine() and (is_full or time.monotonic() >= may_apply_at):
                     began = time.monotonic()
-                    await asyncio.to_thread(applier.apply, sorted(service.live.pending.values(), key=_seq)[:BATCH])
+                    batch = sorted(service.live.pending.values(), key=_seq)[:BATCH]
+                    with service.spans.stage("apply") if batch else nullcontext():
+                        await asyncio.to_thread(applier.apply, batch)
                     service.live.follow()
                     took = time.monotonic() - began
                     may_apply_at = began + min(took / _WRITING_SHARE, _MOST_SECONDS)

@@ -24,6 +24,7 @@ from kindred.serving.metrics import Metrics
 from kindred.serving.opened_system import OpenedSystem, open_system
 from kindred.serving.problems import EncoderError, LateError, OverloadedError, UnknownError
 from kindred.serving.sampled_recall import SampledRecall
+from kindred.serving.spans import open_spans
 from kindred.settings import Settings
 from kindred.stores import encoder_of, open_graph_reader, open_graph_writer, runs_folder_of, vectors_of
 from kindred.vectorstore.store import VectorStore
@@ -47,6 +48,7 @@ class Service:
         live: what was written to the service.
         metrics: what Prometheus reads.
         experiments: A/B tests, None where none is declared.
+        spans: of requests and their stages, for OpenTelemetry.
     """
 
     def __init__(self, settings: Settings, graph: GraphDoor, vectors: VectorStore) -> None:
@@ -58,6 +60,7 @@ class Service:
         folder = settings.data_dir / "exposures"
         self.experiments = Experiments(settings.experiments, folder) if settings.experiments else None
         self.metrics = Metrics(self.systems, lambda: self.live.lag()[1])
+        self.spans = open_spans(settings)
         self._recalls: dict[str, SampledRecall] = {}
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
@@ -103,7 +106,11 @@ class Service:
         """The answer to a request, at the latest at its deadline."""
         started = time.perf_counter()
         try:
-            return await self._chosen(system, request)
+            with self.spans.stage("recommend") as span:
+                answer = await self._chosen(system, request)
+                span.tell({"kindred.system": answer.system, "kindred.served_by": answer.served_by})
+                span.tell({"kindred.level": answer.level, "kindred.degraded": answer.degraded})
+                return answer
         finally:
             self.metrics.stage_seconds.labels("recommend").observe(time.perf_counter() - started)
 
@@ -190,6 +197,7 @@ class Service:
         if self.experiments is not None:
             self.experiments.close()
         self.graph.close()
+        self.spans.close()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kindred.serving.metrics import Metrics
 from kindred.serving.problems import REQUEST_ID
+from kindred.serving.spans import Spans
 
 _LOG = logging.getLogger("kindred.serving")
 _HEADER = b"x-request-id"
@@ -22,10 +23,11 @@ SLOW_SECONDS = 0.2
 class Tracing:
     """Puts `request_id` into the state of each request and the header `x-request-id` into its reply."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, logs_all: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, spans: Spans, logs_all: bool) -> None:
         self._app = app
         self._logs_all = logs_all
         self._metrics = metrics
+        self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -44,7 +46,14 @@ class Tracing:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            with self._spans.request(scope["method"], scope["headers"]) as span:
+                try:
+                    await self._app(scope, receive, send_with_id)
+                finally:
+                    route = _route(scope)
+                    span.name(f"{scope['method']} {route}")
+                    span.tell({"http.request.method": scope["method"], "http.route": route})
+                    span.tell({"http.response.status_code": status, "kindred.request_id": request_id})
         finally:
             seconds, route = time.perf_counter() - started, _route(scope)
             self._metrics.seconds.labels(route, scope["method"], str(status)).observe(seconds)
