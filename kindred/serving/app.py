@@ -26,6 +26,7 @@ from kindred.serving import (
 from kindred.serving.access import Access
 from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
+from kindred.serving.memory_use import give_back_memory
 from kindred.serving.pages import page_routes
 from kindred.serving.problems import problem, problem_of, request_id_of
 from kindred.serving.quick_routes import ErrorHandler, QuickRoutes
@@ -43,7 +44,7 @@ ROUTES = (
     page_routes.router,
 )
 """Each makes the routes of one subject."""
-TASKS = (follow_versions, apply_writes)
+TASKS = (follow_versions, apply_writes, give_back_memory)
 """Each runs beside the requests until the service ends."""
 
 
