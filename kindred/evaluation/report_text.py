@@ -28,6 +28,7 @@ _VARIANTS = {
     "no_text": "without text",
     "without_network": "without the graph network",
     "gnn_alone": "the graph network alone",
+    "retrieval_alone": "retrieval alone",
     "cosine_rating": "ratings by cosine alone",
 }
 """Variants in words; another one is called by its name."""
@@ -83,6 +84,10 @@ def render_table(report: Report) -> str:
     return "\n".join(lines)
 
 
+def _called(variant: str) -> str:
+    return _VARIANTS.get(variant, variant.replace("_", " "))
+
+
 def _section(title: str, section: Report, columns: Sequence[str], compared: str) -> list[str]:
     """Aligned lines of the model and its baselines, each baseline with the model's lead on it."""
     rows = {"model": section["model"], **section["baselines"]}
@@ -105,7 +110,7 @@ def _variants(section: Report) -> list[str]:
         for metric in ("recall@10", "mse"):
             if metric in variant["delta"]:
                 interval = variant["delta"][metric]
-                words = f"{_VARIANTS.get(name, name)}, {metric}"
+                words = f"{_called(name)}, {metric}"
                 sign = _sign(verdict(interval, metric))
                 lines.append(f"{words:<36}{_number(figures[metric]):>11}   {interval_text(interval)} {sign}")
     return lines
@@ -197,7 +202,7 @@ def _ablation(section: Report) -> str:
                 seeds = variant["delta_by_seed"][metric]
                 sign = -1 if metric in LOWER_IS_BETTER else 1
                 wins = f"{sum(sign * delta > 0 for delta in seeds)} of {len(seeds)}"
-                words = _VARIANTS.get(name, name)
+                words = _called(name)
                 judged = [interval_text(interval), verdict(interval, metric), wins]
                 rows.append([words, metric, _number(figures[metric]), *judged])
     header = ["variant", "metric", "its figure", "model − it", "the model is", "better in seeds"]

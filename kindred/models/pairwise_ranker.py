@@ -5,6 +5,9 @@ Predictive Analytics", 2017, arXiv 1708.05027), of user·item, user·text, item�
 an id stands beside a projection of what the graph network makes of the node, so that an id which training did not see
 is known by the latter: its own embedding is the "unknown" one, learned where ids are dropped.
 
+The first of the numbers is the score of whoever found the candidates. The network begins as that score alone, and what
+it learns is added to it; which epoch is kept is told by the order that it gives to lists of candidates.
+
 Scored without PyTorch by `pairwise_scores.py`, from the same weights.
 """
 
@@ -23,7 +26,10 @@ from kindred.domain.roc_auc import roc_auc
 from kindred.training.fit import Objective, RunOptions, choose_device, fit, has_bfloat16
 from kindred.training.schedule import FitConfig, Metrics, ReduceOnPlateau
 
-WATCHED = "roc_auc"
+WATCHED, SEPARATION = "ndcg@10", "roc_auc"
+_DEPTH = 10
+_SMALLEST_DEVIATION = 1e-4
+"""A number that varies less than this says nothing, and is not blown up by its deviation."""
 UNKNOWN = 0
 """Row of the embedding of an unknown id; that of position n is n + 1."""
 
@@ -31,15 +37,15 @@ UNKNOWN = 0
 class RankerConfig(FitConfig):
     """Settings of the ranking network and its training."""
 
-    epochs: int = Field(20, ge=1, description="most epochs")
-    patience: int = Field(4, ge=1, description="epochs without a better validation ROC-AUC before training stops")
+    epochs: int = Field(40, ge=1, description="most epochs")
+    patience: int = Field(8, ge=1, description="epochs without a better validation NDCG@10 before training stops")
     learning_rate: float = Field(2e-3, gt=0, description="until validation reaches a plateau; then it is halved")
     embedding_dim: int = Field(32, ge=1, description="of users, items, texts, categories and numbers")
     hidden: tuple[int, ...] = Field((128, 64), min_length=1, description="widths of the MLP")
     dropout: float = Field(0.1, ge=0, lt=1, description="in the MLP")
     id_dropout: float = Field(0.3, ge=0, lt=1, description="share of ids taken for unknown while training")
-    negatives: int = Field(8, ge=1, description="items that the user did not choose, for each that they did")
-    batch_size: int = Field(4096, ge=1, description="pairs a step")
+    negatives: int = Field(30, ge=1, description="items that the user did not choose, for each that they did")
+    batch_size: int = Field(512, ge=1, description="pairs a step")
     candidates: int = Field(300, ge=1, description="items that retrieval hands over, of which the network ranks")
 
 
@@ -71,7 +77,7 @@ class Pairs:
     Attributes:
         user_index: row of `Sides`, `[num_pairs]`.
         item_index: `[num_pairs]`.
-        numbers: what else is known of the pair, `[num_pairs, num_numbers]`.
+        numbers: what else is known of the pair, first the score that it was found by, `[num_pairs, num_numbers]`.
         label: 1 where the user chose the item, else 0, `[num_pairs]`.
     """
 
@@ -108,7 +114,9 @@ class PairwiseRanker(nn.Module):
         self.last = nn.Linear(widths[-1], 1)
         for embedding in (self.user_id, self.item_id):
             nn.init.normal_(embedding.weight, std=0.05)
-        nn.init.zeros_(self.last.weight)
+        for layer in (self.last, self.shortcut):
+            nn.init.zeros_(layer.weight)
+        nn.init.ones_(self.shortcut.weight[:, :1])
         self.register_buffer("mean", torch.zeros(num_numbers))
         self.register_buffer("deviation", torch.ones(num_numbers))
 
@@ -165,6 +173,43 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Lists:
+    """Candidates of some who ask, one of which they chose.
+
+    Attributes:
+        user_index: row of `Sides`, `[num_lists]`.
+        items: `[num_lists, num_candidates]`, −1 where there are fewer.
+        numbers: of the pairs, `[num_lists, num_candidates, num_numbers]`.
+        target: the item that was chosen, a candidate or not, `[num_lists]`.
+    """
+
+    user_index: IntArray
+    items: IntArray
+    numbers: FloatArray
+    target: IntArray
+
+    @property
+    def pairs(self) -> Pairs:
+        """All of them, list by list, also where there is no item."""
+        rows = np.repeat(self.user_index, self.items.shape[1])
+        label = (self.items == self.target[:, None]).astype(np.float32).ravel()
+        numbers = self.numbers.reshape(len(rows), -1)
+        return Pairs(rows, np.maximum(self.items, 0).ravel(), numbers, label)
+
+    def ndcg(self, logits: FloatArray) -> float:
+        """Mean NDCG@10 of the lists in the order of these logits, `[num_lists · num_candidates]`.
+
+        A list without the target has none.
+        """
+        scores = np.where(self.items >= 0, logits.reshape(self.items.shape), -np.inf)
+        is_target = self.items == self.target[:, None]
+        own = np.max(scores, axis=1, where=is_target, initial=-np.inf)
+        rank = (scores > own[:, None]).sum(axis=1)
+        found = is_target.any(axis=1) & (rank < _DEPTH)
+        return float(np.where(found, 1 / np.log2(rank + 2), 0.0).mean()) if len(rank) else 0.0
+
+
+@dataclass(frozen=True)
 class RankerData:
     """What a ranker learns from, and what it is validated on.
 
@@ -173,30 +218,35 @@ class RankerData:
         chosen: pairs that were chosen, and skips, which were not.
         pool: further negatives, of every row with a chosen pair.
         validation: a fixed set of later pairs, chosen and not.
+        lists: of users whose choices are not learned from; they tell which epoch is kept.
     """
 
     sides: Sides
     chosen: Pairs
     pool: Pool
     validation: Pairs
+    lists: Lists
 
 
 def train_ranker(data: RankerData, config: RankerConfig, run: RunOptions) -> tuple[PairwiseRanker, tuple[Metrics, ...]]:
-    """The network with the best ROC-AUC on validation, and the metrics of every epoch."""
+    """The network that orders the lists best, by NDCG@10, and the metrics of every epoch."""
     device = choose_device(run.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         network = PairwiseRanker(data.sides, data.chosen.numbers.shape[1], config)
     sample = np.concatenate([data.chosen.numbers, data.pool.numbers[data.pool.items >= 0]])
     network.mean.copy_(torch.from_numpy(sample.mean(0)))
-    network.deviation.copy_(torch.from_numpy(sample.std(0) + 1e-6))
+    deviation = sample.std(0)
+    network.deviation.copy_(
+        torch.from_numpy(np.where(deviation > _SMALLEST_DEVIATION, deviation, 1).astype(np.float32))
+    )
     network.to(device)
     tensors = _Tensors.of(data.sides, device)
     objective = Objective(
         network,
         lambda rng: _step_losses(network, tensors, data, config, rng),
         {"ranker": config.model_dump(mode="json"), "pairs": len(data.chosen)},
-        lambda: _validate(network, tensors, data.validation),
+        lambda: _validate(network, tensors, data),
         watch=WATCHED,
     )
     result = fit(objective, config, run, schedule=ReduceOnPlateau(WATCHED))
@@ -257,7 +307,12 @@ def _step_losses(
         yield {"loss": nn.functional.binary_cross_entropy_with_logits(logits.float(), label)}
 
 
-def _validate(network: PairwiseRanker, tensors: _Tensors, pairs: Pairs) -> dict[str, float]:
+def _validate(network: PairwiseRanker, tensors: _Tensors, data: RankerData) -> dict[str, float]:
+    separation = roc_auc(_logits(network, tensors, data.validation), data.validation.label, otherwise=0.5)
+    return {WATCHED: data.lists.ndcg(_logits(network, tensors, data.lists.pairs)), SEPARATION: separation}
+
+
+def _logits(network: PairwiseRanker, tensors: _Tensors, pairs: Pairs) -> FloatArray:
     parts = [tensors.logits(network, pairs, slice(start, start + 8192)) for start in range(0, len(pairs), 8192)]
-    logits = torch.cat(parts).float().cpu().numpy()
-    return {WATCHED: roc_auc(logits, pairs.label, otherwise=0.5)}
+    logits: FloatArray = torch.cat(parts).float().cpu().numpy()
+    return logits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,9 +18,10 @@ from kindred.graph.store import GraphStore
 from kindred.graph.tables import edge_table
 from kindred.linear.known_items import dot_scores
 from kindred.recommenders.diversity import at_most_of_each
-from kindred.recommenders.histories import are_skipped
+from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped
+from kindred.recommenders.latest_events import LatestEvents
 from kindred.recommenders.opened import Opened, Version, load_version, published_version
-from kindred.recommenders.pair_features import best_candidates
+from kindred.recommenders.pair_features import best_candidates, scores_at
 from kindred.recommenders.publishing import ITEMS, USERS, telling_properties
 from kindred.recommenders.ranker import RankedUsers, Ranker
 from kindred.recommenders.system import System
@@ -106,9 +107,11 @@ class BestItems:
         items, found = best_candidates(scores, max(depth, ranker.candidates))
         head = items[:, : ranker.candidates]
         of_training = np.where(head < self.num_trained, head, -1)
+        every = scores_at(self.users.all_scores(batch, scores), of_training)
+        every[0] = found[:, : ranker.candidates]
         embeddings = ranker.users(self.users.position[batch], self.users.graph[batch])
         tastes = self.users.tastes(ranker.features, batch)
-        logits = ranker.logits(embeddings, tastes, of_training, found[:, : ranker.candidates])
+        logits = ranker.logits(embeddings, tastes, of_training, every)
         order = np.argsort(-logits, axis=1, kind="stable")
         ranked = np.take_along_axis(head, order, axis=1)
         items[:, : ranker.candidates] = np.where(self.active[batch][:, None], ranked, head)
@@ -176,10 +179,14 @@ def _ranked_users(
     version: Version, published: Published, known: Interactions, skips: Interactions | None, position: IntArray
 ) -> RankedUsers:
     graph: FloatArray = np.zeros((len(position), 1), dtype=np.float32)
+    latest = None
+    items = published.items.vectors
     if version.ranker is not None:
         graph = rows_at(version.ranker.user_graph, position).astype(np.float32)
-    retrieve = partial(dot_scores, published.users.vectors, published.items.vectors)
-    return RankedUsers(retrieve, position, graph, known, skips)
+        trained = np.where(known.item_index < len(version.model.items), known.item_index, UNKNOWN_ITEM)
+        events = version.ranker.features.in_time(replace(known, item_index=trained))
+        latest = LatestEvents.of(version.model, events, items)
+    return RankedUsers(partial(dot_scores, published.users.vectors, items), position, graph, known, skips, latest)
 
 
 def _events(system: System, store: GraphStore, users: IdMap, items: IdMap) -> tuple[Interactions, Interactions | None]:

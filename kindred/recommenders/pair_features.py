@@ -36,11 +36,13 @@ class PairFeatures:
             `[num_items, at most MOST_NODES]`.
         num_nodes: context type → number of nodes.
         items: numbers of each item, `[num_items + 1, num_item_numbers]`; the last row is of an item that is not known.
+        is_timed: whether the events have times; where not, all events of a user are their latest.
     """
 
     nodes: dict[str, IntArray]
     num_nodes: dict[str, int]
     items: FloatArray
+    is_timed: bool = True
 
     @classmethod
     def of(cls, graph: InteractionGraph, known: Interactions, skips: Interactions | None) -> PairFeatures:
@@ -50,7 +52,7 @@ class PairFeatures:
             num_nodes[edge_type] = len(graph.ids[target])
             edges = graph.data[source, edge_type, target].edge_index.numpy()
             nodes[edge_type] = _padded(edges, known.num_items, num_nodes[edge_type])
-        return cls(nodes, num_nodes, _item_numbers(graph, known, skips))
+        return cls(nodes, num_nodes, _item_numbers(graph, known, skips), known.at is not None)
 
     def numbers(self, tastes: Tastes, candidates: IntArray, scores: FloatArray) -> FloatArray:
         """Numbers of each user's candidates, `[num_users, num_candidates, num_numbers]`.
@@ -58,9 +60,10 @@ class PairFeatures:
         Args:
             tastes: what the users did.
             candidates: item positions, −1 for an item that is not known, `[num_users, num_candidates]`.
-            scores: of retrieval, set off against those of the candidates of retrieval (`Spread`), of the same shape.
+            scores: of retrieval first, then of its scorers asked of the latest events alone, each set off against those
+                of the candidates (`Spread`), `[num_scores, num_users, num_candidates]`.
         """
-        parts = [scores[:, :, None], self.items[candidates]]
+        parts = [np.moveaxis(scores, 0, -1), self.items[candidates]]
         for kind in (tastes.chosen, tastes.recent, tastes.skipped):
             for edge_type, table in self.nodes.items():
                 counts = kind[edge_type]
@@ -73,6 +76,7 @@ class PairFeatures:
 
     def tastes(self, events: Interactions, skips: Interactions | None) -> Tastes:
         """What users did, from their events and skips, whose users are counted alike."""
+        events = self.in_time(events)
         of_events = np.bincount(events.user_index, minlength=events.num_users)
         of_skips = (
             np.zeros(events.num_users) if skips is None else np.bincount(skips.user_index, minlength=len(of_events))
@@ -82,6 +86,10 @@ class PairFeatures:
         latest = events.take(events_after(events) < LATEST)
         chosen, recent, skipped = (self._counts(part, events.num_users) for part in (events, latest, skips))
         return Tastes(chosen, recent, skipped, user)
+
+    def in_time(self, events: Interactions) -> Interactions:
+        """The events, without times where those that it learned from had none."""
+        return events if self.is_timed else replace(events, at=None)
 
     def _counts(self, events: Interactions | None, num_users: int) -> dict[str, FloatArray]:
         """Context type → how many events of each user lead to each node, `[num_users, num_nodes + 1]`."""
@@ -101,13 +109,22 @@ class PairFeatures:
     def state(self) -> dict[str, NDArray[Any]]:
         """Plain arrays; `from_state` brings the same features back."""
         sizes = {f"num_nodes.{name}": np.array([size]) for name, size in self.num_nodes.items()}
-        return {f"nodes.{name}": table for name, table in self.nodes.items()} | sizes | {"numbers.items": self.items}
+        return (
+            {f"nodes.{name}": table for name, table in self.nodes.items()}
+            | sizes
+            | {"numbers.items": self.items, "is_timed": np.array([self.is_timed])}
+        )
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]]) -> PairFeatures:
         """The features whose `state` is among these arrays."""
         sizes = {n.removeprefix("num_nodes."): int(a[0]) for n, a in arrays.items() if n.startswith("num_nodes.")}
-        return cls({name: arrays[f"nodes.{name}"] for name in sorted(sizes)}, sizes, arrays["numbers.items"])
+        return cls(
+            {name: arrays[f"nodes.{name}"] for name in sorted(sizes)},
+            sizes,
+            arrays["numbers.items"],
+            bool(arrays["is_timed"][0]),
+        )
 
 
 @dataclass(frozen=True)
@@ -136,17 +153,19 @@ class Tastes:
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and deviation of the retrieval scores of each user's candidates, `[num_users, 1]` both."""
+    """Mean and deviation of scores of each user's candidates, `[num_scores, num_users, 1]` both."""
 
     mean: FloatArray
     deviation: FloatArray
 
     @classmethod
     def of(cls, scores: FloatArray) -> Spread:
-        """That of candidates `[num_users, num_candidates]`, `−inf` where there are fewer."""
-        filled = np.where(np.isfinite(scores), scores, np.nan)
-        mean = np.nan_to_num(np.nanmean(filled, axis=1, keepdims=True))
-        return cls(mean, np.nan_to_num(np.nanstd(filled, axis=1, keepdims=True)) + 1e-9)
+        """That of scores `[num_scores, num_users, num_candidates]`, `−inf` where there are fewer."""
+        there = np.isfinite(scores)
+        count = np.maximum(there.sum(axis=-1, keepdims=True), 1)
+        mean = np.where(there, scores, 0).sum(axis=-1, keepdims=True) / count
+        apart = np.where(there, scores - mean, 0)
+        return cls(mean, np.sqrt((apart * apart).sum(axis=-1, keepdims=True) / count) + 1e-9)
 
     def apply(self, scores: FloatArray) -> FloatArray:
         """Scores in units of the deviation from the mean."""
@@ -164,6 +183,18 @@ def best_candidates(scores: FloatArray, count: int) -> tuple[IntArray, FloatArra
     order = np.argsort(-found, axis=1, kind="stable")
     items, found = np.take_along_axis(best, order, axis=1), np.take_along_axis(found, order, axis=1)
     return np.where(np.isfinite(found), items, -1), found
+
+
+def scores_at(scores: FloatArray, items: IntArray) -> FloatArray:
+    """Scores of some items of each user, `−inf` at position −1, `[num_scores, num_users, num_columns]`.
+
+    Args:
+        scores: of the whole catalogue, `[num_scores, num_users, num_items]`.
+        items: `[num_users, num_columns]`.
+    """
+    found = np.take_along_axis(scores, np.maximum(items, 0)[None], axis=2)
+    kept: FloatArray = np.where(items >= 0, found, -np.inf)
+    return kept
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,16 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scor
 from kindred.domain.recommendation import Candidate
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.histories import Histories
+from kindred.recommenders.latest_events import LatestEvents
 from kindred.recommenders.model import Model
-from kindred.recommenders.pair_features import EventsByUser, PairFeatures, Spread, Tastes, best_candidates
+from kindred.recommenders.pair_features import (
+    EventsByUser,
+    PairFeatures,
+    Spread,
+    Tastes,
+    best_candidates,
+    scores_at,
+)
 from kindred.training.checkpoint import has_checkpoint, read_arrays, write_arrays
 
 RANKER = "ranker"
@@ -54,13 +62,14 @@ class Ranker:
             users: embeddings, `[num_users, dim]`.
             tastes: what the users did.
             candidates: item positions, `[num_users, num_candidates]`, −1 for an item that training did not know.
-            scores: of retrieval, of the same shape, `−inf` where there is no candidate.
+            scores: of retrieval, then of the latest events, `[num_scores, num_users, num_candidates]`; `−inf` where
+                there is no candidate.
         """
         numbers = self.features.numbers(tastes, candidates, Spread.of(scores).apply(scores))
         flat = numbers.reshape(-1, numbers.shape[2])
         pairs = users if len(users) == 1 else np.repeat(users, candidates.shape[1], axis=0)
         logits = self.scores.logits(pairs, candidates.reshape(-1), flat).reshape(candidates.shape)
-        found: FloatArray = np.where(np.isfinite(scores), logits, -np.inf)
+        found: FloatArray = np.where(np.isfinite(scores[0]), logits, -np.inf)
         return found
 
     def save(self, folder: Path) -> None:
@@ -95,6 +104,7 @@ class RankedUsers:
         graph: what the graph network makes of each, `[num_rows, graph_dim]`.
         known: events up to now, by row.
         skips: skips up to now, None where there are none.
+        latest: their last events alone; None where no ranker will ask.
     """
 
     retrieve: Scorer
@@ -102,6 +112,7 @@ class RankedUsers:
     graph: FloatArray
     known: Interactions
     skips: Interactions | None
+    latest: LatestEvents | None = None
 
     def open_scores(self, users: IntArray) -> FloatArray:
         """Retrieval's scores, `−inf` where a user knows or skipped the item, `[num_users, num_items]`."""
@@ -111,6 +122,13 @@ class RankedUsers:
                 found = events.of_users(users)
                 scores[found.user_index, found.item_index] = -np.inf
         return scores
+
+    def all_scores(self, users: IntArray, retrieved: FloatArray) -> FloatArray:
+        """Retrieval's open scores, then those of the latest events, `[num_scores, num_users, num_items]`."""
+        if self.latest is None:
+            return retrieved[None]
+        latest = np.where(np.isfinite(retrieved), self.latest.scores(users), -np.inf)
+        return np.concatenate([retrieved[None], latest]).astype(np.float32)
 
     def tastes(self, features: PairFeatures, users: IntArray) -> Tastes:
         """What these users did."""
@@ -131,7 +149,8 @@ class RankedUsers:
 
     def rank_scores(self, ranker: Ranker, users: IntArray, scores: FloatArray) -> tuple[IntArray, FloatArray]:
         """The same from retrieval's open scores."""
-        items, found = best_candidates(scores, ranker.candidates)
+        items, _ = best_candidates(scores, ranker.candidates)
+        found = scores_at(self.all_scores(users, scores), items)
         embeddings = ranker.users(self.position[users], self.graph[users])
         return items, ranker.logits(embeddings, self.tastes(ranker.features, users), items, found)
 
@@ -195,9 +214,12 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
     if found is None or not asking.is_published:
         learned = model.learned
         graph = np.zeros_like(ranker.user_graph[:1]) if learned is None else learned.encode(asking.history())
-    tastes = ranker.features.tastes(_in_order(asking.seen, model.items), _in_order(asking.skipped, model.items))
+    seen = _in_order(asking.seen, model.items)
+    tastes = ranker.features.tastes(seen, _in_order(asking.skipped, model.items))
     items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]
-    scores = np.array([[candidate.score for candidate in candidates]], dtype=np.float32)
+    retrieved = np.array([[[candidate.score for candidate in candidates]]], dtype=np.float32)
+    latest = LatestEvents.of(model, ranker.features.in_time(seen), model.ranking.items[items[0]])
+    scores = np.concatenate([retrieved, np.where(items >= 0, latest.scores(np.zeros(1, np.int64)), -np.inf)])
     logits: list[float] = ranker.logits(ranker.users(position, graph), tastes, items, scores)[0].tolist()
     return logits
 

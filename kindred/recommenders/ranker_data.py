@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.models.pairwise_ranker import Pairs, Pool, RankerConfig, Sides
+from kindred.models.pairwise_ranker import Lists, Pairs, Pool, RankerConfig, Sides
 from kindred.recommenders.interaction_graph import InteractionGraph
+from kindred.recommenders.latest_events import LatestEvents
 from kindred.recommenders.model import Model
-from kindred.recommenders.pair_features import PairFeatures, Spread, best_candidates
+from kindred.recommenders.pair_features import PairFeatures, Spread, best_candidates, scores_at
 from kindred.recommenders.ranker import USERS_A_BATCH, RankedUsers
 from kindred.training.sampling import KnownPairs
 
@@ -62,6 +63,7 @@ class Queries:
             graph_rows,
             histories.events,
             before,
+            LatestEvents.of(base, histories.events),
         )
         return cls(events.item_index[targets], users, instead)
 
@@ -154,7 +156,7 @@ class PairSampler:
                 pairs.append(self._pairs(queries.users, queries.skipped, batch, scores, spread, 0.0))
             picked = self._rng.permutation(candidates.shape[1])[:POOL_OF_RETRIEVAL]
             items = np.concatenate([candidates[:, picked], self._popular_items(len(batch), POOL_OF_POPULAR)], axis=1)
-            pool.append(self._negatives(queries.users, batch, items, scores, spread))
+            pool.append(self._numbered(queries.users, batch, items, scores, spread))
         return _joined(pairs), Pool(*(np.concatenate(parts) for parts in zip(*pool, strict=True)))
 
     def validation(self, queries: Queries) -> Pairs:
@@ -163,20 +165,30 @@ class PairSampler:
         for batch, scores, spread, _ in self._batches(queries.users):
             pairs.append(self._pairs(queries.users, queries.chosen, batch, scores, spread, 1.0))
             popular = self._popular_items(len(batch), VALIDATION_NEGATIVES)
-            items, numbers = self._negatives(queries.users, batch, popular, scores, spread)
+            items, numbers = self._numbered(queries.users, batch, popular, scores, spread)
             rows, columns = np.nonzero(items >= 0)
             label = np.zeros(len(rows), dtype=np.float32)
             pairs.append(Pairs(batch[rows], items[rows, columns], numbers[rows, columns], label))
         return _joined(pairs)
+
+    def lists(self, queries: Queries) -> Lists:
+        """The candidates of retrieval."""
+        parts = [
+            (batch, *self._numbered(queries.users, batch, candidates, scores, spread, negative=False))
+            for batch, scores, spread, candidates in self._batches(queries.users)
+        ]
+        rows, items, numbers = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Lists(rows, items, numbers, queries.target)
 
     def _batches(self, users: RankedUsers) -> Iterator[tuple[IntArray, FloatArray, Spread, IntArray]]:
         """Rows in batches: retrieval's scores, the spread of the candidates', the candidates."""
         rows = np.arange(len(users.position))
         for start in range(0, len(rows), USERS_A_BATCH):
             batch = rows[start : start + USERS_A_BATCH]
-            scores = users.open_scores(batch)
-            candidates, found = best_candidates(scores, self._config.candidates)
-            yield batch, scores, Spread.of(found), candidates
+            retrieved = users.open_scores(batch)
+            candidates, _ = best_candidates(retrieved, self._config.candidates)
+            scores = users.all_scores(batch, retrieved)
+            yield batch, scores, Spread.of(scores_at(scores, candidates)), candidates
 
     def _pairs(
         self,
@@ -190,19 +202,31 @@ class PairSampler:
         """The pairs of these events that are of the batch and open, with their numbers."""
         mine = np.flatnonzero((events.user_index >= batch[0]) & (events.user_index <= batch[-1]))
         rows, items = events.user_index[mine] - batch[0], events.item_index[mine]
-        is_open = np.isfinite(scores[rows, items])
+        is_open = np.isfinite(scores[0, rows, items])
         rows, items = rows[is_open], items[is_open]
-        scaled = Spread(spread.mean[rows], spread.deviation[rows]).apply(scores[rows, items][:, None])
+        scaled = Spread(spread.mean[:, rows], spread.deviation[:, rows]).apply(scores[:, rows, items][:, :, None])
         tastes = users.tastes(self._features, batch).of(rows)
         numbers = self._features.numbers(tastes, items[:, None], scaled)[:, 0]
         return Pairs(batch[rows], items, numbers, np.full(len(rows), label, dtype=np.float32))
 
-    def _negatives(
-        self, users: RankedUsers, batch: IntArray, items: IntArray, scores: FloatArray, spread: Spread
+    def _numbered(
+        self,
+        users: RankedUsers,
+        batch: IntArray,
+        items: IntArray,
+        scores: FloatArray,
+        spread: Spread,
+        *,
+        negative: bool = True,
     ) -> tuple[IntArray, FloatArray]:
-        """The items without those that a user is known to have chosen, which become −1, and numbers of the pairs."""
-        open_scores = scores[np.arange(len(batch))[:, None], np.maximum(items, 0)]
-        barred = self._is_chosen(users.position[batch], items) | ~np.isfinite(open_scores)
+        """The items that are open to each user, the others −1, and numbers of the pairs.
+
+        As negatives those are left out too that a user is known to have chosen at any time.
+        """
+        open_scores = scores_at(scores, items)
+        barred = ~np.isfinite(open_scores[0])
+        if negative:
+            barred |= self._is_chosen(users.position[batch], items)
         items = np.where(barred, -1, items)
         numbers = self._features.numbers(users.tastes(self._features, batch), items, spread.apply(open_scores))
         return items, numbers

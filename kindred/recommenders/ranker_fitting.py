@@ -17,11 +17,12 @@ from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.linear.ensemble_fit import validation_folds
 from kindred.linear.user_features import events_after
-from kindred.models.pairwise_ranker import WATCHED, PairwiseRanker, RankerConfig, RankerData, Sides, train_ranker
+from kindred.models.pairwise_ranker import SEPARATION, PairwiseRanker, RankerConfig, RankerData, Sides, train_ranker
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
+from kindred.recommenders.latest_events import LatestEvents
 from kindred.recommenders.model import Model
 from kindred.recommenders.pair_features import PairFeatures
 from kindred.recommenders.ranker import RankedUsers, Ranker
@@ -34,6 +35,8 @@ LATER = 0.2
 """Share of each user's events that retrieval does not see while the ranker learns."""
 FEWEST_PAIRS, FEWEST_VALIDATION = 50, 20
 MOST_LEARNED, MOST_VALIDATION = 12_000, 2_000
+LISTED = 0.2
+"""Share of the users whose later choices tell which epoch of the ranker is kept, instead of being learned from."""
 TOO_FEW = "too few events to learn a ranking from: retrieval alone ranks"
 
 
@@ -87,7 +90,9 @@ def fit_ranked(
 
 
 def _users(model: Model, sides: Sides, events: Interactions, skips: Interactions | None) -> RankedUsers:
-    return RankedUsers(model.score_users, sides.user_position, sides.user_graph, events, skips)
+    return RankedUsers(
+        model.score_users, sides.user_position, sides.user_graph, events, skips, LatestEvents.of(model, events)
+    )
 
 
 def divide(events: Interactions, config: ModelConfig, seed: int, *, temporal: bool) -> Parts:
@@ -97,7 +102,7 @@ def divide(events: Interactions, config: ModelConfig, seed: int, *, temporal: bo
     network must have seen none of them. A later event with an item that its user knew before is for nothing: what is
     known is not recommended.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 3])  # the folds below are made by what the seed alone gives
     if temporal:
         counts = np.bincount(events.user_index, minlength=events.num_users)
         num_later = np.where(counts >= 3, np.maximum(1, (LATER * counts).astype(np.int64)), 0)
@@ -135,15 +140,20 @@ def _learn(
     known = events.take(parts.base)
     features = PairFeatures.of(graph, known, skips_up_to(known, graph.skips))
     later = rows if events.at is not None else rows[parts.base]
-    asked, tested = (Queries.of(base, graph, part, later, rows[parts.base]) for part in (learn, validation))
+    is_listed = (rng.random(events.num_users) < LISTED)[graph.interactions.user_index[learn]]
+    divided = (learn[~is_listed], learn[is_listed], validation)
+    asked, listed, tested = (Queries.of(base, graph, part, later, rows[parts.base]) for part in divided)
     sampler = PairSampler(features, events, config, options.seed)
     sides = sides_of(graph, base)
-    askers = (np.concatenate([getattr(part.users, name) for part in (asked, tested)]) for name in ("position", "graph"))
-    position, user_graph = askers
+    position, user_graph = (
+        np.concatenate([getattr(part.users, name) for part in (asked, listed, tested)])
+        for name in ("position", "graph")
+    )
     pairs, pool = sampler.learning(asked)
-    checked = sampler.validation(tested)
+    lists, checked = sampler.lists(listed), sampler.validation(tested)
+    lists = replace(lists, user_index=lists.user_index + len(asked.target))
     checked = replace(checked, user_index=checked.user_index + len(learn))
-    data = RankerData(replace(sides, user_position=position, user_graph=user_graph), pairs, pool, checked)
+    data = RankerData(replace(sides, user_position=position, user_graph=user_graph), pairs, pool, checked, lists)
     network, metrics = train_ranker(data, config, options)
     return _judge(network, metrics, tested, ranker_of(network, sides, features, config))
 
@@ -167,7 +177,7 @@ def _judge(network: PairwiseRanker, metrics: tuple[Metrics, ...], tested: Querie
     is_better = gain.above_zero
     noted = {
         "epochs": len(metrics),
-        WATCHED: round(max(line[WATCHED] for line in metrics), 4),
+        SEPARATION: round(max(line[SEPARATION] for line in metrics), 4),
         "ndcg@10": round(ranked.means["ndcg@10"], 4),
         "ndcg@10 of retrieval": round(alone.means["ndcg@10"], 4),
         "gain": [round(figure, 4) for figure in (gain.mean, gain.low, gain.high)],

@@ -58,6 +58,7 @@ class System:
         rated: whether events bear a `rating`.
         scale: the scale of the ratings; None where there are none, or to take it from the data.
         weight: properties of an event that say how much it counts, e.g. plays; of several the first that is known.
+        maker: of the context edges the one to who made an item; reports tell what it costs to list few of one maker.
         skipped_below: property of an event and the value below which the event says that the user did not want the
             item: such a one is a skip, from which nothing but that is learned; None where events are never skips.
         load_with: the command that loads its events, for messages.
@@ -71,6 +72,7 @@ class System:
     rated: bool = False
     scale: RatingScale | None = None
     weight: tuple[str, ...] = ()
+    maker: type[Edge] | None = None
     skipped_below: tuple[str, float] | None = None
     load_with: str = field(default="kindred ingest", kw_only=True)
 
@@ -81,6 +83,8 @@ class System:
                 f"system {self.name}: context edge {astray[0]} does not start at {self.item_label}",
                 "a user's row must follow from the user's own events; name edges of the items only",
             )
+        if self.maker is not None and self.maker not in self.context:
+            raise SchemaError(f"system {self.name}: {self.maker.edge_type} is no context edge of it")
         edge_names = {p.name for p in self.edge.properties}
         item_names = {p.name for p in self.item.properties}
         of_events = {self.rating, *self.weight, self.skipped_below and self.skipped_below[0]}

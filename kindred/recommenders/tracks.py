@@ -14,6 +14,7 @@ TRACKS = System(
     words=Words("track", "tracks", "listen", "listens", "played"),
     context=(PerformedBy, HasGenre, Tagged),
     weight=("plays", "share"),
+    maker=PerformedBy,
     skipped_below=SKIPPED,
     load_with="kindred ingest tracks --events FILE",
 )

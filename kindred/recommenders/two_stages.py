@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
+from kindred.domain.schema import edge_type_of
 from kindred.evaluation.protocol import FitScorer, FittedModel
 from kindred.evaluation.splits import Split
 from kindred.graph.store import GraphStore
 from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.pair_features import best_candidates
 from kindred.recommenders.ranker_fitting import fit_ranked
 from kindred.recommenders.runs import Run
-from kindred.recommenders.system import System
+from kindred.recommenders.system import System, Triple
 from kindred.recommenders.training import GraphState, begin_training, finish_training
 from kindred.training.fit import RunOptions
+
+AT_MOST, DEPTH = 2, 200
+"""How many items of one maker a list may hold where reports tell what that costs, and how long such a list is."""
 
 
 def train(system: System, store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
@@ -38,11 +45,33 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
 def fit_split(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
     """Both stages fitted on the known part of a split, as they answer: what a user skipped is left out."""
     ranked = fit_ranked(graph, split.known, config, options, temporal=split.name != "random")
-    alone = FittedModel(ranked.users.scorer(None))
-    variants = {} if ranked.ranker is None else {"retrieval_alone": alone}
+    scorer = ranked.users.scorer(ranked.ranker)
+    variants = {"retrieval_alone": FittedModel(ranked.users.scorer(None))}
+    if graph.system.maker is not None:
+        triple = edge_type_of(graph.system.maker).triple
+        name = f"at_most_{AT_MOST}_of_one_{triple[2].lower()}"
+        variants[name] = FittedModel(partial(_at_most, scorer, _nodes_of(graph, triple)))
     if ranked.model.learned is not None:
         variants["gnn_alone"] = FittedModel(ranked.model.learned.vectors.score)
-    return FittedModel(ranked.users.scorer(ranked.ranker), variants=variants)
+    return FittedModel(scorer, variants=variants)
+
+
+def _nodes_of(graph: InteractionGraph, triple: Triple) -> list[list[str]]:
+    """The nodes that each item leads to by these edges."""
+    nodes: list[list[str]] = [[] for _ in range(len(graph.items))]
+    for item, node in graph.data[triple].edge_index.t().tolist():
+        nodes[item].append(str(node))
+    return nodes
+
+
+def _at_most(scorer: Scorer, nodes: Sequence[Sequence[str]], users: IntArray) -> FloatArray:
+    """The scores, `−inf` where a list as long as `DEPTH` leaves an item out as answers with `at_most` do."""
+    scores = np.array(scorer(users))
+    for row, items in enumerate(best_candidates(scores, DEPTH)[0]):
+        ordered = items[items >= 0].tolist()
+        kept = at_most_of_each(ordered, [nodes[item] for item in ordered], AT_MOST)
+        scores[row, np.setdiff1d(ordered, kept).astype(np.int64)] = -np.inf
+    return scores
 
 
 def same_context(graph: InteractionGraph) -> Mapping[str, FitScorer]:

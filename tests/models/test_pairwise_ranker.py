@@ -9,7 +9,9 @@ import torch
 
 from kindred.domain.roc_auc import roc_auc
 from kindred.models.pairwise_ranker import (
+    SEPARATION,
     WATCHED,
+    Lists,
     Pairs,
     PairwiseRanker,
     Pool,
@@ -45,7 +47,9 @@ def board(seed: int = 0) -> RankerData:
         rows, columns = np.nonzero(chosen)
         return Pairs(rows, columns, numbers[rows, columns], same[rows, columns].astype(np.float32))
 
-    return RankerData(sides, pairs(same & ~held_out), Pool(negatives, numbers), pairs(held_out))
+    target = np.array([rng.choice(np.flatnonzero(same[user] & held_out[user])) for user in range(USERS)])
+    lists = Lists(np.arange(USERS), items, numbers, target)
+    return RankerData(sides, pairs(same & ~held_out), Pool(negatives, numbers), pairs(held_out), lists)
 
 
 def scores_of(network: PairwiseRanker, sides: Sides) -> PairwiseScores:
@@ -57,7 +61,7 @@ def scores_of(network: PairwiseRanker, sides: Sides) -> PairwiseScores:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[PairwiseRanker, RankerData, list[float]]:
     data = board()
     network, metrics = train_ranker(data, CONFIG, RunOptions(tmp_path_factory.mktemp("run"), seed=1, device="cpu"))
-    return network, data, [line[WATCHED] for line in metrics]
+    return network, data, [line[SEPARATION] for line in metrics]
 
 
 def all_scores(scores: PairwiseScores, data: RankerData) -> np.ndarray:
@@ -147,3 +151,27 @@ def test_roc_auc_by_hand() -> None:
     scores, label = np.array([0.1, 0.4, 0.35, 0.8], np.float32), np.array([0, 0, 1, 1], np.float32)
     assert roc_auc(scores, label) == 0.75
     assert roc_auc(np.ones(4, np.float32), label) == 0.5 == roc_auc(scores, np.ones(4, np.float32), otherwise=0.5)
+
+
+def test_it_begins_as_the_score_that_found_the_candidates() -> None:
+    data = board()
+    network = PairwiseRanker(data.sides, NUMBERS, CONFIG).eval()
+    found = all_scores(scores_of(network, data.sides), data)
+    assert np.allclose(found - found[0, 0], data.pool.numbers[:, :, 0] - data.pool.numbers[0, 0, 0], atol=1e-5)
+
+
+def test_ndcg_of_lists_by_hand() -> None:
+    items = np.array([[4, 5, 6], [4, 5, -1], [4, 5, 6]])
+    lists = Lists(np.arange(3), items, np.zeros((3, 3, 1), np.float32), np.array([5, 5, 9]))
+    logits = np.array([0.3, 0.2, 0.1, 0.1, 0.2, 0.9, 0.1, 0.1, 0.1], np.float32)
+    assert lists.ndcg(logits) == pytest.approx((1 / np.log2(3) + 1 + 0) / 3)
+    assert lists.pairs.label.tolist() == [0, 1, 0, 0, 1, 0, 0, 0, 0] and (lists.pairs.item_index >= 0).all()
+
+
+def test_the_epoch_that_orders_the_lists_best_is_kept(
+    trained: tuple[PairwiseRanker, RankerData, list[float]], tmp_path: Path
+) -> None:
+    network, metrics = train_ranker(board(), CONFIG, RunOptions(tmp_path, seed=1, device="cpu"))
+    _, data, _ = trained
+    found = all_scores(scores_of(network, data.sides), data)
+    assert data.lists.ndcg(found.ravel()) == pytest.approx(max(line[WATCHED] for line in metrics), abs=1e-4)

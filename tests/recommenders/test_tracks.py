@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from kindred.domain.interactions import Interactions
 from kindred.domain.recommendation import Answer, Candidate, Request
 from kindred.domain.records import Listened
 from kindred.domain.schema import graph_schema
+from kindred.evaluation.splits import temporal_split
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.tracks import TrackSample, generate_tracks
@@ -23,9 +26,10 @@ from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
 from kindred.recommenders.batch import open_published, recommend_to_all
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.histories import read_histories
+from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
-from kindred.recommenders.model import Model
+from kindred.recommenders.latest_events import LATEST_EVENTS, LatestEvents
+from kindred.recommenders.model import Model, load_model
 from kindred.recommenders.pair_features import PairFeatures
 from kindred.recommenders.ranker import Asking, Ranker, load_ranker, rank_candidates
 from kindred.recommenders.ranker_data import sides_of
@@ -35,6 +39,7 @@ from kindred.recommenders.runs import Run
 from kindred.recommenders.systems import Recommends, find_system
 from kindred.recommenders.tracks import SKIPPED, TRACKS
 from kindred.recommenders.training import GraphState
+from kindred.recommenders.two_stages import fit_split
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import ENCODER, SMALL, ids
@@ -110,6 +115,7 @@ def test_retrieval_learns_nothing_of_what_the_ranker_learns_from_and_is_validate
         events = Interactions(users, items, 30, 50, at=at, edge_index=np.arange(600))
         parts = divide(events, ModelConfig(), 3, temporal=at is not None)
         assert not (parts.base & (parts.learn | parts.validation)).any() and not (parts.learn & parts.validation).any()
+        assert parts.learn.sum() >= 20 and parts.validation.sum() >= 10
         pairs = users * 50 + items
         assert set(pairs[parts.learn | parts.validation]).isdisjoint(pairs[parts.base])
         if at is not None:
@@ -117,6 +123,22 @@ def test_retrieval_learns_nothing_of_what_the_ranker_learns_from_and_is_validate
                 mine = users == user
                 later, base = at[mine & (parts.learn | parts.validation)], at[mine & parts.base]
                 assert later.min(initial=1 << 40) >= base.max()
+
+
+def test_the_latest_events_are_scored_alone(music: Music) -> None:
+    model, events = load_model(TRACKS, music.run.folder), music.graph.interactions
+    assert events.at is not None
+    latest = LatestEvents.of(model, events)
+    for user in (0, 7, 40):
+        mine = np.flatnonzero(events.user_index == user)
+        last = mine[np.argsort(events.at[mine], kind="stable")][-max(LATEST_EVENTS) :]
+        alone = [Histories(replace(events.take(np.array([row])), at=None), {}) for row in last]
+        added = [model.event_rows(one)[0] for one in alone]
+        for column, count in enumerate(LATEST_EVENTS):
+            wanted = np.sum(added[-count:], axis=0) @ model.ranking.items.T
+            assert np.allclose(latest.scores(np.array([user]))[column, 0], wanted, atol=1e-4)
+    strangers = LatestEvents.of(model, events.take(np.zeros(0, np.int64)))
+    assert not strangers.rows.any() and len(strangers.rows) == events.num_users
 
 
 def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> None:
@@ -160,7 +182,7 @@ def small_ranker(music: Music, model: Model) -> Ranker:
     sides = sides_of(music.graph, model)
     features = PairFeatures.of(music.graph, music.graph.interactions, music.graph.skips)
     numbers = features.numbers(
-        features.tastes(music.graph.interactions, None), np.zeros((80, 1), np.int64), np.zeros((80, 1), np.float32)
+        features.tastes(music.graph.interactions, None), np.zeros((80, 1), np.int64), np.zeros((3, 80, 1), np.float32)
     )
     network = PairwiseRanker(sides, numbers.shape[2], RankerConfig())
     torch.nn.init.normal_(network.last.weight)
@@ -182,6 +204,25 @@ def test_at_most_so_many_tracks_by_one_artist(music: Music) -> None:
         music.recommender(Request(user_id=user, at_most={"label": 1}))
 
 
+def test_reports_tell_what_few_tracks_by_one_artist_cost(music: Music, tmp_path: Path) -> None:
+    graph, split = music.graph, temporal_split(music.graph.interactions)
+    fitted = fit_split(graph, SMALL, split, RunOptions(tmp_path, seed=3, device="cpu"))
+    assert fitted.score_users is not None
+    capped = fitted.variants["at_most_2_of_one_artist"].score_users
+    assert capped is not None and {"retrieval_alone", "at_most_2_of_one_artist"} <= set(fitted.variants)
+    artist_of = dict(graph.data[TRACKS.triples[1]].edge_index.t().tolist())
+    users, num_fewer = np.arange(30), 0
+    for free, few in zip(fitted.score_users(users), capped(users), strict=True):
+        counts: Counter[int] = Counter()
+        wanted = []
+        for item in np.argsort(-free, kind="stable")[: np.isfinite(free).sum()].tolist():
+            counts[artist_of[item]] += 1
+            wanted += [item] * (counts[artist_of[item]] <= 2)
+        assert np.argsort(-few, kind="stable")[:10].tolist() == wanted[:10]
+        num_fewer += wanted[:10] != np.argsort(-free, kind="stable")[:10].tolist()
+    assert num_fewer > 5
+
+
 def test_everyone_is_answered_as_each_alone(music: Music) -> None:
     found = dict(recommend_to_all(TRACKS, music.opened, 12))
     assert set(found) == set(music.graph.users)
@@ -195,6 +236,17 @@ def test_everyone_is_answered_as_each_alone(music: Music) -> None:
         assert len(artists) == len(set(artists)) > 0
     with pytest.raises(SettingsError, match="have no label"):
         next(recommend_to_all(TRACKS, music.opened, 12, {"label": 1}))
+
+
+def test_a_ranker_answers_everyone_as_each_alone(music: Music, tmp_path: Path) -> None:
+    folder = tmp_path / music.run.name
+    shutil.copytree(music.run.folder, folder)
+    small_ranker(music, load_model(TRACKS, folder)).save(folder)
+    opened = Opened(music.store, music.opened.vectors, tmp_path, lambda: ENCODER)
+    recommender, users = find_system("tracks").open_recommender(opened), music.graph.users.ids[:25]
+    found, plain = (dict(recommend_to_all(TRACKS, one, 12)) for one in (opened, music.opened))
+    assert all(found[user] == ids(recommender(Request(user_id=user, k=12, reasons=False))) for user in users)
+    assert sum(found[user] != plain[user] for user in users) > 20
 
 
 def test_published_embeddings_multiply_to_the_scores_of_retrieval(music: Music) -> None:
