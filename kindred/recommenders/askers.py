@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -136,10 +136,25 @@ class Askers:
     rows: EncodedRows
     pasts: UserPasts
 
-    def asker(self, request: Request, version: Version) -> Asker:
-        """Who asks. Raises: RecordError for events of several users."""
-        own = self._of_events(request, version) if request.events else self._of_user(request, version)
+    def asker(self, request: Request, version: Version, published: Mapping[str, Vectors] | None = None) -> Asker:
+        """Who asks.
+
+        Args:
+            request: what was asked.
+            version: what answers.
+            published: rows of users that were fetched for several requests, as `published` gives them.
+
+        Raises:
+            RecordError: the events are of several users.
+        """
+        own = self._of_events(request, version) if request.events else self._of_user(request, version, published or {})
         return own if not request.viewed and not request.text else self._with_context(own, request, version)
+
+    def published(self, requests: Sequence[Request], version: Version) -> Mapping[str, Vectors]:
+        """The published rows of those who ask, of whom one says all that they did, fetched together."""
+        users = {r.user_id for r in requests if r.user_id is not None and self._is_current(r.user_id, r, version)}
+        found = self.vectors.fetch(version.name, USERS, sorted(users))
+        return dict(zip(found.ids, found.vectors, strict=True))
 
     def is_quick(self, request: Request, version: Version) -> bool:
         """Whether a row is there that answers, so that nothing must be encoded and no graph read."""
@@ -157,7 +172,7 @@ class Askers:
     def _is_current(self, user_id: str, request: Request, version: Version) -> bool:
         return self.known.row_is_current(user_id, version.release, version.model.items, request.at)
 
-    def _of_user(self, request: Request, version: Version) -> Asker:
+    def _of_user(self, request: Request, version: Version, published: Mapping[str, Vectors]) -> Asker:
         user_id, items = request.user_id, version.model.items
         if user_id is None:
             return self._anonymous(user_id, version)
@@ -169,9 +184,9 @@ class Askers:
             return self.known.history(user_id, items, request.at)
 
         if self._is_current(user_id, request, version):
-            found = self.vectors.fetch(version.name, USERS, [user_id])
-            if len(found.ids):
-                return Asker(user_id, "model", found.vectors[0], past, history)
+            rows = published if user_id in published else self.published([request], version)
+            if user_id in rows:
+                return Asker(user_id, "model", rows[user_id], past, history)
         level = "inductive" if version.release.key(user_id) is None else "folded-in"
         row = self._kept(user_id, request, version)
         if row is None:

@@ -70,16 +70,12 @@ class Recommender:
         return self._answered(self._asked(request, version, asker), asker)
 
     def together(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers to requests that are quick, each as it is alone; their items are searched together.
-
-        Raises:
-            as for one alone, if any of them does.
-        """
+        """The answers to requests that are quick, each as it is alone, searched together; raises where one would."""
         version = self.version()
-        askers, asked = [], []
+        askers, asked, published = [], [], self._askers.published(requests, version)
         for request in requests:
             self._check(request)
-            askers.append(self._askers.asker(request, version))
+            askers.append(self._askers.asker(request, version, published))
             asked.append(self._asked(request, version, askers[-1]))
         wanted = [Wanted(one.vector, self._num_candidates(one, one.request.k), one.excluded) for one in asked]
         found = self._vectors.search_all(version.name, ITEMS, wanted)

@@ -48,7 +48,7 @@ def quick_routes(service: Service) -> tuple[QuickRoute, QuickRoute]:
 
     async def recommendations(http: HttpRequest) -> Response:
         """What next for this user; somebody unknown gets what is popular."""
-        asked, name = AskedOfUser.of(http.query_params), http.path_params.get("system", DEFAULT_SYSTEM)
+        asked, name = AskedOfUser.of(http.scope["query_string"]), http.path_params.get("system", DEFAULT_SYSTEM)
         user_id = _USER_ID.validate_python(http.path_params["user_id"])
         answer = await service.answer(name, asked.request(user_id, service.system(name).module.system))
         return orjson_response(answer_value(answer, request_id_of(http), asked.debug))

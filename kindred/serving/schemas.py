@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import parse_qs
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StrictBool
-from starlette.datastructures import QueryParams
 
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 from kindred.domain.recommendation import Bounds, Request
@@ -135,9 +135,10 @@ class AskedOfUser(Body):
     debug: Annotated[bool, Field(description="tell what was taken out of the best, and why")] = False
 
     @classmethod
-    def of(cls, query: QueryParams) -> AskedOfUser:
-        """The query as it was sent. Raises: ValidationError."""
-        return cls.model_validate({name: query.getlist(name) if name == "where" else query[name] for name in query})
+    def of(cls, query: bytes) -> AskedOfUser:
+        """The query as it was sent; of what is given twice the last counts. Raises: ValidationError."""
+        given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+        return cls.model_validate({name: sent if name == "where" else sent[-1] for name, sent in given.items()})
 
     def request(self, user_id: str, system: System) -> Request:
         """What it asks a recommender of a system for this user.
