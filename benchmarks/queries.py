@@ -77,7 +77,7 @@ def main() -> None:
     if options.which == "esci":
         _esci(read_esci(options.data, options.data_dir / "esci"))
     elif options.which == "scale":
-        measure(SearchSample(2_000, 100_000, 20_000))
+        measure(SearchSample(500, 100_000, 1_000))
     else:
         sample = SearchSample(options.users, options.products, options.orders)
         _shop(_read_shop(sample, options.data_dir / f"shop-{options.orders}"))

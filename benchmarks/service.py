@@ -38,6 +38,7 @@ from kindred.recommenders.publishing import ITEMS, publish
 from kindred.recommenders.training import GraphState, finish_training
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
+from kindred.vectorstore.store import Wanted
 
 SEEN = (1, 50, 200, 1_000)
 USERS_A_GROUP = 100
@@ -117,8 +118,8 @@ def _publish(folder: Path, store: GraphStore, rows: dict[str, Vectors], items: V
     vectors.close()
 
 
-def raw_search(shop: Shop) -> dict[int, float]:
-    """CPU milliseconds of a vector search alone, by number of products excluded."""
+def raw_search(shop: Shop) -> dict[int, tuple[float, float]]:
+    """CPU milliseconds of a vector search alone, and of one of several together, by number of products excluded."""
     vectors = open_vectors(f"qdrant-edge:{shop.folder / 'vectors'}")
     here = vectors.of("products")
     version = here.published() or ""
@@ -129,7 +130,12 @@ def raw_search(shop: Shop) -> dict[int, float]:
             started = time.process_time()
             here.search(version, ITEMS, shop.rows[user], K, exclude=shop.seen[user])
             seconds.append(time.process_time() - started)
-        found[count] = 1e3 * float(np.mean(seconds[10:]))
+        wanted = [Wanted(shop.rows[user], K, shop.seen[user]) for user in users]
+        started = time.process_time()
+        for first in range(0, len(wanted), CONNECTIONS):
+            here.search_all(version, ITEMS, wanted[first : first + CONNECTIONS])
+        together = (time.process_time() - started) / len(wanted)
+        found[count] = (1e3 * float(np.mean(seconds[10:])), 1e3 * together)
     vectors.close()
     return found
 
@@ -216,10 +222,11 @@ def measure(num_items: int, width: int) -> None:
             before = server.cpu()
             _, bodies = asyncio.run(server.ask(paths * (REQUESTS // len(paths)), CONNECTIONS))
             each = 1e3 * (server.cpu() - before) / len(bodies)
+            alone, together = raw[count]
             print(
-                f"  {count:5,} seen: raw search {raw[count]:.2f} ms CPU, service {each:.2f} ms, over it"
-                f" {each - raw[count]:.2f} ms; {1e3 / each:,.0f} requests/s a core;"
-                f" recall@{K} {recall(shop, users, bodies[: len(users)]):.4f}"
+                f"  {count:5,} seen: raw search {alone:.2f} ms CPU, {CONNECTIONS} together {together:.2f} each; service"
+                f" {each:.2f} ms, over these {each - alone:.2f} and {each - together:.2f}; {1e3 / each:,.0f} requests/s"
+                f" a core; recall@{K} {recall(shop, users, bodies[: len(users)]):.4f}"
             )
         half = 750.0 if width <= 128 else 0.5e3 / each
         paths = [ROUTE.format(user) for user in shop.users[SEEN[1]]] * (REQUESTS // USERS_A_GROUP)

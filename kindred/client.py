@@ -125,10 +125,16 @@ class Client:
         self._retries = retries
 
     def recommend(
-        self, user_id: str, k: int = 10, *, system: str = "products", exclude_seen: bool = True
+        self,
+        user_id: str,
+        k: int = 10,
+        *,
+        system: str = "products",
+        exclude_seen: bool = True,
+        where: Sequence[str] = (),
     ) -> Recommendations:
-        """The k best items for a user."""
-        query = {"k": k, "exclude_seen": exclude_seen}
+        """The k best items for a user, for which all of `where` holds, e.g. `["price<=20", "in_stock=yes"]`."""
+        query = {"k": k, "exclude_seen": exclude_seen, "where": list(where)}
         path = f"/v1/{_part(system)}/users/{_part(user_id)}/recommendations"
         return cast(Recommendations, self.request("GET", path, params=query))
 

@@ -115,7 +115,7 @@ def _by_vectors(index: ProductIndex, asked: AskedQueries, weights: Weights) -> _
 def _with_products(found: _Sum, index: ProductIndex, name: str, vector: FloatArray) -> _Sum:
     """The sum with the products of the vectors that a score compares with and a vector."""
     vectors = index.vectors[name]
-    return found.plus(*index.codes[name].estimates(vector), lambda rows: np.einsum("ij,j->i", vectors[rows], vector))
+    return found.plus(*index.codes(name).estimates(vector), lambda rows: np.einsum("ij,j->i", vectors[rows], vector))
 
 
 def _with_feedback(index: ProductIndex, vectors: _Sum, words: FloatArray, weights: Weights) -> _Sum:

@@ -100,10 +100,15 @@ class ProductIndex:
         vectors = {"title": self.title_vectors, "text": self.text_vectors}
         return vectors if self.towers is None else vectors | {"tower": self.towers}
 
+    def codes(self, name: str) -> Codes:
+        """The vectors of a score in eight bits a number; made when they are first asked for."""
+        if name not in self._codes:
+            self._codes[name] = Codes.of(self.vectors[name])
+        return self._codes[name]
+
     @cached_property
-    def codes(self) -> Mapping[str, Codes]:
-        """The same in eight bits a number."""
-        return {name: Codes.of(rows) for name, rows in self.vectors.items()}
+    def _codes(self) -> dict[str, Codes]:
+        return {}
 
     def meant(self, query: str) -> str:
         """The words that a query is read as."""
