@@ -1,9 +1,9 @@
-"""What the graph network adds: `python -m benchmarks.network [--data DIR] [--sample] [--seeds N] [--json]`.
+"""What the graph network adds: `python -m benchmarks.network [--data DIR] [--sample] [--seeds N] [--last] [--json]`.
 
-Random 80/20 splits as `kindred evaluate --protocol random` makes them, one a seed, the whole catalogue ranked, known
-products left out: the whole model, the same without the network, the network alone, and EASE with its ridge chosen on
-validation. Leads are paired over the users of all seeds. Star ratings are compared with user + item bias. Every setting
-is the program's default.
+Random 80/20 splits as `kindred evaluate --protocol random` makes them, one a seed, or each user's last review with
+other random starts a seed; the whole catalogue ranked, known products left out: the whole model, the same without the
+network, the network alone, and EASE with its ridge chosen on validation. Leads are paired over the users of all seeds.
+Star ratings are compared with user + item bias. Every setting is the program's default.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from benchmarks import datasets
 from benchmarks.product_graphs import read_product_data, reviews14_lines, sample_lines
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.evaluation.splits import random_split
+from kindred.evaluation.splits import ProtocolName, split_by
 from kindred.linear.ease import fit_ease
 from kindred.linear.rating_baselines import fit_bias_rating
 from kindred.recommenders.baselines import choose_ease_ridge
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.fitting import fit_model
+from kindred.recommenders.fitting import fit_model, fit_network_scores
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.training.fit import RunOptions
 
@@ -47,37 +47,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.network", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=datasets.DEFAULT_DATA, help="folder of the public files")
     parser.add_argument("--sample", action="store_true", help="the generated sample instead of the reviews of 2014")
-    parser.add_argument("--seeds", type=int, default=5, help="random splits")
+    parser.add_argument("--seeds", type=int, default=5, help="random splits, or random starts on the one in time")
+    parser.add_argument("--last", action="store_true", help="each user's last review instead of random ones")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     name = "sample" if arguments.sample else "reviews of 2014"
     graph = read_product_data(sample_lines() if arguments.sample else reviews14_lines(arguments.data)).graph
     configs = {WHOLE: ModelConfig(), BARE: ModelConfig(network=False)}
-    seeds = [measure(graph, configs, seed) for seed in range(arguments.seeds)]
+    protocol: ProtocolName = "temporal" if arguments.last else "random"
+    seeds = [measure(graph, configs, seed, protocol) for seed in range(arguments.seeds)]
     figures = report(seeds)
     if arguments.json:
         print(json.dumps({"data": name, "anchors": ANCHORS[name], **figures}))
         return
-    print(f"{name}, random 80/20, {arguments.seeds} seeds; anchors: {ANCHORS[name]}")
+    how = "each user's last" if arguments.last else "random 80/20"
+    print(f"{name}, {how}, {arguments.seeds} seeds; anchors: {ANCHORS[name]}")
     for title, figure in figures.items():
         print(f"  {title:<44} {figure}")
 
 
-def measure(graph: InteractionGraph, configs: Mapping[str, ModelConfig], seed: int) -> dict[str, Measured]:
+def measure(
+    graph: InteractionGraph, configs: Mapping[str, ModelConfig], seed: int, protocol: ProtocolName
+) -> dict[str, Measured]:
     """Every model of one split on its test events; on stderr what each fit took."""
-    split = random_split(graph.interactions, seed)
+    split, temporal = split_by(protocol, graph.interactions, seed), protocol == "temporal"
     test, known = split.test_events, split.known_events
     ease = fit_ease(known, choose_ease_ridge(split.train_events, split.validation_events))
     found = {EASE: dict(evaluate_ranking(ease, test, known, ks=(K,)).per_user)}
     for name, config in configs.items():
         start = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
-            model = fit_model(graph, split.known, config, RunOptions(Path(folder), seed=seed), temporal=False)
+            model = fit_model(graph, split.known, config, RunOptions(Path(folder), seed=seed), temporal=temporal)
         print(f"seed {seed}, {name}: fitted in {time.process_time() - start:.0f} CPU-s", file=sys.stderr, flush=True)
         found[name] = dict(evaluate_ranking(model.score_users, test, known, ks=(K,)).per_user)
-        if model.learned is not None:
-            alone = evaluate_ranking(model.learned.vectors.score, test, known, ks=(K,))
-            found[ALONE] = dict(alone.per_user)
+        alone = fit_network_scores(graph, split.known, config, seed, temporal=temporal) if config.network else None
+        if alone is not None:
+            found[ALONE] = dict(evaluate_ranking(alone, test, known, ks=(K,)).per_user)
         if model.learned is not None and test.rating is not None:
             pairs = test.user_index, test.item_index
             found[name][SQUARED] = (model.rate(*pairs) - test.rating).astype(np.float64) ** 2

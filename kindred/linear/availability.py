@@ -14,6 +14,9 @@ from kindred.domain.interactions import Interactions
 from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.user_features import HistoryStatistics, spans_days
 
+FEWEST_EVENTS_TO_LEARN = 50
+"""With fewer events a network only learns noise."""
+
 
 @dataclass(frozen=True)
 class Availability:
@@ -27,6 +30,7 @@ class Availability:
         item_matrices: the catalogue is small enough for matrices of items by items.
         user_matrix: it is not, but users are few enough for EASE from their side.
         spectrum: the catalogue is large enough for the spectrum of its graph.
+        network: there are enough events for a network to learn more than noise, and not too many for its steps.
     """
 
     order: bool
@@ -36,6 +40,7 @@ class Availability:
     item_matrices: bool
     user_matrix: bool
     spectrum: bool
+    network: bool
 
     @property
     def ease(self) -> bool:
@@ -54,6 +59,7 @@ def availability(train: Interactions, *, event_text: bool, item_text: bool, conf
         item_matrices=squared,
         user_matrix=not squared and len(np.unique(train.user_index)) <= config.max_dense,
         spectrum=train.num_items > config.max_dense,
+        network=config.network is not None and FEWEST_EVENTS_TO_LEARN <= len(train) < config.network.most_events,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.allocator import give_back_freed
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.progress import Progress, silent
 from kindred.linear.availability import Availability, FitContext, availability
 from kindred.linear.cold_item_fit import fit_cold_items, item_texts, no_texts, own_texts
@@ -23,6 +23,7 @@ from kindred.linear.event_text import EventText
 from kindred.linear.history_shrinkage import ShortHistories
 from kindred.linear.list_fit import ListFitConfig
 from kindred.linear.one_thread import one_thread
+from kindred.linear.propagation_network import network_scorers
 from kindred.linear.scorer import LinearScorer, score_spread
 from kindred.linear.scorer_config import STRICT, ScorerConfig
 from kindred.linear.scorer_sum import ScorerSum
@@ -149,6 +150,28 @@ def fit_linear_ensemble(
     return _fit_all(fitting, train, text, learnt, progress)
 
 
+def fit_network_alone(
+    train: Interactions, config: RankingConfig, seed: int, text: TextVectors | None = None
+) -> Scorer | None:
+    """Scores of the graph network that `fit_linear_ensemble` fits on these events, by itself; None where there is none.
+
+    Args:
+        train: the events to learn from.
+        config: see `RankingConfig`.
+        seed: as for the ensemble.
+        text: vectors of texts.
+    """
+    text = text or TextVectors()
+    told = {"event_text": text.events is not None, "item_text": text.items is not None}
+    available = availability(train, **told, config=config.scorers)
+    if config.scorers.network is None or not available.network:
+        return None
+    statistics = _statistics(train, text.events, config, available)
+    with one_thread():
+        scorer, *_ = network_scorers(train, (text.events, text.items), statistics, config.scorers.network, seed)
+    return partial(scorer.scores, build_user_features(train, text.events, statistics))
+
+
 @dataclass(frozen=True)
 class _Fitting:
     """What every fit of one ensemble has in common."""
@@ -258,7 +281,7 @@ def _factors(
     """Name and factor of each scorer that counts: its weight over the spread of its scores of the sampled users."""
     for scorer in scorers:
         if weights[scorer.name] > 0:
-            spread = score_spread(scorer.scores(features[scorer.feature][sample]))
+            spread = score_spread(scorer.scores(features, sample))
             if spread:
                 yield scorer.name, weights[scorer.name] / spread
 

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kindred.linear.scorer import LinearScorer, in_spreads
+from kindred.linear.propagation_network import NETWORK, RECENT_NETWORK
+from kindred.linear.scorer import LinearScorer, in_spreads, score_spread
 from kindred.linear.user_features import Feature
 from kindred.linear.validation import REMOVED, HeldOut, Targets, WeightConfig
 
 FACTORS = (0.5, 0.75, 1.33, 2.0)
+SHARES = (0.4, 0.8, 1.2)
+"""What the network may count beside the sum of all closed-form scorers, both in units of their spread."""
 
 USUAL_WEIGHTS = {
     "ease": 0.4,
@@ -54,8 +58,7 @@ class ValidationScores:
     def of(cls, scorers: Sequence[LinearScorer], features: dict[str, Feature], held_out: HeldOut) -> ValidationScores:
         """Those of scorers fitted on the fold's known events, whose features these are."""
         scores = {
-            scorer.name: torch.from_numpy(in_spreads(scorer.scores(features[scorer.feature][held_out.users])))
-            for scorer in scorers
+            scorer.name: torch.from_numpy(in_spreads(scorer.scores(features, held_out.users))) for scorer in scorers
         }
         return cls(scores, held_out.targets)
 
@@ -97,12 +100,40 @@ class ValidationScores:
 def learn_weights(folds: Sequence[ValidationScores], config: WeightConfig) -> dict[str, float]:
     """The weight of each scorer in units of its own spread, not negative, of sum 1: good on the held-out events.
 
-    A scorer that is constant within users weighs nothing.
+    A scorer that is constant within users weighs nothing. The closed-form scorers are weighed first, then their sum
+    against the network: weighed among all others, the one scorer that is strong alone takes nearly everything on some
+    folds.
 
     Args:
         folds: at least one; all of the same scorers.
         config: see there.
     """
+    networks = [name for name in (NETWORK, RECENT_NETWORK) if name in folds[0].scores]
+    closed = [replace(f, scores={n: x for n, x in f.scores.items() if n not in networks}) for f in folds]
+    weights = _learn_closed(closed, config)
+    return _with_network(folds, weights, networks) if networks else weights
+
+
+def _with_network(
+    folds: Sequence[ValidationScores], weights: dict[str, float], networks: Sequence[str]
+) -> dict[str, float]:
+    """The weights with those of the networks, which get the share of the sum that is best on the held-out events."""
+    kinds = [networks[:1], networks[1:], networks] if len(networks) > 1 else [networks]
+    mixed = [fold.mix(weights) for fold in folds]
+    spread = _mean([score_spread(mix.numpy()) for mix in mixed])
+    best, added = _mean([fold.targets.value(mix) for fold, mix in zip(folds, mixed, strict=True)]), dict[str, float]()
+    for share, names in product(SHARES, kinds):
+        asked = {name: share * spread / len(names) for name in names}
+        totals = [mix + fold.mix(asked) for fold, mix in zip(folds, mixed, strict=True)]
+        value = _mean([fold.targets.value(total) for fold, total in zip(folds, totals, strict=True)])
+        if value > best:
+            best, added = value, asked
+    found = {**weights, **dict.fromkeys(networks, 0.0), **added}
+    return {name: weight / sum(found.values()) for name, weight in found.items()}
+
+
+def _learn_closed(folds: Sequence[ValidationScores], config: WeightConfig) -> dict[str, float]:
+    """The weights of scorers that are alike in strength."""
     names = list(folds[0].scores)
     telling = [name for name in names if any(bool(fold.scores[name].any()) for fold in folds)]
     if not telling:

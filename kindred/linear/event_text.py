@@ -77,6 +77,20 @@ class EventText:
             total[first : last + 1] += gather @ (vectors - centre)
         return total
 
+    def some(self, most: int) -> FloatArray:
+        """Vectors of at most so many of the events that have a text, evenly spaced, `[num_some, text_dim]`."""
+        told = np.flatnonzero(self.has_text)
+        chosen = told[:: max(1, -(-len(told) // most))]
+        vectors: FloatArray = self.stored[self.rows[chosen]].astype(np.float32)
+        return vectors
+
+    def projected(self, axes: FloatArray, centre: FloatArray) -> FloatArray:
+        """(vector − centre) @ axes of each event, zeros where it has no text, `[num_events, dim]`."""
+        result = np.zeros((len(self), axes.shape[1]), dtype=np.float32)
+        for part, vectors in self._batches(np.flatnonzero(self.has_text)):
+            result[part] = (vectors - centre) @ axes
+        return result
+
     def _batches(self, events: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """Positions of some events and their vectors, a batch at a time."""
         for start in range(0, len(events), _EVENTS_A_BATCH):

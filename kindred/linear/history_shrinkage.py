@@ -45,7 +45,7 @@ class ShortHistories:
         row = np.full(fold.known.num_users, -1)
         row[chosen] = np.arange(len(chosen))
         self.feature = {scorer.name: scorer.feature for scorer in scorers}
-        self.spread = {s.name: score_spread(s.scores(features[s.feature][chosen])) for s in scorers}
+        self.spread = {s.name: score_spread(s.scores(features, chosen)) for s in scorers}
         self.typical = typical_history(fold.known)
         self.counts = np.bincount(fold.known.user_index, minlength=fold.known.num_users)[chosen]
         self.known = row[fold.known.user_index], fold.known.item_index
@@ -55,7 +55,7 @@ class ShortHistories:
         self.shortened = []
         for length in (*LENGTHS, len(fold.known)):
             rows = encode(np.flatnonzero(whole | (later < length)))
-            scores = {s.name: s.scores(rows[s.feature][chosen]) for s in scorers if self.spread[s.name]}
+            scores = {s.name: s.scores(rows, chosen) for s in scorers if self.spread[s.name]}
             self.shortened.append((scores, np.minimum(self.counts, length)))
 
     def best_shrinkage(self, weights: dict[str, float]) -> float:

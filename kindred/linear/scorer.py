@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from kindred.domain.interactions import FloatArray
+from kindred.domain.interactions import FloatArray, IntArray
 from kindred.linear.user_features import Feature
 
 CONSTANT = 1e-5
@@ -22,17 +23,29 @@ class LinearScorer:
         feature: which user feature it reads (see `build_user_features`).
         left: `[feature_dim, num_items]`, or `[feature_dim, rank]` where `right` is given.
         right: `[num_items, rank]` or None.
+        added: further features, and the left side of each, `[feature_dim, rank]`; the right side is the same.
     """
 
     name: str
     feature: str
     left: FloatArray
     right: FloatArray | None = None
+    added: tuple[tuple[str, FloatArray], ...] = ()
 
-    def scores(self, rows: Feature) -> FloatArray:
-        """Scores of the users with these feature rows, `[num_rows, num_items]`."""
-        projected = np.asarray(rows @ self.left, dtype=np.float32)
-        result: FloatArray = projected if self.right is None else projected @ self.right.T
+    @property
+    def parts(self) -> tuple[tuple[str, FloatArray], ...]:
+        """Every feature with its left side."""
+        return ((self.feature, self.left), *self.added)
+
+    def scores(self, features: Mapping[str, Feature], users: IntArray) -> FloatArray:
+        """Scores of these users, `[len(users), num_items]`.
+
+        Args:
+            features: of all users, by name.
+            users: their positions.
+        """
+        rows = sum(np.asarray(features[name][users] @ left, dtype=np.float32) for name, left in self.parts)
+        result: FloatArray = np.asarray(rows) if self.right is None else np.asarray(rows) @ self.right.T
         return result
 
 

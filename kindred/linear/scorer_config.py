@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from pydantic import ConfigDict
@@ -59,6 +60,48 @@ class FactorConfig:
 
 
 @dataclass(frozen=True)
+class NetworkConfig:
+    """How the graph network that ranks is trained.
+
+    Attributes:
+        dim: of a state.
+        rounds: of message passing.
+        text_dim: dimensions that text vectors are reduced to.
+        hidden_share: part of the events that a step predicts, and that no message runs along.
+        id_dropout: part of the items whose own row a step does without.
+        temperature: what a cosine is divided by among up to 1,000 items; less among more, see `temperature_among`.
+        learning_rate: at its highest.
+        steps: of the whole training.
+        batch_size: most events that a step predicts.
+        candidates: items that they are ranked among; smaller catalogues are taken whole.
+        most_events: with more events it is left out: there it has not been measured, and a step passes messages along
+            all of them.
+    """
+
+    __pydantic_config__ = STRICT
+
+    dim: int = 64
+    rounds: int = 2
+    text_dim: int = 64
+    hidden_share: float = 0.25
+    id_dropout: float = 0.4
+    temperature: float = 0.25
+    learning_rate: float = 0.02
+    steps: int = 100
+    batch_size: int = 8192
+    candidates: int = 2048
+    most_events: int = 50_000
+
+    def temperature_among(self, num_items: int) -> float:
+        """What a cosine is divided by where there are so many items.
+
+        To be as sure of one among more items, their scores must lie further apart. What validation found best among
+        900 and among 41,000 items is as the square of the logarithm.
+        """
+        return self.temperature * min(1.0, math.log(1000) / math.log(max(num_items, 2))) ** 2
+
+
+@dataclass(frozen=True)
 class ScorerConfig:
     """How the scorers are fitted.
 
@@ -77,6 +120,7 @@ class ScorerConfig:
             filters than what comes next would; a smooth one, as published, keeps the balance.
         spectral_iterations: passes of subspace iteration.
         factors: how weighted factors are learned.
+        network: how the graph network that ranks is trained; None leaves it out.
     """
 
     __pydantic_config__ = STRICT
@@ -92,3 +136,4 @@ class ScorerConfig:
     unordered_filters: tuple[SpectralFilter, ...] = (SpectralFilter(0.5, 1.0), SpectralFilter(0.4, 0.0))
     spectral_iterations: int = 4
     factors: FactorConfig = field(default_factory=FactorConfig)
+    network: NetworkConfig | None = field(default_factory=NetworkConfig)

@@ -41,7 +41,8 @@ class ScorerSum:
             if key not in rights:
                 rights[key] = num_columns, right
                 num_columns += right.shape[1]
-            parts.append((scorer.feature, np.float32(factor) * left, rights[key][0]))
+            lefts = ((scorer.feature, left), *scorer.added)
+            parts += [(feature, np.float32(factor) * rows, rights[key][0]) for feature, rows in lefts]
         self.rows: dict[str, FloatArray] = {}
         for feature, left, start in parts:
             columns = self.rows.setdefault(feature, np.zeros((len(left), num_columns), dtype=np.float32))

@@ -9,6 +9,7 @@ from kindred.linear.availability import FitContext
 from kindred.linear.event_text import EventText
 from kindred.linear.history_scorers import history_scorers
 from kindred.linear.known_items import item_counts
+from kindred.linear.propagation_network import network_scorers
 from kindred.linear.scorer import LinearScorer, unit_rows
 from kindred.linear.user_features import HistoryStatistics, sum_by_item, time_memberships
 
@@ -39,6 +40,8 @@ def build_scorers(
         scorers.append(LinearScorer(f"{name} similarity", "items", vectors, vectors))
     if "event text" in kernels:
         scorers.append(LinearScorer("text profile", "text", np.ascontiguousarray(kernels["event text"].T)))
+    if context.config.network is not None and context.available.network:
+        scorers += network_scorers(train, text, statistics, context.config.network, context.seed)
     scorers.append(LinearScorer(POPULARITY, "constant", np.log1p(item_counts(train))[None, :].astype(np.float32)))
     if context.available.times:
         rates = _period_rates(train, statistics)

@@ -12,7 +12,7 @@ from kindred.evaluation.report import Report, build_report, write_report
 from kindred.evaluation.splits import ProtocolName, Split
 from kindred.recommenders.baselines import report_baselines
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.fitting import fit_model
+from kindred.recommenders.fitting import fit_model, fit_network_scores
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.runs import OWN_MODEL
 from kindred.training.fit import RunOptions
@@ -118,10 +118,12 @@ def _selection(config: ModelConfig) -> str:
 
 def fit_recipe(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
     """The model of one split as evaluation sees it, fitted on the known part."""
-    model = fit_model(graph, split.known, config, options, temporal=split.name == "temporal")
+    temporal = split.name == "temporal"
+    model = fit_model(graph, split.known, config, options, temporal=temporal)
     if model.learned is None:
         return FittedModel(model.score_users)
-    variants = {"gnn_alone": FittedModel(model.learned.vectors.score)}
+    alone = fit_network_scores(graph, split.known, config, options.seed, temporal=temporal)
+    variants = {"gnn_alone": FittedModel(alone or model.learned.vectors.score)}
     if graph.scale is None:
         return FittedModel(model.score_users, variants=variants)
     variants["cosine_rating"] = FittedModel(None, model.learned.vectors.rate)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.rating_scale import STARS
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import temporal_split, validation_split
@@ -14,8 +14,16 @@ from kindred.gnn.calibration import calibrate_ratings
 from kindred.gnn.model import GnnEmbeddings
 from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn
+from kindred.linear.availability import FEWEST_EVENTS_TO_LEARN
 from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.ensemble_fit import LearnedFit, TextVectors, fit_linear_ensemble, validation_folds
+from kindred.linear.ensemble_fit import (
+    LearnedFit,
+    RankingConfig,
+    TextVectors,
+    fit_linear_ensemble,
+    fit_network_alone,
+    validation_folds,
+)
 from kindred.linear.event_text import EventText
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.config import ModelConfig
@@ -25,9 +33,6 @@ from kindred.recommenders.model import Model
 from kindred.recommenders.runs import OWN_MODEL
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import Metrics
-
-FEWEST_EVENTS_TO_LEARN = 50
-"""With fewer events a network only learns noise: the linear scorers stand alone."""
 
 MOST_SCORES_MEASURED = 50_000_000
 """Users × items that are ranked after each epoch; without a bound that grows faster than the events do."""
@@ -59,8 +64,7 @@ def fit_model(
         ensemble, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
         return _model(graph, config, ensemble, vectors, None)
     graph = graph if config.text else without_text(graph)
-    text = TextVectors(None if graph.event_text is None else EventText.of(graph.event_text).take(rows), graph.item_text)
-    ranking = replace(config.ranking, temporal=temporal and events.at is not None)
+    text, ranking = _texts(graph, rows), _ranking(config, temporal=temporal and events.at is not None)
     folds = validation_folds(events, ranking, options.seed)
     learns = config.network and len(folds) > 0 and len(events) >= FEWEST_EVENTS_TO_LEARN
     gnn = network or (_train_network(graph, folds[0].known, config, options) if learns else None)
@@ -69,6 +73,28 @@ def fit_model(
     learned = None if gnn is None else _learned_part(gnn, graph, rows, options.seed)
     source = None if learned is None else learned.vectors.source_ranking
     return _model(graph, config, ensemble, ensemble.encode_users(events, text.events, source), learned)
+
+
+def fit_network_scores(
+    graph: InteractionGraph, rows: IntArray, config: ModelConfig, seed: int, *, temporal: bool
+) -> Scorer | None:
+    """Scores of the graph network that ranks in `fit_model`, by itself; None where there is none."""
+    graph = graph if config.text else without_text(graph)
+    return fit_network_alone(
+        graph.interactions.take(rows), _ranking(config, temporal=temporal), seed, _texts(graph, rows)
+    )
+
+
+def _texts(graph: InteractionGraph, rows: IntArray) -> TextVectors:
+    """Those of these events and of all items."""
+    events = None if graph.event_text is None else EventText.of(graph.event_text).take(rows)
+    return TextVectors(events, graph.item_text)
+
+
+def _ranking(config: ModelConfig, *, temporal: bool) -> RankingConfig:
+    """How the ensemble is fitted; without the network where the settings leave networks out."""
+    scorers = config.ranking.scorers if config.network else replace(config.ranking.scorers, network=None)
+    return replace(config.ranking, temporal=temporal, scorers=scorers)
 
 
 def _model(

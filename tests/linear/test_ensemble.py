@@ -89,7 +89,7 @@ def test_factors_are_reduced_to_the_best_approximation_where_users_count_alike()
         (LinearScorer("low rank", "items", left, right), 0.5),
         (LinearScorer("prior", "constant", rng.normal(size=(1, 20)).astype(np.float32)), 2.0),
     ]
-    exact = sum(factor * scorer.scores(features[scorer.feature]) for scorer, factor in scorers)
+    exact = sum(factor * scorer.scores(features, np.arange(30)) for scorer, factor in scorers)
 
     def scores(width):
         rows, items = compress(ScorerSum(scorers), features, width, 0, ListFitConfig(rounds=0))
@@ -103,6 +103,22 @@ def test_factors_are_reduced_to_the_best_approximation_where_users_count_alike()
     left_out = np.linalg.svd(weighted * by_user, compute_uv=False)[3:]
     error = np.linalg.norm((scores(3) - exact) * by_item * by_user)
     assert error == pytest.approx(np.linalg.norm(left_out), rel=1e-3)
+
+
+@pytest.mark.parametrize("width", [20, 512])
+def test_a_scorer_of_several_features_is_the_sum_of_its_parts(width):
+    rng = np.random.default_rng(0)
+    features = {
+        "items": sp.csr_matrix((rng.random((30, 20)) < 0.2).astype(np.float32)),
+        "text": rng.normal(size=(30, 6)).astype(np.float32),
+    }
+    of_items, of_text, right = (rng.normal(size=(size, 4)).astype(np.float32) for size in (20, 6, 20))
+    scorer = LinearScorer("both", "items", of_items, right, (("text", of_text),))
+    expected = (features["items"] @ of_items + features["text"] @ of_text) @ right.T
+    np.testing.assert_allclose(scorer.scores(features, np.arange(30)), expected, atol=1e-4)
+    np.testing.assert_allclose(scorer.scores(features, np.array([4, 2])), expected[[4, 2]], atol=1e-4)
+    rows, items = compress(ScorerSum([(scorer, 0.5)]), features, width, 0)
+    np.testing.assert_allclose(sum(features[n] @ part for n, part in rows.items()) @ items.T, expected / 2, atol=1e-3)
 
 
 def test_save_and_load_give_equal_answers():

@@ -3,6 +3,7 @@ import pytest
 
 from kindred.domain.interactions import Interactions
 from kindred.linear.ensemble_weights import ValidationScores, learn_weights, usual_weights
+from kindred.linear.propagation_network import NETWORK, RECENT_NETWORK
 from kindred.linear.scorer import LinearScorer
 from kindred.linear.validation import HeldOut, WeightConfig, make_folds
 
@@ -81,3 +82,30 @@ def test_usual_weights_are_shares_of_the_scorers_that_there_are():
     weights = usual_weights(["ease", "factors", "popularity"])
     assert weights == {"ease": pytest.approx(4 / 7), "factors": 0.0, "popularity": pytest.approx(3 / 7)}
     assert usual_weights(["popularity"]) == {"popularity": 1.0}
+
+
+def of_targets(noise):
+    """Scores that tell every held-out item of `scored`, more or less."""
+    validation = scored(LinearScorer("even", "who", random_scores()))
+    scores = random_scores(3) * np.float32(noise)
+    users = np.flatnonzero(np.bincount(validation.targets.rows.numpy()) > 0)
+    scores[users[validation.targets.rows], validation.targets.columns] += 1
+    return scores
+
+
+def test_a_network_is_weighed_against_the_sum_of_all_others():
+    others = [LinearScorer("even", "who", of_targets(0.8)), LinearScorer("odd", "who", of_targets(1.0)[:, ::-1].copy())]
+    alone = learn_weights([scored(*others)], CONFIG)
+    strong = learn_weights([scored(*others, LinearScorer(NETWORK, "who", of_targets(0.3)))], CONFIG)
+    assert strong[NETWORK] > 0 and sum(strong.values()) == pytest.approx(1)
+    assert strong["even"] / strong["odd"] == pytest.approx(alone["even"] / alone["odd"])
+    for name in (NETWORK, RECENT_NETWORK):
+        useless = learn_weights([scored(*others, LinearScorer(name, "who", -of_targets(0.3)))], CONFIG)
+        assert useless == pytest.approx({**alone, name: 0})
+
+
+def test_of_two_networks_the_better_one_counts():
+    others = [LinearScorer("even", "who", of_targets(1.5))]
+    networks = [LinearScorer(NETWORK, "who", random_scores(9)), LinearScorer(RECENT_NETWORK, "who", of_targets(0.2))]
+    weights = learn_weights([scored(*others, *networks)], CONFIG)
+    assert weights[NETWORK] == 0 < weights[RECENT_NETWORK]

@@ -39,3 +39,21 @@ def test_some_of_the_texts_are_a_view_of_the_same_vectors():
 def test_no_text_at_all_has_a_mean_of_zeros():
     assert EventText.of(np.zeros((3, 2), dtype=np.float16)).mean().tolist() == [0, 0]
     assert EventText.of(np.zeros((0, 2), dtype=np.float16)).mean().tolist() == [0, 0]
+
+
+def test_some_of_the_texts_are_those_of_events_that_have_one():
+    vectors = stored()
+    text = EventText.of(vectors)
+    np.testing.assert_array_equal(text.some(100), vectors[[0, 1, 2, 4, 5, 6, 8, 9]])
+    np.testing.assert_array_equal(text.some(3), vectors[[0, 4, 8]])
+
+
+@pytest.mark.parametrize("batch", [3, 100])
+def test_projections_are_of_the_centred_vectors_and_zeros_without_one(monkeypatch, batch):
+    monkeypatch.setattr(event_text, "_EVENTS_A_BATCH", batch)
+    vectors, centre = stored(), np.array([1, 2, 3, 4], dtype=np.float32)
+    axes = np.random.default_rng(1).normal(size=(4, 2)).astype(np.float32)
+    found = EventText.of(vectors).take(np.arange(9, -1, -1)).projected(axes, centre)[::-1]
+    expected = (vectors - centre) @ axes
+    expected[[3, 7]] = 0
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -36,7 +36,7 @@ def world(seed=0):
 
 
 def exact_scores(blocks, features):
-    return sum(factor * block.scores(features[block.feature]) for block, factor in blocks)
+    return sum(factor * block.scores(features, np.arange(features[block.feature].shape[0])) for block, factor in blocks)
 
 
 def scores_in(space, features):
@@ -81,7 +81,9 @@ def test_a_space_that_holds_the_sum_is_not_moved():
     _, features, blocks = world()
     total = ScorerSum([(blocks[1], 1.0)])
     rows, items = fit_lists(total, features, total.rows, total.items, ListFitConfig(depth=PLACES), 0)
-    np.testing.assert_allclose(scores_in((rows, items), features), blocks[1].scores(features["items"]), atol=1e-2)
+    np.testing.assert_allclose(
+        scores_in((rows, items), features), blocks[1].scores(features, np.arange(features["items"].shape[0])), atol=1e-2
+    )
 
 
 def test_a_sum_that_reads_no_even_history_is_fitted_too():
