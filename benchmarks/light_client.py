@@ -46,7 +46,7 @@ class LightClient:
         return await self._ask(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
 
     async def _ask(self, request: bytes) -> Reply:
-        reader, writer = self._free.pop() if self._free else await asyncio.open_connection(self._host, self._port)
+        reader, writer = await self._connection()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
@@ -54,6 +54,15 @@ class LightClient:
         body = await reader.readexactly(int(length[1]))
         self._free.append((reader, writer))
         return Reply(int(head[9:12]), body)
+
+    async def _connection(self) -> Connection:
+        """One that is free, and that the server has not closed since it was; a new one where there is none."""
+        while self._free:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(self._host, self._port)
 
     def close(self) -> None:
         """Ends the connections."""
