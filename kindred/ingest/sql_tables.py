@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 BATCH_ROWS, BATCH_PAGES = 10_000, 64
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long is waited before a lost connection is tried again, each time."""
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""A server that is gone without a word is given up after about a minute, not after the two hours of the system."""
 _TID_RANGES = (14,)
 """The first version of PostgreSQL that reads a range of pages without reading the whole table."""
 
@@ -105,7 +113,7 @@ class SqlTable:
         from sqlalchemy.exc import NoSuchModuleError
         from sqlalchemy.pool import NullPool
 
-        arguments = {"connect_timeout": 10} if self.url.drivername == "postgresql+psycopg" else {}
+        arguments = _PATIENCE if self.url.drivername == "postgresql+psycopg" else {}
         try:
             return create_engine(self.url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
         except (ImportError, NoSuchModuleError) as error:

@@ -137,3 +137,11 @@ def test_an_address_that_is_none_or_has_no_driver_is_said() -> None:
 
 def _address(server: Postgres) -> URL:
     return make_url(server.url).set(drivername="postgresql+psycopg")
+
+
+@needs_postgres
+def test_a_server_that_is_gone_without_a_word_is_given_up_soon(server: Postgres) -> None:
+    engine = SqlTable(_address(server), "user_data", social_feed.USERS)._engine()
+    with engine.connect() as connection:
+        given = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+    assert given["tcp_user_timeout"] == "60000" and int(given["keepalives_idle"]) <= 60

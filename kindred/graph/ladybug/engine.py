@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 import pyarrow as pa
 
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
@@ -20,7 +21,8 @@ from kindred.graph.store import LockedError, QueryLimits, UnfinishedError
 
 ENGINE_VERSION = "0.20.4"  # others lose edges or miscount two-hop paths
 FREE_BYTES = 32 << 20  # what the smallest write may need on disk
-BUFFER_POOL_BYTES = 1 << 30  # the engine's default takes most of the machine's memory
+BUFFER_POOL_BYTES = 1 << 30  # of who reads; the engine's default takes most of the machine's memory
+MOST_POOL_BYTES = 8 << 30
 RESULT_CHUNK_ROWS = 65_536
 OPEN_ONCE = "run `kindred graph stats` to mend it"
 _INTERSECTION = re.compile(r"│\s*INTERSECT\s*│")  # the operator's box in a plan
@@ -68,6 +70,20 @@ class FolderLock:
         self._file.close()
 
 
+def pool_bytes(read_only: bool) -> int:
+    """How much memory the engine may take for pages.
+
+    A bulk load holds all that it writes anew, 1 GB of some 2,000,000 events: who writes may take a quarter of the
+    machine's memory, and takes what the load needs.
+    """
+    return BUFFER_POOL_BYTES if read_only else pool_of_writer(psutil.virtual_memory().total)
+
+
+def pool_of_writer(memory: int) -> int:
+    """The same of a machine with so many bytes."""
+    return max(BUFFER_POOL_BYTES, min(memory // 4, MOST_POOL_BYTES))
+
+
 class Engine:
     """The database file of a graph folder. Not safe for threads: its owner holds a lock around every call.
 
@@ -85,7 +101,7 @@ class Engine:
         try:
             # Without compression a bulk load stays linear; on disk the light columns are three times as large.
             self._database = ladybug.Database(
-                path, buffer_pool_size=BUFFER_POOL_BYTES, compression=False, read_only=read_only
+                path, buffer_pool_size=pool_bytes(read_only), compression=False, read_only=read_only
             )
             self._connection = ladybug.Connection(self._database)
         except RuntimeError as error:
@@ -186,8 +202,14 @@ class Engine:
         try:
             return self._connection.execute(statement, dict(parameters or {}))
         except RuntimeError as error:
+            message = _first_line(error)
+            if "Buffer manager" in message:
+                raise StoreError(
+                    f"the graph database {self._path} needs more memory than a quarter of this machine's, or 8 GB",
+                    "write such a graph on a larger machine, or into Neo4j (KINDRED_GRAPH_URL)",
+                ) from error
             raise StoreError(
-                f"the graph database {self._path} failed: {_first_line(error)}",
+                f"the graph database {self._path} failed: {message}",
                 "run it again; if it stays, delete the graph's folder and ingest again",
             ) from error
 
