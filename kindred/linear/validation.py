@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kindred.domain.interactions import IntArray, Interactions
@@ -62,9 +63,18 @@ class ValidationFold:
 
     @property
     def targets(self) -> tuple[IntArray, IntArray]:
-        """User and item of each held-out pair that the user does not know, each pair once, `[num_targets]` both."""
+        """User and item of each held-out pair that the user does not know, each pair once, `[num_targets]` both.
+
+        An item without a known event is no target: that it is there at all tells that it was held out.
+        """
         pairs = np.setdiff1d(_pairs(self.held_out), _pairs(self.known), assume_unique=True)
+        pairs = pairs[self.is_known[pairs % self.known.num_items]]
         return pairs // self.known.num_items, pairs % self.known.num_items
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """Which items have a known event, `[num_items]`."""
+        return np.bincount(self.known.item_index, minlength=self.known.num_items) > 0
 
 
 def make_folds(train: Interactions, temporal: bool, config: WeightConfig, seed: int) -> list[ValidationFold]:
@@ -109,7 +119,8 @@ class Targets:
     """Held-out items by user, ready to measure scores of the catalogue, or of lists of it, on.
 
     Attributes:
-        removed: what is not to be ranked: items that the user knows, `[num_users, num_columns]`.
+        removed: what is not to be ranked: items that the user knows, and those without a known event,
+            `[num_users, num_columns]`.
         rows: user of each target, `[num_targets]`.
         columns: its item, `[num_targets]`.
         counts: targets of each user, at least 1, `[num_users]`.
@@ -188,7 +199,7 @@ class HeldOut:
             users = np.sort(np.random.default_rng(seed).choice(users, most, replace=False))
         row = np.full(known.num_users, -1)
         row[users] = np.arange(len(users))
-        removed = torch.zeros(len(users), known.num_items, dtype=torch.bool)
+        removed = torch.from_numpy(~fold.is_known).repeat(len(users), 1)
         seen = row[known.user_index] >= 0
         removed[torch.from_numpy(row[known.user_index[seen]]), torch.from_numpy(known.item_index[seen])] = True
         asked = row[target_users] >= 0

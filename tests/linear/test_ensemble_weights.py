@@ -78,6 +78,25 @@ def test_small_scores_count_as_much_as_large_ones():
     np.testing.assert_allclose(scores[0].scores["tiny"], scores[1].scores["tiny"], rtol=1e-4)
 
 
+@pytest.mark.parametrize("temporal", [False, True])
+def test_knowing_which_items_were_held_out_whole_is_worth_nothing(temporal):
+    """In a long tail the items without a known event are just those to be found; no list can tell them in use."""
+    rng = np.random.default_rng(0)
+    users, items = rng.integers(0, 40, 600), rng.integers(0, 900, 600)
+    events = Interactions(users, items, 40, 900, at=np.arange(600) if temporal else None)
+    folds = make_folds(events, temporal, WeightConfig(), seed=0)
+    features = {"who": np.eye(40, dtype=np.float32)}
+    told = []
+    for fold in folds:
+        is_left = ~fold.is_known
+        assert is_left.any() and not is_left[fold.targets[1]].any()
+        tells = LinearScorer("tells", "who", np.tile(is_left.astype(np.float32), (40, 1)))
+        noise = LinearScorer("noise", "who", rng.normal(size=(40, 900)).astype(np.float32))
+        told.append(ValidationScores.of([tells, noise], features, HeldOut.of(fold, WeightConfig(), seed=0)))
+        assert told[-1].targets.removed[:, is_left].all()
+        assert told[-1].targets.value(told[-1].scores["tells"]) == 0
+
+
 def test_usual_weights_are_shares_of_the_scorers_that_there_are():
     weights = usual_weights(["ease", "factors", "popularity"])
     assert weights == {"ease": pytest.approx(4 / 7), "factors": 0.0, "popularity": pytest.approx(3 / 7)}
