@@ -235,10 +235,22 @@ def simulate_sessions(
 
 @contextmanager
 def _opened(settings: Settings, system: str) -> Iterator[tuple[SystemModule, Opened]]:
-    """A system and the stores in force."""
+    """A system and the stores in force.
+
+    Raises:
+        NotPublishedError: nothing is published of it; systems that are published are named.
+    """
+    from kindred.domain.errors import NotPublishedError
     from kindred.recommenders.opened import Opened
     from kindred.recommenders.systems import find_system
 
     module = find_system(system)
     with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        yield module, Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_for(settings, store))
+        opened = Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_for(settings, store))
+        try:
+            yield module, opened
+        except NotPublishedError as error:
+            others = [f"`--system {name}`" for name in vectors.systems() if vectors.of(name).published()]
+            if not others:
+                raise
+            raise NotPublishedError(error.message, f"ask {' or '.join(others)}, or {error.next_step}") from error

@@ -46,6 +46,10 @@ class ArtifactError(KindredError):
     exit_code = 3
 
 
+class NotPublishedError(ArtifactError):
+    """A system of which no version is published."""
+
+
 class StoreError(KindredError):
     """A graph or vector store that can't be reached, is locked, or failed."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.embeddings import TextEncoder, Vectors
-from kindred.domain.errors import ArtifactError, StoreError
+from kindred.domain.errors import NotPublishedError, StoreError
 from kindred.domain.interactions import IntArray
 from kindred.graph.store import GraphStore
 from kindred.recommenders.evidence import Evidence, load_evidence
@@ -126,9 +126,9 @@ def load_version(system: System, runs_folder: Path, name: str) -> Version:
 
 
 def published_version(system: System, vectors: PublishedVectors) -> str:
-    """Name of the version that readers get. Raises: ArtifactError where none is published."""
+    """Name of the version that readers get. Raises: NotPublishedError where none is published."""
     name = vectors.published()
     if name is not None:
         return name
     hint = f"`kindred train {system.name}`, then `kindred publish --system {system.name}`"
-    raise ArtifactError(f"nothing is published yet of system {system.name}", f"train with {hint}")
+    raise NotPublishedError(f"nothing is published yet of system {system.name}", f"train with {hint}")
