@@ -20,6 +20,7 @@ from kindred.serving.keys import Scope as KeyScope
 from kindred.serving.keys import keys_of
 from kindred.serving.metrics import Metrics
 from kindred.serving.replies import orjson_response
+from kindred.serving.spans import Spans
 from kindred.serving.tracing import Tracing
 from kindred.settings import Settings
 
@@ -39,7 +40,7 @@ class Door:
     def __init__(self, folder: Path, **limits: Any) -> None:
         settings = Settings(data_dir=folder, **limits)
         self.keys = keys_of(folder)
-        self._app = Tracing(Access(echo, settings), Metrics({}), logs_all=False)
+        self._app = Tracing(Access(echo, settings), Metrics({}), Spans(), logs_all=False)
 
     def ask(self, method: str, path: str, key: str = "", host: str = "http://kindred", **options: Any) -> Any:
         headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {key}"} if key else {})
@@ -159,7 +160,7 @@ def test_more_requests_at_once_than_are_answered_are_sent_away(tmp_path: Path) -
             await echo(scope, receive, send)
 
         access = Access(slow, Settings(data_dir=tmp_path, serve_concurrent=2))
-        app = Tracing(access, Metrics({}), logs_all=False)
+        app = Tracing(access, Metrics({}), Spans(), logs_all=False)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kindred") as client:
             waiting = [asyncio.create_task(client.get(ASK)) for _ in range(2)]
             await asyncio.sleep(0.05)
