@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.interactions import FloatArray, Interactions
 from kindred.linear.event_text import EventText
 from kindred.linear.propagation import CompressedRows, SparseMatrix
 from kindred.linear.scorer import LinearScorer
@@ -169,7 +169,6 @@ class _Events:
     """The training events, user by user.
 
     Attributes:
-        order: where each stands among the training events, `[num_events]`.
         users: `[num_events]`.
         items: `[num_events]`.
         counts: how much each tells of its user, `[num_events]`: a low rating tells of nothing.
@@ -181,7 +180,6 @@ class _Events:
         exponent: a sum over n events of a user is divided by n ^ exponent.
     """
 
-    order: IntArray
     users: Tensor
     items: Tensor
     counts: Tensor
@@ -199,7 +197,6 @@ class _Events:
         counts = torch.from_numpy(liked(train, statistics.middle_rating)[order])
         item_order = torch.argsort(items, stable=True)
         return cls(
-            order,
             users,
             items,
             counts,
