@@ -153,6 +153,7 @@ def write_answers_to_all(
 
     A path without an ending is a folder of parts, which goes on where it was interrupted.
     """
+    from kindred.domain.errors import SettingsError
     from kindred.recommenders.batch import recommend_to_all
     from kindred.recommenders.lists_file import write_lists
     from kindred.recommenders.systems import ListsEveryone
@@ -160,9 +161,14 @@ def write_answers_to_all(
     with _opened(settings, system) as (module, opened):
         recommender = module.open_recommender(opened)
         words = module.system.words
+        is_folder = path.is_dir() or not (path.suffix or path.exists())
         if isinstance(recommender, ListsEveryone):
+            if at_most:
+                raise SettingsError(f"system {system} does not go by so many of one label", "leave --at-most out")
+            if is_folder:
+                raise SettingsError(f"lists of {system} are one file, got {path}", "name a .parquet or .jsonl file")
             return write_lists(path, recommender.everyone(k), words.items)
-        if path.is_dir() or not (path.suffix or path.exists()):
+        if is_folder:
             return _write_parts(settings, module.system, opened, path, (k, at_most), progress)
         found = recommend_to_all(module.system, opened, k, at_most)
         return write_lists(path, ((user, items, None) for user, items in found), words.items)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from kindred.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -26,3 +31,22 @@ def test_every_experiment_is_dated_titled_with_its_verdict_and_in_the_index() ->
         assert re.match(r"\d{4}-\d{2}-\d{2}-[a-z0-9-]+$", page.stem)
         assert re.match(r"# [^\n]+[:,] [^\n]+\n", page.read_text("utf-8")), page
         assert f"(experiments/{page.name})" in index
+
+
+def _commands() -> list[str]:
+    """The commands in the code blocks of the pages, a line each, without comments, pipes and what is left out."""
+    found: list[str] = []
+    for page in PAGES:
+        for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE):
+            lines = block.replace("\\\n", " ").splitlines()
+            found += [line for line in lines if line.startswith("kindred ") and not re.search(r"[…|\[]|[<>&] ", line)]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("line", _commands())
+def test_commands_of_the_pages_are_understood(line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    command = get_command(app)
+    while isinstance(command, TyperGroup):
+        command = command.commands[words.pop(0)]
+    command.make_context(line, words)

@@ -129,6 +129,7 @@ def recommend(
     from kindred.domain.recommendation import Request
 
     most = _at_most(at_most or ())
+    _check_beside_all(context)
     if everyone:
         _write_everyone(context, system, k, most, out, as_json)
         return
@@ -142,6 +143,21 @@ def recommend(
     with recommender_of(settings_of(context), system) as recommender:
         answers = [recommender(asked) for asked in _requests(request, user, users, reviews, system)]
     _print_answers(answers, as_json)
+
+
+_BESIDE_ALL = {"everyone", "out", "at_most", "k", "system", "as_json"}
+
+
+def _check_beside_all(context: typer.Context) -> None:
+    """That no option is given which the answer would not go by. Raises: SettingsError."""
+    from kindred.domain.errors import SettingsError
+
+    given = {p for p in context.params if getattr(context.get_parameter_source(p), "name", "") == "COMMANDLINE"}
+    if "everyone" not in given and "out" in given:
+        raise SettingsError("--out is for --all", "redirect what is printed, or add --all")
+    if "everyone" in given and (others := sorted(given - _BESIDE_ALL)):
+        option = others[0].replace("_", "-")
+        raise SettingsError(f"--all does not go by --{option}", "it takes -k, --at-most and --out")
 
 
 def _write_everyone(

@@ -24,6 +24,7 @@ from kindred.cli.graph import graph_app
 from kindred.cli.home_paths import read_home_paths
 from kindred.cli.keys import keys_app
 from kindred.cli.load_test import load_test
+from kindred.cli.many_files import ManyFilesCommand
 from kindred.cli.predict import predict
 from kindred.cli.refresh import refresh
 from kindred.cli.runs import runs_app
@@ -80,7 +81,9 @@ app.command("compare", epilog="Example: kindred compare RUN RUN --protocol rando
 app.add_typer(runs_app, name="runs")
 app.command("publish", epilog="Example: kindred publish")(answers.publish)
 app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
-app.command("recommend", epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
+app.command("recommend", cls=ManyFilesCommand, epilog="Example: kindred recommend --user U00042 -k 5")(
+    answers.recommend
+)
 app.command("predict", epilog="Example: kindred predict --tracks test.csv -o submission.csv")(predict)
 app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
 app.add_typer(experiments_app, name="experiments")

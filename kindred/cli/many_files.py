@@ -1,4 +1,4 @@
-"""Options that take several files at once: `--clicks a.csv b.csv`, as a shell makes it of `--clicks *.csv`."""
+"""Options that take several values at once: `--clicks a.csv b.csv`, as a shell makes it of `--clicks *.csv`."""
 
 from __future__ import annotations
 

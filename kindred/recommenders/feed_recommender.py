@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from kindred.recommenders.known import Known
 from kindred.recommenders.opened import Opened, published_version
 from kindred.recommenders.posts import POSTS
 from kindred.recommenders.releases import run_of
+from kindred.recommenders.request_parts import OF_FEED, check_parts
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
 
@@ -54,14 +56,27 @@ class FeedRecommender:
         return self.answer(request, TEST)
 
     def answer(self, request: Request, arm: str) -> Answer:
-        """The answer of one arm, `control` or `test`."""
-        return self._answer(self._version(), request, arm)
+        """The answer of one arm, `control` or `test`.
+
+        Raises:
+            SettingsError: the request has a part that a feed does not go by, or a label that posts do not lead to.
+        """
+        check_parts(self.system, request, OF_FEED)
+        return self._answer(self._version(request.version), request, arm)
+
+    def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
+        """The k posts that suit each reader of the graph best now, and their chances."""
+        at = int(time.time())
+        for user in self.feed().readers.ids:
+            found = self(Request(user, k=k, at=at, reasons=False, removed=False)).recommendations
+            yield user, [post.item_id for post in found], [post.score for post in found]
 
     def _answer(self, held: FeedVersion, request: Request, arm: str) -> Answer:
         at = int(time.time()) if request.at is None else request.at
         reader = held.feed.reader(request.user_id)
         scores, values = held.order.scores(arm, reader, at)
         removed = self._removed(held, request, reader, at)
+        scores = np.where(_asked_for(held.feed, request), scores, -np.inf)
         best = _best(scores, held.feed.posts, removed, request.k)
         posts = tuple(
             _recommendation(held.feed, post, value, "model")
@@ -76,7 +91,7 @@ class FeedRecommender:
             {held.feed.posts.external(post): why for post, why in removed.items()} if request.removed else {},
             self.system.name,
             held.feed.as_of,
-            "" if posts else "there is no post left to recommend",
+            "" if posts else "there is no post left to recommend that fits what was asked for",
         )
 
     def most_liked(self, at: int | None, limit: int) -> list[str]:
@@ -123,7 +138,7 @@ class FeedRecommender:
 
     def refresh(self) -> str:
         """Takes the published version and the feed as the graph holds it now; its name."""
-        held = self._load()
+        held = self._load(self._published())
         first = Request(k=1, at=held.feed.as_of, removed=False)
         for arm in ARMS:
             self._answer(held, first, arm)  # loads what the first answer needs
@@ -146,13 +161,16 @@ class FeedRecommender:
         """The feed that answers are made from."""
         return self._version().feed
 
-    def _version(self) -> FeedVersion:
+    def _version(self, name: str | None = None) -> FeedVersion:
+        """The version of that name, else the one that is held, else the published one."""
         if self._held is None:
-            self._held = self._load()
-        return self._held
+            self._held = self._load(self._published())
+        return self._held if name is None or name == self._held.name else self._load(name)
 
-    def _load(self) -> FeedVersion:
-        name = published_version(self.system, self._opened.vectors.of(self.system.name))
+    def _published(self) -> str:
+        return published_version(self.system, self._opened.vectors.of(self.system.name))
+
+    def _load(self, name: str) -> FeedVersion:
         run = find_run(self._opened.runs_folder, run_of(name))
         with self._opened.graph() as store:
             feed = read_feed(store)
@@ -178,6 +196,18 @@ class FeedRecommender:
         positions = posts.positions(list(known.seen(user_id, at - 1)))
         found: list[int] = positions[positions >= 0].tolist()
         return found
+
+
+def _asked_for(feed: FeedTables, request: Request) -> NDArray[np.bool_]:
+    """Which posts the request asks for, `[num_posts]`."""
+    fits = np.ones(len(feed.posts), dtype=np.bool_)
+    if request.among is not None:
+        fits[:] = False
+        rows = feed.posts.positions(request.among)
+        fits[rows[rows >= 0]] = True
+    for name in request.where.values():
+        fits &= feed.log.topic == (feed.topics.index(name) if name in feed.topics else -1)
+    return fits
 
 
 def _rows(held: FeedVersion) -> Embeddings:

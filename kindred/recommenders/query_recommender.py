@@ -27,6 +27,7 @@ from kindred.recommenders.opened import POPULAR_THEN, Opened, published_version
 from kindred.recommenders.product_index import AskedQueries, rows_of_best
 from kindred.recommenders.query_run import Release, load_release
 from kindred.recommenders.releases import run_of
+from kindred.recommenders.request_parts import OF_SEARCHES, check_parts
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.search_histories import NOW, histories_before
 from kindred.recommenders.search_log import read_search_log
@@ -54,12 +55,11 @@ class QueryRecommender:
 
         Raises:
             ArtifactError: nothing is published.
-            RecordError: events were given, or too many queries.
-            SettingsError: products have nothing that `where` or `bounds` names.
+            RecordError: too many queries.
+            SettingsError: the request has a part that searches do not go by, or names what products do not have.
         """
+        check_parts(self.system, request, OF_SEARCHES)
         release = self._of_version(request.version)
-        if request.events:
-            raise RecordError(f"system {self.system.name} goes by queries, not by events", "give queries")
         as_it_was = request.at is not None and release.as_of is not None and request.at < release.as_of
         searches, bought = self._asker(request)
         allowed = self._allowed(request, release, bought)
@@ -197,7 +197,11 @@ class QueryRecommender:
         allowed = np.ones(len(products), dtype=np.bool_)
         barred = products.ids.positions([*request.exclude, *bought])
         allowed[barred[barred >= 0]] = False
-        self.system.check_conditions(request.where, request.bounds)
+        if request.among is not None:
+            listed = np.zeros(len(products), dtype=np.bool_)
+            rows = products.ids.positions(request.among)
+            listed[rows[rows >= 0]] = True
+            allowed &= listed
         for number, bounds in request.bounds.items():
             allowed &= _inside(products.numbers.get(number), bounds, len(products))
         for label, name in request.where.items():

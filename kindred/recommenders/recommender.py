@@ -22,6 +22,7 @@ from kindred.recommenders.opened import LATER, POPULAR_THEN, Opened, Version, lo
 from kindred.recommenders.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.reasons import Told, explain
+from kindred.recommenders.request_parts import OF_EVENTS, check_parts
 from kindred.recommenders.system import System
 from kindred.recommenders.user_pasts import UserPasts
 from kindred.recommenders.version_vectors import VersionVectors
@@ -59,7 +60,7 @@ class Recommender:
 
         Raises:
             ArtifactError: nothing is published.
-            SettingsError: the system's items have nothing that `where` or `bounds` names.
+            SettingsError: the request has a part that the system does not go by, or names what its items do not have.
             RecordError: events of another type than the system's.
         """
         version = self.version(request.version)
@@ -248,7 +249,7 @@ class Recommender:
         wrong = next((event for event in request.events if not isinstance(event, self.system.target)), None)
         if wrong is not None:
             raise RecordError(f"system {self.system.name} goes by {self.system.words.events}, got a {wrong.edge_type}")
-        self.system.check_conditions((*request.where, *request.at_most), request.bounds)
+        check_parts(self.system, request, OF_EVENTS)
 
     def _risen(self, version: Version, request: Request) -> Mapping[str, float]:
         """What events that the version does not know add to the scores of items for somebody unknown."""

@@ -18,6 +18,7 @@ from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.recommenders.opened import Opened, published_version
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.releases import run_of
+from kindred.recommenders.request_parts import OF_TAGS, check_parts
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
 from kindred.recommenders.tag_release import GIVEN, HEARD, PRIOR, BoolArray, TagRelease, likeliest, load_tag_release
@@ -65,8 +66,13 @@ class TagRecommender:
         self._held: TagVersion | None = None
 
     def __call__(self, request: Request) -> Answer:
-        """The k likeliest tags of a track, given ones left out unless asked for; of an unknown one how frequent."""
-        held = self.version()
+        """The k likeliest tags of a track, given ones left out unless asked for; of an unknown one how frequent.
+
+        Raises:
+            SettingsError: the request has a part that tags do not go by.
+        """
+        check_parts(self.system, request, OF_TAGS)
+        held = self.version(request.version)
         release = held.release
         row = None if request.user_id is None else release.tracks.position(request.user_id)
         found, level, given = release.prior, "popular", np.zeros(len(release.tags), dtype=np.bool_)
@@ -167,7 +173,7 @@ class TagRecommender:
 
     def refresh(self) -> str:
         """Takes the published version; its name."""
-        self._held = self._load()
+        self._held = self._load(published_version(self.system, self._vectors))
         return self._held.name
 
     def is_quick(self, request: Request) -> bool:
@@ -178,14 +184,13 @@ class TagRecommender:
         """The same: answers ask no vector engine."""
         return copy.copy(self)
 
-    def version(self) -> TagVersion:
-        """What answers now."""
+    def version(self, name: str | None = None) -> TagVersion:
+        """The version of that name, else what answers now."""
         if self._held is None:
-            self._held = self._load()
-        return self._held
+            self._held = self._load(published_version(self.system, self._vectors))
+        return self._held if name is None or name == self._held.name else self._load(name)
 
-    def _load(self) -> TagVersion:
-        name = published_version(self.system, self._vectors)
+    def _load(self, name: str) -> TagVersion:
         folder = find_run(self._opened.runs_folder, run_of(name)).folder
         return TagVersion(name, folder, load_tag_release(folder, name))
 

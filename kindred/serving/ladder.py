@@ -179,8 +179,10 @@ class Ladder:
 
 def is_plain(request: Request) -> bool:
     """Whether the request asks for nothing but the best for a user now."""
-    special = request.at is not None or request.where or request.viewed or request.text or request.among is not None
-    return not (special or request.bounds or request.events or request.boosts or request.pinned or request.diversity)
+    special = request.at is not None or request.among is not None or request.version is not None
+    said = request.viewed or request.text or request.queries or request.events
+    rules = request.where or request.bounds or request.at_most or request.boosts or request.pinned or request.diversity
+    return not (special or said or rules)
 
 
 def _degraded(answer: Answer, level: str, cause: str) -> Answer:

@@ -47,11 +47,14 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["feed"], responses=PROBLEMS)
     experiments = service.experiments
 
+    @routes.get("/post/recommendations", include_in_schema=False)
     @routes.get("/post/recommendations/")
     async def recommendations(id: PostId, time: Annotated[Time | None, Query()] = None, limit: Limit = 5) -> Response:
         """Posts for a reader, best first: nothing of `time` or later is known to the answer."""
         request = Request(user_id=str(id), k=limit, at=_seconds(time), reasons=False)
         choice = None if experiments is None else experiments.choose(POSTS.name, replace(request, at=None))
+        if choice is not None:
+            request = replace(choice.request, at=request.at)
         arm = TEST if choice is None or choice.arm.name != CONTROL else CONTROL
         recommender = _recommender(service)
         answer = await service.in_thread(lambda: recommender.answer(request, arm))

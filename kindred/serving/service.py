@@ -12,10 +12,10 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import ArtifactError, KindredError, RecordError, SchemaError, StoreError
+from kindred.domain.errors import ArtifactError, KindredError, SchemaError, SettingsError, StoreError
 from kindred.domain.recommendation import Answer, Request
 from kindred.ingest.load import check_reader
-from kindred.recommenders.systems import SYSTEMS
+from kindred.recommenders.systems import SYSTEMS, find_system
 from kindred.serving.experiments import Experiments
 from kindred.serving.graph_door import GraphDoor
 from kindred.serving.ladder import TOO_LATE
@@ -67,7 +67,16 @@ class Service:
         self._in_process = not vectors.url.startswith("http")
 
     def open_systems(self) -> None:
-        """Opens every system of which a version is published. Raises: ArtifactError where there is none."""
+        """Opens every system of which a version is published.
+
+        Raises:
+            ArtifactError: there is none.
+            SettingsError: an experiment is of no system, or has an arm that its system does not go by.
+        """
+        for experiment in self.settings.experiments:
+            if find_system(experiment.system).takes != "events" and any(arm.diversity for arm in experiment.arms):
+                what = f"system {experiment.system} does not go by diversity"
+                raise SettingsError(f"experiment {experiment.name}: {what}", "give its arms a version or explore")
         for name, module in SYSTEMS.items():
             if name not in self.systems and self.vectors.of(name).published() is not None:
                 folder = runs_folder_of(self.settings, name)
@@ -122,11 +131,6 @@ class Service:
 
     async def _answered(self, system: str, request: Request) -> Answer:
         opened = self.system(system)
-        if request.queries and opened.module.takes != "searches":
-            events = opened.module.system.words.events
-            raise RecordError(f"system {system} goes by {events}, not by searches", "say what is looked for in `text`")
-        if request.events and opened.module.takes != "events":
-            raise RecordError(f"system {system} does not go by events of a request", "ask for somebody by their id")
         ladder = opened.ladder
         if self._in_process and opened.recommender.is_quick(request):
             return self._compared(opened, request, self._counted(await opened.together(request)))
@@ -184,7 +188,7 @@ class Service:
 
     def warm(self) -> None:
         """Loads what only new users and free texts need, so that the first of them does not wait for it."""
-        for opened in list(self.systems.values()):
+        for opened in [opened for opened in self.systems.values() if opened.module.takes != "nothing"]:
             try:
                 opened.recommender(Request(text="warm", k=1, reasons=False, removed=False))
             except KindredError as error:  # who asks is told as well

@@ -69,7 +69,7 @@ def ids(reply: httpx.Response) -> list[str]:
 
 def test_who_goes_by_events_is_not_asked_with_searches(client: Client) -> None:
     refused = client.post("/v1/products/recommendations", {"queries": ["warm tone"]})
-    assert refused.status_code == 422 and "goes by reviews" in refused.json()["error"]["message"]
+    assert refused.status_code == 422 and "does not go by searches" in refused.json()["error"]["message"]
     only = {"filters": {"category": "no such"}}
     assert client.post("/v1/products/recommendations", only).json()["items"] == []
 

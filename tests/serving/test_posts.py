@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.experiments import Arm, Experiment, bucket_of
 from kindred.domain.recommendation import Request
 from kindred.graph.open import open_graph
@@ -22,6 +24,7 @@ from kindred.recommenders.systems import SYSTEMS
 from kindred.recommenders.training import GraphState
 from kindred.serving.service import Service
 from kindred.settings import Settings
+from kindred.steps import write_answers_to_all
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from tests.serving.conftest import Client, opened
@@ -170,3 +173,57 @@ def test_an_experiment_wraps_answers_and_logs_them(folder: Path, tmp_path: Path)
             assert [post["id"] for post in reply["recommendations"]] == [int(i.item_id) for i in answer.recommendations]
     assert {reply["exp_group"] for reply in replies.values()} == {"control", "test"}
     assert list((folder / "exposures/feed").glob("*.jsonl"))
+
+
+def test_only_posts_of_a_topic_or_of_those_given(client: Client, rows: list[dict[str, str]]) -> None:
+    path = "/v1/posts/recommendations"
+    topic = client.get("/post/7").json()["topic"]
+    found = client.post(path, {"user_id": "5", "k": 40, "where": {"topic": topic}}).json()["items"]
+    assert found and {client.get(f"/post/{post['id']}").json()["topic"] for post in found} == {topic}
+    assert client.post(path, {"user_id": "5", "where": {"topic": "no such"}}).json()["items"] == []
+    got = client.get("/v1/posts/users/5/recommendations", k=40, where=f"topic={topic}").json()["items"]
+    assert got == found
+    ranked = client.post("/v1/posts/rank", {"user_id": "5", "items": ["7", "none", "3"]}).json()
+    assert {post["id"] for post in ranked["items"]} == {"7", "3"} and ranked["unknown"] == ["none"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"pinned": ["1"]}, {"boosts": {"1": 1}}, {"viewed": ["1"]}, {"text": "tea"}, {"diversity": 0.5},
+             {"queries": ["tea"]}, {"where": {"age": {"max": 3}}}, {"where": {"category": "x"}}],
+)  # fmt: skip
+def test_what_a_feed_does_not_go_by_is_refused(client: Client, more: dict[str, object]) -> None:
+    reply = client.post("/v1/posts/recommendations", {"user_id": "5", **more})
+    assert reply.status_code == 422 and "posts" in reply.json()["error"]["message"]
+
+
+def test_a_version_answers_as_the_one_that_it_is(client: Client, service: Service) -> None:
+    recommender = service.system("posts").recommender
+    assert recommender(Request("5", version="20260101-000000-aaaaaa")) == recommender(Request("5"))
+    with pytest.raises(ArtifactError):
+        recommender(Request("5", version="20260101-000000-bbbbbb"))
+
+
+def test_the_address_ends_in_a_slash_or_not(client: Client) -> None:
+    time = "2021-12-20T12:00:00"
+    assert ids(client.get("/post/recommendations", id=5, time=time)) == ids(
+        client.get("/post/recommendations/", id=5, time=time)
+    )
+
+
+def test_lists_for_everyone_are_the_answers_one_by_one(client: Client, service: Service, tmp_path: Path) -> None:
+    assert write_answers_to_all(service.settings, "posts", tmp_path / "all.jsonl", 3, {}) == 60
+    for line in (tmp_path / "all.jsonl").read_text().splitlines():
+        told = json.loads(line)
+        alone = client.get(f"/v1/posts/users/{told['user']}/recommendations", k=3).json()["items"]
+        assert [post["id"] for post in alone] == told["posts"]
+    with pytest.raises(SettingsError, match="so many of one label"):
+        write_answers_to_all(service.settings, "posts", tmp_path / "all.jsonl", 3, {"topic": 1})
+    with pytest.raises(SettingsError, match="one file"):
+        write_answers_to_all(service.settings, "posts", tmp_path / "folder", 3, {})
+
+
+def test_an_experiment_with_an_arm_that_its_system_does_not_go_by_is_refused(folder: Path) -> None:
+    arms = (Arm(name="control", share=50), Arm(name="test", share=50, diversity=0.5))
+    experiment = Experiment(name="e", system="posts", arms=arms, salt=SALT)
+    with pytest.raises(SettingsError, match="diversity"), opened(Settings(data_dir=folder, experiments=(experiment,))):
+        pass

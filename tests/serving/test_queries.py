@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.ingest.generate.searches import SearchSample, generate_searches
@@ -16,6 +17,7 @@ from kindred.models.two_tower import TowerConfig
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.systems import SYSTEMS
 from kindred.recommenders.training import GraphState
+from kindred.serving.ladder import is_plain
 from kindred.serving.service import Service
 from kindred.settings import Settings
 from kindred.steps import publish_run
@@ -87,3 +89,17 @@ def test_the_page_to_try_it_asks_for_searches(client: Client) -> None:
     tried = client.get("/ui/queries/try", pasted="yoga mat").text
     best = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"]}).json()["items"][0]
     assert best["title"] in tried
+
+
+def test_given_products_are_put_in_order_and_what_searches_do_not_go_by_is_refused(client: Client) -> None:
+    best = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"], "k": 9}).json()["items"]
+    given = [best[8]["id"], "none", best[1]["id"]]
+    ranked = client.post("/v1/queries/rank", {"user_id": "U00001", "items": given}).json()
+    assert {item["id"] for item in ranked["items"]} == {best[8]["id"], best[1]["id"]} and ranked["unknown"] == ["none"]
+    for more in ({"pinned": ["P00001"]}, {"boosts": {"P00001": 1}}, {"viewed": ["P00001"]}, {"diversity": 0.5}):
+        reply = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"], **more})
+        assert reply.status_code == 422 and "queries does not go by" in reply.json()["error"]["message"], more
+
+
+def test_what_was_searched_in_a_request_is_not_kept_as_what_suits_the_user() -> None:
+    assert not is_plain(Request("U00001", queries=("yoga mat",))) and is_plain(Request("U00001"))

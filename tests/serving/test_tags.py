@@ -248,3 +248,15 @@ def test_the_pages_speak_of_tracks_and_offer_nothing_to_try(client: Client) -> N
     assert "Tracks to begin with" in found and "Try it" not in found
     refused = client.get("/ui/tags/try")
     assert refused.status_code == 404 and "find a track instead" in refused.text
+
+
+def test_what_tags_do_not_go_by_is_refused(client: Client) -> None:
+    for more in (
+        {"where": {"tag": "1"}},
+        {"pinned": ["1"]},
+        {"text": "loud"},
+        {"diversity": 0.5},
+        {"at": "2026-01-01"},
+    ):
+        reply = client.post("/v1/tags/recommendations", {"user_id": "1", **more})
+        assert reply.status_code == 422 and "tags does not go by" in reply.json()["error"]["message"], more

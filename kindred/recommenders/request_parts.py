@@ -1,0 +1,47 @@
+"""Which parts of a request a recommender goes by: the others are refused, never left aside without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.recommendation import Request
+from kindred.recommenders.system import System
+
+_WORDS = {
+    "events": "events of the request",
+    "queries": "searches",
+    "text": "text",
+    "viewed": "viewed items",
+    "at": "time",
+    "where": "conditions",
+    "bounds": "bounds of numbers",
+    "exclude": "excluded items",
+    "among": "given candidates",
+    "at_most": "so many of one label",
+    "diversity": "diversity",
+    "pinned": "pinned items",
+    "boosts": "boosts",
+    "version": "version",
+}
+"""What parts of a request are called; who asks, how many, and what is told beside the answer every system goes by."""
+
+OF_EVENTS = frozenset(_WORDS) - {"queries"}
+OF_SEARCHES = frozenset({"queries", "text", "at", "where", "bounds", "exclude", "among", "version"})
+OF_FEED = frozenset({"at", "where", "exclude", "among", "version"})
+OF_TAGS = frozenset({"exclude", "among", "version"})
+
+
+def check_parts(system: System, request: Request, heeded: AbstractSet[str]) -> None:
+    """That an answer will go by all that the request says.
+
+    Raises:
+        SettingsError: it has a part that the recommender does not go by, or items have nothing that a condition names.
+    """
+    for part, word in _WORDS.items():
+        value = getattr(request, part)
+        is_given = value is not None if getattr(Request, part, ()) is None else bool(value)
+        if is_given and part not in heeded:
+            goes_by = ", ".join(of for name, of in _WORDS.items() if name in heeded)
+            raise SettingsError(f"system {system.name} does not go by {word}", f"it goes by {goes_by}")
+    system.check_conditions((*request.where, *request.at_most), request.bounds)
