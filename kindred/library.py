@@ -5,6 +5,7 @@ What is public stands in `kindred.__all__`; docs/your-data.md shows it at work.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import weakref
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import KindredError, RecordError, SettingsError
 from kindred.domain.recommendation import Answer, Request
 from kindred.steps import evaluate_run, ingest, publish_run, recommender_of, train_system
 
@@ -131,7 +132,12 @@ def read_interactions(
     kept = tempfile.mkdtemp(prefix="kindred-")
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, kept, ignore_errors=True)
-        data = _read(table, item_table, known, Path(kept), max_bad)
+        try:
+            data = _read(table, item_table, known, Path(kept), max_bad)
+        except RecordError as error:
+            if kept in error.next_step:  # the quarantine, which goes with the folder
+                error.next_step = "name a folder= to look at the bad rows, or raise max_bad"
+            raise
         undo.pop_all()
     weakref.finalize(data, shutil.rmtree, kept, ignore_errors=True)
     return data
@@ -141,6 +147,7 @@ def _read(table: Table, item_table: Table | None, known: TableMapping, folder: P
     from kindred.ingest.interactions import interaction_files
 
     with ExitStack() as stack:
+        stack.enter_context(_in_words_of_python())
         events = stack.enter_context(_file_of(table, "table"))
         items = None if item_table is None else stack.enter_context(_file_of(item_table, "item_table"))
         tables = interaction_files(known, events, items)
@@ -235,6 +242,20 @@ def _system_of(event: str) -> str:
 
 
 @contextmanager
+def _in_words_of_python() -> Iterator[None]:
+    """Errors of the command line in the terms of this module: arguments for options."""
+    try:
+        yield
+    except KindredError as error:
+        error.next_step = re.sub(r"--([a-z-]+)( [A-Z%])?", _argument, error.next_step)
+        raise
+
+
+def _argument(option: re.Match[str]) -> str:
+    return option[1].replace("-", "_") + (f"={option[2].strip()}" if option[2] else "")
+
+
+@contextmanager
 def _file_of(table: Table, name: str) -> Iterator[Path | str]:
     """The file itself, or one that a table in memory is written to."""
     if isinstance(table, (str, Path)):
@@ -242,12 +263,23 @@ def _file_of(table: Table, name: str) -> Iterator[Path | str]:
         return
     import pyarrow as pa
 
-    rows = _arrow(table)
     with tempfile.TemporaryDirectory(prefix="kindred-") as folder:
         path = Path(folder) / name
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
-            writer.write_table(rows)
-        yield path
+        try:
+            rows = _arrow(table)
+            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as writer:
+                writer.write_table(rows)
+        except (pa.ArrowException, ValueError, TypeError, LookupError) as error:
+            raise RecordError(
+                f"{name} has no form in Arrow: {error}",
+                "give each column a name of its own and one type, e.g. frame['user'].astype('string')",
+            ) from error
+        try:
+            yield path
+        except KindredError as error:
+            error.args = (error.args[0].replace(str(path), name),)
+            error.message = error.message.replace(str(path), name)
+            raise
 
 
 def _arrow(table: ArrowStream | ToArrow) -> pa.Table:
@@ -258,5 +290,6 @@ def _arrow(table: ArrowStream | ToArrow) -> pa.Table:
     if hasattr(table, "to_arrow"):
         return pa.table(table.to_arrow())
     raise SettingsError(
-        f"a {type(table).__name__} is no table", "give a path, or a table of pandas, polars, Arrow or what gives Arrow"
+        f"a {type(table).__name__} is no table",
+        "give a path, or a table of pandas, polars (collected), Arrow or what gives Arrow",
     )

@@ -96,6 +96,8 @@ def _names(listed: str) -> tuple[str, ...]:
 
 def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:
     """Says which column holds what, and how that is known."""
+    from kindred.ingest.columns import listed_columns
+
     say = console.note if as_json or not in_full else console.result
     if in_full:
         rows = [
@@ -105,7 +107,7 @@ def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:
         say(console.table(["table", "holds", "column", "known", "e.g."], rows))
         for table, names in tables.unused.items():
             if names:
-                say(f"{table}: not used: {', '.join(names)}")
+                say(f"{table}: not used: {listed_columns(names)}")
     else:
         for table in tables.unused:
             named = [f"{c.role} = {c.column}{' (guessed)' * c.is_guess}" for c in tables.choices if c.table == table]

@@ -39,18 +39,10 @@ def read_arrow_rows(path: Location, file: IO[bytes], head: bytes, source: Source
     """
     number = 0
     try:
-        with _open(file, head) as (names, batches):
-            columns = [name for name in names if name in source.columns]
-            if not columns:
-                known = ", ".join(source.columns)
-                raise RecordError(
-                    f"{path} has no column that is understood among {listed_columns(names)}", f"columns are {known}"
-                )
-            if missing := missing_columns(source, names):
-                raise RecordError(f"{path} has {missing}", f"columns are {', '.join(source.columns)}")
-            for batch in batches(columns):
+        with _open(file, head) as (schema, batches):
+            for batch in batches(_columns_to_read(path, schema, source)):
                 size = batch.nbytes // max(batch.num_rows, 1)
-                for values in _values_of(_in_microseconds(batch)):
+                for values in _values_of(_plain_batch(batch)):
                     number += 1
                     yield _row(number, values, size)
     except pa.ArrowException as error:
@@ -58,36 +50,56 @@ def read_arrow_rows(path: Location, file: IO[bytes], head: bytes, source: Source
 
 
 def arrow_columns(path: Location, file: IO[bytes], head: bytes) -> list[str]:
-    """Names of the columns.
+    """Names of the columns; beside each that holds columns of its own those as well, as `outer.inner`.
 
     Raises:
         RecordError: the file is broken.
     """
     try:
-        with _open(file, head) as (names, _):
-            return names
+        with _open(file, head) as (schema, _):
+            return [name for column in schema for name in _names(column)]
     except pa.ArrowException as error:
         raise RecordError(f"{path} can't be read: {error}", "write the file again") from error
 
 
+def _names(column: pa.Field) -> list[str]:
+    """The name of the column, and of those within it."""
+    inner = column.type if pa.types.is_struct(column.type) else ()
+    return [column.name, *(f"{column.name}.{name}" for one in inner for name in _names(one))]
+
+
+def _columns_to_read(path: Location, schema: pa.Schema, source: Source) -> list[str]:
+    """Names of the columns that hold what the source knows."""
+    known = {column.name: _names(column) for column in schema}
+    names = [name for inner in known.values() for name in inner]
+    columns = [column for column, inner in known.items() if not {*inner}.isdisjoint(source.columns)]
+    if twice := [name for name in columns if schema.names.count(name) > 1]:
+        raise RecordError(f"{path} names a column twice: {', '.join(twice)}", "rename one of them")
+    missing = missing_columns(source, names) if columns else ""
+    if missing or not columns:
+        why = missing or f"no column that is understood among {listed_columns(names) or 'none at all'}"
+        raise RecordError(f"{path} has {why}", f"columns are {', '.join(source.columns)}")
+    return columns
+
+
 @contextmanager
-def _open(file: IO[bytes], head: bytes) -> Iterator[tuple[list[str], Callable[[list[str]], Iterable[pa.RecordBatch]]]]:
-    """Names of the columns, and what gives batches of some of them."""
+def _open(file: IO[bytes], head: bytes) -> Iterator[tuple[pa.Schema, Callable[[list[str]], Iterable[pa.RecordBatch]]]]:
+    """Its columns, and what gives batches of some of them."""
     if head.startswith(PARQUET_MAGIC):
         with pq.ParquetFile(file) as parquet:
             yield (
-                parquet.schema_arrow.names,
+                parquet.schema_arrow,
                 lambda columns: parquet.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False),
             )
     elif head.startswith(FEATHER_MAGIC):
         import pyarrow.feather as feather
 
         table = feather.read_table(file, memory_map=False)
-        yield table.column_names, lambda columns: table.select(columns).to_batches(_BATCH_ROWS)
+        yield table.schema, lambda columns: table.select(columns).to_batches(_BATCH_ROWS)
     else:
         is_stream = head.startswith(STREAM_MAGIC)
         with pa.ipc.open_stream(file) if is_stream else pa.ipc.open_file(file) as reader:
-            yield reader.schema.names, lambda columns: _record_batches(reader, columns)
+            yield reader.schema, lambda columns: _record_batches(reader, columns)
 
 
 def _record_batches(
@@ -100,16 +112,22 @@ def _record_batches(
             yield batch.slice(start, _BATCH_ROWS).select(columns)
 
 
-def _in_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Timestamps of any unit as Python can hold them; what is finer than a microsecond tells no two events apart."""
-    columns = []
-    for column in batch.columns:
-        if pa.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
-        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-            column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-        columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+def _plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([_plain(column) for column in batch.columns], names=batch.schema.names)
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """The column in types that Python can hold; what is finer than a microsecond tells no two events apart."""
+    if pa.types.is_dictionary(column.type):
+        return _plain(column.dictionary).take(column.indices)
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_struct(column.type) and column.type.num_fields:
+        inner = [_plain(one) for one in column.flatten()]
+        return pa.StructArray.from_arrays(inner, names=[one.name for one in column.type], mask=column.is_null())
+    return column
 
 
 def _values_of(batch: pa.RecordBatch) -> Iterator[dict[str, object] | BadRecord]:

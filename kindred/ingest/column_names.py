@@ -11,12 +11,13 @@ _ITEM = (
     "item item_id parent_asin movie_id asin product_id track_id song_id artist_id book_id isbn article_id news_id "
     "business_id place_id venue_id game_id app_id recipe_id course_id post_id content_id anime_id job_id offer_id "
     "listing_id property_id restaurant_id video_id stock_code product_code item_code article_number movie product "
-    "track song artist book article venue place business sku ean gtin"
+    "track song artist book article venue place business sku lineitem_sku ean gtin"
 )
 _USUAL = {
     "user": (
         "user user_id uid reviewer_id customer_id member_id visitor_id reader_id account_id person_id client_id "
-        "player_id student_id username nickname customer member reader account"
+        "player_id student_id username nickname customer member reader account user_pseudo_id anonymous_id email "
+        "customer_email session_id session"
     ),
     "item": _ITEM,
     "rating": "rating overall stars score rating_value user_rating book_rating grade",
@@ -24,10 +25,10 @@ _USUAL = {
     "at": (
         "at timestamp time unix_review_time datetime date created_at event_time ts review_time rated_at when "
         "click_timestamp date_added review_date order_date purchase_date invoice_date transaction_date event_date "
-        "visited_at watched_at purchased_at t_dat"
+        "visited_at watched_at purchased_at event_timestamp t_dat"
     ),
     "text": "text review_text review comment review_body body content",
-    "kind": "kind event_type action event behavior behavior_type",
+    "kind": "kind event_type event_name action event behavior behavior_type",
     "id": f"{_ITEM} id",
     "title": (
         "title name movie_title item_name product_name product_title book_title track_name song_name prod_name headline"
@@ -38,6 +39,7 @@ _USUAL = {
         "product_type"
     ),
 }
+_WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$")
 NAMES = {role: tuple(words.replace("_", "").split()) for role, words in _USUAL.items()}
 """Role → names in plain form, the likeliest first."""
 
@@ -70,5 +72,12 @@ def guess(role: str, columns: Sequence[str], taken: Collection[str | None]) -> s
 
 
 def _plain(name: str) -> str:
-    """The name without what RecBole adds to it (`user_id:token`), in lower case, letters and digits only."""
-    return re.sub(r"[^a-z0-9]", "", name.partition(":")[0].rpartition(".")[2].casefold())
+    """The name in lower case, letters and digits only, without what programs add to it.
+
+    RecBole adds a type (`user_id:token`), MongoDB and DynamoDB a column within (`user_id.$oid`, `user_id.S`); an `id`
+    within another column is that one's (`user.id`).
+    """
+    *outer, last = _WRAPPERS.sub("", name.partition(":")[0]).split(".")
+    if outer and last.casefold() == "id":
+        last = f"{outer[-1]}_id"
+    return re.sub(r"[^a-z0-9]", "", last.casefold())

@@ -21,10 +21,10 @@ from kindred.ingest.values import cell_of
 # The limit belongs to the whole process and is 128 KiB at first; lines are bounded here already.
 csv.field_size_limit(MAX_LINE_BYTES + 1)
 _DELIMITERS = ",\t;|"
-_CSV_SUFFIXES = {".csv", ".tsv", ".psv"}
 # A quote after a backslash that is followed by more text: doubled quotes alone never make one within quotes.
 _ESCAPED_QUOTE = re.compile(rb'\\"(?![",;|\t\r\n]|\s*$)')
 _ESCAPE = re.compile(rb'\\(["\\])')
+_SEPARATOR_LINE = re.compile(rb'\s*"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's own first line
 
 
 @dataclass(frozen=True)
@@ -34,30 +34,52 @@ class Dialect:
     Attributes:
         delimiter: what stands between two cells.
         escapes_quotes: a quote within quotes is written as \\", not doubled.
+        follows_blanks: blanks after a delimiter are no part of the cell.
     """
 
     delimiter: str
     escapes_quotes: bool = False
+    follows_blanks: bool = False
+
+
+def without_separator_line(head: bytes) -> bytes:
+    """The head of a file without the line that only says how its cells are parted."""
+    first, _, rest = head.partition(b"\n")
+    return rest if _SEPARATOR_LINE.fullmatch(first) else head
+
+
+def has_blanks(first: str, delimiter: str) -> bool:
+    """Whether a blank stands after every delimiter of a line."""
+    cells = first.split(delimiter)[1:]
+    return not delimiter.isspace() and bool(cells) and all(cell.startswith(" ") for cell in cells)
 
 
 def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
     """How the cells of a CSV file are parted, if the first line is its header; None where the file is no CSV.
 
     Raises:
-        RecordError: the file is named as CSV, or can be nothing else, and its first line holds no column known.
+        RecordError: the file can be nothing but CSV, and its first line holds no column known.
     """
-    first = head.lstrip().split(b"\n", 1)[0].strip()
+    first = without_separator_line(head.lstrip()).split(b"\n", 1)[0].strip()
     cells = {name: _header_cells(first, name) for name in _DELIMITERS}
     known = {name: cells[name] & {*source.columns} for name in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
-    is_table = bool(_CSV_SUFFIXES & {*path.suffixes}) or not source.quoted or not first.startswith((b"{", b"["))
+    is_table = not source.quoted or not first.startswith((b"{", b"["))
     if first and is_table and (not known[best] or (missing := missing_columns(source, cells[best]))):
         found = listed_columns(sorted(cells[best]))
         why = missing if known[best] else f"no column that is understood among {found}"
         raise RecordError(f"{path} has {why}", f"columns are {', '.join(source.columns)}")
     if not known[best] or first.startswith(b"{"):
         return None
-    return Dialect(best, source.quoted and bool(_ESCAPED_QUOTE.search(head)))
+    return dialect_with(best, head, source)
+
+
+def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
+    """How the cells between these delimiters are written, as the head of the file shows it."""
+    first = without_separator_line(head).split(b"\n", 1)[0].decode(errors="replace")
+    return Dialect(
+        delimiter, source.quoted and bool(_ESCAPED_QUOTE.search(head)), source.quoted and has_blanks(first, delimiter)
+    )
 
 
 def _header_cells(line: bytes, delimiter: str) -> set[str]:
@@ -68,19 +90,26 @@ def _header_cells(line: bytes, delimiter: str) -> set[str]:
 def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> Iterator[Row]:
     """Every row below the header; an empty cell is None. A row may span lines where a quote is open.
 
+    A header that comes again, as where files were joined to one, is no row.
+
     Raises:
         RecordError: the header names a column twice or can't be read.
     """
     header: list[str] | None = None
+    titles: list[str] | BadRecord = []
     is_all_known = False
     if dialect.escapes_quotes:
         lines = (line._replace(raw=_ESCAPE.sub(_unescaped, line.raw)) for line in lines)
     split = _split_rows if source.quoted else _split_plain_rows
-    for group, cells in split(lines, dialect.delimiter):
+    for group, cells in split(lines, dialect):
         length = sum(line.length for line in group) + len(group) - 1
         if header is None:
-            header = _header(cells)
+            if group[0].number == 1 and _SEPARATOR_LINE.fullmatch(group[0].raw):
+                continue
+            header, titles = _header(cells), cells
             is_all_known = all(name in source.columns for name in header if name)
+            continue
+        if cells == titles:
             continue
         value = cells if isinstance(cells, BadRecord) else _values(header, cells, source)
         # Which cells of a broken row are those that parsing leaves out can't be told, so it is kept only without such.
@@ -122,16 +151,16 @@ def cell_values(columns: Sequence[str], cells: Sequence[str | None], source: Sou
     }
 
 
-def _split_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
+def _split_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
     """Lines that make one row, and its cells. What a broken row took to find its closing quote is read again."""
     waiting: deque[Line] = deque()
     while (first := waiting.popleft() if waiting else next(lines, None)) is not None:
         if not first.raw.strip():
             continue
-        group, cells = [first], _cells([first], delimiter)
+        group, cells = [first], _cells([first], dialect)
         if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV and first.raw.count(b'"') % 2:
             longer = [first, *_until_closed(first.length, waiting, lines)]
-            cells_of_all = _cells(longer, delimiter)
+            cells_of_all = _cells(longer, dialect)
             if isinstance(cells_of_all, BadRecord):
                 waiting.extendleft(reversed(longer[1:]))
             else:
@@ -139,12 +168,12 @@ def _split_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[list[Li
         yield group, cells
 
 
-def _split_plain_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
+def _split_plain_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
     """Each line and its cells, quotes being characters like any other."""
     for line in lines:
         if line.raw.strip():
             text = _text(line.raw, line.length)
-            yield [line], text if isinstance(text, BadRecord) else text.split(delimiter)
+            yield [line], text if isinstance(text, BadRecord) else text.split(dialect.delimiter)
 
 
 def _until_closed(size: int, waiting: deque[Line], lines: Iterator[Line]) -> Iterator[Line]:
@@ -156,13 +185,14 @@ def _until_closed(size: int, waiting: deque[Line], lines: Iterator[Line]) -> Ite
             return
 
 
-def _cells(group: list[Line], delimiter: str) -> list[str] | BadRecord:
+def _cells(group: list[Line], dialect: Dialect) -> list[str] | BadRecord:
     length = sum(line.length for line in group) + len(group) - 1
     text = _text(b"\n".join(line.raw for line in group), length)
     if isinstance(text, BadRecord):
         return text
     try:
-        return next(csv.reader([text], delimiter=delimiter, strict=True))
+        reader = csv.reader([text], delimiter=dialect.delimiter, skipinitialspace=dialect.follows_blanks, strict=True)
+        return next(reader)
     except csv.Error as error:
         return BadRecord(Reason.BROKEN_CSV, str(error))
 

@@ -98,7 +98,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
         head = content.peek(BUFFER_BYTES)
     head = head.removeprefix(_UTF8_MARK)
     first = head.lstrip().split(b"\n", 1)[0].strip()
-    if _ARRAY_START.match(first):
+    if _ARRAY_START.match(first) or first == b"{":
         if source.encoding != "utf-8":
             content = in_utf8(content, source.encoding)
         return _read_json_rows(read_array(path, content), source)

@@ -235,5 +235,4 @@ def _choices(
 
 def _unused(head: Head, choices: Sequence[Choice], table: str | None) -> list[str]:
     used = {choice.column for choice in choices if table in (None, choice.table)}
-    outer = {name.rpartition(".")[0] for name in head.columns}
-    return [name for name in head.columns if name not in used | outer]
+    return [name for name in head.columns if name not in used]

@@ -1,4 +1,4 @@
-"""Elements of a file that is one JSON array, one at a time, as if each stood on a line of its own."""
+"""Elements of a file that is one JSON array, and objects spread over lines, as if each stood on a line of its own."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def read_array(path: Location, content: io.BufferedReader) -> Iterator[Line]:
 
     Args:
         path: the file, for messages.
-        content: its bytes, which begin with `[`.
+        content: its bytes, which begin with `[`; without it these are objects that follow one another.
 
     Raises:
         RecordError: the array breaks off, or an element is no JSON: where the next one begins can't be told then.
     """
     text = _Text(content)
     text.skip(_BETWEEN)
-    text.position += 1  # the bracket
+    is_array = text.starts_with("[")
+    text.position += is_array
     number = 0
     while True:
         text.skip(_BETWEEN)
-        if text.starts_with("]"):
+        if text.starts_with("]") if is_array else text.is_at_end():
             return
         found = text.next_value()
         if found is None:
-            raise RecordError(
-                f"{path} is a JSON array that is broken after element {number:,}", "fetch or write it again"
-            )
+            what = "is a JSON array that is" if is_array else "holds JSON objects, and is"
+            raise RecordError(f"{path} {what} broken after element {number:,}", "fetch or write it again")
         number += 1
         raw = found.encode(errors="surrogateescape")
         yield Line(number, raw if len(raw) <= MAX_LINE_BYTES else raw[:KEPT_BYTES], len(raw))
@@ -68,6 +68,10 @@ class _Text:
     def starts_with(self, text: str) -> bool:
         """Whether this comes next."""
         return self.held.startswith(text, self.position)
+
+    def is_at_end(self) -> bool:
+        """Whether nothing comes any more, what matches having been skipped."""
+        return self.position == len(self.held)
 
     def next_value(self) -> str | None:
         """The text of the value that comes next, which is gone past; None where there is no whole one."""

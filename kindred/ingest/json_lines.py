@@ -12,7 +12,7 @@ import orjson
 
 from kindred.ingest.bad_records import BadRecord, Reason
 
-_PRINTED = re.compile(rb"\s*\{\s*(?:'|[\"][^\"]*[\"]\s*:\s*(?:'|None\b|True\b|False\b))")
+_PRINTED = re.compile(rb"\s*\{\s*(?:u?'|[\"][^\"]*[\"]\s*:\s*(?:'|None\b|True\b|False\b))")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PAIR = re.compile(rb"""["'](\w+)["']\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\w.+-]+)""", re.DOTALL)
 

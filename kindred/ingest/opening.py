@@ -115,6 +115,7 @@ def open_file(path: Location, unpack: bool = True) -> Iterator[OpenFile]:
             content = packed = cast(io.BufferedReader, io.BufferedReader(counted, BUFFER_BYTES))
             if unpack:
                 content = _unpacked(path, packed, stack)
+                content = _in_lines(content)
                 _refuse_what_is_no_table(path, content.peek(BUFFER_BYTES))
             else:  # an archive is read from any place
                 as_it_is = on_disk.open("rb") if on_disk else seekable(packed)
@@ -130,6 +131,29 @@ def open_file(path: Location, unpack: bool = True) -> Iterator[OpenFile]:
         raise RecordError(
             f"{path} can't be read: {error.strerror or error}", "check the path and its permissions"
         ) from error
+
+
+class _CarriageReturns(io.RawIOBase):
+    """What a file holds whose lines end in carriage returns, as Excel for the Mac writes them, with line feeds."""
+
+    def __init__(self, content: io.BufferedReader) -> None:
+        self._content = content
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        chunk = self._content.read(len(view)).replace(b"\r", b"\n")
+        view[: len(chunk)] = chunk
+        return len(chunk)
+
+
+def _in_lines(content: io.BufferedReader) -> io.BufferedReader:
+    head = content.peek(BUFFER_BYTES)
+    if b"\r" not in head or b"\n" in head or b"\x00" in head:
+        return content
+    return io.BufferedReader(_CarriageReturns(content), BUFFER_BYTES)
 
 
 def seekable(content: io.BufferedReader) -> IO[bytes]:

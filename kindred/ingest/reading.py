@@ -24,7 +24,7 @@ from kindred.ingest.files import read_rows
 from kindred.ingest.opening import is_stream, open_file
 from kindred.ingest.quarantine import Quarantine
 from kindred.ingest.remote import Location, RemoteFile
-from kindred.ingest.rows import Row
+from kindred.ingest.rows import Row, flattened
 from kindred.ingest.source import Source
 from kindred.ingest.staging import Stage, not_writable
 
@@ -275,7 +275,7 @@ def read_file(
             count.quarantined[bad.reason.value] += 1
             count.first_bad = count.first_bad or f"line {row.number}, {bad.field or 'the whole'}: {bad.message}"
             if isinstance(row.value, dict):
-                count.columns.update(dict.fromkeys(row.value))
+                count.columns.update(dict.fromkeys(flattened(row.value)))
             quarantine.add(file.path.name, row, bad, file.source.columns)
             continue
         if not parsed.records:

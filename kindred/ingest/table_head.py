@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -15,7 +15,7 @@ from kindred.domain.progress import silent
 from kindred.ingest.arrow_rows import arrow_columns, is_arrow
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.column_names import KNOWN_FILES
-from kindred.ingest.csv_rows import Dialect, read_csv_rows
+from kindred.ingest.csv_rows import dialect_with, has_blanks, read_csv_rows, without_separator_line
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.files import read_rows
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
@@ -34,7 +34,8 @@ class Head:
     """What the beginning of a file tells.
 
     Attributes:
-        columns: names of its columns; of JSON those of the first rows, what stands within another as `outer.inner`.
+        columns: names of its columns; of JSON those of the first rows. What stands within another is `outer.inner`, and
+            the outer one is left out.
         rows: its first rows.
         layout: how it is written, as far as readers of CSV need to be told.
     """
@@ -62,6 +63,8 @@ def read_head(path: Location, layout: Layout) -> Head:
         if is_arrow(start):
             with file.from_any_place() as content:
                 names = arrow_columns(path, content, start)
+            if not names:
+                raise _no_column(path)
             return _with_rows(path, names, Layout())
     text = _decoded(start, layout)
     if text.startswith(("{", "[")):
@@ -87,7 +90,7 @@ def _read_cells(source: Source, layout: Layout, content: io.BufferedReader) -> I
     if layout.columns:
         header = layout.separator.join(layout.columns).encode()
         lines = chain([Line(0, header, len(header))], lines)
-    return read_csv_rows(lines, Dialect(layout.separator), source)
+    return read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
 
 
 def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
@@ -96,8 +99,18 @@ def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
     rows = tuple(flattened(row.value) for row in found if not isinstance(row.value, BadRecord))
     columns = dict.fromkeys([*names, *(() if names else chain.from_iterable(rows))])
     if not columns:
-        raise RecordError(f"there is no column in {path}", "check that the right file was given")
-    return Head(tuple(columns), rows, layout)
+        raise _no_column(path)
+    return Head(tuple(name for name in columns if not _holds_columns(name, rows)), rows, layout)
+
+
+def _holds_columns(name: str, rows: Sequence[Values]) -> bool:
+    """Whether all that stands in a column are columns of its own."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return bool(values) and all(isinstance(value, dict) for value in values)
+
+
+def _no_column(path: Location) -> RecordError:
+    return RecordError(f"there is no column in {path}", "check that the right file was given")
 
 
 def _never_parsed(row: Values) -> Parsed:
@@ -113,7 +126,8 @@ def _check_encoding(name: str) -> None:
 
 def _decoded(start: bytes, layout: Layout) -> str:
     encoding = layout.encoding or wide_encoding(start) or "utf-8"
-    return start.decode(encoding, errors="replace").lstrip("\ufeff \r\n")
+    text = start.decode(encoding, errors="replace").lstrip("\ufeff \r\n")
+    return without_separator_line(text.encode()).decode()
 
 
 def _separator(text: str) -> str:
@@ -123,7 +137,9 @@ def _separator(text: str) -> str:
 
 def _header(path: Location, text: str, separator: str) -> list[str]:
     line = text.split("\n", 1)[0].rstrip("\r")
-    cells = line.split(separator) if len(separator) > 1 else next(csv.reader([line], delimiter=separator), [])
+    blanks = has_blanks(line, separator)
+    reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
+    cells = line.split(separator) if len(separator) > 1 else next(reader, [])
     names = [cell.strip() for cell in cells]
     if names and all(_is_number(name) for name in names):
         raise RecordError(

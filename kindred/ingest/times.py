@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.missing import MISSING_NUMBERS
 
 # A number tells its unit by its size: 1e11 is the year 5138 in seconds and 1973 in milliseconds, and so on.
 _FIRST_MILLISECONDS = 100_000_000_000
@@ -20,18 +22,33 @@ _LONGEST_NUMBER = 1000
 _DAY_NUMBERS = range(19_000_101, 21_000_101)  # 20140301; as seconds these are days of 1970, which no source holds
 _DAY_NUMBER = re.compile(r"(?:19|20)\d{6}")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
+_COMPACT = {  # 201403011200 and 20140301120000; as milliseconds these are days of 1976 and after 2570
+    range(190_001_010_000, 210_001_010_000): "%Y%m%d%H%M",
+    range(19_000_101_000_000, 21_000_101_000_000): "%Y%m%d%H%M%S",
+}
 _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
+_ZONE_IN_WORDS = re.compile(r"\s*(?:\[[\w/+-]+\]|\([\w ]+\))$")  # beside its offset, as Java and browsers write it
+_OF_NET = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+_NO_DAY = re.compile(r"0000-00-00(?:[T ]00:00:00(?:\.0+)?)?")  # what MySQL has for no time
 _FORMS = (
     "%m %d, %Y",  # 09 13, 2009: the reviews of Amazon
     "%B %d, %Y",
     "%b %d, %Y",
     "%d %B %Y",
     "%d %b %Y",
+    "%b %d %Y",
+    "%b %d %Y %I:%M%p",
+    "%Y-%m-%d",  # as in ISO, but not filled up with zeros
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %I:%M %p",
+    "%Y-%m-%d %I:%M:%S %p",
     "%Y/%m/%d",
     "%Y/%m/%d %H:%M",
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M:%S.%f",
     "%Y.%m.%d",
+    "%d.%m.%y",
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
@@ -41,6 +58,11 @@ _FORMS = (
     "%m %d, %Y %H:%M:%S",
     "%a %b %d %H:%M:%S %Y",
     "%a %b %d %H:%M:%S %z %Y",
+    "%a %b %d %Y %H:%M:%S GMT%z",  # of browsers
+    "%d-%b-%y",  # of Oracle
+    "%d-%b-%y %I.%M.%S.%f %p",
+    "%d-%b-%Y",
+    "%d-%b-%Y %H:%M:%S",
     "%d/%b/%Y:%H:%M:%S %z",  # of web servers
 )
 ACCEPTED = "seconds, milliseconds, micro- or nanoseconds, an ISO date such as 2014-03-01T12:00:00Z, or 03 13, 2011"
@@ -93,6 +115,10 @@ def milliseconds_of(value: object, field: str) -> int | None:
 def _of_integer(value: int, field: str) -> int:
     size = abs(value)
     if size >= _FIRST_MILLISECONDS:
+        for compact, form in _COMPACT.items():
+            if value in compact:
+                with suppress(ValueError):
+                    return _of_datetime(datetime.strptime(str(value), form))
         if size >= _LARGEST:
             raise BadRecord(Reason.TIME_OUT_OF_RANGE, f"no time: {str(value)[:100]}", field)
         return value // (1_000_000 if size >= _FIRST_NANOSECONDS else 1000 if size >= _FIRST_MICROSECONDS else 1)
@@ -119,7 +145,7 @@ def _of_datetime(given: datetime) -> int:
 
 
 def _of_text(text: str, field: str) -> int | None:
-    if not text:
+    if not text or text in MISSING_NUMBERS or _NO_DAY.fullmatch(text):
         return None
     if _NUMBER.fullmatch(text) and not _DAY_NUMBER.fullmatch(text):
         if len(text) > _LONGEST_NUMBER or not math.isfinite(float(text)):
@@ -133,7 +159,9 @@ def _of_text(text: str, field: str) -> int | None:
 
 @lru_cache(1 << 14)  # dates without a time of day come again and again, and other forms than ISO are slow to read
 def _of_date_text(text: str) -> int | None:
-    bare = _ZONE_NAME.sub("", text)
+    if found := _OF_NET.fullmatch(text):
+        return int(found[1])
+    bare = _ZONE_NAME.sub("", _ZONE_IN_WORDS.sub("", text))
     try:
         return _of_datetime(datetime.fromisoformat(bare))
     except (ValueError, OverflowError):

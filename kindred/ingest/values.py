@@ -14,20 +14,23 @@ from collections.abc import Callable
 from decimal import Decimal
 from itertools import chain
 from typing import TypeVar
+from uuid import UUID
 
 import orjson
 
 from kindred.domain.properties import MAX_ID_LENGTH, MAX_STRING_LENGTH, check_storable, check_storable_id
 from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.json_lines import decode_literal
+from kindred.ingest.missing import MISSING_CELLS, MISSING_NUMBERS
 
 NO_TIME = "no time"  # notes of rows that a summary counts
 NO_RATING = "no rating"
 
 T = TypeVar("T")
 
-_MISSING_CELLS = frozenset({"", "NaN", "nan", "NULL", "null", "\\N", "<NA>"})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
+_POWERS_OF_TEN = re.compile(r"-?\d(?:[.,]\d+)?[eE]\+\d{2,3}")
+_EXACT_FLOATS = 2**53  # from here on neighbouring whole numbers are the same float
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CURRENCY = re.compile(r"^\s*(?:US\$|[$€£₽¥])\s*|\s*(?:[$€£₽¥]|USD|EUR|RUB)\s*$")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
@@ -41,7 +44,7 @@ _TRUTHS = {
 
 def cell_of(cell: str) -> str | None:
     """The text of a CSV cell; None where it stands for nothing."""
-    return None if cell in _MISSING_CELLS else cell
+    return None if cell in MISSING_CELLS else cell
 
 
 def is_missing(value: object) -> bool:
@@ -49,8 +52,8 @@ def is_missing(value: object) -> bool:
     return value is None or value == "" or value != value
 
 
-def given(value: object, field: str) -> object:
-    """The value, which this source always has.
+def given(value: T | None, field: str) -> T:
+    """The value, as it was read, of a field that this source always has.
 
     Raises:
         BadRecord: it is missing.
@@ -64,19 +67,31 @@ def id_of(value: object, field: str = "") -> str | None:
     """The id as a text, None where it is missing; 1, 1.0 and "1.0", which tools write that know NaN, are "1".
 
     Raises:
-        BadRecord: it is neither a text nor a whole number.
+        BadRecord: it is neither a text nor a whole number, or it was rounded, so that several ids have become one.
     """
     if type(value) is str:
+        if "+" in value and _POWERS_OF_TEN.fullmatch(value):
+            raise _rounded(value, field)
         return found[1] if ".0" in value and (found := _WHOLE.fullmatch(value)) else value
     if value is None or value != value:
         return None
     if isinstance(value, bytes):
         return id_of(_decoded(value, field), field)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, float) and _EXACT_FLOATS <= abs(value) < math.inf:
+        raise _rounded(value, field)
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and math.isfinite(value):
         whole = int(value)
         if whole == value:
             return str(whole)
     raise BadRecord(Reason.WRONG_TYPE, f"a text or a whole number is wanted, got {shown(value)}", field)
+
+
+def _rounded(value: object, field: str) -> BadRecord:
+    return BadRecord(
+        Reason.WRONG_TYPE, f"an id that was rounded to {shown(value)}; write ids as texts or whole numbers", field
+    )
 
 
 def text_of(value: object, field: str) -> str:
@@ -104,7 +119,7 @@ def raw_text_of(value: object, field: str) -> str:
     if isinstance(value, bytes):
         return _decoded(value, field)
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        return id_of(value) or "" if value == value // 1 else str(value)
+        return str(int(value)) if value == value // 1 else str(value)
     raise BadRecord(Reason.WRONG_TYPE, f"a text is wanted, got {shown(value)}", field)
 
 
@@ -207,7 +222,7 @@ def number_of(value: object, field: str) -> float | None:
     number = value
     if isinstance(value, (str, bytes)):
         text = (_decoded(value, field) if isinstance(value, bytes) else value).strip()
-        if text in _MISSING_CELLS:
+        if text in MISSING_NUMBERS:
             return None
         number = _number_of_text(text)
     if not isinstance(number, (int, float, Decimal)) or isinstance(number, bool):

@@ -13,6 +13,7 @@ from kindred.domain.records import Edge, Event, Node, content_id
 from kindred.domain.schema import edge_type_of
 from kindred.ingest.bad_records import BadRecord, checked
 from kindred.ingest.times import seconds_of
+from kindred.ingest.values import given
 from kindred.recommenders.system import System
 
 EVENT, NODE, DELETE, APPLIED = "event", "node", "delete", "applied"
@@ -30,7 +31,8 @@ def event_of(system: System, said: Mapping[str, Any]) -> Event:
         BadRecord: something is missing or can't be kept.
     """
     values = {_names_here(name): value for name, value in said.items() if value is not None}
-    at = seconds_of(values.pop("at", None), "at")
+    said_at = values.pop("at", "")
+    at = None if said_at == "" else given(seconds_of(said_at, "at"), "at")
     values["at"] = int(time.time()) if at is None else at
     if "event_id" not in values:
         values["event_id"] = uuid4().hex if at is None else content_id(*(f"{k}={values[k]}" for k in sorted(values)))

@@ -138,7 +138,7 @@ def _time(row: Values, layout: _Layout, notes: list[str]) -> int | None:
     if layout.time not in row or (layout is _FLAT and is_missing(value)):
         notes.append(NO_TIME)
         return None
-    return seconds_of(given(value, layout.time), layout.time)
+    return given(seconds_of(value, layout.time), layout.time)
 
 
 def _stars(row: Values, layout: _Layout, notes: list[str]) -> float | None:
@@ -155,8 +155,8 @@ def _stars(row: Values, layout: _Layout, notes: list[str]) -> float | None:
     if field not in row or (layout is _FLAT and is_missing(value)):
         notes.append(NO_RATING)
         return None
-    stars = number_of(given(value, field), field)
-    if stars is None or not lowest <= stars <= highest:
+    stars = given(number_of(value, field), field)
+    if not lowest <= stars <= highest:
         raise BadRecord(Reason.OUT_OF_RANGE, f"{lowest:g} to {highest:g} stars are wanted, got {stars}", field)
     return float(stars)
 

@@ -96,10 +96,7 @@ def _midnight(row: Values) -> int:
 
 
 def _number(row: Values, name: str) -> int:
-    value = whole_of(given(row.get(name), name), name)
-    if value is None:
-        raise BadRecord(Reason.MISSING_VALUE, "it is missing", name)
-    return value
+    return given(whole_of(row.get(name), name), name)
 
 
 def _key(kind: str, *parts: object) -> str:

@@ -76,7 +76,7 @@ def _time(row: Values, notes: list[str]) -> int | None:
         notes.append(NO_TIME)
         return None
     field = "timestamp" if is_missing(row.get("at")) and "timestamp" in row else "at"
-    return milliseconds_of(given(row[field], field), field)
+    return given(milliseconds_of(row[field], field), field)
 
 
 def _plays(value: object, field: str) -> int | None:

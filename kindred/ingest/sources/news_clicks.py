@@ -37,7 +37,7 @@ def parse_click(row: Values) -> Parsed:
     """
     notes: list[str] = []
     user_id, article_id = (id_of(row.get(name), name) for name in ("user_id", "click_article_id"))
-    at_ms = milliseconds_of(given(row.get("click_timestamp"), "click_timestamp"), "click_timestamp")
+    at_ms = given(milliseconds_of(row.get("click_timestamp"), "click_timestamp"), "click_timestamp")
     viewed = checked(
         Viewed,
         {

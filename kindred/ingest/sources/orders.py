@@ -36,7 +36,7 @@ def parse_order(row: Values) -> Parsed:
     text, product_id = text_of(row.get("query"), "query"), id_of(row.get("product"), "product")
     if not text.strip():
         raise BadRecord(Reason.MISSING_VALUE, "it is missing", "query")
-    at_ms = milliseconds_of(given(row.get("time"), "time"), "time")
+    at_ms = given(milliseconds_of(row.get("time"), "time"), "time")
     query, useless = useful_query(text, product_id)
     if useless:
         return Parsed((), skipped=useless)

@@ -122,7 +122,7 @@ def _search(row: Values, query: str, notes: list[str]) -> Search:
     return Search(
         user_id=id_of(row.get("client_id"), "client_id"),
         query=query,
-        at_ms=milliseconds_of(given(row.get("timestamp"), "timestamp"), "timestamp"),
+        at_ms=given(milliseconds_of(row.get("timestamp"), "timestamp"), "timestamp"),
         search_id=id_of(row.get("query_id"), "query_id") or None,
         session=optional(id_text_of, session, "session_id", notes),
         columns=_COLUMNS,

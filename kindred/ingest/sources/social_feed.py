@@ -81,7 +81,7 @@ def parse_event(row: Values) -> Parsed:
     """
     notes: list[str] = []
     user_id, post_id = id_of(row.get("user_id"), "user_id"), id_of(row.get("post_id"), "post_id")
-    at_ms = milliseconds_of(given(row.get("timestamp"), "timestamp"), "timestamp")
+    at_ms = given(milliseconds_of(row.get("timestamp"), "timestamp"), "timestamp")
     action = text_of(row.get("action"), "action").strip().lower()
     event: dict[str, object] = {
         "event_id": content_id(str(user_id), str(post_id), key_of_time(at_ms), action),

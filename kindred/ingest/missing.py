@@ -1,0 +1,8 @@
+"""What programs write for a value that is missing."""
+
+from __future__ import annotations
+
+MISSING_CELLS = frozenset({"", "NaN", "nan", "NULL", "null", "\\N", "<NA>"})
+"""A cell of text that is no value, whatever its column holds."""
+MISSING_NUMBERS = MISSING_CELLS | {"NA", "N/A", "n/a", "#N/A", "None", "none", "NaT", "-"}
+"""The same where a number or a time belongs; an id or a text may be any of these."""

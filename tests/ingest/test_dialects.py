@@ -1,0 +1,75 @@
+"""Tables of text as other programs write them: each loads as it is, and no line that is no row becomes one."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from kindred.domain.errors import RecordError
+from kindred.domain.progress import silent
+from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.files import read_rows
+from kindred.ingest.interactions import interaction_files
+from kindred.ingest.mapping import Layout, TableMapping
+from kindred.ingest.rows import Row
+from kindred.ingest.sources.amazon import REVIEWS
+
+WANTED = [("u1", "a", "4"), ("u2", "b", "5")]
+
+
+def rows_of(path: Path, layout: Layout | None = None) -> list[Row]:
+    [file] = interaction_files(TableMapping(file=layout or Layout()), [path]).files
+    return list(read_rows(path, file.source, silent))
+
+
+def cells(rows: list[Row]) -> list[tuple[object, ...]]:
+    return [
+        (str(row.value),) if isinstance(row.value, BadRecord) else tuple(str(v) for v in row.value.values())
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"sep=;\r\nuser;item;rating\r\nu1;a;4\r\nu2;b;5\r\n",
+        b"\xef\xbb\xbfsep=,\nuser,item,rating\nu1,a,4\nu2,b,5\n",
+        b'"sep=|"\nuser|item|rating\nu1|a|4\nu2|b|5\n',
+        b"user, item, rating\nu1, a, 4\nu2, b, 5\n",
+        b'"user", "item", "rating"\n"u1", "a", 4\n"u2", "b", 5\n',
+        b"user,item,rating\ru1,a,4\ru2,b,5\r",
+        b"user\titem\trating\ru1\ta\t4\ru2\tb\t5",
+        gzip.compress(b"user,item,rating\nu1,a,4\n", mtime=0) + gzip.compress(b"user,item,rating\nu2,b,5\n", mtime=0),
+        b'{"user":"u1","item":"a","rating":4}\n{"user":"u2","item":"b","rating":5}\n',
+        b"{u'user': u'u1', u'item': u'a', u'rating': 4}\n{u'user': u'u2', u'item': u'b', u'rating': 5}\n",
+        b'{\n  "user": "u1",\n  "item": "a",\n  "rating": 4\n}\n{\n  "user": "u2",\n  "item": "b",\n  "rating": 5\n}\n',
+    ],
+)
+def test_a_table_loads_as_programs_write_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    assert cells(rows_of(tmp_path / "t.csv")) == WANTED
+
+
+def test_numbers_of_lines_count_the_line_that_names_the_separator(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=;\nuser;item\nu1;a\n")
+    assert [row.number for row in rows_of(tmp_path / "t.csv")] == [3]
+
+
+def test_reviews_are_read_in_the_same_dialects(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=;\rreviewerID;asin;overall\rU1;P1;4\rreviewerID;asin;overall\r")
+    [row] = read_rows(tmp_path / "t.csv", REVIEWS, silent)
+    assert not isinstance(row.value, BadRecord) and row.value["asin"] == "P1"
+
+
+def test_quotes_after_backslashes_are_understood_also_where_the_separator_is_given(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('"user";"item"\n"u1";"The \\"best\\" one"\n')
+    assert cells(rows_of(tmp_path / "t.csv", Layout(separator=";", encoding="latin-1"))) == [("u1", 'The "best" one')]
+
+
+def test_objects_that_break_off_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(json.dumps({"user": "u1", "item": "a"}, indent=1) + '\n{\n "user": "u2"')
+    with pytest.raises(RecordError, match="broken after element 1"):
+        rows_of(tmp_path / "t.json")

@@ -1,0 +1,77 @@
+"""Tables in memory: whatever type a frame gives its columns loads, or ends in an error in terms of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import kindred
+from kindred.domain.errors import KindredError, RecordError
+
+USERS = [f"u{n % 4}" for n in range(20)]
+ITEMS = [f"i{n % 5}" for n in range(20)]
+
+
+def frame(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"user": USERS, "item": ITEMS, **columns})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: frame().astype({"user": "category", "item": "category"}),
+        lambda: frame(rating=pd.array([1, None] * 10, dtype="Int64")),
+        lambda: frame(at=pd.date_range("2025-03-30 01:30", periods=20, tz="Europe/Berlin", freq="10min")),
+        lambda: frame().set_index(["user", "item"]).assign(rating=1),
+        lambda: pl.DataFrame(
+            {
+                "user": pl.Series(USERS, dtype=pl.Categorical),
+                "item": pl.Series(ITEMS, dtype=pl.Enum(sorted({*ITEMS}))),
+            }
+        ),
+        lambda: pl.DataFrame({"user": [{"id": user} for user in USERS], "product": [{"id": item} for item in ITEMS]}),
+        lambda: pa.concat_tables(
+            [
+                pa.table({"user": pa.array(part).dictionary_encode(), "item": ITEMS[:10]})
+                for part in (USERS[:10], USERS[10:])
+            ]
+        ),
+    ],
+)
+def test_frames_of_any_types_load(make: Callable[[], kindred.library.Table]) -> None:
+    assert {table.name: table.records for table in kindred.read_interactions(make()).summary.tables}["User"] == 4
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pd.DataFrame({"user": [1, "a"] * 10, "item": ITEMS}),
+        lambda: pd.DataFrame(list(zip(USERS, ITEMS, ITEMS, strict=True)), columns=["user", "item", "item"]),
+        lambda: frame(rating=[1j] * 20),
+        lambda: pd.Series(USERS),
+        lambda: pl.DataFrame({"user": pl.Series([2**70] * 20, dtype=pl.Int128), "item": ITEMS}),
+    ],
+)
+def test_what_has_no_form_in_arrow_is_told_as_such(make: Callable[[], kindred.library.Table]) -> None:
+    with pytest.raises(RecordError, match="table has no form in Arrow") as raised:
+        kindred.read_interactions(make())
+    assert "astype('string')" in raised.value.next_step
+
+
+def test_errors_speak_of_arguments_and_of_no_file_that_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="no column of table is called") as raised:
+        kindred.read_interactions(pd.DataFrame({"wer": USERS, "item": ITEMS}))
+    assert raised.value.next_step == "name it: user=COLUMN"
+    with pytest.raises(RecordError, match="20 of 20 lines of table are bad") as raised:
+        kindred.read_interactions(frame(rating=["good"] * 20))
+    assert raised.value.next_step == "name a folder= to look at the bad rows, or raise max_bad"
+    with pytest.raises(RecordError) as raised:
+        kindred.read_interactions(frame(rating=["good"] * 20), folder=tmp_path)
+    assert Path(raised.value.next_step.split()[2].rstrip(",")).exists()
+    with pytest.raises(KindredError, match="item_table has no column 'nr'"):
+        kindred.read_interactions(frame(), item_table=frame(), item_id="nr")
