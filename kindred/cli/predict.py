@@ -42,6 +42,7 @@ def predict(
     _tell(len(done.repeated), "tracks stand there more than once: each row has its answer", done.repeated)
     _tell(len(done.unknown), "tracks are not in the graph: their rows say how frequent tags are", done.unknown)
     _tell(len(done.refused), "tracks' frames can't be read", [f"{t} ({why})" for t, why in done.refused.items()])
+    _tell(len(done.gaps), "numbers are no tags of the training: a row has no place for them", map(str, done.gaps))
     if as_json:
         console.json_result({**asdict(done), "bad_lines": asked.bad, "file": out})
         return

@@ -9,12 +9,13 @@ Passwords are in no message, no summary and no quarantine file.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kindred.domain.errors import RecordError, SettingsError, install_hint
 from kindred.ingest.columns import missing_columns
@@ -48,7 +49,7 @@ def sql_table(url: str, table: str, source: Source) -> SourceFile:
 
     Args:
         url: in SQLAlchemy's form, `postgresql://user:password@host/database`.
-        table: its name, with the schema before it where there is one: `shop.orders`.
+        table: its name, with the schema before it where there is one: `shop.orders`, `"My shop"."all.orders"`.
         source: what its rows are; of its columns those are read that the table has.
 
     Raises:
@@ -176,6 +177,7 @@ class SqlTable:
         from sqlalchemy import select
         from sqlalchemy.exc import DBAPIError
 
+        _read_any_time(engine)
         query = select(*(table.columns[name] for name in columns.values()))
         try:
             with engine.connect() as connection:
@@ -191,9 +193,9 @@ class SqlTable:
         from sqlalchemy import MetaData, Table
         from sqlalchemy.exc import NoSuchTableError
 
-        schema, _, name = self.table.rpartition(".")
+        *schema, name = _names(self.table)
         try:
-            return Table(name, MetaData(), schema=schema or None, autoload_with=connection)
+            return Table(name, MetaData(), schema=".".join(schema) or None, autoload_with=connection)
         except NoSuchTableError:
             raise RecordError(
                 f"the database has no table {self.table}", "name it, with its schema if need be"
@@ -204,12 +206,16 @@ class SqlTable:
 
     def _tried(self, engine: Engine, do: Callable[[Connection], T]) -> T:
         """What it returns in a transaction of its own, tried again where the connection is lost."""
-        from sqlalchemy.exc import DBAPIError, OperationalError
+        from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
         for seconds in (*self.wait, None):
             try:
                 with engine.connect() as connection:
                     return do(read_only(connection))
+            except DataError as error:
+                if not _read_any_time(engine):
+                    raise self._refused(error, "see what it holds, or name a view without that") from None
+                return self._tried(engine, do)
             except DBAPIError as error:
                 lost = isinstance(error, OperationalError) or error.connection_invalidated
                 if not lost or seconds is None or _is_hopeless(error):
@@ -223,6 +229,43 @@ class SqlTable:
         if self.url.password:
             reason = reason.replace(str(self.url.password), "***")
         return RecordError(f"table {self.table} can't be read: {reason}", advice)
+
+
+def _names(table: str) -> list[str]:
+    """The name of a table and those before it; in quotes, as the database writes them, a name may hold a dot."""
+    quoted = re.findall(r'"((?:[^"]|"")+)"|([^".]+)', table)
+    return [inside.replace('""', '"') or plain for inside, plain in quoted]
+
+
+def _read_any_time(engine: Engine) -> bool:
+    """Reads times that Python does not know, such as `infinity`, as texts from now on; False where that is no news.
+
+    The rows that hold them are bad ones by themselves. psycopg reads others faster without it.
+    """
+    from sqlalchemy import event
+
+    if engine.dialect.driver != "psycopg" or event.contains(engine, "connect", _with_any_time):
+        return False
+    event.listen(engine, "connect", _with_any_time)
+    return True
+
+
+def _with_any_time(connection: Any, _: object) -> None:
+    from psycopg import DataError
+    from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
+
+    def lenient(strict: type[Any]) -> type[Any]:
+        class Lenient(strict):  # type: ignore[misc]
+            def load(self, data: Any) -> object:
+                try:
+                    return super().load(data)
+                except DataError:
+                    return bytes(data).decode()
+
+        return Lenient
+
+    for name, strict in (("date", DateLoader), ("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader)):
+        connection.adapters.register_loader(name, lenient(strict))
 
 
 def read_only(connection: Connection) -> Connection:

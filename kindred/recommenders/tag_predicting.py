@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Predicted:
         unknown: tracks that the graph does not know, each once.
         repeated: tracks that were asked for more than once, each once; every row has its answer.
         refused: why frames could not be read, by track.
+        gaps: numbers between those of the tags that no tag of the training has, so that a row has no place for them.
     """
 
     tracks: int
@@ -42,6 +43,17 @@ class Predicted:
     unknown: tuple[str, ...]
     repeated: tuple[str, ...]
     refused: dict[str, str]
+    gaps: tuple[int, ...]
+
+
+def numbers_between(tags: Sequence[str]) -> tuple[int, ...]:
+    """The numbers between those of these tags that none of them has; none where some are words or most are missing."""
+    if not all(tag.isdecimal() for tag in tags):
+        return ()
+    numbers = set(map(int, tags))
+    if max(numbers) - min(numbers) > 2 * len(numbers):
+        return ()
+    return tuple(number for number in range(min(numbers), max(numbers)) if number not in numbers)
 
 
 class TrackAnswers:
@@ -112,4 +124,5 @@ def predict_to_file(run: Run, store: GraphStore, asked: Asked, path: Path, progr
         tuple(dict.fromkeys(unknown)),
         tuple(ids[times > 1].tolist()),
         answers.refused,
+        numbers_between(answers.tagger.model.tags),
     )

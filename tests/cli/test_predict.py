@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
 from kindred.cli.console import EXIT_CODES
+from kindred.recommenders.tag_predicting import numbers_between
 
 
 def run(folder: Path, *words: str) -> tuple[int, str]:
@@ -25,3 +27,10 @@ def test_another_system_an_absent_file_and_an_absent_run_are_named(tmp_path: Pat
     code, said = run(tmp_path, *tracks, *out)
     assert code == 3 and "kindred train tags" in said
     assert not (tmp_path / "out.csv").exists() and "3 bad or missing data" in EXIT_CODES
+
+
+@pytest.mark.parametrize(
+    ("tags", "gaps"), [("0 1 2", ()), ("0 2 3 5", (1, 4)), ("7 8 10", (9,)), ("1 rock 9", ()), ("5 100017 9", ())]
+)
+def test_numbers_without_a_tag_are_told_since_a_row_has_no_place_for_them(tags: str, gaps: tuple[int, ...]) -> None:
+    assert numbers_between(tags.split()) == gaps

@@ -14,6 +14,7 @@ from sqlalchemy.exc import InternalError
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.graph.open import open_graph
+from kindred.graph.store import QueryLimits
 from kindred.ingest.feed import post_tables
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_tables
@@ -114,6 +115,29 @@ def test_nothing_can_be_written_and_what_is_not_there_is_named(server: Postgres)
         list(SqlTable(_address(server), "nothing", social_feed.USERS).rows())
     with pytest.raises(RecordError, match="no column for the action"):
         list(SqlTable(_address(server), "user_data", social_feed.FEED).rows())
+
+
+@needs_postgres
+def test_ids_may_be_uuids_and_what_python_holds_for_no_time_is_one_bad_row(server: Postgres, tmp_path: Path) -> None:
+    server.run(
+        'CREATE SCHEMA "My feed"',
+        'CREATE TABLE "My feed"."all.views"'
+        ' (user_id uuid, post_id uuid, "timestamp" timestamptz, action text, target bool)',
+        'INSERT INTO "My feed"."all.views" SELECT md5(n::text)::uuid, md5(\'p\')::uuid,'
+        " CASE WHEN n = 7 THEN 'infinity' ELSE timestamptz '2021-10-01 10:00+02' END, 'view', true"
+        " FROM generate_series(1, 40) n",
+        'CREATE VIEW "My feed".shown AS SELECT * FROM "My feed"."all.views"',
+        'GRANT USAGE ON SCHEMA "My feed" TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA "My feed" TO reader',
+    )
+    for table in ('"My feed"."all.views"', "My feed.shown"):
+        file = sql_table(server.url, table, social_feed.FEED)
+        store = open_graph(f"ladybug:{tmp_path / table.strip(chr(34))[-5:]}")
+        summary = ingest_files(store, [file], None, IngestOptions(tmp_path / "staging", tmp_path / "quarantine"))
+        assert (summary.accepted, summary.quarantined) == (39, 1), table
+        users = store.query("MATCH (u:User)-[v:VIEWED]->(:Post) RETURN u.id AS id, v.at AS at", {}, QueryLimits())
+        assert "c4ca4238-a0b9-2382-0dcc-509a6f75849b" in users["id"].to_pylist()
+        assert set(users["at"].to_pylist()) == {1633075200}
+        store.close()
 
 
 def test_sqlite_is_read_by_its_key(tmp_path: Path) -> None:

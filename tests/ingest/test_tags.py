@@ -74,6 +74,35 @@ def test_a_row_is_about_its_track_whatever_number_of_tags_it_has(
     assert (graph.tables["Tag"]["5"]["name"], graph.tables["Tag"]["rock"]["name"]) == (None, "rock")
 
 
+def test_tags_of_a_cell_may_be_parted_in_any_way(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    (tmp_path / "tags.csv").write_text("track,tags\n1,5;6\n2,hip hop|rock\n3, 7  8 \n4,7 inch\n")
+    ingest(graph, options, folder, [tmp_path / "tags.csv"])
+    assert pairs(graph) == {
+        ("1", "5"),
+        ("1", "6"),
+        ("2", "hip hop"),
+        ("2", "rock"),
+        ("3", "7"),
+        ("3", "8"),
+        ("4", "7 inch"),
+    }
+
+
+def test_an_archive_may_have_an_array_for_each_track(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    sound = {"a": np.ones((2, 3), np.float16), "b": np.full((1, 3), 4)}
+    odd = {"wide": np.ones((1, 4)), "words": np.array(["x"]), "loud": np.full((1, 3), 1e16)}
+    np.savez(tmp_path / "many.npz", **sound, **odd, object=np.array([None]))  # type: ignore[arg-type]
+    summary = ingest(graph, options, folder, frames=[tmp_path / "many.npz"])
+    kept = {track: np.load(row["frames"]).tolist() for track, row in graph.tables["Track"].items()}
+    assert kept == {"a": [[1, 1, 1], [1, 1, 1]], "b": [[4, 4, 4]]}
+    reasons = [("wide", "wrong_shape"), ("words", "wrong_type"), ("loud", "out_of_range"), ("object", "broken_array")]
+    assert bad_entries(summary) == reasons
+
+
 def test_json_lines_say_the_same_in_any_order(tmp_path: Path, folder: Path, options: IngestOptions) -> None:
     rows = [
         {"track": 10, "tags": [5, 6, 9, 3]},
@@ -232,7 +261,7 @@ def test_what_is_no_archive_is_explained(
     (tmp_path / "text.npz").write_text("no archive")
     (tmp_path / "torn.npz").write_bytes(archive(tmp_path / "whole.npz").read_bytes()[:-300])
     (tmp_path / "zip.npz").write_bytes(b"PK and then nothing")
-    np.savez(tmp_path / "other.npz", A=np.ones(3))
+    np.savez(tmp_path / "other.npz", X=np.ones(3))
     np.save(tmp_path / "one.npy", np.ones((3, 3)))
     (tmp_path / "nothing").mkdir()
     for name in ("text.npz", "zip.npz", "torn.npz", "other.npz", "one.npy", "nothing", "missing.npz"):

@@ -4,6 +4,8 @@
   genre of each frame): one row a track, its frames in the order of X, saved as a float32 .npy file. Genres may be names
   or numbers. A number below zero means that the genre is unknown; another goes by the name of the folder that its
   tracks are in, where numbers and folders match one to one (`blues/blues.00012.au`), or else by itself.
+* An .npz archive without X and IDS: an array a track, `[num_frames, frame_dim]`, which is named for it (`numpy.savez`).
+  The dimension of the first sound one counts.
 * A folder of .npy files, each named for its track: referred to where they are. The dimension that most of them have is
   the one that all must have.
 * A Parquet file, a row a track (`frame_tables.py`): saved in the same way. The dimension of the first sound one counts.
@@ -17,13 +19,14 @@ import os
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
@@ -42,7 +45,12 @@ SaveFrames = Callable[[str, NDArray[np.float32]], Path]
 MOST_FRAMES = 10_000
 _ONE_ARRAY = np.lib.format.MAGIC_PREFIX
 _UNREADABLE = (ValueError, EOFError, OSError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-_LAYOUT = "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and perhaps Y [num_frames], unpickled"
+_LAYOUT = (
+    "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and perhaps Y [num_frames], or an array for each"
+    " track, unpickled"
+)
+GREATEST = 1e15
+"""Far beyond what encoders give; the squares of greater numbers can't be added up in float32."""
 
 
 def frames_source(path: Location, save: SaveFrames) -> Source:
@@ -66,8 +74,13 @@ def _read(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator
 
 
 def _read_table(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
+    yield from _of_tracks(read_frame_table(path, content), save)
+
+
+def _of_tracks(tracks: Iterable[tuple[str, NDArray[Any] | BadRecord]], save: SaveFrames) -> Iterator[Row]:
+    """A row a track; the dimension of the first sound one counts."""
     dimension = 0
-    for number, (track, frames) in enumerate(read_frame_table(path, content), 1):
+    for number, (track, frames) in enumerate(tracks, 1):
         raw = track.encode("utf-8", "surrogatepass")
         if isinstance(frames, BadRecord):
             yield Row(number, raw, len(raw), frames)
@@ -89,7 +102,11 @@ def _saved(track: str, frames: NDArray[Any], dimension: int, save: SaveFrames) -
 
 
 def _read_archive(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
-    frames, ids, genres = _arrays(path, content)
+    archive = _opened(path, content)
+    if archive.files and not {"X", "IDS"} & set(archive.files):
+        yield from _of_tracks(((name, _array(archive, name)) for name in archive.files), save)
+        return
+    frames, ids, genres = _arrays(path, archive)
     names = _genre_names(genres, ids) if genres is not None else {}
     tracks, first, track_of = np.unique(ids, return_index=True, return_inverse=True)
     positions_of = np.split(np.argsort(track_of, kind="stable"), np.cumsum(np.bincount(track_of))[:-1])
@@ -103,12 +120,26 @@ def _read_archive(path: Location, save: SaveFrames, content: BufferedReader) -> 
         yield Row(int(first[number]) + 1, raw, len(raw), value)
 
 
-def _arrays(path: Location, content: BufferedReader) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[Any] | None]:
-    """X, IDS as texts, and Y where there is one."""
+def _opened(path: Location, content: BufferedReader) -> NpzFile:
     if content.peek(len(_ONE_ARRAY)).startswith(_ONE_ARRAY):
         raise RecordError(f"{path} is one array, not an archive of them", "give the folder that it is in")
     try:
-        archive = np.lib.npyio.NpzFile(content, allow_pickle=False)
+        return NpzFile(content, allow_pickle=False)
+    except _UNREADABLE as error:
+        raise RecordError(f"{path} can't be read as an .npz archive: {error}", _LAYOUT) from error
+
+
+def _array(archive: NpzFile, name: str) -> NDArray[Any] | BadRecord:
+    try:
+        found: NDArray[Any] = archive[name]
+    except _UNREADABLE as error:
+        return BadRecord(Reason.BROKEN_ARRAY, str(error).split("\n")[0][:200])
+    return found
+
+
+def _arrays(path: Location, archive: NpzFile) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[Any] | None]:
+    """X, IDS as texts, and Y where there is one."""
+    try:
         frames, ids = archive["X"], archive["IDS"]
         genres = archive["Y"] if "Y" in archive.files else None
     except _UNREADABLE as error:
@@ -175,7 +206,8 @@ def _refusal(frames: NDArray[Any], dimension: int) -> BadRecord | None:
         return BadRecord(Reason.WRONG_SHAPE, f"[num_frames, {dimension}] is wanted, got {shape}", "frames")
     if len(frames) > MOST_FRAMES:
         return BadRecord(Reason.OUT_OF_RANGE, f"1 to {MOST_FRAMES:,} frames are wanted, got {len(frames):,}", "frames")
-    if not np.isfinite(frames).all():
-        num_bad = int((~np.isfinite(frames)).sum())
+    if num_bad := int((~np.isfinite(frames)).sum()):
         return BadRecord(Reason.OUT_OF_RANGE, f"{num_bad:,} of {frames.size:,} numbers are not finite", "frames")
+    if max(abs(float(frames.min())), abs(float(frames.max()))) > GREATEST:
+        return BadRecord(Reason.OUT_OF_RANGE, f"numbers from -{GREATEST:g} to {GREATEST:g} are wanted", "frames")
     return None

@@ -1,11 +1,13 @@
 """Lists of tags a track: `track,tags` with "5,6,9" in one quoted cell, or JSON lines with a list.
 
-A row is about its track; the tags of rows about one track add up. The layout holds no times, so
-these are unknown. A tag that is a word is its own name; a number has none.
+In a cell, `;` and `|` part tags as commas do, and blanks do where all are numbers. A row is about its track; the tags
+of rows about one track add up. The layout holds no times, so these are unknown. A tag that is a word is its own name;
+a number has none.
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from kindred.domain.records import Edge, Node, Tag, Tagged, Track, content_id
@@ -14,7 +16,8 @@ from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.values import NO_TIME, given, id_of, name_in, optional, parts_of
 
 _REMEMBERED = 50_000
-_SEPARATOR = ","
+_SEPARATOR = re.compile("[,;|]")
+_NUMBERS = re.compile(r"\d+(\s+\d+)+")
 
 
 def parse_tag_list(row: Values) -> Parsed:
@@ -34,10 +37,10 @@ def parse_tag_list(row: Values) -> Parsed:
 
 
 def _tags(value: object, notes: list[str]) -> list[str]:
-    """The tags of a list, or of a text with commas between them; an empty list is a track without tags."""
+    """The tags of a list, or of a text with separators between them; an empty list is a track without tags."""
     parts = parts_of(given(value, "tags"))
-    if len(parts) == 1 and isinstance(parts[0], str):
-        parts = list[object](parts[0].split(_SEPARATOR))
+    if len(parts) == 1 and isinstance(text := parts[0], str):
+        parts = list[object](text.split() if _NUMBERS.fullmatch(text.strip()) else _SEPARATOR.split(text))
     return [name for part in parts if (name := optional(_name, part, "tags", notes))]
 
 
