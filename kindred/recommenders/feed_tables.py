@@ -59,14 +59,15 @@ class FeedTables:
 
     def likes_before(self, at: int) -> IntArray:
         """Likes of each post before a time, `[num_posts]`."""
-        end = int(np.searchsorted(self.like_at, at))
-        return np.bincount(self.like_post[:end], minlength=len(self.posts))
+        _, post, times = self._likes
+        return np.bincount(post[: int(np.searchsorted(times, at))], minlength=len(self.posts))
 
     def liked_by(self, reader: int, at: int) -> IntArray:
         """Posts that a reader liked before a time."""
+        _, post, times = self._likes
         order, starts = self._by_reader
         rows = order[starts[reader] : starts[reader + 1]]
-        return self.like_post[rows[self.like_at[rows] < at]]
+        return post[rows[times[rows] < at]]
 
     def topic(self, post: int) -> str | None:
         """The name of a post's topic."""
@@ -75,8 +76,27 @@ class FeedTables:
 
     @cached_property
     def _by_reader(self) -> tuple[IntArray, IntArray]:
-        order = np.argsort(self.like_reader, kind="stable")
-        return order, np.searchsorted(self.like_reader[order], np.arange(len(self.readers) + 2))
+        reader = self._likes[0]
+        order = np.argsort(reader, kind="stable")
+        return order, np.searchsorted(reader[order], np.arange(len(self.readers) + 2))
+
+    @cached_property
+    def _likes(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Reader, post and time of each like, oldest first, `[num_likes]` each.
+
+        Where most liked views have no like beside them the source tells of likes by views alone; then these count too,
+        each from when its label is known.
+        """
+        log, num_posts = self.log, len(self.posts)
+        liked = np.flatnonzero(log.liked)
+        told = np.isin(log.reader[liked] * num_posts + log.post[liked], self.like_reader * num_posts + self.like_post)
+        if 2 * int(told.sum()) >= len(liked):
+            return self.like_reader, self.like_post, self.like_at
+        alone = liked[~told]
+        times = np.concatenate([self.like_at, log.at[alone] + LABEL_SECONDS])
+        order = np.argsort(times, kind="stable")
+        reader = np.concatenate([self.like_reader, log.reader[alone]])
+        return reader[order], np.concatenate([self.like_post, log.post[alone]])[order], times[order]
 
 
 def read_feed(store: GraphStore, until: int | None = None) -> FeedTables:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kindred.domain.errors import ArtifactError, SettingsError
@@ -227,3 +229,19 @@ def test_an_experiment_with_an_arm_that_its_system_does_not_go_by_is_refused(fol
     experiment = Experiment(name="e", system="posts", arms=arms, salt=SALT)
     with pytest.raises(SettingsError, match="diversity"), opened(Settings(data_dir=folder, experiments=(experiment,))):
         pass
+
+
+def test_likes_that_views_alone_tell_of_are_left_out_and_counted(service: Service) -> None:
+    feed = service.system("posts").recommender.feed()
+    none = np.empty(0, dtype=np.int64)
+    views_alone = replace(feed, like_reader=none, like_post=none, like_at=none)
+    row = int(np.flatnonzero(feed.log.liked)[100])
+    reader, post, at = int(feed.log.reader[row]), int(feed.log.post[row]), int(feed.log.at[row])
+    assert post in views_alone.liked_by(reader, at + 181) and post not in replace(
+        views_alone, log=replace(feed.log, liked=np.zeros_like(feed.log.liked))
+    ).liked_by(reader, at + 181)
+    first = min(int(feed.log.at[other]) for other in np.flatnonzero(feed.log.liked) if feed.log.post[other] == post)
+    assert not views_alone.likes_before(first + 180)[post] and views_alone.likes_before(first + 181)[post]
+    assert np.array_equal(views_alone.likes_before(2**40), np.bincount(feed.log.post[feed.log.liked], minlength=40))
+    likes = feed.likes_before(2**40)  # where the table tells of likes by themselves they alone count
+    assert np.array_equal(likes, np.bincount(feed.like_post, minlength=40))
