@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from kindred.ingest.interactions import Tables
 
 _EXAMPLE = "kindred ingest interactions ratings.csv --item-table movies.csv --dry-run"
+
+
+class Decimal(StrEnum):
+    """What stands before decimals."""
+
+    POINT = "."
+    COMMA = ","
+
+
 Column = Annotated[str | None, typer.Option(metavar="COLUMN")]
 
 
@@ -35,6 +45,7 @@ def ingest_interactions(
     at_format: Annotated[
         str | None, typer.Option(metavar="FORM", help="How times are written: seconds, %d/%m/%y, order …")
     ] = None,
+    decimal: Annotated[Decimal | None, typer.Option(help="What stands before decimals, if it can't be told.")] = None,
     text: Annotated[str | None, typer.Option(metavar="COLUMN", help="What the user wrote.")] = None,
     kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="The word for what happened.")] = None,
     event: Annotated[
@@ -70,6 +81,7 @@ def ingest_interactions(
     from kindred.ingest.mapping import TableMapping, read_mapping, with_given, write_mapping
 
     of_events = {"user": user, "item": item, "rating": rating, "weight": weight, "at": at, "at_format": at_format}
+    of_events["decimal"] = decimal and decimal.value
     given: dict[str, Mapping[str, object]] = {
         "events": of_events | {"text": text, "kind": kind},
         "items": {"id": item_id, "title": title, "text": item_text, "category": tuple(category or ())},

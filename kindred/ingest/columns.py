@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
 
+from kindred.domain.errors import RecordError
 from kindred.ingest.source import Source
 
 _SHOWN = 12
@@ -34,6 +35,19 @@ def missing_columns(source: Source, found: Collection[str]) -> str:
             there = f", the nearest there is {near}" if near else ""
             lines.append(f"no column for the {holds} ({wanted} is wanted{there})")
     return "; ".join(lines)
+
+
+def check_firm_columns(name: object, source: Source, found: Collection[str]) -> None:
+    """Makes sure that a table has the columns that are firm.
+
+    Raises:
+        RecordError: it lacks one.
+    """
+    if lacking := [column for column in source.firm if column not in found]:
+        raise RecordError(
+            f"{name} has no column {', '.join(lacking)}, as the first file has; it has {listed_columns(found)}",
+            "load files of other columns by a command of their own",
+        )
 
 
 def listed_columns(found: Iterable[str]) -> str:

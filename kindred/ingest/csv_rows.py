@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.columns import listed_columns, missing_columns
+from kindred.ingest.columns import check_firm_columns, listed_columns, missing_columns
 from kindred.ingest.json_lines import decode_utf8
 from kindred.ingest.lines import MAX_LINE_BYTES, Line
 from kindred.ingest.remote import Location
@@ -87,13 +87,19 @@ def _header_cells(line: bytes, delimiter: str) -> set[str]:
     return {name for cell in cells if (name := cell.strip().strip('"'))}
 
 
-def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> Iterator[Row]:
+def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name: object = "the file") -> Iterator[Row]:
     """Every row below the header; an empty cell is None. A row may span lines where a quote is open.
 
     A header that comes again, as where files were joined to one, is no row.
 
+    Args:
+        lines: of the file.
+        dialect: how they are parted.
+        source: what the rows are.
+        name: of the file, for messages.
+
     Raises:
-        RecordError: the header names a column twice or can't be read.
+        RecordError: the header names a column twice, lacks one that is firm or can't be read.
     """
     header: list[str] | None = None
     titles: list[str] | BadRecord = []
@@ -106,7 +112,8 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> It
         if header is None:
             if group[0].number == 1 and _SEPARATOR_LINE.fullmatch(group[0].raw):
                 continue
-            header, titles = _header(cells), cells
+            header, titles = _header(cells, name), cells
+            check_firm_columns(name, source, header)
             is_all_known = all(name in source.columns for name in header if name)
             continue
         if cells == titles:
@@ -121,13 +128,13 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     return b'""' if escape[1] == b'"' else escape[1]
 
 
-def _header(cells: list[str] | BadRecord) -> list[str]:
+def _header(cells: list[str] | BadRecord, name: object) -> list[str]:
     if isinstance(cells, BadRecord):
-        raise RecordError(f"the header can't be read: {cells.message}", "repair the first line")
+        raise RecordError(f"the header of {name} can't be read: {cells.message}", "repair the first line")
     header = [cell.strip() for cell in cells]
-    named = [name for name in header if name]
+    named = [column for column in header if column]
     if len({*named}) != len(named):
-        raise RecordError(f"the header names a column twice: {', '.join(named)}", "rename one of them")
+        raise RecordError(f"the header of {name} names a column twice: {', '.join(named)}", "rename one of them")
     return header
 
 

@@ -110,7 +110,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
     if source.encoding != "utf-8":
         lines = _in_utf8(lines, source.encoding)
     if dialect := dialect_of(path, head, source):
-        return read_csv_rows(lines, dialect, source)
+        return read_csv_rows(lines, dialect, source, path)
     return _read_json_rows(lines, source)
 
 

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.domain.properties import EARLIEST_TIME
 from kindred.domain.records import Event
-from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.column_names import guess
 from kindred.ingest.columns import listed_columns, nearest
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
+from kindred.ingest.numbers import decimal_of
 from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.remote import Location
-from kindred.ingest.sources.interactions import (
-    ORDER,
-    event_properties,
-    event_source,
-    item_properties,
-    item_source,
-    time_reader,
-)
+from kindred.ingest.sources.interactions import event_properties, event_source, item_properties, item_source
 from kindred.ingest.table_head import Head, in_layout, read_head
-from kindred.ingest.times import milliseconds_of
-from kindred.ingest.values import number_of
+from kindred.ingest.time_forms import form_of_times
 
 _SHOWN_VALUES = 3
 
@@ -89,8 +79,11 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
         raise SettingsError("nothing to load: no table of events is given", "name a file")
     head = read_head(paths[0], given.file)
     columns = _event_columns(paths[0], event, given.events, head)
-    at_format, remarks = _form_of_times(columns, head)
-    columns = columns.model_copy(update={"at_format": at_format})
+    at_format, remarks = form_of_times(columns, head)
+    decimal = columns.decimal or _decimal(columns, head)
+    if decimal and not columns.decimal:
+        remarks.append("decimals stand behind a comma: --decimal says otherwise")
+    columns = columns.model_copy(update={"at_format": at_format, "decimal": decimal})
     mapping = given.model_copy(update={"events": columns, "file": head.layout})
     if items is None:
         of_items, item_files, item_head = given.items.model_copy(update={"id": None}), [], head
@@ -104,6 +97,7 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
         source = event_source(event, columns, ItemColumns())
         mapping = mapping.model_copy(update={"item_file": item_head.layout})
     mapping = mapping.model_copy(update={"items": of_items})
+    source = replace(source, firm=source.columns)
     files = [SourceFile(path, in_layout(source, head.layout)) for path in paths] + item_files
     choices = [*_choices("events", given.events, columns, head), *_choices("items", given.items, of_items, item_head)]
     unused = {"events": _unused(head, choices, "events" if items else None)}
@@ -115,7 +109,7 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
 def _event_columns(path: Location, event: type[Event], given: EventColumns, head: Head) -> EventColumns:
     """The columns of events, guessed where they are not given."""
     held = event_properties(event)
-    found = {role: name for role, name in given.model_dump(exclude={"at_format"}).items() if name}
+    found = {role: name for role, name in given.by_role().items() if name}
     _check_there(path, found, head)
     for role in found.keys() - {"user", "item", "at"} - held.keys():
         raise SettingsError(f"{event.edge_type} events have no {role}", f"they have {', '.join(('at', *held))}")
@@ -126,7 +120,7 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
     for role in ("user", "item"):
         if role not in found:
             _lacks(path, role, f"--{role}", head)
-    return EventColumns(**found, at_format=given.at_format)
+    return EventColumns(**found, at_format=given.at_format, decimal=given.decimal)
 
 
 def _item_columns(path: Location, event: type[Event], given: ItemColumns, head: Head) -> ItemColumns:
@@ -175,49 +169,10 @@ def _lacks(path: Location, role: str, option: str, head: Head) -> None:
     )
 
 
-def _form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[str]]:
-    """The form of times; numbers that are no times since 1970 only tell the order."""
-    if columns.at is None:
-        remark = "no column of times: every event counts as equally old"
-        like_times = [name for name in head.columns if _holds_times(name, head)]
-        return None, [
-            f"{remark}; times seem to stand in {', '.join(like_times)}: --at COLUMN" if like_times else remark
-        ]
-    if columns.at_format is not None:
-        time_reader(columns.at_format)
-        return columns.at_format, []
-    values = [row.get(columns.at) for row in head.rows if row.get(columns.at) is not None]
-    if values and all(_only_orders(value, columns.at) for value in values) and not _are_days(values):
-        return ORDER, [f"the numbers in {columns.at} are no times of our age: they only tell the order of events"]
-    return None, []
-
-
-def _holds_times(name: str, head: Head) -> bool:
-    """Whether all values of the column, numbers left out, read as times."""
-    values = [row.get(name) for row in head.rows if row.get(name) not in (None, "")]
-    try:
-        return bool(values) and all(
-            not isinstance(value, int | float | bool)
-            and not str(value).strip("+-").replace(".", "", 1).isdecimal()
-            and milliseconds_of(value, name) is not None
-            for value in values
-        )
-    except BadRecord:
-        return False
-
-
-def _only_orders(value: object, field: str) -> bool:
-    """Whether it is a number, and too small to be a time."""
-    try:
-        number = number_of(value, field)
-    except BadRecord:
-        return False
-    return number is not None and 0 <= number < EARLIEST_TIME
-
-
-def _are_days(values: Sequence[object]) -> bool:
-    """Whether these are days written as one number, such as 20140301."""
-    return all(re.fullmatch(r"(19|20)\d{6}", str(value)) for value in values)
+def _decimal(columns: EventColumns, head: Head) -> str | None:
+    """What stands before decimals, where the first numbers tell it of the others."""
+    numbers = [row.get(name) for name in (columns.rating, columns.weight) if name for row in head.rows]
+    return decimal_of(numbers, head.separator == ";") or None
 
 
 def _choices(
@@ -225,7 +180,7 @@ def _choices(
 ) -> list[Choice]:
     found = []
     before = given.model_dump()
-    for role, names in chosen.model_dump(exclude={"at_format"}).items():
+    for role, names in (chosen.by_role() if isinstance(chosen, EventColumns) else chosen.model_dump()).items():
         for name in (names,) if isinstance(names, str) else names or ():
             shown = [" ".join(str(row[name]).split())[:40] for row in head.rows if row.get(name) is not None]
             examples = tuple(dict.fromkeys(shown))[:_SHOWN_VALUES]

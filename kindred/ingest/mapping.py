@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,6 +28,7 @@ class EventColumns(_Part):
     Attributes:
         at_format: how times are written, where they are not told apart by themselves: a unit (`seconds`), `order` for
             numbers that only say what came first, or a form of `strptime` such as `%d/%m/%y`.
+        decimal: what stands before decimals of ratings and weights, a point or a comma, where numbers alone can't tell.
         kind: the table's own word for what happened.
     """
 
@@ -38,6 +40,11 @@ class EventColumns(_Part):
     at_format: str | None = None
     text: str | None = None
     kind: str | None = None
+    decimal: Literal[".", ","] | None = None
+
+    def by_role(self) -> dict[str, str | None]:
+        """The column of each role."""
+        return self.model_dump(exclude={"at_format", "decimal"})
 
 
 class ItemColumns(_Part):

@@ -40,6 +40,7 @@ class Source:
         parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
         wanted: the columns without which no row can be used, by what they hold: any one of the names will do.
         optional: columns of which it matters whether the file has them at all.
+        firm: columns without which a table is another than was thought; lines of JSON may lack them.
         decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
         encoding: of a file of text.
         quoted: cells of a CSV file may stand in quotes; False where a quote is a character like any other, and the file
@@ -56,6 +57,7 @@ class Source:
     parse: Callable[[Values], Parsed]
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     optional: Sequence[str] = ()
+    firm: Sequence[str] = ()
     decode: Callable[[bytes], object] = decode_json_or_literal
     encoding: str = "utf-8"
     quoted: bool = True

@@ -38,11 +38,13 @@ class Head:
             the outer one is left out.
         rows: its first rows.
         layout: how it is written, as far as readers of CSV need to be told.
+        separator: what stands between its cells; empty of what is no CSV.
     """
 
     columns: tuple[str, ...]
     rows: tuple[Values, ...]
     layout: Layout
+    separator: str = ""
 
 
 def read_head(path: Location, layout: Layout) -> Head:
@@ -72,7 +74,8 @@ def read_head(path: Location, layout: Layout) -> Head:
     separator = layout.separator or _separator(text)
     if layout.columns or len(separator) > 1:
         layout = layout.model_copy(update={"separator": separator})
-    return _with_rows(path, list(layout.columns) or _header(path, text, separator), layout)
+    head = _with_rows(path, list(layout.columns) or _header(path, text, separator), layout)
+    return replace(head, separator=separator)
 
 
 def in_layout(source: Source, layout: Layout) -> Source:

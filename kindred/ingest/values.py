@@ -22,6 +22,7 @@ from kindred.domain.properties import MAX_ID_LENGTH, MAX_STRING_LENGTH, check_st
 from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.json_lines import decode_literal
 from kindred.ingest.missing import MISSING_CELLS, MISSING_NUMBERS
+from kindred.ingest.numbers import number_of_text
 
 NO_TIME = "no time"  # notes of rows that a summary counts
 NO_RATING = "no rating"
@@ -33,9 +34,6 @@ _POWERS_OF_TEN = re.compile(r"-?\d(?:[.,]\d+)?[eE]\+\d{2,3}")
 _EXACT_FLOATS = 2**53  # from here on neighbouring whole numbers are the same float
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CURRENCY = re.compile(r"^\s*(?:US\$|[$€£₽¥])\s*|\s*(?:[$€£₽¥]|USD|EUR|RUB)\s*$")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-_POINTS_AND_COMMA = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+")
 _TRUTHS = {
     **dict.fromkeys(("true", "t", "1", "1.0", "yes", "y"), True),
     **dict.fromkeys(("false", "f", "0", "0.0", "no", "n"), False),
@@ -224,25 +222,12 @@ def number_of(value: object, field: str) -> float | None:
         text = (_decoded(value, field) if isinstance(value, bytes) else value).strip()
         if text in MISSING_NUMBERS:
             return None
-        number = _number_of_text(text)
+        number = number_of_text(text)
     if not isinstance(number, (int, float, Decimal)) or isinstance(number, bool):
         raise BadRecord(Reason.WRONG_TYPE, f"a number is wanted, got {shown(value)}", field)
     if not math.isfinite(number):
         raise BadRecord(Reason.OUT_OF_RANGE, f"a finite number is wanted, got {shown(value)}", field)
     return int(number) if number == int(number) else float(number)
-
-
-def _number_of_text(text: str) -> float | None:
-    if _POINTS_AND_COMMA.fullmatch(text):
-        text = text.replace(".", "").replace(",", ".")
-    elif _DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text):
-        text = text.replace(",", ".")
-    elif _THOUSANDS.fullmatch(text):
-        text = text.replace(",", "")
-    try:
-        return int(text) if text.lstrip("+-").isdecimal() else float(text)
-    except ValueError:
-        return None
 
 
 def whole_of(value: object, field: str) -> int | None:

@@ -32,7 +32,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from kindred.domain.records import Brand, Category, Edge, InCategory, MadeBy, Node, Product, Reviewed, User, content_id
-from kindred.ingest.bad_records import BadRecord, Reason, bad_record, checked
+from kindred.ingest.bad_records import BadRecord, Reason, bad_record, checked, shown
+from kindred.ingest.ratings import rating_of
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.times import seconds_of
 from kindred.ingest.values import (
@@ -43,7 +44,6 @@ from kindred.ingest.values import (
     is_missing,
     long_text_of,
     name_in,
-    number_of,
     optional,
     parts_of,
     price_of,
@@ -155,10 +155,13 @@ def _stars(row: Values, layout: _Layout, notes: list[str]) -> float | None:
     if field not in row or (layout is _FLAT and is_missing(value)):
         notes.append(NO_RATING)
         return None
-    stars = given(number_of(value, field), field)
-    if not lowest <= stars <= highest:
-        raise BadRecord(Reason.OUT_OF_RANGE, f"{lowest:g} to {highest:g} stars are wanted, got {stars}", field)
-    return float(stars)
+    number, scale = rating_of(value, field)
+    stars = given(number, field)
+    is_other = scale not in ("", f"{highest:g}")
+    if is_other or not lowest <= stars <= highest:
+        reason = Reason.WRONG_TYPE if is_other else Reason.OUT_OF_RANGE
+        raise BadRecord(reason, f"{lowest:g} to {highest:g} stars are wanted, got {shown(value)}", field)
+    return stars
 
 
 def parse_metadata(row: Values) -> Parsed:

@@ -22,6 +22,9 @@ from kindred.domain.records import Edge, Event, Node, User, content_id
 from kindred.domain.schema import edge_type_of
 from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.mapping import EventColumns, ItemColumns, category_edge
+from kindred.ingest.missing import MISSING_NUMBERS
+from kindred.ingest.numbers import with_point
+from kindred.ingest.ratings import Ratings
 from kindred.ingest.rows import flattened
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.times import key_of_time, milliseconds_of
@@ -101,7 +104,7 @@ def _of_unit(milliseconds: float, value: object, field: str) -> int | None:
 
 def _of_form(form: str, value: object, field: str) -> int | None:
     text = raw_text_of(value, field).strip()
-    if not text:
+    if text in MISSING_NUMBERS:
         return None
     try:
         read = datetime.strptime(text, form)
@@ -157,6 +160,7 @@ def event_source(event: type[Event], columns: EventColumns, items: ItemColumns) 
     read_time, held = time_reader(columns.at_format), event_properties(event)
     names = {"source_id": columns.user or "", "target_id": columns.item or "", "at": columns.at or ""}
     names |= {prop: getattr(columns, role) or "" for role, prop in held.items()}
+    ratings = Ratings()
     wholes = {p.name for p in edge_type_of(event).properties if p.kind is PropertyKind.INTEGER}
 
     def parse(row: Values) -> Parsed:
@@ -164,7 +168,7 @@ def event_source(event: type[Event], columns: EventColumns, items: ItemColumns) 
         at_ms = read_time(row.get(columns.at), columns.at) if columns.at else None
         if at_ms is None:
             notes.append(NO_TIME)
-        values = _values(row, columns, held, wholes)
+        values = _values(row, columns, held, wholes, ratings)
         if columns.rating and values.get("rating") is None:
             notes.append(NO_RATING)
         user, item = (id_of(row.get(names[end]), names[end]) for end in ("source_id", "target_id"))
@@ -183,14 +187,16 @@ def event_source(event: type[Event], columns: EventColumns, items: ItemColumns) 
     return Source(tuple(dict.fromkeys(name for name in used if name)), parse, wanted)
 
 
-def _values(row: Values, columns: EventColumns, held: dict[str, str], wholes: set[str]) -> dict[str, object]:
+def _values(
+    row: Values, columns: EventColumns, held: dict[str, str], wholes: set[str], ratings: Ratings
+) -> dict[str, object]:
     """What the row says of the event beside who, what and when; what it does not say is left out."""
     found: dict[str, object] = {}
     if columns.rating and "rating" in held:
-        rating = number_of(row.get(columns.rating), columns.rating)
-        found[held["rating"]] = None if rating is None else float(rating)
+        said = with_point(row.get(columns.rating), columns.decimal or "")
+        found[held["rating"]] = ratings.read(said, columns.rating)
     if columns.weight and "weight" in held:
-        weight = count_of(row.get(columns.weight), columns.weight)
+        weight = count_of(with_point(row.get(columns.weight), columns.decimal or ""), columns.weight)
         if weight is not None and held["weight"] in wholes:
             weight = whole_of(weight, columns.weight)
         found[held["weight"]] = weight if weight is None or held["weight"] in wholes else float(weight)
