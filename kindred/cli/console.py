@@ -193,6 +193,8 @@ def run(command: Callable[[], object], debug: bool = False) -> None:
     except KindredError as error:
         _end(f"error: {' '.join(str(error).split())}", error.exit_code, debug)
     except OSError as error:
+        if error.filename is not None and error.errno in _OF_THE_DISK:
+            _end(f"error: can't use {error.filename}: {error.strerror} — {_OTHER_FOLDER}", StoreError.exit_code, debug)
         if error.filename is not None or error.errno not in _OUTPUT_ERRORS:
             _end(_unexpected(error), UNEXPECTED, debug)
         _give_up(sys.stdout)
@@ -202,6 +204,8 @@ def run(command: Callable[[], object], debug: bool = False) -> None:
 
 
 _OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+_OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_OTHER_FOLDER = "mend its permissions or free some space, or name another folder (--data-dir)"
 
 
 def _end(message: str, code: int, debug: bool) -> NoReturn:

@@ -17,6 +17,7 @@ from kindred.ingest.json_arrays import read_array
 from kindred.ingest.json_lines import known_pairs
 from kindred.ingest.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, read_lines
 from kindred.ingest.opening import OpenFile, open_file
+from kindred.ingest.partitions import partition_of, with_columns, without_columns
 from kindred.ingest.remote import Location, RemoteFile
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
@@ -56,8 +57,10 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
             progress(stage, count, None)
             yield row
         return
+    parted = {name: value for name, value in partition_of(path).items() if name in source.columns}
     with open_file(path, unpack=not source.is_archive) as file:
-        for count, row in enumerate(_with_columns(_rows_of(path, file, source, remark), source), 1):
+        rows = _rows_of(path, file, without_columns(source, parted) if parted else source, remark)
+        for count, row in enumerate(_with_columns(with_columns(rows, parted) if parted else rows, source), 1):
             if count % _ROWS_PER_REPORT == 0:
                 share = file.share_read
                 progress(stage, count, None if not share else max(count, round(count / share)))

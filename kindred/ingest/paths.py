@@ -23,7 +23,7 @@ def expand(paths: Paths) -> list[Location]:
     """The files, those of a folder or pattern sorted by name; hidden ones in folders are left out.
 
     Raises:
-        RecordError: there is no such file, a folder is empty, or a pattern matches nothing.
+        RecordError: there is no such file, a folder is empty or not to be read, or a pattern matches nothing.
         SettingsError: no package that is installed reads such addresses.
     """
     given: Sequence[Given] = () if paths is None else (paths,) if isinstance(paths, Path | str) else paths
@@ -58,15 +58,20 @@ def path_of(given: Given) -> Path:
 def _files_of(given: Given) -> Iterator[Location]:
     if is_elsewhere(given):
         yield from find_remote(str(given))
-    else:
+        return
+    try:
         yield from _files_here(path_of(given))
+    except OSError as error:
+        raise RecordError(
+            f"{error.filename or given} can't be read: {error.strerror}", "check its permissions"
+        ) from error
 
 
 def _files_here(path: Path) -> Iterator[Path]:
     if path == STANDARD_INPUT or (path.exists() and not path.is_dir()):
         yield path
     elif path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_hidden(file.relative_to(path))]
+        files = sorted(_files_in(path, {path.resolve()}))
         if not files:
             raise RecordError(f"the folder {path} holds no file", "check the path")
         yield from files
@@ -80,6 +85,16 @@ def _files_here(path: Path) -> Iterator[Path]:
         raise RecordError(f"can't read {path}: no such file", "check the path")
 
 
-def _is_hidden(path: Path) -> bool:
-    """Whether the file, or a folder that it is in, is no data by the customs of tools (`_SUCCESS`, `.crc`)."""
-    return any(part.startswith((".", "_")) for part in path.parts)
+def _files_in(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """The files of a folder and of those in it, also where they are links, but for links in circles.
+
+    What begins with a point or an underscore is no data by the customs of tools (`_SUCCESS`, `.crc`).
+    """
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith((".", "_")):
+            continue
+        if path.is_file():
+            yield path
+        elif path.is_dir() and (there := path.resolve()) not in seen:
+            seen.add(there)
+            yield from _files_in(path, seen)

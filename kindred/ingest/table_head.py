@@ -21,6 +21,7 @@ from kindred.ingest.files import read_rows
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.mapping import Layout
 from kindred.ingest.opening import is_stream, open_file
+from kindred.ingest.partitions import partition_of
 from kindred.ingest.remote import Location
 from kindred.ingest.rows import Row, flattened
 from kindred.ingest.source import Parsed, Source, Values
@@ -97,12 +98,14 @@ def _read_cells(source: Source, layout: Layout, content: io.BufferedReader) -> I
 
 
 def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
-    source = in_layout(Source(names, _never_parsed), layout)
+    parted = partition_of(path)
+    source = in_layout(Source([*names, *parted], _never_parsed), layout)
     found = islice(read_rows(path, source, silent), _ROWS_LOOKED_AT)
     rows = tuple(flattened(row.value) for row in found if not isinstance(row.value, BadRecord))
-    columns = dict.fromkeys([*names, *(() if names else chain.from_iterable(rows))])
+    columns = dict.fromkeys(names or chain.from_iterable(rows))
     if not columns:
         raise _no_column(path)
+    columns |= dict.fromkeys(parted)
     return Head(tuple(name for name in columns if not _holds_columns(name, rows)), rows, layout)
 
 

@@ -46,8 +46,8 @@ much weight."""
 NUM_KNOTS = 257
 
 NO_VALIDATION = (
-    "no event can be held out to weigh the scorers on (no user has two events of different items): usual weights are "
-    "taken, mostly similar items and popularity"
+    "no event can be held out to weigh the scorers on (it takes users with several items, and items that they do not "
+    "know): usual weights are taken, mostly similar items and popularity"
 )
 NOTHING_TOLD = "all items are alike to every scorer: only popularity ranks them, equal items by their id"
 
