@@ -46,10 +46,12 @@ class Refreshed:
         run: name of the new run; None where the graph is the one that the run which answers was trained on.
         version: what answers now; that before where the new run is not good enough.
         is_published: whether the new run answers.
-        figure: NDCG@10 of the new run's settings on the events of now; None where nothing was trained.
+        figure: NDCG@10 of the new run's settings on the events of now, or the first figure of the system's own report;
+            None where nothing was trained.
         before: the same of the run that answered before, as it was judged then; None where there was none.
         removed: runs that were deleted.
         events: how many the new run has, and how many the one before had.
+        judged_by: what the figure is called.
     """
 
     system: str
@@ -60,6 +62,7 @@ class Refreshed:
     before: float | None = None
     removed: list[str] = field(default_factory=list)
     events: tuple[int, int] = (0, 0)
+    judged_by: str = JUDGED_BY
 
     @property
     def missed(self) -> bool:
@@ -84,14 +87,14 @@ def refresh(
             return Refreshed(system, None, version, False)
         config = options.config or (ModelConfig() if serving is None else recipe_of(serving))
         run = train_system(settings, system, config, None, progress)
-        figure = _judged(settings, run, progress)
-        before = None if serving is None else _judged_before(settings, serving, progress)
+        name, figure = _judged(settings, run, progress)
+        before = None if serving is None else _judged_before(settings, serving, progress)[1]
         holds = before is None or figure >= before * (1 - options.worse_by)
         if holds:
             version = publish_run(settings, run).version
         removed = _prune(settings, system, options.keep)
         events = (run.manifest["events"], 0 if serving is None else serving.manifest["events"])
-        return Refreshed(system, run.name, version, holds, figure, before, removed, events)
+        return Refreshed(system, run.name, version, holds, figure, before, removed, events, name)
 
 
 @contextmanager
@@ -130,14 +133,14 @@ def _trained_on(run: Run) -> str | None:
     return None if graph["until"] is not None else str(graph["content_hash"])
 
 
-def _judged(settings: Settings, run: Run, progress: Progress) -> float:
+def _judged(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:
     from kindred.recommenders.evaluating import EvaluationOptions
 
     report, _ = evaluate_run(settings, run, EvaluationOptions("temporal", range(1)), progress)
     return _deciding(report["ranking"]["model"] if "ranking" in report else report["figures"])
 
 
-def _judged_before(settings: Settings, run: Run, progress: Progress) -> float:
+def _judged_before(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:
     """The figure that a run was published with; where it was not judged then, it is now."""
     from kindred.recommenders.runs import figures_of
 
@@ -145,9 +148,10 @@ def _judged_before(settings: Settings, run: Run, progress: Progress) -> float:
     return _deciding(figures) if figures else _judged(settings, run, progress)
 
 
-def _deciding(figures: Mapping[str, float]) -> float:
-    """The figure that decides: the usual one, of a system that has another way to be judged the first."""
-    return float(figures[JUDGED_BY] if JUDGED_BY in figures else next(iter(figures.values())))
+def _deciding(figures: Mapping[str, float]) -> tuple[str, float]:
+    """The figure that decides, and its name: the usual one, of a system that has another way to be judged the first."""
+    name = JUDGED_BY if JUDGED_BY in figures else next(iter(figures))
+    return name, float(figures[name])
 
 
 def _prune(settings: Settings, system: str, keep: int) -> list[str]:

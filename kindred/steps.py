@@ -55,10 +55,12 @@ def train_system(
     settings: Settings, system: str, config: ModelConfig, until: int | None, progress: Progress = silent
 ) -> Run:
     """A new run of a system on the graph in force."""
-    from kindred.recommenders.runs import new_run_folder
+    from kindred.recommenders.runs import OWN_MODEL, new_run_folder
     from kindred.recommenders.systems import find_system
 
     module = find_system(system)
+    if config.model != OWN_MODEL:
+        module.check_usual("a baseline")
     folder = new_run_folder(runs_folder_of(settings, system), settings.seed)
     return _train_in(settings, module, config, until, folder, progress)
 
@@ -109,6 +111,8 @@ def evaluate_run(
     folder = run.folder / "evaluation" / options.protocol
     judged = RunOptions(folder, device=settings.device, progress=progress)
     if module.evaluate is not None:
+        if options.without_text or options.without_network:
+            module.check_usual("judging without text or the graph network")
         with graph_to_read(settings) as store:
             return module.evaluate(store, run, options, judged), folder
     with graph_to_read(settings) as store:
@@ -204,6 +208,7 @@ def export_embeddings(settings: Settings, system: str, folder: Path) -> dict[str
     from kindred.training.checkpoint import write_arrays
 
     with _opened(settings, system) as (module, opened):
+        module.check_usual("export of embeddings")
         version, published = open_published(module.system, opened)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("users", published.users), ("items", published.items)):

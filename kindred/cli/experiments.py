@@ -29,7 +29,8 @@ def compare(
     from kindred.recommenders.systems import find_system
 
     settings = settings_of(context)
-    folder = runs_folder_of(settings, find_system(system).system.name)
+    find_system(system).check_usual("comparing runs")
+    folder = runs_folder_of(settings, system)
     runs = find_run(folder, first), find_run(folder, second)
     from kindred.evaluation.comparison import comparison_text  # only now: these bring PyTorch
     from kindred.recommenders.evaluating import EvaluationOptions
@@ -71,6 +72,7 @@ def tune(
     from kindred.training.fit import RunOptions
 
     settings = settings_of(context)
+    find_system(system).check_usual("the search for settings")
     with graph_to_read(settings) as store:
         content_hash = graph_statistics(store, graph_schema()).content_hash
         graph = read_interaction_graph(find_system(system).system, store)

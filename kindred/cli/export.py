@@ -37,11 +37,12 @@ def onnx(
     from kindred.recommenders.systems import find_system
 
     settings = settings_of(context)
-    declared = find_system(system).system
+    module = find_system(system)
+    module.check_usual("export of an encoder")
     found = find_run(runs_folder_of(settings, system), run)
     from kindred.recommenders.exporting import export_onnx  # only now: it brings PyTorch
 
-    exported = export_onnx(declared, found, output)
+    exported = export_onnx(module.system, found, output)
     if as_json:
         console.json_result({"run": found.name, **asdict(exported)})
         return

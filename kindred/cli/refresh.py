@@ -87,7 +87,9 @@ def line_of(done: Refreshed) -> str:
     """What changed, in one line."""
     if done.run is None:
         return f"{done.system}: the graph is as it was; {done.version} answers on"
-    figure = f"NDCG@10 {done.figure:.4f}" + ("" if done.before is None else f" (before: {done.before:.4f})")
+    figure = f"{done.judged_by.replace('ndcg', 'NDCG')} {done.figure:.4f}" + (
+        "" if done.before is None else f" (before: {done.before:.4f})"
+    )
     grown = f"{done.events[0]:,} events ({done.events[0] - done.events[1]:+,})"
     gone = f"; {len(done.removed)} old runs deleted" if done.removed else ""
     if done.is_published:

@@ -125,6 +125,8 @@ def train_system(
             chosen = model_config(text=not no_text, file=config)
             given = {name: value for name, value in (("folds", folds), ("seeds", seeds)) if value is not None}
             chosen = chosen.model_copy(update={"tagger": chosen.tagger.model_copy(update=given)})
+            if given and system != "tags":
+                raise SettingsError(f"{system} have no folds of networks", "leave --folds and --seeds out")
             if target is not None and system != "posts":
                 raise SettingsError(f"{system} have no target to choose", "leave --target out, or train posts")
             if target is not None:

@@ -122,6 +122,18 @@ class SystemModule:
     above: Mapping[str, float] | None = None
     publishes_edges: bool = False
 
+    def check_usual(self, what: str) -> None:
+        """That the system is one that `of_interactions` could train, which is what `what` is for.
+
+        Raises:
+            SettingsError: it has a model and figures of its own.
+        """
+        if self.takes != "events":
+            usual = ", ".join(name for name, module in SYSTEMS.items() if module.takes == "events")
+            raise SettingsError(
+                f"{what} is not for system {self.system.name}, which has a model of its own", f"it is for {usual}"
+            )
+
 
 def of_interactions(system: System) -> SystemModule:
     """A system that learns from users' events with items, by the graph network and the linear ensemble."""

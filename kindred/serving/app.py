@@ -14,6 +14,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
+from kindred.domain.refusals import refusal
 from kindred.serving import (
     answer_routes,
     health_routes,
@@ -88,9 +89,9 @@ async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | ValidationError)
     first = error.errors()[0]
     where = first["loc"][1:] if isinstance(error, RequestValidationError) else first["loc"]
-    place = ".".join(str(part) for part in where) or "request"
+    place = ".".join(part for part in map(str, where) if "[" not in part) or "request"  # no names of validators
     hint = "the OpenAPI description at /docs shows what is taken"
-    return problem(422, "invalid", f"{place}: {first['msg']}", hint, request_id=request_id_of(request))
+    return problem(422, "invalid", f"{place}: {refusal(first)}", hint, request_id=request_id_of(request))
 
 
 async def _of_http(request: HttpRequest, error: Exception) -> Response:

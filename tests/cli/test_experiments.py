@@ -41,6 +41,28 @@ def trained(kindred: Kindred) -> dict[str, str]:
     return {m: json.loads(kindred("train", "--model", m, "--json"))["run"] for m in ("ease", "popularity")}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "train posts --model ease",
+        "compare a b --system queries",
+        "tune --system tags",
+        "export embeddings --system posts -o out",
+        "export onnx --system queries",
+    ],
+)
+def test_what_is_for_models_of_events_is_refused_to_systems_with_one_of_their_own(
+    kindred: Kindred, arguments: str
+) -> None:
+    with pytest.raises(SettingsError, match="a model of its own"):
+        kindred(*arguments.split())
+
+
+def test_folds_of_networks_are_for_tags(kindred: Kindred) -> None:
+    with pytest.raises(SettingsError, match="no folds"):
+        kindred("train", "posts", "--folds", "2")
+
+
 def test_a_baseline_is_trained_published_and_asked(kindred: Kindred, trained: dict[str, str]) -> None:
     rows = {run["run"]: run for run in json.loads(kindred("runs", "--json"))}
     assert rows[trained["ease"]]["config"]["model"] == "ease"

@@ -103,3 +103,18 @@ def test_given_products_are_put_in_order_and_what_searches_do_not_go_by_is_refus
 
 def test_what_was_searched_in_a_request_is_not_kept_as_what_suits_the_user() -> None:
     assert not is_plain(Request("U00001", queries=("yoga mat",))) and is_plain(Request("U00001"))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"filters": {"price": 5}}, "filters.price: must be a text"),
+        ({"k": 0}, "k: must be at least 1"),
+        ({"queries": [None]}, "queries.0: must be a text"),
+        ({"colour": "red"}, "colour: is not known"),
+        ({"at": "soon"}, "'soon' is no time"),
+    ],
+)
+def test_what_is_wrong_is_said_plainly(client: Client, body: dict[str, object], message: str) -> None:
+    reply = client.post("/v1/queries/recommendations", body)
+    assert reply.status_code == 422 and message in reply.json()["error"]["message"]
