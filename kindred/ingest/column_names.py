@@ -11,16 +11,16 @@ _ITEM = (
     "item item_id parent_asin movie_id asin product_id track_id song_id artist_id book_id isbn article_id news_id "
     "business_id place_id venue_id game_id app_id recipe_id course_id post_id content_id anime_id job_id offer_id "
     "listing_id property_id restaurant_id video_id stock_code product_code item_code article_number movie product "
-    "track song artist book article venue place business sku lineitem_sku ean gtin"
+    "track song artist book article venue place business sku lineitem_sku ean gtin location_id location poi_id poi"
 )
 _USUAL = {
     "user": (
         "user user_id uid reviewer_id customer_id member_id visitor_id reader_id account_id person_id client_id "
         "player_id student_id username nickname customer member reader account user_pseudo_id anonymous_id email "
-        "customer_email session_id session"
+        "customer_email customer_user_id session_id session"
     ),
     "item": _ITEM,
-    "rating": "rating overall stars score rating_value user_rating book_rating grade",
+    "rating": "rating overall stars star_rating score rating_value user_rating book_rating grade",
     "weight": "weight plays play_count played_ratio_pct listens count times quantity hours minutes",
     "at": (
         "at timestamp time unix_review_time datetime date created_at event_time ts review_time rated_at when "

@@ -118,6 +118,8 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
             continue
         if cells == titles:
             continue
+        if isinstance(cells, BadRecord) and dialect.delimiter == "\t" and cells.reason is Reason.BROKEN_CSV:
+            cells = _with_plain_quotes(group, len(header)) or cells
         value = cells if isinstance(cells, BadRecord) else _values(header, cells, source)
         # Which cells of a broken row are those that parsing leaves out can't be told, so it is kept only without such.
         raw = b"\n".join(line.raw for line in group) if is_all_known else b""
@@ -173,6 +175,13 @@ def _split_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[
             else:
                 group, cells = longer, cells_of_all
         yield group, cells
+
+
+def _with_plain_quotes(group: list[Line], length: int) -> list[str] | None:
+    """The cells of a row between tabs whose quotes are characters like any other; None where it does not fit so."""
+    cells = _text(group[0].raw, group[0].length)
+    parts = cells.split("\t") if isinstance(cells, str) else []
+    return parts if len(parts) == length else None
 
 
 def _split_plain_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:

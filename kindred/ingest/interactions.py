@@ -10,7 +10,7 @@ from kindred.domain.records import Event
 from kindred.ingest.column_names import guess
 from kindred.ingest.columns import listed_columns, nearest
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
-from kindred.ingest.numbers import decimal_of
+from kindred.ingest.numbers import decimal_of, number_of_text
 from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.remote import Location
@@ -19,6 +19,7 @@ from kindred.ingest.table_head import Head, in_layout, read_head
 from kindred.ingest.time_forms import form_of_times
 
 _SHOWN_VALUES = 3
+_BETWEEN_CATEGORIES = (";", ",")
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,12 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     if items is None:
         of_items, item_files, item_head = given.items.model_copy(update={"id": None}), [], head
         _check_items(paths[0], event, of_items, head)
+        of_items = _with_parts(of_items, head, remarks)
         source = event_source(event, columns, of_items)
     else:
         item_path = one_file(items)
         item_head = read_head(item_path, given.item_file)
-        of_items = _item_columns(item_path, event, given.items, item_head)
+        of_items = _with_parts(_item_columns(item_path, event, given.items, item_head), item_head, remarks)
         item_files = [SourceFile(item_path, in_layout(item_source(event.target, of_items), item_head.layout))]
         source = event_source(event, columns, ItemColumns())
         mapping = mapping.model_copy(update={"item_file": item_head.layout})
@@ -140,7 +142,20 @@ def _item_columns(path: Location, event: type[Event], given: ItemColumns, head: 
     if not categories and category_edge(event.target) is not None:
         name = guess("category", head.columns, taken)
         categories = (name,) if name else ()
-    return ItemColumns(**found, category=categories)
+    return ItemColumns(**found, category=categories, parted_by=given.parted_by)
+
+
+def _with_parts(columns: ItemColumns, head: Head, remarks: list[str]) -> ItemColumns:
+    """The columns with what stands between categories in their cells, if it is not `|` but something that shows."""
+    values = [str(value) for name in columns.category for row in head.rows if (value := row.get(name)) is not None]
+    if columns.parted_by or not values or any("|" in value or value.startswith("[") for value in values):
+        return columns
+    for sign in _BETWEEN_CATEGORIES:
+        parts = {part.strip() for value in values for part in value.split(sign)}
+        if len(parts) < len({*values}):  # the same few come again in other company
+            remarks.append(f"cells of {', '.join(columns.category)} hold several categories with {sign!r} between them")
+            return columns.model_copy(update={"parted_by": sign})
+    return columns
 
 
 def _check_items(path: Location, event: type[Event], given: ItemColumns, head: Head) -> None:
@@ -163,10 +178,20 @@ def _check_there(path: Location, named: Mapping[str, str], head: Head) -> None:
 
 
 def _lacks(path: Location, role: str, option: str, head: Head) -> None:
+    next_step = f"name it: {option} COLUMN"
+    if any(number_of_text(name) is not None for name in head.columns):
+        next_step += ", or where the first line names no columns: --columns user,item,…"
+    lists = [name for name in head.columns if any(_holds_rows(row.get(name)) for row in head.rows)]
+    if lists:
+        next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"
     raise RecordError(
         f"no column of {path} is called what columns of the {role} usually are: {listed_columns(head.columns)}",
-        f"name it: {option} COLUMN",
+        next_step,
     )
+
+
+def _holds_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _decimal(columns: EventColumns, head: Head) -> str | None:
@@ -180,7 +205,8 @@ def _choices(
 ) -> list[Choice]:
     found = []
     before = given.model_dump()
-    for role, names in (chosen.by_role() if isinstance(chosen, EventColumns) else chosen.model_dump()).items():
+    roles: Mapping[str, str | tuple[str, ...] | None] = chosen.by_role()
+    for role, names in roles.items():
         for name in (names,) if isinstance(names, str) else names or ():
             shown = [" ".join(str(row[name]).split())[:40] for row in head.rows if row.get(name) is not None]
             examples = tuple(dict.fromkeys(shown))[:_SHOWN_VALUES]

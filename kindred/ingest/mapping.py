@@ -48,12 +48,21 @@ class EventColumns(_Part):
 
 
 class ItemColumns(_Part):
-    """Columns that say more of items: of a table of items (`id`), or of the events where there is none."""
+    """Columns that say more of items: of a table of items (`id`), or of the events where there is none.
+
+    Attributes:
+        parted_by: what stands between categories in one cell; `|` if not told.
+    """
 
     id: str | None = None
     title: str | None = None
     text: str | None = None
     category: tuple[str, ...] = ()
+    parted_by: str | None = None
+
+    def by_role(self) -> dict[str, str | tuple[str, ...] | None]:
+        """The column of each role, of categories all of them."""
+        return self.model_dump(exclude={"parted_by"})
 
 
 class Layout(_Part):

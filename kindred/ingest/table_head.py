@@ -147,6 +147,11 @@ def _header(path: Location, text: str, separator: str) -> list[str]:
     reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
     cells = line.split(separator) if len(separator) > 1 else next(reader, [])
     names = [cell.strip() for cell in cells]
+    if len(names) == 1 and len(parts := names[0].split()) > 1 and all(map(_is_number, parts)):
+        raise RecordError(
+            f"the first line of {path} names no columns: {line[:100]}",
+            f"name them, e.g. --separator ' ' --columns {','.join(('user', 'item', 'rating', 'at')[: len(parts)])}",
+        )
     if names and all(_is_number(name) for name in names):
         raise RecordError(
             f"the first line of {path} names no columns: {line[:100]}",

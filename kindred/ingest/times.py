@@ -29,6 +29,7 @@ _COMPACT = {  # 201403011200 and 20140301120000; as milliseconds these are days 
 _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
 _ZONE_IN_WORDS = re.compile(r"\s*(?:\[[\w/+-]+\]|\([\w ]+\))$")  # beside its offset, as Java and browsers write it
 _OF_NET = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+_AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted) |(?<=\d)\.$")  # what shops print
 _NO_DAY = re.compile(r"0000-00-00(?:[T ]00:00:00(?:\.0+)?)?")  # what MySQL has for no time
 _FORMS = (
     "%m %d, %Y",  # 09 13, 2009: the reviews of Amazon
@@ -161,7 +162,7 @@ def _of_text(text: str, field: str) -> int | None:
 def _of_date_text(text: str) -> int | None:
     if found := _OF_NET.fullmatch(text):
         return int(found[1])
-    bare = _ZONE_NAME.sub("", _ZONE_IN_WORDS.sub("", text))
+    bare = _ZONE_NAME.sub("", _ZONE_IN_WORDS.sub("", _AROUND_A_DAY.sub("", text)))
     try:
         return _of_datetime(datetime.fromisoformat(bare))
     except (ValueError, OverflowError):

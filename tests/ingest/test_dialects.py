@@ -73,3 +73,32 @@ def test_objects_that_break_off_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(json.dumps({"user": "u1", "item": "a"}, indent=1) + '\n{\n "user": "u2"')
     with pytest.raises(RecordError, match="broken after element 1"):
         rows_of(tmp_path / "t.json")
+
+
+def test_quotes_between_tabs_may_be_characters_like_any_other(tmp_path: Path) -> None:
+    text = 'user\titem\ttext\nu1\ta\t"Great" stuff\nu2\tb\t"say ""so"""\nu3\tc\t"open\nu4\td\t"two\nlines"\n'
+    (tmp_path / "t.tsv").write_text(text)
+    assert cells(rows_of(tmp_path / "t.tsv")) == [
+        ("u1", "a", '"Great" stuff'),
+        ("u2", "b", 'say "so"'),
+        ("u3", "c", '"open'),
+        ("u4", "d", "two\nlines"),
+    ]
+
+
+def test_a_first_line_that_names_nothing_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("0 17 4 1393545600\n")
+    with pytest.raises(RecordError, match="names no columns") as raised:
+        rows_of(tmp_path / "t.txt")
+    assert raised.value.next_step == "name them, e.g. --separator ' ' --columns user,item,rating,at"
+    (tmp_path / "t.csv").write_text("u1,a,4\n")
+    with pytest.raises(RecordError) as raised:
+        rows_of(tmp_path / "t.csv")
+    assert "--columns user,item,…" in raised.value.next_step
+
+
+def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('{"count": 1, "data": [{"user": "u1", "item": "a"}]}')
+    with pytest.raises(RecordError, match="no column") as raised:
+        rows_of(tmp_path / "t.json")
+    assert "jq -c '.data[]' FILE" in raised.value.next_step

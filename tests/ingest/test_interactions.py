@@ -223,6 +223,26 @@ def test_a_table_of_items_says_what_they_are(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cells", "sign", "names"),
+    [
+        (["Food, Bars", "Bars", "Food", "Bars, Food"], ",", ["Food", "Bars"]),
+        (["Action;Free to Play", "Action", "Free to Play", "Free to Play;Action"], ";", ["Action", "Free to Play"]),
+        (["Home, Kitchen & Garden", "Toys", "Books"], None, ["Home, Kitchen & Garden"]),
+        (["Food, Bars|Bars", "Bars", "Food, Bars"], None, ["Food, Bars", "Bars"]),
+    ],
+)
+def test_categories_are_parted_by_what_the_column_shows(
+    tmp_path: Path, cells: list[str], sign: str | None, names: list[str]
+) -> None:
+    items = write(tmp_path / "i.jsonl", "\n".join(json.dumps({"id": n, "genres": c}) for n, c in enumerate(cells)))
+    tables = understood(write(tmp_path / "ratings.csv", MOVIELENS), items=items)
+    assert tables.mapping.items.parted_by == sign and (len(tables.remarks) == 1) == (sign is not None)
+    row = next(read_rows(items, tables.files[1].source, lambda *_: None)).value
+    assert not isinstance(row, BadRecord)
+    assert [r.id for r in tables.files[1].source.parse(row).records if isinstance(r, Category)] == names
+
+
 def test_recbole_parts_its_lists_by_blanks(tmp_path: Path) -> None:
     items = "item_id:token\tmovie_title:token_seq\tclass:token_seq\na\tToy Story\tComedy Drama\n"
     tables = understood(write(tmp_path / "x.inter", RECBOLE), items=write(tmp_path / "x.item", items))

@@ -59,6 +59,8 @@ def test_what_stands_for_no_value_is_none_where_a_number_or_a_time_belongs(nothi
         ("2025-11-28T10:15:30+01:00[Europe/Berlin]", "2025-11-28T09:15:30"),
         ("Fri Nov 28 2025 10:15:30 GMT+0100 (CET)", "2025-11-28T09:15:30"),
         ("Fri Nov 28 2025 10:15:30 GMT-0500 (Eastern Standard Time)", "2025-11-28T15:15:30"),
+        ("Reviewed in the United States on November 28, 2025", "2025-11-28T00:00:00"),
+        ("Posted November 28, 2025.", "2025-11-28T00:00:00"),
         ("/Date(1764324930000)/", "2025-11-28T10:15:30"),
         ("/Date(1764324930000+0100)/", "2025-11-28T10:15:30"),
     ],

@@ -4,7 +4,8 @@
   text and a word for what happened. The key of an event is made of user, item, time and that word, so replays change
   nothing, and a table that comes again with more columns adds to the events that are there. Without times a user and an
   item make one event.
-* items: an id, a title, a text and categories (a list, or "a|b"; blanks part those of RecBole's `token_seq`).
+* items: an id, a title, a text and categories (a list, or "a|b", "a;b", "a, b" where the column shows
+  it; blanks part those of RecBole's `token_seq`).
 
 Names are brought to Unicode form NFC; ids stay as they are.
 """
@@ -139,7 +140,7 @@ class _Items:
     def _categories(self, row: Values, notes: list[str]) -> Iterable[str]:
         names: dict[str, None] = {}
         for column in self.columns.category:
-            separator = None if column.endswith(":token_seq") else "|"
+            separator = None if column.endswith(":token_seq") else self.columns.parted_by or "|"
             for part in parts_of(row.get(column)):
                 text = optional(raw_text_of, part, column, notes) or ""
                 found = (optional(name_in, name, column, notes) for name in text.split(separator))
