@@ -86,7 +86,9 @@ def recommend(
     user: Annotated[
         str | None, typer.Option(callback=given_id, help="A user's id; an unknown one gets what is popular.")
     ] = None,
-    users: Annotated[str | None, typer.Option(metavar="FILE", help="Ids of users, one a line.")] = None,
+    users: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Ids of users: one a line, or a table with such a column.")
+    ] = None,
     reviews: Annotated[
         str | None,
         typer.Option(
@@ -181,8 +183,6 @@ def _write_everyone(
 
 def _requests(request: Request, user: str | None, users: str | None, reviews: str | None, system: str) -> list[Request]:
     """One request a user."""
-    from kindred.domain.errors import RecordError
-
     if reviews is not None:
         from kindred.ingest.reviews import read_events
         from kindred.recommenders.systems import find_system
@@ -191,16 +191,9 @@ def _requests(request: Request, user: str | None, users: str | None, reviews: st
         return [replace(request, events=events) for events in of_users.values()]
     if users is None:
         return [replace(request, user_id=user)]
-    from kindred.ingest.opening import open_file
-    from kindred.ingest.paths import one_file
+    from kindred.ingest.user_lists import read_users
 
-    path = one_file(users)
-    try:
-        with open_file(path) as file:
-            ids = file.content.read().decode().split("\n")
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{path} can't be read: {error}", "give a text file with one id a line") from error
-    return [replace(request, user_id=line.strip()) for line in ids if line.strip()]
+    return [replace(request, user_id=one) for one in read_users(users)]
 
 
 def _at_most(given: Sequence[str]) -> dict[str, int]:

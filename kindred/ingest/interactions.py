@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 
 from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.progress import silent
 from kindred.domain.records import Event
+from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.column_names import guess
 from kindred.ingest.columns import listed_columns, nearest
+from kindred.ingest.files import read_rows
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
 from kindred.ingest.numbers import decimal_of, number_of_text
+from kindred.ingest.opening import is_stream
 from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.remote import Location
+from kindred.ingest.rows import flattened
 from kindred.ingest.sources.interactions import event_properties, event_source, item_properties, item_source
 from kindred.ingest.table_head import Head, in_layout, read_head
 from kindred.ingest.time_forms import form_of_times
+from kindred.ingest.values import id_of
 
 _SHOWN_VALUES = 3
+_ITEMS_LOOKED_AT = 100_000
 _BETWEEN_CATEGORIES = (";", ",")
 
 
@@ -96,6 +105,7 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
         item_head = read_head(item_path, given.item_file)
         of_items = _with_parts(_item_columns(item_path, event, given.items, item_head), item_head, remarks)
         item_files = [SourceFile(item_path, in_layout(item_source(event.target, of_items), item_head.layout))]
+        remarks += _strangers(columns, head, item_files[0], of_items)
         source = event_source(event, columns, ItemColumns())
         mapping = mapping.model_copy(update={"item_file": item_head.layout})
     mapping = mapping.model_copy(update={"items": of_items})
@@ -106,6 +116,32 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     if items is not None:
         unused["items"] = _unused(item_head, choices, "items")
     return Tables(mapping, event, files, choices, unused, remarks)
+
+
+def _strangers(columns: EventColumns, head: Head, items: SourceFile, of_items: ItemColumns) -> list[str]:
+    """A remark where the first events name no item that a table of this machine, if it is of usual size, holds."""
+    wanted = {_key(row.get(columns.item or "")) for row in head.rows} - {None}
+    if not wanted or not isinstance(items.path, Path) or is_stream(items.path):
+        return []
+    there: list[str] = []
+    for row in islice(read_rows(items.path, items.source, silent), _ITEMS_LOOKED_AT + 1):
+        key = None if isinstance(row.value, BadRecord) else _key(flattened(row.value).get(of_items.id or ""))
+        if key in wanted:
+            return []
+        there += [key] if key else []
+    if not there or len(there) > _ITEMS_LOOKED_AT:
+        return []
+    return [
+        f"none of the first items of the events is in {items.path}, which holds {', '.join(there[:_SHOWN_VALUES])} …: "
+        "are ids written otherwise there, or is it another column? --item-id COLUMN"
+    ]
+
+
+def _key(value: object) -> str | None:
+    try:
+        return id_of(value)
+    except BadRecord:
+        return None
 
 
 def _event_columns(path: Location, event: type[Event], given: EventColumns, head: Head) -> EventColumns:

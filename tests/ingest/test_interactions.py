@@ -236,11 +236,21 @@ def test_categories_are_parted_by_what_the_column_shows(
     tmp_path: Path, cells: list[str], sign: str | None, names: list[str]
 ) -> None:
     items = write(tmp_path / "i.jsonl", "\n".join(json.dumps({"id": n, "genres": c}) for n, c in enumerate(cells)))
-    tables = understood(write(tmp_path / "ratings.csv", MOVIELENS), items=items)
+    events = write(tmp_path / "t.csv", "user,item,at\n1,0,2020-03-01\n")
+    tables = understood(events, items=items)
     assert tables.mapping.items.parted_by == sign and (len(tables.remarks) == 1) == (sign is not None)
     row = next(read_rows(items, tables.files[1].source, lambda *_: None)).value
     assert not isinstance(row, BadRecord)
     assert [r.id for r in tables.files[1].source.parse(row).records if isinstance(r, Category)] == names
+
+
+def test_a_table_of_other_items_is_told(tmp_path: Path) -> None:
+    events = write(tmp_path / "t.csv", "user,item\n1,0031\n2,0032\n")
+    other = write(tmp_path / "other.jsonl", '{"id": 31, "title": "Lost"}\n{"id": 32}\n')
+    [*_, remark] = understood(events, items=other).remarks
+    assert remark.startswith(f"none of the first items of the events is in {other}, which holds 31, 32 …")
+    same = write(tmp_path / "same.csv", "id,title\n0030,A\n0032,B\n")
+    assert len(understood(events, items=same).remarks) == 1
 
 
 def test_recbole_parts_its_lists_by_blanks(tmp_path: Path) -> None:
