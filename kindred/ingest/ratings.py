@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.missing import MISSING_NUMBERS
 from kindred.ingest.numbers import number_of_text
-from kindred.ingest.values import number_of
+from kindred.ingest.values import number_of, raw_text_of
 
 THUMBS = "yes or no"
 _OUT_OF = re.compile(r"(.+?)\s*(?:/|out of|of|von|sur)\s*(\d+)(?:\s*stars?)?", re.IGNORECASE)
@@ -26,9 +27,13 @@ def rating_of(value: object, field: str) -> tuple[float | None, str]:
     """
     if isinstance(value, bool):
         return float(value), THUMBS
-    if not isinstance(value, str) or (text := value.strip()) in MISSING_NUMBERS or number_of_text(text) is not None:
+    if isinstance(value, bytes):
+        value = raw_text_of(value, field)
+    if not isinstance(value, str) or (text := value.strip()) in MISSING_NUMBERS:
         number = number_of(value, field)
         return None if number is None else float(number), ""
+    if (found_number := number_of_text(text)) is not None and math.isfinite(found_number):
+        return float(found_number), ""
     if (word := text.casefold()) in _YES | _NO:
         return float(word in _YES), THUMBS
     if found := _STARS.fullmatch(text.replace("\ufe0f", "")):

@@ -27,7 +27,7 @@ from kindred.ingest.rows import Row, flattened
 from kindred.ingest.source import Parsed, Source, Values
 
 _SEPARATORS = ("::", "\t", ",", ";", "|")
-_ROWS_LOOKED_AT = 200
+_ROWS_LOOKED_AT = 2_000
 
 
 @dataclass(frozen=True)

@@ -147,9 +147,13 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
     if name is not None and (runs_folder / name).is_dir():
         raise ArtifactError(f"run {name} did not finish", f"kindred train {runs_folder.name} --resume {name}")
     known = ", ".join(run.name for run in runs[-5:])
+    train = f"train one with `kindred train {runs_folder.name}`"
+    found = [path.parent for path in runs_folder.parent.glob(f"*/*/{MANIFEST}") if path.parents[1] != runs_folder]
+    others = sorted({folder.parent.name for folder in found if name in (None, folder.name)})
+    elsewhere = f"add {' or '.join(f'`--system {other}`' for other in others)}, or {train}" if others else train
     raise ArtifactError(
         f"no finished run{f' named {name}' if name else ''} in {runs_folder}",
-        f"runs are {known}" if known else f"train one with `kindred train {runs_folder.name}`",
+        f"runs are {known}" if known and not others else elsewhere,
     )
 
 

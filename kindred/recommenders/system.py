@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 
 from kindred.domain.errors import RecordError, SchemaError, SettingsError
@@ -157,7 +158,7 @@ class System:
 
     def no_events(self, until: int | None = None) -> RecordError:
         """What is raised where a graph holds no event of the system, up to a time."""
-        when = "" if until is None else f" up to {until}"
+        when = "" if until is None else f" up to {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%S}"
         return RecordError(f"the graph holds no {self.words.event}{when}", f"load some with `{self.load_with}`")
 
     def check_conditions(self, labels: Iterable[str], numbers: Iterable[str]) -> None:

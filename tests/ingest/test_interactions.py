@@ -145,6 +145,12 @@ def test_columns_that_hold_times_are_told_where_none_is_named_so(tmp_path: Path)
     assert understood(path).remarks == ["no column of times: every event counts as equally old"]
 
 
+def test_what_few_rows_have_is_found_far_from_the_first(tmp_path: Path) -> None:
+    rows = [{"user": "u", "item": n} | ({"rating": 4} if n == 1500 else {}) for n in range(1600)]
+    tables = understood(write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows))))
+    assert tables.mapping.events.rating == "rating"
+
+
 def test_what_is_shown_of_a_column_stands_on_one_line(tmp_path: Path) -> None:
     path = write(tmp_path / "t.jsonl", json.dumps({"user": "u", "item": "i", "text": "One\n\ntwo"}))
     assert [choice.examples for choice in understood(path).choices][-1] == ("One two",)

@@ -58,6 +58,17 @@ def test_no_run_says_how_to_make_one(tmp_path: Path) -> None:
     assert "kindred train" in raised.value.next_step
 
 
+def test_a_run_of_another_system_is_pointed_at(tmp_path: Path) -> None:
+    run = finish_run(new_run_folder(tmp_path / "interactions"), {"config": {}})
+    for name in (None, run.name):
+        with pytest.raises(ArtifactError, match="no finished run") as raised:
+            find_run(tmp_path / "products", name)
+        assert raised.value.next_step == "add `--system interactions`, or train one with `kindred train products`"
+    with pytest.raises(ArtifactError) as raised:
+        find_run(tmp_path / "products", "../x")
+    assert raised.value.next_step == "train one with `kindred train products`"
+
+
 def test_a_broken_manifest_names_the_folder(tmp_path: Path) -> None:
     folder = new_run_folder(tmp_path, "a")
     finish_run(folder, {})

@@ -47,3 +47,8 @@ def test_every_system_is_found_by_its_own_name() -> None:
     with pytest.raises(SettingsError, match="no system 'books'") as raised:
         find_system("books")
     assert "products" in raised.value.next_step
+
+
+def test_no_events_up_to_a_time_names_it_as_people_do() -> None:
+    assert PRODUCTS.no_events(915148800).message == "the graph holds no review up to 1999-01-01 00:00:00"
+    assert PRODUCTS.no_events().message == "the graph holds no review"
