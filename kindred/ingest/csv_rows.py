@@ -118,8 +118,8 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
             continue
         if cells == titles:
             continue
-        if isinstance(cells, BadRecord) and dialect.delimiter == "\t" and cells.reason is Reason.BROKEN_CSV:
-            cells = _with_plain_quotes(group, len(header)) or cells
+        if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV:
+            cells = _with_other_quotes(group, dialect, len(header)) or cells
         value = cells if isinstance(cells, BadRecord) else _values(header, cells, source)
         # Which cells of a broken row are those that parsing leaves out can't be told, so it is kept only without such.
         raw = b"\n".join(line.raw for line in group) if is_all_known else b""
@@ -177,10 +177,18 @@ def _split_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[
         yield group, cells
 
 
-def _with_plain_quotes(group: list[Line], length: int) -> list[str] | None:
-    """The cells of a row between tabs whose quotes are characters like any other; None where it does not fit so."""
-    cells = _text(group[0].raw, group[0].length)
-    parts = cells.split("\t") if isinstance(cells, str) else []
+def _with_other_quotes(group: list[Line], dialect: Dialect, length: int) -> list[str] | None:
+    """The cells of a row whose quotes are written otherwise than in the head of the file; None where they don't fit.
+
+    After a backslash, or, between tabs, as characters like any other.
+    """
+    first = group[0]
+    if b'\\"' in first.raw:
+        cells = _cells([first._replace(raw=_ESCAPE.sub(_unescaped, first.raw))], dialect)
+        if isinstance(cells, list) and len(cells) == length:
+            return cells
+    text = _text(first.raw, first.length)
+    parts = text.split("\t") if isinstance(text, str) and dialect.delimiter == "\t" else []
     return parts if len(parts) == length else None
 
 

@@ -102,3 +102,12 @@ def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="no column") as raised:
         rows_of(tmp_path / "t.json")
     assert "jq -c '.data[]' FILE" in raised.value.next_step
+
+
+def test_quotes_after_backslashes_are_understood_also_far_from_the_head(tmp_path: Path) -> None:
+    plain = '"u1","a","good"\n' * 20_000
+    late = '"u2","b","The \\"best\\" one, in C:\\\\"\n"u3","c","it"\n"u4","d","open\n"u5","e","end"\n'
+    (tmp_path / "t.csv").write_text('"user","item","text"\n' + plain + late)
+    found = cells(rows_of(tmp_path / "t.csv"))[20_000:]
+    assert found[:2] == [("u2", "b", 'The "best" one, in C:\\'), ("u3", "c", "it")]
+    assert found[3] == ("u5", "e", "end") and len(found) == 4
