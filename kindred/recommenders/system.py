@@ -63,6 +63,7 @@ class System:
         skipped_below: property of an event and the value below which the event says that the user did not want the
             item: such a one is a skip, from which nothing but that is learned; None where events are never skips.
         load_with: the command that loads its events, for messages.
+        predicted: property that an event has where a run predicted it, so that no user did it; None where none are.
     """
 
     name: str
@@ -76,6 +77,7 @@ class System:
     maker: type[Edge] | None = None
     skipped_below: tuple[str, float] | None = None
     load_with: str = field(default="kindred ingest", kw_only=True)
+    predicted: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         astray = [edge.edge_type for edge in self.context if edge.source.label != self.item_label]
@@ -88,7 +90,7 @@ class System:
             raise SchemaError(f"system {self.name}: {self.maker.edge_type} is no context edge of it")
         edge_names = {p.name for p in self.edge.properties}
         item_names = {p.name for p in self.item.properties}
-        of_events = {self.rating, *self.weight, self.skipped_below and self.skipped_below[0]}
+        of_events = {self.rating, *self.weight, self.skipped_below and self.skipped_below[0], self.predicted}
         for name, names in (*((name, edge_names) for name in of_events), (self.title, item_names)):
             if name is not None and name not in names:
                 raise SchemaError(f"system {self.name} names the property {name!r}, which its records do not have")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kindred.domain.ids import IdMap
@@ -156,7 +158,7 @@ def read_past(system: System, store: GraphStore) -> Past:
     users = IdMap.sorted(i for b in store.read_nodes(system.user, ["id"]) for i in b.column("id").to_pylist())
     items = IdMap.sorted(i for b in store.read_nodes(system.item, ["id"]) for i in b.column("id").to_pylist())
     names = ["source_id", "target_id", "event_id", "at", *telling_properties(system)]
-    batches = [batch for batch in store.read_edges(system.edge, names) if len(batch)]
+    batches = [batch for batch in _events(system, store, names) if len(batch)]
     order, columns = edge_columns(system.edge, batches)
     num_events = len(order)
     keys = {name: pa.chunked_array([b.column(name) for b in batches], pa.string()) for name in names[:3]}
@@ -179,6 +181,15 @@ def read_past(system: System, store: GraphStore) -> Past:
         numbers_of_nodes(store, system.item, system.numbers),
         {triple: _context(store, triple, items) for triple in system.triples[1:]},
     )
+
+
+def _events(system: System, store: GraphStore, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """The events of a system with these properties, those left out that a run predicted."""
+    if system.predicted is None:
+        yield from store.read_edges(system.edge, names)
+        return
+    for batch in store.read_edges(system.edge, [*names, system.predicted]):
+        yield batch.filter(pc.is_null(batch.column(system.predicted))).select(names)
 
 
 def _times(columns: dict[str, Column], num_events: int) -> IntArray:

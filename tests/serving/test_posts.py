@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,18 @@ def test_likes_that_views_alone_tell_of_are_left_out_and_counted(service: Servic
     assert np.array_equal(views_alone.likes_before(2**40), np.bincount(feed.log.post[feed.log.liked], minlength=40))
     likes = feed.likes_before(2**40)  # where the table tells of likes by themselves they alone count
     assert np.array_equal(likes, np.bincount(feed.like_post, minlength=40))
+
+
+def test_a_like_that_the_service_was_sent_counts_among_the_most_liked(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    with opened(Settings(data_dir=data, serve_port=0)) as service:
+        client = Client(service)
+        last = client.get("/post/top", limit=40).json()[-1]["id"]
+        sent = [
+            {"system": "posts", "user_id": f"new{n}", "item_id": str(last), "event_id": f"n{n}"} for n in range(500)
+        ]
+        now = datetime.now(UTC).replace(microsecond=0)
+        assert client.post("/v1/events", [{**event, "at": now.isoformat()} for event in sent]).json()["accepted"] == 500
+        assert ids(client.get("/post/top", time=(now + timedelta(seconds=1)).isoformat()))[0] == last
+        assert ids(client.get("/post/top", limit=40, time=now.isoformat()))[-1] == last

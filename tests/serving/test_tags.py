@@ -260,3 +260,14 @@ def test_what_tags_do_not_go_by_is_refused(client: Client) -> None:
     ):
         reply = client.post("/v1/tags/recommendations", {"user_id": "1", **more})
         assert reply.status_code == 422 and "tags does not go by" in reply.json()["error"]["message"], more
+
+
+def test_what_a_run_predicted_is_not_what_a_track_carries(client: Client, service: Service, audio: Audio) -> None:
+    heard = {track for (track, _), (probability, _) in edges(audio.settings).items() if probability is not None}
+    track = next(track for track, _ in audio.given if track in heard)
+    given = {tag for of, tag in audio.given if of == track}
+    memory = service.system("tags").memory
+    assert set(memory.seen(track, None)) == given
+    page = client.get("/ui/tags/user", id=track).text
+    assert f'What they carried <span class="soft">{len(given)}</span>' in page
+    assert "/ui/tags/map" not in page and client.get("/ui/tags/map").status_code == 404

@@ -14,6 +14,8 @@ from starlette.responses import HTMLResponse, Response
 from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Recommendation
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
+from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.systems import MapsItems
 from kindred.serving.problems import status_of
 from kindred.serving.service import Service
 
@@ -87,6 +89,7 @@ def html_of(service: Service, page: Page) -> str:
     current = page.system if page.system in service.systems else systems[0]
     module = service.systems[current].module
     frame = {"systems": systems, "system": current, "words": module.system.words, "takes": module.takes}
+    frame["has_map"] = isinstance(service.systems[current].recommender, MapsItems | Recommender)
     return _environment().get_template(page.template).render(frame | dict(page.values))
 
 
