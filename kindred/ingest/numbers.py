@@ -14,8 +14,8 @@ _GAP = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")
 
 def number_of_text(text: str) -> float | None:
     """The number, of whatever habit can be told from it alone; None where it is none."""
-    if text.isdecimal():  # most are, and that is their cost
-        return int(text)
+    if text.isdecimal() or _DECIMAL_POINT.fullmatch(text):  # most are, and that is their cost
+        return int(text) if text.isdecimal() else float(text)
     text = without_gaps(text)
     if _POINTS_AND_COMMA.fullmatch(text):
         text = text.replace(".", "").replace(",", ".")

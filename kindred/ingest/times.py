@@ -146,7 +146,7 @@ def _of_datetime(given: datetime) -> int:
 
 
 def _of_text(text: str, field: str) -> int | None:
-    if not text or text in MISSING_NUMBERS or _NO_DAY.fullmatch(text):
+    if text in MISSING_NUMBERS or (text[0] == "0" and _NO_DAY.fullmatch(text)):
         return None
     if _NUMBER.fullmatch(text) and not _DAY_NUMBER.fullmatch(text):
         if len(text) > _LONGEST_NUMBER or not math.isfinite(float(text)):
