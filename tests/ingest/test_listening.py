@@ -153,3 +153,57 @@ def test_users_of_another_namespace_are_others_while_genres_stay_one(
         ingest_files(graph, files, None, options)
     assert set(graph.tables["User"]) == {"u1", "u2", "music:u1", "music:u2"}
     assert len(graph.tables["LISTENED"]) == 6 and len(graph.tables["HAS_GENRE"]) == 2
+
+
+LISTENBRAINZ = {
+    "user_name": "u",
+    "listened_at": MOMENT,
+    "track_metadata": {
+        "artist_name": "The  Band",
+        "track_name": "Weight",
+        "release_name": "One",
+        "additional_info": {"recording_mbid": None, "duration_ms": 1},
+    },
+}
+SPOTIFY = {
+    "username": "u",
+    "ts": "2014-05-13T16:53:20Z",
+    "spotify_track_uri": "spotify:track:1",
+    "master_metadata_track_name": "Weight",
+    "master_metadata_album_artist_name": "The Band",
+    "skipped": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "track", "plays", "share"),
+    [
+        (LISTENBRAINZ, "The Band – Weight", None, None),
+        ({**SPOTIFY, "ms_played": 200_000}, "spotify:track:1", 1, None),
+        ({**SPOTIFY, "ms_played": 1_500}, "spotify:track:1", None, 0.0),
+        ({"uid": 7, "item_id": 9, "timestamp": MOMENT, "played_ratio_pct": 31}, "9", None, 0.31),
+        (
+            {"user_id": "u", "timestamp": MOMENT, "artist_name": "A", "track_id": "", "track_name": "T"},
+            "A – T",
+            None,
+            None,
+        ),
+    ],
+)
+def test_exports_of_services_are_understood(
+    row: dict[str, object], track: str, plays: int | None, share: float | None
+) -> None:
+    event = parse_event(row).records[0]
+    assert isinstance(event, Listened)
+    assert (event.target_id, event.at, event.plays, event.share) == (track, MOMENT, plays, share)
+
+
+def test_equal_titles_of_two_artists_stay_two_tracks(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:
+    rows = [
+        {**LISTENBRAINZ, "track_metadata": {"artist_name": artist, "track_name": "Home"}} for artist in ("A", "B", "A")
+    ]
+    (tmp_path / "listens.jsonl").write_bytes(json_lines(rows))
+    summary = ingest(graph, options, tmp_path / "listens.jsonl")
+    assert (summary.accepted, summary.duplicates) == (2, 1)
+    assert set(graph.tables["Track"]) == {"A – Home", "B – Home"} and set(graph.tables["Artist"]) == {"A", "B"}
+    assert graph.tables["Track"]["A – Home"]["title"] == "Home"

@@ -3,6 +3,9 @@
 * events: user, track, `at` or `timestamp` (in any form that `times.py` reads; unknown where the file has neither) and,
   where known, `plays` (a count), `share` (of the track, 0 to 1) and `event_id`; an event without one gets a key of its
   content, so that replays change nothing. What follows may stand on the event as well.
+* as they are exported, columns may be called otherwise: see `_ALSO_CALLED`, and what stands within another column
+  (ListenBrainz' `track_metadata`) goes by its own name. `ms_played` below 30 seconds is a skip, `played_ratio_pct` a
+  share in per cent. A track without an id goes by artist and title, so equal titles of two artists stay two.
 * metadata: track, title, artist, album, genres (a list, or "a|b"), duration (seconds), popularity.
 
 Ids may be numbers. An artist is known by the name, brought to one form; `artist_id`, where there is one, is the id.
@@ -43,6 +46,19 @@ from kindred.ingest.values import (
     whole_of,
 )
 
+_ALSO_CALLED = {
+    "user": ("user_id", "user_name", "username", "uid"),
+    "track": ("track_id", "recording_mbid", "spotify_track_uri", "item_id"),
+    "timestamp": ("listened_at", "ts"),
+    "title": ("track_name", "master_metadata_track_name"),
+    "artist": ("artist_name", "master_metadata_album_artist_name"),
+    "album": ("release_name", "master_metadata_album_album_name"),
+}
+"""What exports of ListenBrainz, Spotify and Last.fm call columns."""
+_PLAYED, _RATIO = "ms_played", "played_ratio_pct"
+_WITHIN = ("track_metadata", "additional_info")
+_LEAST_PLAYED = 30_000
+"""Milliseconds from which a listen counts, as streaming services count."""
 _REMEMBERED = 50_000  # what is kept ready, because events name the same users and tracks again and again
 _GENRE_SEPARATOR = "|"
 
@@ -53,6 +69,7 @@ def parse_event(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
+    row = _usual(row)
     notes: list[str] = []
     at_ms = _time(row, notes)
     values: dict[str, object] = {
@@ -68,6 +85,36 @@ def parse_event(row: Values) -> Parsed:
     listened = checked(Listened, values, _COLUMNS)
     track = parse_track(row)
     return Parsed((listened, _user(listened.source_id), *track.records), (*notes, *track.notes))
+
+
+def _usual(row: Values) -> Values:
+    """The row with the usual names of its columns."""
+    found = dict(row)
+    for within in _WITHIN:
+        if isinstance(inner := found.get(within), dict):
+            found = {**inner, **found}
+    for name, others in _ALSO_CALLED.items():
+        if (also := next((other for other in (name, *others) if not is_missing(found.get(other))), None)) is not None:
+            found[name] = found[also]
+        elif any(other in found for other in others):
+            found.setdefault(name, None)
+    artist, title = (" ".join(str(found.get(name) or "").split()) for name in ("artist", "title"))
+    if is_missing(found.get("track")) and artist and title:
+        found["track"] = f"{artist} – {title}"
+    if is_missing(found.get("share")):
+        found |= _listened_to(found)
+    return found
+
+
+def _listened_to(row: Values) -> dict[str, object]:
+    """The share or the plays that an export says in its own way."""
+    if not is_missing(row.get(_RATIO)):
+        ratio = count_of(row[_RATIO], _RATIO)
+        return {"share": None if ratio is None else min(ratio / 100, 1.0)}
+    if is_missing(row.get(_PLAYED)):
+        return {}
+    played = count_of(row[_PLAYED], _PLAYED)
+    return {"share": 0.0} if played is not None and played < _LEAST_PLAYED else {"plays": 1}
 
 
 def _time(row: Values, notes: list[str]) -> int | None:
@@ -152,10 +199,15 @@ def _user(user_id: str) -> User:
 _COLUMNS = {"id": "track", "source_id": "user", "target_id": "track"}
 _TRACK_COLUMNS = ("track", "title", "artist", "artist_id", "album", "genres", "duration", "popularity")
 _TIMES = ("at", "timestamp")
+_OTHERS = tuple(name for names in _ALSO_CALLED.values() for name in names)
+_OF_EXPORTS = frozenset((*_OTHERS, _PLAYED, _RATIO, *_WITHIN))
 EVENTS = Source(
-    columns=("user", *_TIMES, "plays", "share", "event_id", *_TRACK_COLUMNS),
+    columns=("user", *_TIMES, "plays", "share", "event_id", *_TRACK_COLUMNS, *sorted(_OF_EXPORTS)),
     parse=parse_event,
-    wanted={"user": ("user",), "track": ("track",)},
-    optional=_TIMES,
+    wanted={
+        "user": ("user", *_ALSO_CALLED["user"]),
+        "track": ("track", *_ALSO_CALLED["track"], "title", *_ALSO_CALLED["title"], *_WITHIN),
+    },
+    optional=(*_TIMES, *_ALSO_CALLED["timestamp"]),
 )
 METADATA = Source(columns=_TRACK_COLUMNS, parse=parse_track, wanted={"track": ("track",)})
