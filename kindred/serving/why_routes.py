@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -14,7 +14,7 @@ from kindred.serving.problems import UnknownError, request_id_of
 from kindred.serving.replies import orjson_response
 from kindred.serving.schemas import PROBLEMS, Id, Why
 from kindred.serving.service import Service
-from kindred.serving.times import iso_time
+from kindred.serving.times import iso_time, seconds_of
 
 
 def router(service: Service) -> APIRouter:
@@ -27,7 +27,7 @@ def router(service: Service) -> APIRouter:
         system: Annotated[str, Path(examples=["products"])],
         user_id: Annotated[Id, Path(examples=["U00042"])],
         item_id: Annotated[Id, Path(examples=["P00007"])],
-        at: int | None = None,
+        at: Annotated[str | None, Query(max_length=40, description="as of this time, ISO 8601 or seconds")] = None,
     ) -> Response:
         """Up to three paths from the user to the item, each with its share and where the item stands without it."""
         opened = service.system(system)
@@ -35,7 +35,7 @@ def router(service: Service) -> APIRouter:
             raise UnknownError(
                 f"there is no {opened.module.system.words.item} {item_id!r}", "see its id where it is sold"
             )
-        found = await service.in_thread(partial(opened.recommender.why, user_id, item_id, at))
+        found = await service.in_thread(partial(opened.recommender.why, user_id, item_id, seconds_of(at)))
         return orjson_response(why_value(found, request_id_of(http)))
 
     return routes

@@ -118,3 +118,14 @@ def test_what_was_searched_in_a_request_is_not_kept_as_what_suits_the_user() -> 
 def test_what_is_wrong_is_said_plainly(client: Client, body: dict[str, object], message: str) -> None:
     reply = client.post("/v1/queries/recommendations", body)
     assert reply.status_code == 422 and message in reply.json()["error"]["message"]
+
+
+def test_why_as_of_a_time_takes_what_recommendations_take(client: Client) -> None:
+    best = client.get("/v1/queries/users/U00001/recommendations", k=1).json()["items"][0]["id"]
+    path = f"/v1/queries/users/U00001/why/{best}"
+    for at in ("9" * 30, "1e30", str(2**63), "soon"):
+        reply = client.get(path, at=at)
+        assert reply.status_code == 422 and "is no time" in reply.json()["error"]["message"], at
+    early = client.get(path, at="2000-01-01T00:00:00Z").json()
+    assert early == {**client.get(path, at=946684800).json(), "request_id": early["request_id"]}
+    assert client.get(path, at="2100-01-01").json()["now"]["rank"] == 1
