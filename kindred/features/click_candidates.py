@@ -63,7 +63,7 @@ class CandidateFinder:
 
     def _of_request(self, reader: int, asked: Asked, request: int) -> IntArray:
         followers, often = self.features.followers(asked, request)
-        most = np.argsort(-often, kind="stable")[:_FOLLOWERS]
+        most = _highest(often, _FOLLOWERS)
         popular = self._popular_at(int(asked.at[request]))
         articles = np.union1d(popular, followers[most[often[most] > _LEAST]])
         last = int(asked.row[request, 0])
@@ -74,7 +74,17 @@ class CandidateFinder:
         tick = at // _TICK * _TICK
         if tick != self._tick:
             counts = self.features.popular(tick)
-            best = [np.argsort(-counts[:, n], kind="stable")[:most] for n, most in _POPULAR]
+            best = [_highest(counts[:, n], most) for n, most in _POPULAR]
             articles = np.unique(np.concatenate(best))
             self._tick, self._popular = tick, articles[counts[articles, -1] > 0]
         return self._popular
+
+
+def _highest(values: FloatArray, most: int) -> IntArray:
+    """Rows of the highest values, in no order; of equal ones the first."""
+    if most >= len(values):
+        return np.arange(len(values))
+    least = np.partition(values, -most)[-most]
+    above = np.flatnonzero(values > least)
+    level = np.flatnonzero(values == least)[: most - len(above)]
+    return np.concatenate([above, level])
