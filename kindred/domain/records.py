@@ -1,8 +1,7 @@
 """What Kindred knows of: one frozen class for each node label and each edge type, the only declaration of either.
 
-An edge type that joins several pairs of labels has one class a pair, all with the same properties: engines keep the
-edges of one type in one table. A new domain is added by declaring its records here and listing them in `RECORDS`:
-Arrow columns, graph tables, constraints and tensors are derived (`schema.py`).
+An edge type that joins several pairs of labels has one class a pair, all with the same properties: it is one table.
+A new domain is declared here and listed in `RECORDS`; Arrow columns, tables, constraints and tensors are derived.
 """
 
 from __future__ import annotations
