@@ -38,6 +38,11 @@ def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None 
     raise SettingsError(f"no graph engine for URL {url!r}", _EXAMPLES)
 
 
+def is_server(url: str) -> bool:
+    """Whether the graph at a URL is a server's, which takes readers and writers at once."""
+    return url.partition(":")[0] in _SERVER_SCHEMES
+
+
 def open_to_read(url: str, schema: GraphSchema, server: GraphServer | None = None) -> GraphStore:
     """The graph store at a URL, opened only to be read, with every table of the schema there.
 

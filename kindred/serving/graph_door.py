@@ -7,6 +7,7 @@ open. A graph server takes both at any time.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,11 @@ from kindred.graph.store import GraphStore
 
 RETRY_SECONDS = 2.0
 IDLE_SECONDS = 5.0
+MOST_READING = 8
+"""Threads that read at once, half of those that answer: a server that hangs must not hold them all."""
+ROOM_SECONDS = 1.0
+HANG_SECONDS = 10.0
+"""A read, or a batch's opening or closing, that takes longer says that the graph hangs."""
 
 
 class GraphDoor:
@@ -31,11 +37,13 @@ class GraphDoor:
         self._open_reader = open_reader
         self._open_writer = open_writer
         self._reader: GraphStore | None = None
-        self._num_reading = 0
+        self._reading: dict[object, float] = {}
         self._last_read = 0.0
+        self._one_opener = threading.Lock()
         self._one_writer = threading.Lock()
         self._writer: GraphStore | None = None
-        self._is_turning = False
+        self._turning_since: float | None = None
+        self._num_waiting = 0
         self._failed: KindredError | None = None
         self._failed_at = 0.0
         self._changed = threading.Condition()
@@ -45,22 +53,51 @@ class GraphDoor:
         """The graph to read; that of the writer while a batch is written, so that none has to wait for its end.
 
         Raises:
-            StoreError: it can't be opened; at once where it could not be just now.
+            StoreError: it can't be opened, or hangs; at once where it could not be opened or did hang just now.
         """
+        this = object()
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_turning, timeout=30.0)
-            store = self._opened() if self._writer is None else self._writer
-            self._num_reading += 1
+            self._wait_for_room()
+            self._reading[this] = time.monotonic()
+            store = self._writer
         try:
-            yield store
-        except StoreError as error:
-            self._note_failure(error)
-            raise
+            store = self._opened() if store is None else store
+            try:
+                yield store
+            except StoreError as error:
+                self._note_failure(error)
+                raise
         finally:
             with self._changed:
-                self._num_reading -= 1
+                del self._reading[this]
                 self._last_read = time.monotonic()
                 self._changed.notify_all()
+
+    def _wait_for_room(self) -> None:
+        """Waits while a batch is opened or closed, and a little where many read already."""
+        seconds = ROOM_SECONDS if self._num_waiting >= MOST_READING else HANG_SECONDS
+        self._num_waiting += 1
+        try:
+            if self._hangs() or not self._changed.wait_for(lambda: self._turning_since is None, seconds):
+                raise self._no_answer()
+            if not self._changed.wait_for(lambda: len(self._reading) < MOST_READING, ROOM_SECONDS):
+                raise self._no_answer()
+        finally:
+            self._num_waiting -= 1
+
+    def _waited(self) -> float:
+        """Seconds since the first of those began that read, or that open or close it for a batch."""
+        begun = (
+            self._reading.values() if self._turning_since is None else (*self._reading.values(), self._turning_since)
+        )
+        return max(0.0, time.monotonic() - min(begun, default=math.inf))
+
+    def _hangs(self) -> bool:
+        return self._waited() > HANG_SECONDS
+
+    def _no_answer(self) -> StoreError:
+        what = f"the graph gives no answer since {self._waited():.0f} s, {len(self._reading)} reads wait for it"
+        return StoreError(what, "look whether its server hangs; what does not need it is answered")
 
     @contextmanager
     def write(self) -> Iterator[GraphStore]:
@@ -85,45 +122,58 @@ class GraphDoor:
     def _turning(self) -> Iterator[None]:
         """From readers to a writer or back: none reads meanwhile, and who wants to waits."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_turning)
-            self._is_turning = True
-            self._changed.wait_for(lambda: not self._num_reading)
+            self._changed.wait_for(lambda: self._turning_since is None)
+            self._turning_since = time.monotonic()
+            self._changed.wait_for(lambda: not self._reading)
         try:
             yield
         finally:
             with self._changed:
-                self._is_turning = False
+                self._turning_since = None
                 self._changed.notify_all()
 
     def problem(self) -> str | None:
-        """Why the graph could not be read just now, None where nothing is wrong."""
+        """Why the graph can't be read, or could not just now; None where nothing is wrong."""
+        with self._changed:
+            if self._hangs():
+                return str(self._no_answer())
         recent = time.monotonic() - self._failed_at < RETRY_SECONDS
         return str(self._failed) if self._failed is not None and recent else None
+
+    def look(self) -> str | None:
+        """Reads the least there is: why the graph can't be read, None where nothing is wrong."""
+        try:
+            with self.read() as store:
+                store.read_metadata()
+        except KindredError as error:
+            return str(error)
+        return None
 
     def let_go(self) -> None:
         """Closes a reader that has not been used for a while, so that others can write."""
         with self._changed:
             idle = time.monotonic() - self._last_read > IDLE_SECONDS
-            if idle and not self._num_reading and not self._is_turning:
+            if idle and not self._reading and self._turning_since is None:
                 self._close_reader()
 
     def close(self) -> None:
         """Closes what is open."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._num_reading and self._writer is None, timeout=10.0)
+            self._changed.wait_for(lambda: not self._reading and self._writer is None, timeout=10.0)
             self._close_reader()
 
     def _opened(self) -> GraphStore:
-        if self._reader is None:
-            if self._failed is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
-                raise StoreError(self._failed.message, self._failed.next_step)
-            try:
-                self._reader = self._open_reader()
-            except KindredError as error:
-                self._note_failure(error)
-                raise
-            self._failed = None
-        return self._reader
+        with self._one_opener:
+            if self._reader is None:
+                if self._failed is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
+                    raise StoreError(self._failed.message, self._failed.next_step)
+                try:
+                    self._reader = self._open_reader()
+                except KindredError as error:
+                    self._note_failure(error)
+                    raise
+                self._failed = None
+            return self._reader
 
     def _note_failure(self, error: KindredError) -> None:
         self._failed, self._failed_at = error, time.monotonic()

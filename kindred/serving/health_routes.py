@@ -39,7 +39,7 @@ def router(service: Service) -> APIRouter:
             }
             for name, opened in service.systems.items()
         }
-        return orjson_response({"graph": service.graph.problem() or "ok", "systems": systems})
+        return orjson_response({"graph": await service.graph_problem() or "ok", "systems": systems})
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:

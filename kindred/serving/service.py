@@ -14,6 +14,7 @@ from typing import TypeVar
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, KindredError, SchemaError, SettingsError, StoreError
 from kindred.domain.recommendation import Answer, Request
+from kindred.graph.open import is_server
 from kindred.ingest.load import check_reader
 from kindred.recommenders.systems import SYSTEMS, find_system
 from kindred.serving.experiments import Experiments
@@ -33,6 +34,8 @@ Result = TypeVar("Result")
 _LOG = logging.getLogger("kindred.serving")
 NUM_THREADS = 16
 """Most of them wait: for the graph, or to be encoded together."""
+LOOK_SECONDS = 2.0
+"""A graph server that is well answers much sooner."""
 MOST_WAITING = 64
 """Answers that may wait for a thread; more are refused at once."""
 
@@ -180,6 +183,15 @@ class Service:
             raise LateError(
                 f"no answer within {seconds:g} s", "ask again, or raise KINDRED_SERVE_DEADLINE_MS"
             ) from error
+
+    async def graph_problem(self) -> str | None:
+        """Why the graph can't be read, None where nothing is wrong; a server is asked, an embedded one left alone."""
+        if not is_server(self.settings.effective_graph_url):
+            return self.graph.problem()
+        try:
+            return await self.in_thread(self.graph.look, LOOK_SECONDS)
+        except LateError as error:
+            return str(error)
 
     def _done(self, work: asyncio.Future[Result]) -> None:
         self._num_waiting -= 1

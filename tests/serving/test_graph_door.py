@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Event, Semaphore
+from typing import cast
 
 import pyarrow as pa
 import pytest
 
+from kindred.domain.errors import StoreError
 from kindred.domain.schema import graph_schema
+from kindred.graph.store import GraphStore
 from kindred.recommenders.products import PRODUCTS
+from kindred.serving import graph_door
 from kindred.serving.graph_door import GraphDoor
 from kindred.serving.stored_events import StoredEvents
 from kindred.settings import Settings
@@ -80,3 +86,83 @@ def test_stored_events_keep_to_their_bytes(door: GraphDoor) -> None:
     stored.of("ann")
     review(door, "e2")
     assert len(stored.of("ann")) == 2, "nothing was kept"
+
+
+class HangingStore:
+    """A graph whose server is there and gives no answer until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = Semaphore(0)
+        self.goes_on = Event()
+
+    def read_metadata(self) -> dict[str, str]:
+        self.asked.release()
+        assert self.goes_on.wait(30)
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_server_that_hangs_holds_few_threads_and_is_known_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = HangingStore()
+    door = GraphDoor(lambda: cast(GraphStore, store), lambda: cast(GraphStore, store))
+    monkeypatch.setattr(graph_door, "ROOM_SECONDS", 0.05)
+    with ThreadPoolExecutor(graph_door.MOST_READING) as others:
+        held = [others.submit(door.look) for _ in range(graph_door.MOST_READING)]
+        assert all(store.asked.acquire(timeout=10) for _ in held)
+        assert "8 reads wait" in (door.look() or ""), "who comes now is told so instead of held too"
+        assert door.problem() is None, "it may be slow"
+        monkeypatch.setattr(graph_door, "HANG_SECONDS", 0.0)
+        assert "no answer" in (door.problem() or "")
+        with pytest.raises(StoreError, match="no answer"), door.read():
+            pass
+        store.goes_on.set()
+        assert [one.result(10) for one in held] == [None] * len(held)
+    assert door.problem() is None
+    assert door.look() is None, "and it is read again"
+    door.close()
+
+
+def test_a_writer_that_hangs_holds_no_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, is_opening, goes_on = HangingStore(), Event(), Event()
+
+    def open_writer() -> GraphStore:
+        is_opening.set()
+        assert goes_on.wait(30)
+        return cast(GraphStore, store)
+
+    door = GraphDoor(lambda: cast(GraphStore, store), open_writer)
+    monkeypatch.setattr(graph_door, "HANG_SECONDS", 0.05)
+    store.goes_on.set()
+
+    def write() -> None:
+        with door.write():
+            pass
+
+    with ThreadPoolExecutor(1) as other:
+        writing = other.submit(write)
+        assert is_opening.wait(10)
+        assert "no answer" in (door.look() or "")
+        goes_on.set()
+        writing.result(10)
+    assert door.look() is None
+    door.close()
+
+
+def test_a_graph_that_could_not_be_opened_is_tried_again_however_often_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[float] = []
+
+    def refuse() -> GraphStore:
+        tried.append(time.monotonic())
+        raise StoreError("not there")
+
+    door = GraphDoor(refuse, refuse)
+    monkeypatch.setattr(graph_door, "RETRY_SECONDS", 0.2)
+    until = time.monotonic() + 10
+    while len(tried) < 3 and time.monotonic() < until:
+        assert door.look() == "not there"
+        time.sleep(0.01)
+    assert len(tried) == 3

@@ -21,15 +21,11 @@ async def status_page(service: Service) -> Page:
 
 
 def _status(service: Service) -> dict[str, Any]:
-    try:
-        with service.graph.read() as store:
-            graph, problem = store.url, ""
-    except KindredError as error:
-        graph, problem = service.settings.effective_graph_url, error.message
+    problem = service.graph.look()
     systems = [_system(service, opened) for opened in service.systems.values()]
     return {
         "rows": systems,
-        "graph": graph,
+        "graph": service.settings.effective_graph_url,
         "graph_problem": problem,
         "vectors": service.vectors.url,
         "is_well": not problem and all(row["problem"] is None for row in systems),
