@@ -10,6 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.explanation import CAVEAT, EvidencePath, Explanation, Standing
+from kindred.serving.answer_routes import DEFAULT_SYSTEM
 from kindred.serving.problems import UnknownError, request_id_of
 from kindred.serving.replies import orjson_response
 from kindred.serving.schemas import PROBLEMS, Id, Why
@@ -37,6 +38,16 @@ def router(service: Service) -> APIRouter:
             )
         found = await service.in_thread(partial(opened.recommender.why, user_id, item_id, seconds_of(at)))
         return orjson_response(why_value(found, request_id_of(http)))
+
+    @routes.get("/v1/users/{user_id:path}/why/{item_id:path}", response_model=Why)
+    async def why_of_products(
+        http: HttpRequest,
+        user_id: Annotated[Id, Path(examples=["U00042"])],
+        item_id: Annotated[Id, Path(examples=["P00007"])],
+        at: int | None = None,
+    ) -> Response:
+        """The same for products."""
+        return await why(http, DEFAULT_SYSTEM, user_id, item_id, at)
 
     return routes
 

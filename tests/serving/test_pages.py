@@ -79,6 +79,7 @@ def test_every_page_is_there_and_holds_no_inline_script_or_style(client: Client,
 def test_why_shows_what_the_interface_says(client: Client, user: str, item: str) -> None:
     told = client.get(f"/v1/products/users/{user}/why/{item}").json()
     assert told["evidence"] and told["now"]["rank"] == 1
+    assert client.get(f"/v1/users/{user}/why/{item}").json()["evidence"] == told["evidence"], "products are meant"
     page = text_of(client, f"/ui/products/why?user={user}&item={item}")
     for path in told["evidence"]:
         assert path["text"][1:] in page.said
