@@ -17,6 +17,8 @@ from kindred.serving.schemas import PROBLEMS, Id, Why
 from kindred.serving.service import Service
 from kindred.serving.times import iso_time, seconds_of
 
+At = Annotated[str | None, Query(max_length=40, description="as of this time, ISO 8601 or seconds")]
+
 
 def router(service: Service) -> APIRouter:
     """The route of evidence."""
@@ -28,7 +30,7 @@ def router(service: Service) -> APIRouter:
         system: Annotated[str, Path(examples=["products"])],
         user_id: Annotated[Id, Path(examples=["U00042"])],
         item_id: Annotated[Id, Path(examples=["P00007"])],
-        at: Annotated[str | None, Query(max_length=40, description="as of this time, ISO 8601 or seconds")] = None,
+        at: At = None,
     ) -> Response:
         """Up to three paths from the user to the item, each with its share and where the item stands without it."""
         opened = service.system(system)
@@ -44,7 +46,7 @@ def router(service: Service) -> APIRouter:
         http: HttpRequest,
         user_id: Annotated[Id, Path(examples=["U00042"])],
         item_id: Annotated[Id, Path(examples=["P00007"])],
-        at: int | None = None,
+        at: At = None,
     ) -> Response:
         """The same for products."""
         return await why(http, DEFAULT_SYSTEM, user_id, item_id, at)
