@@ -199,12 +199,15 @@ def run(command: Callable[[], object], debug: bool = False) -> None:
             _end(_unexpected(error), UNEXPECTED, debug)
         _give_up(sys.stdout)
         _end(f"error: can't write: {error.strerror} — {_REDIRECT}", StoreError.exit_code, debug)
+    except MemoryError as error:
+        _end(f"error: there is not enough memory: {error or 'none is left'} — {_LESS}", StoreError.exit_code, debug)
     except Exception as error:  # noqa: BLE001 - the one process edge
         _end(_unexpected(error), UNEXPECTED, debug)
 
 
 _OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 _OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_LESS = "ask for less at once, or use a larger machine; docs/scaling.md says what fits where"
 _OTHER_FOLDER = "mend its permissions or free some space, or name another folder (--data-dir)"
 
 

@@ -192,7 +192,8 @@ class _Fitting:
         if self.learned is not None:
             users, items = self.learned(train)
             features["learned"] = users
-            scorers.append(LinearScorer("learned", "learned", np.eye(users.shape[1], dtype=np.float32), items))
+            centred = items - items.mean(axis=0)  # what all items share ranks nothing, and would swamp what ranks them
+            scorers.append(LinearScorer("learned", "learned", np.eye(users.shape[1], dtype=np.float32), centred))
         return statistics, scorers, features
 
     def features(

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -196,6 +197,23 @@ def test_a_learned_scorer_is_one_more_and_never_sees_the_held_out_events():
     assert ensemble.scorer_weights["learned"] > 0
     taste = np.eye(2, dtype=np.float32)[np.arange(events.num_users) % 2]
     assert not np.allclose(ensemble.encode_users(events, learned=taste), ensemble.encode_users(events))
+
+
+def test_what_all_learned_items_share_is_in_no_score():
+    events, _, _ = clustered()
+    rng = np.random.default_rng(0)
+    items = rng.normal(size=(events.num_items, 4)).astype(np.float32)
+
+    def learned(known, shared):
+        users = np.zeros((known.num_users, 4), dtype=np.float32)
+        np.add.at(users, known.user_index, items[known.item_index])
+        return users, items + np.float32(shared)
+
+    scores = []
+    for shared in (0.0, 1024.0):
+        ensemble = fit_linear_ensemble(events, QUICK, 0, learned=partial(learned, shared=shared))
+        scores.append(ensemble.encode_users(events, learned=learned(events, 0.0)[0]) @ ensemble.items.T)
+    np.testing.assert_allclose(scores[1], scores[0], atol=1e-2)
 
 
 @pytest.mark.parametrize("temporal", [False, True])
