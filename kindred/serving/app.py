@@ -96,7 +96,8 @@ async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
 
 async def _of_http(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, "http", str(error.detail), "", error.headers, request_id_of(request))
+    hint = "the OpenAPI description at /docs lists what there is" if error.status_code in (404, 405) else ""
+    return problem(error.status_code, "http", str(error.detail), hint, error.headers, request_id_of(request))
 
 
 async def _unforeseen(request: HttpRequest, error: Exception) -> Response:

@@ -163,3 +163,8 @@ def test_an_answer_as_of_a_time_knows_nothing_later(client: Client, service: Ser
     now = client.get(f"/v1/products/users/{user}/recommendations")
     assert now.json()["level"] == "folded-in" and not set(products[:3]) & set(ids(now))
     assert client.get("/v1/products/users/new one/recommendations").json()["level"] == "inductive"
+
+
+def test_a_path_that_nothing_answers_is_told_where_all_are_listed(client: Client) -> None:
+    for said in (client.get("/v1/nothing"), client.get("/v1/events")):
+        assert said.status_code in (404, 405) and "/docs" in said.json()["error"]["hint"]
