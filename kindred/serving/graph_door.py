@@ -75,22 +75,22 @@ class GraphDoor:
 
     def _wait_for_room(self) -> None:
         """Waits while a batch is opened or closed, and a little where many read already."""
-        seconds = ROOM_SECONDS if self._num_waiting >= MOST_READING else HANG_SECONDS
+        is_soon = self._turning_since is not None and self._num_waiting < MOST_READING
         self._num_waiting += 1
         try:
-            if self._hangs() or not self._changed.wait_for(lambda: self._turning_since is None, seconds):
-                raise self._no_answer()
-            if not self._changed.wait_for(lambda: len(self._reading) < MOST_READING, ROOM_SECONDS):
+            seconds = HANG_SECONDS if is_soon else ROOM_SECONDS
+            if self._hangs() or not self._changed.wait_for(self._has_room, seconds):
                 raise self._no_answer()
         finally:
             self._num_waiting -= 1
 
+    def _has_room(self) -> bool:
+        return self._turning_since is None and len(self._reading) < MOST_READING
+
     def _waited(self) -> float:
         """Seconds since the first of those began that read, or that open or close it for a batch."""
-        begun = (
-            self._reading.values() if self._turning_since is None else (*self._reading.values(), self._turning_since)
-        )
-        return max(0.0, time.monotonic() - min(begun, default=math.inf))
+        first = min(self._reading.values(), default=math.inf)
+        return max(0.0, time.monotonic() - min(first, self._turning_since or math.inf))
 
     def _hangs(self) -> bool:
         return self._waited() > HANG_SECONDS
