@@ -64,6 +64,7 @@ class TagRecommender:
         self._opened = opened
         self._vectors = opened.vectors.of(system.name)
         self._held: TagVersion | None = None
+        self._other: TagVersion | None = None
 
     def __call__(self, request: Request) -> Answer:
         """The k likeliest tags of a track, given ones left out unless asked for; of an unknown one how frequent.
@@ -188,7 +189,12 @@ class TagRecommender:
         """The version of that name, else what answers now."""
         if self._held is None:
             self._held = self._load(published_version(self.system, self._vectors))
-        return self._held if name is None or name == self._held.name else self._load(name)
+        if name is None or name == self._held.name:
+            return self._held
+        other = self._other
+        if other is None or other.name != name:
+            self._other = other = self._load(name)
+        return other
 
     def _load(self, name: str) -> TagVersion:
         folder = find_run(self._opened.runs_folder, run_of(name)).folder
