@@ -62,6 +62,10 @@ class IdMap:
         """Positions, −1 for unknown ids, `[len(externals)]`."""
         return np.fromiter((self._positions.get(e, -1) for e in externals), np.int64, len(externals))
 
+    def known_positions(self, externals: Iterable[str]) -> NDArray[np.int64]:
+        """Positions of those ids that are known, the others left out."""
+        return np.fromiter((self._positions[e] for e in externals if e in self._positions), np.int64)
+
     def positions_of_column(self, column: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
         """Positions of an Arrow column, −1 for unknown ids; vectorised, for millions of rows."""
         found = pc.index_in(column, value_set=pa.array(self._ids, type=column.type))

@@ -72,8 +72,7 @@ class Evidence:
 
     def overlaps(self, item_ids: Sequence[str]) -> IntArray:
         """How many of these items each user liked, `[num_users]`."""
-        positions = self.items.positions(list(item_ids))
-        fans = [self.fans.of(int(item)) for item in positions[positions >= 0]]
+        fans = [self.fans.of(int(item)) for item in self.items.known_positions(item_ids)]
         return np.bincount(np.concatenate([np.empty(0, np.int64), *fans]).astype(np.int64), minlength=len(self.users))
 
     def in_common(self, first: str, second: str) -> Iterator[tuple[str, str]]:

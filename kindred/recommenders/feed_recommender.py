@@ -50,6 +50,7 @@ class FeedRecommender:
         self.system = system
         self._opened = opened
         self._held: FeedVersion | None = None
+        self._other: FeedVersion | None = None
 
     def __call__(self, request: Request) -> Answer:
         """The k posts that suit the reader best at `request.at`, now where None; also for somebody unknown."""
@@ -147,7 +148,7 @@ class FeedRecommender:
         first = Request(k=1, at=held.feed.as_of, removed=False)
         for arm in ARMS:
             self._answer(held, first, arm)  # loads what the first answer needs
-        self._held = held
+        self._held, self._other = held, None
         return held.name
 
     def is_quick(self, request: Request) -> bool:
@@ -170,7 +171,12 @@ class FeedRecommender:
         """The version of that name, else the one that is held, else the published one."""
         if self._held is None:
             self._held = self._load(self._published())
-        return self._held if name is None or name == self._held.name else self._load(name)
+        if name is None or name == self._held.name:
+            return self._held
+        other = self._other
+        if other is None or other.name != name:
+            self._other = other = self._load(name)
+        return other
 
     def _published(self) -> str:
         return published_version(self.system, self._opened.vectors.of(self.system.name))
@@ -184,13 +190,13 @@ class FeedRecommender:
     def _removed(self, held: FeedVersion, request: Request, reader: int, at: int) -> dict[int, str]:
         """Posts that may not be in the answer, by position, and why."""
         posts = held.feed.posts
-        removed = {position: _EXCLUDED for item in request.exclude if (position := posts.position(item)) is not None}
+        removed = dict.fromkeys(posts.known_positions(request.exclude).tolist(), _EXCLUDED)
         if request.exclude_seen:
             removed |= dict.fromkeys(held.order.chosen_by(reader, at).tolist(), held.order.chosen)
             removed |= dict.fromkeys(self._liked_since(posts, request.user_id, at), "liked before")
         if self._opened.known is not None:
-            barred = posts.positions(list(self._opened.known.barred(request.at)))
-            removed |= dict.fromkeys(barred[barred >= 0].tolist(), "no longer there")
+            barred = posts.known_positions(self._opened.known.barred(request.at))
+            removed |= dict.fromkeys(barred.tolist(), "no longer there")
         return removed
 
     def _liked_since(self, posts: IdMap, user_id: str | None, at: int) -> list[int]:
@@ -198,8 +204,7 @@ class FeedRecommender:
         known: Known | None = self._opened.known
         if known is None or user_id is None:
             return []
-        positions = posts.positions(list(known.seen(user_id, at - 1)))
-        found: list[int] = positions[positions >= 0].tolist()
+        found: list[int] = posts.known_positions(known.seen(user_id, at - 1)).tolist()
         return found
 
 
@@ -208,8 +213,7 @@ def _asked_for(feed: FeedTables, request: Request) -> NDArray[np.bool_]:
     fits = np.ones(len(feed.posts), dtype=np.bool_)
     if request.among is not None:
         fits[:] = False
-        rows = feed.posts.positions(request.among)
-        fits[rows[rows >= 0]] = True
+        fits[feed.posts.known_positions(request.among)] = True
     for name in request.where.values():
         fits &= feed.log.topic == (feed.topics.index(name) if name in feed.topics else -1)
     return fits

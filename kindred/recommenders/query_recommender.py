@@ -195,13 +195,10 @@ class QueryRecommender:
         """Which products may be in the answer, `[num_products]`."""
         products = release.products
         allowed = np.ones(len(products), dtype=np.bool_)
-        barred = products.ids.positions([*request.exclude, *bought])
-        allowed[barred[barred >= 0]] = False
         if request.among is not None:
-            listed = np.zeros(len(products), dtype=np.bool_)
-            rows = products.ids.positions(request.among)
-            listed[rows[rows >= 0]] = True
-            allowed &= listed
+            allowed[:] = False
+            allowed[products.ids.known_positions(request.among)] = True
+        allowed[products.ids.known_positions([*request.exclude, *bought])] = False
         for number, bounds in request.bounds.items():
             allowed &= _inside(products.numbers.get(number), bounds, len(products))
         for label, name in request.where.items():
@@ -233,8 +230,7 @@ class QueryRecommender:
             counts = np.zeros(len(release.products), dtype=np.float32)
             with self._opened.graph() as store:
                 for batch in store.read_edges(edge_type_of(Bought), ["target_id"], request.at):
-                    rows = release.products.ids.positions(batch["target_id"].to_pylist())
-                    np.add.at(counts, rows[rows >= 0], 1)
+                    np.add.at(counts, release.products.ids.known_positions(batch["target_id"].to_pylist()), 1)
             note = POPULAR_THEN
             allowed = allowed & (counts > 0)
         scores = np.where(allowed, counts, -np.inf)

@@ -42,8 +42,7 @@ class VersionVectors:
         """The k best items of the version, `exclude`d ones left out."""
         ids, rows = self._items
         scores = np.einsum("ij,j->i", rows, vector)
-        refused = ids.positions(list(exclude))
-        scores[refused[refused >= 0]] = -np.inf
+        scores[ids.known_positions(exclude)] = -np.inf
         lowest = np.partition(scores, max(0, len(scores) - k))[max(0, len(scores) - k)]
         best = np.flatnonzero((scores >= lowest) & (scores > -np.inf))
         return best_first((Candidate(ids.external(int(place)), float(scores[place])) for place in best), k)

@@ -42,3 +42,9 @@ def test_sorted_map_does_not_depend_on_arrival(externals: list[str]) -> None:
 def test_twice_the_same_id_is_refused() -> None:
     with pytest.raises(SchemaError, match="twice"):
         IdMap(["a", "b", "a"])
+
+
+def test_positions_of_known_ids_leave_the_others_out():
+    ids = IdMap(["a", "b", "c"])
+    assert ids.known_positions(["c", "none", "a", "c"]).tolist() == [2, 0, 2]
+    assert ids.known_positions([]).tolist() == []
