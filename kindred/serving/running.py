@@ -59,13 +59,10 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             lifespan="on",
         )
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(stop, _ended)  # uvicorn raises it once more when all is answered
-        uvicorn.Server(config).run([listener])  # in the loop of uvloop where it is installed
-
-
-def _ended(number: int, frame: object) -> None:
-    """The service has ended in order by then."""
+        server = uvicorn.Server(config)
+        for stop in (signal.SIGINT, signal.SIGTERM):  # also one that comes before its loop runs, or again at the end
+            signal.signal(stop, server.handle_exit)
+        server.run([listener])  # in the loop of uvloop where it is installed
 
 
 def _log_to_stderr() -> None:

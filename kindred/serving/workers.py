@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
@@ -13,6 +15,8 @@ from kindred.settings import Settings
 
 Serve = Callable[[Settings, socket.socket], None]
 LOOK_SECONDS = 0.5
+END_SECONDS = 25
+"""A process has so long to end in order; what was written to it is safe in its journal by then."""
 
 
 def run_workers(settings: Settings, listener: socket.socket, serve: Serve) -> None:
@@ -32,5 +36,10 @@ def run_workers(settings: Settings, listener: socket.socket, serve: Serve) -> No
         processes = [process if process.is_alive() else started() for process in processes]
     for process in processes:
         process.terminate()
+    latest = time.monotonic() + END_SECONDS
     for process in processes:
-        process.join()
+        process.join(max(0.0, latest - time.monotonic()))
+        if process.is_alive():
+            logging.getLogger("kindred.serving").error("process %d did not end in order; it is killed", process.pid)
+            process.kill()
+            process.join()

@@ -80,3 +80,45 @@ def test_the_service_starts_without_the_libraries_of_training() -> None:
         [sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True
     )
     assert told.stdout.strip() == "", "loaded before the first request"
+
+
+STOPPED_AT_ONCE = """
+import os, signal, sys, uvicorn
+from kindred.cli import main
+
+def told_to_stop_first(server, sockets, run=uvicorn.Server.run):
+    os.kill(os.getpid(), signal.SIGTERM)
+    run(server, sockets)
+
+uvicorn.Server.run = told_to_stop_first
+main()
+"""
+
+
+def test_a_process_told_to_stop_before_it_listens_ends(settings: Settings) -> None:
+    command = [sys.executable, "-c", STOPPED_AT_ONCE, "--data-dir", str(settings.data_dir), "serve", "--port", "0"]
+    assert subprocess.run(command, cwd=Path(__file__).parents[2], timeout=60).returncode == 0
+
+
+DEAF = """
+import os, signal, socket, sys, time
+from kindred.serving import workers
+from kindred.settings import Settings
+
+def serve(settings, listener):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.kill(os.getppid(), signal.SIGTERM)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    workers.END_SECONDS = 0.5
+    workers.run_workers(Settings(serve_workers=2), socket.socket(), serve)
+"""
+
+
+def test_processes_that_do_not_end_are_killed(tmp_path: Path) -> None:
+    script = tmp_path / "deaf.py"
+    script.write_text(DEAF, encoding="utf-8")
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, script], env=here, timeout=60, capture_output=True, text=True)
+    assert done.returncode == 0 and "did not end in order" in done.stderr
