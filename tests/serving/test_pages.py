@@ -14,6 +14,7 @@ from kindred.recommenders.recommender import Recommender
 from kindred.recommenders.runs import finish_run
 from kindred.serving.pages.charts import line_chart, ticks_of
 from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map
+from kindred.serving.pages.rendering import ago, brief, counted
 from kindred.serving.service import Service
 from kindred.stores import runs_folder_of
 from tests.serving.conftest import Client, Published
@@ -159,6 +160,37 @@ def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: 
     assert "slate auc" in listed and "0.5912" in listed
     shown = Text(client.get("/ui/run", system="posts", name=folder.name).text).said
     assert "logged, start: 7 requests" in shown and "test: popular" in shown
+
+
+@pytest.mark.parametrize("left_out", ["nothing", "rating"])
+def test_the_report_of_an_evaluated_run_is_shown(client: Client, service: Service, left_out: str) -> None:
+    """As `evaluation.report` writes it; a model that only ranks has no rating."""
+    model = {"recall@10": 0.3754, "ndcg@10": 0.1942}
+    lead = {"recall@10": {"mean": 0.1, "low": 0.05, "high": 0.15}}
+    by_history = {"1": {"users": 1_234, "model": model}}
+    report = {
+        "protocol": {"split": "temporal", "rule": "the last", "tested_users": 9, "items": 4, "interval": "95 %"},
+        "warnings": ["few users"],
+        "ranking": {"model": model, "baselines": {"ease": model}, "delta": {"ease": lead}, "by_history": by_history},
+        "rating": {"model": {"mse": 0.9903}, "baselines": {"mean": {"mse": 1.2056}}},
+    }
+    report.pop(left_out, None)
+    run = runs_folder_of(service.settings, "products") / "20260101-000000-aaaaaa"
+    (run / "evaluation" / "temporal").mkdir(parents=True, exist_ok=True)
+    (run / "evaluation" / "temporal" / "report.json").write_text(json.dumps(report))
+    shown = text_of(client, f"/ui/run?system=products&name={run.name}").said
+    assert "Evaluation, temporal split" in shown and "few users" in shown
+    assert "1,234" in shown and "+0.050 to +0.150, better" in shown
+    assert ("0.990" in shown) == (left_out != "rating")
+
+
+def test_numbers_and_long_names_are_written_as_people_do(client: Client) -> None:
+    assert counted(1, "review", "reviews") == "1 review" and counted(2_000, "review", "reviews") == "2,000 reviews"
+    assert [ago(m) for m in (0.4, 1.2, 119, 60 * 50)] == ["just now", "1 minute ago", "1 hour ago", "2 days ago"]
+    assert brief("W" * 100) == "W" * 100 and brief("a b " * 60, 8) == "a b a b…"
+    found = text_of(client, "/ui/products").said
+    assert "reviews" in found and "0 products." not in found
+    assert Text(client.get("/ui/nowhere").text).said.count("There is no published system") == 1
 
 
 def test_ticks_are_round_and_hold_the_values() -> None:

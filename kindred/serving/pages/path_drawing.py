@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 
 from kindred.domain.explanation import EvidencePath, Explanation, PathNode
 
 _NODE_LINES = 3
+_FILLER = "\N{WORD JOINER}"
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ class _Size:
     characters: int
 
 
-_WIDE = _Size(width=206, height=78, along=318, across=104, characters=25)
-_NARROW = _Size(width=116, height=94, along=146, across=122, characters=14)
+_WIDE = _Size(width=206, height=78, along=318, across=104, characters=22)
+_NARROW = _Size(width=116, height=94, along=146, across=122, characters=12)
 _STAGES = 4
 
 
@@ -87,7 +89,7 @@ def drawing_of(found: Explanation, is_wide: bool) -> Drawing:
             if key not in placed:
                 placed[key] = at, _card(size, is_wide, stage, at, node, found.user_id)
         cards = [placed[stage, node.label, node.id][1] for stage, node in enumerate(path.nodes)]
-        edges += _edges(path, cards, is_wide)
+        edges += _edges(path, cards, row * size.across + size.width / 2, is_wide)
     cards_drawn = tuple(card for _, card in placed.values())
     width = max(card.x + card.width for card in cards_drawn) + 2
     height = max(card.y + card.height for card in cards_drawn) + 2
@@ -99,38 +101,52 @@ def _card(size: _Size, is_wide: bool, stage: int, at: float, node: PathNode, use
     x, y = (along, across) if is_wide else (across, along)
     named = node.title or node.id
     shown = f"you · {node.id}" if stage == 0 and node.id == user_id else named
-    lines = textwrap.wrap(
-        shown, size.characters, max_lines=_NODE_LINES - 1 if is_wide else _NODE_LINES, placeholder="…"
-    )
-    return Card(x + 2, y + 2, size.width, size.height, node.label, tuple(lines) or (shown[: size.characters],), named)
+    lines = _lines(shown, size.characters, _NODE_LINES - 1 if is_wide else _NODE_LINES)
+    return Card(x + 2, y + 2, size.width, size.height, node.label, lines, named)
 
 
-def _edges(path: EvidencePath, cards: list[Card], is_wide: bool) -> list[Edge]:
+def _lines(text: str, characters: int, at_most: int) -> tuple[str, ...]:
+    """The text in lines that a card has room for; a broad letter (W, 傘, an emoji) takes the room of two."""
+    padded = "".join(letter + _FILLER if _is_broad(letter) else letter for letter in text)
+    lines = textwrap.wrap(padded, characters, max_lines=at_most, placeholder="…") or [padded[:characters]]
+    return tuple(line.replace(_FILLER, "") for line in lines)
+
+
+def _is_broad(letter: str) -> bool:
+    return letter in "MWmw@%" or unicodedata.east_asian_width(letter) in "WF"
+
+
+def _edges(path: EvidencePath, cards: list[Card], own: float, is_wide: bool) -> list[Edge]:
     words = [edge.lower().replace("_", " ") for edge in path.edges]
     if path.aspect:
         words[1] = f"“{path.aspect}”"
     weight = 1.5 + 10 * min(path.contribution, 0.4)
-    return [
-        _edge(first, second, said, weight, is_wide, is_last=stage == _STAGES - 2)
-        for stage, ((first, second), said) in enumerate(zip(pairwise(cards), words, strict=True))
-    ]
-
-
-def _edge(first: Card, second: Card, said: str, weight: float, is_wide: bool, *, is_last: bool) -> Edge:
-    """A curve from one card to the next, its words in the middle; where cards stand in rows, near the path's own."""
     if is_wide:
-        x1, y1 = first.x + first.width, first.y + first.height / 2
-        x2, y2 = second.x, second.y + second.height / 2
-        bend = (x2 - x1) / 2
-        path = f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
-    else:
-        x1, y1 = first.x + first.width / 2, first.y + first.height
-        x2, y2 = second.x + second.width / 2, second.y
-        bend = (y2 - y1) / 2
-        path = f"M{x1:.0f} {y1:.0f}C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}"
-    own, other = (x1, x2) if is_last else (x2, x1)
-    middle = (x1 + x2) / 2 if is_wide else own * 0.9 + other * 0.1
-    return Edge(path, textwrap.shorten(said, 18, placeholder="…"), middle, (y1 + y2) / 2, weight)
+        return [_edge_across(*ends, said, weight) for ends, said in zip(pairwise(cards), words, strict=True)]
+    return [_edge_down(*ends, said, weight, own) for ends, said in zip(pairwise(cards), words, strict=True)]
+
+
+def _edge_across(first: Card, second: Card, said: str, weight: float) -> Edge:
+    """A curve to the right, its words in the middle."""
+    x1, y1 = first.x + first.width, first.y + first.height / 2
+    x2, y2 = second.x, second.y + second.height / 2
+    bend = (x2 - x1) / 2
+    path = f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+    return Edge(path, _short(said), (x1 + x2) / 2, (y1 + y2) / 2, weight)
+
+
+def _edge_down(first: Card, second: Card, said: str, weight: float, own: float) -> Edge:
+    """A curve downwards, its words beside the end that stands in the path's own column, which is at `own`."""
+    x1, y1 = first.x + first.width / 2, first.y + first.height
+    x2, y2 = second.x + second.width / 2, second.y
+    bend = (y2 - y1) / 2
+    path = f"M{x1:.0f} {y1:.0f}C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}"
+    near, far = sorted((x1, x2), key=lambda x: abs(x - own))
+    return Edge(path, _short(said), near * 0.9 + far * 0.1, (y1 + y2) / 2, weight)
+
+
+def _short(said: str) -> str:
+    return textwrap.shorten(said, 18, placeholder="…")
 
 
 def _each_once(edges: list[Edge]) -> tuple[Edge, ...]:

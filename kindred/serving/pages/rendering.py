@@ -97,6 +97,7 @@ def html_of(service: Service, page: Page) -> str:
 def _environment() -> Environment:
     environment = Environment(loader=PackageLoader("kindred.serving.pages"), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"day": day, "minute": minute, "score": score, "percent": percent, "colour": colour}
+    environment.filters |= {"counted": counted, "ago": ago, "brief": brief}
     environment.globals |= {"link": link, "sources": _SOURCES, "levels": _LEVELS, "served": _SERVED}
     return environment
 
@@ -115,6 +116,24 @@ def day(seconds: int | None) -> str:
 def minute(seconds: float | None) -> str:
     """A day and time, UTC."""
     return "–" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%-d %b %Y, %H:%M} UTC"
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """A number of things as people write it: 1 review, 2,000 reviews."""
+    return f"{number:,} {one if number == 1 else several}"
+
+
+def brief(name: str, room: int = 100) -> str:
+    """A name as far as a list has room for it; its own page shows all of it."""
+    return name if len(name) <= room else name[: room - 1].rstrip() + "…"
+
+
+def ago(minutes: float) -> str:
+    """How long ago something was, in the largest unit of which a whole one has passed."""
+    for size, one in ((60 * 24, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            return f"{counted(int(minutes // size), one, one + 's')} ago"
+    return "just now"
 
 
 def score(value: float) -> str:

@@ -125,10 +125,11 @@ def _reports(run: Run) -> list[dict[str, Any]]:
 
 
 def _report(report: dict[str, Any]) -> dict[str, Any]:
-    if "summary" in report:
-        return {"summary": report["summary"]}
-    protocol = report["protocol"]
-    shown: dict[str, Any] = {"protocol": protocol, "warnings": report.get("warnings", []), "meanings": meanings()}
+    """What the template shows of a report; it is strict, so a part that the report has not is None."""
+    shown: dict[str, Any] = {"summary": report.get("summary"), "ranking": None, "rating": None}
+    if shown["summary"]:
+        return shown
+    shown |= {"protocol": report["protocol"], "warnings": report.get("warnings", []), "meanings": meanings()}
     if ranking := report.get("ranking"):
         shown["ranking"] = [(metric, _compared(ranking, metric)) for metric in RANKING]
         shown["lists"] = _lists(ranking)

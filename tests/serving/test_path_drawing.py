@@ -1,0 +1,45 @@
+"""Paths as they are drawn: names stay in their cards, words apart."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+
+from kindred.domain.explanation import EvidencePath, Explanation, PathNode, Standing
+from kindred.serving.pages.path_drawing import Drawing, drawing_of
+
+
+def drawing(title: str, is_wide: bool) -> Drawing:
+    """Two paths that meet in the third node."""
+    rest = (PathNode("User", "v", title), PathNode("Product", "p", title))
+    paths = tuple(
+        EvidencePath(
+            "people",
+            "you liked both",
+            (PathNode("User", "u"), PathNode("Product", first, title), *rest),
+            ("REVIEWED",) * 3,
+            0.3,
+            Standing(1.0, 2),
+        )
+        for first in ("a", "b", "c")
+    )
+    return drawing_of(
+        Explanation("products", "u", "p", title, Standing(2.0, 1), paths, None, "model", "1", None), is_wide
+    )
+
+
+@pytest.mark.parametrize(
+    "title", ["W" * 200, "Campañero Mistral Minimal Reading Lamp", "傘" * 40, "🎸" * 20, "", "x" * 99]
+)
+def test_a_name_stays_in_its_card(title: str) -> None:
+    for is_wide, room in ((True, 22), (False, 12)):
+        for card in drawing(title, is_wide).cards:
+            assert 1 <= len(card.lines) <= 3
+            assert all(sum(1 + (letter in "W傘🎸") for letter in line) <= room for line in card.lines)
+
+
+def test_words_of_paths_that_meet_stand_apart() -> None:
+    edges = drawing("tent", is_wide=False).edges
+    assert len(edges) == 7
+    assert all(abs(a.x - b.x) > 45 or abs(a.y - b.y) > 20 for a, b in combinations(edges, 2))
