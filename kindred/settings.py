@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as NoJsonError
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.experiments import Experiment
@@ -74,6 +75,13 @@ class Settings(BaseSettings):
             raise ValueError("must be ray:local or ray://HOST:PORT, or be left empty")
         return engine
 
+    @field_validator("otel_url")
+    @classmethod
+    def _otel_url_is_http(cls, url: str) -> str:
+        if url and not re.match(r"https?://[^/\s]", url):
+            raise ValueError("must be an http:// or https:// address, or be left empty")
+        return url
+
     @field_validator("data_dir")
     @classmethod
     def _data_dir_at_home(cls, folder: Path) -> Path:
@@ -113,6 +121,10 @@ def load_settings(**flags: object) -> Settings:
         raise SettingsError(f"kindred.toml can't be read: {error}", "mend or delete it") from error
     except ValidationError as error:
         raise _refused(error, given) from error
+    except NoJsonError as error:  # of a setting that is a list or a table, in the environment or .env
+        name = re.search(r'field "(\w+)"', str(error))
+        said = f"setting {name[1] if name else 'of a list'} must be JSON: {error.__cause__}"
+        raise SettingsError(said, "correct it in the environment or .env, or leave it out") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{_TOML} or {_DOTENV} can't be read: {error}", "mend or delete it") from error
 
@@ -123,7 +135,8 @@ def _refused(error: ValidationError, flags: Collection[str]) -> SettingsError:
     name = str(first["loc"][0])
     source = "flag" if name in flags else setting_sources(os.environ).get(name, "default")
     got = "" if Settings.model_fields[name].annotation is SecretStr else f", got {first['input']!r}"
-    return SettingsError(f"setting {name} {refusal(first)}{got} ({source})", "correct it there, or leave it out")
+    place = ".".join(str(part) for part in first["loc"])
+    return SettingsError(f"setting {place} {refusal(first)}{got} ({source})", "correct it there, or leave it out")
 
 
 def setting_sources(environment: Mapping[str, str]) -> dict[str, str]:

@@ -50,6 +50,12 @@ def test_bad_values_name_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DEVICE", "tpu", "must be 'auto', 'cpu' or 'cuda', got 'tpu' (environment)"),
         ("SEED", "seven", "must be a whole number, got 'seven' (environment)"),
         ("SEED", "-1", "must be at least 0, got '-1' (environment)"),
+        (
+            "OTEL_URL",
+            "collector:4318",
+            "must be an http:// or https:// address, or be left empty, got 'collector:4318' (environment)",
+        ),
+        ("EXPERIMENTS", "[", "must be JSON: Expecting value: line 1 column 2 (char 1)"),
     ],
 )
 def test_a_refusal_is_in_our_own_words(name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
