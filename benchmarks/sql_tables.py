@@ -88,9 +88,9 @@ def read(table: str) -> None:
     from kindred.ingest.sources import social_feed
     from kindred.ingest.sql_tables import sql_table
 
-    rows = sql_table(os.environ["KINDRED_SQL"], table, social_feed.FEED).source.read_table
-    assert rows is not None
-    for _ in rows():
+    source = sql_table(os.environ["KINDRED_SQL"], table, social_feed.FEED).source
+    assert source.read_table is not None
+    for _ in source.read_table(source):
         pass
 
 

@@ -34,6 +34,15 @@ Sql = Annotated[
         help="Read tables of a database instead: postgresql://user:password@host/database; needs the extra `sql`.",
     ),
 ]
+ColumnNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", metavar="NAME=THEIRS…", help="Which column of the files holds what: user=visitor_id at=played.when"
+    ),
+]
+Header = Annotated[
+    str, typer.Option("--columns", metavar="A,B,…", help="Names of the columns of files without a header, in order.")
+]
 ItemNamespace = Annotated[str, typer.Option(metavar="NAME", help="The same for everything else the source numbers.")]
 
 
@@ -46,6 +55,8 @@ class LoadOptions:
     max_bad: float
     dry_run: bool
     as_json: bool
+    columns: Sequence[str] | None = ()
+    header: str = ""
 
 
 @generate_app.command("products", epilog="Example: kindred generate products --reviews 24000 --out data/sample")
@@ -180,6 +191,8 @@ def ingest_products(
     max_bad: MaxBad = 0.05,
     dry_run: DryRun = False,
     as_json: AsJson = False,
+    column: ColumnNames = None,
+    columns: Header = "",
 ) -> None:
     """Load product reviews; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.products import product_files, product_tables
@@ -188,7 +201,7 @@ def ingest_products(
     load(
         context,
         product_tables(sql, reviews_table, metadata_table) if of_tables else product_files(reviews, metadata),
-        LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json),
+        LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns),
         next_step=("train-gnn",),
     )
 
@@ -196,9 +209,12 @@ def ingest_products(
 def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptions, next_step: Sequence[str]) -> None:
     """Ingests the files and prints what became of every line and record, and the command to go on with."""
     from kindred.ingest.namespace import Namespace, in_namespace
+    from kindred.ingest.renaming import with_columns_named
 
     settings = settings_of(context)
     namespace = Namespace(options.user_namespace, options.item_namespace)
+    header = [name.strip() for name in options.header.split(",") if name.strip()]
+    files = with_columns_named(files, _column_names(options.columns or ()), header)
     sources = {id(file.source): in_namespace(file.source, namespace) for file in files}
     named = [replace(file, source=sources[id(file.source)]) for file in files]
     with console.Bars() as bars:
@@ -212,6 +228,17 @@ def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptio
         console.note(f"next: {again if options.dry_run else command_line(context, *next_step)}")
     else:
         console.note("nothing was accepted: the reasons stand above")
+
+
+def _column_names(pairs: Sequence[str]) -> dict[str, str]:
+    """The files' own column by our name of it."""
+    found = dict[str, str]()
+    for pair in pairs:
+        name, _, theirs = (part.strip() for part in pair.partition("="))
+        if not name or not theirs:
+            raise typer.BadParameter(f"NAME=THEIRS is wanted, such as user=visitor_id, got {pair!r}")
+        found[name] = theirs
+    return found
 
 
 def summary_text(summary: IngestSummary) -> str:

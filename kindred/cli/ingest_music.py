@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, UserNamespace, ingest_app, load
+from kindred.cli.data import (
+    ColumnNames,
+    DryRun,
+    Header,
+    ItemNamespace,
+    LoadOptions,
+    MaxBad,
+    UserNamespace,
+    ingest_app,
+    load,
+)
 from kindred.cli.many_files import FILES, ManyFilesCommand
 from kindred.cli.options import AsJson, settings_of
 
@@ -37,11 +47,13 @@ def ingest_tracks(
     max_bad: MaxBad = 0.05,
     dry_run: DryRun = False,
     as_json: AsJson = False,
+    column: ColumnNames = None,
+    columns: Header = "",
 ) -> None:
     """Load who listens to what; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.music import track_files
 
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
+    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
     load(context, track_files(lastfm, events, metadata), options, ("train", "listens" if lastfm else "tracks"))
 
 
@@ -67,6 +79,8 @@ def ingest_tags(
     max_bad: MaxBad = 0.05,
     dry_run: DryRun = False,
     as_json: AsJson = False,
+    column: ColumnNames = None,
+    columns: Header = "",
 ) -> None:
     """Load tags of tracks and frames of their audio; bad ones go to a quarantine file, replays change nothing."""
     from functools import partial
@@ -75,5 +89,5 @@ def ingest_tags(
     from kindred.ingest.music import tag_files
 
     save = partial(frame_path if dry_run else write_frames, settings_of(context).data_dir / "frames")
-    options = LoadOptions("", item_namespace, max_bad, dry_run, as_json)
+    options = LoadOptions("", item_namespace, max_bad, dry_run, as_json, column, columns)
     load(context, tag_files(tags, frames or [], save), options, ("train", "tags"))

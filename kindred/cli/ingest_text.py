@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, Sql, UserNamespace, ingest_app, load
+from kindred.cli.data import (
+    ColumnNames,
+    DryRun,
+    Header,
+    ItemNamespace,
+    LoadOptions,
+    MaxBad,
+    Sql,
+    UserNamespace,
+    ingest_app,
+    load,
+)
 from kindred.cli.many_files import FILES, ManyFilesCommand
 from kindred.cli.options import AsJson
 
@@ -50,11 +61,13 @@ def ingest_posts(
     max_bad: MaxBad = 0.05,
     dry_run: DryRun = False,
     as_json: AsJson = False,
+    column: ColumnNames = None,
+    columns: Header = "",
 ) -> None:
     """Load who saw and liked which posts; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.feed import post_files, post_tables
 
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
+    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
     of_files = bool(users or posts or feed or dump) or not sql
     files = post_files(users, posts, feed, dump) if of_files else post_tables(sql, users_table, posts_table, feed_table)
     load(context, files, options, ("train", "posts"))
@@ -78,11 +91,13 @@ def ingest_clicks(
     max_bad: MaxBad = 0.05,
     dry_run: DryRun = False,
     as_json: AsJson = False,
+    column: ColumnNames = None,
+    columns: Header = "",
 ) -> None:
     """Load who read which articles; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.feed import click_files
 
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
+    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
     load(context, click_files(clicks), options, ("train", "posts", "--target", "clicks"))
 
 
@@ -126,11 +141,13 @@ def ingest_queries(
     max_bad: MaxBad = 0.05,
     dry_run: DryRun = False,
     as_json: AsJson = False,
+    column: ColumnNames = None,
+    columns: Header = "",
 ) -> None:
     """Load who searched for what and where it led; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.searches import search_files, search_tables
 
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
+    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
     if orders_table or products_table or judgments_table:
         files = search_tables(sql, orders_table, products_table, judgments_table, locale)
     else:

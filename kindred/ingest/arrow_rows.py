@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.columns import check_firm_columns, listed_columns, missing_columns
+from kindred.ingest.columns import check_firm_columns, listed_columns, missing_columns, understood_columns
 from kindred.ingest.lines import MAX_LINE_BYTES
 from kindred.ingest.remote import Location
 from kindred.ingest.rows import Row
@@ -78,7 +78,7 @@ def _columns_to_read(path: Location, schema: pa.Schema, source: Source) -> list[
     missing = missing_columns(source, names) if columns else ""
     if missing or not columns:
         why = missing or f"no column that is understood among {listed_columns(names) or 'none at all'}"
-        raise RecordError(f"{path} has {why}", f"columns are {', '.join(source.columns)}")
+        raise RecordError(f"{path} has {why}", understood_columns(source))
     check_firm_columns(path, source, names)
     return columns
 

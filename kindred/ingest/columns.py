@@ -45,9 +45,17 @@ def check_firm_columns(name: object, source: Source, found: Collection[str]) -> 
     """
     if lacking := [column for column in source.firm if column not in found]:
         raise RecordError(
-            f"{name} has no column {', '.join(lacking)}, as the first file has; it has {listed_columns(found)}",
+            f"{name} has no column {', '.join(lacking)}; it has {listed_columns(found)}",
             "load files of other columns by a command of their own",
         )
+
+
+def understood_columns(source: Source) -> str:
+    """What to do about columns that are not understood."""
+    known = ", ".join(source.columns)
+    return (
+        f"columns are {known}; `kindred ingest` takes others by --column NAME=THEIRS, and without a header by --columns"
+    )
 
 
 def listed_columns(found: Iterable[str]) -> str:

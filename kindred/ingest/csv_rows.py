@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.columns import check_firm_columns, listed_columns, missing_columns
+from kindred.ingest.columns import check_firm_columns, listed_columns, missing_columns, understood_columns
 from kindred.ingest.json_lines import decode_utf8
 from kindred.ingest.lines import MAX_LINE_BYTES, Line
 from kindred.ingest.remote import Location
@@ -68,7 +68,7 @@ def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
     if first and is_table and (not known[best] or (missing := missing_columns(source, cells[best]))):
         found = listed_columns(sorted(cells[best]))
         why = missing if known[best] else f"no column that is understood among {found}"
-        raise RecordError(f"{path} has {why}", f"columns are {', '.join(source.columns)}")
+        raise RecordError(f"{path} has {why}", understood_columns(source))
     if not known[best] or first.startswith(b"{"):
         return None
     return dialect_with(best, head, source)

@@ -49,7 +49,7 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
     """
     stage = f"reading {path.name or path}"
     count = 0
-    whole = source.read_table() if source.read_table else None
+    whole = source.read_table(source) if source.read_table else None
     if source.read_folder and not isinstance(path, RemoteFile) and path.is_dir():
         whole = source.read_folder(path)
     if whole is not None:
@@ -90,7 +90,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
     head = content.peek(BUFFER_BYTES)
     if is_arrow(head) and not source.is_archive:
         return _arrow_rows(path, file, head, source)
-    if source.read and (rows := source.read(content)) is not None:
+    if source.read and (rows := source.read(content, source)) is not None:
         return rows
     encoding = wide_encoding(head)
     if encoding is None and source.encoding == "utf-8" and not head.startswith((b"{", b"[")) and is_windows_1252(head):

@@ -114,7 +114,9 @@ class StagedFile:
         )
         message += f"; first {count.first_bad}"
         if missing := missing_columns(self.source, count.columns):
-            message += f"; {missing}; the columns there are {listed_columns(count.columns)}"
+            message += (
+                f"; {missing}; the columns there are {listed_columns(count.columns)}, which --column NAME=THEIRS names"
+            )
         return message
 
 

@@ -46,9 +46,9 @@ class Source:
         quoted: cells of a CSV file may stand in quotes; False where a quote is a character like any other, and the file
             is always a table.
         read: reads what is no file of lines, such as a database dump or one JSON document; it is given the content,
-            unpacked, and None from it means that the content is a file of lines after all.
+            unpacked, and the source as it is then. None from it means that the content is a file of lines after all.
         read_folder: reads a folder, for sources whose rows are files.
-        read_table: reads what is no file at all, such as a table of a database.
+        read_table: reads what is no file at all, such as a table of a database; it is given the source as it is then.
         is_archive: its files are archives, which are left packed.
         prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
@@ -61,8 +61,8 @@ class Source:
     decode: Callable[[bytes], object] = decode_json_or_literal
     encoding: str = "utf-8"
     quoted: bool = True
-    read: Callable[[io.BufferedReader], Iterator[Row] | None] | None = None
+    read: Callable[[io.BufferedReader, Source], Iterator[Row] | None] | None = None
     read_folder: Callable[[Path], Iterator[Row]] | None = None
-    read_table: Callable[[], Iterator[Row]] | None = None
+    read_table: Callable[[Source], Iterator[Row]] | None = None
     is_archive: bool = False
     prepare: Callable[[Iterable[Row]], Source] | None = None

@@ -57,7 +57,7 @@ def dump_source(source: Source, table: str, tables: Sequence[str]) -> Source:
         tables: names of all tables of which the dump must hold one, so that a dump of something else is noticed.
     """
 
-    def read(content: io.BufferedReader) -> Iterator[Row]:
+    def read(content: io.BufferedReader, source: Source) -> Iterator[Row]:
         if content.peek(len(_CUSTOM_FORMAT)).startswith(_CUSTOM_FORMAT):
             raise RecordError(
                 "the dump is in PostgreSQL's own format", "make it plain SQL: pg_restore -f plain.sql DUMP"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kindred.domain.errors import RecordError, SettingsError, install_hint
-from kindred.ingest.columns import missing_columns
+from kindred.ingest.columns import check_firm_columns, missing_columns
 from kindred.ingest.reading import SourceFile
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source
@@ -70,7 +70,9 @@ def sql_table(url: str, table: str, source: Source) -> SourceFile:
         address = address.set(drivername="postgresql+psycopg")
     reader = SqlTable(address, table, source)
     shown = f"{address.host or ''}/{address.database or ''}"
-    return SourceFile(Path(table), replace(source, read_table=reader.rows), part=shown)
+    return SourceFile(
+        Path(table), replace(source, read_table=lambda known: replace(reader, source=known).rows()), part=shown
+    )
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class SqlTable:
             raise RecordError(
                 f"table {self.table}: {missing}", f"it has {', '.join(column.name for column in table.columns)}"
             )
+        check_firm_columns(f"table {self.table}", self.source, columns)
         key = [column.name for column in table.primary_key.columns]
         if key:
             yield from self._by_key(engine, table, columns, key)

@@ -84,10 +84,10 @@ def in_layout(source: Source, layout: Layout) -> Source:
     if not layout.separator:
         return replace(source, encoding=layout.encoding or source.encoding)
     source = replace(source, quoted=len(layout.separator) == 1)
-    return replace(source, read=partial(_read_cells, source, layout))
+    return replace(source, read=partial(_read_cells, layout))
 
 
-def _read_cells(source: Source, layout: Layout, content: io.BufferedReader) -> Iterator[Row] | None:
+def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
     head = content.peek(BUFFER_BYTES)
     encoding = layout.encoding or wide_encoding(head) or ("cp1252" if is_windows_1252(head) else "")
     lines = read_lines(in_utf8(content, encoding) if encoding else content)

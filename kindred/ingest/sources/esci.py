@@ -97,7 +97,7 @@ def _gain(row: Values) -> float:
     return float(rating)
 
 
-def read_document(content: io.BufferedReader) -> Iterator[Row] | None:
+def read_document(content: io.BufferedReader, _: Source | None = None) -> Iterator[Row] | None:
     """The judgments of one JSON document, numbered from 1; None where the content is a file of lines.
 
     Raises:

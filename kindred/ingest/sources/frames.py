@@ -67,7 +67,7 @@ def parse_frames(row: Values) -> Parsed:
     return Parsed(records)
 
 
-def _read(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
+def _read(path: Location, save: SaveFrames, content: BufferedReader, _: Source) -> Iterator[Row]:
     if content.peek(len(PARQUET_MAGIC)).startswith(PARQUET_MAGIC):
         return _read_table(path, save, content)
     return _read_archive(path, save, content)
