@@ -42,6 +42,16 @@ def ingest_tracks(
             help="Tracks (track, title, artist, album, genres, duration, popularity), in the same formats.",
         ),
     ] = None,
+    user: Annotated[
+        str,
+        typer.Option(metavar="ID", help="Who listened, where events do not say it: an export of one's own account."),
+    ] = "",
+    at_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORM", help="How events write times: seconds, %d/%m/%y, order (numbers that only tell it)."
+        ),
+    ] = None,
     user_namespace: UserNamespace = "",
     item_namespace: ItemNamespace = "",
     max_bad: MaxBad = 0.05,
@@ -54,7 +64,12 @@ def ingest_tracks(
     from kindred.ingest.music import track_files
 
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
-    load(context, track_files(lastfm, events, metadata), options, ("train", "listens" if lastfm else "tracks"))
+    load(
+        context,
+        track_files(lastfm, events, metadata, user, at_format),
+        options,
+        ("train", "listens" if lastfm else "tracks"),
+    )
 
 
 @ingest_app.command(

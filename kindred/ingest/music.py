@@ -12,17 +12,31 @@ from kindred.ingest.sources import lastfm, listening, tag_lists
 from kindred.ingest.sources.frames import SaveFrames, frames_source
 
 
-def track_files(lastfm_folder: Given | None = None, events: Paths = None, metadata: Paths = None) -> list[SourceFile]:
+def track_files(
+    lastfm_folder: Given | None = None,
+    events: Paths = None,
+    metadata: Paths = None,
+    user: str = "",
+    at_format: str | None = None,
+) -> list[SourceFile]:
     """The files of the Last.fm data set, listening events and metadata of tracks, whichever are given.
 
+    Args:
+        lastfm_folder: of that data set.
+        events: files of listening events.
+        metadata: files of tracks.
+        user: who listened, where events do not say it.
+        at_format: how events write times; None where each tells it.
+
     Raises:
-        SettingsError: none is given.
+        SettingsError: none is given, or there is no such form of times.
         RecordError: the folder holds no file of Last.fm.
     """
     of_lastfm = lastfm.sources_in(lastfm_folder) if lastfm_folder else {}
     files = [SourceFile(path, source) for path, source in of_lastfm.items()]
     files += [SourceFile(path, listening.METADATA) for path in expand(metadata)]
-    files += [SourceFile(path, listening.EVENTS) for path in expand(events)]
+    of_events = listening.events_source(user, at_format)
+    files += [SourceFile(path, of_events) for path in expand(events)]
     if not files:
         raise SettingsError("nothing to load", "give --lastfm FOLDER, --events FILE or --metadata FILE")
     return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kindred.domain.records import Artist, Genre, HasGenre, Listened, PerformedBy, Track
+from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.music import track_files
 from kindred.ingest.namespace import Namespace, in_namespace
 from kindred.ingest.pipeline import IngestOptions, ingest_files
@@ -182,6 +184,14 @@ SPOTIFY = {
         ({**SPOTIFY, "ms_played": 200_000}, "spotify:track:1", 1, None),
         ({**SPOTIFY, "ms_played": 1_500}, "spotify:track:1", None, 0.0),
         ({"uid": 7, "item_id": 9, "timestamp": MOMENT, "played_ratio_pct": 31}, "9", None, 0.31),
+        ({"uid": 7, "item_id": 9, "timestamp": MOMENT, "event_type": "dislike"}, "9", None, 0.0),
+        ({"uid": 7, "item_id": 9, "timestamp": MOMENT, "event_type": "like"}, "9", None, None),
+        (
+            {"user": "u", "endTime": "2014-05-13 16:53:20", "artistName": "A", "trackName": "T", "msPlayed": 40_000},
+            "A – T",
+            1,
+            None,
+        ),
         (
             {"user_id": "u", "timestamp": MOMENT, "artist_name": "A", "track_id": "", "track_name": "T"},
             "A – T",
@@ -207,3 +217,39 @@ def test_equal_titles_of_two_artists_stay_two_tracks(tmp_path: Path, graph: Dict
     assert (summary.accepted, summary.duplicates) == (2, 1)
     assert set(graph.tables["Track"]) == {"A – Home", "B – Home"} and set(graph.tables["Artist"]) == {"A", "B"}
     assert graph.tables["Track"]["A – Home"]["title"] == "Home"
+
+
+def test_what_is_no_listen_is_skipped_and_said() -> None:
+    spoken = {**SPOTIFY, "spotify_track_uri": None, "master_metadata_track_name": None, "episode_name": "One"}
+    assert parse_event(spoken).skipped == "a podcast episode"
+    withdrawn = {"uid": 7, "item_id": 9, "timestamp": MOMENT, "event_type": "unlike"}
+    assert parse_event(withdrawn).skipped == "unlike event"
+
+
+def test_an_export_that_does_not_say_who_listened_and_times_that_only_tell_the_order(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    rows = [{"endTime": str(second), "artistName": "A", "trackName": "T", "msPlayed": 40_000} for second in (5, 60)]
+    (tmp_path / "history.json").write_bytes(json_lines(rows))
+    with pytest.raises(BadRecord, match="--user NAME says whose listens"):
+        parse_event(rows[0])
+    with pytest.raises(BadRecord, match="--at-format order"):
+        parse_event({**rows[0], "user": "me"})
+    files = track_files(events=tmp_path / "history.json", user="me", at_format="order")
+    ingest_files(graph, files, None, options)
+    first, second = sorted(graph.tables["LISTENED"].values(), key=lambda event: event["at"])
+    assert (first["source_id"], second["at"] - first["at"]) == ("me", 55)
+
+
+def test_playlists_of_one_document_are_events_and_tables_of_tracks_may_name_columns_so_too(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    tracks = [{"pos": 0, "track_uri": "spotify:track:1", "artist_name": "A", "track_name": "T", "duration_ms": 181_500}]
+    playlists = [{"pid": 3, "modified_at": MOMENT, "tracks": tracks}]
+    (tmp_path / "slice.json").write_text(json.dumps({"info": {"slice": "0-0"}, "playlists": playlists}, indent=4))
+    (tmp_path / "tracks.tsv").write_text("track_id\tartist_name\ttrack_name\nspotify:track:2\tA\tB side\n")
+    ingest(graph, options, tmp_path / "slice.json", tmp_path / "tracks.tsv")
+    (event,) = graph.tables["LISTENED"].values()
+    assert (event["source_id"], event["target_id"], event["at"]) == ("3", "spotify:track:1", MOMENT)
+    assert graph.tables["Track"]["spotify:track:1"]["duration"] == 181.5
+    assert graph.tables["Track"]["spotify:track:2"]["title"] == "B side"

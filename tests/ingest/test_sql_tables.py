@@ -148,7 +148,7 @@ def test_sqlite_is_read_by_its_key(tmp_path: Path) -> None:
         database.executemany("INSERT INTO users VALUES (?, ?, ?)", reversed(rows))
     file = sql_table(f"sqlite:///{path}", "users", social_feed.USERS)
     assert file.source.read_table is not None
-    assert [row.value["age"] for row in file.source.read_table()] == [age for _, _, age in rows]  # type: ignore[call-overload]
+    assert [row.value["age"] for row in file.source.read_table(file.source)] == [age for _, _, age in rows]  # type: ignore[call-overload]
 
 
 def test_an_address_that_is_none_or_has_no_driver_is_said() -> None:
@@ -156,7 +156,7 @@ def test_an_address_that_is_none_or_has_no_driver_is_said() -> None:
         sql_table("not an address", "users", social_feed.USERS)
     file = sql_table("oracle://scott:tiger@nowhere/x", "users", social_feed.USERS)
     with pytest.raises(SettingsError, match="no driver for oracle"):
-        list(replace(file.source).read_table())  # type: ignore[misc]
+        list(replace(file.source).read_table(file.source))  # type: ignore[misc]
 
 
 def _address(server: Postgres) -> URL:

@@ -3,9 +3,8 @@
 * events: user, track, `at` or `timestamp` (in any form that `times.py` reads; unknown where the file has neither) and,
   where known, `plays` (a count), `share` (of the track, 0 to 1) and `event_id`; an event without one gets a key of its
   content, so that replays change nothing. What follows may stand on the event as well.
-* as they are exported, columns may be called otherwise: see `_ALSO_CALLED`, and what stands within another column
-  (ListenBrainz' `track_metadata`) goes by its own name. `ms_played` below 30 seconds is a skip, `played_ratio_pct` a
-  share in per cent. A track without an id goes by artist and title, so equal titles of two artists stay two.
+* as services export them: see `listening_exports.py`. A track without an id goes by artist and title, so equal titles
+  of two artists stay two. Podcasts and audiobooks are skipped.
 * metadata: track, title, artist, album, genres (a list, or "a|b"), duration (seconds), popularity.
 
 Ids may be numbers. An artist is known by the name, brought to one form; `artist_id`, where there is one, is the id.
@@ -14,8 +13,10 @@ Names are brought to Unicode form NFC; ids stay as they are.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 
+from kindred.domain.properties import EARLIEST_TIME
 from kindred.domain.records import (
     Artist,
     Edge,
@@ -30,6 +31,8 @@ from kindred.domain.records import (
 )
 from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.sources import listening_exports
+from kindred.ingest.sources.interactions import ReadTime, time_reader
 from kindred.ingest.times import key_of_time, milliseconds_of
 from kindred.ingest.values import (
     NO_TIME,
@@ -46,34 +49,29 @@ from kindred.ingest.values import (
     whole_of,
 )
 
-_ALSO_CALLED = {
-    "user": ("user_id", "user_name", "username", "uid"),
-    "track": ("track_id", "recording_mbid", "spotify_track_uri", "item_id"),
-    "timestamp": ("listened_at", "ts"),
-    "title": ("track_name", "master_metadata_track_name"),
-    "artist": ("artist_name", "master_metadata_album_artist_name"),
-    "album": ("release_name", "master_metadata_album_album_name"),
-}
-"""What exports of ListenBrainz, Spotify and Last.fm call columns."""
-_PLAYED, _RATIO = "ms_played", "played_ratio_pct"
-_WITHIN = ("track_metadata", "additional_info")
-_LEAST_PLAYED = 30_000
-"""Milliseconds from which a listen counts, as streaming services count."""
 _REMEMBERED = 50_000  # what is kept ready, because events name the same users and tracks again and again
 _GENRE_SEPARATOR = "|"
 
 
-def parse_event(row: Values) -> Parsed:
+def parse_event(row: Values, user: str = "", read_time: ReadTime = milliseconds_of) -> Parsed:
     """The event, its user and what it says of its track.
+
+    Args:
+        row: the event.
+        user: who listened, where the row does not say it.
+        read_time: reads times.
 
     Raises:
         BadRecord: the row can't be used.
     """
-    row = _usual(row)
+    row = listening_exports.usual(row)
+    if reason := listening_exports.no_listen(row):
+        return Parsed((), skipped=reason)
     notes: list[str] = []
-    at_ms = _time(row, notes)
+    listener = _listener(row, user)
+    at_ms = _time(row, read_time, notes)
     values: dict[str, object] = {
-        "source_id": id_of(row.get("user"), "user"),
+        "source_id": listener,
         "target_id": id_of(row.get("track"), "track"),
         "plays": _plays(row.get("plays"), "plays"),
         "share": _share(row.get("share"), "share"),
@@ -87,43 +85,26 @@ def parse_event(row: Values) -> Parsed:
     return Parsed((listened, _user(listened.source_id), *track.records), (*notes, *track.notes))
 
 
-def _usual(row: Values) -> Values:
-    """The row with the usual names of its columns."""
-    found = dict(row)
-    for within in _WITHIN:
-        if isinstance(inner := found.get(within), dict):
-            found = {**inner, **found}
-    for name, others in _ALSO_CALLED.items():
-        if (also := next((other for other in (name, *others) if not is_missing(found.get(other))), None)) is not None:
-            found[name] = found[also]
-        elif any(other in found for other in others):
-            found.setdefault(name, None)
-    artist, title = (" ".join(str(found.get(name) or "").split()) for name in ("artist", "title"))
-    if is_missing(found.get("track")) and artist and title:
-        found["track"] = f"{artist} – {title}"
-    if is_missing(found.get("share")):
-        found |= _listened_to(found)
-    return found
+def _listener(row: Values, user: str) -> str:
+    listener = id_of(row.get("user"), "user") or user
+    if not listener:
+        raise BadRecord(Reason.MISSING_ID, "it is missing; --user NAME says whose listens these are", "user")
+    return listener
 
 
-def _listened_to(row: Values) -> dict[str, object]:
-    """The share or the plays that an export says in its own way."""
-    if not is_missing(row.get(_RATIO)):
-        ratio = count_of(row[_RATIO], _RATIO)
-        return {"share": None if ratio is None else min(ratio / 100, 1.0)}
-    if is_missing(row.get(_PLAYED)):
-        return {}
-    played = count_of(row[_PLAYED], _PLAYED)
-    return {"share": 0.0} if played is not None and played < _LEAST_PLAYED else {"plays": 1}
-
-
-def _time(row: Values, notes: list[str]) -> int | None:
+def _time(row: Values, read_time: ReadTime, notes: list[str]) -> int | None:
     """The time in milliseconds; None where the file has none."""
     if "at" not in row and "timestamp" not in row:
         notes.append(NO_TIME)
         return None
     field = "timestamp" if is_missing(row.get("at")) and "timestamp" in row else "at"
-    return given(milliseconds_of(row[field], field), field)
+    at_ms = given(read_time(row[field], field), field)
+    if 0 <= at_ms < EARLIEST_TIME * 1000 and read_time is milliseconds_of:
+        message = f"a time from 1990 up to now is wanted, got {shown(row[field])}"
+        raise BadRecord(
+            Reason.TIME_OUT_OF_RANGE, f"{message}; --at-format order takes what only tells the order", field
+        )
+    return at_ms
 
 
 def _plays(value: object, field: str) -> int | None:
@@ -136,6 +117,15 @@ def _share(value: object, field: str) -> float | None:
     if share is not None and not 0 <= share <= 1:
         raise BadRecord(Reason.OUT_OF_RANGE, f"a share from 0 to 1 is wanted, got {shown(value)}", field)
     return None if share is None else float(share)
+
+
+def parse_metadata(row: Values) -> Parsed:
+    """The same of a row whose columns may be called as exports call them.
+
+    Raises:
+        BadRecord: the row can't be used.
+    """
+    return parse_track(listening_exports.usual(row))
 
 
 def parse_track(row: Values) -> Parsed:
@@ -199,15 +189,32 @@ def _user(user_id: str) -> User:
 _COLUMNS = {"id": "track", "source_id": "user", "target_id": "track"}
 _TRACK_COLUMNS = ("track", "title", "artist", "artist_id", "album", "genres", "duration", "popularity")
 _TIMES = ("at", "timestamp")
-_OTHERS = tuple(name for names in _ALSO_CALLED.values() for name in names)
-_OF_EXPORTS = frozenset((*_OTHERS, _PLAYED, _RATIO, *_WITHIN))
+_WANTED = {"user": ("user", *listening_exports.WANTED["user"]), "track": ("track", *listening_exports.WANTED["track"])}
 EVENTS = Source(
-    columns=("user", *_TIMES, "plays", "share", "event_id", *_TRACK_COLUMNS, *sorted(_OF_EXPORTS)),
+    columns=("user", *_TIMES, "plays", "share", "event_id", *_TRACK_COLUMNS, *listening_exports.COLUMNS),
     parse=parse_event,
-    wanted={
-        "user": ("user", *_ALSO_CALLED["user"]),
-        "track": ("track", *_ALSO_CALLED["track"], "title", *_ALSO_CALLED["title"], *_WITHIN),
-    },
-    optional=(*_TIMES, *_ALSO_CALLED["timestamp"]),
+    wanted=_WANTED,
+    optional=(*_TIMES, *listening_exports.TIMES),
+    read=listening_exports.read_playlists,
 )
-METADATA = Source(columns=_TRACK_COLUMNS, parse=parse_track, wanted={"track": ("track",)})
+METADATA = Source(
+    columns=(*_TRACK_COLUMNS, *listening_exports.OF_TRACK, "duration_ms"),
+    parse=parse_metadata,
+    wanted={"track": _WANTED["track"]},
+)
+
+
+def events_source(user: str = "", at_format: str | None = None) -> Source:
+    """Listening events.
+
+    Args:
+        user: who listened, where a row does not say it, as in what a service exports to one of its users.
+        at_format: how times are written, as `time_reader` takes it; None where each tells it.
+
+    Raises:
+        SettingsError: there is no such form of times.
+    """
+    if not user and at_format is None:
+        return EVENTS
+    wanted = {"track": _WANTED["track"]} if user else _WANTED
+    return replace(EVENTS, parse=partial(parse_event, user=user, read_time=time_reader(at_format)), wanted=wanted)

@@ -1,0 +1,131 @@
+"""What services and public data sets call the columns of listening events, and playlists read as events.
+
+* ListenBrainz, Spotify, Last.fm, Yambda and others name columns otherwise: see `_ALSO_CALLED`. What stands within
+  another column (ListenBrainz' `track_metadata`) goes by its own name.
+* `ms_played` below 30 seconds is a skip, `played_ratio_pct` a share in per cent, a `dislike` (`event_type`) a skip.
+* One JSON document of playlists (the Million Playlist data set) is a row for each track of a playlist: the playlist is
+  the user, and the time is that of its last change.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import orjson
+
+from kindred.domain.errors import RecordError
+from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.lines import BUFFER_BYTES
+from kindred.ingest.rows import Row
+from kindred.ingest.source import Source, Values
+from kindred.ingest.values import count_of, is_missing, text_of
+
+_ALSO_CALLED = {
+    "user": ("user_id", "user_name", "username", "uid"),
+    "track": ("track_id", "recording_mbid", "spotify_track_uri", "track_uri", "item_id", "song_id"),
+    "timestamp": ("listened_at", "ts", "endTime", "played_at"),
+    "title": ("track_name", "master_metadata_track_name", "trackName", "trackname", "recording_name"),
+    "artist": ("artist_name", "master_metadata_album_artist_name", "artistName", "artistname"),
+    "album": ("release_name", "master_metadata_album_album_name", "album_name", "albumName"),
+    "ms_played": ("msPlayed",),
+}
+OF_TRACK = tuple(name for ours in ("track", "title", "artist", "album") for name in _ALSO_CALLED[ours])
+_PLAYED, _RATIO, _KIND, _MILLISECONDS = "ms_played", "played_ratio_pct", "event_type", "duration_ms"
+_WITHIN = ("track_metadata", "additional_info")
+_LEAST_PLAYED = 30_000
+"""Milliseconds from which a listen counts, as streaming services count."""
+_SPOKEN = {
+    "spotify_episode_uri": "a podcast episode",
+    "episode_name": "a podcast episode",
+    "audiobook_uri": "a chapter of an audiobook",
+}
+_HEARD, _LEFT = {"listen", "play", "scrobble", "like"}, {"dislike", "skip"}
+_MOST_KIND_CHARACTERS = 40
+COLUMNS = (
+    *dict.fromkeys(name for names in _ALSO_CALLED.values() for name in names),
+    *(_PLAYED, _RATIO, _KIND, _MILLISECONDS, *_WITHIN, *_SPOKEN),
+)
+TIMES = _ALSO_CALLED["timestamp"]
+WANTED = {
+    "user": _ALSO_CALLED["user"],
+    "track": (*_ALSO_CALLED["track"], "title", *_ALSO_CALLED["title"], *_WITHIN),
+}
+_PLAYLISTS = "playlists"
+_MAX_DOCUMENT_BYTES = 256 << 20  # it is read as a whole
+
+
+def usual(row: Values) -> dict[str, object]:
+    """The row with the usual names of its columns; a track without an id goes by artist and title."""
+    found = dict(row)
+    for within in _WITHIN:
+        if isinstance(inner := found.get(within), dict):
+            found = {**inner, **found}
+    for name, others in _ALSO_CALLED.items():
+        if (also := next((other for other in (name, *others) if not is_missing(found.get(other))), None)) is not None:
+            found[name] = found[also]
+        elif any(other in found for other in others):
+            found.setdefault(name, None)
+    artist, title = (" ".join(str(found.get(name) or "").split()) for name in ("artist", "title"))
+    if is_missing(found.get("track")) and artist and title:
+        found["track"] = f"{artist} – {title}"
+    if is_missing(found.get("duration")) and not is_missing(found.get(_MILLISECONDS)):
+        milliseconds = count_of(found[_MILLISECONDS], _MILLISECONDS)
+        found["duration"] = None if milliseconds is None else milliseconds / 1000
+    if is_missing(found.get("share")):
+        found |= _listened_to(found)
+    return found
+
+
+def _listened_to(row: Values) -> dict[str, object]:
+    """The share or the plays that an export says in its own way."""
+    if text_of(row.get(_KIND), _KIND).strip().lower() in _LEFT:
+        return {"share": 0.0}
+    if not is_missing(row.get(_RATIO)):
+        ratio = count_of(row[_RATIO], _RATIO)
+        return {"share": None if ratio is None else min(ratio / 100, 1.0)}
+    if is_missing(row.get(_PLAYED)):
+        return {}
+    played = count_of(row[_PLAYED], _PLAYED)
+    return {"share": 0.0} if played is not None and played < _LEAST_PLAYED else {"plays": 1}
+
+
+def no_listen(row: Values) -> str:
+    """Why a usual row is no listen to a track, in few words; empty where it is one."""
+    if is_missing(row.get("track")):
+        return next((spoken for name, spoken in _SPOKEN.items() if not is_missing(row.get(name))), "")
+    kind = text_of(row.get(_KIND), _KIND).strip().lower()
+    return f"{kind[:_MOST_KIND_CHARACTERS]} event" if kind and kind not in _HEARD | _LEFT else ""
+
+
+def read_playlists(content: io.BufferedReader, _: Source) -> Iterator[Row] | None:
+    """The tracks of all playlists of one JSON document, numbered from 1; None where the content is no such document.
+
+    Raises:
+        RecordError: the document can't be read.
+    """
+    head = content.peek(BUFFER_BYTES).lstrip()
+    if not head.startswith(b"{") or f'"{_PLAYLISTS}"'.encode() not in head or b'"info"' not in head:
+        return None
+    raw = content.read(_MAX_DOCUMENT_BYTES + 1)
+    if len(raw) > _MAX_DOCUMENT_BYTES:
+        raise RecordError("a JSON document of playlists of more than 256 MiB", "split it into slices")
+    try:
+        playlists = orjson.loads(raw)[_PLAYLISTS]
+    except (orjson.JSONDecodeError, KeyError) as error:
+        raise RecordError(f"the document of playlists can't be read: {error}", "fetch it again") from error
+    return _tracks_of(playlists if isinstance(playlists, list) else [playlists])
+
+
+def _tracks_of(playlists: list[object]) -> Iterator[Row]:
+    number = 0
+    for playlist in playlists:
+        tracks = playlist.get("tracks") if isinstance(playlist, dict) else None
+        for track in tracks if isinstance(tracks, list) else [None]:
+            number += 1
+            if not isinstance(playlist, dict) or not isinstance(track, dict):
+                raw = orjson.dumps(playlist)
+                yield Row(number, b"", len(raw), BadRecord(Reason.MISSING_VALUE, "a playlist without tracks", "tracks"))
+                continue
+            row = {**track, "user": playlist.get("pid"), "timestamp": playlist.get("modified_at")}
+            yield Row(number, b"", len(orjson.dumps(track)), row)
