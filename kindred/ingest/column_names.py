@@ -5,70 +5,77 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from kindred.ingest.mapping import Layout
-
 _ITEM = (
     "item item_id parent_asin movie_id asin product_id track_id song_id artist_id book_id isbn article_id news_id "
     "business_id place_id venue_id game_id app_id recipe_id course_id post_id content_id anime_id job_id offer_id "
     "listing_id property_id restaurant_id video_id stock_code product_code item_code article_number movie product "
-    "track song artist book article venue place business sku lineitem_sku ean gtin location_id location poi_id poi"
+    "track song artist book article venue place business sku lineitem_sku ean gtin location_id location poi_id poi "
+    "beer_id beer_beerid wine_id joke_id hotel_id goods_id show_id episode_id podcast_id paper_id page_id photo_id "
+    "image_id doc_id document_id joke game anime url page target_id dst_id dst dest_id to_node_id"
+)
+_NAMES_OF_ITEMS = (
+    "item_name product_name prod_name movie_name movie_title book_title book_name track_name song_name game_name "
+    "course_name recipe_name app_name title"
 )
 _USUAL = {
     "user": (
         "user user_id uid reviewer_id customer_id member_id visitor_id reader_id account_id person_id client_id "
         "player_id student_id username nickname customer member reader account user_pseudo_id anonymous_id email "
-        "customer_email customer_user_id session_id session"
+        "customer_email customer_user_id session_id session user_name user_md5 reviewers profile_name "
+        "review_profile_name buyer_id buyer household_id household_key household device_id cookie_id src_id src "
+        "source_id from_node_id"
     ),
-    "item": _ITEM,
-    "rating": "rating overall stars star_rating score rating_value user_rating book_rating grade",
-    "weight": "weight plays play_count played_ratio_pct listens count times quantity hours minutes",
+    "item": f"{_ITEM} {_NAMES_OF_ITEMS}",
+    "rating": (
+        "rating overall stars star_rating score rating_value user_rating book_rating grade review_overall review_score "
+        "review_rating is_recommended recommended recommend voted_up"
+    ),
+    "weight": (
+        "weight plays play_count played_ratio_pct listens count times quantity hours minutes playtime_forever playtime "
+        "listen_count hours_played qty item_quantity lineitem_quantity"
+    ),
     "at": (
-        "at timestamp time unix_review_time datetime date created_at event_time ts review_time rated_at when "
-        "click_timestamp date_added review_date order_date purchase_date invoice_date transaction_date event_date "
-        "visited_at watched_at purchased_at event_timestamp t_dat"
+        "at timestamp time time_ms timestamp_ms unix_review_time datetime date_time date created_at event_time ts "
+        "review_time rated_at when click_timestamp date_added review_date order_date purchase_date invoice_date "
+        "transaction_date event_date visited_at watched_at purchased_at event_timestamp t_dat"
     ),
     "text": "text review_text review comment review_body body content",
-    "kind": "kind event_type event_name action event behavior behavior_type",
+    "kind": "kind event_type event_name action event behavior behavior_type action_type feedback_type",
     "id": f"{_ITEM} id",
     "title": (
-        "title name movie_title item_name product_name product_title book_title track_name song_name prod_name headline"
+        "title name movie_title item_name product_name product_title book_title track_name song_name prod_name "
+        "headline movie_name book_name game_name course_name recipe_name app_name business_name"
     ),
-    "item_text": "description text overview plot abstract summary about detail_desc",
+    "item_text": "description text overview plot abstract summary about detail_desc caption",
     "category": (
         "category categories genres genre class main_category topic topics subject section product_type_name "
-        "product_type"
+        "product_type category_name first_level_category_name department commodity_desc beer_style tags"
     ),
 }
+_ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # as in `Rating (1-10)`
 _WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$")
 NAMES = {role: tuple(words.replace("_", "").split()) for role, words in _USUAL.items()}
 """Role → names in plain form, the likeliest first."""
 
-_GENRES = (
-    "unknown Action Adventure Animation Children Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical "
-    "Mystery Romance Sci-Fi Thriller War Western"
-)
-_RATINGS = ("user_id", "item_id", "rating", "timestamp")
-KNOWN_FILES = {
-    "u.data": Layout(separator="\t", columns=_RATINGS),
-    "u.item": Layout(
-        separator="|",
-        columns=("item_id", "title", "release_date", "video_release_date", "url", *_GENRES.split()),
-        encoding="latin-1",
-    ),
-    "ratings.dat": Layout(separator="::", columns=_RATINGS),
-    "movies.dat": Layout(separator="::", columns=("item_id", "title", "genres"), encoding="latin-1"),
-}
-"""Files of MovieLens whose first line names no columns, by name."""
-
 
 def guess(role: str, columns: Sequence[str], taken: Collection[str | None]) -> str | None:
-    """The column that is called what columns of this role usually are; None where none is, or all are taken.
+    """The column that is called what columns of this role usually are; None where none is, or all are taken."""
+    return next(iter(guesses(role, columns, taken)), None)
+
+
+def guesses(role: str, columns: Sequence[str], taken: Collection[str | None]) -> list[str]:
+    """The columns that are called what columns of this role usually are, the likeliest first.
 
     What stands within another column (`properties.product_id`) goes by its own name, after those that stand alone.
     """
     by_depth = sorted(columns, key=lambda column: column.count("."), reverse=True)
     free = {_plain(column): column for column in reversed(by_depth) if column not in taken}
-    return next((free[name] for name in NAMES[role] if name in free), None)
+    return [free[name] for name in NAMES[role] if name in free]
+
+
+def is_name_of(role: str, name: str) -> bool:
+    """Whether columns of this role are called so."""
+    return _plain(name) in NAMES[role]
 
 
 def _plain(name: str) -> str:
@@ -77,7 +84,7 @@ def _plain(name: str) -> str:
     RecBole adds a type (`user_id:token`), MongoDB and DynamoDB a column within (`user_id.$oid`, `user_id.S`); an `id`
     within another column is that one's (`user.id`).
     """
-    *outer, last = _WRAPPERS.sub("", name.partition(":")[0]).split(".")
+    *outer, last = _WRAPPERS.sub("", _ASIDE.sub("", name).partition(":")[0]).split(".")
     if outer and last.casefold() == "id":
         last = f"{outer[-1]}_id"
     return re.sub(r"[^a-z0-9]", "", last.casefold())

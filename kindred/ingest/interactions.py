@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
 
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.domain.progress import silent
 from kindred.domain.records import Event
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.column_names import guess
 from kindred.ingest.columns import listed_columns, nearest
-from kindred.ingest.files import read_rows
+from kindred.ingest.headless import is_number, no_names
+from kindred.ingest.item_ids import guess_item_id, strangers
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
-from kindred.ingest.numbers import decimal_of, number_of_text
-from kindred.ingest.opening import is_stream
+from kindred.ingest.numbers import decimal_of
 from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.remote import Location
-from kindred.ingest.rows import flattened
 from kindred.ingest.sources.interactions import event_properties, event_source, item_properties, item_source
 from kindred.ingest.table_head import Head, in_layout, read_head
-from kindred.ingest.time_forms import form_of_times
-from kindred.ingest.values import id_of
+from kindred.ingest.time_forms import form_of_times, named_like_times
+from kindred.ingest.values import count_of
 
 _SHOWN_VALUES = 3
-_ITEMS_LOOKED_AT = 100_000
 _BETWEEN_CATEGORIES = (";", ",")
 
 
@@ -103,9 +98,13 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     else:
         item_path = one_file(items)
         item_head = read_head(item_path, given.item_file)
-        of_items = _with_parts(_item_columns(item_path, event, given.items, item_head), item_head, remarks)
+        known, found = given.items, list[str]()
+        if not known.id:
+            item_id, found = guess_item_id(columns, head, item_head)
+            known = known.model_copy(update={"id": item_id})
+        of_items = _with_parts(_item_columns(item_path, event, known, item_head), item_head, remarks)
         item_files = [SourceFile(item_path, in_layout(item_source(event.target, of_items), item_head.layout))]
-        remarks += _strangers(columns, head, item_files[0], of_items)
+        remarks += found or strangers(columns, head, item_files[0], of_items)
         source = event_source(event, columns, ItemColumns())
         mapping = mapping.model_copy(update={"item_file": item_head.layout})
     mapping = mapping.model_copy(update={"items": of_items})
@@ -118,32 +117,6 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     return Tables(mapping, event, files, choices, unused, remarks)
 
 
-def _strangers(columns: EventColumns, head: Head, items: SourceFile, of_items: ItemColumns) -> list[str]:
-    """A remark where the first events name no item that a table of this machine, if it is of usual size, holds."""
-    wanted = {_key(row.get(columns.item or "")) for row in head.rows} - {None}
-    if not wanted or not isinstance(items.path, Path) or is_stream(items.path):
-        return []
-    there: list[str] = []
-    for row in islice(read_rows(items.path, items.source, silent), _ITEMS_LOOKED_AT + 1):
-        key = None if isinstance(row.value, BadRecord) else _key(flattened(row.value).get(of_items.id or ""))
-        if key in wanted:
-            return []
-        there += [key] if key else []
-    if not there or len(there) > _ITEMS_LOOKED_AT:
-        return []
-    return [
-        f"none of the first items of the events is in {items.path}, which holds {', '.join(there[:_SHOWN_VALUES])} …: "
-        "are ids written otherwise there, or is it another column? --item-id COLUMN"
-    ]
-
-
-def _key(value: object) -> str | None:
-    try:
-        return id_of(value)
-    except BadRecord:
-        return None
-
-
 def _event_columns(path: Location, event: type[Event], given: EventColumns, head: Head) -> EventColumns:
     """The columns of events, guessed where they are not given."""
     held = event_properties(event)
@@ -153,7 +126,7 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
         raise SettingsError(f"{event.edge_type} events have no {role}", f"they have {', '.join(('at', *held))}")
     for role in ("user", "item", "rating", "at", "text", "weight", "kind"):
         if role not in found and (role in ("user", "item", "at") or role in held):
-            name = guess(role, head.columns, set(found.values()))
+            name = _guess(role, head, set(found.values()))
             found |= {role: name} if name else {}
     for role in ("user", "item"):
         if role not in found:
@@ -161,19 +134,33 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
     return EventColumns(**found, at_format=given.at_format, decimal=given.decimal)
 
 
+def _guess(role: str, head: Head, taken: set[str]) -> str | None:
+    """The column that is called what columns of this role are, if it holds such values."""
+    name = guess(role, head.columns, taken)
+    if role == "weight" and name and not any(_is_weight(row.get(name)) for row in head.rows):
+        return _guess(role, head, {*taken, name})  # such as the weight of a person, `137lbs`
+    return named_like_times(head, taken) if role == "at" and name is None else name
+
+
+def _is_weight(value: object) -> bool:
+    try:
+        return count_of(value, "") is not None
+    except BadRecord:
+        return False
+
+
 def _item_columns(path: Location, event: type[Event], given: ItemColumns, head: Head) -> ItemColumns:
     """The columns of a table of items, guessed where they are not given."""
     _check_items(path, event, given, head)
     held, taken = item_properties(event.target), {given.id, given.title, given.text, *given.category}
-    names = {"id": "id", "title": "title", "text": "item_text"}
-    found: dict[str, str] = {}
-    for role, usual in names.items():
-        name = getattr(given, role) or (guess(usual, head.columns, taken) if role == "id" or role in held else None)
+    if given.id is None:
+        _lacks(path, "item", "--item-id", head)
+    found: dict[str, str | None] = {"id": given.id}
+    for role, usual in (("title", "title"), ("text", "item_text")):
+        name = getattr(given, role) or (guess(usual, head.columns, taken) if role in held else None)
         if name:
             found[role] = name
             taken = {*taken, name}
-    if "id" not in found:
-        _lacks(path, "item", "--item-id", head)
     categories = given.category
     if not categories and category_edge(event.target) is not None:
         name = guess("category", head.columns, taken)
@@ -214,9 +201,9 @@ def _check_there(path: Location, named: Mapping[str, str], head: Head) -> None:
 
 
 def _lacks(path: Location, role: str, option: str, head: Head) -> None:
+    if head.separator and not head.layout.columns and any(map(is_number, head.columns)):
+        raise no_names(path, head.separator.join(head.columns), head.columns)
     next_step = f"name it: {option} COLUMN"
-    if any(number_of_text(name) is not None for name in head.columns):
-        next_step += ", or where the first line names no columns: --columns user,item,…"
     lists = [name for name in head.columns if any(_holds_rows(row.get(name)) for row in head.rows)]
     if lists:
         next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"

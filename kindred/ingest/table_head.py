@@ -14,10 +14,20 @@ from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.ingest.arrow_rows import arrow_columns, is_arrow
 from kindred.ingest.bad_records import BadRecord
-from kindred.ingest.column_names import KNOWN_FILES
+from kindred.ingest.column_names import is_name_of
 from kindred.ingest.csv_rows import dialect_with, has_blanks, read_csv_rows, without_separator_line
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.files import read_rows
+from kindred.ingest.headless import (
+    BLOCKS,
+    is_blocks,
+    is_number,
+    lines_below_comments,
+    no_names,
+    rows_of_blocks,
+    without_comments,
+)
+from kindred.ingest.known_files import known_layout
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.mapping import Layout
 from kindred.ingest.opening import is_stream, open_file
@@ -59,10 +69,10 @@ def read_head(path: Location, layout: Layout) -> Head:
         raise RecordError(f"{path} can be read only once, and its head is looked at first", "save it to a file")
     if layout.encoding:
         _check_encoding(layout.encoding)
-    if layout == Layout():
-        layout = KNOWN_FILES.get(path.name.removesuffix(".gz"), layout)
     with open_file(path) as file:
         start = file.content.peek(BUFFER_BYTES)
+        if layout == Layout():
+            layout = known_layout(path.name, start)
         if is_arrow(start):
             with file.from_any_place() as content:
                 names = arrow_columns(path, content, start)
@@ -72,10 +82,13 @@ def read_head(path: Location, layout: Layout) -> Head:
     text = _decoded(start, layout)
     if text.startswith(("{", "[")):
         return _with_rows(path, [], Layout())
-    separator = layout.separator or _separator(text)
-    if layout.columns or len(separator) > 1:
+    if is_blocks(start) and not layout.columns:
+        layout = BLOCKS
+    bare = without_comments(text)
+    separator = layout.separator or _separator(bare)
+    if layout.columns or len(separator) > 1 or bare != text:
         layout = layout.model_copy(update={"separator": separator})
-    head = _with_rows(path, list(layout.columns) or _header(path, text, separator), layout)
+    head = _with_rows(path, list(layout.columns) or _header(path, bare, separator), layout)
     return replace(head, separator=separator)
 
 
@@ -90,7 +103,9 @@ def in_layout(source: Source, layout: Layout) -> Source:
 def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
     head = content.peek(BUFFER_BYTES)
     encoding = layout.encoding or wide_encoding(head) or ("cp1252" if is_windows_1252(head) else "")
-    lines = read_lines(in_utf8(content, encoding) if encoding else content)
+    lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content))
+    if is_blocks(head):
+        lines = rows_of_blocks(lines)
     if layout.columns:
         header = layout.separator.join(layout.columns).encode()
         lines = chain([Line(0, header, len(header))], lines)
@@ -147,18 +162,10 @@ def _header(path: Location, text: str, separator: str) -> list[str]:
     reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
     cells = line.split(separator) if len(separator) > 1 else next(reader, [])
     names = [cell.strip() for cell in cells]
-    if len(names) == 1 and len(parts := names[0].split()) > 1 and all(map(_is_number, parts)):
-        raise RecordError(
-            f"the first line of {path} names no columns: {line[:100]}",
-            f"name them, e.g. --separator ' ' --columns {','.join(('user', 'item', 'rating', 'at')[: len(parts)])}",
-        )
-    if names and all(_is_number(name) for name in names):
-        raise RecordError(
-            f"the first line of {path} names no columns: {line[:100]}",
-            f"name them, e.g. --columns {','.join(('user', 'item', 'rating', 'at')[: len(names)])}",
-        )
+    if len(names) == 1 and len(parts := names[0].split()) > 1 and all(map(is_number, parts)):
+        raise no_names(path, text, parts, " ")
+    is_named = any(is_name_of(role, name) for role in ("user", "item", "id") for name in names)
+    numbers = sum(map(is_number, names))
+    if numbers and not is_named and (numbers == len(names) or len({*names}) < len(names)):
+        raise no_names(path, text, names)
     return [name for name in names if name]
-
-
-def _is_number(cell: str) -> bool:
-    return cell.replace(".", "", 1).replace("-", "", 1).isdecimal()

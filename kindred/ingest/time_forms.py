@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import product
 
@@ -19,13 +19,19 @@ from kindred.ingest.values import number_of
 
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m-%d-%y", "%d-%m-%y")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S", ", %I:%M:%S %p")
+_FORMS_OF_DAYS = tuple(day + clock for day, clock in product(_DAYS, _CLOCKS))
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
+_OF_OTHER_TIMES = re.compile(
+    "birth|born|releas|publish|expir|end|due|deliver|ship|updat|modif|edit|last|first|return|valid|until|join|regist|sign"
+)
 
 
 def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[str]]:
     """The form of times; numbers that are no times since 1970 only tell the order."""
     if columns.at is None:
         remark = "no column of times: every event counts as equally old"
-        like_times = [name for name in head.columns if _holds_times(name, head)]
+        like_times = columns_like_times(head)
         return None, [
             f"{remark}; times seem to stand in {', '.join(like_times)}: --at COLUMN" if like_times else remark
         ]
@@ -41,18 +47,35 @@ def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[s
     return None, []
 
 
+def columns_like_times(head: Head) -> list[str]:
+    """The columns whose values, numbers left out, all read as times."""
+    return [name for name in head.columns if _holds_times(name, head)]
+
+
+def named_like_times(head: Head, taken: Collection[str]) -> str | None:
+    """The one column that holds times and whose name says that something was done then; None for none or several."""
+    found = [name for name in columns_like_times(head) if name not in taken and _is_of_events(name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_of_events(name: str) -> bool:
+    words = {word.casefold() for word in _WORD.findall(name)}
+    return bool(words & _OF_TIMES) and not any(map(_OF_OTHER_TIMES.match, words))
+
+
 def _holds_times(name: str, head: Head) -> bool:
     """Whether all values of the column, numbers left out, read as times."""
     values = [row.get(name) for row in head.rows if row.get(name) not in (None, "")]
-    try:
-        return bool(values) and all(
-            not isinstance(value, int | float | bool)
-            and not str(value).strip("+-").replace(".", "", 1).isdecimal()
-            and milliseconds_of(value, name) is not None
-            for value in values
-        )
-    except BadRecord:
+    if not values or any(isinstance(value, int | float | bool) or _is_number(value) for value in values):
         return False
+    try:
+        return all(milliseconds_of(value, name) is not None for value in values)
+    except BadRecord:
+        return any(all(_is_of(str(value).strip(), form) for value in values) for form in _FORMS_OF_DAYS)
+
+
+def _is_number(value: object) -> bool:
+    return str(value).strip(" +-").replace(".", "", 1).isdecimal()
 
 
 def _only_orders(value: object, field: str) -> bool:
@@ -78,7 +101,7 @@ def _form_of_days(name: str, values: Sequence[object]) -> str | None:
     texts = {text for value in values if isinstance(value, str) and (text := value.strip()) not in MISSING_NUMBERS}
     if not texts or not all(re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d", text) for text in texts):
         return None
-    forms = [day + clock for day, clock in product(_DAYS, _CLOCKS) if all(_is_of(text, day + clock) for text in texts)]
+    forms = [form for form in _FORMS_OF_DAYS if all(_is_of(text, form) for text in texts)]
     if len(forms) > 1:
         raise RecordError(
             f"day and month can't be told apart in {name}, e.g. {min(texts)}",

@@ -1,0 +1,113 @@
+"""Tables whose first line names no columns: comments before the first row, blocks of one item, and what to propose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import dropwhile
+
+from kindred.domain.errors import RecordError
+from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.column_names import is_name_of
+from kindred.ingest.lines import Line
+from kindred.ingest.mapping import Layout
+from kindred.ingest.remote import Location
+from kindred.ingest.times import milliseconds_of
+
+BLOCKS = Layout(separator=",", columns=("item_id", "user_id", "rating", "date"))
+"""How rows of blocks are written once each says its item."""
+_BLOCK = re.compile(rb"(\d+):\s*")
+_BLOCKS = re.compile(rb"\d+:\s*\n\d+,\d+,\d{4}-\d\d-\d\d\s")
+_COMMENT = re.compile(r"%|#(?:\s|$)")
+_LONGEST_COMMENT = 1000
+_LEAST_TIME = 10**8  # seconds, or milliseconds: no rating is as high
+_HIGHEST_RATING = 100
+_LINES_COMPARED = 20
+_LARGEST_PROPOSAL = 12
+
+
+def is_blocks(head: bytes) -> bool:
+    """Whether a line such as `1:` names the item of the rows below it, as in the data of the Netflix Prize."""
+    return _BLOCKS.match(head) is not None
+
+
+def rows_of_blocks(lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines, each with the item of its block before it."""
+    item = b""
+    for line in lines:
+        if found := _BLOCK.fullmatch(line.raw):
+            item = found[1] + b","
+        else:
+            yield line._replace(raw=item + line.raw)
+
+
+def without_comments(text: str) -> str:
+    """The text without the lines before the first row that begin with `%` or `# `, as KONECT and SNAP write them."""
+    lines = text.splitlines(keepends=True)
+    return "".join(dropwhile(_is_comment, lines)) if lines and _is_comment(lines[0]) else text
+
+
+def lines_below_comments(lines: Iterator[Line]) -> Iterator[Line]:
+    """The same for lines of a file."""
+    return dropwhile(lambda line: _is_comment(line.raw[:_LONGEST_COMMENT].decode(errors="replace")), lines)
+
+
+def _is_comment(line: str) -> bool:
+    """Whether the line is a remark, and no header that begins like one."""
+    if not _COMMENT.match(line):
+        return False
+    return not any(is_name_of(role, cell) for role in ("user", "item") for cell in re.split(r"[\t,;|]", line))
+
+
+def is_number(cell: str) -> bool:
+    """Whether it is a number as tables write them, and so no name of a column."""
+    return re.fullmatch(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?", cell) is not None
+
+
+def no_names(path: Location, text: str, cells: Sequence[str], separator: str = "") -> RecordError:
+    """The error of a file whose first line names no columns.
+
+    Args:
+        path: the file.
+        text: its beginning.
+        cells: of its first line.
+        separator: what stands between them where it has to be said.
+    """
+    lines = text.split("\n")[:_LINES_COMPARED]
+    message = f"the first line of {path} names no columns: {lines[0].strip()[:100]}"
+    counts = {len(line.split()) for line in lines[:-1]}
+    if separator == " " and len(counts) > 1:
+        rows = "awk '{for (i = 2; i <= NF; i++) print $1, $i}' FILE"
+        return RecordError(message, f"if its lines hold a user and a list of items: {rows}, then --separator ' '")
+    parted = f"--separator '{separator}' " if separator else ""
+    return RecordError(message, f"name them in this order, e.g. {parted}--columns {','.join(proposed_columns(cells))}")
+
+
+def proposed_columns(cells: Sequence[str]) -> list[str]:
+    """A name for each cell of a first row, as its value and its place suggest."""
+    names: list[str] = []
+    for number, cell in enumerate(cells[:_LARGEST_PROPOSAL], 1):
+        kind = _kind_of(cell)
+        if kind == "at" and "at" not in names:
+            names.append("at")
+        elif kind == "id" and (role := next((role for role in ("user", "item") if role not in names), "")):
+            names.append(role)
+        elif kind != "at" and "item" in names and "rating" not in names and _may_rate(cell):
+            names.append("rating")
+        else:
+            names.append(f"c{number}")
+    return [*names, "…"] if len(cells) > _LARGEST_PROPOSAL else names
+
+
+def _kind_of(cell: str) -> str:
+    if is_number(cell):
+        value = float(cell)
+        return "" if not value.is_integer() else "at" if value >= _LEAST_TIME and len(cell) in (10, 13) else "id"
+    try:
+        return "at" if milliseconds_of(cell, "") is not None else ""
+    except BadRecord:
+        return "id"
+
+
+def _may_rate(cell: str) -> bool:
+    return is_number(cell) and abs(float(cell)) <= _HIGHEST_RATING

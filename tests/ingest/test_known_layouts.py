@@ -1,0 +1,111 @@
+"""Layouts of public data sets: headless files by name, blocks, comments, and which of several columns is taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kindred.domain.errors import RecordError
+from kindred.domain.records import Interacted, Item
+from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.files import read_rows
+from kindred.ingest.interactions import Tables, interaction_files
+from kindred.ingest.mapping import Layout, TableMapping
+
+DAY = 1583020800  # 2020-03-01
+
+
+def written(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def records_of(tables: Tables, file: int = 0) -> list[object]:
+    """The record that each row of a file is about."""
+    found: list[object] = []
+    for row in read_rows(tables.files[file].path, tables.files[file].source, lambda *_: None):
+        assert not isinstance(row.value, BadRecord)
+        found.append(tables.files[file].source.parse(row.value).records[0])
+    return found
+
+
+def events_of(path: Path, known: TableMapping | None = None) -> list[tuple[object, ...]]:
+    records = records_of(interaction_files(known or TableMapping(), [path]))
+    return [(e.source_id, e.target_id, e.rating, e.at) for e in records if isinstance(e, Interacted)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "event"),
+    [
+        ("ua.base", "1\t31\t2\t1583020800\n", ("1", "31", 2.0, DAY)),
+        ("UserBehavior.csv", "1,31,7,pv,1583020800\n", ("1", "31", None, DAY)),
+        (
+            "UserBehavior.csv",
+            "user_id,item_id,category_id,behavior_type,at\n1,31,7,pv,1583020800\n",
+            ("1", "31", None, DAY),
+        ),
+        ("yoochoose-clicks.dat", "1,2020-03-01T00:00:00.361Z,31,0\n", ("1", "31", None, DAY)),
+        ("Gowalla_totalCheckins.txt", "1\t2020-03-01T00:00:00Z\t30.2\t-97.7\t31\n", ("1", "31", None, DAY)),
+        ("combined_data_1.txt", "31:\n1,2,2020-03-01\n31:\n1,2,2020-03-01\n", ("1", "31", 2.0, DAY)),
+        ("edges.tsv", "# Nodes: 2\n# FromNodeId\tToNodeId\n1\t31\n", ("1", "31", None, None)),
+        ("t.csv", "# made by hand\nuser,item\n1,31\n", ("1", "31", None, None)),
+        ("t.csv", "#user,item\n1,31\n", ("1", "31", None, None)),
+        ("t.csv", "User Id,Movie Name,Rating (1-10),Watched on\n1,31,2,2020-03-01\n", ("1", "31", 2.0, DAY)),
+        ("t.csv", "user,item,birth_date,TRANSACTION_DT\n1,31,1/13/1990,3/1/2020\n1,31,1/13/1990,3/31/2020\n", None),
+        ("t.csv", "user_id,video_id,date,time_ms\n1,31,20200301,1583020800000\n", ("1", "31", None, DAY)),
+        ("t.csv", "user,item,weight\n1,31,137lbs\n", ("1", "31", None, None)),
+    ],
+)
+def test_public_files_are_read_as_they_come(
+    tmp_path: Path, name: str, text: str, event: tuple[object, ...] | None
+) -> None:
+    assert events_of(written(tmp_path / name, text))[0] == (event or ("1", "31", None, DAY))
+
+
+def test_comments_are_no_rows_of_a_file_whose_columns_are_named(tmp_path: Path) -> None:
+    known = TableMapping(file=Layout(separator=" ", columns=("user", "item", "rating", "at")))
+    path = written(tmp_path / "out.edges", "% bip weighted\n% 1 1 1\n1 31 2 1583020800\n")
+    assert events_of(path, known) == [("1", "31", 2.0, DAY)]
+
+
+@pytest.mark.parametrize(
+    ("text", "proposal"),
+    [
+        ("A1,B7,5.0,1583020800\n", "--columns user,item,rating,at"),
+        ("17,2020-03-01T00:00:00Z,30.25,-97.75,31\n", "--columns user,at,c3,c4,item"),
+        ("% bip weighted\n1 31 2 1583020800\n", "--separator ' ' --columns user,item,rating,at"),
+        ("0 9 0 1\n1 4\n2 5 6\n", "print $1, $i"),
+        ("0\t5\t5\t68fd1e64\t68fd1e64\n", "--columns user,item,rating,c4,c5"),
+    ],
+)
+def test_columns_are_proposed_where_the_first_line_names_none(tmp_path: Path, text: str, proposal: str) -> None:
+    with pytest.raises(RecordError, match="names no columns") as raised:
+        interaction_files(TableMapping(), [written(tmp_path / "t.txt", text)])
+    assert proposal in raised.value.next_step
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_file_known_by_name_is_read_in_the_encoding_that_it_has(tmp_path: Path, encoding: str) -> None:
+    movies = written(tmp_path / "movies.dat", "31::Édison (1894)::Short\n", encoding)
+    tables = interaction_files(TableMapping(), [written(tmp_path / "ratings.dat", "1::31::5::1583020800\n")], movies)
+    assert records_of(tables, 1) == [Item(id="31", title="Édison (1894)")]
+
+
+@pytest.mark.parametrize(
+    ("items", "chosen", "is_told"),
+    [
+        ([{"asin": "", "book_id": "31", "title": "A"}], "book_id", False),
+        ([{"id": 31, "book_id": 2_767_052, "title": "A"}, {"id": 32, "book_id": 8, "title": "B"}], "id", True),
+        ([{"id": 1, "book_id": 99, "title": "A"}], "book_id", True),
+    ],
+)
+def test_ids_of_items_are_those_that_the_events_name(
+    tmp_path: Path, items: list[dict[str, object]], chosen: str, is_told: bool
+) -> None:
+    events = written(tmp_path / "t.csv", "user,book_id\n1,31\n2,32\n")
+    table = written(tmp_path / "books.jsonl", "\n".join(map(json.dumps, items)))
+    tables = interaction_files(TableMapping(), [events], table)
+    assert tables.mapping.items.id == chosen
+    assert any("--item-id" in remark for remark in tables.remarks) == is_told
