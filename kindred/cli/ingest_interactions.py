@@ -46,6 +46,9 @@ def ingest_interactions(
         str | None, typer.Option(metavar="FORM", help="How times are written: seconds, %d/%m/%y, order …")
     ] = None,
     decimal: Annotated[Decimal | None, typer.Option(help="What stands before decimals, if it can't be told.")] = None,
+    unrated: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="What stands for no rating: 0, -1 … or none; guessed.")
+    ] = None,
     text: Annotated[str | None, typer.Option(metavar="COLUMN", help="What the user wrote.")] = None,
     kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="The word for what happened.")] = None,
     event: Annotated[
@@ -81,7 +84,7 @@ def ingest_interactions(
     from kindred.ingest.mapping import TableMapping, read_mapping, with_given, write_mapping
 
     of_events = {"user": user, "item": item, "rating": rating, "weight": weight, "at": at, "at_format": at_format}
-    of_events["decimal"] = decimal and decimal.value
+    of_events |= {"decimal": decimal and decimal.value, "unrated": unrated}
     given: dict[str, Mapping[str, object]] = {
         "events": of_events | {"text": text, "kind": kind},
         "items": {"id": item_id, "title": title, "text": item_text, "category": tuple(category or ())},

@@ -1,4 +1,4 @@
-"""Tables whose first line names no columns: comments before the first row, blocks of one item, and what to propose."""
+"""Tables whose first line names no columns: comments before the first row, groups of one item, and what to propose."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kindred.ingest.mapping import Layout
 from kindred.ingest.remote import Location
 from kindred.ingest.times import milliseconds_of
 
-BLOCKS = Layout(separator=",", columns=("item_id", "user_id", "rating", "date"))
-"""How rows of blocks are written once each says its item."""
-_BLOCK = re.compile(rb"(\d+):\s*")
-_BLOCKS = re.compile(rb"\d+:\s*\n\d+,\d+,\d{4}-\d\d-\d\d\s")
+GROUPS = Layout(separator=",", columns=("item_id", "user_id", "rating", "date"))
+"""How rows of groups are written once each says its item."""
+_GROUP = re.compile(rb"(\d+):\s*")
+_GROUPS = re.compile(rb"\d+:\s*\n\d+,\d+,\d{4}-\d\d-\d\d\s")
 _COMMENT = re.compile(r"%|#(?:\s|$)")
 _LONGEST_COMMENT = 1000
 _LEAST_TIME = 10**8  # seconds, or milliseconds: no rating is as high
@@ -26,16 +26,16 @@ _LINES_COMPARED = 20
 _LARGEST_PROPOSAL = 12
 
 
-def is_blocks(head: bytes) -> bool:
+def is_grouped(head: bytes) -> bool:
     """Whether a line such as `1:` names the item of the rows below it, as in the data of the Netflix Prize."""
-    return _BLOCKS.match(head) is not None
+    return _GROUPS.match(head) is not None
 
 
-def rows_of_blocks(lines: Iterable[Line]) -> Iterator[Line]:
-    """The lines, each with the item of its block before it."""
+def rows_of_groups(lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines, each with the item of its group before it."""
     item = b""
     for line in lines:
-        if found := _BLOCK.fullmatch(line.raw):
+        if found := _GROUP.fullmatch(line.raw):
             item = found[1] + b","
         else:
             yield line._replace(raw=item + line.raw)

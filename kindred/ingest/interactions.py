@@ -20,6 +20,7 @@ from kindred.ingest.remote import Location
 from kindred.ingest.sources.interactions import event_properties, event_source, item_properties, item_source
 from kindred.ingest.table_head import Head, in_layout, read_head
 from kindred.ingest.time_forms import form_of_times, named_like_times
+from kindred.ingest.unrated import NEVER, guess_unrated
 from kindred.ingest.values import count_of
 
 _SHOWN_VALUES = 3
@@ -88,7 +89,10 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     decimal = columns.decimal or _decimal(columns, head)
     if decimal and not columns.decimal:
         remarks.append("decimals stand behind a comma: --decimal says otherwise")
-    columns = columns.model_copy(update={"at_format": at_format, "decimal": decimal})
+    unrated = columns.unrated or guess_unrated(row.get(columns.rating or "") for row in head.rows)
+    if unrated and not columns.unrated:
+        remarks.append(f"{unrated} in {columns.rating} is read as not rated: --unrated {NEVER} says otherwise")
+    columns = columns.model_copy(update={"at_format": at_format, "decimal": decimal, "unrated": unrated})
     mapping = given.model_copy(update={"events": columns, "file": head.layout})
     if items is None:
         of_items, item_files, item_head = given.items.model_copy(update={"id": None}), [], head
@@ -131,7 +135,7 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
     for role in ("user", "item"):
         if role not in found:
             _lacks(path, role, f"--{role}", head)
-    return EventColumns(**found, at_format=given.at_format, decimal=given.decimal)
+    return given.model_copy(update=found)
 
 
 def _guess(role: str, head: Head, taken: set[str]) -> str | None:

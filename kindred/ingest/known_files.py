@@ -13,8 +13,8 @@ _GENRES = (
 )
 _RATINGS = Layout(separator="\t", columns=("user_id", "item_id", "rating", "timestamp"))
 _CHECKINS = Layout(separator="\t", columns=("user_id", "at", "latitude", "longitude", "location_id"))
-_PLACES = "user_id venue_id venue_category_id venue_category latitude longitude offset at"
-_TSMC = Layout(separator="\t", columns=tuple(_PLACES.split()), encoding="latin-1")
+_VENUES = "user_id venue_id venue_category_id venue_category latitude longitude offset at"
+_TSMC = Layout(separator="\t", columns=tuple(_VENUES.split()), encoding="latin-1")
 _FOLDS = tuple(f"u{fold}.{part}" for fold in "12345ab" for part in ("base", "test"))
 
 _KNOWN = {
@@ -70,7 +70,7 @@ def _is_header(cells: Sequence[str]) -> bool:
 
 
 def _is_utf8(start: bytes) -> bool:
-    """Whether the bytes, but for a character that was cut at their end, are UTF-8 and more than ASCII."""
+    """Whether the bytes, but for a character that their end splits, are UTF-8 and more than ASCII."""
     try:
         return not start[: max(start.rfind(b"\n"), 0)].decode().isascii()
     except UnicodeDecodeError:

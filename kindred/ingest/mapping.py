@@ -30,6 +30,7 @@ class EventColumns(_Part):
             numbers that only say what came first, or a form of `strptime` such as `%d/%m/%y`.
         decimal: what stands before decimals of ratings and weights, a point or a comma, where numbers alone can't tell.
         kind: the table's own word for what happened.
+        unrated: the number that stands for no rating, or `none`.
     """
 
     user: str | None = None
@@ -41,10 +42,11 @@ class EventColumns(_Part):
     text: str | None = None
     kind: str | None = None
     decimal: Literal[".", ","] | None = None
+    unrated: str | None = None
 
     def by_role(self) -> dict[str, str | None]:
         """The column of each role."""
-        return self.model_dump(exclude={"at_format", "decimal"})
+        return self.model_dump(exclude={"at_format", "decimal", "unrated"})
 
 
 class ItemColumns(_Part):

@@ -46,10 +46,15 @@ def rating_of(value: object, field: str) -> tuple[float | None, str]:
 
 
 class Ratings:
-    """Reads the ratings of one column, of which the first that says its scale says it for all."""
+    """Reads the ratings of one column, of which the first that says its scale says it for all.
 
-    def __init__(self) -> None:
+    Args:
+        unrated: the number that stands for no rating.
+    """
+
+    def __init__(self, unrated: float | None = None) -> None:
         self._scale = ""
+        self._unrated = unrated
 
     def read(self, value: object, field: str) -> float | None:
         """The rating; None where it is missing.
@@ -65,4 +70,4 @@ class Ratings:
                 f"a rating out of {self._scale} is wanted, as in rows before, got {shown(value)}",
                 field,
             )
-        return number
+        return None if number == self._unrated else number

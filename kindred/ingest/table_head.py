@@ -19,12 +19,12 @@ from kindred.ingest.csv_rows import dialect_with, has_blanks, read_csv_rows, wit
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.files import read_rows
 from kindred.ingest.headless import (
-    BLOCKS,
-    is_blocks,
+    GROUPS,
+    is_grouped,
     is_number,
     lines_below_comments,
     no_names,
-    rows_of_blocks,
+    rows_of_groups,
     without_comments,
 )
 from kindred.ingest.known_files import known_layout
@@ -82,8 +82,8 @@ def read_head(path: Location, layout: Layout) -> Head:
     text = _decoded(start, layout)
     if text.startswith(("{", "[")):
         return _with_rows(path, [], Layout())
-    if is_blocks(start) and not layout.columns:
-        layout = BLOCKS
+    if is_grouped(start) and not layout.columns:
+        layout = GROUPS
     bare = without_comments(text)
     separator = layout.separator or _separator(bare)
     if layout.columns or len(separator) > 1 or bare != text:
@@ -104,8 +104,8 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
     head = content.peek(BUFFER_BYTES)
     encoding = layout.encoding or wide_encoding(head) or ("cp1252" if is_windows_1252(head) else "")
     lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content))
-    if is_blocks(head):
-        lines = rows_of_blocks(lines)
+    if is_grouped(head):
+        lines = rows_of_groups(lines)
     if layout.columns:
         header = layout.separator.join(layout.columns).encode()
         lines = chain([Line(0, header, len(header))], lines)

@@ -90,11 +90,11 @@ def test_a_first_line_that_names_nothing_is_told_as_such(tmp_path: Path) -> None
     (tmp_path / "t.txt").write_text("0 17 4 1393545600\n")
     with pytest.raises(RecordError, match="names no columns") as raised:
         rows_of(tmp_path / "t.txt")
-    assert raised.value.next_step == "name them, e.g. --separator ' ' --columns user,item,rating,at"
+    assert raised.value.next_step == "name them in this order, e.g. --separator ' ' --columns user,item,rating,at"
     (tmp_path / "t.csv").write_text("u1,a,4\n")
     with pytest.raises(RecordError) as raised:
         rows_of(tmp_path / "t.csv")
-    assert "--columns user,item,…" in raised.value.next_step
+    assert "--columns user,item,rating" in raised.value.next_step
 
 
 def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Layouts of public data sets: headless files by name, blocks, comments, and which of several columns is taken."""
+"""Layouts of public data sets: headless files by name, groups, comments, and which of several columns is taken."""
 
 from __future__ import annotations
 

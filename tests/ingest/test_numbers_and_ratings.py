@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kindred.domain.errors import RecordError
+from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.domain.records import Interacted
 from kindred.ingest.bad_records import BadRecord
@@ -55,6 +55,34 @@ def test_a_column_tells_what_stands_before_its_decimals(
 ) -> None:
     found = events(interaction_files(TableMapping(), [written(tmp_path / "t.csv", "hours", values)]))
     assert [event.weight for event in found] == numbers
+
+
+@pytest.mark.parametrize(
+    ("values", "given", "ratings"),
+    [
+        (["-1", "7", "10"], None, [None, 7, 10]),
+        (["-1", "1", "-1"], None, [-1, 1, -1]),
+        (["-9.5", "99", "3.25"], None, [-9.5, None, 3.25]),
+        (["0", "0", "0", "8", "10"], None, [None, None, None, 8, 10]),
+        (["0", "1", "0", "2", "5"], None, [0, 1, 0, 2, 5]),
+        (["0", "50", "0", "0", "100"], None, [0, 50, 0, 0, 100]),
+        (["0", "0", "0", "8", "10"], "none", [0, 0, 0, 8, 10]),
+        (["0", "1", "0", "2", "5"], "0", [None, 1, None, 2, 5]),
+    ],
+)
+def test_a_number_that_stands_for_no_rating_is_none(
+    tmp_path: Path, values: list[str], given: str | None, ratings: list[float | None]
+) -> None:
+    known = TableMapping(events=EventColumns(unrated=given))
+    tables = interaction_files(known, [written(tmp_path / "t.csv", "rating", values)])
+    assert [event.rating for event in events(tables)] == ratings
+    assert any("--unrated" in remark for remark in tables.remarks) == (None in ratings and given is None)
+
+
+def test_what_stands_for_no_rating_is_a_number(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "rating", ["1"])
+    with pytest.raises(SettingsError, match="not 'zero'"):
+        interaction_files(TableMapping(events=EventColumns(unrated="zero")), [path])
 
 
 def test_what_was_told_of_decimals_is_kept_in_the_mapping_and_can_be_given(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from kindred.ingest.ratings import Ratings
 from kindred.ingest.rows import flattened
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.times import key_of_time, milliseconds_of
+from kindred.ingest.unrated import read_unrated
 from kindred.ingest.values import (
     NO_RATING,
     NO_TIME,
@@ -161,7 +162,7 @@ def event_source(event: type[Event], columns: EventColumns, items: ItemColumns) 
     read_time, held = time_reader(columns.at_format), event_properties(event)
     names = {"source_id": columns.user or "", "target_id": columns.item or "", "at": columns.at or ""}
     names |= {prop: getattr(columns, role) or "" for role, prop in held.items()}
-    ratings = Ratings()
+    ratings = Ratings(read_unrated(columns.unrated))
     wholes = {p.name for p in edge_type_of(event).properties if p.kind is PropertyKind.INTEGER}
 
     def parse(row: Values) -> Parsed:
