@@ -13,6 +13,7 @@ from kindred.ingest.columns import listed_columns, nearest
 from kindred.ingest.headless import is_number, no_names
 from kindred.ingest.item_ids import guess_item_id, strangers
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
+from kindred.ingest.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import decimal_of
 from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
@@ -93,12 +94,13 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     if unrated and not columns.unrated:
         remarks.append(f"{unrated} in {columns.rating} is read as not rated: --unrated {NEVER} says otherwise")
     columns = columns.model_copy(update={"at_format": at_format, "decimal": decimal, "unrated": unrated})
+    numbered = {name for name in (columns.user, columns.item) if name and _holds_numbers(name, head)}
     mapping = given.model_copy(update={"events": columns, "file": head.layout})
     if items is None:
         of_items, item_files, item_head = given.items.model_copy(update={"id": None}), [], head
         _check_items(paths[0], event, of_items, head)
         of_items = _with_parts(of_items, head, remarks)
-        source = event_source(event, columns, of_items)
+        source = event_source(event, columns, of_items, numbered)
     else:
         item_path = one_file(items)
         item_head = read_head(item_path, given.item_file)
@@ -109,7 +111,7 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
         of_items = _with_parts(_item_columns(item_path, event, known, item_head), item_head, remarks)
         item_files = [SourceFile(item_path, in_layout(item_source(event.target, of_items), item_head.layout))]
         remarks += found or strangers(columns, head, item_files[0], of_items)
-        source = event_source(event, columns, ItemColumns())
+        source = event_source(event, columns, ItemColumns(), numbered)
         mapping = mapping.model_copy(update={"item_file": item_head.layout})
     mapping = mapping.model_copy(update={"items": of_items})
     source = replace(source, firm=source.columns)
@@ -219,6 +221,12 @@ def _lacks(path: Location, role: str, option: str, head: Head) -> None:
 
 def _holds_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _holds_numbers(name: str, head: Head) -> bool:
+    """Whether whatever stands in the column is a whole number, but for words for what is missing."""
+    texts = {str(row[name]).strip() for row in head.rows if row.get(name) is not None} - (MISSING_NUMBERS | MISSING_IDS)
+    return bool(texts) and all(text.removesuffix(".0").isdecimal() for text in texts)
 
 
 def _decimal(columns: EventColumns, head: Head) -> str | None:

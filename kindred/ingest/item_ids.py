@@ -14,7 +14,7 @@ from kindred.ingest.opening import is_stream
 from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.rows import flattened
 from kindred.ingest.table_head import Head
-from kindred.ingest.values import id_of
+from kindred.ingest.values import known_id_of
 
 _SHOWN_VALUES = 3
 _ITEMS_LOOKED_AT = 100_000
@@ -73,6 +73,6 @@ def strangers(columns: EventColumns, head: Head, items: SourceFile, of_items: It
 
 def _key(value: object) -> str | None:
     try:
-        return id_of(value)
+        return known_id_of(value)
     except BadRecord:
         return None

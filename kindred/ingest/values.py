@@ -10,7 +10,7 @@ import html
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from itertools import chain
 from typing import TypeVar
@@ -21,7 +21,7 @@ import orjson
 from kindred.domain.properties import MAX_ID_LENGTH, MAX_STRING_LENGTH, check_storable, check_storable_id
 from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.json_lines import decode_literal
-from kindred.ingest.missing import MISSING_CELLS, MISSING_NUMBERS
+from kindred.ingest.missing import MISSING_CELLS, MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import number_of_text
 
 NO_TIME = "no time"  # notes of rows that a summary counts
@@ -84,6 +84,15 @@ def id_of(value: object, field: str = "") -> str | None:
         if whole == value:
             return str(whole)
     raise BadRecord(Reason.WRONG_TYPE, f"a text or a whole number is wanted, got {shown(value)}", field)
+
+
+def known_id_of(value: object, field: str = "", missing: Collection[str] = MISSING_IDS) -> str | None:
+    """The id; None also where a program printed that there is none.
+
+    Raises:
+        BadRecord: as `id_of`.
+    """
+    return None if type(value) is str and value in missing else id_of(value, field)
 
 
 def _rounded(value: object, field: str) -> BadRecord:

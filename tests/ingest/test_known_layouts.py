@@ -109,3 +109,18 @@ def test_ids_of_items_are_those_that_the_events_name(
     tables = interaction_files(TableMapping(), [events], table)
     assert tables.mapping.items.id == chosen
     assert any("--item-id" in remark for remark in tables.remarks) == is_told
+
+
+def test_who_is_missing_in_words_is_missing(tmp_path: Path) -> None:
+    rows = "user,item\n  7 ,a \nNone,b\nundefined,c\nNA,d\n8,None\n"
+    tables = interaction_files(TableMapping(), [written(tmp_path / "t.csv", rows)])
+    found = []
+    for row in read_rows(tmp_path / "t.csv", tables.files[0].source, lambda *_: None):
+        assert not isinstance(row.value, BadRecord)
+        try:
+            event = tables.files[0].source.parse(row.value).records[0]
+            found.append((event.source_id, event.target_id) if isinstance(event, Interacted) else None)
+        except BadRecord as bad:
+            found.append(bad.reason.value)
+    assert found == [("7", "a"), *["missing_id"] * 4]
+    assert events_of(written(tmp_path / "u.csv", "user,item\nNA,a\nu7,a\n"))[0][0] == "NA"

@@ -42,6 +42,7 @@ from kindred.ingest.values import (
     given,
     id_of,
     is_missing,
+    known_id_of,
     long_text_of,
     name_in,
     optional,
@@ -100,7 +101,7 @@ def parse_review(row: Values) -> Parsed:
     layout = _layout_of(row)
     notes: list[str] = []
     user, product, _, _, text_field, summary, verified = layout
-    user_id, product_id = id_of(row.get(user), user), id_of(row.get(product), product)
+    user_id, product_id = known_id_of(row.get(user), user), known_id_of(row.get(product), product)
     text, at = raw_text_of(row.get(text_field), text_field), _time(row, layout, notes)
     event_id = id_of(row.get("reviewID"), "reviewID") if layout is _FLAT else None
     is_plain = text.isascii()
@@ -175,7 +176,7 @@ def parse_metadata(row: Values) -> Parsed:
     product = checked(
         Product,
         {
-            "id": id_of(row.get(id_field), id_field),
+            "id": known_id_of(row.get(id_field), id_field),
             "title": optional(short_text_of, row.get("title"), "title", notes),
             "description": optional(long_text_of, row.get("description") or row.get("features"), "description", notes),
             "price": optional(price_of, row.get("price"), "price", notes),

@@ -12,7 +12,7 @@ Names are brought to Unicode form NFC; ids stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -23,7 +23,7 @@ from kindred.domain.records import Edge, Event, Node, User, content_id
 from kindred.domain.schema import edge_type_of
 from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.mapping import EventColumns, ItemColumns, category_edge
-from kindred.ingest.missing import MISSING_NUMBERS
+from kindred.ingest.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import with_point
 from kindred.ingest.ratings import Ratings
 from kindred.ingest.rows import flattened
@@ -34,7 +34,7 @@ from kindred.ingest.values import (
     NO_RATING,
     NO_TIME,
     count_of,
-    id_of,
+    known_id_of,
     long_text_of,
     name_in,
     number_of,
@@ -149,19 +149,23 @@ class _Items:
         return names
 
 
-def event_source(event: type[Event], columns: EventColumns, items: ItemColumns) -> Source:
+def event_source(
+    event: type[Event], columns: EventColumns, items: ItemColumns, numbered: Collection[str] = ()
+) -> Source:
     """How rows become events of this type, and their users and items.
 
     Args:
         event: the record class.
         columns: of the events; `user` and `item` are known.
         items: columns of the same rows that say more of the item.
+        numbered: columns whose ids are numbers, so that words for what is missing are none.
     """
     of_item = _Items(event.target, items.model_copy(update={"id": columns.item}))
     says_more = bool(items.title or items.text or items.category)
     read_time, held = time_reader(columns.at_format), event_properties(event)
     names = {"source_id": columns.user or "", "target_id": columns.item or "", "at": columns.at or ""}
     names |= {prop: getattr(columns, role) or "" for role, prop in held.items()}
+    missing = {end: MISSING_NUMBERS | MISSING_IDS if names[end] in numbered else MISSING_IDS for end in names}
     ratings = Ratings(read_unrated(columns.unrated))
     wholes = {p.name for p in edge_type_of(event).properties if p.kind is PropertyKind.INTEGER}
 
@@ -173,7 +177,9 @@ def event_source(event: type[Event], columns: EventColumns, items: ItemColumns) 
         values = _values(row, columns, held, wholes, ratings)
         if columns.rating and values.get("rating") is None:
             notes.append(NO_RATING)
-        user, item = (id_of(row.get(names[end]), names[end]) for end in ("source_id", "target_id"))
+        user, item = (
+            known_id_of(_bare(row.get(names[end])), names[end], missing[end]) for end in ("source_id", "target_id")
+        )
         kind = str(values.get(held.get("kind", ""), ""))
         values |= {"source_id": user, "target_id": item, "at": None if at_ms is None else at_ms // 1000}
         values["event_id"] = content_id(event.edge_type.lower(), str(user), str(item), key_of_time(at_ms), kind)
@@ -215,10 +221,15 @@ def item_source(item: type[Node], columns: ItemColumns) -> Source:
 
     def parse(row: Values) -> Parsed:
         row, notes = flattened(row), list[str]()
-        return Parsed(of_item.records(row, id_of(row.get(name), name), notes), notes)
+        return Parsed(of_item.records(row, known_id_of(_bare(row.get(name)), name), notes), notes)
 
     used = [name, columns.title, columns.text, *columns.category]
     return Source(tuple(dict.fromkeys(column for column in used if column)), parse, {"item": (name,)})
+
+
+def _bare(value: object) -> object:
+    """The id without blanks around it, which fill columns of one width."""
+    return value.strip(" ") if isinstance(value, str) else value
 
 
 @lru_cache(_REMEMBERED)
