@@ -11,7 +11,8 @@ _ITEM = (
     "listing_id property_id restaurant_id video_id stock_code product_code item_code article_number movie product "
     "track song artist book article venue place business sku lineitem_sku ean gtin location_id location poi_id poi "
     "beer_id beer_beerid wine_id joke_id hotel_id goods_id show_id episode_id podcast_id paper_id page_id photo_id "
-    "image_id doc_id document_id joke game anime url page target_id dst_id dst dest_id to_node_id"
+    "image_id doc_id document_id joke game anime url page aid target_id dst_id dst dest_id "
+    "to_node_id"
 )
 _NAMES_OF_ITEMS = (
     "item_name product_name prod_name movie_name movie_title book_title book_name track_name song_name game_name "

@@ -19,7 +19,7 @@ from kindred.ingest.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, read_lines
 from kindred.ingest.opening import OpenFile, open_file
 from kindred.ingest.partitions import partition_of, with_columns, without_columns
 from kindred.ingest.remote import Location, RemoteFile
-from kindred.ingest.rows import Row
+from kindred.ingest.rows import Row, unfolded
 from kindred.ingest.source import Source
 
 Remark = Callable[[str], None]
@@ -60,6 +60,7 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
     parted = {name: value for name, value in partition_of(path).items() if name in source.columns}
     with open_file(path, unpack=not source.is_archive) as file:
         rows = _rows_of(path, file, without_columns(source, parted) if parted else source, remark)
+        rows = unfolded(rows, source.unfold) if source.unfold else rows
         for count, row in enumerate(_with_columns(with_columns(rows, parted) if parted else rows, source), 1):
             if count % _ROWS_PER_REPORT == 0:
                 share = file.share_read

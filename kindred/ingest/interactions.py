@@ -19,7 +19,7 @@ from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.remote import Location
 from kindred.ingest.sources.interactions import event_properties, event_source, item_properties, item_source
-from kindred.ingest.table_head import Head, in_layout, read_head
+from kindred.ingest.table_head import Head, in_layout, lists_of_rows, read_head
 from kindred.ingest.time_forms import form_of_times, named_like_times
 from kindred.ingest.unrated import NEVER, guess_unrated
 from kindred.ingest.values import count_of
@@ -84,9 +84,11 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     paths = expand(events)
     if not paths:
         raise SettingsError("nothing to load: no table of events is given", "name a file")
-    head = read_head(paths[0], given.file)
+    head = _head_of_events(paths[0], given)
     columns = _event_columns(paths[0], event, given.events, head)
     at_format, remarks = form_of_times(columns, head)
+    if head.layout.unfold and not given.file.unfold:
+        remarks.append(f"each entry of the lists in {head.layout.unfold} is an event")
     decimal = columns.decimal or _decimal(columns, head)
     if decimal and not columns.decimal:
         remarks.append("decimals stand behind a comma: --decimal says otherwise")
@@ -121,6 +123,24 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     if items is not None:
         unused["items"] = _unused(item_head, choices, "items")
     return Tables(mapping, event, files, choices, unused, remarks)
+
+
+def _head_of_events(path: Location, given: TableMapping) -> Head:
+    """The head of a table of events, of JSON that of the lists in it where only they name a user and an item."""
+    head = read_head(path, given.file)
+    if not _names_both(given.events, head):
+        for name in lists_of_rows(head):
+            inner = read_head(path, given.file.model_copy(update={"unfold": name}))
+            if _names_both(given.events, inner):
+                return inner
+    return head
+
+
+def _names_both(given: EventColumns, head: Head) -> bool:
+    return all(
+        getattr(given, role) in head.columns if getattr(given, role) else guess(role, head.columns, ())
+        for role in ("user", "item")
+    )
 
 
 def _event_columns(path: Location, event: type[Event], given: EventColumns, head: Head) -> EventColumns:
@@ -210,17 +230,12 @@ def _lacks(path: Location, role: str, option: str, head: Head) -> None:
     if head.separator and not head.layout.columns and any(map(is_number, head.columns)):
         raise no_names(path, head.separator.join(head.columns), head.columns)
     next_step = f"name it: {option} COLUMN"
-    lists = [name for name in head.columns if any(_holds_rows(row.get(name)) for row in head.rows)]
-    if lists:
+    if lists := lists_of_rows(head):
         next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"
     raise RecordError(
         f"no column of {path} is called what columns of the {role} usually are: {listed_columns(head.columns)}",
         next_step,
     )
-
-
-def _holds_rows(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _holds_numbers(name: str, head: Head) -> bool:

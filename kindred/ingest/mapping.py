@@ -74,11 +74,13 @@ class Layout(_Part):
         separator: what stands between two cells, one or more characters.
         columns: names of its columns, where the first line does not name them.
         encoding: of its characters.
+        unfold: the column whose lists hold rows of their own.
     """
 
     separator: str = ""
     columns: tuple[str, ...] = ()
     encoding: str = ""
+    unfold: str = ""
 
 
 class TableMapping(_Part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from kindred.ingest.bad_records import BadRecord
@@ -34,3 +34,13 @@ def flattened(values: Mapping[str, object]) -> Mapping[str, object]:
         if isinstance(value, dict):
             found |= {f"{name}.{inner}": held for inner, held in flattened(value).items()}
     return found
+
+
+def unfolded(rows: Iterator[Row], name: str) -> Iterator[Row]:
+    """The rows, and for one with a list of rows in the column of this name those, the other columns beside each."""
+    for row in rows:
+        held = None if isinstance(row.value, BadRecord) else row.value.get(name)
+        if isinstance(held, list):
+            yield from (row._replace(value={**row.value, name: inner}) for inner in held)
+        else:
+            yield row

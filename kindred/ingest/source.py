@@ -49,6 +49,7 @@ class Source:
             unpacked, and the source as it is then. None from it means that the content is a file of lines after all.
         read_folder: reads a folder, for sources whose rows are files.
         read_table: reads what is no file at all, such as a table of a database; it is given the source as it is then.
+        unfold: the column whose lists hold rows of their own: each becomes a row, with the other columns beside it.
         is_archive: its files are archives, which are left packed.
         prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
@@ -64,5 +65,6 @@ class Source:
     read: Callable[[io.BufferedReader, Source], Iterator[Row] | None] | None = None
     read_folder: Callable[[Path], Iterator[Row]] | None = None
     read_table: Callable[[Source], Iterator[Row]] | None = None
+    unfold: str = ""
     is_archive: bool = False
     prepare: Callable[[Iterable[Row]], Source] | None = None

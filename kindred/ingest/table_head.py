@@ -81,7 +81,7 @@ def read_head(path: Location, layout: Layout) -> Head:
             return _with_rows(path, names, Layout())
     text = _decoded(start, layout)
     if text.startswith(("{", "[")):
-        return _with_rows(path, [], Layout())
+        return _with_rows(path, [], Layout(unfold=layout.unfold))
     if is_grouped(start) and not layout.columns:
         layout = GROUPS
     bare = without_comments(text)
@@ -92,8 +92,18 @@ def read_head(path: Location, layout: Layout) -> Head:
     return replace(head, separator=separator)
 
 
+def lists_of_rows(head: Head) -> list[str]:
+    """The columns in which lists of rows of their own stand."""
+    return [name for name in head.columns if any(_are_rows(row.get(name)) for row in head.rows)]
+
+
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
 def in_layout(source: Source, layout: Layout) -> Source:
     """The source of files that are written so."""
+    source = replace(source, unfold=layout.unfold)
     if not layout.separator:
         return replace(source, encoding=layout.encoding or source.encoding)
     source = replace(source, quoted=len(layout.separator) == 1)

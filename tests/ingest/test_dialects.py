@@ -98,7 +98,7 @@ def test_a_first_line_that_names_nothing_is_told_as_such(tmp_path: Path) -> None
 
 
 def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:
-    (tmp_path / "t.json").write_text('{"count": 1, "data": [{"user": "u1", "item": "a"}]}')
+    (tmp_path / "t.json").write_text('{"count": 1, "data": [{"wer": "u1", "was": "a"}]}')
     with pytest.raises(RecordError, match="no column") as raised:
         rows_of(tmp_path / "t.json")
     assert "jq -c '.data[]' FILE" in raised.value.next_step

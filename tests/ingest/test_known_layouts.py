@@ -64,6 +64,23 @@ def test_public_files_are_read_as_they_come(
     assert events_of(written(tmp_path / name, text))[0] == (event or ("1", "31", None, DAY))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"session": 1, "events": [{"aid": 31, "ts": 1583020800123, "type": "clicks"}, {"aid": 4, "ts": 1583020801}]}',
+        "{'user_id': '1', 'items': [{'item_id': '31', 'date': '2020-03-01'}, {'item_id': '4', 'date': '2020-03-02'}]}",
+        '{"data": [{"user": 1, "item": 31, "at": "2020-03-01"}, {"user": 1, "item": 4, "at": "2020-03-01"}]}',
+    ],
+)
+def test_lists_of_events_within_lines_are_events(tmp_path: Path, line: str) -> None:
+    path = written(tmp_path / "t.jsonl", f"{line}\n")
+    assert [event[:2] for event in events_of(path)] == [("1", "31"), ("1", "4")]
+    assert events_of(path)[0][3] == DAY
+    tables = interaction_files(TableMapping(), [path])
+    assert tables.remarks[0].startswith("each entry of the lists in ")
+    assert events_of(path, tables.mapping) == events_of(path)
+
+
 def test_comments_are_no_rows_of_a_file_whose_columns_are_named(tmp_path: Path) -> None:
     known = TableMapping(file=Layout(separator=" ", columns=("user", "item", "rating", "at")))
     path = written(tmp_path / "out.edges", "% bip weighted\n% 1 1 1\n1 31 2 1583020800\n")
