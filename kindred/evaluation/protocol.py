@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, RatingPredictor, Scorer
 from kindred.domain.progress import Progress, silent
 from kindred.domain.rating_scale import STARS, RatingScale
@@ -147,7 +147,8 @@ def run_protocol(
     """Split, fit and measure the model and every baseline once for each seed.
 
     Raises:
-        SettingsError: there is no seed, or a split leaves nothing to test.
+        SettingsError: there is no seed.
+        RecordError: a split leaves nothing to test.
     """
     splits = [split_by(config.protocol, interactions, seed) for seed in config.seeds]
     return evaluate_splits(splits, fit_model, config, progress)
@@ -161,7 +162,8 @@ def evaluate_splits(
     All must be of the same users and items; intervals are pooled over them by user.
 
     Raises:
-        SettingsError: there is no split, their number is not that of the seeds, or one has nothing to test.
+        SettingsError: there is no split, or their number is not that of the seeds.
+        RecordError: a split has nothing to test.
     """
     if len(splits) == 0 or len(splits) != len(config.seeds):
         raise SettingsError(
@@ -202,7 +204,7 @@ def _measure_split(
 ) -> tuple[dict[str, Measured], ...]:
     """Model, ranking baselines, rating baselines and variants of one split, each by name."""
     if len(split.test) == 0:
-        raise SettingsError(f"the {split.name} split leaves no event to test", "use more data or another protocol")
+        raise RecordError(f"the {split.name} split leaves no event to test", "use more data or another protocol")
     known = split.known_events
     bench = _Bench(
         known, split.test_events, config, history_bucket(known), popularity_bucket(known), _item_vectors(known, config)

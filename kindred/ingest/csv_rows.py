@@ -90,7 +90,7 @@ def _header_cells(line: bytes, delimiter: str) -> set[str]:
 def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name: object = "the file") -> Iterator[Row]:
     """Every row below the header; an empty cell is None. A row may span lines where a quote is open.
 
-    A header that comes again, as where files were joined to one, is no row.
+    A header that comes again, as where files were joined to one, is no row, and says the order of columns below it.
 
     Args:
         lines: of the file.
@@ -118,6 +118,9 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
             continue
         if cells == titles:
             continue
+        if isinstance(cells, list) and (again := _header_again(cells, header)):
+            header = again
+            continue
         if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV:
             cells = _with_other_quotes(group, dialect, len(header)) or cells
         value = cells if isinstance(cells, BadRecord) else _values(header, cells, source)
@@ -138,6 +141,14 @@ def _header(cells: list[str] | BadRecord, name: object) -> list[str]:
     if len({*named}) != len(named):
         raise RecordError(f"the header of {name} names a column twice: {', '.join(named)}", "rename one of them")
     return header
+
+
+def _header_again(cells: list[str], header: list[str]) -> list[str]:
+    """The names of the columns where they come again, in this order or another; empty where this is a row."""
+    if cells[0].strip("\ufeff ") not in header:
+        return []
+    names = [cell.strip("\ufeff ") for cell in cells]
+    return names if sorted(names) == sorted(header) else []
 
 
 def _values(header: list[str], cells: list[str], source: Source) -> Mapping[str, object] | BadRecord:

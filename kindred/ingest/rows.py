@@ -39,8 +39,9 @@ def flattened(values: Mapping[str, object]) -> Mapping[str, object]:
 def unfolded(rows: Iterator[Row], name: str) -> Iterator[Row]:
     """The rows, and for one with a list of rows in the column of this name those, the other columns beside each."""
     for row in rows:
-        held = None if isinstance(row.value, BadRecord) else row.value.get(name)
-        if isinstance(held, list):
-            yield from (row._replace(value={**row.value, name: inner}) for inner in held)
-        else:
+        value = row.value
+        held = None if isinstance(value, BadRecord) else value.get(name)
+        if isinstance(value, BadRecord) or not isinstance(held, list):
             yield row
+        else:
+            yield from (row._replace(value={**value, name: inner}) for inner in held)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.buckets import history_bucket, popularity_bucket
@@ -208,7 +208,7 @@ def test_each_split_needs_one_seed(seeds: tuple[int, ...]) -> None:
 
 def test_a_split_without_test_events_is_refused() -> None:
     nothing: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-    with pytest.raises(SettingsError, match="no event to test"):
+    with pytest.raises(RecordError, match="no event to test"):  # bad data, exit code 3
         evaluate_splits([given_split(communities(), nothing)], fit_community, ProtocolConfig("random"))
 
 

@@ -97,6 +97,15 @@ def test_a_first_line_that_names_nothing_is_told_as_such(tmp_path: Path) -> None
     assert "--columns user,item,rating" in raised.value.next_step
 
 
+@pytest.mark.parametrize(
+    "second", ["user,item,text\nu2,b,y\n", "\ufeffuser, item, text\nu2,b,y\n", "item,text,user\nb,y,u2\n"]
+)
+def test_a_header_that_comes_again_says_the_order_below_it(tmp_path: Path, second: str) -> None:
+    (tmp_path / "t.csv").write_text(f"user,item,text\nu1,a,x\n{second}", encoding="utf-8")
+    rows = [dict(row.value) for row in rows_of(tmp_path / "t.csv") if not isinstance(row.value, BadRecord)]
+    assert rows == [{"user": "u1", "item": "a", "text": "x"}, {"user": "u2", "item": "b", "text": "y"}]
+
+
 def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text('{"count": 1, "data": [{"wer": "u1", "was": "a"}]}')
     with pytest.raises(RecordError, match="no column") as raised:
