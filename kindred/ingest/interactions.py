@@ -17,6 +17,7 @@ from kindred.ingest.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import decimal_of
 from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.ratings import rating_of
 from kindred.ingest.remote import Location
 from kindred.ingest.sources.interactions import event_properties, event_source, item_properties, item_source
 from kindred.ingest.table_head import Head, in_layout, lists_of_rows, read_head
@@ -25,6 +26,7 @@ from kindred.ingest.unrated import NEVER, guess_unrated
 from kindred.ingest.values import count_of
 
 _SHOWN_VALUES = 3
+_READERS = {"rating": rating_of, "weight": count_of}
 _BETWEEN_CATEGORIES = (";", ",")
 
 
@@ -87,6 +89,7 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     head = _head_of_events(paths[0], given)
     columns = _event_columns(paths[0], event, given.events, head)
     at_format, remarks = form_of_times(columns, head)
+    remarks += _words_for_numbers(event, columns, head)
     if head.layout.unfold and not given.file.unfold:
         remarks.append(f"each entry of the lists in {head.layout.unfold} is an event")
     decimal = columns.decimal or _decimal(columns, head)
@@ -163,16 +166,34 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
 def _guess(role: str, head: Head, taken: set[str]) -> str | None:
     """The column that is called what columns of this role are, if it holds such values."""
     name = guess(role, head.columns, taken)
-    if role == "weight" and name and not any(_is_weight(row.get(name)) for row in head.rows):
+    if role in _READERS and name and not _holds(role, name, head):
         return _guess(role, head, {*taken, name})  # such as the weight of a person, `137lbs`
     return named_like_times(head, taken) if role == "at" and name is None else name
 
 
-def _is_weight(value: object) -> bool:
+def _holds(role: str, name: str, head: Head) -> bool:
+    """Whether one of the first rows at least has such a number in this column, or none of them has anything in it."""
+    values = [row.get(name) for row in head.rows if row.get(name) is not None]
+    return not values or any(_is_read(role, value) for value in values)
+
+
+def _is_read(role: str, value: object) -> bool:
     try:
-        return count_of(value, "") is not None
+        _READERS[role](value, "")
     except BadRecord:
         return False
+    return True
+
+
+def _words_for_numbers(event: type[Event], columns: EventColumns, head: Head) -> list[str]:
+    """A remark for each column that is called as ratings or weights are, and holds words."""
+    remarks, taken = [], {name for name in columns.by_role().values() if name}
+    for role in _READERS.keys() & event_properties(event).keys():
+        name = None if getattr(columns, role) else guess(role, head.columns, taken)
+        if name:
+            shown = next(str(row[name]) for row in head.rows if row.get(name) is not None)
+            remarks.append(f"{name} holds no {role}, e.g. {shown[:40]!r}: it is not used")
+    return sorted(remarks)
 
 
 def _item_columns(path: Location, event: type[Event], given: ItemColumns, head: Head) -> ItemColumns:

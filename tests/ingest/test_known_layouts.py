@@ -12,7 +12,7 @@ from kindred.domain.records import Interacted, Item
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.files import read_rows
 from kindred.ingest.interactions import Tables, interaction_files
-from kindred.ingest.mapping import Layout, TableMapping
+from kindred.ingest.mapping import EventColumns, Layout, TableMapping
 
 DAY = 1583020800  # 2020-03-01
 
@@ -79,6 +79,17 @@ def test_lists_of_events_within_lines_are_events(tmp_path: Path, line: str) -> N
     tables = interaction_files(TableMapping(), [path])
     assert tables.remarks[0].startswith("each entry of the lists in ")
     assert events_of(path, tables.mapping) == events_of(path)
+
+
+def test_a_column_of_words_is_no_rating_and_told(tmp_path: Path) -> None:
+    tables = interaction_files(TableMapping(), [written(tmp_path / "t.csv", "user,item,grade,weight\n1,31,A,137lbs\n")])
+    assert (tables.mapping.events.rating, tables.mapping.events.weight) == (None, None)
+    assert [remark for remark in tables.remarks if "not used" in remark] == [
+        "grade holds no rating, e.g. 'A': it is not used",
+        "weight holds no weight, e.g. '137lbs': it is not used",
+    ]
+    named = TableMapping(events=EventColumns(rating="grade"))
+    assert interaction_files(named, [tmp_path / "t.csv"]).mapping.events.rating == "grade"
 
 
 def test_comments_are_no_rows_of_a_file_whose_columns_are_named(tmp_path: Path) -> None:
