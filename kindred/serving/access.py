@@ -36,7 +36,7 @@ class Refusal(Exception):
 
 
 class Access:
-    """Lets requests through, or answers 401, 403, 408, 413, 414, 421, 422, 429 or 503 in the place of the service.
+    """Lets requests through, or answers 401, 403, 408, 413, 414, 415, 421, 422, 429 or 503 in the place of the service.
 
     The name of the key's owner is left in `scope["state"]["caller"]`. The key itself is neither kept nor logged.
     """
@@ -111,9 +111,11 @@ class Access:
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body. Raises Refusal where it is too big, too deep or too slow."""
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if int(length) > self._most_bytes:
+        headers = dict(scope["headers"])
+        if int(headers.get(b"content-length", b"0")) > self._most_bytes:
             raise self._too_big()
+        if (coding := headers.get(b"content-encoding", b"identity").decode("latin-1")).lower() != "identity":
+            raise Refusal(415, "compressed", f"a body in {coding!r} is not read", "send it as it is")
         try:
             async with asyncio.timeout(self._seconds):
                 body = await self._received(receive)

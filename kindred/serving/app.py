@@ -27,6 +27,7 @@ from kindred.serving import (
 from kindred.serving.access import Access
 from kindred.serving.applying import apply_writes
 from kindred.serving.following import follow_versions
+from kindred.serving.head_requests import HeadRequests
 from kindred.serving.memory_use import give_back_memory
 from kindred.serving.pages import page_routes
 from kindred.serving.problems import problem, problem_of, request_id_of
@@ -72,6 +73,7 @@ def build_app(service: Service) -> FastAPI:
         app.include_router(routes(service))
     app.add_middleware(QuickRoutes, routes=answer_routes.quick_routes(service), handlers=HANDLERS)
     app.add_middleware(Access, settings=service.settings)
+    app.add_middleware(HeadRequests)
     logs_all = service.settings.serve_log == "requests"
     app.add_middleware(Tracing, metrics=service.metrics, spans=service.spans, logs_all=logs_all)
     for kind, handler in HANDLERS.items():
@@ -88,14 +90,23 @@ async def _of_ours(request: HttpRequest, error: Exception) -> Response:
 async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | ValidationError)
     first = error.errors()[0]
-    where = first["loc"][1:] if isinstance(error, RequestValidationError) else first["loc"]
-    place = ".".join(part for part in map(str, where) if "[" not in part) or "request"  # no names of validators
+    where = [str(part) for part in first["loc"][isinstance(error, RequestValidationError) :]]
+    if first["type"] == "json_invalid":
+        where = ["the body"]  # not how many letters stand before the fault
+    if where and where[0][:1].isupper():
+        del where[0]  # the class of one of several shapes that a body may have; fields are in small letters
+    place = ".".join(part for part in where if "[" not in part) or "the request"  # no names of validators
     hint = "the OpenAPI description at /docs shows what is taken"
+    if not where and "json" not in request.headers.get("content-type", ""):
+        hint = "send JSON, and say so with `Content-Type: application/json`"
     return problem(422, "invalid", f"{place}: {refusal(first)}", hint, request_id=request_id_of(request))
 
 
 async def _of_http(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # all that the framework says 400 to: bytes that are no text
+        said = ("the body is no JSON in UTF-8", "send it as UTF-8, not compressed")
+        return problem(400, "invalid", *said, request_id=request_id_of(request))
     hint = "the OpenAPI description at /docs lists what there is" if error.status_code in (404, 405) else ""
     return problem(error.status_code, "http", str(error.detail), hint, error.headers, request_id_of(request))
 

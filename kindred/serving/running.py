@@ -13,6 +13,7 @@ import uvicorn
 
 from kindred.domain.errors import SettingsError
 from kindred.serving.app import build_app
+from kindred.serving.connections import READER
 from kindred.serving.keys import check_bind, keys_of
 from kindred.serving.service import open_service
 from kindred.serving.workers import run_workers
@@ -53,6 +54,7 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
         logging.getLogger("kindred.serving").info("serving on http://%s:%d (pages for people: /ui)", host, port)
         config = uvicorn.Config(
             build_app(service),
+            http=READER,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,

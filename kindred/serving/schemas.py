@@ -357,13 +357,14 @@ class Problem(BaseModel):
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is no JSON"},
+    400: {"model": Problem, "description": "The body is no JSON in UTF-8"},
     401: {"model": Problem, "description": "No valid key: send `Authorization: Bearer KEY`"},
     403: {"model": Problem, "description": "The key lacks the scope for this"},
     404: {"model": Problem, "description": "No such system, user or item"},
     408: {"model": Problem, "description": "The body did not come in time"},
     413: {"model": Problem, "description": "The body is too big"},
     414: {"model": Problem, "description": "The address is too long"},
+    415: {"model": Problem, "description": "The body is compressed"},
     421: {"model": Problem, "description": "Without keys, the service answers to the names of this machine only"},
     422: {"model": Problem, "description": "The request can't be understood; `hint` says what to change"},
     429: {"model": Problem, "description": "This key asks too often; `Retry-After` says when to ask again"},

@@ -134,6 +134,11 @@ def test_a_body_that_is_too_deep_is_refused(door: Door) -> None:
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid")
 
 
+def test_a_compressed_body_is_refused_and_said_so(door: Door) -> None:
+    reply = door.ask("POST", "/v1/events", content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    assert reply.status_code == 415 and "'gzip' is not read" in reply.json()["error"]["message"]
+
+
 def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
     async def never() -> Any:
         await asyncio.sleep(60)

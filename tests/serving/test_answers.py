@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed
@@ -45,6 +46,23 @@ def test_what_can_not_be_answered_says_what_to_do(client: Client) -> None:
     too_many = client.get("/v1/products/users/u/recommendations", k=201)
     assert too_many.status_code == 422 and "k" in too_many.json()["error"]["message"]
     assert too_many.json()["error"]["request_id"] == too_many.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b'{"k": 5', 422, "the body: is no JSON: Expecting ',' delimiter"),
+        (b'{"user_id": "\xff"}', 400, "the body is no JSON in UTF-8"),
+        (b'{"k": "many"}', 422, "k: must be a whole number"),
+        (b'{"boosts": {"P00007": 1e309}}', 422, "boosts.P00007: must be at most 10"),
+    ],
+)
+def test_a_body_is_refused_in_plain_words(client: Client, body: bytes, status: int, message: str) -> None:
+    reply = client.send_json("/v1/products/recommendations", body)
+    assert (reply.status_code, reply.json()["error"]["message"]) == (status, message)
+    said = client.send_json("/v1/events", b'{"user_id": 5, "item_id": "p"}').json()["error"]
+    assert said["message"] == "user_id: must be a text"
+    assert "Content-Type: application/json" in client.send("/v1/events", b"{}").json()["error"]["hint"]
 
 
 def test_metrics_count_answers_and_name_no_user(client: Client, published: Published) -> None:

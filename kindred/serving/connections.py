@@ -1,0 +1,76 @@
+"""Connections: one that sends the head of a request too slowly, or without an end, is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+try:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+except ImportError:  # where httptools is not installed, uvicorn reads with h11, which bounds a head by itself
+    HttpToolsProtocol = None  # type: ignore[assignment, misc]
+
+HEAD_SECONDS = 10.0
+"""From the first byte of a request to the end of its head."""
+HEAD_BYTES = 65_536
+"""Of the first line and the headers together, by the pieces in which they come."""
+_LATE = ("408 Request Timeout", "too_slow", f"no whole head of a request within {HEAD_SECONDS:g} s")
+_LONG = ("431 Request Header Fields Too Large", "too_long", f"the headers are longer than {HEAD_BYTES:,} bytes")
+
+if HttpToolsProtocol is not None:
+
+    class Connection(HttpToolsProtocol):
+        """A connection of uvicorn's that also bounds what comes before a body."""
+
+        _timer: asyncio.TimerHandle | None = None
+        _num_bytes = 0
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            """One that asks nothing goes as one does that asks nothing more."""
+            super().connection_made(transport)
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, transport.close)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            """Nothing is waited for any more."""
+            self._end_head()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            """Reads on, unless the head has become too long."""
+            super().data_received(data)
+            if self._timer is not None:
+                self._num_bytes += len(data)
+                if self._num_bytes > HEAD_BYTES:
+                    self._refuse(*_LONG)
+
+        def on_message_begin(self) -> None:
+            """The head of a request begins."""
+            super().on_message_begin()
+            self._end_head()
+            self._timer = self.loop.call_later(HEAD_SECONDS, self._refuse, *_LATE)
+
+        def on_headers_complete(self) -> None:
+            """The head is whole; its body is bounded by who reads it."""
+            self._end_head()
+            super().on_headers_complete()
+
+        def _end_head(self) -> None:
+            self._num_bytes = 0
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+        def _refuse(self, status: str, code: str, message: str) -> None:
+            self._end_head()
+            if self.transport.is_closing():
+                return
+            if self.cycle is None or self.cycle.response_complete:  # else an answer to what came before is on its way
+                body = f'{{"error":{{"code":"{code}","message":"{message}","hint":"","request_id":""}}}}'
+                head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+                self.transport.write(f"{head}connection: close\r\n\r\n{body}".encode("ascii"))
+            self.transport.close()
+
+    READER: Any = Connection
+else:
+    READER = "auto"
+"""What reads the requests of a connection, as uvicorn takes it."""
