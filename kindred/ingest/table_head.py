@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -172,8 +173,14 @@ def _header(path: Location, text: str, separator: str) -> list[str]:
     reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
     cells = line.split(separator) if len(separator) > 1 else next(reader, [])
     names = [cell.strip() for cell in cells]
-    if len(names) == 1 and len(parts := names[0].split()) > 1 and all(map(is_number, parts)):
+    parts = [part.strip('"') for part in names[0].split()] if len(names) == 1 else []
+    if len(parts) > 1 and all(map(is_number, parts)):
         raise no_names(path, text, parts, " ")
+    if all(any(is_name_of(role, part) for part in parts) for role in ("user", "item")) and " " in names[0]:
+        gap = re.search(" +", names[0])
+        raise RecordError(
+            f"blanks part the columns of {path}: {line[:100]}", f"say so: --separator '{gap[0] if gap else ' '}'"
+        )
     is_named = any(is_name_of(role, name) for role in ("user", "item", "id") for name in names)
     numbers = sum(map(is_number, names))
     if numbers and not is_named and (numbers == len(names) or len({*names}) < len(names)):

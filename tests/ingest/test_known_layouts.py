@@ -81,6 +81,15 @@ def test_lists_of_events_within_lines_are_events(tmp_path: Path, line: str) -> N
     assert events_of(path, tables.mapping) == events_of(path)
 
 
+@pytest.mark.parametrize(("text", "gap"), [("user   item\nu1   31\n", "   "), ('"user" "item"\n"u1" "31"\n', " ")])
+def test_blanks_between_columns_are_told(tmp_path: Path, text: str, gap: str) -> None:
+    with pytest.raises(RecordError, match="blanks part the columns") as raised:
+        interaction_files(TableMapping(), [written(tmp_path / "t.txt", text)])
+    assert raised.value.next_step == f"say so: --separator '{gap}'"
+    found = events_of(tmp_path / "t.txt", TableMapping(file=Layout(separator=gap)))
+    assert [event[:2] for event in found] == [("u1", "31")]
+
+
 def test_a_column_of_words_is_no_rating_and_told(tmp_path: Path) -> None:
     tables = interaction_files(TableMapping(), [written(tmp_path / "t.csv", "user,item,grade,weight\n1,31,A,137lbs\n")])
     assert (tables.mapping.events.rating, tables.mapping.events.weight) == (None, None)
