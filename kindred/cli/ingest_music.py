@@ -13,6 +13,7 @@ from kindred.cli.data import (
     ItemNamespace,
     LoadOptions,
     MaxBad,
+    Sql,
     UserNamespace,
     ingest_app,
     load,
@@ -42,15 +43,16 @@ def ingest_tracks(
             help="Tracks (track, title, artist, album, genres, duration, popularity), in the same formats.",
         ),
     ] = None,
+    sql: Sql = "",
+    events_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of events.")] = "",
+    metadata_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of tracks.")] = "",
     user: Annotated[
         str,
         typer.Option(metavar="ID", help="Who listened, where events do not say it: an export of one's own account."),
     ] = "",
     at_format: Annotated[
         str | None,
-        typer.Option(
-            metavar="FORM", help="How events write times: seconds, %d/%m/%y, order (numbers that only tell it)."
-        ),
+        typer.Option(metavar="FORM", help="How events write times: seconds, %d/%m/%y, order …"),
     ] = None,
     user_namespace: UserNamespace = "",
     item_namespace: ItemNamespace = "",
@@ -61,15 +63,14 @@ def ingest_tracks(
     columns: Header = "",
 ) -> None:
     """Load who listens to what; bad records go to a quarantine file, replays change nothing."""
-    from kindred.ingest.music import track_files
+    from kindred.ingest.music import track_files, track_tables
 
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
-    load(
-        context,
-        track_files(lastfm, events, metadata, user, at_format),
-        options,
-        ("train", "listens" if lastfm else "tracks"),
-    )
+    if events_table or metadata_table:
+        files = track_tables(sql, events_table, metadata_table, user, at_format)
+    else:
+        files = track_files(lastfm, events, metadata, user, at_format)
+    load(context, files, options, ("train", "listens" if lastfm else "tracks"))
 
 
 @ingest_app.command(
@@ -85,6 +86,8 @@ def ingest_tags(
         list[str] | None,
         typer.Option(metavar="PATH", help="A folder of TRACK.npy, .npz (X, IDS, Y) or Parquet (track, frames)."),
     ] = None,
+    sql: Sql = "",
+    tags_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of tags.")] = "",
     item_namespace: Annotated[
         str,
         typer.Option(
@@ -101,8 +104,10 @@ def ingest_tags(
     from functools import partial
 
     from kindred.ingest.frame_files import frame_path, write_frames
-    from kindred.ingest.music import tag_files
+    from kindred.ingest.music import tag_files, tag_table
 
     save = partial(frame_path if dry_run else write_frames, settings_of(context).data_dir / "frames")
     options = LoadOptions("", item_namespace, max_bad, dry_run, as_json, column, columns)
-    load(context, tag_files(tags, frames or [], save), options, ("train", "tags"))
+    of_tables = tag_table(sql, tags_table) if tags_table else []
+    of_files = tag_files(tags, frames or [], save) if tags or frames or not of_tables else []
+    load(context, [*of_tables, *of_files], options, ("train", "tags"))

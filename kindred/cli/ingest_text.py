@@ -86,6 +86,8 @@ def ingest_clicks(
             metavar=FILES, help="Clicks (user_id, click_article_id, click_timestamp, …): Parquet, CSV or JSON lines."
         ),
     ] = None,
+    sql: Sql = "",
+    clicks_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of clicks.")] = "",
     user_namespace: UserNamespace = "",
     item_namespace: ItemNamespace = "",
     max_bad: MaxBad = 0.05,
@@ -95,10 +97,11 @@ def ingest_clicks(
     columns: Header = "",
 ) -> None:
     """Load who read which articles; bad records go to a quarantine file, replays change nothing."""
-    from kindred.ingest.feed import click_files
+    from kindred.ingest.feed import click_files, click_table
 
     options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
-    load(context, click_files(clicks), options, ("train", "posts", "--target", "clicks"))
+    files = click_table(sql, clicks_table) if clicks_table else click_files(clicks)
+    load(context, files, options, ("train", "posts", "--target", "clicks"))
 
 
 @ingest_app.command(

@@ -80,6 +80,8 @@ def bad_record(error: ValidationError, columns: Mapping[str, str] | None = None)
     first = error.errors(include_url=False)[0]
     field, value = str(first["loc"][0]), first["input"]
     column = (columns or {}).get(field, field)
+    if first["type"] == "extra_forbidden":
+        return BadRecord(Reason.WRONG_TYPE, "there is no such property here", column)
     if first["type"] in ("missing", "string_too_short") or value is None:
         return BadRecord(Reason.MISSING_ID if field in ID_FIELDS else Reason.MISSING_VALUE, "it is missing", column)
     reason = _reason(first["type"], field, value, first["msg"])

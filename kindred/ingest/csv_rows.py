@@ -152,6 +152,10 @@ def _header_again(cells: list[str], header: list[str]) -> list[str]:
 
 
 def _values(header: list[str], cells: list[str], source: Source) -> Mapping[str, object] | BadRecord:
+    if source.takes_rest and len(cells) > len(header) and header[-1] in source.columns:
+        return cell_values(header[:-1], cells, source) | {
+            header[-1]: [cell for cell in cells[len(header) - 1 :] if cell]
+        }
     if len(cells) != len(header) and not _fits(header, cells):
         return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the header has {len(header)}")
     return cell_values(header, cells, source)

@@ -57,3 +57,8 @@ def click_files(clicks: Paths) -> list[SourceFile]:
     if not clicks:
         raise SettingsError("nothing to load", "give --clicks FILE")
     return [SourceFile(path, news_clicks.CLICKS) for path in expand(clicks)]
+
+
+def click_table(url: str, clicks: str) -> list[SourceFile]:
+    """The same from a table of a database."""
+    return [sql_table(url, clicks, news_clicks.CLICKS)]

@@ -10,6 +10,7 @@ from kindred.ingest.reading import SourceFile
 from kindred.ingest.remote import Location
 from kindred.ingest.sources import lastfm, listening, tag_lists
 from kindred.ingest.sources.frames import SaveFrames, frames_source
+from kindred.ingest.sql_tables import sql_table
 
 
 def track_files(
@@ -40,6 +41,19 @@ def track_files(
     if not files:
         raise SettingsError("nothing to load", "give --lastfm FOLDER, --events FILE or --metadata FILE")
     return files
+
+
+def track_tables(
+    url: str, events: str = "", metadata: str = "", user: str = "", at_format: str | None = None
+) -> list[SourceFile]:
+    """Listening events and metadata of tracks from tables of a database, whichever are named."""
+    named = ((metadata, listening.METADATA), (events, listening.events_source(user, at_format)))
+    return [sql_table(url, name, source) for name, source in named if name]
+
+
+def tag_table(url: str, tags: str) -> list[SourceFile]:
+    """Tag lists from a table of a database."""
+    return [sql_table(url, tags, tag_lists.TAG_LISTS)]
 
 
 def tag_files(tags: Paths, frames: Sequence[Given], save: SaveFrames) -> list[SourceFile]:

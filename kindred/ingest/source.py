@@ -45,6 +45,7 @@ class Source:
         encoding: of a file of text.
         quoted: cells of a CSV file may stand in quotes; False where a quote is a character like any other, and the file
             is always a table.
+        takes_rest: cells of a CSV row beyond its header belong to the last column, as a list.
         read: reads what is no file of lines, such as a database dump or one JSON document; it is given the content,
             unpacked, and the source as it is then. None from it means that the content is a file of lines after all.
         read_folder: reads a folder, for sources whose rows are files.
@@ -62,6 +63,7 @@ class Source:
     decode: Callable[[bytes], object] = decode_json_or_literal
     encoding: str = "utf-8"
     quoted: bool = True
+    takes_rest: bool = False
     read: Callable[[io.BufferedReader, Source], Iterator[Row] | None] | None = None
     read_folder: Callable[[Path], Iterator[Row]] | None = None
     read_table: Callable[[Source], Iterator[Row]] | None = None

@@ -128,7 +128,8 @@ class SqlTable:
         columns = self._columns(table)
         if missing := missing_columns(self.source, {*columns, *(column.name for column in table.columns)}):
             raise RecordError(
-                f"table {self.table}: {missing}", f"it has {', '.join(column.name for column in table.columns)}"
+                f"table {self.table}: {missing}",
+                f"it has {', '.join(column.name for column in table.columns)}; --column NAME=THEIRS names them",
             )
         check_firm_columns(f"table {self.table}", self.source, columns)
         key = [column.name for column in table.primary_key.columns]

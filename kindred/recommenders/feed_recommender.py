@@ -107,11 +107,15 @@ class FeedRecommender:
         return [held.feed.posts.external(post) for post in _best(likes.astype(np.float64), held.feed.posts, {}, limit)]
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
-        """The posts nearest in the spaces of texts and readers."""
+        """The posts nearest in the spaces of texts and readers.
+
+        Raises:
+            RecordError: the published version has no such post.
+        """
         held = self._version()
         position = held.feed.posts.position(item_id)
         if position is None:
-            return Answer(None, (), "similar", held.name, system=self.system.name, item_id=item_id, note="no such post")
+            raise RecordError(f"there is no post {item_id!r} in the published version", "see `kindred publish`")
         rows = _rows(held).vectors
         lengths = np.linalg.norm(rows, axis=1)
         cosine = rows @ rows[position] / np.maximum(lengths * lengths[position], 1e-9)

@@ -136,7 +136,11 @@ class TagRecommender:
             yield track, [tag for tag, _ in chosen], [chance for _, chance in chosen]
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
-        """The tracks that sound most like a track."""
+        """The tracks that sound most like a track; none, and a note, for one whose sound is not known.
+
+        Raises:
+            RecordError: the published version has no such track.
+        """
         held = self.version()
         own = self._vectors.fetch(held.name, ITEMS, [item_id])
         titles = held.release.titles
@@ -144,8 +148,9 @@ class TagRecommender:
             None, (), "similar", held.name, system=self.system.name, item_id=item_id, title=titles.get(item_id)
         )
         if not len(own.ids):
-            known = item_id in held.release.tracks
-            return replace(base, note="how it sounds is not known: it has no frames" if known else "no such track")
+            if item_id not in held.release.tracks:
+                raise RecordError(f"there is no track {item_id!r} in the published version", "see `kindred publish`")
+            return replace(base, note="how it sounds is not known: it has no frames")
         found = self._vectors.search(held.name, ITEMS, own.vectors[0], k, exclude=[item_id])
         tracks = tuple(Recommendation(c.item_id, c.score, titles.get(c.item_id), source="similar") for c in found)
         return replace(base, recommendations=tracks)

@@ -234,6 +234,16 @@ class Memory:
                 found.append(LightEvent(event.event_id, event.target_id, event.at, stars))
         return sorted(found, key=lambda event: (BEFORE_ALL if event.at is None else event.at, event.event_id))
 
+    def users_after(self, item_id: str, after: int) -> set[str]:
+        """Users who did something with an item after that time."""
+        past = self.past
+        position = past.items.position(item_id)
+        rows = np.flatnonzero((past.item_index == (-1 if position is None else position)) & (past.at > after))
+        found = {past.users.external(int(user)) for user in np.searchsorted(past.starts, rows, side="right") - 1}
+        new = list(self._new.items())
+        told = {user for user, events in new if any(e.target_id == item_id for e in list(events.values()))}
+        return (found | told) - self._forgotten
+
     def find_users(self, start: str, count: int) -> list[str]:
         """Ids of users that begin so, in order."""
         wanted = start.casefold()

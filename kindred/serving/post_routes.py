@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time as clock
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from starlette.responses import Response
 
 from kindred.domain.recommendation import Request
+from kindred.domain.records import Liked
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import QueryLimits
 from kindred.recommenders.feed_model import CONTROL, TEST
@@ -93,13 +95,17 @@ def router(service: Service) -> APIRouter:
     async def user_feed(id: PostId, limit: Limit = 10) -> Response:
         """What a reader was shown and liked, newest first."""
         feed = _recommender(service).feed()
-        return orjson_response(_events(feed, "reader", feed.readers.position(str(id)), limit))
+        rows = _events(feed, "reader", feed.readers.position(str(id)), limit)
+        return orjson_response(_newest([*rows, *_told(service, feed, {str(id)})], limit))
 
     @routes.get("/post/{id}/feed")
     async def post_feed(id: PostId, limit: Limit = 10) -> Response:
         """Who was shown a post and who liked it, newest first."""
         feed = _recommender(service).feed()
-        return orjson_response(_events(feed, "post", feed.posts.position(str(id)), limit))
+        rows = _events(feed, "post", feed.posts.position(str(id)), limit)
+        memory = service.system(POSTS.name).memory
+        told = _told(service, feed, memory.users_after(str(id), feed.as_of or 0), str(id))
+        return orjson_response(_newest([*rows, *told], limit))
 
     return routes
 
@@ -150,14 +156,36 @@ def _events(feed: FeedTables, side: str, position: int | None, limit: int) -> li
         _row(feed, int(feed.like_at[row]), int(feed.like_reader[row]), int(feed.like_post[row]), "like", 0)
         for row in likes
     ]
+    return _newest(rows, limit)
+
+
+def _newest(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["timestamp"], reverse=True)[:limit]
 
 
+def _told(
+    service: Service, feed: FeedTables, users: Collection[str], post_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Rows of what users did after the feed was read, as the service was told; with a post where one is named."""
+    opened, after = service.system(POSTS.name), feed.as_of or 0
+    action = "like" if opened.module.system.target is Liked else "view"
+    return [
+        _as_row(event.at, user, event.item_id, action, 0)
+        for user in users
+        for event in opened.memory.light_events(user)
+        if event.at is not None and event.at > after and post_id in (None, event.item_id)
+    ]
+
+
 def _row(feed: FeedTables, at: int, reader: int, post: int, action: str, target: int) -> dict[str, Any]:
+    return _as_row(at, feed.readers.external(reader), feed.posts.external(post), action, target)
+
+
+def _as_row(at: int, user_id: str, post_id: str, action: str, target: int) -> dict[str, Any]:
     return {
         "timestamp": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-        "user_id": _number(feed.readers.external(reader)),
-        "post_id": _number(feed.posts.external(post)),
+        "user_id": _number(user_id),
+        "post_id": _number(post_id),
         "action": action,
         "target": target,
     }

@@ -101,7 +101,17 @@ def test_any_size_is_made(tracks: int, tags: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"tracks": 0}, {"tags": 0}, {"dim": 0}, {"asked": -1}, {"seed": -1}, {"frames": (3, 2)}, {"frames": (0, 2)}],
+    [
+        {"tracks": 0},
+        {"tags": 0},
+        {"dim": 0},
+        {"asked": -1},
+        {"seed": -1},
+        {"frames": (3, 2)},
+        {"frames": (0, 2)},
+        {"tags": 10**6},
+        {"dim": 10**7},
+    ],
 )
 def test_a_size_that_can_not_be_is_refused(wrong: dict[str, int | tuple[int, int]]) -> None:
     with pytest.raises(SettingsError):

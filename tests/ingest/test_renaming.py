@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.ingest.feed import click_files, post_tables
+from kindred.ingest.feed import click_files, click_table, post_tables
 from kindred.ingest.music import track_files
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.reading import SourceFile
@@ -70,6 +70,9 @@ def test_tables_of_a_database_are_read_in_columns_of_their_own(tmp_path: Path, o
     graph = loaded(with_columns_named(tables, {"post_id": "nr", "text": "body", "topic": "section"}), options)
     assert [(p["id"], p["text"]) for p in graph.tables["Post"].values()] == [("3", "A text")]
     assert list(graph.tables["Topic"]) == ["Sport"]
+    clicks = click_table(f"sqlite:///{tmp_path / 'blog.db'}", "articles")
+    named = {"user_id": "section", "click_article_id": "nr", "click_timestamp": "body"}
+    assert [file.source.wanted["user"] for file in with_columns_named(clicks, named)] == [("user_id", "section")]
     with pytest.raises(RecordError, match="articles has no column abstract"):
         loaded(with_columns_named(tables, {"post_id": "nr", "text": "abstract"}), options)
 

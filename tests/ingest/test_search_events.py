@@ -56,7 +56,7 @@ def test_queries_and_events_become_edges(tmp_path: Path, graph: DictGraph, optio
         {"index": {"_index": "ubi_queries"}},
         query(" Red  MUG "),
         event("search", message="red m", user_query=None, event_attributes=None, query_id="q0"),
-        event("click"),
+        event("item_click"),
         event("add_to_cart", 17),
         event("purchase", "P2", session_id="s"),
     ]

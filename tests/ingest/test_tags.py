@@ -74,6 +74,14 @@ def test_a_row_is_about_its_track_whatever_number_of_tags_it_has(
     assert (graph.tables["Tag"]["5"]["name"], graph.tables["Tag"]["rock"]["name"]) == (None, "rock")
 
 
+def test_tags_may_stand_in_cells_of_their_own_at_the_end_of_a_row(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    (tmp_path / "tags.tsv").write_text("track\tseconds\ttags\n1\t3\tgenre---rock\tmood---happy\n2\t4\tgenre---pop\n")
+    ingest(graph, options, folder, [tmp_path / "tags.tsv"])
+    assert pairs(graph) == {("1", "genre---rock"), ("1", "mood---happy"), ("2", "genre---pop")}
+
+
 def test_tags_of_a_cell_may_be_parted_in_any_way(
     tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
 ) -> None:

@@ -138,7 +138,7 @@ def test_the_edges_are_answered(client: Client) -> None:
         assert len(ids(client.get("/post/recommendations/", id=5, time=time))) == 5
     assert client.get("/user/987654").status_code == client.get("/post/987654").status_code == 404
     assert client.get("/user/987654/feed").json() == client.get("/post/987654/feed").json() == []
-    assert client.get("/user/x").status_code == 422
+    assert client.get("/user/x").status_code == client.get("/v1/posts/items/987654/similar").status_code == 422
 
 
 def test_top_and_tables(client: Client, rows: list[dict[str, str]]) -> None:
@@ -261,3 +261,10 @@ def test_a_like_that_the_service_was_sent_counts_among_the_most_liked(folder: Pa
         assert client.post("/v1/events", [{**event, "at": now.isoformat()} for event in sent]).json()["accepted"] == 500
         assert ids(client.get("/post/top", time=(now + timedelta(seconds=1)).isoformat()))[0] == last
         assert ids(client.get("/post/top", limit=40, time=now.isoformat()))[-1] == last
+        told = {"system": "posts", "user_id": "7", "item_id": str(last), "event_id": "own"}
+        later = (now - timedelta(seconds=1)).isoformat()
+        assert client.post("/v1/events", [told | {"at": later}]).json()["accepted"] == 1
+        own = {"timestamp": later[:19], "user_id": 7, "post_id": last, "action": "like", "target": 0}
+        assert client.get("/user/7/feed", limit=2).json()[0] == own
+        assert len(client.get(f"/post/{last}/feed", limit=501).json()) == 501
+        assert own in client.get(f"/post/{last}/feed", limit=501).json()

@@ -216,6 +216,7 @@ def test_similar_tracks_are_those_that_sound_alike(client: Client, audio: Audio)
     assert len(scores) == 5 and scores == sorted(scores, reverse=True) and scores[0] <= 1 + 1e-5
     assert track not in [item["id"] for item in reply["items"]]
     assert "no frames" in client.get("/v1/tags/items/unheard/similar").json()["note"]
+    assert "no track 'none'" in client.get("/v1/tags/items/none/similar").json()["error"]["message"]
 
 
 def test_lists_of_all_tracks_hold_what_each_was_not_given(audio: Audio, tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ from kindred.ingest.generate.tag_tree import BoolArray, TagTree, tag_lists, tag_
 from kindred.ingest.generate.write import write_csv
 
 MOST_FRAMES = 10_000
+MOST_CELLS = 1_000_000_000
+"""Tracks × tags: so many bytes are in memory, several times."""
+MOST_NUMBERS = 25_000_000_000
+"""Numbers of all frames: 100 GB of files."""
 _LISTS_A_CHUNK = 4096
 _VALUES_A_CHUNK = 1 << 22
 _LISTS, _IDS, _SOUNDS, _CHUNK = 43, 44, 45, 46  # what the second part of a key of the sampler stands for
@@ -61,6 +65,11 @@ class TagSample:
             raise SettingsError(
                 f"sequences of {self.frames[0]} to {self.frames[1]} frames", f"ask for 1 to {MOST_FRAMES:,}"
             )
+        tracks = self.tracks + self.num_asked
+        if max(tracks, self.tags) * self.tags > MOST_CELLS:
+            raise SettingsError(f"{tracks:,} tracks × {self.tags:,} tags", f"ask for {MOST_CELLS:,} at most")
+        if (numbers := tracks * self.frames[1] * self.dim) > MOST_NUMBERS:
+            raise SettingsError(f"{numbers:,} numbers: tracks × frames × dim", f"ask for {MOST_NUMBERS:,} at most")
 
     @property
     def num_asked(self) -> int:

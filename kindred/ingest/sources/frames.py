@@ -203,7 +203,8 @@ def _refusal(frames: NDArray[Any], dimension: int) -> BadRecord | None:
         return BadRecord(Reason.MISSING_VALUE, "a sequence without frames", "frames")
     if frames.ndim != 2 or frames.shape[1] != dimension:
         shape = list(frames.shape)
-        return BadRecord(Reason.WRONG_SHAPE, f"[num_frames, {dimension}] is wanted, got {shape}", "frames")
+        wanted = f"[num_frames, {dimension or 'frame_dim'}]"
+        return BadRecord(Reason.WRONG_SHAPE, f"{wanted} is wanted, got {shape}", "frames")
     if len(frames) > MOST_FRAMES:
         return BadRecord(Reason.OUT_OF_RANGE, f"1 to {MOST_FRAMES:,} frames are wanted, got {len(frames):,}", "frames")
     if num_bad := int((~np.isfinite(frames)).sum()):

@@ -5,8 +5,9 @@ Rows are told apart one by one, so that their order does not matter:
 * an action line of a bulk file ({"index": …}) holds nothing; a document may stand in the `_source` of a dump's wrapper.
 * a query document {query_id, client_id, user_query, timestamp} is a search by that client.
 * an event {action_name, query_id, client_id, timestamp, user_query, message, event_attributes}: `search` and
-  `on_search` are searches for `user_query`, or else for `message`; `click`, `add_to_cart` and `purchase` say that the
-  query led to `event_attributes.object.object_id`, the last two also that the client put it into the cart or bought it.
+  `on_search` are searches for `user_query`, or else for `message`; `click` (`item_click`, `click_through` and the
+  like), `add_to_cart` and `purchase` say that the query led to `event_attributes.object.object_id`, the last two also
+  that the client put it into the cart or bought it.
   An event that names its query by `query_id` alone is joined to the text in another row of the same files.
 
 A query document and the events of one search (equal `query_id`, client and text) are one SEARCHED edge, that of the
@@ -48,7 +49,8 @@ Texts = Mapping[str, str]  # text of a query by its `query_id`
 
 _SEARCHES = {"search", "on_search"}
 _ACQUIRED = {"add_to_cart": added_to_cart, "purchase": bought}
-_LEADS = {"click", *_ACQUIRED}
+_CLICKS = {"click", "item_click", "product_click", "result_click", "click_through"}
+_LEADS = {*_CLICKS, *_ACQUIRED}
 _BULK_ACTIONS = {"index", "create"}
 _NO_TEXT = "no text of the query, here or under its query_id"
 _NO_PRODUCT = "no product"
@@ -104,6 +106,7 @@ def _parse_lead(row: Values, action: str, text: str) -> Parsed:
         return Parsed((), skipped=useless if text.strip() else _NO_TEXT)
     notes: list[str] = []
     search = _search(row, query, notes)
+    action = "click" if action in _CLICKS else action
     lead = led_to(search, product_id, action, optional(_ordinal, attributes, "event_attributes.position", notes))
     records: list[Node | Edge] = [lead, query_node(query), product_node(lead.target_id)]
     if action in _ACQUIRED:

@@ -1,8 +1,8 @@
 """Lists of tags a track: `track,tags` with "5,6,9" in one quoted cell, or JSON lines with a list.
 
-In a cell, `;` and `|` part tags as commas do, and blanks do where all are numbers. A row is about its track; the tags
-of rows about one track add up. The layout holds no times, so these are unknown. A tag that is a word is its own name;
-a number has none.
+Tags may also stand in cells of their own at the end of a row. In a cell, `;` and `|` part tags as commas do, and blanks
+do where all are numbers. A row is about its track; the tags of rows about one track add up. The layout holds no times,
+so these are unknown. A tag that is a word is its own name; a number has none.
 """
 
 from __future__ import annotations
@@ -53,4 +53,4 @@ def _tag(name: str) -> Tag:
     return Tag(id=name, name=None if name.isdecimal() else name)
 
 
-TAG_LISTS = Source(("track", "tags"), parse_tag_list, wanted={"track": ("track",), "tags": ("tags",)})
+TAG_LISTS = Source(("track", "tags"), parse_tag_list, wanted={"track": ("track",), "tags": ("tags",)}, takes_rest=True)
