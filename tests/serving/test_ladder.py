@@ -49,6 +49,8 @@ def test_files_of_the_engine_are_gone_or_garbage(settings: Settings) -> None:
             assert (answer["served_by"], answer["degraded"]) == ("exact", True) and answer["note"]
             assert [i["id"] for i in answer["items"]] == [i["id"] for i in good["items"]]
         assert client.get("/health/deps").json()["systems"]["products"]["engine"] != "closed"
+        status = client.get("/ui/status").text
+        assert "All is well" not in status and "The vector engine fails" in status
         assert 'kindred_engine_up{system="products"} 0.0' in client.get("/metrics").text
 
 

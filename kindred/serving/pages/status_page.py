@@ -28,7 +28,7 @@ def _status(service: Service) -> dict[str, Any]:
         "graph": service.settings.effective_graph_url,
         "graph_problem": problem,
         "vectors": service.vectors.url,
-        "is_well": not problem and all(row["problem"] is None for row in systems),
+        "is_well": not problem and not any(row["problem"] or row["engine_problem"] for row in systems),
     }
 
 
@@ -39,6 +39,7 @@ def _system(service: Service, opened: OpenedSystem) -> dict[str, Any]:
         "name": opened.name,
         "version": opened.version,
         "problem": opened.problem,
+        "engine_problem": opened.ladder.breaker.reason,
         "minutes": (time.monotonic() - opened.since) / 60,
         "as_of": None if version is None else version.release.as_of,
         "size": opened.memory.size(),
