@@ -210,13 +210,15 @@ class QueryRecommender:
         return allowed
 
     def _asked(self, searches: Searches, release: Release) -> AskedQueries:
-        """The queries with their vectors; those that the version does not know are encoded now."""
+        """The queries with their vectors; those that the version does not know are read as meant, and encoded now."""
+        meant = list(map(release.model.index.meant, searches.texts))
         positions = release.queries.positions(searches.texts)
+        positions = np.where(positions < 0, release.queries.positions(meant), positions)
         inputs = release.model.inputs
         vectors = rows_at(inputs.query_text, positions).astype(np.float32)
         unknown = np.flatnonzero(positions < 0)
         if len(unknown):
-            vectors[unknown] = self._encoder.encode([searches.texts[row] for row in unknown])
+            vectors[unknown] = self._encoder.encode([meant[row] for row in unknown])
         graph = rows_at(inputs.query_graph, positions).astype(np.float32)
         return asked_of(searches, vectors, graph, release)
 
@@ -244,6 +246,7 @@ class QueryRecommender:
         leads: Mapping[tuple[str, str], int] = {}
         with suppress(StoreError), self._opened.graph() as store:  # without it the words of titles give the reasons
             leads = times_led(store, searches.texts, list(ids), at)
+        meant = list(map(release.model.index.meant, searches.texts))
         reasons: dict[int, Reason] = {}
         for row in best:
             product = release.products.ids.external(row)
@@ -255,12 +258,11 @@ class QueryRecommender:
                 reasons[row] = Reason(text, (query, "LED_TO", product))
                 continue
             title = set(words_of(release.products.titles[row]))
-            meant = map(release.model.index.meant, searches.texts)
             matched = list(dict.fromkeys(w for query in meant for w in words_of(query) if w in title))
             if matched:
                 reasons[row] = Reason(f"its title has your words: {', '.join(matched)}")
             else:
-                reasons[row] = Reason(f"close in meaning to “{_short(searches.texts[0])}”")
+                reasons[row] = Reason(f"close in meaning to “{_short(meant[0])}”")
         return reasons
 
     def _answer(

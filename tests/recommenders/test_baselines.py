@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.interactions import Interactions
 from kindred.domain.rating_scale import STARS
 from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protocol
@@ -169,7 +169,7 @@ def test_young_data_is_reported_or_what_is_missing_is_said(name: str) -> None:
         return FittedModel(fit_popularity(split.known_events), fit_mean_rating(split.known_events))
 
     if name == "one event a user":
-        with pytest.raises(SettingsError, match="no event to test"):
+        with pytest.raises(RecordError, match="no event to test"):
             run_protocol(events, fit, config)
         return
     report = build_report(run_protocol(events, fit, config), "none")
