@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks.datasets import DEFAULT_DATA, find_file
 from kindred.features.clicks import ClickLog
 from kindred.ingest.feed import click_files
-from kindred.recommenders.click_evaluation import judge_clicks
-from kindred.recommenders.click_model import ClickScorer, fit_click_model
-from kindred.recommenders.feed_tables import read_clicks, read_feed
+from kindred.recommenders.feed.click_evaluation import judge_clicks
+from kindred.recommenders.feed.click_model import ClickScorer, fit_click_model
+from kindred.recommenders.feed.tables import read_clicks, read_feed
 from kindred.settings import load_settings
 from kindred.steps import ingest
 from kindred.stores import graph_to_read

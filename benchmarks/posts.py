@@ -28,9 +28,9 @@ from kindred.evaluation.report import Report
 from kindred.features.feed_log import FeedLog
 from kindred.ingest.feed import post_files
 from kindred.ingest.generate.feed import FeedSample, generate_feed
-from kindred.recommenders.feed_evaluation import KNOWN_SHARE, generated_truth, judge_feed
-from kindred.recommenders.feed_model import TEST, FeedScorer, fit_feed_model, score
-from kindred.recommenders.feed_tables import read_feed
+from kindred.recommenders.feed.evaluation import KNOWN_SHARE, generated_truth, judge_feed
+from kindred.recommenders.feed.model import TEST, FeedScorer, fit_feed_model, score
+from kindred.recommenders.feed.tables import read_feed
 from kindred.settings import load_settings
 from kindred.steps import ingest
 from kindred.stores import graph_to_read

@@ -31,10 +31,10 @@ from kindred.graph.store import GraphStore
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
 from kindred.ingest.sources import amazon
+from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.recommender import Opened
 from kindred.recommenders.runs import Run, new_run_folder
 from kindred.recommenders.systems import SYSTEMS, Recommends
 from kindred.recommenders.training import GraphState

@@ -29,12 +29,12 @@ from kindred.evaluation.graded import graded_metrics
 from kindred.ingest.generate.searches import SearchSample, generate_searches
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import TowerConfig
-from kindred.recommenders.best_products import best_products
-from kindred.recommenders.product_index import AskedQueries, ProductIndex, Weights
-from kindred.recommenders.query_evaluation import held_out, judge
-from kindred.recommenders.query_model import QueryModel, fit_query_model
-from kindred.recommenders.search_histories import Examples, judged_examples
-from kindred.recommenders.search_log import SearchLog, read_search_log
+from kindred.recommenders.searching.best_products import best_products
+from kindred.recommenders.searching.evaluation import held_out, judge
+from kindred.recommenders.searching.histories import Examples, judged_examples
+from kindred.recommenders.searching.model import QueryModel, fit_query_model
+from kindred.recommenders.searching.product_index import AskedQueries, ProductIndex, Weights
+from kindred.recommenders.searching.search_log import SearchLog, read_search_log
 from kindred.settings import Settings, load_settings
 from kindred.steps import ingest
 from kindred.stores import graph_to_read

@@ -25,11 +25,11 @@ from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.linear.bm25 import words_of
 from kindred.models.two_tower import TowerConfig
+from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.opened import Opened
 from kindred.recommenders.queries import QUERIES
-from kindred.recommenders.query_recommender import QueryRecommender
-from kindred.recommenders.query_run import publish, train
+from kindred.recommenders.searching.recommender import QueryRecommender
+from kindred.recommenders.searching.run import publish, train
 from kindred.recommenders.training import GraphState
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import FitConfig

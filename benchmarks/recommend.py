@@ -21,12 +21,12 @@ from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.user_features import HistoryStatistics
+from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.model import ANONYMOUS, Model
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
-from kindred.recommenders.recommender import Opened, Recommender
 from kindred.recommenders.runs import Run
 from kindred.recommenders.training import GraphState, finish_training
 from kindred.training.fit import RunOptions

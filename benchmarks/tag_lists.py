@@ -25,7 +25,7 @@ from kindred.evaluation.tagging import BoolArray, average_precision, mean_known
 from kindred.linear.known_items import co_occurrence
 from kindred.linear.ridge import ease_weights
 from kindred.models.tag_graph import tag_chances
-from kindred.recommenders.tag_completion import TagCompletion, fit_tag_completion, mixed, partly_seen
+from kindred.recommenders.tagging.completion import TagCompletion, fit_tag_completion, mixed, partly_seen
 from kindred.training.fit import RunOptions
 
 NUM_TAGS, K = 256, 5

@@ -30,10 +30,10 @@ from kindred.features.audio_frames import open_frames
 from kindred.ingest.generate.tags import TagSample, generate_tags, tag_truth
 from kindred.models.sequence_tagger import TaggerConfig
 from kindred.models.sequence_tagger_fit import TaggedFrames, fit_tagger, tagger_logits
-from kindred.recommenders.tag_evaluation import Judged, judged_report
-from kindred.recommenders.tag_fitting import fit_tag_model
-from kindred.recommenders.tag_rivals import network_scores, rival_scores
-from kindred.recommenders.tag_tables import TrainingTracks
+from kindred.recommenders.tagging.evaluation import Judged, judged_report
+from kindred.recommenders.tagging.fitting import fit_tag_model
+from kindred.recommenders.tagging.rivals import network_scores, rival_scores
+from kindred.recommenders.tagging.tables import TrainingTracks
 from kindred.training.fit import RunOptions
 
 Answer = TypeVar("Answer")

@@ -22,8 +22,8 @@ from kindred.ingest.generate.tags import TagFiles, TagSample, generate_tags
 from kindred.ingest.music import tag_files
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.runs import Run
-from kindred.recommenders.tag_answers import TAGS_BESIDE_SOUND, load_tagger
-from kindred.recommenders.tag_completion import partly_seen
+from kindred.recommenders.tagging.answers import TAGS_BESIDE_SOUND, load_tagger
+from kindred.recommenders.tagging.completion import partly_seen
 from kindred.settings import load_settings
 from kindred.steps import ingest, train_system
 

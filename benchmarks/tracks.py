@@ -20,7 +20,7 @@ from kindred.evaluation.report_text import render_table
 from kindred.ingest.generate.tracks import TrackSample, generate_tracks
 from kindred.ingest.music import track_files
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.evaluating import EvaluationOptions
+from kindred.recommenders.judging.evaluating import EvaluationOptions
 from kindred.recommenders.runs import Run
 from kindred.settings import Settings, load_settings
 from kindred.steps import evaluate_run, ingest, publish_run, simulate_sessions, train_system

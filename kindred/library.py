@@ -186,7 +186,7 @@ def evaluate(trained: Trained, *, protocol: Literal["temporal", "random"] = "tem
         protocol: each user's last event is held out, or 20 % at random.
         seeds: so many splits and fits.
     """
-    from kindred.recommenders.evaluating import EvaluationOptions
+    from kindred.recommenders.judging.evaluating import EvaluationOptions
 
     options = EvaluationOptions(protocol, range(seeds))
     return evaluate_run(_settings(trained.data.folder), trained.run, options)[0]

@@ -134,7 +134,7 @@ def _trained_on(run: Run) -> str | None:
 
 
 def _judged(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:
-    from kindred.recommenders.evaluating import EvaluationOptions
+    from kindred.recommenders.judging.evaluating import EvaluationOptions
 
     report, _ = evaluate_run(settings, run, EvaluationOptions("temporal", range(1)), progress)
     return _deciding(report["ranking"]["model"] if "ranking" in report else report["figures"])

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from kindred.evaluation.report import Report
     from kindred.ingest.pipeline import SourceFile
     from kindred.ingest.summary import IngestSummary
+    from kindred.recommenders.answering.opened import Opened
     from kindred.recommenders.config import ModelConfig
-    from kindred.recommenders.evaluating import EvaluationOptions
-    from kindred.recommenders.opened import Opened
+    from kindred.recommenders.judging.evaluating import EvaluationOptions
+    from kindred.recommenders.judging.simulation import Simulated
     from kindred.recommenders.publishing import Published
     from kindred.recommenders.runs import Run
-    from kindred.recommenders.simulation import Simulated
     from kindred.recommenders.system import System
     from kindred.recommenders.systems import Recommends, SystemModule
-    from kindred.recommenders.tag_file import Asked
-    from kindred.recommenders.tag_predicting import Predicted
+    from kindred.recommenders.tagging.file import Asked
+    from kindred.recommenders.tagging.predicting import Predicted
     from kindred.settings import Settings
 
 
@@ -101,8 +101,8 @@ def evaluate_run(
     settings: Settings, run: Run, options: EvaluationOptions, progress: Progress = silent
 ) -> tuple[Report, Path]:
     """The report, and the folder that it was written to."""
-    from kindred.recommenders.evaluating import evaluate as judge
     from kindred.recommenders.interaction_graph import read_interaction_graph
+    from kindred.recommenders.judging.evaluating import evaluate as judge
     from kindred.recommenders.systems import find_system
     from kindred.recommenders.training import recipe_of
     from kindred.training.fit import RunOptions
@@ -136,7 +136,7 @@ def predict_tags(
 ) -> Predicted:
     """Writes the tags of all tracks that are asked for, by the run of that name or the newest; what became of them."""
     from kindred.recommenders.runs import find_run
-    from kindred.recommenders.tag_predicting import predict_to_file
+    from kindred.recommenders.tagging.predicting import predict_to_file
 
     run = find_run(runs_folder_of(settings, "tags"), name)
     with graph_to_read(settings) as store:
@@ -158,8 +158,8 @@ def write_answers_to_all(
     A path without an ending is a folder of parts, which goes on where it was interrupted.
     """
     from kindred.domain.errors import SettingsError
-    from kindred.recommenders.batch import recommend_to_all
-    from kindred.recommenders.lists_file import write_lists
+    from kindred.recommenders.answering.batch import recommend_to_all
+    from kindred.recommenders.answering.lists_file import write_lists
     from kindred.recommenders.systems import ListsEveryone
 
     with _opened(settings, system) as (module, opened):
@@ -186,9 +186,9 @@ def _write_parts(
     asked: tuple[int, Mapping[str, int]],
     progress: Progress,
 ) -> int:
-    from kindred.recommenders.batch import open_everyone
-    from kindred.recommenders.lists_folder import write_lists_folder
-    from kindred.recommenders.opened import published_version
+    from kindred.recommenders.answering.batch import open_everyone
+    from kindred.recommenders.answering.lists_folder import write_lists_folder
+    from kindred.recommenders.answering.opened import published_version
 
     k, at_most = asked
     everyone = open_everyone(system, opened, k, at_most)
@@ -204,7 +204,7 @@ def _write_parts(
 
 def export_embeddings(settings: Settings, system: str, folder: Path) -> dict[str, int]:
     """Writes the published embeddings of users and items as safetensors beside their ids; how many of each."""
-    from kindred.recommenders.batch import open_published
+    from kindred.recommenders.answering.batch import open_published
     from kindred.training.checkpoint import write_arrays
 
     with _opened(settings, system) as (module, opened):
@@ -225,8 +225,8 @@ def simulate_sessions(
     """
     from kindred.ingest.generate.music import build_tracks
     from kindred.ingest.generate.tracks import TrackSample
-    from kindred.recommenders import simulation
-    from kindred.recommenders.batch import recommend_to_all
+    from kindred.recommenders.answering.batch import recommend_to_all
+    from kindred.recommenders.judging import simulation
 
     users, num_tracks = sizes
     sample = TrackSample(users, num_tracks, users, settings.seed)
@@ -252,7 +252,7 @@ def _opened(settings: Settings, system: str) -> Iterator[tuple[SystemModule, Ope
         NotPublishedError: nothing is published of it; systems that are published are named.
     """
     from kindred.domain.errors import NotPublishedError
-    from kindred.recommenders.opened import Opened
+    from kindred.recommenders.answering.opened import Opened
     from kindred.recommenders.systems import find_system
 
     module = find_system(system)

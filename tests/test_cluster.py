@@ -30,9 +30,9 @@ from kindred.ingest.products import product_files
 from kindred.ingest.reading import read_part
 from kindred.ingest.summary import IngestSummary
 from kindred.linear.known_items import dot_scores
-from kindred.recommenders import lists_folder
-from kindred.recommenders.batch import BestItems, Everyone
-from kindred.recommenders.ranker import RankedUsers
+from kindred.recommenders.answering import lists_folder
+from kindred.recommenders.answering.batch import BestItems, Everyone
+from kindred.recommenders.ranking.ranker import RankedUsers
 from tests.ingest.web_server import Site
 
 pytestmark = pytest.mark.xdist_group("ray")

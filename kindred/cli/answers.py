@@ -207,7 +207,7 @@ def _at_most(given: Sequence[str]) -> dict[str, int]:
 
 def _conditions(given: Sequence[str], system: str) -> tuple[dict[str, str], dict[str, Bounds]]:
     """The nodes that items must lead to, by label, and the bounds of their numbers, by property."""
-    from kindred.recommenders.conditions import conditions_of
+    from kindred.recommenders.answering.conditions import conditions_of
     from kindred.recommenders.systems import find_system
 
     return conditions_of(find_system(system).system, given)

@@ -130,7 +130,7 @@ def _train(settings: Settings, content_hash: str, progress: Progress) -> Run:
 
 def _evaluate(settings: Settings, run: Run, progress: Progress) -> None:
     from kindred.evaluation.report_text import render_table
-    from kindred.recommenders.evaluating import EvaluationOptions
+    from kindred.recommenders.judging.evaluating import EvaluationOptions
 
     _heading("evaluate: each user's last review, predicted from those before it")
     report = _read(run.folder / "evaluation" / "temporal" / "report.json")

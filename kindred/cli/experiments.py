@@ -12,7 +12,7 @@ from kindred.cli.training import Protocol
 from kindred.stores import graph_to_read, runs_folder_of
 
 if TYPE_CHECKING:
-    from kindred.recommenders.tuning import TuningResult
+    from kindred.recommenders.judging.tuning import TuningResult
 
 
 def compare(
@@ -33,9 +33,9 @@ def compare(
     folder = runs_folder_of(settings, system)
     runs = find_run(folder, first), find_run(folder, second)
     from kindred.evaluation.comparison import comparison_text  # only now: these bring PyTorch
-    from kindred.recommenders.evaluating import EvaluationOptions
     from kindred.recommenders.interaction_graph import read_interaction_graph
-    from kindred.recommenders.run_comparison import check_same_data, compare_runs
+    from kindred.recommenders.judging.evaluating import EvaluationOptions
+    from kindred.recommenders.judging.run_comparison import check_same_data, compare_runs
     from kindred.training.fit import RunOptions
 
     check_same_data(*runs)
@@ -66,9 +66,9 @@ def tune(
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
     from kindred.recommenders.interaction_graph import read_interaction_graph
+    from kindred.recommenders.judging.tuning import TuningOptions
+    from kindred.recommenders.judging.tuning import tune as search
     from kindred.recommenders.systems import find_system
-    from kindred.recommenders.tuning import TuningOptions
-    from kindred.recommenders.tuning import tune as search
     from kindred.training.fit import RunOptions
 
     settings = settings_of(context)

@@ -26,7 +26,7 @@ def predict(
 ) -> None:
     """Write how likely each tag is for every track of a file, in its order; unknown ones get how frequent tags are."""
     from kindred.domain.errors import SettingsError
-    from kindred.recommenders.tag_file import read_asked
+    from kindred.recommenders.tagging.file import read_asked
 
     if system != "tags":
         raise SettingsError(f"system {system} predicts no tags", f"use `kindred recommend --system {system} --all`")

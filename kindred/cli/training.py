@@ -187,7 +187,7 @@ def evaluate(
     from kindred.evaluation.report import ABOVE_POPULARITY  # only now: these bring PyTorch
     from kindred.evaluation.report import gate as check
     from kindred.evaluation.report_text import render_table
-    from kindred.recommenders.evaluating import EvaluationOptions
+    from kindred.recommenders.judging.evaluating import EvaluationOptions
     from kindred.recommenders.systems import find_system
 
     options = EvaluationOptions(protocol.value, range(seeds), no_text, no_network)

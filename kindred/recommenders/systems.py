@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from kindred.evaluation.report import Report
     from kindred.evaluation.splits import Split
     from kindred.graph.store import GraphStore
+    from kindred.recommenders.answering.recommender import Opened
     from kindred.recommenders.config import ModelConfig
-    from kindred.recommenders.evaluating import EvaluationOptions, FitSplit
     from kindred.recommenders.interaction_graph import InteractionGraph
+    from kindred.recommenders.judging.evaluating import EvaluationOptions, FitSplit
     from kindred.recommenders.publishing import Published
-    from kindred.recommenders.recommender import Opened
     from kindred.recommenders.runs import Run
     from kindred.recommenders.training import GraphState
     from kindred.training.fit import RunOptions
@@ -185,7 +185,7 @@ def _publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) 
 
 
 def _open(system: System, opened: Opened) -> Recommends:
-    from kindred.recommenders.recommender import Recommender
+    from kindred.recommenders.answering.recommender import Recommender
 
     return Recommender(system, opened)
 
@@ -207,25 +207,25 @@ _ABOVE_QUERIES = {"delta.popularity.recall@10.low": 0.0}
 
 
 def _evaluate_queries(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
-    from kindred.recommenders.query_evaluation import evaluate
+    from kindred.recommenders.searching.evaluation import evaluate
 
     return evaluate(store, run, evaluation, options)
 
 
 def _train_queries(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
-    from kindred.recommenders.query_run import train
+    from kindred.recommenders.searching.run import train
 
     return train(QUERIES, store, config, options, state)
 
 
 def _publish_queries(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
-    from kindred.recommenders.query_run import publish
+    from kindred.recommenders.searching.run import publish
 
     return publish(QUERIES, run, store, vectors)
 
 
 def _open_queries(opened: Opened) -> Recommends:
-    from kindred.recommenders.query_recommender import QueryRecommender
+    from kindred.recommenders.searching.recommender import QueryRecommender
 
     return QueryRecommender(QUERIES, opened)
 
@@ -247,25 +247,25 @@ _ABOVE_FEED = {"logged.both.delta.popular.auc.low": 0.0}
 
 
 def _evaluate_feed(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
-    from kindred.recommenders.feed_evaluation import evaluate
+    from kindred.recommenders.feed.evaluation import evaluate
 
     return evaluate(store, run, evaluation, options)
 
 
 def _train_feed(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
-    from kindred.recommenders.feed_run import train
+    from kindred.recommenders.feed.run import train
 
     return train(POSTS, store, config, options, state)
 
 
 def _publish_feed(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
-    from kindred.recommenders.feed_run import publish
+    from kindred.recommenders.feed.run import publish
 
     return publish(POSTS, run, store, vectors)
 
 
 def _open_feed(opened: Opened) -> Recommends:
-    from kindred.recommenders.feed_recommender import FeedRecommender
+    from kindred.recommenders.feed.recommender import FeedRecommender
 
     return FeedRecommender(POSTS, opened)
 
@@ -288,25 +288,25 @@ _ABOVE_LOGISTIC = {"lead.mean-pool logistic.mean": -0.01}
 
 
 def _train_tags(store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
-    from kindred.recommenders.tag_run import train
+    from kindred.recommenders.tagging.run import train
 
     return train(TAGS, store, config, options, state)
 
 
 def _publish_tags(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
-    from kindred.recommenders.tag_publish import publish
+    from kindred.recommenders.tagging.publish import publish
 
     return publish(TAGS, run, store, vectors)
 
 
 def _open_tags(opened: Opened) -> Recommends:
-    from kindred.recommenders.tag_recommender import TagRecommender
+    from kindred.recommenders.tagging.recommender import TagRecommender
 
     return TagRecommender(TAGS, opened)
 
 
 def _evaluate_tags(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
-    from kindred.recommenders.tag_evaluation import evaluate
+    from kindred.recommenders.tagging.evaluation import evaluate
 
     return evaluate(store, run, evaluation, options)
 

@@ -16,8 +16,8 @@ from kindred.graph.store import GraphStore
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
-from kindred.recommenders.pair_features import best_candidates
-from kindred.recommenders.ranker_fitting import fit_ranked
+from kindred.recommenders.ranking.pair_features import best_candidates
+from kindred.recommenders.ranking.ranker_fitting import fit_ranked
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System, Triple
 from kindred.recommenders.training import GraphState, begin_training, finish_training

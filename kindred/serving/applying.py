@@ -25,9 +25,9 @@ from kindred.graph.store import GraphStore
 from kindred.ingest.load import check_encoder, note_encoder, with_embeddings
 from kindred.ingest.merging import merge_rows
 from kindred.ingest.staging import SOURCE_COLUMN
+from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.histories import read_histories
 from kindred.recommenders.publishing import ITEMS, USERS, place_new_items
-from kindred.recommenders.recommender import Recommender
 from kindred.serving.journal import Entry, OneProcess
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.service import Service

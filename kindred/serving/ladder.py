@@ -15,7 +15,7 @@ import numpy as np
 
 from kindred.domain.errors import ArtifactError, KindredError, StoreError
 from kindred.domain.recommendation import Answer, Candidate, Recommendation, Request, best_first
-from kindred.recommenders.known import left_out
+from kindred.recommenders.answering.known import left_out
 from kindred.recommenders.systems import AnswersTogether, Recommends
 from kindred.serving.breaker import Breaker
 from kindred.serving.memory import Memory

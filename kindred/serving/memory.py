@@ -16,8 +16,8 @@ from kindred.domain.interactions import Interactions, ratings_of
 from kindred.domain.records import Event
 from kindred.domain.schema import to_table
 from kindred.ingest.load import with_embeddings
+from kindred.recommenders.answering.known import read_texts
 from kindred.recommenders.histories import BEFORE_ALL, Histories, histories_of_table, no_histories
-from kindred.recommenders.known import read_texts
 from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
 from kindred.serving.graph_door import GraphDoor

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import StoreError
-from kindred.recommenders.opened import Opened
+from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.systems import Recommends, SystemModule
 from kindred.serving.graph_door import GraphDoor
 from kindred.serving.ladder import FAILURES, Ladder

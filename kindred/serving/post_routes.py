@@ -18,9 +18,9 @@ from kindred.domain.recommendation import Request
 from kindred.domain.records import Liked
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import QueryLimits
-from kindred.recommenders.feed_model import CONTROL, TEST
-from kindred.recommenders.feed_recommender import FeedRecommender
-from kindred.recommenders.feed_tables import FeedTables
+from kindred.recommenders.feed.model import CONTROL, TEST
+from kindred.recommenders.feed.recommender import FeedRecommender
+from kindred.recommenders.feed.tables import FeedTables
 from kindred.recommenders.posts import POSTS
 from kindred.serving.problems import UnknownError
 from kindred.serving.replies import orjson_response

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 from kindred.domain.recommendation import Bounds, Request
-from kindred.recommenders.conditions import conditions_of
+from kindred.recommenders.answering.conditions import conditions_of
 from kindred.recommenders.system import System
 from kindred.serving.times import seconds_of
 

@@ -20,7 +20,7 @@ from kindred.serving.schemas import MOST_ITEMS, PROBLEMS, Id, TagsOfTrack
 from kindred.serving.service import Service
 
 if TYPE_CHECKING:
-    from kindred.recommenders.tag_recommender import TagRecommender
+    from kindred.recommenders.tagging.recommender import TagRecommender
 
 MOST_FRAMES = 10_000
 HowMany = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many tags")]
@@ -64,7 +64,7 @@ def router(service: Service) -> APIRouter:
 
 def _recommender(service: Service) -> TagRecommender:
     """What answers with tags. Raises: UnknownError where no version of them is published."""
-    from kindred.recommenders.tag_recommender import TagRecommender  # loads PyTorch, as the open system did already
+    from kindred.recommenders.tagging.recommender import TagRecommender  # loads PyTorch, as the open system did already
 
     recommender = service.system(TAGS.name).recommender
     assert isinstance(recommender, TagRecommender)

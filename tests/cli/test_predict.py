@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from kindred.cli.app import app
 from kindred.cli.console import EXIT_CODES
-from kindred.recommenders.tag_predicting import numbers_between
+from kindred.recommenders.tagging.predicting import numbers_between
 
 
 def run(folder: Path, *words: str) -> tuple[int, str]:

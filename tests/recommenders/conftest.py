@@ -25,10 +25,10 @@ from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.load import with_embeddings
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
+from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
-from kindred.recommenders.recommender import Opened, Recommender
 from kindred.recommenders.runs import Run, find_run
 from kindred.recommenders.training import GraphState
 from kindred.recommenders.training import train as train_system

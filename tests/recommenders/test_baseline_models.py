@@ -17,15 +17,15 @@ from kindred.linear.ease import fit_ease
 from kindred.linear.gf_cf import fit_gf_cf
 from kindred.linear.neighbours import fit_item_knn
 from kindred.linear.popularity import fit_popularity
+from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.baseline_models import MAX_ITEMS, fit_baseline
 from kindred.recommenders.baselines import choose_ease_ridge, fit_ease_on
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.model import BaselineName, encode_plain, load_model
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
-from kindred.recommenders.recommender import Opened, Recommender
 from kindred.recommenders.runs import Run
 from kindred.recommenders.training import GraphState, train_on
 from kindred.training.fit import RunOptions

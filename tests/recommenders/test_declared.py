@@ -17,10 +17,10 @@ from kindred.ingest.mapping import ItemColumns, TableMapping
 from kindred.ingest.music import track_files
 from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
 from kindred.recommenders import listens
-from kindred.recommenders.evaluating import EvaluationOptions, evaluate
+from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.listens import LISTENS
-from kindred.recommenders.recommender import Opened
 from kindred.recommenders.system import System, Words
 from kindred.recommenders.systems import of_interactions
 from kindred.recommenders.training import GraphState

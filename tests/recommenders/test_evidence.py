@@ -6,10 +6,10 @@ import numpy as np
 
 from kindred.domain.ids import IdMap
 from kindred.domain.rating_scale import STARS
+from kindred.recommenders.answering.reasons import Told, explain
 from kindred.recommenders.evidence import Evidence, Lists, are_liked, load_evidence
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.reasons import Told, explain
 
 USERS, ITEMS = IdMap(["ann", "bob", "cy"]), IdMap(["a", "b", "c"])
 

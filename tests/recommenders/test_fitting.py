@@ -6,9 +6,9 @@ import numpy as np
 
 from kindred.evaluation.splits import random_split
 from kindred.linear.propagation_network import NETWORK
-from kindred.recommenders.evaluating import fit_recipe
 from kindred.recommenders.fitting import fit_model, fit_network_scores
 from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.judging.evaluating import fit_recipe
 from kindred.recommenders.products import PRODUCTS
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import SMALL, Shop

@@ -12,12 +12,12 @@ from kindred.domain.records import Artist, ListenedToArtist, Tag, TaggedArtist, 
 from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
-from kindred.recommenders.evaluating import EvaluationOptions, evaluate
+from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.interaction_graph import read_interaction_graph
+from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.publishing import USERS as USERS_OF
-from kindred.recommenders.recommender import Opened
 from kindred.recommenders.systems import find_system
 from kindred.recommenders.training import GraphState
 from kindred.training.fit import RunOptions

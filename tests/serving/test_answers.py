@@ -7,8 +7,8 @@ import pytest
 
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed
+from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.recommender import Opened, Recommender
 from kindred.serving.service import Service
 from tests.recommenders.conftest import ENCODER
 from tests.serving.conftest import Client, Published

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from kindred.domain.recommendation import Request
-from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.runs import finish_run
 from kindred.serving.pages.charts import line_chart, ticks_of
 from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map

@@ -22,7 +22,7 @@ from kindred.ingest.feed import post_files
 from kindred.ingest.generate.feed import FeedSample, generate_feed
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.feed_recommender import FeedRecommender
+from kindred.recommenders.feed.recommender import FeedRecommender
 from kindred.recommenders.systems import SYSTEMS
 from kindred.recommenders.training import GraphState
 from kindred.serving.service import Service

@@ -27,7 +27,7 @@ from kindred.models.sequence_tagger import TaggerConfig
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.runs import Run, find_run
 from kindred.recommenders.systems import SYSTEMS
-from kindred.recommenders.tag_file import read_asked
+from kindred.recommenders.tagging.file import read_asked
 from kindred.recommenders.training import GraphState
 from kindred.serving.service import Service
 from kindred.settings import Settings

@@ -17,9 +17,9 @@ from kindred.domain.recommendation import Request
 from kindred.domain.records import Product
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import QueryLimits
+from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import place_new_items
-from kindred.recommenders.recommender import Opened, Recommender
 from kindred.serving.service import Service
 from kindred.settings import Settings
 from kindred.stores import runs_folder_of

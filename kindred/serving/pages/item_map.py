@@ -9,7 +9,7 @@ import numpy as np
 
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.ids import IdMap
-from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.systems import MapsItems
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.problems import UnknownError

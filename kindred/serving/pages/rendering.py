@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Recommendation
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
-from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.systems import MapsItems
 from kindred.serving.problems import status_of
 from kindred.serving.service import Service

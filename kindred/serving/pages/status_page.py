@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from kindred.domain.errors import KindredError
-from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.runs import figures_of, find_run
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.pages.rendering import Page

@@ -7,7 +7,7 @@ from functools import partial
 
 from kindred.domain.explanation import CAVEAT
 from kindred.domain.recommendation import Request
-from kindred.recommenders.recommender import Recommender
+from kindred.recommenders.answering.recommender import Recommender
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.pages.path_drawing import Drawing, drawing_of
 from kindred.serving.pages.rendering import Page, longest_bar

@@ -1,0 +1,1 @@
+"""From a request to an answer with reasons, for one user or for all."""

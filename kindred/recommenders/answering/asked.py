@@ -1,0 +1,66 @@
+"""A request as the pipeline sees it, and how its candidates are scored and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kindred.domain.embeddings import Vectors
+from kindred.domain.recommendation import Candidate, Request
+from kindred.recommenders.answering.askers import Asker
+from kindred.recommenders.answering.opened import Version
+from kindred.recommenders.ranking.ranker import Asking, rank_candidates
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the pipeline sees it.
+
+    Attributes:
+        request: what was asked.
+        version: what answers.
+        vector: the row to search with, `[width]`.
+        excluded: items that may not be in the answer, with the reason.
+        asker: who asks, for a ranker; None where retrieval alone ranks.
+        numbers: of the items, those that the request bounds: name → item → value.
+        risen: what events since the version add to the scores of their items.
+        found: the nearest items, where they were searched together with those of other requests.
+    """
+
+    request: Request
+    version: Version
+    vector: Vectors
+    excluded: Mapping[str, str]
+    asker: Asker | None = None
+    numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    risen: Mapping[str, float] = field(default_factory=dict)
+    found: Sequence[Candidate] | None = None
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether not every item will do."""
+        return bool(self.request.where or self.request.bounds)
+
+
+def excluded_reason(asked: Asked, candidate: Candidate) -> str | None:
+    """Why a candidate may not be in the answer; None where it may."""
+    return asked.excluded.get(candidate.item_id)
+
+
+def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
+    """Scores of the ranker."""
+    asker, version = asked.asker, asked.version
+    if asker is None or version.ranker is None:
+        return [candidate.score for candidate in candidates]
+    asking = Asking(asker.user_id, asker.seen, asker.past.skipped, asker.history, asker.level == "model")
+    return rank_candidates(version.ranker, version.model, asking, candidates)
+
+
+def scored_anew(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
+    """Scores of the ranker, if there is one, with what rose and the boosts of the request in units of their spread."""
+    boosts = asked.request.boosts
+    scores = [s + asked.risen.get(c.item_id, 0.0) for s, c in zip(_ranked(asked, candidates), candidates, strict=True)]
+    if not boosts or not candidates:
+        return scores
+    spread = max(scores) - min(scores) or 1.0
+    return [s + spread * boosts.get(c.item_id, 0.0) for s, c in zip(scores, candidates, strict=True)]

@@ -1,0 +1,134 @@
+"""What a recommender reads: the stores it is opened on, and the published version that answers."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from kindred.domain.embeddings import TextEncoder, Vectors
+from kindred.domain.errors import NotPublishedError, StoreError
+from kindred.domain.interactions import IntArray
+from kindred.graph.store import GraphStore
+from kindred.recommenders.answering.known import Known
+from kindred.recommenders.evidence import Evidence, load_evidence
+from kindred.recommenders.model import Model, load_model
+from kindred.recommenders.ranking.ranker import Ranker, load_ranker
+from kindred.recommenders.releases import Release, load_release, run_of
+from kindred.recommenders.runs import find_run
+from kindred.recommenders.system import System, Triple
+from kindred.vectorstore.store import PublishedVectors, VectorStore
+
+_VECTORS_KEPT = 10_000
+MOST_RISEN = 200
+LATER = "the published version knows later events than the time asked for"
+POPULAR_THEN = f"{LATER}: popular up to that time"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a recommender reads.
+
+    Attributes:
+        store: the graph; None where `known` says all that is to be known of it.
+        vectors: where versions are published.
+        runs_folder: where the runs of the system are.
+        encoder: opens the text encoder; called only when a text must be encoded.
+        known: what users did and what items are called; None to read it from the graph.
+        read: opens the graph for one reading, where no `store` is held open.
+    """
+
+    store: GraphStore | None
+    vectors: VectorStore
+    runs_folder: Path
+    encoder: Callable[[], TextEncoder]
+    known: Known | None = None
+    read: Callable[[], AbstractContextManager[GraphStore]] | None = None
+
+    @contextmanager
+    def graph(self) -> Iterator[GraphStore]:
+        """The graph for one reading. Raises: StoreError where there is none, or it can't be opened."""
+        if self.store is not None:
+            yield self.store
+        elif self.read is not None:
+            with self.read() as store:
+                yield store
+        else:
+            raise StoreError("no graph is open here to read from", "open the recommender on a graph")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version, ready to answer from; `ranker` ranks what retrieval finds, where the run has one."""
+
+    name: str
+    release: Release
+    model: Model
+    evidence: Evidence
+    ranker: Ranker | None = None
+
+    def members(self, item_id: str, triple: Triple, known: Known) -> Sequence[str]:
+        """What an item leads to, as the version knew it; of items that came after the training as it is known now."""
+        if item_id in self.model.items:
+            return self.evidence.members(item_id, triple[1])
+        return known.members(item_id, triple)
+
+    def risen(self, later: Mapping[str, int]) -> dict[str, float]:
+        """What later events of items add to their scores for the anonymous user.
+
+        As much as so many more fans are worth among the items of the version, whose scores are regressed on the
+        logarithm of their fans; of so many items those that rose most.
+        """
+        if not later or self._per_fan <= 0:
+            return {}
+        fans, items = self._num_fans, self.evidence.items
+        before = {item: 0 if (place := items.position(item)) is None else int(fans[place]) for item in later}
+        risen = [(self._per_fan * math.log1p(count / (1 + before[item])), item) for item, count in later.items()]
+        return {item: added for added, item in heapq.nlargest(MOST_RISEN, risen)}
+
+    @cached_property
+    def _num_fans(self) -> IntArray:
+        """How many users liked each item, `[num_items]`."""
+        return np.diff(self.evidence.fans.starts)
+
+    @cached_property
+    def _per_fan(self) -> float:
+        """Score of the anonymous user per logarithm of an item's fans."""
+        fans, scores = np.log1p(self._num_fans), self.model.ranking.items @ self.model.anonymous[0]
+        spread = float(np.var(fans))
+        return float(np.mean((fans - fans.mean()) * (scores - scores.mean()))) / spread if spread > 0 else 0.0
+
+    def similarity_vector(self, item_id: str) -> Vectors:
+        """`Model.similarity_vector`, kept for the items last asked about."""
+        if item_id not in self._similarity:
+            if len(self._similarity) >= _VECTORS_KEPT:
+                self._similarity.clear()
+            self._similarity[item_id] = self.model.similarity_vector(item_id)
+        return self._similarity[item_id]
+
+    @cached_property
+    def _similarity(self) -> dict[str, Vectors]:
+        return {}
+
+
+def load_version(system: System, runs_folder: Path, name: str) -> Version:
+    """A published version of a system. Raises: ArtifactError where what it was made of is missing or damaged."""
+    folder = find_run(runs_folder, run_of(name)).folder
+    model = load_model(system, folder)
+    evidence = load_evidence(folder, model.users, model.items)
+    return Version(name, load_release(folder, name), model, evidence, load_ranker(folder))
+
+
+def published_version(system: System, vectors: PublishedVectors) -> str:
+    """Name of the version that readers get. Raises: NotPublishedError where none is published."""
+    name = vectors.published()
+    if name is not None:
+        return name
+    hint = f"`kindred train {system.name}`, then `kindred publish --system {system.name}`"
+    raise NotPublishedError(f"nothing is published yet of system {system.name}", f"train with {hint}")

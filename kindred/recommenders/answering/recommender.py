@@ -1,0 +1,399 @@
+"""The recommender of a system: answers from its published version, with what the asker did until now."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from kindred.domain.embeddings import TextEncoder, Vectors
+from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.explanation import Explanation, Standing
+from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
+from kindred.recommenders.answering.asked import Asked, excluded_reason, scored_anew
+from kindred.recommenders.answering.askers import Asker, Askers, EncodedRows
+from kindred.recommenders.answering.known import Known, StoreKnown, left_out
+from kindred.recommenders.answering.opened import LATER, POPULAR_THEN, Opened, Version, load_version, published_version
+from kindred.recommenders.answering.pipeline import Pipeline, Selection, Source
+from kindred.recommenders.answering.reasons import Told, explain
+from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts
+from kindred.recommenders.answering.user_pasts import UserPasts
+from kindred.recommenders.answering.version_vectors import VersionVectors
+from kindred.recommenders.answering.why import Question, evidence_paths
+from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
+from kindred.recommenders.evidence import are_liked
+from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.system import System
+from kindred.vectorstore.store import PublishedVectors, Wanted
+
+__all__ = ["Opened", "Recommender"]
+
+_WIDER = 4
+"""Factor by which a search grows that found too few items of the kind asked for."""
+_VERSIONS_KEPT = 3
+RANKS = 100
+"""Ranks that are looked at to tell where an item stands."""
+
+
+class Recommender:
+    """Answers requests: a callable from `Request` to `Answer`.
+
+    It answers from the version that is published at the time of the request; once `refresh` was called, from the one
+    that it found, until it is called again.
+    """
+
+    def __init__(self, system: System, opened: Opened) -> None:
+        self.system = system
+        self._opened = opened
+        self._vectors: PublishedVectors = opened.vectors.of(system.name)
+        self._known = _known(system, opened)
+        self._rows = EncodedRows(self._known)
+        self._pasts = UserPasts(self._known)
+        self._versions: dict[str, Version] = {}
+        self._held: Version | None = None
+
+    def __call__(self, request: Request) -> Answer:
+        """The k best items for the asker; somebody unknown gets what is popular.
+
+        Raises:
+            ArtifactError: nothing is published.
+            SettingsError: the request has a part that the system does not go by, or names what its items do not have.
+            RecordError: events of another type than the system's.
+        """
+        version = self.version(request.version)
+        self._check(request)
+        if request.at is not None and version.release.as_of is not None and request.at < version.release.as_of:
+            return self._as_it_was(request, version)
+        asker = self._askers.asker(request, version)
+        return self._answered(self._asked(request, version, asker), asker)
+
+    def together(self, requests: Sequence[Request]) -> list[Answer]:
+        """The answers to requests that are quick, each as it is alone, searched together; raises where one would."""
+        version = self.version()
+        askers, asked, published = [], [], self._askers.published(requests, version)
+        for request in requests:
+            self._check(request)
+            askers.append(self._askers.asker(request, version, published))
+            asked.append(self._asked(request, version, askers[-1]))
+        wanted = [Wanted(one.vector, self._num_candidates(one, one.request.k), one.excluded) for one in asked]
+        found = self._vectors.search_all(version.name, ITEMS, wanted)
+        given = zip(asked, found, askers, strict=True)
+        return [self._answered(replace(one, found=own), asker) for one, own, asker in given]
+
+    def _asked(self, request: Request, version: Version, asker: Asker) -> Asked:
+        """The request as the pipeline sees it."""
+        ranked = version.ranker is not None and asker.level != "popular"
+        numbers = self._known.numbers(request.bounds)
+        risen = self._risen(version, request) if asker.level == "popular" else {}
+        excluded = asker.past.excluded(request, self._known.barred(request.at), self.system.words.did)
+        return Asked(request, version, asker.vector, excluded, asker if ranked else None, numbers, risen)
+
+    def _answered(self, asked: Asked, asker: Asker) -> Answer:
+        request, version = asked.request, asked.version
+        selection = self._with_pinned(asked, self._pipeline(asked, asker.level).run(asked, request.k))
+        ids = [candidate.item_id for candidate in selection.chosen]
+        reasons: Mapping[str, Reason] = {}
+        if request.reasons and ids:
+            titles = self._known.titles([*ids, *asker.seen])
+            reasons = self._reasons(version, asker, ids, titles)
+        else:
+            titles = self._known.titles(ids)
+        trained = version.model.items
+        sources = {item: source if item in trained else "new" for item, source in selection.sources.items()}
+        found = _recommendations(selection.chosen, titles, reasons, sources)
+        note = "" if found else self._nothing_left(request, asker)
+        return self._answer(asker.user_id, found, asker.level, version, selection.removed, note)
+
+    def similar(self, item_id: str, k: int = 10) -> Answer:
+        """The k items that suit best someone of whom only that they liked this item is known.
+
+        Raises:
+            RecordError: the published version does not know the item.
+        """
+        version = self.version()
+        if item_id not in version.model.items or item_id in self._known.barred(None):
+            word = self.system.words.item
+            raise RecordError(f"{word} {item_id!r} is not in version {version.name}", "ingest it, train and publish")
+        request = Request(k=k, exclude=frozenset([item_id]), reasons=False)
+        excluded = dict.fromkeys(self._known.barred(None), "no longer there") | {item_id: "asked about"}
+        asked = Asked(request, version, version.similarity_vector(item_id), excluded)
+        selection = self._pipeline(asked, "similar").run(asked, k)
+        titles = self._known.titles([item_id, *(candidate.item_id for candidate in selection.chosen)])
+        found = _recommendations(selection.chosen, titles, {}, selection.sources)
+        answer = self._answer(None, found, "similar", version, {}, "")
+        return replace(answer, item_id=item_id, title=titles.get(item_id))
+
+    def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
+        """Why this item for this user, as evidence that they can check.
+
+        Raises:
+            ArtifactError: nothing is published.
+            RecordError: the published version does not know the item.
+        """
+        version, word = self.version(), self.system.words.item
+        vector = self._vectors.fetch(version.name, ITEMS, [item_id]).vectors
+        if not len(vector) or item_id in self._known.barred(at):
+            raise RecordError(f"{word} {item_id!r} is not in version {version.name}", "ingest it, train and publish")
+        title = self._known.titles([item_id]).get(item_id)
+        told = Explanation(
+            self.system.name, user_id, item_id, title, None, (), None, "popular", version.name, version.release.as_of
+        )
+        if at is not None and version.release.as_of is not None and at < version.release.as_of:
+            return replace(told, note=LATER)
+        request = Request(user_id=user_id, k=RANKS, at=at, reasons=False, removed=False)
+        asker = self._askers.asker(request, version)
+        excluded = asker.past.excluded(request, self._known.barred(request.at), self.system.words.did)
+
+        def standing(row: Vectors) -> Standing:
+            asked = Asked(request, version, row, excluded)
+            order = [candidate.item_id for candidate in self._nearest(asked, RANKS)]
+            rank = order.index(item_id) + 1 if item_id in order else None
+            return Standing(float(vector[0] @ row), rank)
+
+        told = replace(told, level=asker.level, standing=standing(asker.vector))
+        if note := self._no_evidence(version, asker, item_id):
+            return replace(told, note=note)
+        titles = self._known.titles({*asker.seen, item_id})
+        question = Question(
+            self.system, version, self._known, user_id, asker.history(), titles, item_id, vector[0], at, standing
+        )
+        paths, without_all = evidence_paths(question)
+        note = "" if paths else f"no path leads from what this user liked to this {word}: the score alone speaks for it"
+        return replace(told, paths=paths, without_all=without_all, note=note)
+
+    def _no_evidence(self, version: Version, asker: Asker, item_id: str) -> str:
+        """Why there can be no evidence, in words; empty where there can be some."""
+        words = self.system.words
+        if item_id in asker.seen:
+            return f"this user has {words.did} this {words.item} already: it is not recommended to them"
+        if not asker.seen:
+            return f"nothing is known of this user: they get what is popular, no {words.event} of theirs speaks for it"
+        if not version.model.knows_histories:
+            return f"version {version.name} goes by popularity: it does not look at what a user did"
+        return ""
+
+    def example_users(self, count: int) -> list[str]:
+        """Ids of users with many events, to show something with."""
+        return self._known.busy_users(count)
+
+    def refresh(self) -> str:
+        """Takes the published version, whole, before the next answer, and keeps it until called again; its name.
+
+        Raises:
+            ArtifactError: nothing is published, or what is is damaged; what answered before still answers.
+        """
+        name = published_version(self.system, self._vectors)
+        if self._held is None or self._held.name != name:
+            version = self._load(name)
+            self._known.judge(version.release, version.model.items)
+            self._vectors.search(name, ITEMS, version.model.ranking.items[0], 1)  # opened and warm
+            self._held = version
+        return name
+
+    def is_quick(self, request: Request) -> bool:
+        """Whether an answer takes about a millisecond: nothing is to be encoded, loaded or read from the graph."""
+        version = self._held
+        if version is None or version.ranker is not None or request.version not in (None, version.name):
+            return False
+        early = request.at is not None and version.release.as_of is not None and request.at < version.release.as_of
+        return not early and self._askers.is_quick(request, version)
+
+    def row_of(self, user_id: str) -> Vectors | None:
+        """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""
+        return self._rows.get(self.version().name, user_id)
+
+    def forget_user(self, user_id: str) -> None:
+        """Drops what is kept of a user."""
+        self._rows.forget(user_id)
+        self._pasts.forget(user_id)
+
+    def in_memory(self) -> Recommender:
+        """The same without the vector engine: every vector of the version in force is compared, in memory."""
+        other = copy.copy(self)
+        other.__dict__.pop("_askers", None)
+        other._held = version = self.version()
+        other._vectors = VersionVectors(version)
+        return other
+
+    def version(self, name: str | None = None) -> Version:
+        """The version of that name, else the one that answers. Raises: ArtifactError where it can't be read."""
+        if name is None and self._held is not None:
+            return self._held
+        return self._load(name or published_version(self.system, self._vectors))
+
+    def _load(self, name: str) -> Version:
+        if self._held is not None and self._held.name == name:
+            return self._held
+        version = self._versions.get(name)
+        if version is None:
+            version = load_version(self.system, self._opened.runs_folder, name)
+            kept = dict(list(self._versions.items())[1 - _VERSIONS_KEPT :]) if self._held is not None else {}
+            self._versions = kept | {name: version}
+        return version
+
+    def _answer(
+        self,
+        user_id: str | None,
+        found: tuple[Recommendation, ...],
+        level: str,
+        version: Version,
+        removed: dict[str, str],
+        note: str,
+    ) -> Answer:
+        return Answer(user_id, found, level, version.name, removed, self.system.name, version.release.as_of, note)
+
+    def _check(self, request: Request) -> None:
+        wrong = next((event for event in request.events if not isinstance(event, self.system.target)), None)
+        if wrong is not None:
+            raise RecordError(f"system {self.system.name} goes by {self.system.words.events}, got a {wrong.edge_type}")
+        check_parts(self.system, request, OF_EVENTS)
+
+    def _risen(self, version: Version, request: Request) -> Mapping[str, float]:
+        """What events that the version does not know add to the scores of items for somebody unknown."""
+        as_of = version.release.as_of
+        return {} if as_of is None else version.risen(self._known.counts_after(as_of, request.at))
+
+    def _pipeline(self, asked: Asked, level: str) -> Pipeline[Asked]:
+        name = level if level in ("popular", "similar") else "model"
+        find = self._nearest if asked.request.among is None else self._among
+        conditions = (self._not_asked_for,) if asked.has_conditions else ()
+        scorer = scored_anew if asked.asker is not None or asked.request.boosts or asked.risen else None
+        return Pipeline(
+            sources=(Source(name, find),), filters=(excluded_reason, *conditions), select=self._select, scorer=scorer
+        )
+
+    def _with_pinned(self, asked: Asked, selection: Selection) -> Selection:
+        """The selection after the pinned items, each with its own score."""
+        request = asked.request
+        if not request.pinned:
+            return selection
+        barred = {*request.exclude, *self._known.barred(request.at)}
+        scores = {c.item_id: c for c in self._scored(asked, [i for i in request.pinned if i not in barred])}
+        first = [scores[item] for item in dict.fromkeys(request.pinned) if item in scores]
+        others = [candidate for candidate in selection.chosen if candidate.item_id not in scores]
+        chosen = tuple([*first, *others][: request.k])
+        return Selection(chosen, selection.sources | dict.fromkeys(scores, "rule"), selection.removed)
+
+    def _nearest(self, asked: Asked, k: int) -> Sequence[Candidate]:
+        """Candidates by vector search, and those excluded that would be among them."""
+        wanted = count = self._num_candidates(asked, k)
+        found, excluded = asked.found, asked.excluded
+        while True:
+            if found is None:
+                found = self._vectors.search(asked.version.name, ITEMS, asked.vector, count, exclude=excluded)
+            if not asked.has_conditions:
+                break
+            suited = sum(self._not_asked_for(asked, candidate) is None for candidate in found)
+            if suited >= wanted or len(found) < count:
+                break
+            count, found = count * _WIDER, None
+        if asked.request.boosts or asked.risen:
+            there = {candidate.item_id for candidate in found}
+            raised = dict.fromkeys([*asked.request.boosts, *asked.risen])
+            found = [*found, *self._scored(asked, [item for item in raised if item not in there])]
+        if not asked.request.removed:
+            return found
+        lowest = found[-1].score if len(found) >= k else -np.inf
+        left_out = self._scored(asked, list(excluded))
+        return [*found, *(candidate for candidate in left_out if candidate.score >= lowest)]
+
+    def _num_candidates(self, asked: Asked, k: int) -> int:
+        """How many of the nearest items the best k are chosen from, where no condition is asked."""
+        chooses = asked.request.diversity or asked.request.at_most or asked.request.boosts
+        count = k * CANDIDATES_PER_RANK if chooses else k
+        if asked.asker is not None and asked.version.ranker is not None:
+            count = max(count, asked.version.ranker.candidates)
+        return count
+
+    def _among(self, asked: Asked, k: int) -> Sequence[Candidate]:
+        """The given candidates that the version has a vector of."""
+        return self._scored(asked, asked.request.among or ())
+
+    def _scored(self, asked: Asked, item_ids: Sequence[str]) -> list[Candidate]:
+        found = self._vectors.fetch(asked.version.name, ITEMS, item_ids)
+        scores = found.vectors @ asked.vector
+        return [Candidate(i, float(s)) for i, s in zip(found.ids, scores, strict=True)]
+
+    def _not_asked_for(self, asked: Asked, candidate: Candidate) -> str | None:
+        for label, node in asked.request.where.items():
+            if node not in self._nodes(asked.version, candidate.item_id, label):
+                return f"not of {label} {node}"
+        for name, bounds in asked.request.bounds.items():
+            if not bounds.admit(asked.numbers[name].get(candidate.item_id)):
+                return f"{name} is not what was asked for"
+        return None
+
+    def _select(self, asked: Asked, candidates: Sequence[Candidate], k: int) -> Sequence[Candidate]:
+        for label, count in asked.request.at_most.items():
+            ordered = best_first(candidates)
+            nodes = [self._nodes(asked.version, candidate.item_id, label) for candidate in ordered]
+            candidates = at_most_of_each(ordered, nodes, count)
+        if not asked.request.diversity:
+            return best_first(candidates, k)
+        return diversify(candidates, asked.version.model.similarity, k, asked.request.diversity)
+
+    def _nodes(self, version: Version, item_id: str, label: str) -> list[str]:
+        """The nodes of one label that an item leads to."""
+        triples = self.system.context_triples(label)
+        return [node for triple in triples for node in version.members(item_id, triple, self._known)]
+
+    def _reasons(
+        self, version: Version, asker: Asker, recommended: Sequence[str], titles: Mapping[str, str]
+    ) -> dict[str, Reason]:
+        model = version.model
+        if not model.knows_histories or not asker.seen:
+            return {}
+        histories = asker.history()
+        if not len(histories.events):
+            return {}
+        liked = are_liked(self.system, histories.events.user_index, histories.columns, model.scale)
+        shares = model.contributions(histories, recommended)
+        told = Told(asker.user_id, histories.item_ids, liked, shares, rated=model.scale is not None)
+        return explain(self.system, version.evidence, told, recommended, titles)
+
+    def _as_it_was(self, request: Request, version: Version) -> Answer:
+        """What was most popular up to a time before the published version: that version knows too much for it."""
+        counts = self._known.counts(request.at)
+        barred = left_out(self._known, request)
+        nothing = np.zeros(0, dtype=np.float32)
+        asked = Asked(request, version, nothing, {}, numbers=self._known.numbers(request.bounds))
+        there = (Candidate(i, float(n)) for i, n in counts.items() if i not in barred)
+        best = best_first((one for one in there if self._not_asked_for(asked, one) is None), request.k)
+        titles = self._known.titles([candidate.item_id for candidate in best])
+        found = _recommendations(best, titles, {}, dict.fromkeys(counts, "popular"))
+        return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN)
+
+    def _nothing_left(self, request: Request, asker: Asker) -> str:
+        words = self.system.words
+        if request.where or request.bounds:
+            return f"no {words.item} is left that fits what was asked for"
+        num_seen = len(set(asker.seen))
+        return f"nothing is left to recommend: all {num_seen} {words.items} are {words.did} already"
+
+    @cached_property
+    def _askers(self) -> Askers:
+        return Askers(self.system, self._known, self._vectors, lambda: self._encoder, self._rows, self._pasts)
+
+    @cached_property
+    def _encoder(self) -> TextEncoder:
+        return self._opened.encoder()
+
+
+def _known(system: System, opened: Opened) -> Known:
+    if opened.known is not None:
+        return opened.known
+    if opened.store is None:
+        raise SettingsError(f"the recommender of {system.name} was given neither a graph nor what is known")
+    return StoreKnown(system, opened.store)
+
+
+def _recommendations(
+    chosen: Sequence[Candidate], titles: Mapping[str, str], reasons: Mapping[str, Reason], sources: Mapping[str, str]
+) -> tuple[Recommendation, ...]:
+    return tuple(
+        Recommendation(c.item_id, c.score, titles.get(c.item_id), reasons.get(c.item_id), sources[c.item_id])
+        for c in chosen
+    )

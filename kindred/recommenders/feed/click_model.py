@@ -1,0 +1,148 @@
+"""The model of a news site: in which order articles suit a reader now, learned from which one was clicked next.
+
+Candidates are found by counts, and trees rank those that stand high in one of a few simple orders. Two arms answer:
+`control` ranks by what others clicked next and by what is popular, `test` by the trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.errors import ArtifactError, RecordError
+from kindred.features.click_candidates import CandidateFinder, Candidates
+from kindred.features.clicks import Asked, ClickFeatures, ClickLog
+from kindred.features.decayed import FloatArray, IntArray
+from kindred.features.feed_affinity import graph_space
+from kindred.models.boosting import Boosting, fit_ranking
+from kindred.recommenders.feed.model import CONTROL
+from kindred.training.checkpoint import read_arrays, write_arrays
+
+MODEL = "click_model"
+MOST_LEARNED = 24_000
+"""Clicks that the trees learn from; more are sampled down to so many."""
+LEARNED_SHARE = 0.5
+"""Share of the clicks, the newest, that they are taken from; older ones only count as history."""
+DIM = 16
+"""Of the vectors of articles."""
+_TIE = 1e-7
+BATCH = 500
+"""Requests whose features are computed at once."""
+
+
+@dataclass(frozen=True)
+class ClickModel:
+    """Trees that rank, and vectors of articles by their readers, which say what is alike.
+
+    Attributes:
+        ranking: the trees.
+        names: of the features that they read.
+        vectors: `[num_articles, dim]`.
+    """
+
+    ranking: Boosting
+    names: tuple[str, ...]
+    vectors: NDArray[np.float32]
+
+    def save(self, folder: Path) -> None:
+        """Writes it into a run's folder."""
+        write_arrays(folder, MODEL, {"vectors": self.vectors}, {"names": self.names, "ranking": self.ranking.text})
+
+
+def load_click_model(folder: Path) -> ClickModel:
+    """The model in a run's folder. Raises: ArtifactError where there is no whole one."""
+    arrays, noted = read_arrays(folder, MODEL)
+    try:
+        return ClickModel(Boosting(noted["ranking"]), tuple(noted["names"]), arrays["vectors"])
+    except KeyError as error:
+        raise ArtifactError(f"the model in {folder} lacks {error}", "train again") from error
+
+
+class ClickScorer:
+    """Candidates and their features, from what was known before a time.
+
+    Args:
+        log: the clicks.
+    """
+
+    def __init__(self, log: ClickLog) -> None:
+        self.log = log
+        self.features = ClickFeatures(log)
+        self._finder = CandidateFinder(self.features)
+
+    def asked(self, reader: IntArray, at: IntArray, lag: int = 0) -> tuple[Asked, Candidates]:
+        """Requests at a time, milliseconds, and their candidates; counts are `lag` milliseconds older."""
+        asked = self.features.asked(reader, at, lag)
+        return asked, self._finder.find(reader, asked)
+
+    def rows(self, asked: Asked, found: Candidates) -> tuple[list[str], FloatArray]:
+        """Names and values of the features of the candidates that the trees rank."""
+        short = found.is_short
+        return self.features.rows(asked, found.request[short], found.article[short])
+
+    def scores(self, model: ClickModel | None, asked: Asked, found: Candidates) -> FloatArray:
+        """A score of each candidate, higher is better, `[num_rows]`; the plain one without a model.
+
+        Candidates that the trees do not rank come after those that they do; ties are in the plain order.
+        """
+        if model is None or not found.is_short.any():
+            return found.plain
+        ranked = model.ranking.score(self.rows(asked, found)[1])
+        scores: FloatArray = found.plain - found.plain.max() + ranked.min() - 1.0
+        scores[found.is_short] = ranked + _TIE * found.plain[found.is_short]
+        return scores
+
+
+def model_of_arm(model: ClickModel, arm: str) -> ClickModel | None:
+    """The model that an arm ranks by; None for the plain order."""
+    return None if arm == CONTROL else model
+
+
+def warm_clicks(scorer: ClickScorer, since: int, most: int, seed: int) -> IntArray:
+    """A sample of the clicks from a time on, of readers with an earlier click, on articles that are new to them."""
+    log = scorer.log
+    rows = np.flatnonzero((log.at >= since) & log.is_first)
+    rows = rows[scorer.features.asked(log.reader[rows], log.at[rows]).row[:, 0] >= 0]
+    chosen: IntArray = np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+    return chosen
+
+
+def batches(scorer: ClickScorer, rows: IntArray, lag: int = 0) -> Iterator[tuple[IntArray, Asked, Candidates]]:
+    """Some clicks, each as a request just before it, and the candidates."""
+    for start in range(0, len(rows), BATCH):
+        some = rows[start : start + BATCH]
+        yield some, *scorer.asked(scorer.log.reader[some], scorer.log.at[some], lag)
+
+
+def fit_click_model(log: ClickLog, until: int, seed: int) -> ClickModel:
+    """The model fitted on the clicks before a time, milliseconds.
+
+    A row of the training is what the recommender would compute just before a click.
+
+    Raises:
+        RecordError: no reader clicked twice, or nothing that was clicked was popular or followed anything.
+    """
+    known = log.until(until)
+    scorer = ClickScorer(known)
+    since = int(known.at[int(len(known) * (1 - LEARNED_SHARE))]) if len(known) else until
+    names: list[str] = []
+    values, chosen, sizes = [], [], []
+    for rows, asked, found in batches(scorer, warm_clicks(scorer, since, MOST_LEARNED, seed)):
+        short = found.is_short
+        request, right = found.request[short], known.article[rows][found.request] == found.article
+        names, features = scorer.rows(asked, found)
+        told = np.bincount(request, right[short], len(rows)) > 0
+        kept = told[request]
+        values.append(features[kept].astype(np.float32))
+        chosen.append(right[short][kept])
+        sizes.append(np.bincount(request, minlength=len(rows))[told])
+    if not any(part.any() for part in chosen):
+        hint = "load more with `kindred ingest clicks --clicks FILE`"
+        raise RecordError("there are too few clicks of readers who clicked before", hint)
+    trees = fit_ranking(np.concatenate(values), np.concatenate(chosen), np.concatenate(sizes), seed)
+    ones = np.ones(len(known), dtype=np.float32)
+    return ClickModel(trees, tuple(names), graph_space(known.reader, known.article, ones, known.num_articles, DIM))

@@ -1,0 +1,1 @@
+"""The second stage of tracks and listens: a network ranks what retrieval finds."""

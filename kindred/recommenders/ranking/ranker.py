@@ -1,0 +1,231 @@
+"""The second stage: a network that ranks what retrieval found, and takes the place of its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from kindred.domain.errors import ArtifactError
+from kindred.domain.ids import IdMap
+from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
+from kindred.domain.recommendation import Candidate
+from kindred.models.pairwise_scores import PairwiseScores
+from kindred.recommenders.histories import Histories
+from kindred.recommenders.model import Model
+from kindred.recommenders.ranking.latest_events import LatestEvents
+from kindred.recommenders.ranking.pair_features import (
+    EventsByUser,
+    PairFeatures,
+    Spread,
+    Tastes,
+    best_candidates,
+    scores_at,
+)
+from kindred.training.checkpoint import has_checkpoint, read_arrays, write_arrays
+
+RANKER = "ranker"
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Ranks candidates of users.
+
+    Attributes:
+        scores: the trained network.
+        features: the numbers of pairs that it reads.
+        user_graph: embeddings of the graph network of the users of the training, `[num_users, graph_dim]`.
+        candidates: how many items of retrieval it ranks.
+    """
+
+    scores: PairwiseScores
+    features: PairFeatures
+    user_graph: FloatArray
+    candidates: int
+
+    def users(self, position: IntArray, graph: FloatArray | None = None) -> FloatArray:
+        """Embeddings of users, `[num_users, dim]`.
+
+        Args:
+            position: in the training, −1 for somebody who came since.
+            graph: what the graph network makes of what they did until now; None for what it made then.
+        """
+        return self.scores.users(position, self.user_graph[position] if graph is None else graph)
+
+    def logits(self, users: FloatArray, tastes: Tastes, candidates: IntArray, scores: FloatArray) -> FloatArray:
+        """Logit of each candidate, `[num_users, num_candidates]`; `−inf` where there is none.
+
+        Args:
+            users: embeddings, `[num_users, dim]`.
+            tastes: what the users did.
+            candidates: item positions, `[num_users, num_candidates]`, −1 for an item that training did not know.
+            scores: of retrieval, then of the latest events, `[num_scores, num_users, num_candidates]`; `−inf` where
+                there is no candidate.
+        """
+        numbers = self.features.numbers(tastes, candidates, Spread.of(scores).apply(scores))
+        flat = numbers.reshape(-1, numbers.shape[2])
+        pairs = users if len(users) == 1 else np.repeat(users, candidates.shape[1], axis=0)
+        logits = self.scores.logits(pairs, candidates.reshape(-1), flat).reshape(candidates.shape)
+        found: FloatArray = np.where(np.isfinite(scores[0]), logits, -np.inf)
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Writes it into the folder; `load_ranker` brings it back."""
+        arrays = self.scores.state() | self.features.state() | {"users": self.user_graph}
+        write_arrays(folder, RANKER, arrays, {"candidates": self.candidates})
+
+
+def load_ranker(folder: Path) -> Ranker | None:
+    """What was saved into the folder, None where the run has no ranker.
+
+    Raises:
+        ArtifactError: it is damaged, or of another version.
+    """
+    if not has_checkpoint(folder, RANKER):
+        return None
+    arrays, manifest = read_arrays(folder, RANKER)
+    try:
+        scores, features = PairwiseScores.from_state(arrays), PairFeatures.from_state(arrays)
+        return Ranker(scores, features, arrays["users"], manifest["candidates"])
+    except KeyError as error:
+        raise ArtifactError(f"the ranker in {folder} does not fit this version: {error}", "train again") from error
+
+
+@dataclass(frozen=True)
+class RankedUsers:
+    """Users in numbers, e.g. all of a training, ranked in batches: what they know and skipped is left out.
+
+    Attributes:
+        retrieve: retrieval's scores of the whole catalogue, by row.
+        position: of each in the training, `[num_rows]`.
+        graph: what the graph network makes of each, `[num_rows, graph_dim]`.
+        known: events up to now, by row.
+        skips: skips up to now, None where there are none.
+        latest: their last events alone; None where no ranker will ask.
+    """
+
+    retrieve: Scorer
+    position: IntArray
+    graph: FloatArray
+    known: Interactions
+    skips: Interactions | None
+    latest: LatestEvents | None = None
+
+    def open_scores(self, users: IntArray) -> FloatArray:
+        """Retrieval's scores, `−inf` where a user knows or skipped the item, `[num_users, num_items]`."""
+        scores = np.array(self.retrieve(users), dtype=np.float32)
+        for events in (self._known, self._skips):
+            if events is not None:
+                found = events.of_users(users)
+                scores[found.user_index, found.item_index] = -np.inf
+        return scores
+
+    def all_scores(self, users: IntArray, retrieved: FloatArray) -> FloatArray:
+        """Retrieval's open scores, then those of the latest events, `[num_scores, num_users, num_items]`."""
+        if self.latest is None:
+            return retrieved[None]
+        latest = np.where(np.isfinite(retrieved), self.latest.scores(users), -np.inf)
+        return np.concatenate([retrieved[None], latest]).astype(np.float32)
+
+    def tastes(self, features: PairFeatures, users: IntArray) -> Tastes:
+        """What these users did."""
+        skips = None if self._skips is None else self._skips.of_users(users)
+        return features.tastes(self._known.of_users(users), skips)
+
+    @cached_property
+    def _known(self) -> EventsByUser:
+        return EventsByUser.of(self.known)
+
+    @cached_property
+    def _skips(self) -> EventsByUser | None:
+        return None if self.skips is None else EventsByUser.of(self.skips)
+
+    def rank(self, ranker: Ranker, users: IntArray) -> tuple[IntArray, FloatArray]:
+        """Candidates and their logits, `[num_users, num_candidates]` both; −1 and `−inf` where there are fewer."""
+        return self.rank_scores(ranker, users, self.open_scores(users))
+
+    def rank_scores(self, ranker: Ranker, users: IntArray, scores: FloatArray) -> tuple[IntArray, FloatArray]:
+        """The same from retrieval's open scores."""
+        items, _ = best_candidates(scores, ranker.candidates)
+        found = scores_at(self.all_scores(users, scores), items)
+        embeddings = ranker.users(self.position[users], self.graph[users])
+        return items, ranker.logits(embeddings, self.tastes(ranker.features, users), items, found)
+
+    def scorer(self, ranker: Ranker | None) -> Scorer:
+        """Scores of the whole catalogue: first the candidates by their logits, then all others as retrieval has them.
+
+        Without a ranker only those of retrieval.
+        """
+        if ranker is None:
+            return self.open_scores
+
+        def score(users: IntArray) -> FloatArray:
+            return _in_batches(users, lambda batch: self._ranked_scores(ranker, batch))
+
+        return score
+
+    def _ranked_scores(self, ranker: Ranker, users: IntArray) -> FloatArray:
+        scores = self.open_scores(users)
+        items, logits = self.rank_scores(ranker, users, scores)
+        scores -= np.max(scores, axis=1, keepdims=True, initial=-1e30, where=np.isfinite(scores)) + 1
+        rows, columns = np.nonzero(np.isfinite(logits))
+        least = np.min(logits, axis=1, initial=1e30, where=np.isfinite(logits))
+        scores[rows, items[rows, columns]] = logits[rows, columns] - least[rows]
+        return scores
+
+
+USERS_A_BATCH = 256
+
+
+def _in_batches(users: IntArray, score: Callable[[IntArray], FloatArray]) -> FloatArray:
+    parts = [score(users[start : start + USERS_A_BATCH]) for start in range(0, len(users), USERS_A_BATCH)]
+    return np.concatenate(parts) if parts else score(users)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who asks for a ranking, as an answer knows them.
+
+    Attributes:
+        user_id: None for somebody who is not in the graph.
+        seen: items of their events, oldest first.
+        skipped: items that they skipped.
+        history: gives their events in full; called where the graph network must encode them.
+        is_published: whether their events are those that the published version knows.
+    """
+
+    user_id: str | None
+    seen: Sequence[str]
+    skipped: Sequence[str]
+    history: Callable[[], Histories]
+    is_published: bool
+
+
+def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Sequence[Candidate]) -> list[float]:
+    """The logit of each candidate of retrieval."""
+    if not candidates:
+        return []
+    found = None if asking.user_id is None else model.users.position(asking.user_id)
+    position = np.array([-1 if found is None else found])
+    graph = None
+    if found is None or not asking.is_published:
+        learned = model.learned
+        graph = np.zeros_like(ranker.user_graph[:1]) if learned is None else learned.encode(asking.history())
+    seen = _in_order(asking.seen, model.items)
+    tastes = ranker.features.tastes(seen, _in_order(asking.skipped, model.items))
+    items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]
+    retrieved = np.array([[[candidate.score for candidate in candidates]]], dtype=np.float32)
+    latest = LatestEvents.of(model, ranker.features.in_time(seen), model.ranking.items[items[0]])
+    scores = np.concatenate([retrieved, np.where(items >= 0, latest.scores(np.zeros(1, np.int64)), -np.inf)])
+    logits: list[float] = ranker.logits(ranker.users(position, graph), tastes, items, scores)[0].tolist()
+    return logits
+
+
+def _in_order(item_ids: Sequence[str], items: IdMap) -> Interactions:
+    """Events of one user with these items, one after the other."""
+    num_events = len(item_ids)
+    positions = items.positions(item_ids) if num_events else np.zeros(0, dtype=np.int64)
+    return Interactions(np.zeros(num_events, dtype=np.int64), positions, 1, len(items), at=np.arange(num_events))

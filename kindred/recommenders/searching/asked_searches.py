@@ -1,0 +1,99 @@
+"""What someone searched for: as they say it or as the graph holds it, where it led, and the form that a model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kindred.domain.errors import RecordError
+from kindred.domain.interactions import FloatArray
+from kindred.domain.queries import has_words, query_id
+from kindred.domain.records import Bought, Searched
+from kindred.domain.schema import edge_type_of
+from kindred.graph.store import GraphStore, QueryLimits
+from kindred.models.two_tower import HISTORY
+from kindred.models.two_tower_fit import QueryHistories, TowerInputs, encode_histories
+from kindred.recommenders.searching.histories import DAY
+from kindred.recommenders.searching.product_index import AskedQueries
+from kindred.recommenders.searching.run import Release
+
+_MOST_QUERIES = 1_000
+_MOST_LEADS = 10_000
+
+
+@dataclass(frozen=True)
+class Searches:
+    """What the asker searched for: different queries, the latest first, and how old each is, in days."""
+
+    texts: tuple[str, ...]
+    ages: tuple[float, ...]
+    num_filtered: int = 0
+
+
+def searches_sent(queries: Sequence[str]) -> Searches:
+    """The latest different queries of those sent, the latest last.
+
+    Raises:
+        RecordError: there are too many.
+    """
+    if len(queries) > _MOST_QUERIES:
+        raise RecordError(f"{len(queries):,} queries in one request", f"send the latest {HISTORY}")
+    forms = [query_id(text) for text in reversed(queries)]
+    useful = list(dict.fromkeys(form for form in forms if has_words(form)))
+    return Searches(tuple(useful[:HISTORY]), (0.0,) * HISTORY, len(forms) - sum(map(has_words, forms)))
+
+
+def searches_of(store: GraphStore, user_id: str, at: int | None) -> Searches:
+    """The latest different queries of a user up to a time, how old they were then or at the latest of them."""
+    edges = store.edges_of(edge_type_of(Searched), user_id, ["target_id", "at"], at)
+    found = sorted(zip(edges["at"].to_pylist(), edges["target_id"].to_pylist(), strict=True), key=_by_time)
+    latest: dict[str, int] = {}
+    for searched_at, query in reversed(found):
+        latest.setdefault(query, searched_at or 0)
+    texts = tuple(latest)[:HISTORY]
+    now = at if at is not None else max(latest.values(), default=0)
+    return Searches(texts, tuple(max(0.0, (now - latest[text]) / DAY) for text in texts))
+
+
+def bought_by(store: GraphStore, user_id: str, at: int | None) -> set[str]:
+    """Products that a user ordered up to a time."""
+    edges = store.edges_of(edge_type_of(Bought), user_id, ["target_id"], at)
+    return set(edges["target_id"].to_pylist())
+
+
+def times_led(
+    store: GraphStore, queries: Sequence[str], products: Sequence[str], at: int | None
+) -> Mapping[tuple[str, str], int]:
+    """How often each of the queries led to each of the products, up to a time."""
+    until = "" if at is None else "AND lead.at <= $at "
+    question = (
+        f"MATCH (q:Query)-[lead:LED_TO]->(p:Product) WHERE q.id IN $queries AND p.id IN $products {until}"
+        "RETURN q.id AS query, p.id AS product, count(lead) AS times"
+    )
+    values: dict[str, object] = {"queries": list(queries), "products": list(products)}
+    found = store.query(question, values | ({} if at is None else {"at": at}), QueryLimits(rows=_MOST_LEADS))
+    rows = (found[name].to_pylist() for name in ("query", "product", "times"))
+    return {(query, product): int(times) for query, product, times in zip(*rows, strict=True)}
+
+
+def asked_of(searches: Searches, vectors: FloatArray, graph: FloatArray, release: Release) -> AskedQueries:
+    """One history of these queries, its vector made by the query tower."""
+    num = len(searches.texts)
+    text = np.zeros((1, HISTORY, vectors.shape[1]), dtype=np.float32)
+    text[0, :num] = vectors
+    model = release.model
+    if model.towers is None:
+        return AskedQueries([searches.texts], text)
+    history = np.full((1, HISTORY), -1, dtype=np.int64)
+    history[0, :num] = np.arange(num)
+    ages = np.zeros((1, HISTORY), dtype=np.float32)
+    ages[0, :num] = searches.ages[:num]
+    nothing = model.inputs
+    inputs = TowerInputs(vectors, graph, nothing.item_text, nothing.item_graph, nothing.own, nothing.pad)
+    return AskedQueries([searches.texts], text, encode_histories(model.towers, inputs, QueryHistories(history, ages)))
+
+
+def _by_time(row: tuple[int | None, str]) -> tuple[int, str]:
+    return (row[0] or 0, row[1])

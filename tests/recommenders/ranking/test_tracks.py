@@ -1,0 +1,257 @@
+"""Tracks from generated sessions: skips are known and never recommended, nothing else is learned from them."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.interactions import Interactions
+from kindred.domain.recommendation import Answer, Candidate, Request
+from kindred.domain.records import Listened
+from kindred.domain.schema import graph_schema
+from kindred.evaluation.splits import temporal_split
+from kindred.graph.open import open_graph
+from kindred.graph.store import GraphStore
+from kindred.ingest.generate.tracks import TrackSample, generate_tracks
+from kindred.ingest.music import track_files
+from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
+from kindred.recommenders.answering.batch import open_published, recommend_to_all
+from kindred.recommenders.answering.recommender import Opened
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.histories import Histories, read_histories
+from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.model import Model, load_model
+from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, LatestEvents
+from kindred.recommenders.ranking.pair_features import PairFeatures
+from kindred.recommenders.ranking.ranker import Asking, Ranker, load_ranker, rank_candidates
+from kindred.recommenders.ranking.ranker_data import sides_of
+from kindred.recommenders.ranking.ranker_fitting import divide, fit_ranked, ranker_of
+from kindred.recommenders.runs import Run
+from kindred.recommenders.systems import Recommends, find_system
+from kindred.recommenders.tracks import SKIPPED, TRACKS
+from kindred.recommenders.training import GraphState
+from kindred.recommenders.two_stages import fit_split
+from kindred.training.fit import RunOptions
+from kindred.vectorstore.open import open_vectors
+from tests.recommenders.conftest import ENCODER, SMALL, ids
+
+
+@dataclass(frozen=True)
+class Music:
+    store: GraphStore
+    graph: InteractionGraph
+    run: Run
+    recommender: Recommends
+    opened: Opened
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Music]:
+    folder = tmp_path_factory.mktemp("music")
+    files = generate_tracks(TrackSample(users=80, tracks=160, events=3200, seed=3), folder / "sample")
+    store = open_graph(f"ladybug:{folder / 'graph'}")
+    store.create_schema(graph_schema())
+    sources = track_files(events=[files.events], metadata=[files.metadata])
+    ingest_files(store, sources, ENCODER, IngestOptions(folder / "staging", folder / "quarantine"))
+    module, graph = find_system("tracks"), read_interaction_graph(TRACKS, store)
+    options = RunOptions(folder / "runs" / "20260101-000000-aaaaaa", seed=3, device="cpu")
+    run = module.train(store, SMALL, options, GraphState(store.url, "test"))
+    vectors = open_vectors(f"exact:{folder / 'vectors'}")
+    assert module.publish(run, store, vectors).encoded == 0  # skips change no key of a history
+    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
+    yield Music(store, graph, run, module.open_recommender(opened), opened)
+    vectors.close()
+    store.close()
+
+
+def test_skips_are_no_events_and_shares_weigh(music: Music) -> None:
+    graph = music.graph
+    assert graph.skips is not None and graph.interactions.weight is not None
+    assert len(graph.interactions) + len(graph.skips) == 3200
+    assert len(graph.interactions) == graph.data[TRACKS.triple].edge_index.shape[1] == music.run.manifest["events"]
+    assert graph.interactions.weight.min() >= SKIPPED[1] and graph.interactions.weight.max() <= 1
+    shares = np.concatenate([b.column("share").to_numpy() for b in music.store.read_edges(TRACKS.edge, ["share"])])
+    assert len(graph.skips) == int((shares.astype(np.float32) < SKIPPED[1]).sum()) > 0
+
+
+def test_neither_what_was_played_nor_what_was_skipped_is_recommended(music: Music) -> None:
+    skips, known = music.graph.skips, music.graph.interactions
+    assert skips is not None
+    for user in range(20):
+        answer = music.recommender(Request(user_id=music.graph.users.external(user), k=160, reasons=False))
+        mine = {
+            *known.item_index[known.user_index == user].tolist(),
+            *skips.item_index[skips.user_index == user].tolist(),
+        }
+        assert {music.graph.items.external(int(item)) for item in mine}.isdisjoint(ids(answer))
+        assert len(ids(answer)) == 160 - len(mine)
+
+
+def test_a_listener_who_only_skipped_is_known_by_nothing(music: Music) -> None:
+    skipped = [Listened(event_id=f"e{n}", source_id="new", target_id=f"T{n:05d}", share=0.1) for n in range(1, 6)]
+    answer = music.recommender(Request(events=skipped, k=160))
+    assert answer.level == "popular" and {event.target_id for event in skipped}.isdisjoint(ids(answer))
+
+
+def test_a_reason_names_what_was_played(music: Music) -> None:
+    answers = [music.recommender(Request(user_id=music.graph.users.external(user), k=5)) for user in range(10)]
+    reasons = [item.reason.text for answer in answers for item in answer.recommendations if item.reason]
+    assert reasons and all(text.startswith("you played “") for text in reasons)
+
+
+def test_retrieval_learns_nothing_of_what_the_ranker_learns_from_and_is_validated_on() -> None:
+    rng = np.random.default_rng(0)
+    users, items = rng.integers(0, 30, 600), rng.integers(0, 50, 600)
+    for at in (rng.integers(0, 10_000, 600), None):
+        events = Interactions(users, items, 30, 50, at=at, edge_index=np.arange(600))
+        parts = divide(events, ModelConfig(), 3, temporal=at is not None)
+        assert not (parts.base & (parts.learn | parts.validation)).any() and not (parts.learn & parts.validation).any()
+        assert parts.learn.sum() >= 20 and parts.validation.sum() >= 10
+        pairs = users * 50 + items
+        assert set(pairs[parts.learn | parts.validation]).isdisjoint(pairs[parts.base])
+        if at is not None:
+            for user in range(30):
+                mine = users == user
+                later, base = at[mine & (parts.learn | parts.validation)], at[mine & parts.base]
+                assert later.min(initial=1 << 40) >= base.max()
+
+
+def test_the_latest_events_are_scored_alone(music: Music) -> None:
+    model, events = load_model(TRACKS, music.run.folder), music.graph.interactions
+    assert events.at is not None
+    latest = LatestEvents.of(model, events)
+    for user in (0, 7, 40):
+        mine = np.flatnonzero(events.user_index == user)
+        last = mine[np.argsort(events.at[mine], kind="stable")][-max(LATEST_EVENTS) :]
+        alone = [Histories(replace(events.take(np.array([row])), at=None), {}) for row in last]
+        added = [model.event_rows(one)[0] for one in alone]
+        for column, count in enumerate(LATEST_EVENTS):
+            wanted = np.sum(added[-count:], axis=0) @ model.ranking.items.T
+            assert np.allclose(latest.scores(np.array([user]))[column, 0], wanted, atol=1e-4)
+    strangers = LatestEvents.of(model, events.take(np.zeros(0, np.int64)))
+    assert not strangers.rows.any() and len(strangers.rows) == events.num_users
+
+
+def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> None:
+    """The order of an answer is that of the scores that evaluation ranks by, alone and in a batch."""
+    every = np.arange(len(music.graph.interactions))
+    config = SMALL.model_copy(update={"ranker": RankerConfig(epochs=2, candidates=20)})
+    ranked = fit_ranked(music.graph, every, config, RunOptions(tmp_path / "run", seed=3, device="cpu"))
+    assert {"ndcg@10", "ndcg@10 of retrieval", "gain", "used", "roc_auc"} <= set(ranked.noted)
+    ranker = ranked.ranker or small_ranker(music, ranked.model)
+    ranker.save(tmp_path)
+    loaded = load_ranker(tmp_path)
+    assert loaded is not None and load_ranker(tmp_path / "nowhere") is None
+    scorer, users, items = ranked.users.scorer(ranker), music.graph.users, music.graph.items
+    batch = scorer(np.arange(30))
+    for user in range(0, 30, 7):
+        row = batch[user]
+        assert np.allclose(scorer(np.array([user]))[0], row, atol=1e-4)
+        best = np.argsort(-row, kind="stable")[:20]
+        history = read_histories(TRACKS, music.store, items, [users.external(user)])
+        assert ranked.users.skips is not None  # those after the last event are left out, where it is judged
+        skipped = ranked.users.skips.item_index[ranked.users.skips.user_index == user]
+        assert set(items.positions(history.skipped_ids)) >= set(skipped)
+        ids_of = [items.external(int(item)) for item in skipped]
+        found = ranked.model.score_users(np.array([user]))[0]
+        candidates = [Candidate(items.external(int(item)), float(found[item])) for item in best]
+        asker = Asking(
+            users.external(user), history.item_ids, ids_of, lambda history=history: history, is_published=True
+        )
+        logits = rank_candidates(loaded, ranked.model, asker, candidates)
+        assert np.allclose(np.array(logits) - logits[0], row[best] - row[best[0]], atol=1e-3)
+        assert (np.diff(logits) <= 1e-4).all()
+        stranger = replace(asker, user_id="new", is_published=False)
+        assert np.isfinite(
+            rank_candidates(loaded, ranked.model, stranger, [*candidates, Candidate("T99999", 0.0)])
+        ).all()
+
+
+def small_ranker(music: Music, model: Model) -> Ranker:
+    """A ranker with random weights, where the sample is too small for one to be of use."""
+    torch.manual_seed(0)
+    sides = sides_of(music.graph, model)
+    features = PairFeatures.of(music.graph, music.graph.interactions, music.graph.skips)
+    numbers = features.numbers(
+        features.tastes(music.graph.interactions, None), np.zeros((80, 1), np.int64), np.zeros((3, 80, 1), np.float32)
+    )
+    network = PairwiseRanker(sides, numbers.shape[2], RankerConfig())
+    torch.nn.init.normal_(network.last.weight)
+    return ranker_of(network, sides, features, RankerConfig(candidates=20))
+
+
+def test_at_most_so_many_tracks_by_one_artist(music: Music) -> None:
+    user = music.graph.users.external(0)
+    free = music.recommender(Request(user_id=user, k=10, reasons=False))
+    one = music.recommender(Request(user_id=user, k=10, reasons=False, at_most={"artist": 1}))
+
+    def artists(answer: Answer) -> list[str]:
+        edge = graph_schema().edge(TRACKS.triples[1])
+        return [music.store.target_ids(edge, item)[0] for item in ids(answer)]
+
+    assert len(artists(free)) > len(set(artists(free)))
+    assert len(artists(one)) == len(set(artists(one))) > 0
+    with pytest.raises(SettingsError, match="have no label"):
+        music.recommender(Request(user_id=user, at_most={"label": 1}))
+
+
+def test_reports_tell_what_few_tracks_by_one_artist_cost(music: Music, tmp_path: Path) -> None:
+    graph, split = music.graph, temporal_split(music.graph.interactions)
+    fitted = fit_split(graph, SMALL, split, RunOptions(tmp_path, seed=3, device="cpu"))
+    assert fitted.score_users is not None
+    capped = fitted.variants["at_most_2_of_one_artist"].score_users
+    assert capped is not None and {"retrieval_alone", "at_most_2_of_one_artist"} <= set(fitted.variants)
+    artist_of = dict(graph.data[TRACKS.triples[1]].edge_index.t().tolist())
+    users, num_fewer = np.arange(30), 0
+    for free, few in zip(fitted.score_users(users), capped(users), strict=True):
+        counts: Counter[int] = Counter()
+        wanted = []
+        for item in np.argsort(-free, kind="stable")[: np.isfinite(free).sum()].tolist():
+            counts[artist_of[item]] += 1
+            wanted += [item] * (counts[artist_of[item]] <= 2)
+        assert np.argsort(-few, kind="stable")[:10].tolist() == wanted[:10]
+        num_fewer += wanted[:10] != np.argsort(-free, kind="stable")[:10].tolist()
+    assert num_fewer > 5
+
+
+def test_everyone_is_answered_as_each_alone(music: Music) -> None:
+    found = dict(recommend_to_all(TRACKS, music.opened, 12))
+    assert set(found) == set(music.graph.users)
+    for user in list(found)[:25]:
+        alone = music.recommender(Request(user_id=user, k=12, reasons=False))
+        assert found[user] == ids(alone)
+    one = dict(recommend_to_all(TRACKS, music.opened, 12, {"artist": 1}))
+    edge = graph_schema().edge(TRACKS.triples[1])
+    for items in list(one.values())[:10]:
+        artists = [music.store.target_ids(edge, item)[0] for item in items]
+        assert len(artists) == len(set(artists)) > 0
+    with pytest.raises(SettingsError, match="have no label"):
+        next(recommend_to_all(TRACKS, music.opened, 12, {"label": 1}))
+
+
+def test_a_ranker_answers_everyone_as_each_alone(music: Music, tmp_path: Path) -> None:
+    folder = tmp_path / music.run.name
+    shutil.copytree(music.run.folder, folder)
+    small_ranker(music, load_model(TRACKS, folder)).save(folder)
+    opened = Opened(music.store, music.opened.vectors, tmp_path, lambda: ENCODER)
+    recommender, users = find_system("tracks").open_recommender(opened), music.graph.users.ids[:25]
+    found, plain = (dict(recommend_to_all(TRACKS, one, 12)) for one in (opened, music.opened))
+    assert all(found[user] == ids(recommender(Request(user_id=user, k=12, reasons=False))) for user in users)
+    assert sum(found[user] != plain[user] for user in users) > 20
+
+
+def test_published_embeddings_multiply_to_the_scores_of_retrieval(music: Music) -> None:
+    version, published = open_published(TRACKS, music.opened)
+    user = music.graph.users.external(3)
+    rows = published.users.vectors[published.users.ids.positions([user])]
+    wanted = version.model.score_users(version.model.users.positions([user]))
+    assert np.allclose(rows @ published.items.vectors.T, wanted, atol=1e-4)
