@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -85,6 +86,8 @@ def read_interactions(
     at_format: str | None = None,
     text: str | None = None,
     kind: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    unrated: str | None = None,
     event: str | None = None,
     item_table: Table | None = None,
     item_id: str | None = None,
@@ -107,6 +110,8 @@ def read_interactions(
         at_format: how they are written, where that can't be told.
         text: column of what users wrote.
         kind: column of words for what happened.
+        decimal: what stands before decimals of ratings and weights, where that can't be told.
+        unrated: the number that stands for no rating, or `none`, where that can't be told.
         event: event type that rows become, `INTERACTED` if not given.
         item_table: says more of the items.
         item_id: its column of ids.
@@ -117,16 +122,27 @@ def read_interactions(
         folder: where the graph is kept; a temporary folder that goes with the data if not given.
         max_bad: share of rows, 0 to 1, that may be bad.
 
+    Warns:
+        UserWarning: what was decided about the table that its reader may not expect.
+
     Raises:
         RecordError: a table can't be read, lacks a column, or too many of its rows are bad.
         SettingsError: such events have no such column, or train no recommender.
     """
     from kindred.ingest.mapping import with_given
 
-    of_events = {"user": user, "item": item, "rating": rating, "weight": weight, "at": at, "at_format": at_format}
+    of_events: dict[str, str | None] = {
+        "user": user,
+        "item": item,
+        "rating": rating,
+        "weight": weight,
+        "at": at,
+        "at_format": at_format,
+    }
+    of_events |= {"text": text, "kind": kind, "decimal": decimal, "unrated": unrated}
     categories = (category,) if isinstance(category, str) else tuple(category)
     of_items = {"id": item_id, "title": title, "text": item_text, "category": categories}
-    known = with_given(_known(mapping), event, {"events": of_events | {"text": text, "kind": kind}, "items": of_items})
+    known = with_given(_known(mapping), event, {"events": of_events, "items": of_items})
     if folder is not None:
         return _read(table, item_table, known, Path(folder), max_bad)
     kept = tempfile.mkdtemp(prefix="kindred-")
@@ -151,6 +167,8 @@ def _read(table: Table, item_table: Table | None, known: TableMapping, folder: P
         events = stack.enter_context(_file_of(table, "table"))
         items = None if item_table is None else stack.enter_context(_file_of(item_table, "item_table"))
         tables = interaction_files(known, events, items)
+        for remark in tables.remarks:
+            warnings.warn(_in_words(remark), stacklevel=3)
         system = _system_of(tables.mapping.event)
         return Data(system, folder, tables.mapping, ingest(_settings(folder), tables.files, max_bad))
 
@@ -247,8 +265,12 @@ def _in_words_of_python() -> Iterator[None]:
     try:
         yield
     except KindredError as error:
-        error.next_step = re.sub(r"--([a-z-]+)( [A-Z%])?", _argument, error.next_step)
+        error.next_step = _in_words(error.next_step)
         raise
+
+
+def _in_words(text: str) -> str:
+    return re.sub(r"--([a-z-]+)( [A-Z%]| none\b)?", _argument, text)
 
 
 def _argument(option: re.Match[str]) -> str:

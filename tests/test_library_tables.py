@@ -63,15 +63,25 @@ def test_what_has_no_form_in_arrow_is_told_as_such(make: Callable[[], kindred.li
     assert "astype('string')" in raised.value.next_step
 
 
+def test_what_was_decided_about_a_table_is_warned_of_in_arguments() -> None:
+    with pytest.warns(UserWarning, match="rating holds no rating, e.g. 'good': it is not used"):
+        assert kindred.read_interactions(frame(rating=["good"] * 20)).mapping.events.rating is None
+    ratings = [-1, *range(1, 11)] * 2
+    with pytest.warns(UserWarning, match="-1 in rating is read as not rated: unrated=none says otherwise"):
+        kindred.read_interactions(frame(rating=ratings[:20]))
+    told = kindred.read_interactions(frame(rating=ratings[:20]), unrated="none")
+    assert told.summary.files[0].notes == {"no time": 20}
+
+
 def test_errors_speak_of_arguments_and_of_no_file_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="no column of table is called") as raised:
         kindred.read_interactions(pd.DataFrame({"wer": USERS, "item": ITEMS}))
     assert raised.value.next_step == "name it: user=COLUMN"
     with pytest.raises(RecordError, match="20 of 20 lines of table are bad") as raised:
-        kindred.read_interactions(frame(rating=["good"] * 20))
+        kindred.read_interactions(frame(stars=["good"] * 20), rating="stars")
     assert raised.value.next_step == "name a folder= to look at the bad rows, or raise max_bad"
     with pytest.raises(RecordError) as raised:
-        kindred.read_interactions(frame(rating=["good"] * 20), folder=tmp_path)
+        kindred.read_interactions(frame(stars=["good"] * 20), rating="stars", folder=tmp_path)
     assert Path(raised.value.next_step.split()[2].rstrip(",")).exists()
     with pytest.raises(KindredError, match="item_table has no column 'nr'"):
         kindred.read_interactions(frame(), item_table=frame(), item_id="nr")
