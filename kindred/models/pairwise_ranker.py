@@ -46,6 +46,7 @@ class RankerConfig(FitConfig):
     id_dropout: float = Field(0.3, ge=0, lt=1, description="share of ids taken for unknown while training")
     negatives: int = Field(30, ge=1, description="items that the user did not choose, for each that they did")
     batch_size: int = Field(512, ge=1, description="pairs a step")
+    steps: int = Field(64, ge=1, description="most steps an epoch, so that much data is judged as often as little")
     candidates: int = Field(300, ge=1, description="items that retrieval hands over, of which the network ranks")
 
 
@@ -296,7 +297,7 @@ def _step_losses(
     sampled = data.pool.sample(positives, config.negatives, rng)
     names = ("user_index", "item_index", "numbers", "label")
     pairs = Pairs(*(np.concatenate([getattr(data.chosen, name), getattr(sampled, name)]) for name in names))
-    order = rng.permutation(len(pairs))
+    order = rng.permutation(len(pairs))[: config.steps * config.batch_size]
     device = tensors.item_graph.device
     mixed = has_bfloat16(device) and device.type == "cuda"
     for start in range(0, len(order), config.batch_size):

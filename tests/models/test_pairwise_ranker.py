@@ -21,7 +21,8 @@ from kindred.models.pairwise_ranker import (
     train_ranker,
 )
 from kindred.models.pairwise_scores import PairwiseScores
-from kindred.training.fit import RunOptions
+from kindred.training.checkpoint import read_checkpoint
+from kindred.training.fit import CHECKPOINT, RunOptions
 
 USERS, ITEMS, NUMBERS = 30, 20, 3
 CONFIG = RankerConfig(epochs=6, embedding_dim=6, hidden=(16, 8), batch_size=64, learning_rate=0.02, id_dropout=0.2)
@@ -145,6 +146,13 @@ def test_a_resumed_training_is_bit_equal(tmp_path: Path) -> None:
     assert len(metrics) == CONFIG.epochs
     found = resumed.state_dict()
     assert all(torch.equal(value, found[name]) for name, value in whole.state_dict().items())
+
+
+def test_an_epoch_has_no_more_steps_than_it_may_have(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 2, "steps": 3})
+    train_ranker(board(), config, RunOptions(tmp_path, device="cpu"))
+    tensors, _ = read_checkpoint(tmp_path, CHECKPOINT)
+    assert int(tensors["optimizer.0.step"]) == 2 * 3
 
 
 def test_roc_auc_by_hand() -> None:
