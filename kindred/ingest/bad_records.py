@@ -75,6 +75,10 @@ def checked(record: type[R], values: Mapping[str, object], columns: Mapping[str,
         raise bad_record(error, columns) from error
 
 
+_KINDS = {"float": "a number", "int": "a whole number", "string": "a text", "bool": "true or false"}
+"""What is wanted, by how the types of pydantic's errors begin."""
+
+
 def bad_record(error: ValidationError, columns: Mapping[str, str] | None = None) -> BadRecord:
     """The first thing that a record class refused, as a reason code and in words of our own."""
     first = error.errors(include_url=False)[0]
@@ -85,6 +89,9 @@ def bad_record(error: ValidationError, columns: Mapping[str, str] | None = None)
     if first["type"] in ("missing", "string_too_short") or value is None:
         return BadRecord(Reason.MISSING_ID if field in ID_FIELDS else Reason.MISSING_VALUE, "it is missing", column)
     reason = _reason(first["type"], field, value, first["msg"])
+    if reason is Reason.WRONG_TYPE:
+        kind = _KINDS.get(first["type"].partition("_")[0], "a value of another kind")
+        return BadRecord(reason, f"{kind} is wanted, got {shown(value)}", column)
     return BadRecord(reason, _words(reason, value, first.get("ctx") or {}), column)
 
 
@@ -97,8 +104,6 @@ def _words(reason: Reason, value: object, context: Mapping[str, object]) -> str:
         return f"a blank at the start or end of {shown(value)}"
     if reason in (Reason.CONTROL_CHARACTER, Reason.LONE_SURROGATE):
         return "it holds a control character or half of a surrogate pair"
-    if reason is Reason.WRONG_TYPE:
-        return f"a value of another kind is wanted, got {shown(value)}"
     bounds = [f"{words} {context[name]}" for name, words in _BOUNDS.items() if name in context]
     return f"{' and '.join(bounds) or 'a finite number'} is wanted, got {shown(value)}"
 

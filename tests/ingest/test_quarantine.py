@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.records import Reviewed
+from kindred.ingest.bad_records import bad_record
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
 from tests.ingest.conftest import REAL_REVIEWS, DictGraph, Row, json_lines, review
@@ -215,3 +218,18 @@ def test_a_file_without_a_record_is_refused(tmp_path: Path, options: IngestOptio
     other = write_reviews(tmp_path / "other", [review(1)])
     summary = ingest_files(DictGraph(), product_files([path, other]), None, options)
     assert summary.accepted == 1 and summary.files[0].remarks == ("no record in it",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"text": 5}, "a text is wanted, got '5'"),
+        ({"at": "noon"}, "a whole number is wanted, got 'noon'"),
+        ({"rating": "good"}, "a number is wanted, got 'good'"),
+    ],
+)
+def test_a_refused_value_is_told_what_is_wanted(changes: dict[str, Any], told: str) -> None:
+    known: dict[str, Any] = {"event_id": "e", "source_id": "u", "target_id": "p", "rating": 5.0, "at": 1_600_000_000}
+    with pytest.raises(ValidationError) as raised:
+        Reviewed(**known | changes)
+    assert bad_record(raised.value).message == told
