@@ -14,6 +14,8 @@ from kindred.domain.schema import KEY_COLUMNS
 
 ID_FIELDS = frozenset({"id", *KEY_COLUMNS})
 R = TypeVar("R", bound=BaseModel)
+_KINDS = {"float": "a number", "int": "a whole number", "string": "a text", "bool": "true or false"}
+"""What is wanted, by how the types of pydantic's errors begin."""
 _BOUNDS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
 
 
@@ -75,10 +77,6 @@ def checked(record: type[R], values: Mapping[str, object], columns: Mapping[str,
         raise bad_record(error, columns) from error
 
 
-_KINDS = {"float": "a number", "int": "a whole number", "string": "a text", "bool": "true or false"}
-"""What is wanted, by how the types of pydantic's errors begin."""
-
-
 def bad_record(error: ValidationError, columns: Mapping[str, str] | None = None) -> BadRecord:
     """The first thing that a record class refused, as a reason code and in words of our own."""
     first = error.errors(include_url=False)[0]
@@ -89,13 +87,10 @@ def bad_record(error: ValidationError, columns: Mapping[str, str] | None = None)
     if first["type"] in ("missing", "string_too_short") or value is None:
         return BadRecord(Reason.MISSING_ID if field in ID_FIELDS else Reason.MISSING_VALUE, "it is missing", column)
     reason = _reason(first["type"], field, value, first["msg"])
-    if reason is Reason.WRONG_TYPE:
-        kind = _KINDS.get(first["type"].partition("_")[0], "a value of another kind")
-        return BadRecord(reason, f"{kind} is wanted, got {shown(value)}", column)
-    return BadRecord(reason, _words(reason, value, first.get("ctx") or {}), column)
+    return BadRecord(reason, _words(reason, first["type"], value, first.get("ctx") or {}), column)
 
 
-def _words(reason: Reason, value: object, context: Mapping[str, object]) -> str:
+def _words(reason: Reason, kind: str, value: object, context: Mapping[str, object]) -> str:
     if reason is Reason.VALUE_TOO_LONG:
         return f"{len(str(value)):,} characters, at most {context.get('max_length', 0):,} are kept"
     if reason is Reason.TIME_OUT_OF_RANGE:
@@ -104,6 +99,8 @@ def _words(reason: Reason, value: object, context: Mapping[str, object]) -> str:
         return f"a blank at the start or end of {shown(value)}"
     if reason in (Reason.CONTROL_CHARACTER, Reason.LONE_SURROGATE):
         return "it holds a control character or half of a surrogate pair"
+    if reason is Reason.WRONG_TYPE:
+        return f"{_KINDS.get(kind.partition('_')[0], 'a value of another kind')} is wanted, got {shown(value)}"
     bounds = [f"{words} {context[name]}" for name, words in _BOUNDS.items() if name in context]
     return f"{' and '.join(bounds) or 'a finite number'} is wanted, got {shown(value)}"
 

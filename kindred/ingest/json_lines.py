@@ -1,8 +1,9 @@
-"""Decoding one line: JSON as its standard has it, as Python writes it, and dictionaries as Python prints them."""
+"""Decoding one line of JSON as its standard has it, as Python writes it, or a printed dictionary; and one document."""
 
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 import warnings
@@ -10,10 +11,12 @@ from collections.abc import Collection
 
 import orjson
 
+from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
 
 _PRINTED = re.compile(rb"\s*\{\s*(?:u?'|[\"][^\"]*[\"]\s*:\s*(?:'|None\b|True\b|False\b))")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MAX_DOCUMENT_BYTES = 256 << 20
 _PAIR = re.compile(rb"""["'](\w+)["']\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\w.+-]+)""", re.DOTALL)
 
 
@@ -84,3 +87,24 @@ def decode_utf8(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise BadRecord(Reason.INVALID_UTF8, f"byte {error.start}: {error.reason}") from error
+
+
+def read_document(content: io.BufferedReader, key: str, holds: str, smaller: str) -> object:
+    """What stands under a key of one JSON document, which is read as a whole.
+
+    Args:
+        content: the document, unpacked.
+        key: of its outermost object.
+        holds: what it holds, in words for people.
+        smaller: what to do where it is too large.
+
+    Raises:
+        RecordError: it is larger than 256 MiB, no JSON, or without the key.
+    """
+    raw = content.read(_MAX_DOCUMENT_BYTES + 1)
+    if len(raw) > _MAX_DOCUMENT_BYTES:
+        raise RecordError(f"a JSON document of {holds} of more than {_MAX_DOCUMENT_BYTES >> 20} MiB", smaller)
+    try:
+        return orjson.loads(raw)[key]
+    except (orjson.JSONDecodeError, KeyError) as error:
+        raise RecordError(f"the document of {holds} can't be read: {error}", "fetch it again") from error

@@ -23,6 +23,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.queries import query_id
 from kindred.domain.records import Judged, content_id
 from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
+from kindred.ingest.json_lines import read_document
 from kindred.ingest.lines import BUFFER_BYTES
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Parsed, Source, Values
@@ -36,7 +37,6 @@ _GAINS = {
 }
 _LOCALE = "product_locale"
 _DOCUMENT_KEY = "judgmentRatings"
-_MAX_DOCUMENT_BYTES = 256 << 20  # it is read as a whole
 _AMAZON_NAMES = {
     "product_id": "asin",
     "product_title": "title",
@@ -97,7 +97,7 @@ def _gain(row: Values) -> float:
     return float(rating)
 
 
-def read_document(content: io.BufferedReader, _: Source | None = None) -> Iterator[Row] | None:
+def read_judgments(content: io.BufferedReader, _: Source | None = None) -> Iterator[Row] | None:
     """The judgments of one JSON document, numbered from 1; None where the content is a file of lines.
 
     Raises:
@@ -106,14 +106,7 @@ def read_document(content: io.BufferedReader, _: Source | None = None) -> Iterat
     head = content.peek(BUFFER_BYTES).lstrip()
     if not head.startswith(b"{") or f'"{_DOCUMENT_KEY}"'.encode() not in head:
         return None
-    raw = content.read(_MAX_DOCUMENT_BYTES + 1)
-    if len(raw) > _MAX_DOCUMENT_BYTES:
-        raise RecordError("a JSON document of judgments of more than 256 MiB", "write one judgment a line")
-    try:
-        queries = orjson.loads(raw)[_DOCUMENT_KEY]
-    except (orjson.JSONDecodeError, KeyError) as error:
-        raise RecordError(f"the document of judgments can't be read: {error}", "fetch it again") from error
-    return _judgments(queries)
+    return _judgments(read_document(content, _DOCUMENT_KEY, "judgments", "write one judgment a line"))
 
 
 def _judgments(queries: object) -> Iterator[Row]:
@@ -160,7 +153,7 @@ def judgments_source(locale: Locale) -> Source:
         columns=("query", "product_id", "esci_label", "rating", _LOCALE),
         parse=partial(parse_judgment, locale=locale),
         wanted={"query": ("query",), "product": ("product_id",), "rating": ("esci_label", "rating")},
-        read=read_document,
+        read=read_judgments,
     )
 
 

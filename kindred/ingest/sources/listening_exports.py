@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import orjson
 
-from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.json_lines import read_document
 from kindred.ingest.lines import BUFFER_BYTES
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source, Values
@@ -52,7 +52,6 @@ WANTED = {
     "track": (*_ALSO_CALLED["track"], "title", *_ALSO_CALLED["title"], *_WITHIN),
 }
 _PLAYLISTS = "playlists"
-_MAX_DOCUMENT_BYTES = 256 << 20  # it is read as a whole
 
 
 def usual(row: Values) -> dict[str, object]:
@@ -107,13 +106,7 @@ def read_playlists(content: io.BufferedReader, _: Source) -> Iterator[Row] | Non
     head = content.peek(BUFFER_BYTES).lstrip()
     if not head.startswith(b"{") or f'"{_PLAYLISTS}"'.encode() not in head or b'"info"' not in head:
         return None
-    raw = content.read(_MAX_DOCUMENT_BYTES + 1)
-    if len(raw) > _MAX_DOCUMENT_BYTES:
-        raise RecordError("a JSON document of playlists of more than 256 MiB", "split it into slices")
-    try:
-        playlists = orjson.loads(raw)[_PLAYLISTS]
-    except (orjson.JSONDecodeError, KeyError) as error:
-        raise RecordError(f"the document of playlists can't be read: {error}", "fetch it again") from error
+    playlists = read_document(content, _PLAYLISTS, "playlists", "split it into slices")
     return _tracks_of(playlists if isinstance(playlists, list) else [playlists])
 
 
