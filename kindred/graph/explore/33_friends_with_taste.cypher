@@ -13,14 +13,13 @@ WITH DISTINCT u, f
 UNWIND ['artist', 'track'] AS known_by
 OPTIONAL MATCH (u)-[:LISTENED]->(a:Artist) WHERE known_by = 'artist'
 OPTIONAL MATCH (u)-[:LISTENED]->(:Track)-[:PERFORMED_BY]->(b:Artist) WHERE known_by = 'track'
-WITH DISTINCT f, coalesce(a.id, b.id) AS artist
-WHERE artist IS NOT NULL
+WITH f, collect(DISTINCT coalesce(a.id, b.id)) AS own
 UNWIND ['artist', 'track'] AS known_by
-OPTIONAL MATCH (f)-[l:LISTENED]->(c:Artist) WHERE known_by = 'artist' AND c.id = artist
-OPTIONAL MATCH (f)-[m:LISTENED]->(:Track)-[:PERFORMED_BY]->(d:Artist) WHERE known_by = 'track' AND d.id = artist
-WITH f, coalesce(c.id, d.id) AS shared, coalesce(l.plays, m.plays, 1) AS plays
-WHERE shared IS NOT NULL
-WITH f, max(plays) AS most_plays, count(DISTINCT shared) AS artists
+OPTIONAL MATCH (f)-[l:LISTENED]->(c:Artist) WHERE known_by = 'artist'
+OPTIONAL MATCH (f)-[m:LISTENED]->(:Track)-[:PERFORMED_BY]->(d:Artist) WHERE known_by = 'track'
+WITH f, own, coalesce(c.id, d.id) AS artist, coalesce(l.plays, m.plays, 1) AS plays
+WHERE artist IN own
+WITH f, max(plays) AS most_plays, count(DISTINCT artist) AS artists
 RETURN f.id AS friend, artists, most_plays
 ORDER BY artists DESC, most_plays DESC, friend
 LIMIT $limit
