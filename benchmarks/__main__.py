@@ -6,6 +6,7 @@ PostgreSQL of its own). The last step needs Java 17 and Maven.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
@@ -48,8 +49,15 @@ STEPS = (
 
 def main() -> int:
     """Runs each step in a process of its own, so that none warms or burdens the next; 1 if any failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=f"Runs benchmarks one after the other: {', '.join(STEPS)}."
+    )
+    parser.add_argument("steps", nargs="*", metavar="STEP", help="only these, such as freshness; all unless named")
+    named = parser.parse_args().steps
+    if unknown := set(named) - set(STEPS):
+        parser.error(f"no step is called {', '.join(sorted(unknown))}; --help lists them")
     failed = []
-    for step in STEPS:
+    for step in named or STEPS:
         print(f"\n== python -m benchmarks.{step}", flush=True)
         module, *arguments = step.split()
         if subprocess.run([sys.executable, "-m", f"benchmarks.{module}", *arguments], check=False).returncode:

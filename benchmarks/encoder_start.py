@@ -7,6 +7,7 @@ an encoding once warm, memory (RSS) in the end.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -66,6 +67,7 @@ def _random_texts(texts: Sequence[str]) -> NDArray[np.float16]:
 
 def main() -> None:
     """Prints both, and how far their rows are apart."""
+    argparse.ArgumentParser(prog="python -m benchmarks.encoder_start", description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = generate_products(ProductSample(users=400, products=300, reviews=3_000), folder / "sample")

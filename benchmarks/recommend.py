@@ -6,6 +6,7 @@ vectors are random, because their values do not change the time of an exact sear
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -38,6 +39,7 @@ ANCHOR_MS = 2.0
 
 def main() -> None:
     """Prints p50 and p95 of an answer, and what share of it the search takes."""
+    argparse.ArgumentParser(prog="python -m benchmarks.recommend", description=__doc__).parse_args()
     rng = np.random.default_rng(0)
     users = [f"U{n:05}" for n in range(NUM_USERS)]
     products = [f"P{n:05}" for n in range(NUM_PRODUCTS)]
