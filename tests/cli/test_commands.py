@@ -146,3 +146,8 @@ def test_the_launcher_ends_with_the_documented_codes(tmp_path: Path) -> None:
     failed = run("graph", "query", "MATCH (n) DELETE n")
     assert failed.returncode == 3 and failed.stdout == "" and failed.stderr.count("\n") == 1
     assert "Traceback" in run("--debug", "graph", "query", "MATCH (n) DELETE n").stderr
+
+
+def test_the_package_runs_as_a_module_too(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-m", "kindred", "no-such-command"], capture_output=True, text=True)
+    assert ended.returncode == 2 and ended.stderr.startswith("Usage: kindred ")
