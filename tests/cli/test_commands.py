@@ -148,6 +148,6 @@ def test_the_launcher_ends_with_the_documented_codes(tmp_path: Path) -> None:
     assert "Traceback" in run("--debug", "graph", "query", "MATCH (n) DELETE n").stderr
 
 
-def test_the_package_runs_as_a_module_too(tmp_path: Path) -> None:
+def test_the_package_runs_as_a_module_too() -> None:
     ended = subprocess.run([sys.executable, "-m", "kindred", "no-such-command"], capture_output=True, text=True)
     assert ended.returncode == 2 and ended.stderr.startswith("Usage: kindred ")
