@@ -89,6 +89,11 @@ def finished_runs(runs_folder: Path) -> list[Run]:
     return [Run(path.parent.name, path.parent, _read_json(path)) for path in manifests]
 
 
+def read_manifest(folder: Path) -> Mapping[str, Any]:
+    """What the run in a folder was made of. Raises: ArtifactError where there is no finished one."""
+    return _read_json(folder / MANIFEST)
+
+
 def damage_of_run(run: Run) -> str | None:
     """Which of its files is not what was written, and in what way; None where all are."""
     return damage_of(run.folder, run.manifest.get(FILES, {}))

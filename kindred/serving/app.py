@@ -26,7 +26,7 @@ from kindred.serving import (
 )
 from kindred.serving.access import Access
 from kindred.serving.applying import apply_writes
-from kindred.serving.following import follow_versions
+from kindred.serving.following import follow_versions, watch_graph
 from kindred.serving.head_requests import HeadRequests
 from kindred.serving.memory_use import give_back_memory
 from kindred.serving.pages import page_routes
@@ -46,7 +46,7 @@ ROUTES = (
     page_routes.router,
 )
 """Each makes the routes of one subject."""
-TASKS = (follow_versions, apply_writes, give_back_memory)
+TASKS = (follow_versions, watch_graph, apply_writes, give_back_memory)
 """Each runs beside the requests until the service ends."""
 
 

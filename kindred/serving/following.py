@@ -1,4 +1,4 @@
-"""Keeps up with what is published: a new version answers as soon as it is whole in memory."""
+"""Keeps up with what is published, so that a new version answers once it is whole in memory; and with the graph."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kindred.domain.errors import KindredError
 from kindred.serving.service import Service
 
 SECONDS = 0.5
+LOOK_SECONDS = 2.0
 _LOG = logging.getLogger("kindred.serving")
 
 
@@ -27,3 +28,13 @@ async def follow_versions(service: Service) -> None:
         except (KindredError, OSError) as error:
             _LOG.warning("a system that was published can't be opened: %s", error)
         await asyncio.to_thread(service.graph.let_go)
+
+
+async def watch_graph(service: Service) -> None:
+    """Looks every two seconds whether the graph can be read, so that who asks for readiness is told at once."""
+    while True:
+        seen = await service.graph_problem()
+        if (seen is None) != (service.graph_seen is None):
+            _LOG.warning("the graph %s", "can be read again" if seen is None else f"can't be read: {seen}")
+        service.graph_seen = seen
+        await asyncio.sleep(LOOK_SECONDS)

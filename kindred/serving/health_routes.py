@@ -22,10 +22,12 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/health/ready", responses={503: {"description": "Nothing is opened yet"}})
     async def ready() -> Response:
-        """It can answer, and from which versions."""
+        """It can answer, and from which versions; `degraded` where it does so without all that it rests on."""
         versions = {name: opened.version for name, opened in service.systems.items()}
-        status = "ready" if versions else "starting"
-        return orjson_response({"status": status, "systems": versions}, 200 if versions else 503)
+        problems = service.problems()
+        status = "starting" if not versions else "degraded" if problems else "ready"
+        said = {"status": status, "systems": versions, "problems": problems}
+        return orjson_response(said, 200 if versions else 503)
 
     @routes.get("/health/deps")
     async def dependencies() -> Response:
@@ -33,6 +35,7 @@ def router(service: Service) -> APIRouter:
         systems = {
             name: {
                 "version": opened.version,
+                "graph": opened.misfit or "ok",
                 "newest": opened.problem or "ok",
                 "engine": opened.ladder.breaker.state,
                 "engine_problem": opened.ladder.breaker.reason,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import TypeVar
@@ -52,6 +52,7 @@ class Service:
         metrics: what Prometheus reads.
         experiments: A/B tests, None where none is declared.
         spans: of requests and their stages, for OpenTelemetry.
+        graph_seen: why the graph could not be read when it was last looked at; None where nothing was wrong.
     """
 
     def __init__(self, settings: Settings, graph: GraphDoor, vectors: VectorStore) -> None:
@@ -67,6 +68,9 @@ class Service:
         self._recalls: dict[str, SampledRecall] = {}
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
+        self.graph_seen: str | None = None
+        self._look: Future[str | None] | None = None
+        self._looks_since = 0.0
         self._in_process = not vectors.url.startswith("http")
 
     def open_systems(self) -> None:
@@ -186,12 +190,29 @@ class Service:
 
     async def graph_problem(self) -> str | None:
         """Why the graph can't be read, None where nothing is wrong; a server is asked, an embedded one left alone."""
-        if not is_server(self.settings.effective_graph_url):
-            return self.graph.problem()
+        return await self.look_at_graph() if is_server(self.settings.effective_graph_url) else self.graph.problem()
+
+    async def look_at_graph(self) -> str | None:
+        """The same by reading the least there is, whichever engine it has; said within `LOOK_SECONDS`."""
+        if self._look is None or self._look.done():  # who asks while one is under way waits for that one
+            self._look, self._looks_since = self._threads.submit(self.graph.look), time.monotonic()
         try:
-            return await self.in_thread(self.graph.look, LOOK_SECONDS)
-        except LateError as error:
-            return str(error)
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._look)), LOOK_SECONDS)
+        except TimeoutError:
+            seconds = time.monotonic() - self._looks_since
+            return f"the graph gives no answer since {seconds:.0f} s — look whether its server hangs"
+
+    def problems(self) -> list[str]:
+        """What is not as it should be while answers go on, one line each, for who need not know more."""
+        found = [] if self.graph_seen is None else ["the graph can't be read"]
+        for name, opened in self.systems.items():
+            if opened.misfit is not None:
+                found.append(f"{name}: the graph is not the one that version {opened.version} was made from")
+            if opened.problem is not None:
+                found.append(f"{name}: a newer version could not be taken")
+            if opened.ladder.breaker.state != "closed":
+                found.append(f"{name}: the vector engine fails")
+        return found
 
     def _done(self, work: asyncio.Future[Result]) -> None:
         self._num_waiting -= 1

@@ -17,18 +17,18 @@ from kindred.stores import runs_folder_of
 
 async def status_page(service: Service) -> Page:
     """How each thing is that an answer rests on."""
-    return Page("status.html", await service.in_thread(partial(_status, service)))
+    problem = await service.look_at_graph()
+    return Page("status.html", await service.in_thread(partial(_status, service, problem)))
 
 
-def _status(service: Service) -> dict[str, Any]:
-    problem = service.graph.look()
+def _status(service: Service, problem: str | None) -> dict[str, Any]:
     systems = [_system(service, opened) for opened in service.systems.values()]
     return {
         "rows": systems,
         "graph": service.settings.effective_graph_url,
         "graph_problem": problem,
         "vectors": service.vectors.url,
-        "is_well": not problem and not any(row["problem"] or row["engine_problem"] for row in systems),
+        "is_well": not problem and not any(row["problem"] or row["misfit"] or row["engine_problem"] for row in systems),
     }
 
 
@@ -39,6 +39,7 @@ def _system(service: Service, opened: OpenedSystem) -> dict[str, Any]:
         "name": opened.name,
         "version": opened.version,
         "problem": opened.problem,
+        "misfit": opened.misfit,
         "engine_problem": opened.ladder.breaker.reason,
         "minutes": (time.monotonic() - opened.since) / 60,
         "as_of": None if version is None else version.release.as_of,
