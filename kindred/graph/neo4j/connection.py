@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 OLDEST_SERVER = (5, 23)  # `CALL (row) { … }`, relationship uniqueness and columns as parameters all work from there on
 CONNECT_SECONDS = 5.0
 POOL_SIZE = 8
-POOL_WAIT_SECONDS = 30.0
+POOL_WAIT_SECONDS = 10.0
+"""For a free connection, one that was idle and is asked whether it lives, or a new one."""
+IDLE_SECONDS = 2.0
+"""A connection that was idle for longer is asked whether it lives before a statement waits on it."""
+SILENT_SECONDS = 120.0
+"""A server that says nothing for so long hangs; one that works on a statement says so every minute."""
 SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 INSTALL = install_hint("neo4j")
 
@@ -58,12 +63,14 @@ class Neo4jConnection:
                 auth=(server.user, server.password),
                 connection_timeout=CONNECT_SECONDS,
                 connection_acquisition_timeout=POOL_WAIT_SECONDS,
+                liveness_check_timeout=IDLE_SECONDS,
                 max_connection_pool_size=POOL_SIZE,
                 max_transaction_retry_time=retry_seconds,
                 notifications_min_severity="OFF",
                 telemetry_disabled=True,
                 user_agent=f"kindred/{version('kindred')}",
             )
+            _bound_silence(self._driver)
             try:
                 self._check_server()
             except BaseException:
@@ -114,7 +121,7 @@ class Neo4jConnection:
             )
         if isinstance(error, (known.ServiceUnavailable, known.SessionExpired)):
             return StoreError(
-                f"no answer from the graph server at {self.url}",
+                f"no answer from the graph server at {self.url}: it is not there, or hangs",
                 "start it, or set KINDRED_GRAPH_URL; then run the command again: what was acknowledged is kept",
             )
         if isinstance(error, known.ConstraintError):
@@ -127,6 +134,23 @@ class Neo4jConnection:
     def close(self) -> None:
         """Closes every connection."""
         self._driver.close()
+
+
+def _bound_silence(driver: Driver) -> None:
+    """Has connections that will be opened give up a server that is silent for too long.
+
+    The driver has no setting for it: it waits for as long as the server tells it to, for ever where that tells nothing.
+    """
+    pool = driver._pool
+    opens = pool.opener
+
+    def opened(*arguments: Any, **named: Any) -> Any:
+        connection = opens(*arguments, **named)
+        told = connection.socket.get_read_timeout()
+        connection.socket.set_read_timeout(SILENT_SECONDS if told is None else min(told, SILENT_SECONDS))
+        return connection
+
+    pool.opener = opened
 
 
 def _values(
