@@ -30,6 +30,7 @@ from kindred.files import at_home
 _PREFIX = "KINDRED_"
 OF_COMMANDS = ("KINDRED_KEY", "KINDRED_SQL")
 """Names in the environment that options of commands are read from."""
+_MLFLOW_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks")
 _ENVIRONMENT, _DOTENV, _TOML = "environment", ".env", "kindred.toml"
 
 
@@ -81,6 +82,14 @@ class Settings(BaseSettings):
         if url and not re.match(r"https?://[^/\s]", url):
             raise ValueError("must be an http:// or https:// address, or be left empty")
         return url
+
+    @field_validator("mlflow_uri")
+    @classmethod
+    def _mlflow_uri_is_one(cls, uri: str) -> str:
+        kind = uri.partition("://")[0].partition("+")[0].lower() if "://" in uri else "file"
+        if kind not in _MLFLOW_SCHEMES or (kind.startswith("http") and not re.match(r"https?://[^/\s]", uri)):
+            raise ValueError(f"must be a folder or an address of {', '.join(_MLFLOW_SCHEMES)}, or be left empty")
+        return uri
 
     @field_validator("data_dir")
     @classmethod

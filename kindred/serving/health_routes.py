@@ -42,7 +42,8 @@ def router(service: Service) -> APIRouter:
             }
             for name, opened in service.systems.items()
         }
-        return orjson_response({"graph": await service.graph_problem() or "ok", "systems": systems})
+        stores = {"graph": await service.graph_problem() or "ok", "texts": service.texts_problem or "ok"}
+        return orjson_response(stores | {"systems": systems})
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:

@@ -18,6 +18,7 @@ from kindred.serving.keys import check_bind, keys_of
 from kindred.serving.service import open_service
 from kindred.serving.workers import run_workers
 from kindred.settings import Settings
+from kindred.stores import check_encoder_setting
 
 DRAIN_SECONDS = 10
 SWITCH_SECONDS = 0.0005
@@ -30,11 +31,13 @@ def run(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM; requests in progress are answered before it ends.
 
     Raises:
-        SettingsError: the address can't be listened on, or others can reach it and there is no key.
+        SettingsError: the address can't be listened on, others can reach it and there is no key, or the encoder is not
+            there.
         ArtifactError: nothing is published.
         StoreError: a store can't be opened.
     """
     check_bind(settings.serve_host, keys_of(settings.data_dir))
+    check_encoder_setting(settings)
     with listening(settings.serve_host, settings.serve_port) as listener:
         if settings.serve_workers > 1:
             run_workers(settings, listener, serve_on)
@@ -51,7 +54,11 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
         gc.freeze()  # what is held from now on to the end need not be walked through again and again
         host, port = listener.getsockname()[:2]
         threading.Thread(target=service.warm, name="warm", daemon=True).start()
-        logging.getLogger("kindred.serving").info("serving on http://%s:%d (pages for people: /ui)", host, port)
+        log = logging.getLogger("kindred.serving")
+        log.info("serving on http://%s:%d (pages for people: /ui)", host, port)
+        log.info(
+            "%s; graph %s, vectors %s", ", ".join(service.systems), settings.effective_graph_url, service.vectors.url
+        )
         config = uvicorn.Config(
             build_app(service),
             http=READER,

@@ -52,6 +52,7 @@ class Service:
         metrics: what Prometheus reads.
         experiments: A/B tests, None where none is declared.
         spans: of requests and their stages, for OpenTelemetry.
+        texts_problem: why texts can't be encoded; None where nothing is wrong.
         graph_seen: why the graph could not be read when it was last looked at; None where nothing was wrong.
     """
 
@@ -68,6 +69,7 @@ class Service:
         self._recalls: dict[str, SampledRecall] = {}
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
+        self.texts_problem: str | None = None
         self.graph_seen: str | None = None
         self._look: Future[str | None] | None = None
         self._looks_since = 0.0
@@ -116,6 +118,7 @@ class Service:
                 check_reader(store, encoder)
         except SchemaError as error:  # no fault of who asks
             raise EncoderError(error.message, error.next_step) from error
+        self.texts_problem = None
         return encoder
 
     async def answer(self, system: str, request: Request) -> Answer:
@@ -205,6 +208,8 @@ class Service:
     def problems(self) -> list[str]:
         """What is not as it should be while answers go on, one line each, for who need not know more."""
         found = [] if self.graph_seen is None else ["the graph can't be read"]
+        if self.texts_problem is not None:
+            found.append("free texts and words of new events can't be understood")
         for name, opened in self.systems.items():
             if opened.misfit is not None:
                 found.append(f"{name}: the graph is not the one that version {opened.version} was made from")
@@ -225,6 +230,7 @@ class Service:
             try:
                 opened.recommender(Request(text="warm", k=1, reasons=False, removed=False))
             except KindredError as error:  # who asks is told as well
+                self.texts_problem = str(error)
                 _LOG.error("texts can't be answered in %s: %s", opened.name, error)
 
     def close(self) -> None:

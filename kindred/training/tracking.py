@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from kindred.domain.errors import SettingsError, StoreError, install_hint
 from kindred.training.fit import Track
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _LONGEST_PARAMETER = 500  # characters, a limit of MLflow's
+_LONGEST_ERROR = 300
+_REACH_SECONDS = 5.0
 
 
 @contextmanager
@@ -31,29 +35,45 @@ def mlflow_tracking(uri: str, experiment: str, run_name: str, parameters: Mappin
         StoreError: the store can't be used.
     """
     mlflow = _import_mlflow()
-    try:
+    with _errors_of(mlflow, uri):
+        _reach(uri)
         client = mlflow.MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(experiment)
         experiment_id = found.experiment_id if found else client.create_experiment(experiment)
         run_id = client.create_run(experiment_id, run_name=run_name).info.run_id
         for name, value in parameters.items():
             client.log_param(run_id, name, str(value)[:_LONGEST_PARAMETER])
-    except mlflow.exceptions.MlflowException as error:
-        raise StoreError(f"MLflow at {uri} can't be used: {error}", "check KINDRED_MLFLOW_URI") from error
 
     def track(metrics: Metrics, step: int) -> None:
         entries = [mlflow.entities.Metric(_name(name), float(value), 0, step) for name, value in metrics.items()]
-        client.log_batch(run_id, metrics=entries)
+        with _errors_of(mlflow, uri):
+            client.log_batch(run_id, metrics=entries)
 
     try:
         yield track
-    except KeyboardInterrupt:
-        client.set_terminated(run_id, "KILLED")
+    except BaseException as error:
+        with suppress(mlflow.exceptions.MlflowException):  # what ended the training is said, not this
+            client.set_terminated(run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
-    except BaseException:
-        client.set_terminated(run_id, "FAILED")
-        raise
-    client.set_terminated(run_id, "FINISHED")
+    with _errors_of(mlflow, uri):
+        client.set_terminated(run_id, "FINISHED")
+
+
+@contextmanager
+def _errors_of(mlflow: ModuleType, uri: str) -> Iterator[None]:
+    """Turns what MLflow raises inside into errors of Kindred's tree."""
+    try:
+        yield
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        said = str(error).partition("\n")[0][:_LONGEST_ERROR]
+        raise StoreError(f"MLflow at {uri} can't be used: {said}", "check KINDRED_MLFLOW_URI, or unset it") from error
+
+
+def _reach(uri: str) -> None:
+    """Asks a server once, because MLflow's client would try for minutes. Raises OSError where none answers."""
+    if uri.startswith(("http://", "https://")):
+        with suppress(HTTPError):  # whatever it says, it is there
+            urlopen(uri, timeout=_REACH_SECONDS).close()
 
 
 def _name(metric: str) -> str:

@@ -155,6 +155,12 @@ def test_an_unknown_model_or_device_says_what_to_do(monkeypatch: pytest.MonkeyPa
         open_text_encoder(device="tpu")
 
 
+@pytest.mark.parametrize("name", ["/no/such/folder", "./model", "~/no such", "a/b/c", "openvino:/no/such/folder"])
+def test_a_folder_that_is_not_there_is_told_before_anything_is_loaded(name: str) -> None:
+    with pytest.raises(SettingsError, match="no folder that is there"):
+        open_text_encoder(name)
+
+
 def test_importing_costs_no_tensor_library() -> None:
     code = (
         "import sys, kindred.features.text; print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"

@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from kindred.cli.demo import service_text
+from kindred.domain.errors import SettingsError
+from kindred.serving.running import run
 from kindred.settings import Settings
 
 
@@ -98,6 +101,15 @@ main()
 def test_a_process_told_to_stop_before_it_listens_ends(settings: Settings) -> None:
     command = [sys.executable, "-c", STOPPED_AT_ONCE, "--data-dir", str(settings.data_dir), "serve", "--port", "0"]
     assert subprocess.run(command, cwd=Path(__file__).parents[2], timeout=60).returncode == 0
+
+
+def test_an_encoder_that_is_not_there_is_told_before_anything_is_served(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kindred.serving.running.serve_on", lambda settings, listener: None)
+    run(settings)
+    with pytest.raises(SettingsError, match="no folder that is there"):
+        run(settings.model_copy(update={"encoder": "/no/such/folder"}))
 
 
 DEAF = """

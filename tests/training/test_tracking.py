@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, StoreError
 from kindred.training.tracking import mlflow_tracking
 
 
@@ -38,3 +39,28 @@ def test_runs_are_kept_in_a_local_store(tmp_path: Path) -> None:
         assert run.data.params["epochs"] == "2"
         history = client.get_metric_history(run.info.run_id, "ndcg_at_10")
         assert [(entry.step, entry.value) for entry in history] == [(1, 0.1), (2, 0.2)]
+
+
+def test_a_server_that_is_not_there_is_noticed_before_the_training() -> None:
+    """MLflow's own client tries for minutes."""
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(StoreError, match=f"MLflow at {address} can't be used"), mlflow_tracking(address, "e", "r", {}):
+        raise AssertionError("it began")
+
+
+def test_a_store_that_fails_in_the_midst_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    pytest.importorskip("sqlalchemy", reason="the extra mlflow is not installed")
+
+    def fails(*_: object, **__: object) -> None:
+        raise mlflow.exceptions.MlflowException("the disk is full\nand more")
+
+    with (
+        pytest.raises(StoreError, match="can't be used: the disk is full —"),
+        mlflow_tracking(f"sqlite:///{tmp_path / 'runs.db'}", "products", "r", {}) as track,
+    ):
+        for name in ("log_batch", "set_terminated"):
+            monkeypatch.setattr(mlflow.MlflowClient, name, fails)
+        track({"loss": 1.5}, 1)
