@@ -13,7 +13,7 @@ from kindred.domain.errors import ArtifactError
 from kindred.serving.keys import MAKE_ONE, Key, is_loopback, keys_of
 from kindred.serving.keys import Scope as KeyScope
 from kindred.serving.limits import TokenBuckets, json_refusal
-from kindred.serving.problems import REQUEST_ID, problem
+from kindred.serving.problems import is_page, problem
 from kindred.settings import Settings
 
 _LONGEST_PATH = 8_192
@@ -68,10 +68,7 @@ class Access:
                 receive = _again(body, receive)
             await self._app(scope, receive, send)
         except Refusal as refusal:
-            request_id = scope.get("state", {}).get(REQUEST_ID, "")
-            reply = problem(
-                refusal.status, refusal.code, refusal.message, refusal.hint, refusal.headers, request_id=request_id
-            )
+            reply = problem(scope, refusal.status, refusal.code, refusal.message, refusal.hint, refusal.headers)
             await reply(scope, receive, send)
         finally:
             self._num_now -= 1
@@ -151,7 +148,7 @@ def needed_scope(method: str, path: str) -> KeyScope:
     """What a key must allow for a request: to ask, to write, or to delete."""
     if method == "DELETE":
         return KeyScope.ADMIN
-    is_question = path.rstrip("/").endswith(_QUESTIONS) or path.startswith("/ui")
+    is_question = path.rstrip("/").endswith(_QUESTIONS) or is_page(path)
     return KeyScope.READ if method in _WITHOUT_BODY or is_question else KeyScope.WRITE
 
 
@@ -170,7 +167,7 @@ def _secret_in(headers: Mapping[bytes, bytes]) -> str:
 
 def _unknown(path: str) -> Refusal:
     # A browser that is challenged with `Basic` asks for a password, and sends the key as it.
-    asks_for = "Basic" if path.startswith("/ui") else "Bearer"
+    asks_for = "Basic" if is_page(path) else "Bearer"
     headers = {"WWW-Authenticate": f'{asks_for} realm="Kindred"'}
     return Refusal(401, "unauthorized", "no valid key", f"send `Authorization: Bearer KEY`; {MAKE_ONE}", headers)
 

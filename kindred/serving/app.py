@@ -30,7 +30,7 @@ from kindred.serving.following import follow_versions, watch_graph
 from kindred.serving.head_requests import HeadRequests
 from kindred.serving.memory_use import give_back_memory
 from kindred.serving.pages import page_routes
-from kindred.serving.problems import problem, problem_of, request_id_of
+from kindred.serving.problems import REQUEST_ID_HEADER, problem, problem_of, request_id_of
 from kindred.serving.quick_routes import ErrorHandler, QuickRoutes
 from kindred.serving.service import Service
 from kindred.serving.tracing import Tracing
@@ -84,7 +84,7 @@ def build_app(service: Service) -> FastAPI:
 
 async def _of_ours(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, KindredError)
-    return problem_of(error, request_id_of(request))
+    return problem_of(error, request.scope)
 
 
 async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
@@ -99,20 +99,21 @@ async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
     hint = "the OpenAPI description at /docs shows what is taken"
     if not where and "json" not in request.headers.get("content-type", ""):
         hint = "send JSON, and say so with `Content-Type: application/json`"
-    return problem(422, "invalid", f"{place}: {refusal(first)}", hint, request_id=request_id_of(request))
+    return problem(request.scope, 422, "invalid", f"{place}: {refusal(first)}", hint)
 
 
 async def _of_http(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:  # all that the framework says 400 to: bytes that are no text
         said = ("the body is no JSON in UTF-8", "send it as UTF-8, not compressed")
-        return problem(400, "invalid", *said, request_id=request_id_of(request))
+        return problem(request.scope, 400, "invalid", *said)
     hint = "the OpenAPI description at /docs lists what there is" if error.status_code in (404, 405) else ""
-    return problem(error.status_code, "http", str(error.detail), hint, error.headers, request_id_of(request))
+    return problem(request.scope, error.status_code, "http", str(error.detail), hint, error.headers)
 
 
 async def _unforeseen(request: HttpRequest, error: Exception) -> Response:
-    return problem(500, "internal", "something unforeseen went wrong", "the log has it", None, request_id_of(request))
+    headers = {REQUEST_ID_HEADER: request_id_of(request)}  # this reply does not come by what adds it to others
+    return problem(request.scope, 500, "internal", "something unforeseen went wrong", "the log has it", headers)
 
 
 HANDLERS: Mapping[type[Exception], ErrorHandler] = {

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.types import Scope
 
 from kindred.domain.errors import ArtifactError, KindredError, RecordError, SchemaError, SettingsError, StoreError
+from kindred.serving.pages.bare_page import bare_page
 from kindred.serving.replies import orjson_response
 
 REQUEST_ID = "request_id"
+REQUEST_ID_HEADER = "x-request-id"
+PAGES = "/ui"
+"""Below it are the pages for people."""
 
 
 class UnknownError(KindredError):
@@ -51,18 +56,26 @@ _STATUS: Mapping[type[KindredError], tuple[int, str]] = {
 
 
 def problem(
-    status: int, code: str, message: str, hint: str = "", headers: Mapping[str, str] | None = None, request_id: str = ""
+    scope: Scope, status: int, code: str, message: str, hint: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer that says what is wrong."""
+    """The answer to a request that says what is wrong: a page to who asks for pages, JSON to everybody else."""
+    request_id = _id_of(scope)
+    if is_page(scope["path"]):
+        return bare_page(status, message, hint, request_id, headers)
     said = {"code": code, "message": message, "hint": hint, REQUEST_ID: request_id}
     return orjson_response({"error": said}, status, headers)
 
 
-def problem_of(error: KindredError, request_id: str = "") -> Response:
+def is_page(path: str) -> bool:
+    """Whether a path is one of the pages for people."""
+    return path == PAGES or path.startswith(f"{PAGES}/")
+
+
+def problem_of(error: KindredError, scope: Scope) -> Response:
     """What to answer to an error of ours; where it may pass, when to ask again."""
     status, code = _status_and_code(error)
     headers = {"Retry-After": "1"} if status == 503 else None
-    return problem(status, code, error.message, error.next_step, headers, request_id)
+    return problem(scope, status, code, error.message, error.next_step, headers)
 
 
 def status_of(error: KindredError) -> int:
@@ -75,7 +88,12 @@ def _status_and_code(error: KindredError) -> tuple[int, str]:
     return next(kinds, (500, "internal"))
 
 
+def _id_of(scope: Scope) -> str:
+    """The id that a request goes by in logs and answers."""
+    found: str = scope.get("state", {}).get(REQUEST_ID, "")
+    return found
+
+
 def request_id_of(request: HttpRequest) -> str:
     """The id that a request goes by in logs and answers."""
-    found: str = request.scope.get("state", {}).get(REQUEST_ID, "")
-    return found
+    return _id_of(request.scope)

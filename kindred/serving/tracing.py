@@ -10,11 +10,11 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kindred.serving.metrics import Metrics
-from kindred.serving.problems import REQUEST_ID
+from kindred.serving.problems import REQUEST_ID, REQUEST_ID_HEADER
 from kindred.serving.spans import Spans
 
 _LOG = logging.getLogger("kindred.serving")
-_HEADER = b"x-request-id"
+_HEADER = REQUEST_ID_HEADER.encode()
 _LONGEST_ID = 64
 SLOW_SECONDS = 0.2
 """A request that takes longer is logged."""

@@ -16,19 +16,10 @@ from kindred.domain.recommendation import Recommendation
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.systems import MapsItems
+from kindred.serving.pages.bare_page import HEADERS
 from kindred.serving.problems import status_of
 from kindred.serving.service import Service
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 _SOURCES = {
     "model": "fits what you did",
     "new": "new",
@@ -80,7 +71,7 @@ async def shown(service: Service, making: Awaitable[Page]) -> Response:
     except KindredError as error:
         said = {"message": error.message, "hint": error.next_step, "code": status_of(error)}
         page = Page("problem.html", said, status=status_of(error))
-    return HTMLResponse(html_of(service, page), page.status, _HEADERS)
+    return HTMLResponse(html_of(service, page), page.status, HEADERS)
 
 
 def html_of(service: Service, page: Page) -> str:
