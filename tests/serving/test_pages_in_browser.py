@@ -34,6 +34,19 @@ document.addEventListener("securitypolicyviolation", (event) => window.violation
 """
 
 
+SMALL_LETTERS = """() => {
+  const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode.data.trim(), on = texts.currentNode.parentElement;
+    if (!text || !on.getBoundingClientRect().width) continue;
+    const scale = on.ownerSVGElement ? on.ownerSVGElement.getScreenCTM().a : 1;
+    const size = parseFloat(getComputedStyle(on).fontSize) * scale;
+    if (size < 11) found.push(`${text}: ${size.toFixed(1)}`);
+  }
+  return found;
+}"""
+
+
 @pytest.fixture(scope="module")
 def shop(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The shop, with a product and a user whose names are attacks."""
@@ -201,7 +214,9 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"the keyboard does not reach {selector}")
 
 
-def test_on_a_phone_in_the_dark_nothing_is_cut_off(browser: Browser, address: str, user: str, shop: Service) -> None:
+def test_on_a_phone_in_the_dark_nothing_is_cut_off_or_too_small(
+    browser: Browser, address: str, user: str, shop: Service
+) -> None:
     recommender = shop.system("products").recommender
     item = recommender(Request(user_id=user, k=1)).recommendations[0].item_id
     places = ["", f"/user?id={user}", f"/why?user={user}&item={item}", f"/item?id={item}", "/map", "/try"]
@@ -212,6 +227,7 @@ def test_on_a_phone_in_the_dark_nothing_is_cut_off(browser: Browser, address: st
             for place in [*(f"/ui/products{place}" for place in places), "/ui/runs", run, "/ui/status"]:
                 page.goto(place)
                 assert page.evaluate("document.documentElement.scrollWidth") <= 390, place
+                assert page.evaluate(SMALL_LETTERS) == [], place
                 light = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
                 assert (light < 60) == dark, place
 

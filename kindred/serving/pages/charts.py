@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 520.0, 240.0
-LEFT, RIGHT, TOP, BOTTOM = 48.0, 12.0, 14.0, 30.0
+LEFT, RIGHT, TOP, BOTTOM = 72.0, 12.0, 14.0, 30.0
+"""Room around the curves; at the left for a number in the large letters that a narrow screen needs."""
 _TICKS = 4
 
 
@@ -31,6 +32,7 @@ class LineChart:
 
     Attributes:
         across, up: place and text of each tick.
+        begin, end: between which x values the curves are.
         table: epoch and the value of each curve, the same in words.
     """
 
@@ -39,6 +41,8 @@ class LineChart:
     across: tuple[tuple[float, str], ...]
     up: tuple[tuple[float, str], ...]
     table: tuple[tuple[str, tuple[str, ...]], ...]
+    begin: float = LEFT
+    end: float = WIDTH - RIGHT
 
 
 @dataclass(frozen=True)
