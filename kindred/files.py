@@ -127,6 +127,12 @@ def with_hash(value: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, "hash": _hash_of(plain)}
 
 
+def remedy(error: Exception, of_damage: str) -> str:
+    """What to do about a file that could not be read: it is not for that damaged, and nobody shall delete it."""
+    may_be_whole = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+    return "mend its permissions, or see its disk; it need not be damaged" if may_be_whole else of_damage
+
+
 def read_with_hash(path: Path) -> dict[str, Any]:
     """The JSON object in a file; one that carries a hash is what was written with it.
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from kindred.domain.errors import StoreError
-from kindred.files import whole_file, write_whole, written_whole
+from kindred.domain.errors import KindredError, StoreError
+from kindred.files import remedy, whole_file, write_whole, written_whole
+from kindred.graph.ladybug.notes import read_notes
+from kindred.recommenders.runs import read_manifest
+from kindred.serving.keys import keys_of
+from kindred.vectorstore.open import open_vectors
 
 
 def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
@@ -19,6 +24,29 @@ def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> No
         part.write_text("new")
         assert (tmp_path / "old").read_text() == "old"
     assert (tmp_path / "old").read_text() == "new" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        read_manifest,
+        read_notes,
+        lambda folder: keys_of(folder).find("kd_1_x"),
+        lambda folder: open_vectors(f"exact:{folder}").of("products").published(),
+    ],
+)
+def test_nobody_is_told_to_delete_what_they_may_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
+) -> None:
+    def refused(path: Path, *_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "keys.json").write_text("{}")
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(KindredError, match="mend its permissions") as told:
+        read(tmp_path)
+    assert "delete" not in told.value.next_step
+    assert remedy(FileNotFoundError(), "train again") == remedy(ValueError(), "train again") == "train again"
 
 
 def test_a_failure_leaves_what_was_there_and_no_part(tmp_path: Path) -> None:

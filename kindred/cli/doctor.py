@@ -126,6 +126,9 @@ def _attempt(name: str, look: Callable[[], str], remedy: str) -> Check:
         return Check(name, True, look())
     except KindredError as error:
         return Check(name, False, error.message, error.next_step or remedy)
+    except OSError as error:
+        said = f"can't use {error.filename}: {error.strerror}"
+        return Check(name, False, said, "mend its permissions, or free space")
 
 
 def _device(settings: Settings) -> Check:

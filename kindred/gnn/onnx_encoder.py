@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError, SettingsError, install_hint
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.files import read_with_hash, with_hash, write_whole
+from kindred.files import read_with_hash, remedy, with_hash, write_whole
 
 EXTRA = "onnx"
 MODEL_FILE, NOTE_FILE = "encoder.onnx", "encoder.json"
@@ -125,7 +125,8 @@ def load_encoder(folder: Path) -> OnnxEncoder:
         columns = [ColumnInput(**column) for column in noted["columns"]]
         whole = sha256(model).hexdigest() == noted["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path} can't be read: {error}", "export it again with `kindred export onnx`") from error
+        anew = remedy(error, "export it again with `kindred export onnx`")
+        raise ArtifactError(f"{path} can't be read: {error}", anew) from error
     if not whole:
         raise ArtifactError(f"{path} is not what was exported", "export it again with `kindred export onnx`")
     return OnnxEncoder(model, columns)

@@ -20,7 +20,7 @@ from typing import Any, Final
 from kindred.domain.errors import ArtifactError
 from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
-from kindred.files import damage_of, read_with_hash, seals_of, with_hash, write_whole
+from kindred.files import damage_of, read_with_hash, remedy, seals_of, with_hash, write_whole
 
 MANIFEST, TAGS = "manifest.json", "tags.json"
 FILES = "files"
@@ -203,4 +203,5 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         return read_with_hash(path)
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path} can't be read: {error}", f"delete the folder {path.parent}") from error
+        anew = remedy(error, f"delete the folder {path.parent}")
+        raise ArtifactError(f"{path} can't be read: {error}", anew) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
@@ -46,6 +47,7 @@ ROUTES = (
     page_routes.router,
 )
 """Each makes the routes of one subject."""
+_LOG = logging.getLogger("kindred.serving")
 TASKS = (follow_versions, watch_graph, apply_writes, give_back_memory)
 """Each runs beside the requests until the service ends."""
 
@@ -55,11 +57,13 @@ def build_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(task(service)) for task in TASKS]
+        tasks = [asyncio.create_task(task(service), name=task.__name__) for task in TASKS]
+        for begun in tasks:
+            begun.add_done_callback(_told_where_it_failed)
         yield
         for task in tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, Exception):  # of one that failed it was told
                 await task
 
     app = FastAPI(
@@ -80,6 +84,12 @@ def build_app(service: Service) -> FastAPI:
         app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _unforeseen)
     return app
+
+
+def _told_where_it_failed(task: asyncio.Task[None]) -> None:
+    """A task that ends before the service does is a fault: the log says so at once, for it runs no more."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOG.critical("%s has ended and runs no more, start the service again: %r", task.get_name(), error)
 
 
 async def _of_ours(request: HttpRequest, error: Exception) -> Response:

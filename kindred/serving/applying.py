@@ -29,6 +29,7 @@ from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.histories import read_histories
 from kindred.recommenders.publishing import ITEMS, USERS, place_new_items
 from kindred.serving.journal import Entry, OneProcess
+from kindred.serving.ladder import FAILURES
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.service import Service
 from kindred.serving.written import APPLIED, DELETE, EVENT, NODE, applied_value, event_in, nodes_in
@@ -53,7 +54,7 @@ _LOG = logging.getLogger("kindred.serving")
 async def apply_writes(service: Service) -> None:
     """Follows the journal until the service ends; the one process that holds the lock applies what is in it."""
     lock = OneProcess(service.live.folder / "applies.lock")
-    applier, failed, may_apply_at = Applier(service), "", 0.0
+    applier, may_apply_at = Applier(service), 0.0
     try:
         while True:
             await asyncio.sleep(SECONDS)
@@ -68,11 +69,11 @@ async def apply_writes(service: Service) -> None:
                     service.live.follow()
                     took = time.monotonic() - began
                     may_apply_at = began + min(took / _WRITING_SHARE, _MOST_SECONDS)
-                failed = ""
-            except (KindredError, OSError) as error:
-                if str(error) != failed:
+                service.writes_problem = None
+            except (KindredError, *FAILURES) as error:
+                if str(error) != service.writes_problem:
                     _LOG.warning("writes wait in the journal: %s", error)
-                failed = str(error)
+                service.writes_problem = str(error)
                 await asyncio.sleep(4 * SECONDS)
     finally:
         lock.release()

@@ -42,8 +42,13 @@ def router(service: Service) -> APIRouter:
             }
             for name, opened in service.systems.items()
         }
-        stores = {"graph": await service.graph_problem() or "ok", "texts": service.texts_problem or "ok"}
-        return orjson_response(stores | {"systems": systems})
+        said = {
+            "graph": await service.graph_problem() or "ok",
+            "writes": service.writes_problem or "ok",
+            "texts": service.texts_problem or "ok",
+            "systems": systems,
+        }
+        return orjson_response(said)
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from kindred.domain.errors import ArtifactError, SettingsError, StoreError
 from kindred.domain.properties import check_storable_id
-from kindred.files import locked, read_with_hash, with_hash, written_whole
+from kindred.files import locked, read_with_hash, remedy, with_hash, written_whole
 
 _PREFIX = "kd"
 _MOST_ACTIVE = 2
@@ -155,7 +155,7 @@ class Keys:
             keys = [Key(**{**key, "scopes": tuple(Scope(scope) for scope in key["scopes"])}) for key in found]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(
-                f"{self._path} can't be read: {error}", f"delete it and make new keys: {MAKE_ONE}"
+                f"{self._path} can't be read: {error}", remedy(error, f"delete it and make new keys: {MAKE_ONE}")
             ) from error
         return {key.id: key for key in keys}
 

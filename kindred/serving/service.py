@@ -53,6 +53,7 @@ class Service:
         experiments: A/B tests, None where none is declared.
         spans: of requests and their stages, for OpenTelemetry.
         texts_problem: why texts can't be encoded; None where nothing is wrong.
+        writes_problem: why what was written waits in the journal; None where nothing is wrong.
         graph_seen: why the graph could not be read when it was last looked at; None where nothing was wrong.
     """
 
@@ -70,6 +71,7 @@ class Service:
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
         self.texts_problem: str | None = None
+        self.writes_problem: str | None = None
         self.graph_seen: str | None = None
         self._look: Future[str | None] | None = None
         self._looks_since = 0.0
@@ -199,17 +201,20 @@ class Service:
         """The same by reading the least there is, whichever engine it has; said within `LOOK_SECONDS`."""
         if self._look is None or self._look.done():  # who asks while one is under way waits for that one
             self._look, self._looks_since = self._threads.submit(self.graph.look), time.monotonic()
-        try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._look)), LOOK_SECONDS)
-        except TimeoutError:
-            seconds = time.monotonic() - self._looks_since
-            return f"the graph gives no answer since {seconds:.0f} s — look whether its server hangs"
+        look = asyncio.wrap_future(self._look)
+        await asyncio.wait({look}, timeout=LOOK_SECONDS)  # `wait_for` may lose that who waits was told to end
+        if look.done():
+            return look.result()
+        seconds = time.monotonic() - self._looks_since
+        return f"the graph gives no answer since {seconds:.0f} s — look whether its server hangs"
 
     def problems(self) -> list[str]:
         """What is not as it should be while answers go on, one line each, for who need not know more."""
         found = [] if self.graph_seen is None else ["the graph can't be read"]
         if self.texts_problem is not None:
             found.append("free texts and words of new events can't be understood")
+        if self.writes_problem is not None:
+            found.append("what was written is kept and waits for the graph")
         for name, opened in self.systems.items():
             if opened.misfit is not None:
                 found.append(f"{name}: the graph is not the one that version {opened.version} was made from")

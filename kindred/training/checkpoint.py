@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from kindred.domain.errors import ArtifactError
-from kindred.files import read_with_hash, with_hash, write_whole
+from kindred.files import read_with_hash, remedy, with_hash, write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,7 +102,7 @@ def _read_whole(folder: Path, name: str) -> tuple[bytes, dict[str, Any], Path]:
         tensors = folder / whole["tensors"]
         content, manifest = tensors.read_bytes(), whole["manifest"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path} is missing or damaged: {error}", "train again") from error
+        raise ArtifactError(f"{path} is missing or damaged: {error}", remedy(error, "train again")) from error
     if hashlib.sha256(content).hexdigest() != whole["sha256"]:
         raise ArtifactError(f"{tensors} is not the file that {path} was written with", "train again")
     return content, manifest, tensors

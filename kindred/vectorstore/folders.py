@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from kindred.domain.errors import ArtifactError, StoreError
-from kindred.files import Seals, damage_of, locked, read_with_hash, seals_of, sync, with_hash, write_whole
+from kindred.files import Seals, damage_of, locked, read_with_hash, remedy, seals_of, sync, with_hash, write_whole
 from kindred.vectorstore.checks import checked_name
 from kindred.vectorstore.rows import PUBLISH_AGAIN, ROWS_FILE, VECTORS_FILE, Rows
 
@@ -153,7 +153,8 @@ class VersionFolders:
         except FileNotFoundError:
             return Pointer()
         except (OSError, ValueError, KeyError) as error:
-            raise ArtifactError(f"{path} can't be read: {error}", "delete that file and publish again") from error
+            anew = remedy(error, "delete that file and publish again")
+            raise ArtifactError(f"{path} can't be read: {error}", anew) from error
 
     def versions(self) -> list[str]:
         """Sealed and unsealed versions, oldest first."""

@@ -39,3 +39,14 @@ def test_verify_names_every_damaged_version_and_run(tmp_path: Path, monkeypatch:
     assert not found["versions"]["ok"] and str(store_file) in str(found["versions"]["found"])
     assert not found["runs of products"]["ok"] and str(run_file) in str(found["runs of products"]["found"])
     assert "publish" in str(found["versions"]["remedy"]) and "train" in str(found["runs of products"]["remedy"])
+
+
+def test_a_folder_that_can_not_be_written_is_one_red_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "data/cache")
+
+    monkeypatch.setattr("kindred.stores.encoder_of", refused)
+    told = CliRunner().invoke(app, ["--data-dir", str(tmp_path), "doctor", "--json"])
+    checks = {check["name"]: check for check in json.loads(told.stdout)}
+    assert checks["text encoder"]["found"] == "can't use data/cache: Permission denied"
+    assert not checks["text encoder"]["ok"] and checks["python"]["ok"]

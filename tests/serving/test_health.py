@@ -106,6 +106,28 @@ def test_a_graph_that_does_not_answer_is_told_of_and_answers_go_on(
             answers.set()
 
 
+def test_writes_that_wait_for_the_graph_are_told_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the engine raises: what was acknowledged is kept, and goes on once the graph can be written."""
+    with opened(settings) as service:
+        write = service.graph.write
+
+        def refused() -> None:
+            raise RuntimeError("the disk is full")
+
+        async def tell(client: httpx.AsyncClient) -> None:
+            monkeypatch.setattr(service.graph, "write", refused)
+            event = {"user_id": "U00001", "item_id": "P00001", "rating": 5.0, "event_id": "e1"}
+            assert (await client.post("/v1/events", json=event)).json()["accepted"] == 1
+            ready = await until(client, "degraded")
+            assert ready["problems"] == ["what was written is kept and waits for the graph"]
+            assert (await client.get("/health/deps")).json()["writes"] == "the disk is full"
+            assert "the disk is full" in (await client.get("/ui/status")).text
+            monkeypatch.setattr(service.graph, "write", write)
+            await until(client, "ready")
+
+        ask(service, tell)
+
+
 async def until(client: httpx.AsyncClient, status: str) -> dict[str, Any]:
     """Readiness, once it says so."""
     for _ in range(500):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
-from kindred.files import write_whole
+from kindred.files import remedy, write_whole
 
 FORMAT = 1  # of the graph's folder; another number is refused
 
@@ -24,7 +24,8 @@ def read_notes(folder: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"can't read {path}: {error}", "delete the graph's folder and ingest again") from error
+        anew = remedy(error, "delete the graph's folder and ingest again")
+        raise StoreError(f"can't read {path}: {error}", anew) from error
     if found != FORMAT:
         raise StoreError(
             f"the graph in {folder} has format {found}, this program reads {FORMAT}",

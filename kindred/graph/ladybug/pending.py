@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from kindred.domain.errors import StoreError
 from kindred.domain.schema import EdgeType
-from kindred.files import written_whole
+from kindred.files import remedy, written_whole
 from kindred.graph.rows import full_name
 
 
@@ -75,7 +75,8 @@ def _read(path: Path) -> pa.Table:
         with path.open("rb") as file, pa.ipc.open_stream(file) as stream:
             return stream.read_all()
     except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"can't read {path}: {error}", "delete the graph's folder and ingest again") from error
+        anew = remedy(error, "delete the graph's folder and ingest again")
+        raise StoreError(f"can't read {path}: {error}", anew) from error
 
 
 def _write(path: Path, light: pa.Table) -> None:

@@ -28,7 +28,9 @@ def _status(service: Service, problem: str | None) -> dict[str, Any]:
         "graph": service.settings.effective_graph_url,
         "graph_problem": problem,
         "vectors": service.vectors.url,
-        "is_well": not problem and not any(row["problem"] or row["misfit"] or row["engine_problem"] for row in systems),
+        "writes_problem": service.writes_problem,
+        "texts_problem": service.texts_problem,
+        "is_well": not problem and not service.problems(),
     }
 
 
