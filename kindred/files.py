@@ -128,7 +128,7 @@ def with_hash(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def remedy(error: Exception, of_damage: str) -> str:
-    """What to do about a file that could not be read: it is not for that damaged, and nobody shall delete it."""
+    """What to do about a file that could not be read: it is not for that damaged, and must not be deleted."""
     may_be_whole = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
     return "mend its permissions, or see its disk; it need not be damaged" if may_be_whole else of_damage
 

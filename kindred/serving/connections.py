@@ -15,6 +15,7 @@ HEAD_SECONDS = 10.0
 HEAD_BYTES = 65_536
 """Of the first line and the headers together, by the pieces in which they come."""
 _LATE = ("408 Request Timeout", "too_slow", f"no whole head of a request within {HEAD_SECONDS:g} s")
+_NO_HTTP = ("400 Bad Request", "invalid", "this is no request of HTTP that can be read")
 _LONG = ("431 Request Header Fields Too Large", "too_long", f"the headers are longer than {HEAD_BYTES:,} bytes")
 
 if HttpToolsProtocol is not None:
@@ -54,6 +55,12 @@ if HttpToolsProtocol is not None:
             self._end_head()
             super().on_headers_complete()
 
+        def send_400_response(self, msg: str) -> None:
+            """What can't be read is refused in the form of every refusal."""
+            self._end_head()
+            self._write_refusal(*_NO_HTTP)
+            self.transport.close()
+
         def _end_head(self) -> None:
             self._num_bytes = 0
             if self._timer is not None:
@@ -65,10 +72,13 @@ if HttpToolsProtocol is not None:
             if self.transport.is_closing():
                 return
             if self.cycle is None or self.cycle.response_complete:  # else an answer to what came before is on its way
-                body = f'{{"error":{{"code":"{code}","message":"{message}","hint":"","request_id":""}}}}'
-                head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-                self.transport.write(f"{head}connection: close\r\n\r\n{body}".encode("ascii"))
+                self._write_refusal(status, code, message)
             self.transport.close()
+
+        def _write_refusal(self, status: str, code: str, message: str) -> None:
+            body = f'{{"error":{{"code":"{code}","message":"{message}","hint":"","request_id":""}}}}'
+            head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            self.transport.write(f"{head}connection: close\r\n\r\n{body}".encode("ascii"))
 
     READER: Any = Connection
 else:

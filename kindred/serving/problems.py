@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from kindred.domain.errors import ArtifactError, KindredError, RecordError, SchemaError, SettingsError, StoreError
+from kindred.recommenders.system import System
 from kindred.serving.pages.bare_page import bare_page
 from kindred.serving.replies import orjson_response
 
@@ -22,6 +23,14 @@ class UnknownError(KindredError):
     """Something asked for by name that is not there."""
 
     exit_code = 3
+
+
+def unknown_item(system: System, item_id: str) -> UnknownError:
+    """That a system has no such item, and by what one may be found."""
+    found_by = system.title or "id"
+    return UnknownError(
+        f"there is no {system.words.item} {item_id!r}", f"search for it by its {found_by} at {PAGES}/{system.name}"
+    )
 
 
 class LateError(KindredError):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from kindred.domain.explanation import CAVEAT, EvidencePath, Explanation, Standing
 from kindred.serving.answer_routes import DEFAULT_SYSTEM
-from kindred.serving.problems import UnknownError, request_id_of
+from kindred.serving.problems import request_id_of, unknown_item
 from kindred.serving.replies import orjson_response
 from kindred.serving.schemas import PROBLEMS, Id, Why
 from kindred.serving.service import Service
@@ -35,9 +35,7 @@ def router(service: Service) -> APIRouter:
         """Up to three paths from the user to the item, each with its share and where the item stands without it."""
         opened = service.system(system)
         if not opened.memory.knows_item(item_id):
-            raise UnknownError(
-                f"there is no {opened.module.system.words.item} {item_id!r}", "see its id where it is sold"
-            )
+            raise unknown_item(opened.module.system, item_id)
         found = await service.in_thread(partial(opened.recommender.why, user_id, item_id, seconds_of(at)))
         return orjson_response(why_value(found, request_id_of(http)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import httpx
 import pytest
@@ -51,6 +52,14 @@ def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPa
     after = replies(WHOLE, b"GET / HT")
     assert after.startswith(b"HTTP/1.1 200 ") and b"HTTP/1.1 408 " in after
     assert replies() == b""  # one that asks nothing ends as one that asks nothing more
+
+
+@pytest.mark.parametrize(
+    "line", [b"Content-Length: -1", b"Content-Length: many", b"Transfer-Encoding: odd", b"no colon"]
+)
+def test_what_is_no_http_is_refused_in_the_form_of_every_refusal(line: bytes) -> None:
+    head, _, body = replies(b"GET / HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ") and json.loads(body)["error"]["code"] == "invalid"
 
 
 def test_a_head_without_an_end_is_refused() -> None:

@@ -241,6 +241,9 @@ def test_why_a_tag_says_how_likely_it_is(client: Client, audio: Audio) -> None:
     track = asked(audio)[0]
     best = client.get(f"/v1/tags/tracks/{track}", k=1).json()["tags"][0]
     why = client.get(f"/v1/tags/users/{track}/why/{best['tag']}").json()
+    unknown = client.get(f"/v1/tags/users/{track}/why/nothing").json()["error"]
+    assert unknown["message"] == "there is no tag 'nothing'"
+    assert unknown["hint"] == "search for it by its name at /ui/tags", "tags are not sold"
     assert why["now"]["rank"] == 1 and why["now"]["score"] == best["probability"] and "sounds like" in why["note"]
 
 

@@ -14,7 +14,7 @@ from kindred.graph.view.page import shown_properties, view_parts
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.pages.item_map import read_map
 from kindred.serving.pages.rendering import Page, longest_bar
-from kindred.serving.problems import UnknownError
+from kindred.serving.problems import unknown_item
 from kindred.serving.service import Service
 
 SIMILAR = 12
@@ -25,9 +25,8 @@ _NOT_SHOWN = ("description",)
 async def item_page(service: Service, system: str, item: str) -> Page:
     """What is known of an item, and what is similar."""
     opened = service.system(system)
-    words = opened.module.system.words
     if not opened.memory.knows_item(item):
-        raise UnknownError(f"there is no {words.item} {item!r}", "search for it by its title")
+        raise unknown_item(opened.module.system, item)
     note = ""
     similar: tuple[Recommendation, ...] = ()
     try:

@@ -11,7 +11,7 @@ from kindred.recommenders.answering.recommender import Recommender
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.pages.path_drawing import Drawing, drawing_of
 from kindred.serving.pages.rendering import Page, longest_bar
-from kindred.serving.problems import UnknownError
+from kindred.serving.problems import UnknownError, unknown_item
 from kindred.serving.service import Service
 
 EXAMPLES = 8
@@ -77,7 +77,7 @@ async def why_page(service: Service, system: str, user: str, item: str) -> Page:
     if not user or not item:
         raise UnknownError("why what, for whom?", "open a user and choose why beside an item")
     if not opened.memory.knows_item(item):
-        raise UnknownError(f"there is no {opened.module.system.words.item} {item!r}", "search for it by its title")
+        raise unknown_item(opened.module.system, item)
     found = await service.in_thread(partial(opened.recommender.why, user, item))
     drawings: tuple[Drawing, ...] = ()
     if found.paths:
