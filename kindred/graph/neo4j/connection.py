@@ -25,6 +25,7 @@ IDLE_SECONDS = 2.0
 """A connection that was idle for longer is asked whether it lives before a statement waits on it."""
 SILENT_SECONDS = 120.0
 """A server that says nothing for so long hangs; one that works on a statement says so every minute."""
+MAY_NOT_WRITE = ("Neo.ClientError.Security.Forbidden", "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase")
 SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 INSTALL = install_hint("neo4j")
 
@@ -129,6 +130,11 @@ class Neo4jConnection:
         code = getattr(error, "code", None) or type(error).__name__
         if code == "Neo.ClientError.Database.DatabaseNotFound":
             return StoreError(f"no database {self._database!r} at {self.url}", "set KINDRED_GRAPH_DATABASE")
+        if code in MAY_NOT_WRITE:
+            return StoreError(
+                f"user {self._user!r} may not do that at {self.url}: {_message(error)}",
+                "give it the right to write; to read, who may write must have run `kindred graph stats` once",
+            )
         return StoreError(f"{self.url} failed: {_message(error)} ({code})", "see the log of the graph server")
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ come back as one record of lists for the same reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property
 from kindred.graph.rows import Table, key_of
@@ -14,6 +14,7 @@ from kindred.graph.rows import Table, key_of
 EACH_ROW = "UNWIND range(0, size($c.{key}) - 1) AS i"
 # Until an index is filled, statements are planned without it, and go on being run like that.
 AWAIT_INDEXES = "CALL db.awaitIndexes(3600)"
+SCHEMA_NAMES = "SHOW INDEXES YIELD name"  # an index that serves a constraint has its name
 METADATA = "_Kindred"  # labels that no schema can declare: names there are identifiers of classes
 VECTORS = "_KindredVector"
 
@@ -57,30 +58,40 @@ def stored_columns(table: Table, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name not in (key_of(table), "source_id", "target_id")]
 
 
-def schema_statements(schema: GraphSchema) -> list[str]:
+def schema_statements(schema: GraphSchema, there: Collection[str] = ()) -> list[str]:
     """Constraints and indexes of every label and type; each is run in a transaction of its own.
 
     A type that joins several pairs of labels has its keys unique within each pair only, so it gets an index instead
     of a constraint.
+
+    Args:
+        schema: what the graph may hold.
+        there: names of the constraints and indexes that the server has, which need no statement: who may only read
+            can't even run one that would change nothing.
     """
     made = [
-        f"CREATE CONSTRAINT {quoted(f'{node.label}_id')} IF NOT EXISTS "
-        f"FOR (x:{quoted(node.label)}) REQUIRE x.id IS UNIQUE"
+        (
+            f"{node.label}_id",
+            f"CREATE CONSTRAINT {{}} IF NOT EXISTS FOR (x:{quoted(node.label)}) REQUIRE x.id IS UNIQUE",
+        )
         for node in schema.nodes
     ]
     single_pairs = {table.name for table in constrained_tables(schema) if isinstance(table, EdgeType)}
     for name in dict.fromkeys(edge.type for edge in schema.edges):
-        constraint, index = quoted(f"{name}_event_id"), quoted(f"{name}_event_id_index")
+        constraint, index = f"{name}_event_id", f"{name}_event_id_index"
         edges = f"FOR ()-[x:{quoted(name)}]-()"
         if name in single_pairs:
-            made.append(f"DROP INDEX {index} IF EXISTS")
-            made.append(f"CREATE CONSTRAINT {constraint} IF NOT EXISTS {edges} REQUIRE x.event_id IS UNIQUE")
+            made.append((index, "DROP INDEX {} IF EXISTS"))
+            made.append((constraint, f"CREATE CONSTRAINT {{}} IF NOT EXISTS {edges} REQUIRE x.event_id IS UNIQUE"))
         else:
-            made.append(f"DROP CONSTRAINT {constraint} IF EXISTS")
-            made.append(f"CREATE INDEX {index} IF NOT EXISTS {edges} ON (x.event_id)")
-    made.append(f"CREATE CONSTRAINT `_Kindred_key` IF NOT EXISTS FOR (x:{METADATA}) REQUIRE x.key IS UNIQUE")
-    made.append(f"CREATE CONSTRAINT `_KindredVector_name` IF NOT EXISTS FOR (x:{VECTORS}) REQUIRE x.name IS UNIQUE")
-    return made
+            made.append((constraint, "DROP CONSTRAINT {} IF EXISTS"))
+            made.append((index, f"CREATE INDEX {{}} IF NOT EXISTS {edges} ON (x.event_id)"))
+    for label, key in ((METADATA, "key"), (VECTORS, "name")):
+        made.append(
+            (f"{label}_{key}", f"CREATE CONSTRAINT {{}} IF NOT EXISTS FOR (x:{label}) REQUIRE x.{key} IS UNIQUE")
+        )
+    wanted = [(name, statement) for name, statement in made if statement.startswith("DROP") == (name in there)]
+    return [statement.format(quoted(name)) for name, statement in wanted]
 
 
 def constrained_tables(schema: GraphSchema) -> list[Table]:

@@ -67,7 +67,8 @@ class Neo4jStore:
     def create_schema(self, schema: GraphSchema) -> None:
         self._schema = schema
         self._constrained = frozenset()
-        for statement in cypher.schema_statements(schema):
+        there = {row[0] for row in self._connection.read(cypher.SCHEMA_NAMES)}
+        for statement in cypher.schema_statements(schema, there):
             self._connection.write(partial(_run, statement=statement, parameters={}))
         self._connection.read(cypher.AWAIT_INDEXES)
         self._constrained = frozenset(map(full_name, cypher.constrained_tables(schema)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from contextlib import closing
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,8 @@ from kindred.domain.schema import graph_schema
 from kindred.graph.neo4j import connection as neo4j_connection
 from kindred.graph.neo4j.store import Neo4jStore
 from kindred.graph.server import GraphServer
+from kindred.graph.store import with_schema
+from tests.conftest import open_neo4j
 from tests.neo4j_server.server import Neo4jServer
 
 USER, PRODUCT = graph_schema().node("User"), graph_schema().node("Product")
@@ -33,6 +36,20 @@ def test_a_server_that_is_too_old_is_refused(neo4j_server: Neo4jServer, monkeypa
     monkeypatch.setattr(neo4j_connection, "OLDEST_SERVER", (5, 999))
     with pytest.raises(StoreError, match=r"runs Neo4j/5\.26\.\d+; Kindred needs Neo4j 5.999 or newer"):
         Neo4jStore(neo4j_server.url, GraphServer("neo4j", neo4j_server.password, "neo4j"))
+
+
+def test_who_may_only_read_opens_a_graph_that_has_its_indexes(
+    neo4j_store: Neo4jStore, neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server refuses them even a statement that would change nothing."""
+
+    def refused(*_: object) -> None:
+        raise StoreError("you may only read")
+
+    neo4j_store.upsert_nodes(USER, pa.table({"id": ["ann"]}))
+    monkeypatch.setattr(neo4j_connection.Neo4jConnection, "write", refused)
+    with closing(with_schema(open_neo4j(neo4j_server), graph_schema())) as reader:
+        assert [batch["id"].to_pylist() for batch in reader.read_nodes(USER)] == [["ann"]]
 
 
 @pytest.mark.parametrize(
