@@ -11,6 +11,10 @@ from qdrant_client import QdrantClient
 from kindred.domain.errors import SettingsError, StoreError
 from kindred.vectorstore.qdrant_system import SEPARATOR, ServerSystem, collection_names, translated
 
+CONNECT_SECONDS = 10
+"""A server that is well says sooner which collections it has; one that takes connections and never answers hangs."""
+ANSWER_SECONDS = 60
+
 
 class QdrantServer:
     """A VectorStore on a server, which may hold other collections too.
@@ -62,12 +66,18 @@ def connect(url: str, api_key: str) -> QdrantServer:
         rest_port = urlsplit(url).port or 6333
     except ValueError as error:
         raise SettingsError(f"vector store URL {url!r} has no valid port", "use http://HOST:PORT") from error
-    rest_only = QdrantClient(url=url, api_key=api_key or None, timeout=60, check_compatibility=False)
+    asked_first = QdrantClient(url=url, api_key=api_key or None, timeout=CONNECT_SECONDS, check_compatibility=False)
+    try:
+        with translated(url):
+            asked_first.get_collections()
+    finally:
+        asked_first.close()
+    rest_only = QdrantClient(url=url, api_key=api_key or None, timeout=ANSWER_SECONDS, check_compatibility=False)
     server = QdrantServer(url, rest_only)
     client = QdrantClient(
         url=url,
         api_key=api_key or None,
-        timeout=60,
+        timeout=ANSWER_SECONDS,
         check_compatibility=False,
         prefer_grpc=True,
         grpc_port=rest_port + 1,
