@@ -64,6 +64,11 @@ def report() -> Report:
     return build_report(run_protocol(interactions(), fit_taste, config), "fixed beforehand")
 
 
+@pytest.fixture(scope="module")
+def written(report: Report, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_report(report, tmp_path_factory.mktemp("written") / "run")
+
+
 def figure(report: Report, *path: str) -> float:
     value: Any = report
     for key in path:
@@ -136,17 +141,16 @@ def test_ratings_of_one_class_leave_accuracy_undefined() -> None:
     assert "–" in render_table(report)
 
 
-def test_the_report_is_written_whole(report: Report, tmp_path: Path) -> None:
-    paths = write_report(report, tmp_path / "run")
+def test_the_report_is_written_whole(report: Report, written: list[Path], tmp_path: Path) -> None:
     names = ["report.json", "report.md", "ranking.png", "by_history.png", "by_popularity.png", "rating.png"]
-    assert [path.name for path in paths] == names
-    assert json.loads(paths[0].read_text()) == report
-    page = paths[1].read_text()
+    assert [path.name for path in written] == names
+    assert json.loads(written[0].read_text()) == report
+    page = written[1].read_text()
     assert all(f"({name})" in page for name in names[2:])
     assert f"{report['ranking']['model']['recall@10']:.4f}" in page
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths[2:])
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written[2:])
     again = write_report(report, tmp_path / "again")
-    assert [a.read_bytes() == b.read_bytes() for a, b in zip(paths, again, strict=True)] == [True] * len(names)
+    assert [a.read_bytes() == b.read_bytes() for a, b in zip(written, again, strict=True)] == [True] * len(names)
 
 
 def test_the_table_fits_a_terminal_and_shows_the_figures(report: Report) -> None:
@@ -158,13 +162,13 @@ def test_the_table_fits_a_terminal_and_shows_the_figures(report: Report) -> None
 
 
 @pytest.mark.parametrize("figure", ["coverage", "gini", "novelty", "diversity", "popularity_calibration"])
-def test_what_accuracy_does_not_tell_is_shown_and_explained(report: Report, figure: str, tmp_path: Path) -> None:
+def test_what_accuracy_does_not_tell_is_shown_and_explained(report: Report, figure: str, written: list[Path]) -> None:
     lines = render_table(report).splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith(figure))
     of_everyone = [report["ranking"]["model"], *report["ranking"]["baselines"].values()]
     assert lines[place].split()[1:] == [f"{figures[figure]:.4f}" for figures in of_everyone]
     meaning = lines[place + 1].strip()
-    page = write_report(report, tmp_path)[1].read_text()
+    page = written[1].read_text()
     assert len(meaning.split()) > 4 and page.count(f"* **{figure}**: {meaning}.") == 1
     assert f"{report['ranking']['model'][figure]:.4f}" in page
 
