@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.recommenders.products import PRODUCTS
@@ -83,9 +84,9 @@ class _Opened:
 
 
 @asynccontextmanager
-async def asking(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service, its background tasks running."""
-    app = build_app(service)
+async def asking(service: Service, app: FastAPI | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service, or of its application that was built before; background tasks run meanwhile."""
+    app = app or build_app(service)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -97,21 +98,22 @@ async def asking(service: Service) -> AsyncIterator[httpx.AsyncClient]:
 Asks = Callable[[httpx.AsyncClient], Awaitable[None]]
 
 
-def ask(service: Service, asks: Asks) -> None:
+def ask(service: Service, asks: Asks, app: FastAPI | None = None) -> None:
     """Runs a test's requests."""
 
     async def main() -> None:
-        async with asking(service) as client:
+        async with asking(service, app) as client:
             await asks(client)
 
     anyio.run(main)
 
 
 class Client:
-    """A client for tests that ask one thing after the other."""
+    """A client for tests that ask one thing after the other, of one application: to build one takes half a second."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._app = build_app(service)
 
     def get(self, path: str, **parameters: Any) -> httpx.Response:
         return self._ask("GET", path, params=parameters)
@@ -133,7 +135,7 @@ class Client:
         async def one(client: httpx.AsyncClient) -> None:
             replies.append(await client.request(method, path, **options))
 
-        ask(self._service, one)
+        ask(self._service, one, self._app)
         return replies[0]
 
 
