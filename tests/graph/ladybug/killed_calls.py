@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import collections
 import ctypes
+import itertools
 import json
 import os
 import shutil
@@ -110,23 +111,22 @@ def killed(folder: Path, call: int, fraction: float) -> int:
     return 0 if call else int((folder / "calls").read_text())
 
 
-def judge(folder: Path, calls: Iterable[int], fractions: Sequence[float]) -> collections.Counter[str]:
-    """Kills at each of the calls, for each fraction, and counts the verdicts; what is not right keeps its folder.
+def judge(folder: Path, kills: Iterable[tuple[int, float]]) -> collections.Counter[str]:
+    """Kills at each (call, fraction) and counts the verdicts; what is not right keeps its folder.
 
     Everything that opens the engine runs in a child: the engine's threads would not survive the next fork.
     """
     found: collections.Counter[str] = collections.Counter()
     in_child(lambda: (folder / "hashes.json").write_text(json.dumps(reference(folder / "reference"))) and None)
     hashes = json.loads((folder / "hashes.json").read_text())
-    for call in calls:
-        for fraction in fractions:
-            run = folder / f"{call}-{fraction:g}"
-            killed(run, call, fraction)
-            code = in_child(lambda run=run: (run / "verdict").write_text(verdict(run, hashes)) and None)  # type: ignore[misc]
-            said = (run / "verdict").read_text() if code == 0 else f"could not be opened again ({code})"
-            found[said if said == "right" else f"call {call}, fraction {fraction:g}: {said}"] += 1
-            if said == "right":
-                shutil.rmtree(run)
+    for call, fraction in kills:
+        run = folder / f"{call}-{fraction:g}"
+        killed(run, call, fraction)
+        code = in_child(lambda run=run: (run / "verdict").write_text(verdict(run, hashes)) and None)  # type: ignore[misc]
+        said = (run / "verdict").read_text() if code == 0 else f"could not be opened again ({code})"
+        found[said if said == "right" else f"call {call}, fraction {fraction:g}: {said}"] += 1
+        if said == "right":
+            shutil.rmtree(run)
     return found
 
 
@@ -135,7 +135,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--every", type=int, default=1, help="kill at every Nth call")
-    parser.add_argument("--sample", type=int, default=0, help="kill at so many calls, spread evenly, instead")
+    parser.add_argument(
+        "--sample", type=int, default=0, help="kill at so many calls instead, spread evenly; the fractions take turns"
+    )
     parser.add_argument("--fraction", type=float, nargs="+", default=[0.0, 0.5, 1.0])
     options = parser.parse_args()
     if "kill_calls" not in os.environ.get("LD_PRELOAD", ""):
@@ -144,10 +146,13 @@ def main() -> None:
     embedded_tables.BULK_ROWS = BULK_ROWS
     counted = options.folder / "all"
     killed(counted, 0, 1.0)
-    made = list(range(1, int((counted / "calls").read_text()) + 1, options.every))
+    made = range(1, int((counted / "calls").read_text()) + 1, options.every)
     if options.sample:
-        made = sorted({made[place * (len(made) - 1) // (options.sample - 1)] for place in range(options.sample)})
-    found = judge(options.folder, made, options.fraction)
+        sampled = sorted({made[place * (len(made) - 1) // (options.sample - 1)] for place in range(options.sample)})
+        kills = list(zip(sampled, itertools.cycle(options.fraction), strict=False))
+    else:
+        kills = list(itertools.product(made, options.fraction))
+    found = judge(options.folder, kills)
     sys.stdout.write("".join(f"{count} {said}\n" for said, count in found.items()))
     sys.exit(0 if set(found) == {"right"} else 1)
 
