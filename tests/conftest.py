@@ -51,7 +51,10 @@ def no_server(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
     """A running Neo4j with a random password; it belongs to the whole run, so a test clears it before use."""
-    server = Neo4jServer(tmp_path_factory.mktemp("neo4j"), secrets.token_urlsafe(16))
+    # The graphs of a run follow each other within seconds: planning every statement anew for each would take half of
+    # the server's time.
+    plans = {"dbms.cypher.min_replan_interval": "1h"}
+    server = Neo4jServer(tmp_path_factory.mktemp("neo4j"), secrets.token_urlsafe(16), settings=plans)
     try:
         server.start()
     except ServerUnavailable as error:
