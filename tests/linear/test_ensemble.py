@@ -14,15 +14,17 @@ from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_e
 from kindred.linear.event_text import EventText
 from kindred.linear.list_fit import ListFitConfig
 from kindred.linear.scorer import LinearScorer
-from kindred.linear.scorer_config import ScorerConfig, SpectralFilter
+from kindred.linear.scorer_config import NetworkConfig, ScorerConfig, SpectralFilter
 from kindred.linear.scorer_sum import ScorerSum
 from kindred.linear.validation import WeightConfig, make_folds
 from tests.checkerboard import checkerboard
 
 DAY = 86_400
-QUICK = RankingConfig(weights=WeightConfig(rounds=1, folds=1))
+SCORERS = ScorerConfig(network=NetworkConfig(steps=20))
+QUICK = RankingConfig(scorers=SCORERS, weights=WeightConfig(rounds=1, folds=1, samples=2))
 SMALL_FILTERS = (SpectralFilter(0.5, 1.0, 8), SpectralFilter(0.4, 0.0, 8))
-MIDDLE = replace(QUICK, scorers=ScorerConfig(0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS))
+FILTERED = replace(SCORERS, max_dense=0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS)
+MIDDLE = replace(QUICK, scorers=FILTERED)
 LARGE = replace(MIDDLE, scorers=replace(MIDDLE.scorers, max_squared=0))
 FEW_USERS = replace(MIDDLE, scorers=replace(MIDDLE.scorers, max_dense=40, max_squared=0))
 

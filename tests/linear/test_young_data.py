@@ -9,11 +9,12 @@ from kindred.domain.interactions import Interactions
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import NO_VALIDATION, NOTHING_TOLD, RankingConfig, TextVectors, fit_linear_ensemble
 from kindred.linear.event_text import EventText
-from kindred.linear.scorer_config import ScorerConfig
+from kindred.linear.scorer_config import NetworkConfig, ScorerConfig
 from kindred.linear.validation import WeightConfig, make_folds
 
 DAY = 86_400
-CONFIG = RankingConfig(temporal=True, weights=WeightConfig(rounds=1, folds=2))
+SCORERS = ScorerConfig(network=NetworkConfig(steps=20))
+CONFIG = RankingConfig(temporal=True, scorers=SCORERS, weights=WeightConfig(rounds=1, folds=2, samples=2))
 pytestmark = pytest.mark.filterwarnings("error")
 
 
@@ -112,8 +113,8 @@ def test_a_scorer_near_its_size_limit_is_there_for_all_events_or_for_none(max_de
     config = replace(
         CONFIG,
         temporal=False,
-        scorers=ScorerConfig(max_dense=max_dense, max_squared=0),
-        weights=WeightConfig(rounds=1, share=0.5),
+        scorers=replace(SCORERS, max_dense=max_dense, max_squared=0),
+        weights=WeightConfig(rounds=1, samples=2, share=0.5),
     )
     assert any(len(np.unique(fold.known.user_index)) < 25 for fold in make_folds(train, False, config.weights, 0))
     ensemble = fit_linear_ensemble(train, config, 0)

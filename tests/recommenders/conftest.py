@@ -25,6 +25,9 @@ from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.load import with_embeddings
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
+from kindred.linear.ensemble_fit import RankingConfig
+from kindred.linear.scorer_config import NetworkConfig, ScorerConfig
+from kindred.linear.validation import WeightConfig
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.products import PRODUCTS
@@ -36,7 +39,8 @@ from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.store import SystemVectors, VectorStore
 
-SMALL = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8))
+QUICK = RankingConfig(scorers=ScorerConfig(network=NetworkConfig(steps=20)), weights=WeightConfig(folds=1, samples=2))
+SMALL = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8), ranking=QUICK)
 DIMENSION = 24
 EDGE = edge_type_of(Reviewed)
 

@@ -14,15 +14,18 @@ import pytest
 from kindred.domain.errors import SettingsError
 from kindred.evaluation.splits import temporal_split
 from kindred.gnn.hetero_data import reverse_of
+from kindred.gnn.model import GnnConfig
 from kindred.recommenders.config import ModelConfig, read_model_config
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.judging.search_space import SPACE, config_of, params_of
 from kindred.recommenders.judging.tuning import BEST, STUDY, TuningOptions, open_study, tune
 from kindred.recommenders.products import PRODUCTS
 from kindred.training.fit import RunOptions
-from tests.recommenders.conftest import Shop
+from tests.recommenders.conftest import QUICK, Shop
 
 pytest.importorskip("optuna")
+
+BASE = ModelConfig(gnn=GnnConfig(epochs=20, patience=5), ranking=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_no_trial_looks_at_the_test_reviews(graph: InteractionGraph, tmp_path: P
     cut = [temporal_split(g.interactions) for g in (graph, other)]
     assert np.array_equal(cut[0].test, cut[1].test)
     assert not np.array_equal(cut[0].test_events.item_index, cut[1].test_events.item_index)
-    small = ModelConfig().model_copy(update={"gnn": ModelConfig().gnn.model_copy(update={"epochs": 5})})
+    small = ModelConfig(gnn=GnnConfig(epochs=5, patience=5), ranking=QUICK)
     options = TuningOptions(2, base=small)
     found = [
         tune(g, options, RunOptions(tmp_path / str(n), seed=16, device="cpu")) for n, g in enumerate((graph, other))
@@ -81,12 +84,12 @@ def test_the_defaults_come_first_and_the_best_is_a_file_that_training_reads(
 ) -> None:
     told: list[tuple[int, int | None]] = []
     run = RunOptions(tmp_path, device="cpu", progress=lambda stage, done, total: told.append((done, total)))
-    result = tune(few, TuningOptions(8), run)
+    result = tune(few, TuningOptions(8, base=BASE), run)
     assert told == [(n, 8) for n in range(9)] and [t.number for t in result.trials] == list(range(8))
-    assert result.trials[0].params == params_of(ModelConfig()) and result.defaults == result.trials[0].value
+    assert result.trials[0].params == params_of(BASE) and result.defaults == result.trials[0].value
     assert result.gain == max(t.value for t in result.trials) - result.defaults >= 0
     best = read_model_config(result.config_file)
-    assert params_of(best) == result.best.params and config_of(result.best.params, ModelConfig()) == best
+    assert params_of(best) == result.best.params and config_of(result.best.params, BASE) == best
     assert json.dumps(result.as_json())
 
 
@@ -97,14 +100,14 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(few: InteractionGraph, tmp
 
     run = RunOptions(tmp_path, device="cpu")
     with pytest.raises(KeyboardInterrupt):
-        tune(few, TuningOptions(6), replace(run, progress=interrupt))
+        tune(few, TuningOptions(6, base=BASE), replace(run, progress=interrupt))
     read_model_config(tmp_path / BEST)
     with pytest.raises(SettingsError, match="--resume"):
-        tune(few, TuningOptions(6), run)
-    result = tune(few, TuningOptions(6), replace(run, resume=True))
+        tune(few, TuningOptions(6, base=BASE), run)
+    result = tune(few, TuningOptions(6, base=BASE), replace(run, resume=True))
     assert [t.number for t in result.trials] == list(range(6))
     assert len({t.params["gnn.dropout"] for t in result.trials}) == 6
-    again = tune(few, TuningOptions(6), replace(run, resume=True))
+    again = tune(few, TuningOptions(6, base=BASE), replace(run, resume=True))
     assert again == result
 
 
