@@ -39,8 +39,10 @@ def named(spans: Sequence[ReadableSpan], name: str) -> ReadableSpan:
 
 
 @pytest.mark.parametrize("where", ["/v1/users/{}/recommendations", "/v1/products/users/{}/recommendations"])
-def test_an_answer_is_a_span_in_that_of_its_request(where: str, client: Client, exporter: InMemorySpanExporter) -> None:
-    reply = client.get(where.format(USER), k=3)
+def test_an_answer_is_a_span_in_that_of_its_request(
+    where: str, service: Service, exporter: InMemorySpanExporter
+) -> None:
+    reply = Client(service).get(where.format(USER), k=3)
     spans = exporter.get_finished_spans()
     request, answer = (
         named(spans, f"GET {where.format('{user_id}').replace('products', '{system}')}"),
