@@ -4,9 +4,11 @@ publishing again.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +27,26 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "emptied": lambda content: b"",
     "cut": lambda content: content[: len(content) // 2],
     "overwritten": lambda content: b"{}" + bytes(max(0, len(content) - 2)),
-    "flipped": lambda content: (
-        bytes([*content[: len(content) // 2], content[len(content) // 2] ^ 4]) + content[len(content) // 2 + 1 :]
-    ),
+    "flipped": lambda content: flipped(content, len(content) // 2),
 }
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
+@cache
+def stored(path: str) -> tuple[bytes, int]:
+    """A file without the zeros at its end, and its size."""
+    content = Path(path).read_bytes()
+    return content.rstrip(b"\0"), len(content)
+
+
+def copy_sparse(source: str, target: str) -> None:
+    """A copy in which the engine's empty pages of 32 MB take no room, and nearly no time."""
+    content, size = stored(source)
+    Path(target).write_bytes(content)
+    os.truncate(target, size)
 
 
 def collections(embeddings_of: MakeEmbeddings) -> dict[str, Embeddings]:
@@ -64,7 +82,7 @@ def test_damage_is_noticed_not_served(
     for path in sorted(path for path in (kept / "products").rglob("*") if path.is_file() and path.stat().st_size):
         for change in DAMAGES.values():
             shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(kept, folder)
+            shutil.copytree(kept, folder, copy_function=copy_sparse)
             file = folder / path.relative_to(kept)
             file.write_bytes(change(path.read_bytes()))
             with closing(openers[engine](folder)) as store:
