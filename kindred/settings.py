@@ -139,11 +139,12 @@ def load_settings(**flags: object) -> Settings:
 
 
 def _refused(error: ValidationError, flags: Collection[str]) -> SettingsError:
-    """The first setting that was refused, in words; the value of a secret is left out."""
+    """The first setting that was refused, in words; the value of a secret, or what may hold one, is left out."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0])
     source = "flag" if name in flags else setting_sources(os.environ).get(name, "default")
-    got = "" if Settings.model_fields[name].annotation is SecretStr else f", got {first['input']!r}"
+    is_told = Settings.model_fields[name].annotation is not SecretStr and not isinstance(first["input"], dict | list)
+    got = f", got {first['input']!r}" if is_told else ""
     place = ".".join(str(part) for part in first["loc"])
     return SettingsError(f"setting {place} {refusal(first)}{got} ({source})", "correct it there, or leave it out")
 

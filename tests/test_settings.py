@@ -80,6 +80,15 @@ def test_a_refused_secret_is_not_printed(empty_folder: Path) -> None:
         load_settings()
 
 
+def test_the_salt_of_an_experiment_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    arms = '[{"name": "a", "share": 50}, {"name": "b", "share": 50}]'
+    experiment = f'{{"name": "x", "system": "products", "salt": "sh!", "arms": {arms}}}'
+    monkeypatch.setenv("KINDRED_EXPERIMENTS", f"[{experiment}]")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert raised.value.message.startswith("setting experiments.0 ") and "sh!" not in str(raised.value)
+
+
 def test_what_is_no_setting_is_named_with_the_nearest_that_is(empty_folder: Path) -> None:
     (empty_folder / "kindred.toml").write_text("sed = 1\nseed = 2\n[shop]\nname = 'x'\n")
     (empty_folder / ".env").write_text("KINDRED_GRAPH_PASSWRD=hunter2\nOTHER=1\nkindred_encoder=x\n")

@@ -119,6 +119,7 @@ class ExposureLog:
         self._folder = folder
         self._waiting: Queue[tuple[str, bytes]] = Queue(_MOST_WAITING)
         self._files: dict[str, Path] = {}
+        self._told: set[str] = set()
         self._ends = Event()
         self._thread = Thread(target=self._write_on, name="exposures", daemon=True)
         self._thread.start()
@@ -151,25 +152,29 @@ class ExposureLog:
         for experiment, written in lines.items():
             try:
                 self._append(experiment, b"".join(written))
+                self._told.discard(experiment)
             except OSError as error:
                 self.num_lost += len(written)
-                message = "exposures of experiment %s can't be written: %s"
-                logging.getLogger("kindred.serving").error(message, experiment, error)
+                if experiment not in self._told:
+                    self._told.add(experiment)
+                    message = "exposures of experiment %s can't be written and are lost until they can: %s"
+                    logging.getLogger("kindred.serving").error(message, experiment, error)
 
     def _append(self, experiment: str, lines: bytes) -> None:
         """Whole lines at the end of this process's newest file, on the disk when this returns."""
         path = self._files.get(experiment)
         if path is None or not path.exists() or path.stat().st_size >= FILE_BYTES:
             path = self._files[experiment] = self._new_file(experiment)
-        with path.open("ab") as file:
-            size = file.tell()
-            try:
+        size = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("ab") as file:
                 file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
-            except OSError:
-                os.truncate(path, size)  # no torn line before the next one
-                raise
+        except OSError:
+            if path.exists():
+                os.truncate(path, size)  # no torn line before the next one: closing has tried to write once more
+            raise
 
     def _new_file(self, experiment: str) -> Path:
         folder = self._folder / experiment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from kindred.graph.store import GraphStore
 from kindred.recommenders.interactions import INTERACTIONS
 from kindred.serving import experiments as logging_module
 from kindred.serving.experiment_report import off_policy, report_of
-from kindred.serving.experiments import Experiments, Exposure, read_exposures
+from kindred.serving.experiments import Experiments, Exposure, ExposureLog, read_exposures
 from kindred.serving.service import Service
 from tests.serving.conftest import Published, opened, settings_in
 
@@ -166,6 +167,21 @@ def test_the_log_is_rotated_and_survives_a_torn_line(tmp_path: Path, monkeypatch
     files[0].write_bytes(b"not JSON\n")
     with pytest.raises(StoreError, match="can't be read"):
         list(read_exposures(tmp_path, "wider"))
+
+
+def test_a_disk_that_is_full_in_the_midst_leaves_whole_lines(tmp_path: Path) -> None:
+    log, line = ExposureLog(tmp_path), b'{"user": "u1", "arm": "control"}\n'
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log._append("wider", line)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            log._append("wider", line * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log._append("wider", line)
+    log.close()
+    assert len(list(read_exposures(tmp_path, "wider"))) == 2
 
 
 def test_an_exposure_that_can_not_be_written_is_counted_and_costs_no_answer(tmp_path: Path) -> None:
