@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -186,3 +189,11 @@ def test_an_answer_as_of_a_time_knows_nothing_later(client: Client, service: Ser
 def test_a_path_that_nothing_answers_is_told_where_all_are_listed(client: Client) -> None:
     for said in (client.get("/v1/nothing"), client.get("/v1/events")):
         assert said.status_code in (404, 405) and "/docs" in said.json()["error"]["hint"]
+
+
+def test_every_path_is_in_the_docs(client: Client) -> None:
+    """By whatever names the docs call what stands in braces."""
+    docs = "".join(path.read_text("utf-8") for path in (Path(__file__).parents[2] / "docs").glob("*.md"))
+    named = re.sub(r"{\w+}", "{}", docs)
+    paths = [re.sub(r"{\w+}", "{}", path).rstrip("/") for path in client.get("/openapi.json").json()["paths"]]
+    assert [path for path in paths if path.removesuffix("/{}") not in named] == []
