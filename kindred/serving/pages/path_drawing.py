@@ -150,4 +150,8 @@ def _short(said: str) -> str:
 
 
 def _each_once(edges: list[Edge]) -> tuple[Edge, ...]:
-    return tuple({edge.path: edge for edge in edges}.values())
+    """Edges of several paths once, with the words where the first of these paths has them, in its own column."""
+    first: dict[str, Edge] = {}
+    for edge in edges:
+        first.setdefault(edge.path, edge)
+    return tuple(first.values())
