@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 import threading
+from types import FrameType
 
 import uvicorn
 
@@ -21,6 +23,8 @@ from kindred.settings import Settings
 from kindred.stores import check_encoder_setting
 
 DRAIN_SECONDS = 10
+STOP_SECONDS = DRAIN_SECONDS + 3
+"""So long after it was told to stop a process waits for what hangs."""
 SWITCH_SECONDS = 0.0005
 """So long a thread that encodes or writes may keep the interpreter from the one that answers; ten times by default."""
 KEEP_ALIVE_SECONDS = 65
@@ -69,9 +73,22 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
             lifespan="on",
         )
         server = uvicorn.Server(config)
+
+        def told_to_stop(number: int, frame: FrameType | None) -> None:
+            server.handle_exit(number, frame)
+            last = threading.Timer(STOP_SECONDS, _end_at_once)
+            last.daemon = True
+            last.start()
+
         for stop in (signal.SIGINT, signal.SIGTERM):  # also one that comes before its loop runs, or again at the end
-            signal.signal(stop, server.handle_exit)
+            signal.signal(stop, told_to_stop)
         server.run([listener])  # in the loop of uvloop where it is installed
+
+
+def _end_at_once() -> None:
+    """Ends a process that was told to stop and whose threads still wait; all that it acknowledged is on the disk."""
+    logging.getLogger("kindred.serving").warning("ended without waiting longer for a store that does not answer")
+    os._exit(0)
 
 
 def _log_to_stderr() -> None:

@@ -98,8 +98,29 @@ main()
 """
 
 
-def test_a_process_told_to_stop_before_it_listens_ends(settings: Settings) -> None:
-    command = [sys.executable, "-c", STOPPED_AT_ONCE, "--data-dir", str(settings.data_dir), "serve", "--port", "0"]
+HANGS = """
+import threading
+from kindred.serving import running
+from kindred.serving.service import Service
+
+running.STOP_SECONDS = 0.5
+Service.close = lambda service: threading.Event().wait(600)
+"""
+
+
+@pytest.mark.parametrize("first", ["", HANGS])
+def test_a_process_told_to_stop_before_it_listens_ends(settings: Settings, first: str) -> None:
+    """Also one with a store that does not answer."""
+    command = [
+        sys.executable,
+        "-c",
+        first + STOPPED_AT_ONCE,
+        "--data-dir",
+        str(settings.data_dir),
+        "serve",
+        "--port",
+        "0",
+    ]
     assert subprocess.run(command, cwd=Path(__file__).parents[2], timeout=60).returncode == 0
 
 
