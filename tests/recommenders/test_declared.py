@@ -29,7 +29,7 @@ from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import ENCODER, SMALL
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data/lastfm_hetrec2011"
-LAST_USER = 60
+LAST_USER = 40
 
 READING = System(
     name="reading",
