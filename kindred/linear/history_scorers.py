@@ -61,7 +61,7 @@ def history_scorers(train: Interactions, kernels: dict[str, FloatArray], context
 def _matrix_scorers(
     train: Interactions, kernels: dict[str, FloatArray], prefixes: Prefixes | None, config: ScorerConfig
 ) -> list[LinearScorer]:
-    """EASE on even and on recent history, cosine neighbours, next-item regression, EASE with text."""
+    """EASE on even and on late history, cosine neighbours, next-item regression, EASE with text."""
     # what takes the most memory comes before there is anything to keep
     following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
     gram, unit = co_occurrence(known_items(train)), mean_count(train)
@@ -73,9 +73,10 @@ def _matrix_scorers(
     ease = ease_of_precision(precision)
     scorers = [LinearScorer("ease", "items", ease)]
     if train.at is not None:
-        scorers.append(LinearScorer("recent ease", "recent_items", ease))
+        scorers += _of_late("ease", ease)
     if following is not None:
         scorers.append(LinearScorer("next item", "recent_items", following))
+        scorers.append(LinearScorer("next item of the latest", "latest_items", following))
     scorers += [LinearScorer(name, "items", weights) for name, weights in mixed.items()]
     scale = np.maximum(np.diag(gram), 1.0) ** -0.5
     gram *= scale[:, None]
@@ -126,7 +127,7 @@ def _prefixes(train: Interactions, at: IntArray, statistics: HistoryStatistics) 
 def _spectral_scorers(
     train: Interactions, prefixes: Prefixes | None, config: ScorerConfig, seed: int
 ) -> list[LinearScorer]:
-    """Scorers in the basis of the item graph's leading eigenvectors: of even and recent history, and what comes next.
+    """Scorers in the basis of the item graph's leading eigenvectors: of even and late history, and what comes next.
 
     All share one right side, so together they need no more dimensions than one.
     """
@@ -134,11 +135,12 @@ def _spectral_scorers(
     degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
     scorers = [LinearScorer("spectrum", "items", left, right)]
     if prefixes is not None:
-        scorers.append(LinearScorer("recent spectrum", "recent_items", left, right))
+        scorers += _of_late("spectrum", left, right)
         past, following = prefixes
         # items by items first: what follows each event, in the spectrum, would be the largest matrix of the whole fit
         mean_next = np.asarray((past.T @ following) @ left, dtype=np.float32) * degree**-0.5
         scorers.append(LinearScorer("next in spectrum", "recent_items", mean_next, right))
+        scorers.append(LinearScorer("next of the latest in spectrum", "latest_items", mean_next, right))
     return scorers
 
 
@@ -165,14 +167,22 @@ def _filtered_spectra(train: Interactions, config: ScorerConfig, seed: int) -> t
 
 
 def _few_user_scorers(train: Interactions, config: ScorerConfig) -> list[LinearScorer]:
-    """EASE in the leading directions of the users, on even and, where the order is known, on recent history."""
+    """EASE in the leading directions of the users, on even and, where the order is known, on late history."""
     matrix = known_items(train)[np.unique(train.user_index)]
     ridge = config.ease_ridge * matrix.nnz / train.num_items
     left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
     scorers = [LinearScorer("ease", "items", left, right)]
     if train.at is not None:
-        scorers.append(LinearScorer("recent ease", "recent_items", left, right))
+        scorers += _of_late("ease", left, right)
     return scorers
+
+
+def _of_late(name: str, left: FloatArray, right: FloatArray | None = None) -> list[LinearScorer]:
+    """The scorer of that name on recent history and on the latest, which fades faster: validation mixes the two."""
+    return [
+        LinearScorer(f"recent {name}", "recent_items", left, right),
+        LinearScorer(f"latest {name}", "latest_items", left, right),
+    ]
 
 
 def mean_count(train: Interactions) -> float:
@@ -181,7 +191,7 @@ def mean_count(train: Interactions) -> float:
 
 
 def _factor_scorers(train: Interactions, context: FitContext) -> list[LinearScorer]:
-    """Weighted factors, a user's row as the sum over history that comes nearest to it, even and recent."""
+    """Weighted factors, a user's row as the sum over history that comes nearest to it, even and late."""
     known = relative_confidence(train).tocoo()
     ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
     matrix = SparseMatrix.of(*ends, torch.from_numpy(known.data.astype(np.float32)), known.shape)
@@ -190,5 +200,5 @@ def _factor_scorers(train: Interactions, context: FitContext) -> list[LinearScor
     left = items @ nearest_map(sums, users)
     scorers = [LinearScorer("factors", "items", left, items)]
     if train.at is not None:
-        scorers.append(LinearScorer("recent factors", "recent_items", left, items))
+        scorers += _of_late("factors", left, items)
     return scorers

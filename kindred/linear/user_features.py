@@ -23,8 +23,12 @@ SECONDS_PER_DAY = 86_400
 Feature: TypeAlias = "FloatArray | sp.csr_matrix"
 """One row a user: dense `[num_users, dim]` or sparse `[num_users, num_items]`."""
 
-SUMS = ("items", "recent_items", "text")
+ITEM_SUMS = ("items", "recent_items", "latest_items")
+"""Sums over the items of the history: all alike; the later the more; the latest above all."""
+SUMS = (*ITEM_SUMS, "text")
 """The features that grow with the history."""
+LATEST = 3
+"""What is late by this power of the recency decay: of .8, each event counts about half of the next one."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,8 @@ def build_user_features(
         statistics: of the training data.
 
     Returns:
-        `constant [num_users, 1]`, `items` and `recent_items [num_users, num_items]` (sparse), and, where the training
-        data has them, `text [num_users, text_dim]`, `time` and `recent_time [num_users, time_bins]`.
+        `constant [num_users, 1]`, each of `ITEM_SUMS` `[num_users, num_items]` (sparse), and, where the training data
+        has them, `text [num_users, text_dim]`, `time` and `recent_time [num_users, time_bins]`.
     """
     import scipy.sparse as sp
 
@@ -115,7 +119,7 @@ def build_user_features(
     length = history_weight(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
     weight = length * liked(events, statistics.middle_rating)
     features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
-    for name, weights in (("items", even), ("recent_items", recent)):
+    for name, weights in zip(ITEM_SUMS, (even, recent, recent**LATEST), strict=True):
         scaled = weight * _normalised(events, weights, exponent)
         features[name] = sp.csr_matrix(
             (scaled[known], (events.user_index[known], events.item_index[known])),
@@ -131,7 +135,7 @@ def build_user_features(
     if len(statistics.time_knots):
         memberships = time_memberships(events, statistics)
         features["time"] = _sum_by_user(events, _normalised(events, even, 1.0), memberships)
-        features["recent_time"] = _sum_by_user(events, _normalised(events, recent**3, 1.0), memberships)
+        features["recent_time"] = _sum_by_user(events, _normalised(events, recent**LATEST, 1.0), memberships)
     return features
 
 

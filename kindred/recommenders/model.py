@@ -21,6 +21,7 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.rating_scale import RatingScale
 from kindred.gnn.onnx_encoder import OnnxEncoder, can_run, has_encoder, load_encoder
 from kindred.linear.ensemble import LinearEnsemble
+from kindred.linear.user_features import ITEM_SUMS
 from kindred.recommenders.histories import Histories, no_histories
 from kindred.recommenders.runs import OWN_MODEL
 from kindred.recommenders.system import System
@@ -186,7 +187,7 @@ class Model:
         """What an event with each of these items adds to a user's row by the scorers that know items alone."""
         self._need_histories()
         rows: FloatArray = np.zeros((len(positions), self.ranking.items.shape[1]), dtype=np.float32)
-        for name in ("items", "recent_items"):
+        for name in ITEM_SUMS:
             if name in self.ranking.sources:
                 rows += self.ranking.sources[name][positions]
         return rows

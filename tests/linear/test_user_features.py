@@ -4,7 +4,14 @@ import numpy as np
 
 from kindred.domain.interactions import Interactions
 from kindred.linear.event_text import EventText
-from kindred.linear.user_features import HistoryStatistics, build_user_features, liked, middle_rating
+from kindred.linear.user_features import (
+    ITEM_SUMS,
+    SUMS,
+    HistoryStatistics,
+    build_user_features,
+    liked,
+    middle_rating,
+)
 
 DAY = 86_400
 PLAIN = HistoryStatistics(
@@ -30,10 +37,18 @@ SHRUNK = replace(PLAIN, history_shrinkage=2.0, typical_history=4.0)
 def test_short_histories_are_toned_down_and_typical_ones_keep_their_say():
     events, text = one_event_and_four()
     plain, shrunk = (build_user_features(events, text, statistics) for statistics in (PLAIN, SHRUNK))
-    for name in ("items", "recent_items", "text"):
+    for name in SUMS:
         ratio = shrunk[name].sum(1)[:2] / plain[name].sum(1)[:2]
         np.testing.assert_allclose(np.asarray(ratio).ravel(), [(1 / 3) / (4 / 6), 1], rtol=1e-6)
         assert shrunk[name][2].sum() == 0
+
+
+def test_the_latest_events_fade_faster_than_recent_ones():
+    events = Interactions(np.zeros(3, np.int64), np.arange(3), 1, 4, at=np.arange(3) * DAY)
+    features = build_user_features(events, None, replace(PLAIN, recency_decay=0.8, history_exponent=1.0))
+    for name, decay in (("items", 1.0), ("recent_items", 0.8), ("latest_items", 0.8**3)):
+        weights = np.array([decay**2, decay, 1, 0])
+        np.testing.assert_allclose(features[name].toarray()[0], weights / weights.sum(), rtol=1e-6)
 
 
 def test_what_holds_for_everyone_and_periods_keep_their_say():
@@ -54,7 +69,7 @@ def test_what_was_disliked_speaks_for_no_item_and_no_word():
     text = EventText.of(np.tile(np.array([1, 0], dtype=np.float32), (6, 1)))
     events = rated([5, 1, 4, 2, 2, 1])
     plain, weighed = (build_user_features(events, text, replace(PLAIN, middle_rating=m)) for m in (None, 3.0))
-    for name in ("items", "recent_items"):
+    for name in ITEM_SUMS:
         expected = plain[name].toarray() * [[1, 0, 1, 1], [1, 1, 1, 0], [1, 0, 1, 1]]
         np.testing.assert_allclose(weighed[name].toarray(), expected)
     np.testing.assert_allclose(weighed["text"], plain["text"] * [[2 / 3], [0], [1 / 2]], rtol=1e-6)
