@@ -185,7 +185,7 @@ def test_a_user_without_events_gets_the_most_popular_items():
 
 
 def test_a_learned_scorer_is_one_more_and_never_sees_the_held_out_events():
-    events, _, _ = clustered()
+    events = replace(clustered()[0], at=None)  # with times, others know the tastes as well, and it may get no weight
     sizes = []
 
     def learned(known):
