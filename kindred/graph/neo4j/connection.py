@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -146,14 +146,18 @@ def _bound_silence(driver: Driver) -> None:
     """Has connections that will be opened give up a server that is silent for too long.
 
     The driver has no setting for it: it waits for as long as the server tells it to, for ever where that tells nothing.
+    A driver that is built otherwise inside keeps its own patience.
     """
-    pool = driver._pool
-    opens = pool.opener
+    pool: Any = getattr(driver, "_pool", None)
+    opens = getattr(pool, "opener", None)
+    if opens is None:
+        return
 
     def opened(*arguments: Any, **named: Any) -> Any:
         connection = opens(*arguments, **named)
-        told = connection.socket.get_read_timeout()
-        connection.socket.set_read_timeout(SILENT_SECONDS if told is None else min(told, SILENT_SECONDS))
+        with suppress(AttributeError):
+            told = connection.socket.get_read_timeout()
+            connection.socket.set_read_timeout(SILENT_SECONDS if told is None else min(told, SILENT_SECONDS))
         return connection
 
     pool.opener = opened
