@@ -120,7 +120,7 @@ class Neo4jConnection:
                 f"{self.url} refused user {self._user!r}: {_message(error)}",
                 "set KINDRED_GRAPH_USER and KINDRED_GRAPH_PASSWORD",
             )
-        if isinstance(error, (known.ServiceUnavailable, known.SessionExpired)):
+        if isinstance(error, (known.ServiceUnavailable, known.SessionExpired, known.ConnectionPoolError)):
             return StoreError(
                 f"no answer from the graph server at {self.url}: it is not there, or hangs",
                 "start it, or set KINDRED_GRAPH_URL; then run the command again: what was acknowledged is kept",

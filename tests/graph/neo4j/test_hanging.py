@@ -55,7 +55,7 @@ class Way:
 def test_a_server_that_hangs_is_given_up(neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     """It takes connections and says nothing, so that only a limit of our own ends the waiting."""
     for name in ("POOL_WAIT_SECONDS", "SILENT_SECONDS"):
-        monkeypatch.setattr(neo4j_connection, name, 0.5)
+        monkeypatch.setattr(neo4j_connection, name, 1.0)
     monkeypatch.setattr(neo4j_connection, "IDLE_SECONDS", 0.0 if when == "while it is idle" else 100.0)
     with closing(Way(neo4j_server.bolt_port)) as way:
         if when == "before it is opened":
