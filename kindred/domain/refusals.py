@@ -42,10 +42,15 @@ def refusal(error: ErrorDetails) -> str:
         return _WORDS[kind].format(**context)
     if kind in ("value_error", "assertion_error"):
         return str(context["error"])
-    wanted = _KINDS.get(kind.partition("_")[0])
+    wanted = wanted_kind(kind)
     if wanted is not None and kind.endswith(("_type", "_parsing")):
         return f"must be {wanted}"
     return error["msg"].replace("Input should be", "must be").replace("Input should", "must")
+
+
+def wanted_kind(error_type: str) -> str | None:
+    """What is wanted instead of a value of another kind, by pydantic's type of error; None where that can't be told."""
+    return _KINDS.get(error_type.partition("_")[0])
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:

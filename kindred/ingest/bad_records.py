@@ -10,12 +10,11 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kindred.domain.errors import RecordError
+from kindred.domain.refusals import wanted_kind
 from kindred.domain.schema import KEY_COLUMNS
 
 ID_FIELDS = frozenset({"id", *KEY_COLUMNS})
 R = TypeVar("R", bound=BaseModel)
-_KINDS = {"float": "a number", "int": "a whole number", "string": "a text", "bool": "true or false"}
-"""What is wanted, by how the types of pydantic's errors begin."""
 _BOUNDS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
 
 
@@ -100,7 +99,7 @@ def _words(reason: Reason, kind: str, value: object, context: Mapping[str, objec
     if reason in (Reason.CONTROL_CHARACTER, Reason.LONE_SURROGATE):
         return "it holds a control character or half of a surrogate pair"
     if reason is Reason.WRONG_TYPE:
-        return f"{_KINDS.get(kind.partition('_')[0], 'a value of another kind')} is wanted, got {shown(value)}"
+        return f"{wanted_kind(kind) or 'a value of another kind'} is wanted, got {shown(value)}"
     bounds = [f"{words} {context[name]}" for name, words in _BOUNDS.items() if name in context]
     return f"{' and '.join(bounds) or 'a finite number'} is wanted, got {shown(value)}"
 

@@ -13,6 +13,7 @@ import orjson
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.lines import BUFFER_BYTES
 
 _PRINTED = re.compile(rb"\s*\{\s*(?:u?'|[\"][^\"]*[\"]\s*:\s*(?:'|None\b|True\b|False\b))")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -87,6 +88,12 @@ def decode_utf8(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise BadRecord(Reason.INVALID_UTF8, f"byte {error.start}: {error.reason}") from error
+
+
+def is_document(content: io.BufferedReader, *keys: str) -> bool:
+    """Whether the content is one JSON object with all of these keys at its beginning."""
+    head = content.peek(BUFFER_BYTES).lstrip()
+    return head.startswith(b"{") and all(f'"{key}"'.encode() in head for key in keys)
 
 
 def read_document(content: io.BufferedReader, key: str, holds: str, smaller: str) -> object:

@@ -113,13 +113,14 @@ def build_user_features(
 
     even = np.ones(len(events), dtype=np.float32)
     recent = (statistics.recency_decay ** events_after(events)).astype(np.float32)
+    latest = recent**LATEST
     exponent = statistics.history_exponent
     known = events.item_index >= 0
     counts = np.bincount(events.user_index, minlength=events.num_users)
     length = history_weight(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
     weight = length * liked(events, statistics.middle_rating)
     features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
-    for name, weights in zip(ITEM_SUMS, (even, recent, recent**LATEST), strict=True):
+    for name, weights in zip(ITEM_SUMS, (even, recent, latest), strict=True):
         scaled = weight * _normalised(events, weights, exponent)
         features[name] = sp.csr_matrix(
             (scaled[known], (events.user_index[known], events.item_index[known])),
@@ -135,7 +136,7 @@ def build_user_features(
     if len(statistics.time_knots):
         memberships = time_memberships(events, statistics)
         features["time"] = _sum_by_user(events, _normalised(events, even, 1.0), memberships)
-        features["recent_time"] = _sum_by_user(events, _normalised(events, recent**LATEST, 1.0), memberships)
+        features["recent_time"] = _sum_by_user(events, _normalised(events, latest, 1.0), memberships)
     return features
 
 

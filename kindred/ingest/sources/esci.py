@@ -23,8 +23,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.queries import query_id
 from kindred.domain.records import Judged, content_id
 from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
-from kindred.ingest.json_lines import read_document
-from kindred.ingest.lines import BUFFER_BYTES
+from kindred.ingest.json_lines import is_document, read_document
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources import amazon
@@ -103,8 +102,7 @@ def read_judgments(content: io.BufferedReader, _: Source | None = None) -> Itera
     Raises:
         RecordError: the document can't be read.
     """
-    head = content.peek(BUFFER_BYTES).lstrip()
-    if not head.startswith(b"{") or f'"{_DOCUMENT_KEY}"'.encode() not in head:
+    if not is_document(content, _DOCUMENT_KEY):
         return None
     return _judgments(read_document(content, _DOCUMENT_KEY, "judgments", "write one judgment a line"))
 

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 import orjson
 
 from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.json_lines import read_document
-from kindred.ingest.lines import BUFFER_BYTES
+from kindred.ingest.json_lines import is_document, read_document
 from kindred.ingest.rows import Row
 from kindred.ingest.source import Source, Values
 from kindred.ingest.values import count_of, is_missing, text_of
@@ -103,8 +102,7 @@ def read_playlists(content: io.BufferedReader, _: Source) -> Iterator[Row] | Non
     Raises:
         RecordError: the document can't be read.
     """
-    head = content.peek(BUFFER_BYTES).lstrip()
-    if not head.startswith(b"{") or f'"{_PLAYLISTS}"'.encode() not in head or b'"info"' not in head:
+    if not is_document(content, _PLAYLISTS, "info"):
         return None
     playlists = read_document(content, _PLAYLISTS, "playlists", "split it into slices")
     return _tracks_of(playlists if isinstance(playlists, list) else [playlists])

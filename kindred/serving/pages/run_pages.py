@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
+from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import Run, figure_names, figures_of, find_run, finished_runs, model_of, tags_of
 from kindred.recommenders.systems import SYSTEMS
 from kindred.serving.pages.charts import Bar, bars_of, line_chart
@@ -39,8 +40,8 @@ def _all_runs(service: Service) -> list[tuple[str, list[str], list[dict[str, Any
                 "events": run.manifest["events"],
                 "figures": figures_of(run),
                 "tags": tags_of(run),
-                "is_current": current is not None and current.partition(".")[0] == run.name,
-                "is_kept": any(version.partition(".")[0] == run.name for version in published),
+                "is_current": current is not None and run_of(current) == run.name,
+                "is_kept": run.name in map(run_of, published),
             }
             for run in runs
         ]

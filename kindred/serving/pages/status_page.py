@@ -8,11 +8,11 @@ from typing import Any
 
 from kindred.domain.errors import KindredError
 from kindred.recommenders.answering.recommender import Recommender
+from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import figures_of, find_run
 from kindred.serving.opened_system import OpenedSystem
 from kindred.serving.pages.rendering import Page
 from kindred.serving.service import Service
-from kindred.stores import runs_folder_of
 
 
 async def status_page(service: Service) -> Page:
@@ -22,7 +22,7 @@ async def status_page(service: Service) -> Page:
 
 
 def _status(service: Service, problem: str | None) -> dict[str, Any]:
-    systems = [_system(service, opened) for opened in service.systems.values()]
+    systems = [_system(opened) for opened in service.systems.values()]
     return {
         "rows": systems,
         "graph": service.settings.effective_graph_url,
@@ -34,7 +34,7 @@ def _status(service: Service, problem: str | None) -> dict[str, Any]:
     }
 
 
-def _system(service: Service, opened: OpenedSystem) -> dict[str, Any]:
+def _system(opened: OpenedSystem) -> dict[str, Any]:
     recommender = opened.recommender
     version = recommender.version() if isinstance(recommender, Recommender) else None
     return {
@@ -47,13 +47,13 @@ def _system(service: Service, opened: OpenedSystem) -> dict[str, Any]:
         "as_of": None if version is None else version.release.as_of,
         "size": opened.memory.size(),
         "num_stale": opened.memory.num_stale(opened.version),
-        "figures": _figures(service, opened),
+        "figures": _figures(opened),
     }
 
 
-def _figures(service: Service, opened: OpenedSystem) -> dict[str, float]:
+def _figures(opened: OpenedSystem) -> dict[str, float]:
     try:
-        run = find_run(runs_folder_of(service.settings, opened.name), opened.version.partition(".")[0])
+        run = find_run(opened.runs_folder, run_of(opened.version))
     except KindredError:
         return {}
     return figures_of(run)
