@@ -5,7 +5,7 @@ that is safe, because reading changes nothing and every event carries a key unde
 
     with Client("http://127.0.0.1:8000", key="…") as client:
         for item in client.recommend("U00042", k=5)["items"]:
-            print(item["id"], item["title"])
+            print(item["id"], item["title"], client.why("U00042", item["id"])["evidence"])
         client.send([{"user_id": "U00042", "item_id": "P00007", "rating": 5}])
 """
 
@@ -24,6 +24,7 @@ import httpx
 _AGAIN = (429, 502, 503, 504)
 _LONGEST_PAUSE = 30.0
 _MOST_EVENTS = 1_000
+_MOST_USERS = 100
 
 
 class Item(TypedDict):
@@ -51,6 +52,49 @@ class Recommendations(TypedDict):
     request_id: str
     experiment: NotRequired[str]
     variant: NotRequired[str]
+
+
+class Ranking(Recommendations):
+    """The given items, best first, and which of them the published version has no vector of."""
+
+    unknown: list[str]
+
+
+class Standing(TypedDict):
+    """Score and rank of an item among all; the rank is None where it has none."""
+
+    score: float
+    rank: int | None
+
+
+class Evidence(TypedDict):
+    """A path through the graph: its nodes, what it adds to the score, and where the item stands without it."""
+
+    kind: str
+    text: str
+    nodes: list[dict[str, str | None]]
+    edges: list[str]
+    contribution: float
+    without: Standing
+    aspect: str
+    quotes: list[dict[str, str]]
+
+
+class Why(TypedDict):
+    """The evidence for an item; `caveat` says what it is not."""
+
+    system: str
+    user_id: str
+    item: dict[str, str | None]
+    now: Standing | None
+    evidence: list[Evidence]
+    without_all: Standing | None
+    caveat: str
+    model: str
+    graph_as_of: str | None
+    level: str
+    note: str
+    request_id: str
 
 
 class TagOfTrack(TypedDict):
@@ -132,11 +176,42 @@ class Client:
         system: str = "products",
         exclude_seen: bool = True,
         where: Sequence[str] = (),
+        reasons: bool = False,
     ) -> Recommendations:
         """The k best items for a user, for which all of `where` holds, e.g. `["price<=20", "in_stock=yes"]`."""
-        query = {"k": k, "exclude_seen": exclude_seen, "where": list(where)}
-        path = f"/v1/{_part(system)}/users/{_part(user_id)}/recommendations"
-        return cast(Recommendations, self.request("GET", path, params=query))
+        query = {"k": k, "exclude_seen": exclude_seen, "where": list(where), "reasons": reasons}
+        return cast(Recommendations, self.request("GET", f"{_user(system, user_id)}/recommendations", params=query))
+
+    def recommend_for(self, asked: Mapping[str, Any], *, system: str = "products") -> Recommendations:
+        """The best items in a context: any of `user_id`, `viewed`, `text`, `where`, `exclude`, `pinned`, `boosts`, `k`.
+
+        `/docs` of the service lists them all, e.g. `{"viewed": ["P00007"], "text": "light rain jacket", "k": 5}`.
+        """
+        path = f"/v1/{_part(system)}/recommendations"
+        return cast(Recommendations, self.request("POST", path, json=dict(asked)))
+
+    def recommend_many(
+        self, user_ids: Sequence[str], k: int = 10, *, system: str = "products"
+    ) -> list[Recommendations]:
+        """The k best items for each user, in their order."""
+        path = f"/v1/{_part(system)}/recommendations/batch"
+        parts = [user_ids[start : start + _MOST_USERS] for start in range(0, len(user_ids), _MOST_USERS)]
+        replies = [self.request("POST", path, json={"users": list(part), "k": k}) for part in parts]
+        return [answer for reply in replies for answer in reply["answers"]]
+
+    def similar(self, item_id: str, k: int = 10, *, system: str = "products") -> Recommendations:
+        """The k items that best suit someone who liked this one."""
+        path = f"/v1/{_part(system)}/items/{_part(item_id)}/similar"
+        return cast(Recommendations, self.request("GET", path, params={"k": k}))
+
+    def rank(self, items: Sequence[str], user_id: str | None = None, *, system: str = "products") -> Ranking:
+        """The given items, best first for this user, or for somebody of whom nothing is known."""
+        asked = {"items": list(items), "user_id": user_id}
+        return cast(Ranking, self.request("POST", f"/v1/{_part(system)}/rank", json=asked))
+
+    def why(self, user_id: str, item_id: str, *, system: str = "products") -> Why:
+        """The evidence for an item: up to three paths from the user to it."""
+        return cast(Why, self.request("GET", f"{_user(system, user_id)}/why/{_part(item_id)}"))
 
     def tags(self, track: str, k: int = 10) -> TagsOfTrack:
         """The k likeliest tags of a track, as the published version has them."""
@@ -178,7 +253,7 @@ class Client:
 
     def delete_user(self, user_id: str, *, system: str = "products") -> None:
         """Deletes a user and all that they did."""
-        self.request("DELETE", f"/v1/{_part(system)}/users/{_part(user_id)}")
+        self.request("DELETE", _user(system, user_id))
 
     def delete_item(self, item_id: str, *, system: str = "products") -> None:
         """Deletes an item."""
@@ -232,6 +307,10 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _user(system: str, user_id: str) -> str:
+    return f"/v1/{_part(system)}/users/{_part(user_id)}"
 
 
 def _part(name: str) -> str:

@@ -61,6 +61,23 @@ def test_it_asks_and_tells(address: str, published: Published) -> None:
         assert refused.value.status == 404 and refused.value.request_id
 
 
+def test_it_asks_in_every_way(address: str, published: Published) -> None:
+    user, other = a_user(published), str(published.reviews[-1]["reviewerID"])
+    with Client(address) as client:
+        best = client.recommend(user, k=5, reasons=True)
+        ids = [item["id"] for item in best["items"]]
+        assert any("reason" in item for item in best["items"])
+        assert [item["id"] for item in client.recommend_for({"user_id": user, "k": 5})["items"]] == ids
+        assert ids[0] not in [i["id"] for i in client.recommend_for({"user_id": user, "exclude": ids[:1]})["items"]]
+        many = client.recommend_many([user, other] * 51, k=5)
+        assert len(many) == 102 and [item["id"] for item in many[100]["items"]] == ids
+        assert ids[0] not in [item["id"] for item in client.similar(ids[0], k=3)["items"]]
+        ranked = client.rank([*reversed(ids), "no such item"], user)
+        assert [item["id"] for item in ranked["items"]] == ids and ranked["unknown"] == ["no such item"]
+        found = client.why(user, ids[0])
+        assert found["item"]["id"] == ids[0] and found["evidence"][0]["nodes"][0]["id"] == user
+
+
 def test_the_load_test_reports_every_answer(address: str, published: Published) -> None:
     user = a_user(published)
     command = ("load-test", address, "--rate", "40", "--seconds", "0.5", "--user", user, "--user", "nobody", "--json")
