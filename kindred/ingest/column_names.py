@@ -11,7 +11,7 @@ _ITEM = (
     "listing_id property_id restaurant_id video_id stock_code product_code item_code article_number movie product "
     "track song artist book article venue place business sku lineitem_sku ean gtin location_id location poi_id poi "
     "beer_id beer_beerid wine_id joke_id hotel_id goods_id show_id episode_id podcast_id paper_id page_id photo_id "
-    "image_id doc_id document_id joke game anime url page aid target_id dst_id dst dest_id "
+    "image_id doc_id document_id joke game anime url page aid object_id target_id dst_id dst dest_id product_sku "
     "to_node_id"
 )
 _NAMES_OF_ITEMS = (
@@ -24,7 +24,7 @@ _USUAL = {
         "player_id student_id username nickname customer member reader account user_pseudo_id anonymous_id email "
         "customer_email customer_user_id session_id session user_name user_md5 reviewers profile_name "
         "review_profile_name buyer_id buyer household_id household_key household device_id cookie_id src_id src "
-        "source_id from_node_id"
+        "source_id from_node_id user_token"
     ),
     "item": f"{_ITEM} {_NAMES_OF_ITEMS}",
     "rating": (
@@ -33,19 +33,21 @@ _USUAL = {
     ),
     "weight": (
         "weight plays play_count played_ratio_pct listens count times quantity hours minutes playtime_forever playtime "
-        "listen_count hours_played qty item_quantity lineitem_quantity"
+        "listen_count hours_played qty item_quantity lineitem_quantity watch_ratio"
     ),
     "at": (
         "at timestamp time time_ms timestamp_ms unix_review_time datetime date_time date created_at event_time ts "
         "review_time rated_at when click_timestamp date_added review_date order_date purchase_date invoice_date "
-        "transaction_date event_date visited_at watched_at purchased_at event_timestamp t_dat"
+        "transaction_date event_timestamp event_date visited_at watched_at purchased_at t_dat posted "
+        "server_timestamp_epoch_ms"
     ),
     "text": "text review_text review comment review_body body content",
     "kind": "kind event_type event_name action event behavior behavior_type action_type feedback_type",
     "id": f"{_ITEM} id",
     "title": (
         "title name movie_title item_name product_name product_title book_title track_name song_name prod_name "
-        "headline movie_name book_name game_name course_name recipe_name app_name business_name"
+        "headline movie_name book_name game_name course_name recipe_name app_name business_name "
+        "track song movie book game"
     ),
     "item_text": "description text overview plot abstract summary about detail_desc caption",
     "category": (
@@ -54,7 +56,7 @@ _USUAL = {
     ),
 }
 _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # as in `Rating (1-10)`
-_WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$")
+_WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$|_hash$")
 NAMES = {role: tuple(words.replace("_", "").split()) for role, words in _USUAL.items()}
 """Role → names in plain form, the likeliest first."""
 
@@ -74,6 +76,14 @@ def guesses(role: str, columns: Sequence[str], taken: Collection[str | None]) ->
     return [free[name] for name in NAMES[role] if name in free]
 
 
+def title_beside(item: str, columns: Sequence[str]) -> str | None:
+    """The column that says in words what one of ids of items says: `track_name` beside `track_id`; None for none."""
+    stem = re.sub(r"(?:ids?|code|sku)$", "", _plain(item))
+    stems = ("item", "product") if stem in ("item", "product", "") else (stem,)
+    names = [f"{stem}{word}" for stem in stems for word in ("name", "title")]
+    return next((column for name in names for column in columns if _plain(column) == name and column != item), None)
+
+
 def is_name_of(role: str, name: str) -> bool:
     """Whether columns of this role are called so."""
     return _plain(name) in NAMES[role]
@@ -82,8 +92,8 @@ def is_name_of(role: str, name: str) -> bool:
 def _plain(name: str) -> str:
     """The name in lower case, letters and digits only, without what programs add to it.
 
-    RecBole adds a type (`user_id:token`), MongoDB and DynamoDB a column within (`user_id.$oid`, `user_id.S`); an `id`
-    within another column is that one's (`user.id`).
+    RecBole adds a type (`user_id:token`), MongoDB and DynamoDB a column within (`user_id.$oid`, `user_id.S`),
+    who hides ids `_hash`; an `id` within another column is that one's (`user.id`).
     """
     *outer, last = _WRAPPERS.sub("", _ASIDE.sub("", name).partition(":")[0]).split(".")
     if outer and last.casefold() == "id":

@@ -103,7 +103,7 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
     """
     header: list[str] | None = None
     titles: list[str] | BadRecord = []
-    is_all_known = False
+    is_all_known, width = False, 0
     if dialect.escapes_quotes:
         lines = (line._replace(raw=_ESCAPE.sub(_unescaped, line.raw)) for line in lines)
     split = _split_rows if source.quoted else _split_plain_rows
@@ -123,7 +123,9 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
             continue
         if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV:
             cells = _with_other_quotes(group, dialect, len(header)) or cells
-        value = cells if isinstance(cells, BadRecord) else _values(header, cells, source)
+        value = cells if isinstance(cells, BadRecord) else _values(header, cells, source, width)
+        if not width and isinstance(cells, list) and not isinstance(value, BadRecord):
+            width = len(cells)
         # Which cells of a broken row are those that parsing leaves out can't be told, so it is kept only without such.
         raw = b"\n".join(line.raw for line in group) if is_all_known else b""
         yield Row(group[0].number, raw, length, value)
@@ -151,13 +153,19 @@ def _header_again(cells: list[str], header: list[str]) -> list[str]:
     return names if sorted(names) == sorted(header) else []
 
 
-def _values(header: list[str], cells: list[str], source: Source) -> Mapping[str, object] | BadRecord:
+def _values(header: list[str], cells: list[str], source: Source, width: int) -> Mapping[str, object] | BadRecord:
+    """The cells by column; a bad record where they are too many or too few, `width` being how many the first row has.
+
+    A row that is shorter than that and ends in an empty cell lacks a separator, so that its cells stand too far left.
+    """
     if source.takes_rest and len(cells) > len(header) and header[-1] in source.columns:
         return cell_values(header[:-1], cells, source) | {
             header[-1]: [cell for cell in cells[len(header) - 1 :] if cell]
         }
     if len(cells) != len(header) and not _fits(header, cells):
         return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the header has {len(header)}")
+    if len(cells) < width and not cells[-1]:
+        return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the first row has {width}")
     return cell_values(header, cells, source)
 
 

@@ -88,6 +88,8 @@ def proposed_columns(cells: Sequence[str]) -> list[str]:
     names: list[str] = []
     for number, cell in enumerate(cells[:_LARGEST_PROPOSAL], 1):
         kind = _kind_of(cell)
+        if "rating" in names and is_number(cell) and float(cell) >= _LEAST_TIME:
+            kind = "at"  # of nine digits, as until 2001
         if kind == "at" and "at" not in names:
             names.append("at")
         elif kind == "id" and (role := next((role for role in ("user", "item") if role not in names), "")):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.records import Event
 from kindred.ingest.bad_records import BadRecord
-from kindred.ingest.column_names import guess
+from kindred.ingest.column_names import guess, guesses, title_beside
 from kindred.ingest.columns import listed_columns, nearest
 from kindred.ingest.headless import is_number, no_names
 from kindred.ingest.item_ids import guess_item_id, strangers
@@ -26,6 +26,7 @@ from kindred.ingest.unrated import NEVER, guess_unrated
 from kindred.ingest.values import count_of
 
 _SHOWN_VALUES = 3
+_AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _READERS = {"rating": rating_of, "weight": count_of}
 _BETWEEN_CATEGORIES = (";", ",")
 
@@ -89,6 +90,7 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     head = _head_of_events(paths[0], given)
     columns = _event_columns(paths[0], event, given.events, head)
     at_format, remarks = form_of_times(columns, head)
+    remarks += _passed_over(given.events, columns, head)
     remarks += _words_for_numbers(event, columns, head)
     if head.layout.unfold and not given.file.unfold:
         remarks.append(f"each entry of the lists in {head.layout.unfold} is an event")
@@ -104,6 +106,8 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     if items is None:
         of_items, item_files, item_head = given.items.model_copy(update={"id": None}), [], head
         _check_items(paths[0], event, of_items, head)
+        if not of_items.title and "title" in item_properties(event.target):
+            of_items = of_items.model_copy(update={"title": title_beside(columns.item or "", head.columns)})
         of_items = _with_parts(of_items, head, remarks)
         source = event_source(event, columns, of_items, numbered)
     else:
@@ -165,10 +169,34 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
 
 def _guess(role: str, head: Head, taken: set[str]) -> str | None:
     """The column that is called what columns of this role are, if it holds such values."""
-    name = guess(role, head.columns, taken)
+    names = guesses(role, head.columns, taken)
+    if role in _READERS and (within := head.layout.unfold):  # a number beside a list is of the list as a whole
+        names = [name for name in names if name.startswith(f"{within}.")]
+    name = names[0] if names else None
+    if most := _AT_MOST_MISSING.get(role):
+        return next((other for other in names if _missing(other, head) <= most), name)
     if role in _READERS and name and not _holds(role, name, head):
         return _guess(role, head, {*taken, name})  # such as the weight of a person, `137lbs`
     return named_like_times(head, taken) if role == "at" and name is None else name
+
+
+def _missing(name: str, head: Head) -> float:
+    """In which share of the first rows no id stands in the column."""
+    missing = MISSING_IDS | MISSING_NUMBERS if _holds_numbers(name, head) else MISSING_IDS
+    values = [row.get(name) for row in head.rows]
+    return sum(value is None or str(value).strip() in missing for value in values) / max(len(values), 1)
+
+
+def _passed_over(given: EventColumns, columns: EventColumns, head: Head) -> list[str]:
+    """A remark for each column of users or items that was not taken since too little stands in it."""
+    remarks = []
+    for role, chosen in (("user", columns.user), ("item", columns.item)):
+        first = guess(role, head.columns, ()) if not getattr(given, role) else chosen
+        if first != chosen and first not in columns.by_role().values():
+            share = _missing(str(first), head)
+            remark = f"{first} is missing in {share:.0%} of the first rows, so {chosen} is the {role}"
+            remarks.append(f"{remark}: --{role} says otherwise")
+    return remarks
 
 
 def _holds(role: str, name: str, head: Head) -> bool:
@@ -190,7 +218,7 @@ def _words_for_numbers(event: type[Event], columns: EventColumns, head: Head) ->
     remarks, taken = [], {name for name in columns.by_role().values() if name}
     for role in _READERS.keys() & event_properties(event).keys():
         name = None if getattr(columns, role) else guess(role, head.columns, taken)
-        if name:
+        if name and not _holds(role, name, head):
             shown = next(str(row[name]) for row in head.rows if row.get(name) is not None)
             remarks.append(f"{name} holds no {role}, e.g. {shown[:40]!r}: it is not used")
     return sorted(remarks)
@@ -261,8 +289,9 @@ def _lacks(path: Location, role: str, option: str, head: Head) -> None:
 
 def _holds_numbers(name: str, head: Head) -> bool:
     """Whether whatever stands in the column is a whole number, but for words for what is missing."""
-    texts = {str(row[name]).strip() for row in head.rows if row.get(name) is not None} - (MISSING_NUMBERS | MISSING_IDS)
-    return bool(texts) and all(text.removesuffix(".0").isdecimal() for text in texts)
+    texts = {str(row[name]).strip() for row in head.rows if row.get(name) is not None}
+    numbers = texts - (MISSING_NUMBERS | MISSING_IDS)
+    return bool(texts) and all(text.removesuffix(".0").isdecimal() for text in numbers)
 
 
 def _decimal(columns: EventColumns, head: Head) -> str | None:

@@ -44,6 +44,26 @@ _KNOWN = {
     "movie-ratings.txt": Layout(  # CiaoDVD
         separator=",", columns=("user_id", "movie_id", "genre_id", "review_id", "rating", "date")
     ),
+    "userid-timestamp-artid-artname-traid-traname.tsv": Layout(  # Last.fm 1K
+        separator="\t", columns=("user_id", "at", "artist_id", "artist_name", "track_id", "track_name")
+    ),
+    "usersha1-artmbid-artname-plays.tsv": Layout(  # Last.fm 360K
+        separator="\t", columns=("user_id", "artist_id", "artist_name", "plays")
+    ),
+    "LFM-1b_LEs.txt": Layout(separator="\t", columns=("user_id", "artist_id", "album_id", "track_id", "at")),
+    "news.tsv": Layout(  # MIND
+        separator="\t",
+        columns=(
+            "news_id",
+            "category",
+            "subcategory",
+            "title",
+            "abstract",
+            "url",
+            "title_entities",
+            "abstract_entities",
+        ),
+    ),
     **dict.fromkeys(_FOLDS, _RATINGS),
 }
 _PACKINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")

@@ -183,6 +183,6 @@ def _header(path: Location, text: str, separator: str) -> list[str]:
         )
     is_named = any(is_name_of(role, name) for role in ("user", "item", "id") for name in names)
     numbers = sum(map(is_number, names))
-    if numbers and not is_named and (numbers == len(names) or len({*names}) < len(names)):
+    if numbers and not is_named and (numbers == len(names) or len({*names}) < len(names) or not all(names[1:-1])):
         raise no_names(path, text, names)
     return [name for name in names if name]

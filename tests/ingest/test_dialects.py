@@ -106,6 +106,14 @@ def test_a_header_that_comes_again_says_the_order_below_it(tmp_path: Path, secon
     assert rows == [{"user": "u1", "item": "a", "text": "x"}, {"user": "u2", "item": "b", "text": "y"}]
 
 
+@pytest.mark.parametrize("header", ["user,item,rating,at", "user,item,rating,at,"])
+def test_a_row_without_one_separator_is_bad_though_commas_end_the_lines(tmp_path: Path, header: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{header}\nu1,a,4,1583020800,\nu1,b,1583020801,\nu2,b,5,1583020802\n")
+    rows = rows_of(tmp_path / "t.csv")
+    assert [isinstance(row.value, BadRecord) for row in rows] == [False, True, False]
+    assert cells(rows)[1] == ("4 cells, the first row has 5",)
+
+
 def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text('{"count": 1, "data": [{"wer": "u1", "was": "a"}]}')
     with pytest.raises(RecordError, match="no column") as raised:

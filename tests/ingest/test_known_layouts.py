@@ -56,6 +56,10 @@ def events_of(path: Path, known: TableMapping | None = None) -> list[tuple[objec
         ("t.csv", "user,item,birth_date,TRANSACTION_DT\n1,31,1/13/1990,3/1/2020\n1,31,1/13/1990,3/31/2020\n", None),
         ("t.csv", "user_id,video_id,date,time_ms\n1,31,20200301,1583020800000\n", ("1", "31", None, DAY)),
         ("t.csv", "user,item,weight\n1,31,137lbs\n", ("1", "31", None, None)),
+        ("t.csv", "sessionId;userId;itemId\n1;NA;31\n2;NA;31\n", ("1", "31", None, None)),
+        ("t.csv", "event_date,event_timestamp,user,item\n20200302,1583020800123456,1,31\n", ("1", "31", None, DAY)),
+        ("t.csv", "session_id_hash,product_sku_hash\n1,31\n", ("1", "31", None, None)),
+        ("LFM-1b_LEs.txt", "1\t4\t5\t31\t1583020800\n", ("1", "31", None, DAY)),
     ],
 )
 def test_public_files_are_read_as_they_come(
@@ -101,6 +105,18 @@ def test_a_column_of_words_is_no_rating_and_told(tmp_path: Path) -> None:
     assert interaction_files(named, [tmp_path / "t.csv"]).mapping.events.rating == "grade"
 
 
+def test_what_was_passed_over_and_what_else_was_found_is_told(tmp_path: Path) -> None:
+    text = "user_id,session_id,artist_id,artist_name,track_id,track_name\n,s1,4,Aya,31,One\n"
+    tables = interaction_files(TableMapping(), [written(tmp_path / "t.csv", text)])
+    assert "user_id is missing in 100% of the first rows, so session_id is the user: --user says otherwise" in (
+        tables.remarks
+    )
+    assert (tables.mapping.events.item, tables.mapping.items.title) == ("track_id", "track_name")
+    line = '{"count": 2, "results": [{"user": 1, "item": 31}]}'
+    tables = interaction_files(TableMapping(), [written(tmp_path / "t.json", line)])
+    assert tables.mapping.events.weight is None
+
+
 def test_comments_are_no_rows_of_a_file_whose_columns_are_named(tmp_path: Path) -> None:
     known = TableMapping(file=Layout(separator=" ", columns=("user", "item", "rating", "at")))
     path = written(tmp_path / "out.edges", "% bip weighted\n% 1 1 1\n1 31 2 1583020800\n")
@@ -114,6 +130,8 @@ def test_comments_are_no_rows_of_a_file_whose_columns_are_named(tmp_path: Path) 
         ("17,2020-03-01T00:00:00Z,30.25,-97.75,31\n", "--columns user,at,c3,c4,item"),
         ("% bip weighted\n1 31 2 1583020800\n", "--separator ' ' --columns user,item,rating,at"),
         ("0 9 0 1\n1 4\n2 5 6\n", "print $1, $i"),
+        ("1::1193::5::978300760\n", "--columns user,item,rating,at"),
+        ("a1\t\tBob\t17\n", "--columns user,c2,item,"),
         ("0\t5\t5\t68fd1e64\t68fd1e64\n", "--columns user,item,rating,c4,c5"),
     ],
 )
