@@ -164,7 +164,7 @@ def _values(header: list[str], cells: list[str], source: Source, width: int) -> 
         }
     if len(cells) != len(header) and not _fits(header, cells):
         return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the header has {len(header)}")
-    if len(cells) < width and not cells[-1]:
+    if len(cells) < width and not cells[-1] and any(header[len(cells) - 1 :]):
         return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the first row has {width}")
     return cell_values(header, cells, source)
 
