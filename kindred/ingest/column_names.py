@@ -56,6 +56,7 @@ _USUAL = {
     ),
 }
 _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # as in `Rating (1-10)`
+_OF_SEVERAL = re.compile(r"(?:_?details?|_?list|s)$", re.IGNORECASE)
 _WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$|_hash$")
 NAMES = {role: tuple(words.replace("_", "").split()) for role, words in _USUAL.items()}
 """Role → names in plain form, the likeliest first."""
@@ -97,5 +98,5 @@ def _plain(name: str) -> str:
     """
     *outer, last = _WRAPPERS.sub("", _ASIDE.sub("", name).partition(":")[0]).split(".")
     if outer and last.casefold() == "id":
-        last = f"{outer[-1]}_id"
+        last = f"{_OF_SEVERAL.sub('', outer[-1])}_id"
     return re.sub(r"[^a-z0-9]", "", last.casefold())

@@ -13,7 +13,7 @@ from kindred.ingest.arrow_rows import is_arrow, read_arrow_rows
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.csv_rows import dialect_of, read_csv_rows
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
-from kindred.ingest.json_arrays import read_array
+from kindred.ingest.json_arrays import objects_run_on, read_array
 from kindred.ingest.json_lines import known_pairs
 from kindred.ingest.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, read_lines
 from kindred.ingest.opening import OpenFile, open_file
@@ -60,7 +60,7 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
     parted = {name: value for name, value in partition_of(path).items() if name in source.columns}
     with open_file(path, unpack=not source.is_archive) as file:
         rows = _rows_of(path, file, without_columns(source, parted) if parted else source, remark)
-        rows = unfolded(rows, source.unfold) if source.unfold else rows
+        rows = unfolded(rows, source.unfold, source.parted_by) if source.unfold else rows
         for count, row in enumerate(_with_columns(with_columns(rows, parted) if parted else rows, source), 1):
             if count % _ROWS_PER_REPORT == 0:
                 share = file.share_read
@@ -102,7 +102,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
         head = content.peek(BUFFER_BYTES)
     head = head.removeprefix(_UTF8_MARK)
     first = head.lstrip().split(b"\n", 1)[0].strip()
-    if _ARRAY_START.match(first) or first == b"{":
+    if _ARRAY_START.match(first) or objects_run_on(head):
         if source.encoding != "utf-8":
             content = in_utf8(content, source.encoding)
         return _read_json_rows(read_array(path, content), source)

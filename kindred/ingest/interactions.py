@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.records import Event
 from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.baskets import basket_column
 from kindred.ingest.column_names import guess, guesses, title_beside
 from kindred.ingest.columns import listed_columns, nearest
 from kindred.ingest.headless import is_number, no_names
 from kindred.ingest.item_ids import guess_item_id, strangers
+from kindred.ingest.json_documents import check_no_columns, check_no_users
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
 from kindred.ingest.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import decimal_of
@@ -92,8 +94,9 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     at_format, remarks = form_of_times(columns, head)
     remarks += _passed_over(given.events, columns, head)
     remarks += _words_for_numbers(event, columns, head)
-    if head.layout.unfold and not given.file.unfold:
-        remarks.append(f"each entry of the lists in {head.layout.unfold} is an event")
+    if (unfold := head.layout.unfold) and not given.file.unfold:
+        by = f", parted by {head.layout.parted_by!r}," if head.layout.parted_by else ""
+        remarks.append(f"each entry of the lists in {unfold}{by} is an event")
     decimal = columns.decimal or _decimal(columns, head)
     if decimal and not columns.decimal:
         remarks.append("decimals stand behind a comma: --decimal says otherwise")
@@ -134,18 +137,32 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
 
 def _head_of_events(path: Location, given: TableMapping) -> Head:
     """The head of a table of events, of JSON that of the lists in it where only they name a user and an item."""
-    head = read_head(path, given.file)
+    plain = read_head(path, given.file)
+    if not (given.events.user and given.events.item):
+        check_no_columns(path, plain)
+    head = _with_baskets(path, given, plain)
     if not _names_both(given.events, head):
         for name in lists_of_rows(head):
-            inner = read_head(path, given.file.model_copy(update={"unfold": name}))
+            within = read_head(path, given.file.model_copy(update={"unfold": name}))
+            inner = _with_baskets(path, given, within)
             if _names_both(given.events, inner):
                 return inner
+        check_no_users(path, plain)
     return head
+
+
+def _with_baskets(path: Location, given: TableMapping, head: Head) -> Head:
+    """The head of the same table where each item of a cell that holds several is an event."""
+    item = given.events.item or guess("item", head.columns, ())
+    found = None if given.file.unfold else basket_column(head, item)
+    if found is None:
+        return head
+    return read_head(path, head.layout.model_copy(update={"unfold": found[0], "parted_by": found[1]}))
 
 
 def _names_both(given: EventColumns, head: Head) -> bool:
     return all(
-        getattr(given, role) in head.columns if getattr(given, role) else guess(role, head.columns, ())
+        getattr(given, role) in head.columns if getattr(given, role) else _guess(role, head, set())
         for role in ("user", "item")
     )
 
@@ -169,6 +186,8 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
 
 def _guess(role: str, head: Head, taken: set[str]) -> str | None:
     """The column that is called what columns of this role are, if it holds such values."""
+    if role == "item" and head.layout.unfold in head.columns:
+        return head.layout.unfold  # each entry of it is one
     names = guesses(role, head.columns, taken)
     if role in _READERS and (within := head.layout.unfold):  # a number beside a list is of the list as a whole
         names = [name for name in names if name.startswith(f"{within}.")]

@@ -17,6 +17,22 @@ _BETWEEN = re.compile(r"[\s,]*")
 _LONGEST = 64 * MAX_LINE_BYTES  # of an element that is read to its end, to be told as too long
 
 
+def objects_run_on(head: bytes) -> bool:
+    """Whether a file begins with an object that does not stand on a line of its own: it is spread, or one more follows.
+
+    Args:
+        head: the beginning of the file, which the first object may be longer than.
+    """
+    text = head.decode(errors="replace").lstrip()
+    if not text.startswith("{"):
+        return False
+    try:
+        end = json.JSONDecoder().raw_decode(text)[1]
+    except (ValueError, RecursionError):
+        return text.partition("\n")[0].rstrip().endswith(("{", "["))
+    return "\n" in text[:end] or text[end:].lstrip(" \t").startswith((",", "{"))
+
+
 def read_array(path: Location, content: io.BufferedReader) -> Iterator[Line]:
     """Every element in order, its number from 1 in place of a line's; memory holds one element at a time.
 

@@ -74,13 +74,15 @@ class Layout(_Part):
         separator: what stands between two cells, one or more characters.
         columns: names of its columns, where the first line does not name them.
         encoding: of its characters.
-        unfold: the column whose lists hold rows of their own.
+        unfold: the column whose lists hold rows of their own, or several items.
+        parted_by: what stands between the entries of such a list where it is a text.
     """
 
     separator: str = ""
     columns: tuple[str, ...] = ()
     encoding: str = ""
     unfold: str = ""
+    parted_by: str = ""
 
 
 class TableMapping(_Part):

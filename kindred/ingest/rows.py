@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.values import listed
 
 
 class Row(NamedTuple):
@@ -36,12 +37,36 @@ def flattened(values: Mapping[str, object]) -> Mapping[str, object]:
     return found
 
 
-def unfolded(rows: Iterator[Row], name: str) -> Iterator[Row]:
-    """The rows, and for one with a list of rows in the column of this name those, the other columns beside each."""
+def unfolded(rows: Iterator[Row], name: str, parted_by: str = "") -> Iterator[Row]:
+    """The rows, and for one with a list in the column of this name its entries, the other columns beside each.
+
+    Args:
+        rows: of the file.
+        name: of the column; `outer.inner` where it stands within another, which may hold a list as well.
+        parted_by: what stands between the entries where they are one text.
+    """
     for row in rows:
         value = row.value
-        held = None if isinstance(value, BadRecord) else value.get(name)
-        if isinstance(value, BadRecord) or not isinstance(held, list):
+        if isinstance(value, BadRecord):
             yield row
         else:
-            yield from (row._replace(value={**value, name: inner}) for inner in held)
+            path = [name] if name in value else name.split(".")
+            yield from (row._replace(value=found) for found in _entries(value, path, parted_by))
+
+
+def _entries(value: Mapping[str, object], path: Sequence[str], parted_by: str) -> Iterator[Mapping[str, object]]:
+    """The columns once for each entry of the list that this path leads to."""
+    name, *inner = path
+    held = value.get(name)
+    if isinstance(held, str) and not inner:
+        held = listed(held)
+        if isinstance(held, str) and parted_by:
+            held = [part for text in held.split(parted_by) if (part := text.strip())]
+    if isinstance(held, dict) and inner:
+        held = [held]
+    if not isinstance(held, list):
+        yield value
+        return
+    for entry in held:
+        within = _entries(entry, inner, parted_by) if inner and isinstance(entry, dict) else (entry,)
+        yield from ({**value, name: one} for one in within)

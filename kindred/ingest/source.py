@@ -51,6 +51,7 @@ class Source:
         read_folder: reads a folder, for sources whose rows are files.
         read_table: reads what is no file at all, such as a table of a database; it is given the source as it is then.
         unfold: the column whose lists hold rows of their own: each becomes a row, with the other columns beside it.
+        parted_by: what stands between the entries of such a list where it is a text.
         is_archive: its files are archives, which are left packed.
         prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
@@ -68,5 +69,6 @@ class Source:
     read_folder: Callable[[Path], Iterator[Row]] | None = None
     read_table: Callable[[Source], Iterator[Row]] | None = None
     unfold: str = ""
+    parted_by: str = ""
     is_archive: bool = False
     prepare: Callable[[Iterable[Row]], Source] | None = None

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.ingest.arrow_rows import arrow_columns, is_arrow
-from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.column_names import is_name_of
 from kindred.ingest.csv_rows import dialect_with, has_blanks, read_csv_rows, without_separator_line
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
@@ -39,6 +39,10 @@ from kindred.ingest.source import Parsed, Source, Values
 
 _SEPARATORS = ("::", "\t", ",", ";", "|")
 _ROWS_LOOKED_AT = 2_000
+_WHAT_TO_DO = {
+    Reason.NOT_AN_OBJECT: "make objects of lists: jq -c '.[] | {user: .[0], item: .[1]}' FILE",
+    Reason.LINE_TOO_LONG: "give each row a line of its own: jq -c '.LIST[]' FILE, LIST being where the rows stand",
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def read_head(path: Location, layout: Layout) -> Head:
         raise RecordError(f"{path} can be read only once, and its head is looked at first", "save it to a file")
     if layout.encoding:
         _check_encoding(layout.encoding)
+    bare_layout = Layout(unfold=layout.unfold, parted_by=layout.parted_by)
     with open_file(path) as file:
         start = file.content.peek(BUFFER_BYTES)
         if layout == Layout():
@@ -79,10 +84,10 @@ def read_head(path: Location, layout: Layout) -> Head:
                 names = arrow_columns(path, content, start)
             if not names:
                 raise _no_column(path)
-            return _with_rows(path, names, Layout())
+            return _with_rows(path, names, bare_layout)
     text = _decoded(start, layout)
     if text.startswith(("{", "[")):
-        return _with_rows(path, [], Layout(unfold=layout.unfold))
+        return _with_rows(path, [], bare_layout)
     if is_grouped(start) and not layout.columns:
         layout = GROUPS
     bare = without_comments(text)
@@ -104,7 +109,7 @@ def _are_rows(value: object) -> bool:
 
 def in_layout(source: Source, layout: Layout) -> Source:
     """The source of files that are written so."""
-    source = replace(source, unfold=layout.unfold)
+    source = replace(source, unfold=layout.unfold, parted_by=layout.parted_by)
     if not layout.separator:
         return replace(source, encoding=layout.encoding or source.encoding)
     source = replace(source, quoted=len(layout.separator) == 1)
@@ -126,9 +131,11 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
 def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
     parted = partition_of(path)
     source = in_layout(Source([*names, *parted], _never_parsed), layout)
-    found = islice(read_rows(path, source, silent), _ROWS_LOOKED_AT)
-    rows = tuple(flattened(row.value) for row in found if not isinstance(row.value, BadRecord))
+    head = list(islice(read_rows(path, source, silent), _ROWS_LOOKED_AT))
+    rows = tuple(flattened(row.value) for row in head if not isinstance(row.value, BadRecord))
     columns = dict.fromkeys(names or chain.from_iterable(rows))
+    if not columns and head:
+        raise _no_row(path, head[0])
     if not columns:
         raise _no_column(path)
     columns |= dict.fromkeys(parted)
@@ -143,6 +150,15 @@ def _holds_columns(name: str, rows: Sequence[Values]) -> bool:
 
 def _no_column(path: Location) -> RecordError:
     return RecordError(f"there is no column in {path}", "check that the right file was given")
+
+
+def _no_row(path: Location, first: Row) -> RecordError:
+    """The error of a file in whose beginning no row can be read."""
+    if not isinstance(first.value, BadRecord):
+        return _no_column(path)
+    bad = first.value
+    message = f"no row can be read at the beginning of {path}: line {first.number}, {bad.reason.value}, {bad.message}"
+    return RecordError(message, _WHAT_TO_DO.get(bad.reason, "check that the right file was given"))
 
 
 def _never_parsed(row: Values) -> Parsed:

@@ -45,6 +45,9 @@ def cells(rows: list[Row]) -> list[tuple[object, ...]]:
         gzip.compress(b"user,item,rating\nu1,a,4\n", mtime=0) + gzip.compress(b"user,item,rating\nu2,b,5\n", mtime=0),
         b'{"user":"u1","item":"a","rating":4}\n{"user":"u2","item":"b","rating":5}\n',
         b"{u'user': u'u1', u'item': u'a', u'rating': 4}\n{u'user': u'u2', u'item': u'b', u'rating': 5}\n",
+        b'{"user":"u1","item":"a","rating":4}{"user":"u2","item":"b","rating":5}',
+        b'{"user":"u1","item":"a","rating":4},\n{"user":"u2","item":"b","rating":5}\n',
+        b'{"user": "u1",\n "item": "a", "rating": 4}\n{"user": "u2",\n "item": "b", "rating": 5}\n',
         b'{\n  "user": "u1",\n  "item": "a",\n  "rating": 4\n}\n{\n  "user": "u2",\n  "item": "b",\n  "rating": 5\n}\n',
     ],
 )

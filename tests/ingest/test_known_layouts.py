@@ -74,6 +74,9 @@ def test_public_files_are_read_as_they_come(
         '{"session": 1, "events": [{"aid": 31, "ts": 1583020800123, "type": "clicks"}, {"aid": 4, "ts": 1583020801}]}',
         "{'user_id': '1', 'items': [{'item_id': '31', 'date': '2020-03-01'}, {'item_id': '4', 'date': '2020-03-02'}]}",
         '{"data": [{"user": 1, "item": 31, "at": "2020-03-01"}, {"user": 1, "item": 4, "at": "2020-03-01"}]}',
+        '{"userToken": 1, "objectIDs": ["31", "4"], "timestamp": 1583020800123}',
+        '{"events": [{"userToken": 1, "objectIDs": ["31"], "ts": 1583020800}, {"userToken": 1, "objectIDs": [4]}]}',
+        '{"userInfo": {"userId": 1}, "time": 1583020800, "detail": {"productDetails": [{"id": "31"}, {"id": "4"}]}}',
     ],
 )
 def test_lists_of_events_within_lines_are_events(tmp_path: Path, line: str) -> None:
@@ -83,6 +86,38 @@ def test_lists_of_events_within_lines_are_events(tmp_path: Path, line: str) -> N
     tables = interaction_files(TableMapping(), [path])
     assert tables.remarks[0].startswith("each entry of the lists in ")
     assert events_of(path, tables.mapping) == events_of(path)
+
+
+@pytest.mark.parametrize("cells", ['"31, 4"', "31|4", "31 4", "\"['31', '4']\"", '"[31,4]"'])
+def test_cells_that_hold_several_items_are_as_many_events(tmp_path: Path, cells: str) -> None:
+    path = written(tmp_path / "t.csv", f"user,product_ids,date\n1,{cells},2020-03-01\n2,9,2020-03-01\n")
+    tables = interaction_files(TableMapping(), [path])
+    assert [event[:2] for event in events_of(path)] == [("1", "31"), ("1", "4"), ("2", "9")]
+    assert events_of(path, tables.mapping) == events_of(path)
+    assert tables.remarks[-1].startswith("each entry of the lists in product_ids")
+
+
+@pytest.mark.parametrize("text", ["user,items\n1,whole milk\n2,soft cheese\n", "user,item\n1,31 4\n2,5 9\n"])
+def test_names_of_several_words_are_one_item(tmp_path: Path, text: str) -> None:
+    known = TableMapping(events=EventColumns(item=text[5:].partition("\n")[0]))
+    assert len(events_of(written(tmp_path / "t.csv", text), known)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "next_step"),
+    [
+        ('{"user_id": {"0": "a", "1": "b"}, "item_id": {"0": "x", "1": "y"}}', "object of columns", "to_json"),
+        ('{"user_id": ["a", "b"], "item_id": ["x", "y"]}', "object of columns", "to_json"),
+        ('{"columns": ["user", "item"], "data": [["a", "x"]]}', "object of columns", "to_json"),
+        ('{"a": ["x", "y"], "b": ["y"]}', "object of users", "item: .value[]"),
+        ('{"a": {"x": 4}, "b": {"y": 5}}', "object of users", "rating: .value"),
+        ('[["a", "x"], ["b", "y"]]', "no row can be read", "user: .[0]"),
+    ],
+)
+def test_json_without_rows_says_how_to_make_them(tmp_path: Path, text: str, wrong: str, next_step: str) -> None:
+    with pytest.raises(RecordError, match=wrong) as raised:
+        interaction_files(TableMapping(), [written(tmp_path / "t.json", text)])
+    assert next_step in raised.value.next_step
 
 
 @pytest.mark.parametrize(("text", "gap"), [("user   item\nu1   31\n", "   "), ('"user" "item"\n"u1" "31"\n', " ")])
