@@ -14,6 +14,7 @@ from kindred.serving.keys import MAKE_ONE, Key, is_loopback, keys_of
 from kindred.serving.keys import Scope as KeyScope
 from kindred.serving.limits import TokenBuckets, json_refusal
 from kindred.serving.problems import is_page, problem
+from kindred.serving.quick_routes import BODY
 from kindred.settings import Settings
 
 _LONGEST_PATH = 8_192
@@ -38,7 +39,8 @@ class Refusal(Exception):
 class Access:
     """Lets requests through, or answers 401, 403, 408, 413, 414, 415, 421, 422, 429 or 503 in the place of the service.
 
-    The name of the key's owner is left in `scope["state"]["caller"]`. The key itself is neither kept nor logged.
+    The name of the key's owner is left in `scope["state"]["caller"]`, the whole body in `scope["state"][BODY]`. The key
+    itself is neither kept nor logged.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -65,6 +67,7 @@ class Access:
                 body = await self._body(scope, receive)
                 held = len(body)
                 self._bytes_now += held
+                scope.setdefault("state", {})[BODY] = body
                 receive = _again(body, receive)
             await self._app(scope, receive, send)
         except Refusal as refusal:

@@ -1,6 +1,6 @@
 """Routes that answer: what next for a user, what is similar to an item, which of these items first.
 
-The two that are asked most read their query by one look of pydantic at it: FastAPI's own reading, parameter by
+Those that are asked most read their query or body by one look of pydantic at it: FastAPI's own reading, parameter by
 parameter, takes longer than a vector search.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -43,7 +43,12 @@ DEFAULT_SYSTEM = "products"
 _USER_ID = TypeAdapter(Id)
 
 
-def quick_routes(service: Service) -> tuple[QuickRoute, QuickRoute]:
+def quick_routes(service: Service) -> list[QuickRoute]:
+    """The routes that are asked most."""
+    return [*_of_users(service), *(quick for quick, _ in _with_bodies(service))]
+
+
+def _of_users(service: Service) -> tuple[QuickRoute, QuickRoute]:
     """What next for a user of a system, and of products."""
 
     async def recommendations(http: HttpRequest) -> Response:
@@ -61,22 +66,14 @@ def quick_routes(service: Service) -> tuple[QuickRoute, QuickRoute]:
     return of_system, QuickRoute("/v1/users/{user_id:path}/recommendations", of_products)
 
 
-def router(service: Service) -> APIRouter:
-    """The routes of answers."""
-    routes = APIRouter(tags=["answers"], responses=PROBLEMS)
+def _with_bodies(service: Service) -> tuple[tuple[QuickRoute, type[BaseModel]], ...]:
+    """What is asked with a body, and what is answered."""
 
-    for quick, in_path in zip(quick_routes(service), ((SYSTEM_PATH, USER_PATH), (USER_PATH,)), strict=True):
-        parameters = [*path_parameters(*in_path), *query_parameters(AskedOfUser)]
-        documented = {"parameters": parameters}
-        routes.get(quick.path, response_model=Recommendations, openapi_extra=documented)(quick.endpoint)
-
-    @routes.post("/v1/{system}/recommendations", response_model=Recommendations)
     async def in_context(http: HttpRequest, system: SystemPath, asked: Asked) -> Response:
         """What next for a user, given what they look at now, what they say, and rules."""
         answer = await service.answer(system, asked.request())
         return orjson_response(answer_value(answer, request_id_of(http), asked.debug))
 
-    @routes.post("/v1/{system}/recommendations/batch", response_model=Batched)
     async def batch(http: HttpRequest, system: SystemPath, asked: Batch) -> Response:
         """An answer for each of up to 100 users, in their order."""
         requests = [Request(user, k=asked.k, reasons=False, removed=False) for user in asked.users]
@@ -86,16 +83,34 @@ def router(service: Service) -> APIRouter:
             answers += await asyncio.gather(*(service.answer(system, request) for request in some))
         return orjson_response({"answers": [answer_value(answer, request_id_of(http)) for answer in answers]})
 
+    async def rank(http: HttpRequest, system: SystemPath, asked: ToRank) -> Response:
+        """The given items, best first for this user."""
+        answer = await service.answer(system, asked.request())
+        return orjson_response(ranked_value(answer, asked.items, request_id_of(http)))
+
+    return (
+        (QuickRoute("/v1/{system}/recommendations", in_context, Asked), Recommendations),
+        (QuickRoute("/v1/{system}/recommendations/batch", batch, Batch), Batched),
+        (QuickRoute("/v1/{system}/rank", rank, ToRank), Ranking),
+    )
+
+
+def router(service: Service) -> APIRouter:
+    """The routes of answers."""
+    routes = APIRouter(tags=["answers"], responses=PROBLEMS)
+
+    for quick, in_path in zip(_of_users(service), ((SYSTEM_PATH, USER_PATH), (USER_PATH,)), strict=True):
+        parameters = [*path_parameters(*in_path), *query_parameters(AskedOfUser)]
+        documented = {"parameters": parameters}
+        routes.get(quick.path, response_model=Recommendations, openapi_extra=documented)(quick.endpoint)
+
+    for quick, answered in _with_bodies(service):
+        routes.post(quick.path, response_model=answered)(quick.endpoint)
+
     @routes.get("/v1/{system}/items/{item_id:path}/similar", response_model=Recommendations)
     async def similar(http: HttpRequest, system: SystemPath, item_id: Id, k: HowMany = 10) -> Response:
         """Items that suit someone who liked this one."""
         answer = await service.similar(system, item_id, k)
         return orjson_response(answer_value(answer, request_id_of(http)))
-
-    @routes.post("/v1/{system}/rank", response_model=Ranking)
-    async def rank(http: HttpRequest, system: SystemPath, asked: ToRank) -> Response:
-        """The given items, best first for this user."""
-        answer = await service.answer(system, asked.request())
-        return orjson_response(ranked_value(answer, asked.items, request_id_of(http)))
 
     return routes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
@@ -59,6 +60,9 @@ class Metrics:
             registry=self._registry,
         )
         lag.set_function(event_lag)
+        # Looked up by their labels with every request, which the library does with a lock and checks.
+        self.seconds_of, self.stage_seconds_of = cache(self.seconds.labels), cache(self.stage_seconds.labels)
+        self.answers_of = cache(self.answers.labels)
         self._registry.register(_States(systems))
         ProcessCollector(registry=self._registry)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
@@ -135,6 +136,7 @@ class AskedOfUser(Body):
     debug: Annotated[bool, Field(description="tell what was taken out of the best, and why")] = False
 
     @classmethod
+    @lru_cache(maxsize=256)  # most ask in the same few ways
     def of(cls, query: bytes) -> AskedOfUser:
         """The query as it was sent; of what is given twice the last counts. Raises: ValidationError."""
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)

@@ -133,7 +133,7 @@ class Service:
                 span.tell({"kindred.level": answer.level, "kindred.degraded": answer.degraded})
                 return answer
         finally:
-            self.metrics.stage_seconds.labels("recommend").observe(time.perf_counter() - started)
+            self.metrics.stage_seconds_of("recommend").observe(time.perf_counter() - started)
 
     async def _chosen(self, system: str, request: Request) -> Answer:
         choice = None if self.experiments is None else self.experiments.choose(system, request)
@@ -159,7 +159,8 @@ class Service:
             return self._counted(await self.in_thread(partial(ladder.below, request), seconds))
 
     def _counted(self, answer: Answer) -> Answer:
-        self.metrics.answers.labels(answer.system, answer.served_by, answer.level, str(answer.degraded).lower()).inc()
+        degraded = "true" if answer.degraded else "false"
+        self.metrics.answers_of(answer.system, answer.served_by, answer.level, degraded).inc()
         return answer
 
     def _compared(self, opened: OpenedSystem, request: Request, answer: Answer) -> Answer:

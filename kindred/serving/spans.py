@@ -6,7 +6,7 @@ The SDK is an extra and is imported only where traces are wanted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from kindred.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Tracer
 
 Attribute = str | int | float | bool
 Headers = Iterable[tuple[bytes, bytes]]
@@ -38,7 +39,7 @@ class Span:
             self._span.update_name(name)
 
 
-NOTHING = Span()
+_UNTRACED = nullcontext(Span())
 
 
 class Spans:
@@ -52,26 +53,26 @@ class Spans:
         self._provider = provider
         self._tracer = None if provider is None else provider.get_tracer(NAME, version(NAME))
 
-    @contextmanager
-    def request(self, method: str, headers: Headers) -> Iterator[Span]:
+    def request(self, method: str, headers: Headers) -> AbstractContextManager[Span]:
         """The span of a request, part of the trace that its `traceparent` names, if any."""
-        if self._tracer is None:
-            yield NOTHING
-            return
+        return _UNTRACED if self._tracer is None else self._request(self._tracer, method, headers)
+
+    def stage(self, name: str) -> AbstractContextManager[Span]:
+        """The span of a stage of the request that is being answered, or of work in the background."""
+        return _UNTRACED if self._tracer is None else self._stage(self._tracer, name)
+
+    @contextmanager
+    def _request(self, tracer: Tracer, method: str, headers: Headers) -> Iterator[Span]:
         from opentelemetry.propagate import extract
         from opentelemetry.trace import SpanKind
 
         context = extract({name.decode("latin-1"): value.decode("latin-1") for name, value in headers})
-        with self._tracer.start_as_current_span(method, context, SpanKind.SERVER) as span:
+        with tracer.start_as_current_span(method, context, SpanKind.SERVER) as span:
             yield Span(span)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Span]:
-        """The span of a stage of the request that is being answered, or of work in the background."""
-        if self._tracer is None:
-            yield NOTHING
-            return
-        with self._tracer.start_as_current_span(name) as span:
+    def _stage(self, tracer: Tracer, name: str) -> Iterator[Span]:
+        with tracer.start_as_current_span(name) as span:
             yield Span(span)
 
     def close(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from kindred.domain.errors import RecordError
 
 
+@lru_cache(maxsize=64)  # most answers tell the same time: that of their version
 def iso_time(seconds: int | None) -> str | None:
     """Seconds UTC as ISO 8601; None where it is a year that has no such form."""
     if seconds is None:

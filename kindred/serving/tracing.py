@@ -56,7 +56,7 @@ class Tracing:
                     span.tell({"http.response.status_code": status, "kindred.request_id": request_id})
         finally:
             seconds, route = time.perf_counter() - started, _route(scope)
-            self._metrics.seconds.labels(route, scope["method"], str(status)).observe(seconds)
+            self._metrics.seconds_of(route, scope["method"], str(status)).observe(seconds)
             if self._logs_all or status >= 400 or seconds > SLOW_SECONDS:
                 _LOG.info(_line(scope, request_id, status, seconds))
 

@@ -54,9 +54,11 @@ def rank(view: View, rows: NDArray[np.int64], question: Question) -> list[Candid
         rows = _near_the_best(view, rows, question)
     scores = (view.vectors[rows].astype(np.float64) * question.vector).sum(axis=1).astype(np.float32)
     place = max(0, len(rows) - question.k)
-    in_reach = np.flatnonzero(scores >= np.partition(scores, place)[place]) if place else range(len(rows))
-    found = [Candidate(view.ids[rows[place]], float(scores[place])) for place in in_reach]
-    return best_first(found, question.k)
+    if place:
+        in_reach = scores >= np.partition(scores, place)[place]
+        rows, scores = rows[in_reach], scores[in_reach]
+    found = zip(rows.tolist(), scores.tolist(), strict=True)
+    return best_first([Candidate(view.ids[row], score) for row, score in found], question.k)
 
 
 def _near_the_best(view: View, rows: NDArray[np.int64], question: Question) -> NDArray[np.int64]:

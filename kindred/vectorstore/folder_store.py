@@ -173,5 +173,7 @@ class FolderSystem:
 def _question(rows: Rows, view: View, wanted: Wanted, allowed: Mask | None = None) -> Question:
     """A search as rows of the view. Raises: SchemaError where it can't be asked."""
     query = checked_query(wanted.vector, rows.dimension, wanted.k)
-    refused = np.concatenate([rows.rows_of(wanted.exclude, view), view.superseded])
+    refused = rows.rows_of(wanted.exclude, view)
+    if len(view.superseded):
+        refused = np.concatenate([refused, view.superseded])
     return Question(query, wanted.k, refused, allowed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,8 @@ _MOST = 127
 _DEVIATIONS = 5.0
 """Rounding errors of a product are normal; one of some million passes so many standard deviations."""
 _MAX_COMPARED, _MAX_RESCORED = 0.3, 0.1
+_FEW = 8
+"""So many times k rows are compared in full sooner than each one's own error is looked at."""
 _BATCH_ROWS = 16_384
 _GROUP = 32
 _LOWEST = float(np.finfo(np.float32).min)
@@ -92,22 +95,23 @@ class Codes:
         step = max(float(np.abs(vector).max()) / _MOST, float(np.finfo(np.float32).tiny))
         products = self._products(np.round(vector / step).astype(np.int8)[None]).reshape(-1)
         about: Vectors = products * (self.scales[0] * np.float32(step))
-        return about, step * float(_off(float(np.linalg.norm(vector)) / step, self._largest)[0])
+        return about, step * _most_off(float(np.linalg.norm(vector)) / step, *self._largest)
 
     def _in_reach(self, scores: Vectors, best: Vectors, length: float, k: int) -> NDArray[np.int64]:
         """Rows that may be among the best k, given what each of them scores and what is best of each group."""
-        enough = _kth(best if len(best) >= k else scores, k) - 2 * float(_off(length, self._largest)[0])
+        enough = _kth(best if len(best) >= k else scores, k) - 2 * _most_off(length, *self._largest)
         groups = np.flatnonzero(best >= max(enough, _LOWEST))
         if len(groups) > _MAX_COMPARED * len(best):
             return np.flatnonzero(scores >= max(enough, _LOWEST))
-        rows = (groups + len(best) * np.arange(_GROUP)[:, None]).ravel()
+        rows: NDArray[np.int64] = (groups + len(best) * np.arange(_GROUP)[:, None]).ravel()
         rows = rows[scores[rows] >= max(enough, _LOWEST)]
+        if len(rows) <= _FEW * k:
+            return rows
         found, off = scores[rows], np.zeros(len(rows), np.float32)
         is_coded = rows < len(self.codes)
         off[is_coded] = _off(length, self.scales[:, rows[is_coded]])
         enough = _kth(found - off, k)
-        kept: NDArray[np.int64] = rows[found + off + 1e-5 * np.abs(found) >= enough]
-        return kept
+        return rows[found + off + 1e-5 * np.abs(found) >= enough]
 
     def _scores(self, view: View, vectors: Vectors, steps: Vectors) -> Vectors:
         """Products of rows and queries in units of each query's step, `[num_rows, num_queries]`.
@@ -142,10 +146,15 @@ class Codes:
         return self._repeated[num_queries]
 
     @cached_property
-    def _largest(self) -> Vectors:
-        """The largest step and the largest length, `[2, 1]`."""
-        largest: Vectors = self.scales.max(axis=1, initial=0, keepdims=True)
-        return largest
+    def _largest(self) -> tuple[float, float]:
+        """The largest step and the largest length."""
+        step, length = self.scales.max(axis=1, initial=0).tolist()
+        return step, length
+
+
+def _most_off(ratio: float, step: float, length: float) -> float:
+    """The same as `_off` for one row."""
+    return _DEVIATIONS / math.sqrt(12.0) * (ratio * step + length)
 
 
 def _off(ratio: float, scales: Vectors) -> Vectors:

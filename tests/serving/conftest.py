@@ -125,9 +125,9 @@ class Client:
         """Posts a body that is no JSON."""
         return self._ask("POST", path, content=content, params=parameters)
 
-    def send_json(self, path: str, text: bytes) -> httpx.Response:
+    def send_json(self, path: str, text: bytes, kind: str = "application/json") -> httpx.Response:
         """Posts what calls itself JSON."""
-        return self._ask("POST", path, content=text, headers={"Content-Type": "application/json"})
+        return self._ask("POST", path, content=text, headers={"Content-Type": kind})
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         replies: list[httpx.Response] = []

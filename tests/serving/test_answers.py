@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from kindred.domain.recommendation import Request
@@ -66,6 +67,20 @@ def test_a_body_is_refused_in_plain_words(client: Client, body: bytes, status: i
     said = client.send_json("/v1/events", b'{"user_id": 5, "item_id": "p"}').json()["error"]
     assert said["message"] == "user_id: must be a text"
     assert "Content-Type: application/json" in client.send("/v1/events", b"{}").json()["error"]["hint"]
+
+
+@pytest.mark.parametrize("kind", ["application/vnd.shop+json", "Application/JSON; charset=utf-8"])
+def test_a_body_is_answered_the_same_whoever_reads_it(client: Client, published: Published, kind: str) -> None:
+    users, items = users_of(published)[:2], [str(row["asin"]) for row in published.reviews[:3]]
+    viewed = {"user_id": users[0], "viewed": items[:1], "boosts": {items[1]: 1}, "k": 3, "debug": True}
+    asked = {"recommendations": viewed, "recommendations/batch": {"users": users}, "rank": {"items": items}}
+    for path, body in asked.items():
+        usual = client.post(f"/v1/products/{path}", body)
+        other = client.send_json(f"/v1/products/{path}", orjson.dumps(body), kind)
+        assert usual.status_code == other.status_code == 200
+        texts = (re.sub(r'"request_id":"\w+"', "", reply.text) for reply in (usual, other))
+        assert len(set(texts)) == 1
+    assert 'route="/v1/{system}/rank",status="200"' in client.get("/metrics").text
 
 
 def test_metrics_count_answers_and_name_no_user(client: Client, published: Published) -> None:

@@ -69,7 +69,9 @@ class Pipeline(Generic[Asked]):
         for number, source in enumerate(self.sources):
             if len(chosen) >= k:
                 break
-            found = [c for c in source.find(asked, k) if c.item_id not in sources and c.item_id not in removed]
+            found = source.find(asked, k)
+            if number:
+                found = [c for c in found if c.item_id not in sources and c.item_id not in removed]
             kept = self._filtered(asked, found, removed)
             if number == 0 and self.scorer is not None:
                 kept = [replace(c, score=s) for c, s in zip(kept, self.scorer(asked, kept), strict=True)]
@@ -81,9 +83,10 @@ class Pipeline(Generic[Asked]):
     def _filtered(self, asked: Asked, found: Sequence[Candidate], removed: dict[str, str]) -> list[Candidate]:
         kept: list[Candidate] = []
         for candidate in found:
-            reason = next((r for f in self.filters if (r := f(asked, candidate)) is not None), None)
-            if reason is None:
-                kept.append(candidate)
+            for reason_to_remove in self.filters:
+                if (reason := reason_to_remove(asked, candidate)) is not None:
+                    removed[candidate.item_id] = reason
+                    break
             else:
-                removed[candidate.item_id] = reason
+                kept.append(candidate)
         return kept

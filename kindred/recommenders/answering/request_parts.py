@@ -39,9 +39,11 @@ def check_parts(system: System, request: Request, heeded: AbstractSet[str]) -> N
         SettingsError: it has a part that the recommender does not go by, or items have nothing that a condition names.
     """
     for part, word in _WORDS.items():
+        if part in heeded:
+            continue
         value = getattr(request, part)
         is_given = value is not None if getattr(Request, part, ()) is None else bool(value)
-        if is_given and part not in heeded:
+        if is_given:
             goes_by = ", ".join(of for name, of in _WORDS.items() if name in heeded)
             raise SettingsError(f"system {system.name} does not go by {word}", f"it goes by {goes_by}")
     system.check_conditions((*request.where, *request.at_most), request.bounds)
