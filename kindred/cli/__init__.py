@@ -6,10 +6,12 @@ import sys
 
 from kindred.cli import console
 from kindred.cli.app import app
+from kindred.cli.no_pandas import NoPandas
 
 
 def main() -> None:
     """The command line; `--debug` is understood anywhere on it."""
+    sys.meta_path.insert(0, NoPandas())
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     console.run(lambda: app(arguments, prog_name="kindred"), debug)

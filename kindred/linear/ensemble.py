@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import FloatArray, Interactions
 from kindred.linear.cold_items import ColdItemMap, FirstEvents
 from kindred.linear.event_text import EventText
-from kindred.linear.user_features import Feature, HistoryStatistics, build_user_features
+from kindred.linear.user_features import HistoryStatistics, user_sums
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class LinearEnsemble:
             learned: learned embedding of each user, where the ensemble holds a learned scorer, `[num_users, dim]`;
                 left out for users whom that model doesn't know.
         """
-        features: dict[str, Feature] = build_user_features(events, event_text, self.statistics)
+        features = user_sums(events, event_text, self.statistics)
         if learned is not None and "learned" in self.sources:
             features["learned"] = learned
         rows = np.zeros((events.num_users, self.items.shape[1]), dtype=np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray
+from kindred.linear.weighted_sums import weighted_sums
 
 _EVENTS_A_BATCH = 32_768
 Stored = NDArray[np.floating]
@@ -65,16 +66,13 @@ class EventText:
             num_groups: how many groups there are.
             centre: what is taken from every vector, `[text_dim]`.
         """
-        import scipy.sparse as sp
-
         total: FloatArray = np.zeros((num_groups, self.dim), dtype=np.float32)
         order = np.argsort(groups, kind="stable")
         for part, vectors in self._batches(order[self.has_text[order]]):
             # in the order of their groups, so that a batch adds to a few rows that lie together
             first, last = int(groups[part[0]]), int(groups[part[-1]])
-            ends = (groups[part] - first, np.arange(len(part)))
-            gather = sp.csr_matrix((weights[part], ends), shape=(last - first + 1, len(part)))
-            total[first : last + 1] += gather @ (vectors - centre)
+            added = (weights[part], groups[part] - first, np.arange(len(part)), last - first + 1, vectors - centre)
+            total[first : last + 1] += weighted_sums(*added)
         return total
 
     def some(self, most: int) -> FloatArray:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.event_text import EventText
+from kindred.linear.weighted_sums import weighted_sums
 
 if TYPE_CHECKING:  # an answer to a known user needs no sparse matrix, and importing it costs a fifth of such an answer
     import scipy.sparse as sp
@@ -91,9 +92,44 @@ def time_memberships(events: Interactions, statistics: HistoryStatistics) -> Flo
     return memberships
 
 
+@dataclass(frozen=True)
+class ItemSum:
+    """Sums over the items of histories: a sparse matrix `[num_users, num_items]` that is made where it is needed.
+
+    Attributes:
+        weights: what each event counts, `[num_events]`.
+        user_index: whose event it is, `[num_events]`.
+        item_index: of the training catalogue, `[num_events]`.
+        shape: of the matrix.
+    """
+
+    weights: FloatArray
+    user_index: IntArray
+    item_index: IntArray
+    shape: tuple[int, int]
+
+    def __matmul__(self, rows: FloatArray) -> FloatArray:
+        """The product with rows of the items, `[num_users, dim]`."""
+        return weighted_sums(self.weights, self.user_index, self.item_index, self.shape[0], rows)
+
+    def matrix(self) -> sp.csr_matrix:
+        """The sums as a sparse matrix."""
+        import scipy.sparse as sp
+
+        return sp.csr_matrix((self.weights, (self.user_index, self.item_index)), shape=self.shape, dtype=np.float32)
+
+
 def build_user_features(
     events: Interactions, event_text: EventText | None, statistics: HistoryStatistics
 ) -> dict[str, Feature]:
+    """`user_sums`, the sums over items as sparse matrices."""
+    sums = user_sums(events, event_text, statistics)
+    return {name: values.matrix() if isinstance(values, ItemSum) else values for name, values in sums.items()}
+
+
+def user_sums(
+    events: Interactions, event_text: EventText | None, statistics: HistoryStatistics
+) -> dict[str, FloatArray | ItemSum]:
     """Every feature of every user of the axis; users without events have zeros, but for the constant.
 
     An event that tells of a dislike counts in the length of the history and in times, but speaks for no item and no
@@ -106,11 +142,9 @@ def build_user_features(
         statistics: of the training data.
 
     Returns:
-        `constant [num_users, 1]`, each of `ITEM_SUMS` `[num_users, num_items]` (sparse), and, where the training data
-        has them, `text [num_users, text_dim]`, `time` and `recent_time [num_users, time_bins]`.
+        `constant [num_users, 1]`, each of `ITEM_SUMS` `[num_users, num_items]`, and, where the training data has them,
+        `text [num_users, text_dim]`, `time` and `recent_time [num_users, time_bins]`.
     """
-    import scipy.sparse as sp
-
     even = np.ones(len(events), dtype=np.float32)
     recent = (statistics.recency_decay ** events_after(events)).astype(np.float32)
     latest = recent**LATEST
@@ -119,14 +153,11 @@ def build_user_features(
     counts = np.bincount(events.user_index, minlength=events.num_users)
     length = history_weight(counts, statistics.history_shrinkage, statistics.typical_history)[events.user_index]
     weight = length * liked(events, statistics.middle_rating)
-    features: dict[str, Feature] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
+    features: dict[str, FloatArray | ItemSum] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
+    shape = (events.num_users, statistics.num_items)
     for name, weights in zip(ITEM_SUMS, (even, recent, latest), strict=True):
         scaled = weight * _normalised(events, weights, exponent)
-        features[name] = sp.csr_matrix(
-            (scaled[known], (events.user_index[known], events.item_index[known])),
-            shape=(events.num_users, statistics.num_items),
-            dtype=np.float32,
-        )
+        features[name] = ItemSum(scaled[known], events.user_index[known], events.item_index[known], shape)
     if len(statistics.text_mean):
         if event_text is None:
             features["text"] = np.zeros((events.num_users, len(statistics.text_mean)), dtype=np.float32)
@@ -183,20 +214,10 @@ def _normalised(events: Interactions, weights: FloatArray, exponent: float) -> F
 
 def _sum_by_user(events: Interactions, weights: FloatArray, rows: FloatArray) -> FloatArray:
     """Weighted sum of event rows `[num_events, dim]` by user, `[num_users, dim]`."""
-    import scipy.sparse as sp
-
-    gather = sp.csr_matrix(
-        (weights, (events.user_index, np.arange(len(events)))), shape=(events.num_users, len(events))
-    )
-    total: FloatArray = np.asarray(gather @ rows, dtype=np.float32)
-    return total
+    return weighted_sums(weights, events.user_index, np.arange(len(events)), events.num_users, rows)
 
 
 def sum_by_item(events: Interactions, rows: FloatArray) -> FloatArray:
     """Sum of event rows `[num_events, dim]` by item, `[num_items, dim]`."""
-    import scipy.sparse as sp
-
     ones = np.ones(len(events), dtype=np.float32)
-    gather = sp.csr_matrix((ones, (events.item_index, np.arange(len(events)))), shape=(events.num_items, len(events)))
-    total: FloatArray = np.asarray(gather @ rows, dtype=np.float32)
-    return total
+    return weighted_sums(ones, events.item_index, np.arange(len(events)), events.num_items, rows)

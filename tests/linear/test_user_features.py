@@ -11,6 +11,7 @@ from kindred.linear.user_features import (
     build_user_features,
     liked,
     middle_rating,
+    user_sums,
 )
 
 DAY = 86_400
@@ -49,6 +50,22 @@ def test_the_latest_events_fade_faster_than_recent_ones():
     for name, decay in (("items", 1.0), ("recent_items", 0.8), ("latest_items", 0.8**3)):
         weights = np.array([decay**2, decay, 1, 0])
         np.testing.assert_allclose(features[name].toarray()[0], weights / weights.sum(), rtol=1e-6)
+
+
+def test_sums_over_one_event_each_are_those_of_a_user_among_others():
+    """Where nobody has two events no sparse matrix is made, and the same comes out to the last bit."""
+    rng = np.random.default_rng(1)
+    at, item_index = np.arange(5) * DAY, np.array([2, 0, -1, 3, 1])
+    text = EventText.of(rng.random((5, 2)).astype(np.float32))
+    rows = rng.random((4, 3)).astype(np.float32)
+    alone = user_sums(Interactions(np.arange(5), item_index, 6, 4, at=at), text, SHRUNK)
+    more = Interactions(np.array([0, 1, 2, 3, 4, 5, 5]), np.append(item_index, [0, 1]), 6, 4, at=np.append(at, at[:2]))
+    among = user_sums(more, text.take(np.array([0, 1, 2, 3, 4, 4, 4])), SHRUNK)
+    for name in ITEM_SUMS:
+        np.testing.assert_array_equal((alone[name] @ rows)[:5], (among[name] @ rows)[:5])
+        np.testing.assert_array_equal(alone[name] @ rows, np.asarray(alone[name].matrix() @ rows))
+    for name in ("constant", "text", "time", "recent_time"):
+        np.testing.assert_array_equal(alone[name][:5], among[name][:5])
 
 
 def test_what_holds_for_everyone_and_periods_keep_their_say():
