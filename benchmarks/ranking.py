@@ -30,8 +30,8 @@ from kindred.domain.interactions import FloatArray, Scorer
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.linear import als, ease, lightgcn
 from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
-from kindred.linear.event_text import EventText
+from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
+from kindred.linear.event_text import EventText, TextVectors
 from kindred.linear.gf_cf import fit_gf_cf
 from kindred.linear.lightgcn import LightGCNConfig
 from kindred.linear.neighbours import fit_item_knn, fit_user_knn

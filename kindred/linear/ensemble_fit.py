@@ -19,7 +19,7 @@ from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_ridge import RidgeChoice, best_ease_ridge
 from kindred.linear.ensemble_weights import ValidationScores, learn_weights, usual_weights
-from kindred.linear.event_text import EventText
+from kindred.linear.event_text import EventText, TextVectors
 from kindred.linear.history_shrinkage import ShortHistories
 from kindred.linear.list_fit import ListFitConfig
 from kindred.linear.one_thread import one_thread
@@ -84,19 +84,6 @@ class RankingConfig:
     weights: WeightConfig = field(default_factory=WeightConfig)
     lists: ListFitConfig = field(default_factory=ListFitConfig)
     cold_items: ColdItemConfig = field(default_factory=ColdItemConfig)
-
-
-@dataclass(frozen=True)
-class TextVectors:
-    """Text of the training events and of the items, either None.
-
-    Attributes:
-        events: of each training event.
-        items: vector of each item's own text (title, description), `[num_items, text_dim]`.
-    """
-
-    events: EventText | None = None
-    items: FloatArray | None = None
 
 
 def validation_folds(train: Interactions, config: RankingConfig, seed: int) -> list[ValidationFold]:
@@ -187,7 +174,7 @@ class _Fitting:
         """Statistics, scorers and the users' features of one set of training events."""
         statistics = _statistics(train, text.events, self.config, self.available)
         context = FitContext(statistics, self.available, self.config.scorers, self.seed)
-        scorers = build_scorers(train, (text.events, text.items), context)
+        scorers = build_scorers(train, text, context)
         features = build_user_features(train, text.events, statistics)
         if self.learned is not None:
             users, items = self.learned(train)
@@ -223,7 +210,7 @@ def _learn(fitting: _Fitting, folds: Sequence[HeldOut], text: TextVectors, progr
     for number, held_out in enumerate(folds):
         progress("linear scorers of validation folds", number, len(folds))
         fold = held_out.fold
-        known_text = TextVectors(None if text.events is None else text.events.take(fold.known_rows), text.items)
+        known_text = text.take(fold.known_rows)
         statistics, scorers, features = fitting.scorers(fold.known, known_text)
         if short is None:  # before there are scores to keep: it encodes all users anew, for each length
             encode = partial(fitting.features, fold.known, known_text.events, statistics)

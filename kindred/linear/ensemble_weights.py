@@ -32,6 +32,7 @@ USUAL_WEIGHTS = {
     "popularity": 0.3,
     "event text similarity": 0.15,
     "item text similarity": 0.15,
+    "item context similarity": 0.15,
 }
 """What scorers count where no event can be held out to learn it; of those that there are, in proportion."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,3 +94,22 @@ class EventText:
         for start in range(0, len(events), _EVENTS_A_BATCH):
             part = events[start : start + _EVENTS_A_BATCH]
             yield part, self.stored[self.rows[part]].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class TextVectors:
+    """Vectors of what is told of events and of items, each None where nothing is.
+
+    Attributes:
+        events: text of each training event.
+        items: vector of each item's own text (title, description), `[num_items, text_dim]`.
+        context: vector of what each item leads to in the graph (category, maker), `[num_items, context_dim]`.
+    """
+
+    events: EventText | None = None
+    items: FloatArray | None = None
+    context: FloatArray | None = None
+
+    def take(self, rows: IntArray) -> TextVectors:
+        """The same with the texts of these events alone."""
+        return replace(self, events=None if self.events is None else self.events.take(rows))

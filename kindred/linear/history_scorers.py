@@ -28,10 +28,11 @@ from kindred.linear.ridge import (
 from kindred.linear.scorer import LinearScorer, score_spread
 from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.spectral import item_spectrum
-from kindred.linear.user_features import HistoryStatistics, build_user_features
+from kindred.linear.user_features import LAST, LATEST, HistoryStatistics, build_user_features
 from kindred.linear.weighted_factors import weighted_factors
 
-MAX_PREFIX = 50
+MAX_PREFIX, FAINTEST = 50, 1e-5
+"""Earlier items of an event that are read at the most, and the weight below which one is not."""
 SPREAD_USERS = 500
 Prefixes = tuple[sp.csr_matrix, sp.csr_matrix]
 """For each event the weighted earlier items of its user, and the item itself, `[num_events, num_items]` both."""
@@ -46,15 +47,16 @@ def history_scorers(train: Interactions, kernels: dict[str, FloatArray], context
         context: see there.
     """
     available, config = context.available, context.config
-    prefixes = _prefixes(train, train.at, context.statistics) if available.order and train.at is not None else None
     scorers: list[LinearScorer] = []
     if available.item_matrices:
         # in a spectrum the same regression takes a hundredth of the time
-        scorers += _matrix_scorers(train, kernels, None if available.spectrum else prefixes, config)
+        regressed = available.order and not available.spectrum
+        prefixes = _prefixes(train, context.statistics) if regressed else None
+        scorers += _matrix_scorers(train, kernels, prefixes, config)
     if available.user_matrix:
         scorers += _few_user_scorers(train, config)
     if available.spectrum:
-        scorers += _spectral_scorers(train, prefixes, config, context.seed)
+        scorers += _spectral_scorers(train, context)
     return scorers + _factor_scorers(train, context)
 
 
@@ -73,7 +75,7 @@ def _matrix_scorers(
     ease = ease_of_precision(precision)
     scorers = [LinearScorer("ease", "items", ease)]
     if train.at is not None:
-        scorers += _of_late("ease", ease)
+        scorers += of_late("ease", ease)
     if following is not None:
         scorers.append(LinearScorer("next item", "recent_items", following))
         scorers.append(LinearScorer("next item of the latest", "latest_items", following))
@@ -101,18 +103,20 @@ def _next_item_weights(prefixes: Prefixes, ridge: float) -> FloatArray:
     return weights
 
 
-def _prefixes(train: Interactions, at: IntArray, statistics: HistoryStatistics) -> Prefixes:
-    """Those of all events, in the order of their times `at`, `[num_events]`, user by user."""
-    order = np.lexsort((np.arange(len(train)), at, train.user_index))
+def _prefixes(train: Interactions, statistics: HistoryStatistics, power: int = 1) -> Prefixes:
+    """Those of all events, which have times, in their order, user by user; recency fades by this power of its decay."""
+    assert train.at is not None
+    order = np.lexsort((np.arange(len(train)), train.at, train.user_index))
+    decay = statistics.recency_decay**power
     users, items = train.user_index[order], train.item_index[order]
     rows, columns, weights = [], [], []
     for back in range(1, min(MAX_PREFIX, len(train))):
         later: IntArray = np.flatnonzero(users[back:] == users[:-back]) + back
-        if not len(later):
+        if not len(later) or decay ** (back - 1) < FAINTEST:
             break
         rows.append(later)
         columns.append(items[later - back])
-        weights.append(np.full(len(later), statistics.recency_decay ** (back - 1), dtype=np.float32))
+        weights.append(np.full(len(later), decay ** (back - 1), dtype=np.float32))
     shape = (len(train), train.num_items)
     if not rows:
         return sp.csr_matrix(shape, dtype=np.float32), sp.csr_matrix(shape, dtype=np.float32)
@@ -124,24 +128,34 @@ def _prefixes(train: Interactions, at: IntArray, statistics: HistoryStatistics) 
     return past.tocsr(), following
 
 
-def _spectral_scorers(
-    train: Interactions, prefixes: Prefixes | None, config: ScorerConfig, seed: int
-) -> list[LinearScorer]:
+def _spectral_scorers(train: Interactions, context: FitContext) -> list[LinearScorer]:
     """Scorers in the basis of the item graph's leading eigenvectors: of even and late history, and what comes next.
 
-    All share one right side, so together they need no more dimensions than one.
+    All share one right side, so together they need no more dimensions than one. Where catalogues are so large, what
+    follows the last event alone tells more than it does in small ones.
     """
-    left, right = _filtered_spectra(train, config, seed)
-    degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
+    left, right = _filtered_spectra(train, context.config, context.seed)
     scorers = [LinearScorer("spectrum", "items", left, right)]
-    if prefixes is not None:
-        scorers += _of_late("spectrum", left, right)
-        past, following = prefixes
-        # items by items first: what follows each event, in the spectrum, would be the largest matrix of the whole fit
-        mean_next = np.asarray((past.T @ following) @ left, dtype=np.float32) * degree**-0.5
-        scorers.append(LinearScorer("next in spectrum", "recent_items", mean_next, right))
-        scorers.append(LinearScorer("next of the latest in spectrum", "latest_items", mean_next, right))
+    if context.available.order:
+        scorers += of_late("spectrum", left, right)
+        scorers.append(LinearScorer("last spectrum", "last_items", left, right))
+        for of, power in (("recent", 1), ("latest", LATEST), ("last", LAST)):
+            following = _mean_next(train, left, context.statistics, power)
+            scorers.append(LinearScorer(f"next of {of} in spectrum", f"{of}_items", following, right))
     return scorers
+
+
+def _mean_next(train: Interactions, rows: FloatArray, statistics: HistoryStatistics, power: int) -> FloatArray:
+    """Mean row of what came after each item, soon above all, shorter where it is rare, `[num_items, rank]`.
+
+    Args:
+        power: how soon: recency fades by this power of its decay.
+    """
+    past, following = _prefixes(train, statistics, power)
+    degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
+    # items by items first: what follows each event, in the spectrum, would be the largest matrix of the whole fit
+    total: FloatArray = np.asarray((past.T @ following) @ rows, dtype=np.float32)
+    return total * degree**-0.5
 
 
 def _filtered_spectra(train: Interactions, config: ScorerConfig, seed: int) -> tuple[FloatArray, FloatArray]:
@@ -173,11 +187,11 @@ def _few_user_scorers(train: Interactions, config: ScorerConfig) -> list[LinearS
     left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
     scorers = [LinearScorer("ease", "items", left, right)]
     if train.at is not None:
-        scorers += _of_late("ease", left, right)
+        scorers += of_late("ease", left, right)
     return scorers
 
 
-def _of_late(name: str, left: FloatArray, right: FloatArray | None = None) -> list[LinearScorer]:
+def of_late(name: str, left: FloatArray, right: FloatArray | None = None) -> list[LinearScorer]:
     """The scorer of that name on recent history and on the latest, which fades faster: validation mixes the two."""
     return [
         LinearScorer(f"recent {name}", "recent_items", left, right),
@@ -200,5 +214,5 @@ def _factor_scorers(train: Interactions, context: FitContext) -> list[LinearScor
     left = items @ nearest_map(sums, users)
     scorers = [LinearScorer("factors", "items", left, items)]
     if train.at is not None:
-        scorers += _of_late("factors", left, items)
+        scorers += of_late("factors", left, items)
     return scorers

@@ -6,8 +6,8 @@ import numpy as np
 
 from kindred.domain.interactions import FloatArray, Interactions
 from kindred.linear.availability import FitContext
-from kindred.linear.event_text import EventText
-from kindred.linear.history_scorers import history_scorers
+from kindred.linear.event_text import EventText, TextVectors
+from kindred.linear.history_scorers import history_scorers, of_late
 from kindred.linear.known_items import item_counts
 from kindred.linear.propagation_network import network_scorers
 from kindred.linear.scorer import LinearScorer, unit_rows
@@ -17,31 +17,32 @@ POPULARITY = "popularity"
 """The one scorer that there always is."""
 
 
-def build_scorers(
-    train: Interactions, text: tuple[EventText | None, FloatArray | None], context: FitContext
-) -> list[LinearScorer]:
+def build_scorers(train: Interactions, text: TextVectors, context: FitContext) -> list[LinearScorer]:
     """Every linear scorer that the data allows: without text none of texts, without times none of periods.
 
     Args:
         train: the events to learn from.
-        text: (of each event, vector of each item's own text `[num_items, dim]`), either None.
+        text: of each event and of each item, and what items lead to.
         context: see there.
     """
-    event_text, item_text = text
     statistics = context.statistics
     kernels = {}
-    if event_text is not None:
+    if text.events is not None:
         shrinkage = context.config.text_shrinkage
-        kernels["event text"] = event_text_of_items(train, event_text, statistics.text_mean, shrinkage)
-    if item_text is not None:
-        kernels["item text"] = unit_rows(item_text - item_text.mean(0))
+        kernels["event text"] = event_text_of_items(train, text.events, statistics.text_mean, shrinkage)
+    if text.items is not None:
+        kernels["item text"] = unit_rows(text.items - text.items.mean(0))
+    if text.context is not None:
+        kernels["item context"] = text.context
     scorers = history_scorers(train, kernels, context)
     for name, vectors in kernels.items():
         scorers.append(LinearScorer(f"{name} similarity", "items", vectors, vectors))
+        if context.available.order:
+            scorers += of_late(f"{name} similarity", vectors, vectors)
     if "event text" in kernels:
         scorers.append(LinearScorer("text profile", "text", np.ascontiguousarray(kernels["event text"].T)))
     if context.config.network is not None and context.available.network:
-        scorers += network_scorers(train, text, statistics, context.config.network, context.seed)
+        scorers += network_scorers(train, (text.events, text.items), statistics, context.config.network, context.seed)
     scorers.append(LinearScorer(POPULARITY, "constant", np.log1p(item_counts(train))[None, :].astype(np.float32)))
     if context.available.times:
         rates = _period_rates(train, statistics)

@@ -24,12 +24,12 @@ SECONDS_PER_DAY = 86_400
 Feature: TypeAlias = "FloatArray | sp.csr_matrix"
 """One row a user: dense `[num_users, dim]` or sparse `[num_users, num_items]`."""
 
-ITEM_SUMS = ("items", "recent_items", "latest_items")
-"""Sums over the items of the history: all alike; the later the more; the latest above all."""
+ITEM_SUMS = ("items", "recent_items", "latest_items", "last_items")
+"""Sums over the items of the history: all alike; the later the more; the latest above all; the last nearly alone."""
 SUMS = (*ITEM_SUMS, "text")
 """The features that grow with the history."""
-LATEST = 3
-"""What is late by this power of the recency decay: of .8, each event counts about half of the next one."""
+LATEST, LAST = 3, 12
+"""What is late by these powers of the recency decay: of .8, each event counts a half or a fifteenth of the next one."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def user_sums(
     """
     even = np.ones(len(events), dtype=np.float32)
     recent = (statistics.recency_decay ** events_after(events)).astype(np.float32)
-    latest = recent**LATEST
+    latest, last = recent**LATEST, recent**LAST
     exponent = statistics.history_exponent
     known = events.item_index >= 0
     counts = np.bincount(events.user_index, minlength=events.num_users)
@@ -155,7 +155,7 @@ def user_sums(
     weight = length * liked(events, statistics.middle_rating)
     features: dict[str, FloatArray | ItemSum] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
     shape = (events.num_users, statistics.num_items)
-    for name, weights in zip(ITEM_SUMS, (even, recent, latest), strict=True):
+    for name, weights in zip(ITEM_SUMS, (even, recent, latest, last), strict=True):
         scaled = weight * _normalised(events, weights, exponent)
         features[name] = ItemSum(scaled[known], events.user_index[known], events.item_index[known], shape)
     if len(statistics.text_mean):

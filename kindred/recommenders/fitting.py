@@ -19,12 +19,12 @@ from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.ensemble_fit import (
     LearnedFit,
     RankingConfig,
-    TextVectors,
     fit_linear_ensemble,
     fit_network_alone,
     validation_folds,
 )
-from kindred.linear.event_text import EventText
+from kindred.linear.event_text import EventText, TextVectors
+from kindred.linear.item_context import context_vectors
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
@@ -64,7 +64,7 @@ def fit_model(
         ensemble, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
         return _model(graph, config, ensemble, vectors, None)
     graph = graph if config.text else without_text(graph)
-    text, ranking = _texts(graph, rows), _ranking(config, temporal=temporal and events.at is not None)
+    text, ranking = _texts(graph, rows, options.seed), _ranking(config, temporal=temporal and events.at is not None)
     folds = validation_folds(events, ranking, options.seed)
     learns = config.network and len(folds) > 0 and len(events) >= FEWEST_EVENTS_TO_LEARN
     gnn = network or (_train_network(graph, folds[0].known, config, options) if learns else None)
@@ -81,14 +81,15 @@ def fit_network_scores(
     """Scores of the graph network that ranks in `fit_model`, by itself; None where there is none."""
     graph = graph if config.text else without_text(graph)
     return fit_network_alone(
-        graph.interactions.take(rows), _ranking(config, temporal=temporal), seed, _texts(graph, rows)
+        graph.interactions.take(rows), _ranking(config, temporal=temporal), seed, _texts(graph, rows, seed)
     )
 
 
-def _texts(graph: InteractionGraph, rows: IntArray) -> TextVectors:
+def _texts(graph: InteractionGraph, rows: IntArray, seed: int) -> TextVectors:
     """Those of these events and of all items."""
     events = None if graph.event_text is None else EventText.of(graph.event_text).take(rows)
-    return TextVectors(events, graph.item_text)
+    counts = graph.item_context
+    return TextVectors(events, graph.item_text, None if counts is None else context_vectors(counts, seed))
 
 
 def _ranking(config: ModelConfig, *, temporal: bool) -> RankingConfig:

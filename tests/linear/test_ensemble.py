@@ -10,8 +10,8 @@ from kindred.domain.interactions import Interactions
 from kindred.linear.cold_items import FirstEvents
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
-from kindred.linear.event_text import EventText
+from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
+from kindred.linear.event_text import EventText, TextVectors
 from kindred.linear.list_fit import ListFitConfig
 from kindred.linear.scorer import LinearScorer
 from kindred.linear.scorer_config import NetworkConfig, ScorerConfig, SpectralFilter

@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from kindred.domain.interactions import Interactions
 from kindred.linear import propagation_network
-from kindred.linear.ensemble_fit import RankingConfig, TextVectors, fit_linear_ensemble
-from kindred.linear.event_text import EventText
+from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
+from kindred.linear.event_text import EventText, TextVectors
 from kindred.linear.propagation_network import NETWORK, RECENT_NETWORK, network_scorers, principal_axes
 from kindred.linear.scorer_config import NetworkConfig, ScorerConfig
 from kindred.linear.user_features import HistoryStatistics, build_user_features, middle_rating

@@ -47,7 +47,7 @@ def test_short_histories_are_toned_down_and_typical_ones_keep_their_say():
 def test_the_latest_events_fade_faster_than_recent_ones():
     events = Interactions(np.zeros(3, np.int64), np.arange(3), 1, 4, at=np.arange(3) * DAY)
     features = build_user_features(events, None, replace(PLAIN, recency_decay=0.8, history_exponent=1.0))
-    for name, decay in (("items", 1.0), ("recent_items", 0.8), ("latest_items", 0.8**3)):
+    for name, decay in (("items", 1.0), ("recent_items", 0.8), ("latest_items", 0.8**3), ("last_items", 0.8**12)):
         weights = np.array([decay**2, decay, 1, 0])
         np.testing.assert_allclose(features[name].toarray()[0], weights / weights.sum(), rtol=1e-6)
 

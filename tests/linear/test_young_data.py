@@ -7,8 +7,8 @@ import pytest
 
 from kindred.domain.interactions import Interactions
 from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.ensemble_fit import NO_VALIDATION, NOTHING_TOLD, RankingConfig, TextVectors, fit_linear_ensemble
-from kindred.linear.event_text import EventText
+from kindred.linear.ensemble_fit import NO_VALIDATION, NOTHING_TOLD, RankingConfig, fit_linear_ensemble
+from kindred.linear.event_text import EventText, TextVectors
 from kindred.linear.scorer_config import NetworkConfig, ScorerConfig
 from kindred.linear.validation import WeightConfig, make_folds
 
