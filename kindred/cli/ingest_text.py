@@ -34,11 +34,15 @@ def ingest_posts(
         typer.Option(metavar=FILES, help="Users (user_id, gender, age, country, city, …): CSV, JSON lines or Parquet."),
     ] = None,
     posts: Annotated[
-        list[str] | None, typer.Option(metavar=FILES, help="Posts (post_id, text, topic), in the same formats.")
+        list[str] | None,
+        typer.Option(metavar=FILES, help="Posts (post_id, text, topic), in the same formats; or news.tsv of MIND."),
     ] = None,
     feed: Annotated[
         list[str] | None,
-        typer.Option(metavar=FILES, help="Views and likes (timestamp, user_id, post_id, action, target)."),
+        typer.Option(
+            metavar=FILES,
+            help="Views and likes (timestamp, user_id, post_id, action, target); or behaviors.tsv of MIND.",
+        ),
     ] = None,
     dump: Annotated[
         str | None,

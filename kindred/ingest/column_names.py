@@ -29,7 +29,7 @@ _USUAL = {
     "item": f"{_ITEM} {_NAMES_OF_ITEMS}",
     "rating": (
         "rating overall stars star_rating score rating_value user_rating book_rating grade review_overall review_score "
-        "review_rating is_recommended recommended recommend voted_up"
+        "review_rating points is_recommended recommended recommend voted_up"
     ),
     "weight": (
         "weight plays play_count played_ratio_pct listens count times quantity hours minutes playtime_forever playtime "
@@ -57,6 +57,7 @@ _USUAL = {
 }
 _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # as in `Rating (1-10)`
 _OF_SEVERAL = re.compile(r"(?:_?details?|_?list|s)$", re.IGNORECASE)
+_OF_ITS_OWNER = frozenset(("id", "name", "title"))
 _WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$|_hash$")
 NAMES = {role: tuple(words.replace("_", "").split()) for role, words in _USUAL.items()}
 """Role → names in plain form, the likeliest first."""
@@ -94,9 +95,10 @@ def _plain(name: str) -> str:
     """The name in lower case, letters and digits only, without what programs add to it.
 
     RecBole adds a type (`user_id:token`), MongoDB and DynamoDB a column within (`user_id.$oid`, `user_id.S`),
-    who hides ids `_hash`; an `id` within another column is that one's (`user.id`).
+    who hides ids `_hash`; an `id`, `name` or `title` within another column is that one's (`user.id`, `product/title`).
     """
-    *outer, last = _WRAPPERS.sub("", _ASIDE.sub("", name).partition(":")[0]).split(".")
-    if outer and last.casefold() == "id":
-        last = f"{_OF_SEVERAL.sub('', outer[-1])}_id"
+    bare = _WRAPPERS.sub("", _ASIDE.sub("", name).partition(":")[0])
+    *outer, last = re.split(r"[./](?=[^./\s])", bare)
+    if outer and last.casefold() in _OF_ITS_OWNER:
+        last = f"{_OF_SEVERAL.sub('', outer[-1])}_{last}"
     return re.sub(r"[^a-z0-9]", "", last.casefold())

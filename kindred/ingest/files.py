@@ -11,6 +11,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.progress import Progress
 from kindred.ingest.arrow_rows import is_arrow, read_arrow_rows
 from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.blocks import is_blocks, read_blocks
 from kindred.ingest.csv_rows import dialect_of, read_csv_rows
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.json_arrays import objects_run_on, read_array
@@ -111,6 +112,8 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
             f"{path} is no text, and no other format that is understood", "give JSON lines, CSV or Parquet"
         )
     lines = read_lines(content)
+    if is_blocks(head):
+        return read_blocks(lines)
     if source.encoding != "utf-8":
         lines = _in_utf8(lines, source.encoding)
     if dialect := dialect_of(path, head, source):

@@ -12,6 +12,7 @@ from kindred.ingest.baskets import basket_column
 from kindred.ingest.column_names import guess, guesses, title_beside
 from kindred.ingest.columns import listed_columns, nearest
 from kindred.ingest.headless import is_number, no_names
+from kindred.ingest.impressions import CLICKS
 from kindred.ingest.item_ids import guess_item_id, strangers
 from kindred.ingest.json_documents import check_no_columns, check_no_users
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
@@ -97,6 +98,8 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     if (unfold := head.layout.unfold) and not given.file.unfold:
         by = f", parted by {head.layout.parted_by!r}," if head.layout.parted_by else ""
         remarks.append(f"each entry of the lists in {unfold}{by} is an event")
+    if head.layout.columns == CLICKS:
+        remarks.append("what was shown and not clicked is left out: `kindred ingest posts --feed` takes both")
     decimal = columns.decimal or _decimal(columns, head)
     if decimal and not columns.decimal:
         remarks.append("decimals stand behind a comma: --decimal says otherwise")

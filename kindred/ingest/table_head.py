@@ -15,6 +15,7 @@ from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.ingest.arrow_rows import arrow_columns, is_arrow
 from kindred.ingest.bad_records import BadRecord, Reason
+from kindred.ingest.blocks import is_blocks
 from kindred.ingest.column_names import is_name_of
 from kindred.ingest.csv_rows import dialect_with, has_blanks, read_csv_rows, without_separator_line
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
@@ -28,6 +29,7 @@ from kindred.ingest.headless import (
     rows_of_groups,
     without_comments,
 )
+from kindred.ingest.impressions import CLICKS, is_impressions, read_clicks
 from kindred.ingest.known_files import known_layout
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.mapping import Layout
@@ -88,8 +90,12 @@ def read_head(path: Location, layout: Layout) -> Head:
     text = _decoded(start, layout)
     if text.startswith(("{", "[")):
         return _with_rows(path, [], bare_layout)
+    if is_blocks(start):
+        return _with_rows(path, [], bare_layout)
     if is_grouped(start) and not layout.columns:
         layout = GROUPS
+    if is_impressions(start) and not layout.columns:
+        layout = Layout(separator="\t", columns=CLICKS)
     bare = without_comments(text)
     separator = layout.separator or _separator(bare)
     if layout.columns or len(separator) > 1 or bare != text:
@@ -120,6 +126,8 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
     head = content.peek(BUFFER_BYTES)
     encoding = layout.encoding or wide_encoding(head) or ("cp1252" if is_windows_1252(head) else "")
     lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content))
+    if is_impressions(head) and layout.columns == CLICKS:
+        return read_clicks(lines)
     if is_grouped(head):
         lines = rows_of_groups(lines)
     if layout.columns:

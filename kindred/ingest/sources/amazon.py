@@ -5,6 +5,7 @@ Reviews, told apart row by row:
 * 2014: reviewerID, asin, overall, reviewText, summary, unixReviewTime (or reviewTime). 2018 adds verified.
 * 2023: user_id, parent_asin (the product; asin is a variant of it), rating, text, title (the summary), timestamp in
   milliseconds, verified_purchase.
+* SNAP, blocks of lines such as `review/userId: A1`: the editions before 2014, among them Fine Foods.
 * flat: reviewID (the event id), nickname (the user: this layout has no other), asin, ProductName (the title),
   TextReview and Style (the category). It has neither stars nor time.
 
@@ -75,11 +76,14 @@ _OF_2014 = _Layout("reviewerID", "asin", "overall", "unixReviewTime", "reviewTex
 _OF_2014_BY_DATE = _Layout("reviewerID", "asin", "overall", "reviewTime", "reviewText", "summary", "verified")
 _OF_2023 = _Layout("user_id", "parent_asin", "rating", "timestamp", "text", "title", "verified_purchase")
 _OF_2023_VARIANTS = _Layout("user_id", "asin", "rating", "timestamp", "text", "title", "verified_purchase")
+_OF_SNAP = _Layout(
+    *("review/userId", "product/productId", "review/score", "review/time", "review/text", "review/summary"), "verified"
+)
 _FLAT = _Layout("nickname", "asin", "overall", "unixReviewTime", "TextReview", "summary", "verified")
 # The column of each property of the record, for messages.
 _COLUMNS = {
     layout: dict(zip(("source_id", "target_id", "rating", "at", "text"), layout, strict=False))
-    for layout in (_OF_2014, _OF_2014_BY_DATE, _OF_2023, _OF_2023_VARIANTS, _FLAT)
+    for layout in (_OF_2014, _OF_2014_BY_DATE, _OF_2023, _OF_2023_VARIANTS, _OF_SNAP, _FLAT)
 }
 
 
@@ -89,6 +93,8 @@ def _layout_of(row: Values) -> _Layout:
         return _OF_2014 if has_time or not is_missing(row.get("unixReviewTime")) else _OF_2014_BY_DATE
     if "user_id" in row:
         return _OF_2023_VARIANTS if is_missing(row.get("parent_asin")) and "asin" in row else _OF_2023
+    if "review/userId" in row:
+        return _OF_SNAP
     return _FLAT if "nickname" in row or "reviewID" in row else _OF_2014
 
 
@@ -120,6 +126,9 @@ def parse_review(row: Values) -> Parsed:
         review = Reviewed.model_validate(values, strict=True)
     except ValidationError as error:
         raise bad_record(error, _COLUMNS[layout]) from error
+    if layout is _OF_SNAP:
+        title = optional(short_text_of, row.get("product/title"), "product/title", notes)
+        return Parsed((review, _user(review.source_id), _product(review.target_id, title)), notes)
     if layout is not _FLAT:
         return Parsed((review, _user(review.source_id), _product(review.target_id)), notes or ())
     product_node = _product(review.target_id, optional(short_text_of, row.get("ProductName"), "ProductName", notes))
@@ -231,9 +240,11 @@ REVIEWS = Source(
         *("reviewText", "summary", "verified"),
         *("text", "title", "verified_purchase"),
         *("reviewID", "ProductName", "TextReview", "Style"),
+        *(_OF_SNAP[:-1]),
+        "product/title",
     ),
     parse=parse_review,
-    wanted={"user": _USER, "product": _PRODUCT},
+    wanted={"user": (*_USER, _OF_SNAP.user), "product": (*_PRODUCT, _OF_SNAP.product)},
     optional=_OPTIONAL,
 )
 METADATA = Source(

@@ -1,4 +1,4 @@
-"""The three tables of a feed service, as CSV, JSON lines, Parquet or a database dump.
+"""The three tables of a feed service, as CSV, JSON lines, Parquet or a database dump; or those of MIND as they come.
 
 * users: user_id, gender, age, country, city, exp_group, os, source.
 * posts: post_id, text, topic. Tables of features come with posts without text, and with a number for `topic`: that
@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from kindred.domain.records import About, Edge, Liked, Node, Post, Topic, User, Viewed, content_id
 from kindred.ingest.bad_records import BadRecord, Reason, checked
+from kindred.ingest.impressions import read_news, read_views
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.times import key_of_time, milliseconds_of
 from kindred.ingest.values import (
@@ -117,9 +118,10 @@ def _topic(name: str) -> Topic:
 
 
 USERS = Source(columns=("user_id", *_NUMBERS, *_NAMES), parse=parse_user, wanted={"user": ("user_id",)})
-POSTS = Source(columns=("post_id", "text", "topic"), parse=parse_post, wanted={"post": ("post_id",)})
+POSTS = Source(columns=("post_id", "text", "topic"), parse=parse_post, wanted={"post": ("post_id",)}, read=read_news)
 FEED = Source(
     columns=("timestamp", "user_id", "post_id", "action", "target"),
     parse=parse_event,
     wanted={"time": ("timestamp",), "user": ("user_id",), "post": ("post_id",), "action": ("action",)},
+    read=read_views,
 )

@@ -1,0 +1,97 @@
+"""Public data in layouts that no table has: blocks of lines, impressions."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from kindred.domain.progress import silent
+from kindred.domain.records import Interacted, Liked, Post, Product, Reviewed, Topic, Viewed
+from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.feed import post_files
+from kindred.ingest.files import read_rows
+from kindred.ingest.interactions import interaction_files
+from kindred.ingest.mapping import TableMapping
+from kindred.ingest.products import product_files
+from kindred.ingest.reading import SourceFile
+
+DAY = 1583020800  # 2020-03-01
+BLOCK = """product/productId: B1
+product/title: A box: blue
+product/price: unknown
+review/userId: {user}
+review/profileName: Somebody
+review/helpfulness: 1/2
+review/score: 4.0
+review/time: 1583020800
+review/summary: fine
+review/text: Good: yes,
+and caf\xe9
+"""
+IMPRESSIONS = (
+    "1\tU1\t3/1/2020 12:00:00 AM\tN9 N8\tN1-0 N2-1\n"
+    "2\tU2\t3/1/2020 1:00:00 PM\t\tN1-0\n"
+    "3\tU2\t3/1/2020 1:00:00 PM\tN1-0 N2-1\n"
+    "4\tU3\t2020\t\tN1-1\n"
+)
+NEWS = 'N1\tsports\tgolf\tThe "first" one\tWhat happened\thttps://news.example/1\t[]\t[{"Label": "x"}]\nN2\t\t\tb\t\n'
+
+
+def records_of(file: SourceFile) -> list[object]:
+    """What each row becomes, of bad ones the reason."""
+    found: list[object] = []
+    for row in read_rows(file.path, file.source, silent):
+        try:
+            if isinstance(row.value, BadRecord):
+                raise row.value
+            found += file.source.parse(row.value).records
+        except BadRecord as bad:
+            found.append(bad.reason.value)
+    return found
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_blocks_of_lines_are_reviews(tmp_path: Path, encoding: str, is_packed: bool) -> None:
+    raw = "\n".join(BLOCK.format(user=user) for user in ("U1", "unknown", "U2")).encode(encoding)
+    path = tmp_path / "reviews.txt"
+    path.write_bytes(gzip.compress(raw) if is_packed else raw)
+    found = records_of(product_files([path])[0])
+    first = next(record for record in found if isinstance(record, Reviewed))
+    assert (first.source_id, first.target_id, first.rating, first.at) == ("U1", "B1", 4.0, DAY)
+    assert first.text == "Good: yes,\nand caf\xe9"
+    assert Product(id="B1", title="A box: blue") in found and found.count("missing_id") == 1
+    tables = interaction_files(TableMapping(), [path])
+    events = [record for record in records_of(tables.files[0]) if isinstance(record, Interacted)]
+    assert [(event.source_id, event.target_id, event.rating, event.at) for event in events] == [
+        (user, "B1", 4.0, DAY) for user in ("U1", "U2")
+    ]
+    assert tables.mapping.items.title == "product/title"
+
+
+def test_blocks_are_parted_where_the_first_key_comes_again(tmp_path: Path) -> None:
+    path = tmp_path / "beer.txt"
+    path.write_text("".join(f"beer/beerId: {n}\nreview/overall: 13/20\nreview/profileName: a\n" for n in (7, 8)))
+    found = records_of(interaction_files(TableMapping(), [path]).files[0])
+    assert [(one.target_id, one.rating) for one in found if isinstance(one, Interacted)] == [("7", 13.0), ("8", 13.0)]
+
+
+def test_impressions_are_clicks_or_views_and_likes(tmp_path: Path) -> None:
+    feed, news = tmp_path / "behaviors.tsv", tmp_path / "news.tsv"
+    feed.write_text(IMPRESSIONS)
+    news.write_text(NEWS)
+    posts, events = post_files(posts=[news], feed=[feed])
+    found = records_of(events)
+    views = [(one.source_id, one.target_id, one.at - DAY, one.target_met) for one in found if isinstance(one, Viewed)]
+    assert views == [("U1", "N1", 0, False), ("U1", "N2", 0, True), ("U2", "N1", 46_800, False)]
+    assert [(one.source_id, one.target_id) for one in found if isinstance(one, Liked)] == [("U1", "N2")]
+    assert [one for one in found if isinstance(one, str)] == ["broken_csv", "wrong_type"]
+    assert Post(id="N1", text='The "first" one\nWhat happened') in records_of(posts)
+    assert Topic(id="sports") in records_of(posts)
+    tables = interaction_files(TableMapping(), [feed], news)
+    clicks = [one for one in records_of(tables.files[0]) if isinstance(one, Interacted)]
+    assert [(one.source_id, one.target_id, one.at) for one in clicks] == [("U1", "N2", DAY)]
+    assert tables.mapping.items.title == "title"
+    assert "what was shown and not clicked is left out: `kindred ingest posts --feed` takes both" in tables.remarks
