@@ -55,6 +55,10 @@ def ingest_interactions(
         str | None, typer.Option(metavar="TYPE", help="Event type that rows become: INTERACTED, REVIEWED, LISTENED …")
     ] = None,
     item_table: Annotated[str | None, typer.Option(metavar="FILE", help="A table that says more of items.")] = None,
+    order_table: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A table that says who made the orders whose lines FILE holds, and when."),
+    ] = None,
     item_id: Column = None,
     title: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Titles of items, in their table or that of events.")
@@ -92,7 +96,7 @@ def ingest_interactions(
         "item_file": {"columns": _names(item_columns), "encoding": encoding},
     }
     known = with_given(TableMapping() if mapping is None else read_mapping(mapping), event, given)
-    tables = interaction_files(known, files, item_table)
+    tables = interaction_files(known, files, item_table, order_table)
     _tell(tables, dry_run, as_json)
     if save_mapping is not None:
         write_mapping(tables.mapping, save_mapping)

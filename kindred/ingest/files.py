@@ -11,13 +11,13 @@ from kindred.domain.errors import RecordError
 from kindred.domain.progress import Progress
 from kindred.ingest.arrow_rows import is_arrow, read_arrow_rows
 from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.blocks import is_blocks, read_blocks
 from kindred.ingest.csv_rows import dialect_of, read_csv_rows
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.json_arrays import objects_run_on, read_array
 from kindred.ingest.json_lines import known_pairs
 from kindred.ingest.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, read_lines
 from kindred.ingest.opening import OpenFile, open_file
+from kindred.ingest.paragraphs import is_paragraphs, read_paragraphs
 from kindred.ingest.partitions import partition_of, with_columns, without_columns
 from kindred.ingest.remote import Location, RemoteFile
 from kindred.ingest.rows import Row, unfolded
@@ -112,8 +112,8 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
             f"{path} is no text, and no other format that is understood", "give JSON lines, CSV or Parquet"
         )
     lines = read_lines(content)
-    if is_blocks(head):
-        return read_blocks(lines)
+    if is_paragraphs(head):
+        return read_paragraphs(lines)
     if source.encoding != "utf-8":
         lines = _in_utf8(lines, source.encoding)
     if dialect := dialect_of(path, head, source):

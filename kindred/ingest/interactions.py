@@ -18,6 +18,7 @@ from kindred.ingest.json_documents import check_no_columns, check_no_users
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
 from kindred.ingest.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import decimal_of
+from kindred.ingest.order_table import ORDER_IDS, find_orders
 from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.ratings import rating_of
@@ -74,13 +75,16 @@ class Tables:
     remarks: list[str]
 
 
-def interaction_files(given: TableMapping, events: Paths, items: Given | None = None) -> Tables:
+def interaction_files(
+    given: TableMapping, events: Paths, items: Given | None = None, orders: Given | None = None
+) -> Tables:
     """The files as ingest is to read them; columns that are not given are guessed from their names.
 
     Args:
         given: what is known of the columns.
         events: files of one layout: a user and an item a row.
         items: a file that says more of the items.
+        orders: a file that says who made the orders whose lines the events are, and when.
 
     Raises:
         RecordError: a file can't be read, or lacks a column.
@@ -90,7 +94,10 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
     paths = expand(events)
     if not paths:
         raise SettingsError("nothing to load: no table of events is given", "name a file")
-    head = _head_of_events(paths[0], given)
+    lines = head = _head_of_events(paths[0], given)
+    of_orders = find_orders(orders, lines) if orders is not None else None
+    if of_orders is not None:
+        head = of_orders.beside(lines)
     columns = _event_columns(paths[0], event, given.events, head)
     at_format, remarks = form_of_times(columns, head)
     remarks += _passed_over(given.events, columns, head)
@@ -129,6 +136,9 @@ def interaction_files(given: TableMapping, events: Paths, items: Given | None = 
         source = event_source(event, columns, ItemColumns(), numbered)
         mapping = mapping.model_copy(update={"item_file": item_head.layout})
     mapping = mapping.model_copy(update={"items": of_items})
+    if of_orders is not None:
+        source = of_orders.joined(source, lines)
+        remarks.append(f"users and times are those of {of_orders.path}, by {of_orders.key}")
     source = replace(source, firm=source.columns)
     files = [SourceFile(path, in_layout(source, head.layout)) for path in paths] + item_files
     choices = [*_choices("events", given.events, columns, head), *_choices("items", given.items, of_items, item_head)]
@@ -301,6 +311,9 @@ def _lacks(path: Location, role: str, option: str, head: Head) -> None:
     if head.separator and not head.layout.columns and any(map(is_number, head.columns)):
         raise no_names(path, head.separator.join(head.columns), head.columns)
     next_step = f"name it: {option} COLUMN"
+    if any(column.casefold() in ORDER_IDS for column in head.columns):
+        other = "another table says whose order it was" if role == "user" else "it is the table of orders"
+        next_step += f"; if {other}: kindred ingest interactions LINES --order-table ORDERS"
     if lists := lists_of_rows(head):
         next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"
     raise RecordError(

@@ -15,7 +15,6 @@ from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.ingest.arrow_rows import arrow_columns, is_arrow
 from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.blocks import is_blocks
 from kindred.ingest.column_names import is_name_of
 from kindred.ingest.csv_rows import dialect_with, has_blanks, read_csv_rows, without_separator_line
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
@@ -34,6 +33,7 @@ from kindred.ingest.known_files import known_layout
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.mapping import Layout
 from kindred.ingest.opening import is_stream, open_file
+from kindred.ingest.paragraphs import is_paragraphs
 from kindred.ingest.partitions import partition_of
 from kindred.ingest.remote import Location
 from kindred.ingest.rows import Row, flattened
@@ -90,7 +90,7 @@ def read_head(path: Location, layout: Layout) -> Head:
     text = _decoded(start, layout)
     if text.startswith(("{", "[")):
         return _with_rows(path, [], bare_layout)
-    if is_blocks(start):
+    if is_paragraphs(start):
         return _with_rows(path, [], bare_layout)
     if is_grouped(start) and not layout.columns:
         layout = GROUPS

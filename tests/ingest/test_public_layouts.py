@@ -1,4 +1,4 @@
-"""Public data in layouts that no table has: blocks of lines, impressions."""
+"""Public data in layouts that no table has: paragraphs, impressions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from kindred.domain.errors import RecordError
 from kindred.domain.progress import silent
-from kindred.domain.records import Interacted, Liked, Post, Product, Reviewed, Topic, Viewed
+from kindred.domain.records import Interacted, Liked, Post, Product, Reviewed, Tagged, Topic, Track, Viewed
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.feed import post_files
 from kindred.ingest.files import read_rows
@@ -16,9 +17,10 @@ from kindred.ingest.interactions import interaction_files
 from kindred.ingest.mapping import TableMapping
 from kindred.ingest.products import product_files
 from kindred.ingest.reading import SourceFile
+from kindred.ingest.sources.tag_lists import TAG_LISTS
 
 DAY = 1583020800  # 2020-03-01
-BLOCK = """product/productId: B1
+PARAGRAPH = """product/productId: B1
 product/title: A box: blue
 product/price: unknown
 review/userId: {user}
@@ -54,8 +56,8 @@ def records_of(file: SourceFile) -> list[object]:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 @pytest.mark.parametrize("is_packed", [True, False])
-def test_blocks_of_lines_are_reviews(tmp_path: Path, encoding: str, is_packed: bool) -> None:
-    raw = "\n".join(BLOCK.format(user=user) for user in ("U1", "unknown", "U2")).encode(encoding)
+def test_paragraphs_are_reviews(tmp_path: Path, encoding: str, is_packed: bool) -> None:
+    raw = "\n".join(PARAGRAPH.format(user=user) for user in ("U1", "unknown", "U2")).encode(encoding)
     path = tmp_path / "reviews.txt"
     path.write_bytes(gzip.compress(raw) if is_packed else raw)
     found = records_of(product_files([path])[0])
@@ -71,7 +73,7 @@ def test_blocks_of_lines_are_reviews(tmp_path: Path, encoding: str, is_packed: b
     assert tables.mapping.items.title == "product/title"
 
 
-def test_blocks_are_parted_where_the_first_key_comes_again(tmp_path: Path) -> None:
+def test_paragraphs_are_parted_where_the_first_key_comes_again(tmp_path: Path) -> None:
     path = tmp_path / "beer.txt"
     path.write_text("".join(f"beer/beerId: {n}\nreview/overall: 13/20\nreview/profileName: a\n" for n in (7, 8)))
     found = records_of(interaction_files(TableMapping(), [path]).files[0])
@@ -95,3 +97,42 @@ def test_impressions_are_clicks_or_views_and_likes(tmp_path: Path) -> None:
     assert [(one.source_id, one.target_id, one.at) for one in clicks] == [("U1", "N2", DAY)]
     assert tables.mapping.items.title == "title"
     assert "what was shown and not clicked is left out: `kindred ingest posts --feed` takes both" in tables.remarks
+
+
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_columns_of_tags_are_lists(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "annotations.csv"
+    rows = (("clip_id", "hard rock", "duet", "bongos", "mp3_path"), (2, 1, 0, 1, "f/a.mp3"), (3, 0, 0, 0, "f/b.mp3"))
+    path.write_text("".join(f'"{f"{chr(34)}{separator}{chr(34)}".join(map(str, row))}"\n' for row in rows))
+    found = records_of(SourceFile(path, TAG_LISTS))
+    assert [(one.source_id, one.target_id) for one in found if isinstance(one, Tagged)] == [
+        ("2", "hard rock"),
+        ("2", "bongos"),
+    ]
+    assert Track(id="3") in found
+
+
+def test_a_mark_that_comes_later_is_neither_0_nor_1(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("track_id,a,b,c\n" + "1,0,1,0\n" * 300 + "2,7,0,0\n")
+    assert records_of(SourceFile(path, TAG_LISTS))[-1] == "wrong_type"
+
+
+def test_lines_of_orders_get_user_and_time_from_the_table_of_orders(tmp_path: Path) -> None:
+    lines, orders = tmp_path / "order_products.csv", tmp_path / "orders.csv"
+    lines.write_text("order_id,product_id\n1,31\n1,4\n2,31\n9,31\n")
+    orders.write_text("order_id,user_id,date\n2,u2,2020-03-02\n1,u1,2020-03-01\n")
+    tables = interaction_files(TableMapping(), [lines], orders=orders)
+    found = records_of(tables.files[0])
+    assert [(one.source_id, one.target_id, one.at) for one in found if isinstance(one, Interacted)] == [
+        ("u1", "31", DAY),
+        ("u1", "4", DAY),
+        ("u2", "31", DAY + 86_400),
+    ]
+    assert found[-1] == "missing_id"
+    with pytest.raises(RecordError) as raised:
+        interaction_files(TableMapping(), [lines])
+    assert "--order-table" in raised.value.next_step
+    orders.write_text("id,user_id\n1,u1\n")
+    with pytest.raises(RecordError, match="has no column of the table of events"):
+        interaction_files(TableMapping(), [lines], orders=orders)

@@ -5,7 +5,7 @@ Reviews, told apart row by row:
 * 2014: reviewerID, asin, overall, reviewText, summary, unixReviewTime (or reviewTime). 2018 adds verified.
 * 2023: user_id, parent_asin (the product; asin is a variant of it), rating, text, title (the summary), timestamp in
   milliseconds, verified_purchase.
-* SNAP, blocks of lines such as `review/userId: A1`: the editions before 2014, among them Fine Foods.
+* SNAP, paragraphs of lines such as `review/userId: A1`: the editions before 2014, among them Fine Foods.
 * flat: reviewID (the event id), nickname (the user: this layout has no other), asin, ProductName (the title),
   TextReview and Style (the category). It has neither stars nor time.
 

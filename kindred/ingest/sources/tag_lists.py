@@ -1,8 +1,9 @@
 """Lists of tags a track: `track,tags` with "5,6,9" in one quoted cell, or JSON lines with a list.
 
-Tags may also stand in cells of their own at the end of a row. In a cell, `;` and `|` part tags as commas do, and blanks
-do where all are numbers. A row is about its track; the tags of rows about one track add up. The layout holds no times,
-so these are unknown. A tag that is a word is its own name; a number has none.
+Tags may also stand in cells of their own at the end of a row, or be columns with 0 and 1 (`wide_tags.py`). In a cell,
+`;` and `|` part tags as commas do, and blanks do where all are numbers. A row is about its track; the tags of rows
+about one track add up. The layout holds no times, so these are unknown. A tag that is a word is its own name; a
+number has none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import lru_cache
 from kindred.domain.records import Edge, Node, Tag, Tagged, Track, content_id
 from kindred.ingest.bad_records import checked
 from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.sources.wide_tags import read_wide_tags
 from kindred.ingest.values import NO_TIME, given, id_of, name_in, optional, parts_of
 
 _REMEMBERED = 50_000
@@ -53,4 +55,10 @@ def _tag(name: str) -> Tag:
     return Tag(id=name, name=None if name.isdecimal() else name)
 
 
-TAG_LISTS = Source(("track", "tags"), parse_tag_list, wanted={"track": ("track",), "tags": ("tags",)}, takes_rest=True)
+TAG_LISTS = Source(
+    ("track", "tags"),
+    parse_tag_list,
+    wanted={"track": ("track",), "tags": ("tags",)},
+    takes_rest=True,
+    read=read_wide_tags,
+)

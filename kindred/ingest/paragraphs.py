@@ -15,41 +15,41 @@ _PAIR = re.compile(r"([a-z]+/\w+): ?(.*)")
 _UNKNOWN = "unknown"  # what stands there for whoever wrote it, or a price
 
 
-def is_blocks(head: bytes) -> bool:
+def is_paragraphs(head: bytes) -> bool:
     """Whether a file begins with lines such as `product/productId: B001`."""
     return _HEAD.match(head) is not None
 
 
-def read_blocks(lines: Iterator[Line]) -> Iterator[Row]:
+def read_paragraphs(lines: Iterator[Line]) -> Iterator[Row]:
     """A row each, its columns called as its keys; its number is that of its first line."""
-    block: list[Line] = []
+    paragraph: list[Line] = []
     for line in lines:
         is_blank = not line.raw.strip()
-        if block and (is_blank or _key(line) == _key(block[0])):
-            yield _row(block)
-            block = []
+        if paragraph and (is_blank or _key(line) == _key(paragraph[0])):
+            yield _row(paragraph)
+            paragraph = []
         if not is_blank:
-            block.append(line)
-    if block:
-        yield _row(block)
+            paragraph.append(line)
+    if paragraph:
+        yield _row(paragraph)
 
 
 def _key(line: Line) -> bytes:
     return line.raw.partition(b": ")[0]
 
 
-def _row(block: list[Line]) -> Row:
-    length = sum(line.length for line in block) + len(block) - 1
-    return Row(block[0].number, b"", length, _values(block, length))
+def _row(paragraph: list[Line]) -> Row:
+    length = sum(line.length for line in paragraph) + len(paragraph) - 1
+    return Row(paragraph[0].number, b"", length, _values(paragraph, length))
 
 
-def _values(block: list[Line], length: int) -> Mapping[str, object] | BadRecord:
+def _values(paragraph: list[Line], length: int) -> Mapping[str, object] | BadRecord:
     """The values by key; a line without a key goes on with the value above it."""
     if length > MAX_LINE_BYTES:
         return BadRecord(Reason.LINE_TOO_LONG, f"{length:,} bytes")
     values: dict[str, str] = {}
     try:
-        for line in block:
+        for line in paragraph:
             text = decode_utf8(line.raw).removesuffix("\r")
             if pair := _PAIR.fullmatch(text):
                 values[key := pair[1]] = pair[2]
