@@ -6,6 +6,7 @@ ranked by every feature that stand high in one of a few simple orders.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +33,16 @@ class Candidates:
         article: `[num_rows]`.
         plain: how each is ordered without a model, higher is better, `[num_rows]`.
         is_short: whether it is among those that the model ranks, `[num_rows]`.
+        keys: the context of each request by kind, `[num_requests]` each.
+        shares: those of the simple orders, by kind, `[num_rows, half-lives]` each.
     """
 
     request: IntArray
     article: IntArray
     plain: FloatArray
     is_short: NDArray[np.bool_]
+    keys: Mapping[str, IntArray]
+    shares: Mapping[str, FloatArray]
 
 
 class CandidateFinder:
@@ -59,7 +64,7 @@ class CandidateFinder:
         short = np.zeros(len(request), dtype=np.bool_)
         for name, half_life, most in _SHORT:
             short |= ranks_in(request, shares[name][:, half_life]) < most
-        return Candidates(request, article, shares["last"][:, 1], short)
+        return Candidates(request, article, shares["last"][:, 1], short, keys, shares)
 
     def _of_request(self, reader: int, asked: Asked, request: int) -> IntArray:
         followers, often = self.features.followers(asked, request)

@@ -53,6 +53,11 @@ class ClickLog:
         return len(self.reader)
 
     @cached_property
+    def num_codes(self) -> Mapping[str, int]:
+        """By name of the codes: more than the highest."""
+        return {name: int(code.max(initial=0)) + 1 for name, code in self.codes.items()}
+
+    @cached_property
     def session(self) -> IntArray:
         """The session of each click."""
         return sessions_of(self.reader, self.at, SESSION)
@@ -145,7 +150,7 @@ def contexts(log: ClickLog, asked: Asked) -> dict[str, IntArray]:
         of = np.where(asked.row[:, 0] >= 0, code[asked.row[:, 0]], -1) if len(log) else last
         found[name] = of
         if f"{_LAST}_{name}" in KINDS:
-            found[f"{_LAST}_{name}"] = _both(last, of, int(code.max(initial=0)) + 1)
+            found[f"{_LAST}_{name}"] = _both(last, of, log.num_codes[name])
     return found
 
 
@@ -217,16 +222,25 @@ class ClickFeatures:
             often.append(counts.before(keys, np.full(len(keys), asked.at[request]))[:, half_life])
         return np.concatenate(found), np.concatenate(often)
 
-    def rows(self, asked: Asked, request: IntArray, article: IntArray) -> tuple[list[str], FloatArray]:
+    def rows(
+        self,
+        asked: Asked,
+        request: IntArray,
+        article: IntArray,
+        keys: Mapping[str, IntArray] | None = None,
+        known: Mapping[str, FloatArray] | None = None,
+    ) -> tuple[list[str], FloatArray]:
         """Names of the features, and those of each row, `[num_rows, num_features]`.
 
         Args:
             asked: the requests.
             request: which of them each row is of, growing, `[num_rows]`.
             article: `[num_rows]`.
+            keys: the contexts of the requests, where they were worked out before.
+            known: shares of these rows that were worked out before, by name; that of everyone among them.
         """
-        keys = contexts(self.log, asked)
-        shares = self.shares(asked, keys, request, article)
+        keys = contexts(self.log, asked) if keys is None else keys
+        shares = self.shares(asked, keys, request, article, known=known)
         values = _flat(shares)
         popular = shares["everyone"]
         for name in (_LAST, *CODES, "place"):
@@ -249,11 +263,15 @@ class ClickFeatures:
         request: IntArray,
         article: IntArray,
         names: Sequence[str] = SHARES,
+        known: Mapping[str, FloatArray] | None = None,
     ) -> dict[str, FloatArray]:
         """Logarithm of the share of each row's article among the clicks of its context, `[num_rows, half-lives]`."""
-        logs = {"everyone": self._popularity(asked, request, article)}
+        there = known or {}
+        logs = {"everyone": there["everyone"] if there else self._popularity(asked, request, article)}
         for name in names:
-            if name == "everyone":
+            if name in there:
+                logs[name] = there[name]
+            if name in logs:
                 continue
             after = name.removeprefix(_AFTER)
             of = name if after == name else _LAST

@@ -40,11 +40,12 @@ class DecayedCounts:
 
     def before(self, keys: IntArray, at: IntArray) -> FloatArray:
         """The faded count of each key at a time, of events before it, `[num_rows, num_half_lives]`."""
-        row, there = self._last(keys, at)
         if not len(self._at):
             return np.zeros((len(keys), len(self._half_lives)))
-        ages = np.maximum(at - self._at[row], 0)[:, None] / self._half_lives
-        return np.where(there[:, None], self._value[row] * np.exp2(-ages), 0.0)
+        row, there = self._last(keys, at)
+        counts = np.zeros((len(keys), len(self._half_lives)))
+        counts[there] = self._faded(row[there], at[there])
+        return counts
 
     def history(self, keys: IntArray, at: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """How many events of each key there were before a time, when the first and when the last; −1 for no time."""
@@ -56,6 +57,12 @@ class DecayedCounts:
         number = np.where(there, row - start + 1, 0)
         return number, np.where(there, self._at[start], -1), np.where(there, self._at[row], -1)
 
+    def _faded(self, row: IntArray, at: IntArray) -> FloatArray:
+        """What the counts right after these events are worth at a time that is not before them."""
+        ages = (self._at[row] - at)[:, None] / self._half_lives
+        faded: FloatArray = self._value[row] * np.exp2(ages)
+        return faded
+
     def _rank(self, keys: IntArray) -> IntArray:
         return np.searchsorted(self.keys, keys)
 
@@ -64,7 +71,8 @@ class DecayedCounts:
         if not len(self.keys):
             return np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=np.bool_)
         rank = np.minimum(self._rank(keys), len(self.keys) - 1)
-        row = np.searchsorted(self._known, rank * self._span + np.clip(at - self._first, 0, self._span - 1)) - 1
+        since = np.minimum(np.maximum(at - self._first, 0), self._span - 1)
+        row = np.searchsorted(self._known, rank * self._span + since) - 1
         there = (self.keys[rank] == keys) & (row >= self._starts[rank])
         return np.where(there, row, 0), there
 

@@ -62,6 +62,10 @@ def test_rows_of_training_are_those_of_an_answer_and_know_nothing_later(seed: in
     )
     assert np.array_equal(here.article, there.article) and np.array_equal(here.is_short, there.is_short)
     assert set(here.article.tolist()).isdisjoint(log.article[(log.reader == reader) & (log.at < at)].tolist())
+    # What was worked out of the candidates is taken over.
+    some = whole.asked(np.array([reader]), np.array([at])), here.request[here.is_short], here.article[here.is_short]
+    shares = {name: of[here.is_short] for name, of in here.shares.items()}
+    assert np.array_equal(whole.rows(*some)[1], whole.rows(*some, here.keys, shares)[1], equal_nan=True)
 
 
 @settings(max_examples=40, deadline=None)

@@ -18,7 +18,7 @@ from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.clustered import clustered_ratios
 from kindred.evaluation.report import Report
 from kindred.features.click_candidates import Candidates
-from kindred.features.clicks import ClickLog, contexts, ranks_in
+from kindred.features.clicks import ClickLog, ranks_in
 from kindred.features.decayed import FloatArray, IntArray
 from kindred.recommenders.feed.click_model import ClickScorer, batches, fit_click_model, warm_clicks
 from kindred.recommenders.feed.model import CONTROL, TEST
@@ -54,9 +54,7 @@ def judge_clicks(log: ClickLog, since: int, seed: int) -> Report:
     for some, asked, found in batches(scorer, rows):
         right = found.article == log.article[some][found.request]
         held.append(np.bincount(found.request, right, len(some)) > 0)
-        popular = scorer.features.shares(asked, contexts(log, asked), found.request, found.article, ())["everyone"][
-            :, 1
-        ]
+        popular = found.shares["everyone"][:, 1]
         for name, scores in ((POPULAR, popular), (CONTROL, found.plain), (TEST, scorer.scores(model, asked, found))):
             ranks[name].append(_ranks(found, right, scores, len(some)))
     for some, asked, found in batches(scorer, rows, LAG):

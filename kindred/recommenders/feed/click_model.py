@@ -82,7 +82,8 @@ class ClickScorer:
     def rows(self, asked: Asked, found: Candidates) -> tuple[list[str], FloatArray]:
         """Names and values of the features of the candidates that the trees rank."""
         short = found.is_short
-        return self.features.rows(asked, found.request[short], found.article[short])
+        known = {name: share[short] for name, share in found.shares.items()}
+        return self.features.rows(asked, found.request[short], found.article[short], found.keys, known)
 
     def scores(self, model: ClickModel | None, asked: Asked, found: Candidates) -> FloatArray:
         """A score of each candidate, higher is better, `[num_rows]`; the plain one without a model.
