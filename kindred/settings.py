@@ -5,22 +5,14 @@ Precedence: command-line flag > environment (`KINDRED_*`) > `.env` > `kindred.to
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
-from pydantic_settings import SettingsError as NoJsonError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.experiments import Experiment
@@ -34,12 +26,10 @@ _MLFLOW_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "f
 _ENVIRONMENT, _DOTENV, _TOML = "environment", ".env", "kindred.toml"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """One value for each thing an installation may choose; every command reads these and no other."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_file=_DOTENV, toml_file=_TOML, extra="ignore", frozen=True
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     data_dir: Path = Field(Path("data"), description="folder of everything Kindred writes")
     graph_url: str = Field("", description="ladybug:FOLDER or neo4j://HOST:PORT; empty: ladybug in the data folder")
@@ -96,18 +86,6 @@ class Settings(BaseSettings):
     def _data_dir_at_home(cls, folder: Path) -> Path:
         return at_home(folder)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Adds `kindred.toml` below the environment."""
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
-
     @property
     def effective_graph_url(self) -> str:
         return self.graph_url or f"ladybug:{self.data_dir / 'graph'}"
@@ -124,18 +102,24 @@ def load_settings(**flags: object) -> Settings:
         SettingsError: a value that can't be used, with the name of the setting and where it came from.
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    values: dict[str, Any] = {}
+    for source, found in _given(os.environ):
+        values |= {name: _parsed(name, value) for name, value in found.items()} if source != _TOML else found
     try:
-        return Settings(**given)  # type: ignore[arg-type]
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"kindred.toml can't be read: {error}", "mend or delete it") from error
+        return Settings(**{**values, **given})
     except ValidationError as error:
         raise _refused(error, given) from error
-    except NoJsonError as error:  # of a setting that is a list or a table, in the environment or .env
-        name = re.search(r'field "(\w+)"', str(error))
-        said = f"setting {name[1] if name else 'of a list'} must be JSON: {error.__cause__}"
+
+
+def _parsed(name: str, value: object) -> object:
+    """What the environment or `.env` says of a setting: JSON where that is a list. Raises: SettingsError."""
+    if name != "experiments" or not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        said = f"setting {name} must be JSON: {error}"
         raise SettingsError(said, "correct it in the environment or .env, or leave it out") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{_TOML} or {_DOTENV} can't be read: {error}", "mend or delete it") from error
 
 
 def _refused(error: ValidationError, flags: Collection[str]) -> SettingsError:
@@ -151,36 +135,58 @@ def _refused(error: ValidationError, flags: Collection[str]) -> SettingsError:
 
 def setting_sources(environment: Mapping[str, str]) -> dict[str, str]:
     """Where each setting that is not at its default came from, flags aside: environment, .env or kindred.toml."""
-    sources: dict[str, str] = {}
-    for source, names in _given_names(environment):
-        sources |= {name.lower(): source for name in names if name.lower() in Settings.model_fields}
-    return sources
+    return {name: source for source, given in _given(environment) for name in given if name in Settings.model_fields}
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """What is given but is no setting, one line each, with the nearest name that is one."""
     found = []
-    for source, names in _given_names(environment):
-        prefix = "" if source == _TOML else _PREFIX
-        known = [name if source == _TOML else f"{prefix}{name.upper()}" for name in Settings.model_fields]
-        for name in names:
-            if name.lower() not in Settings.model_fields:
-                tip = did_you_mean(prefix + name, known)
-                found.append(f"{prefix}{name} ({source}) is no setting and has no effect{tip}")
+    for source, given in _given(environment):
+        for name in [name for name in given if name not in Settings.model_fields]:
+            told, known = name, list(Settings.model_fields)
+            if source != _TOML:
+                told, *known = (f"{_PREFIX}{one.upper()}" for one in (name, *known))
+            found.append(f"{told} ({source}) is no setting and has no effect{did_you_mean(told, known)}")
     return found
 
 
-def _given_names(environment: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Names of what each place gives, without the prefix, the weakest place first."""
-    dotenv = DotEnvSettingsSource(Settings).env_vars
-    return [
-        (_TOML, list(TomlConfigSettingsSource(Settings).toml_data)),
-        (_DOTENV, _prefixed(dotenv)),
-        (_ENVIRONMENT, _prefixed(name for name in environment if name not in OF_COMMANDS)),
-    ]
+def _given(environment: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """What each place gives, by name in lower case and without the prefix, the weakest place first.
+
+    Raises:
+        SettingsError: a file can't be read.
+    """
+    try:
+        return [
+            (_TOML, _read_toml(Path(_TOML))),
+            (_DOTENV, _prefixed(_read_dotenv(Path(_DOTENV)).items())),
+            (_ENVIRONMENT, _prefixed(pair for pair in environment.items() if pair[0] not in OF_COMMANDS)),
+        ]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{_TOML} or {_DOTENV} can't be read: {error}", "mend or delete it") from error
 
 
-def _prefixed(names: Iterable[str]) -> list[str]:
-    """What follows the prefix in those names that have it; those of the tests are left out."""
-    found = [name.upper().removeprefix(_PREFIX) for name in names if name.upper().startswith(_PREFIX)]
-    return [name for name in found if not name.startswith("TEST_")]
+def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} can't be read: {error}", "mend or delete it") from error
+
+
+def _read_dotenv(path: Path) -> Mapping[str, str | None]:
+    if not (path.is_file() or path.is_fifo()):
+        return {}
+    from dotenv import dotenv_values
+
+    return dotenv_values(path)
+
+
+def _prefixed(given: Iterable[tuple[str, str | None]]) -> dict[str, Any]:
+    """Those whose names have the prefix, whatever their case; those of the tests, and names without a value, not."""
+    values = {name.upper(): value for name, value in given if value is not None}
+    names = [name for name in values if name.startswith(_PREFIX) and not name.startswith(f"{_PREFIX}TEST_")]
+    return {name.removeprefix(_PREFIX).lower(): values[name] for name in names}
