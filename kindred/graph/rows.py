@@ -156,6 +156,11 @@ def positions_of(keys: pa.ChunkedArray, stored: pa.ChunkedArray) -> NDArray[np.i
     return positions
 
 
+def positions_array(positions: NDArray[np.int64]) -> pa.Array:
+    """The positions as Arrow takes them, not copied; `pa.array` would load NumPy's masked arrays to look for one."""
+    return pa.Array.from_buffers(pa.int64(), len(positions), [None, pa.py_buffer(np.ascontiguousarray(positions))])
+
+
 def filled_nodes(given: pa.Table, stored: pa.Table) -> pa.Table:
     """Those of the given nodes that say something new; what they leave null comes from the same row of `stored`."""
     says = np.zeros(len(given), np.bool_)

@@ -21,8 +21,8 @@ from kindred.domain.interactions import IntArray, Interactions, ratings_of
 from kindred.domain.records import Event
 from kindred.domain.schema import to_table
 from kindred.gnn.columns import Column, edge_columns
+from kindred.graph.rows import positions_array
 from kindred.graph.store import GraphStore
-from kindred.ingest.load import with_embeddings
 from kindred.linear.event_text import EventText
 from kindred.recommenders.system import System
 
@@ -143,6 +143,8 @@ def histories_of_records(
     users = IdMap(dict.fromkeys(event.source_id for event in events))
     table = to_table(system.edge, events)
     if encoder is not None and system.event_vector and _has_text(system, table):
+        from kindred.ingest.load import with_embeddings
+
         table = with_embeddings(table, system.edge, encoder())
     return histories_of_table(system, items, users, table), list(users)
 
@@ -158,7 +160,7 @@ def histories_of_table(system: System, items: IdMap, users: IdMap, table: pa.Tab
     order, columns = edge_columns(system.edge, table.combine_chunks().to_batches())
     skipped_ids: Sequence[str] = ()
     if (skipped := are_skipped(system, columns)) is not None:
-        skipped_ids = table["target_id"].take(pa.array(order[skipped])).to_pylist()
+        skipped_ids = table["target_id"].take(positions_array(order[skipped])).to_pylist()
         order, columns = order[~skipped], {name: values[~skipped] for name, values in columns.items()}
     rating = columns.get(system.rating or "")
     known = columns.get(f"has_{system.rating}", np.ones(len(order), dtype=np.bool_)).astype(np.bool_)
@@ -170,7 +172,7 @@ def histories_of_table(system: System, items: IdMap, users: IdMap, table: pa.Tab
         None if rating is None else ratings_of(rating.astype(np.float32), known),
         _times(columns),
     )
-    return Histories(events, columns, table["target_id"].take(pa.array(order)).to_pylist(), skipped_ids)
+    return Histories(events, columns, table["target_id"].take(positions_array(order)).to_pylist(), skipped_ids)
 
 
 def _has_text(system: System, table: pa.Table) -> bool:

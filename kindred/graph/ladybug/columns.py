@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import Property
-from kindred.graph.rows import vector_matrix
+from kindred.graph.rows import positions_array, vector_matrix
 
 RowNumbers = NDArray[np.int64]
 
@@ -97,7 +97,9 @@ class TextColumn:
         ends = pa.py_buffer(_mapped(self._ends, _END, num_rows + 1))
         text = pa.py_buffer(_mapped(self._text, np.dtype(np.uint8), _size(self._text)))
         whole = pa.Array.from_buffers(pa.large_string(), num_rows, [None, ends, text])
-        taken = whole.slice(int(rows[0]), len(rows)) if _is_run(rows) else whole.take(pa.array(np.maximum(rows, 0)))
+        taken = (
+            whole.slice(int(rows[0]), len(rows)) if _is_run(rows) else whole.take(positions_array(np.maximum(rows, 0)))
+        )
         return taken if known.all() else pc.if_else(pa.array(known), taken, pa.scalar(None, pa.large_string()))
 
 

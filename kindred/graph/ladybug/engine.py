@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib.metadata
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
-import psutil
 import pyarrow as pa
 
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
@@ -76,7 +75,11 @@ def pool_bytes(read_only: bool) -> int:
     A bulk load holds all that it writes anew, 1 GB of some 2,000,000 events: who writes may take a quarter of the
     machine's memory, and takes what the load needs.
     """
-    return BUFFER_POOL_BYTES if read_only else pool_of_writer(psutil.virtual_memory().total)
+    if read_only:
+        return BUFFER_POOL_BYTES
+    import psutil
+
+    return pool_of_writer(psutil.virtual_memory().total)
 
 
 def pool_of_writer(memory: int) -> int:
@@ -93,9 +96,7 @@ class Engine:
     """
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
-        _check_version()
-        import ladybug
-
+        ladybug = _driver()
         self._path = path
         self._connect = ladybug.Connection
         try:
@@ -214,18 +215,22 @@ class Engine:
             ) from error
 
 
-def _check_version() -> None:
+def _driver() -> ModuleType:
+    """The engine's package. Raises: SettingsError where it is not there, or has another version."""
     try:
-        found = importlib.metadata.version("ladybug")
-    except importlib.metadata.PackageNotFoundError as error:
+        import ladybug
+    except ImportError as error:
         raise SettingsError(
             "the embedded graph engine is not installed", f"pip install ladybug=={ENGINE_VERSION}"
         ) from error
-    if found != ENGINE_VERSION:
+    if ladybug.__version__ != ENGINE_VERSION:
         raise SettingsError(
-            f"ladybug {found} is installed, but only {ENGINE_VERSION} is known to count and keep edges right",
+            f"ladybug {ladybug.__version__} is installed, but only {ENGINE_VERSION} is known to count and keep edges "
+            "right",
             f"pip install ladybug=={ENGINE_VERSION}",
         )
+    module: ModuleType = ladybug
+    return module
 
 
 def _check_plan(explained: Any) -> None:

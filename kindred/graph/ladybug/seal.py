@@ -33,8 +33,11 @@ class Sealed:
     crc32: int
 
 
-def check_seal(folder: Path, *, read_only: bool) -> None:
+def check_seal(folder: Path, *, read_only: bool) -> str | None:
     """Makes sure that no file is shorter, longer or another than it was left, as far as that is cheap to see.
+
+    Returns:
+        What `seal` was told of the schema; None where the last writer did not say it or did not close the graph.
 
     Raises:
         StoreError: one is damaged; the message names it.
@@ -44,8 +47,8 @@ def check_seal(folder: Path, *, read_only: bool) -> None:
     if sealed is None:
         if read_only:
             raise UnfinishedError(f"the graph in {folder} was never closed by a writer", OPEN_ONCE)
-        return
-    files, writing = sealed
+        return None
+    files, writing, schema = sealed
     for name, file in files.items():
         size = _size(folder / name)
         if name == DATABASE and writing:
@@ -57,6 +60,7 @@ def check_seal(folder: Path, *, read_only: bool) -> None:
     database = files.get(DATABASE)
     if database is not None and not writing and database.size <= CHECKED_BYTES:
         _check_content(folder / DATABASE, database)
+    return None if writing else schema
 
 
 def begin_writing(folder: Path) -> None:
@@ -65,15 +69,15 @@ def begin_writing(folder: Path) -> None:
     _write(folder, {} if sealed is None else sealed[0], writing=True)
 
 
-def seal(folder: Path) -> None:
-    """Notes sizes and checksums of everything as it is now, once no process writes it any more."""
+def seal(folder: Path, schema: str | None) -> None:
+    """Notes sizes and checksums of everything as it is now, once no process writes it any more, and its schema."""
     sealed = _read(folder)
     before = {} if sealed is None else sealed[0]
     files: dict[str, Sealed] = {}
     for path in _paths(folder):
         name = path.relative_to(folder).as_posix()
         files[name] = _grown(path, before.get(name) if name != DATABASE else None)
-    _write(folder, files, writing=False)
+    _write(folder, files, writing=False, schema=schema)
 
 
 def verify(folder: Path) -> list[str]:
@@ -137,20 +141,20 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _read(folder: Path) -> tuple[dict[str, Sealed], bool] | None:
+def _read(folder: Path) -> tuple[dict[str, Sealed], bool, str | None] | None:
     path = folder / SEAL
     try:
         content = json.loads(path.read_bytes())
         files = {str(name): Sealed(int(file["size"]), int(file["crc32"])) for name, file in content["files"].items()}
-        return files, bool(content["writing"])
+        return files, bool(content["writing"]), content.get("schema")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, str(error)) from error
 
 
-def _write(folder: Path, files: dict[str, Sealed], *, writing: bool) -> None:
-    content = {"writing": writing, "files": {name: asdict(file) for name, file in files.items()}}
+def _write(folder: Path, files: dict[str, Sealed], *, writing: bool, schema: str | None = None) -> None:
+    content = {"writing": writing, "schema": schema, "files": {name: asdict(file) for name, file in files.items()}}
     try:
         write_whole(folder / SEAL, json.dumps(content, indent=1).encode())
     except OSError as error:

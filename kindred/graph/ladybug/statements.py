@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
+from xxhash import xxh3_128
 
 from kindred.domain.errors import SchemaError
 from kindred.domain.properties import PropertyKind
@@ -173,6 +174,11 @@ def schema_statements(
             statements.append(f"ALTER TABLE `{table.type}` ADD FROM `{table.source}` TO `{table.target}`")
         statements += _added_columns(table, there[table.name])
     return statements
+
+
+def schema_key(schema: GraphSchema) -> str:
+    """A name of the tables that a schema asks for: a graph that is known to have them need not be asked one by one."""
+    return xxh3_128("\n".join(schema_statements(schema, {}, {})).encode()).hexdigest()
 
 
 def _create_table(table: Table) -> str:

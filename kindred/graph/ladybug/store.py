@@ -67,7 +67,7 @@ class EmbeddedGraph:
         _prepare(folder, read_only)
         self._lock = FolderLock(folder, shared=read_only)
         try:
-            check_seal(folder, read_only=read_only)
+            self._schema_key = check_seal(folder, read_only=read_only)
             self._notes = read_notes(folder)
             self._pending = PendingEdges(folder / "pending")
             if self._pending and read_only:
@@ -89,17 +89,23 @@ class EmbeddedGraph:
 
     def create_schema(self, schema: GraphSchema) -> None:
         with self._mutex:
-            self._schema = schema
-            columns, pairs = self._tables.engine.catalog()
-            changes = statements.schema_statements(schema, columns, pairs)
-            if changes and self._read_only:
-                raise UnfinishedError(
-                    f"the graph in {self._folder} was opened read-only, and has an older schema", OPEN_ONCE
-                )
-            if changes:
-                self._settle()
-                self._tables.define(changes)
+            self._schema, key = schema, statements.schema_key(schema)
+            if key != self._schema_key:
+                self._define(schema)
+                self._schema_key = key
             self._tables.schema_changed()
+
+    def _define(self, schema: GraphSchema) -> None:
+        """Makes or extends the tables that the schema asks for."""
+        columns, pairs = self._tables.engine.catalog()
+        changes = statements.schema_statements(schema, columns, pairs)
+        if changes and self._read_only:
+            raise UnfinishedError(
+                f"the graph in {self._folder} was opened read-only, and has an older schema", OPEN_ONCE
+            )
+        if changes:
+            self._settle()
+            self._tables.define(changes)
 
     def upsert_nodes(self, node: NodeType, rows: pa.Table) -> UpsertCount:
         rows = fitted(node, rows)
@@ -276,7 +282,7 @@ class EmbeddedGraph:
                 self._open_tables.engine.close()
                 self._open_tables = None
                 if not self._read_only:
-                    seal(self._folder)
+                    seal(self._folder, self._schema_key)
             finally:
                 self._release()
 

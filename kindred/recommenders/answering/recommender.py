@@ -22,7 +22,6 @@ from kindred.recommenders.answering.reasons import Told, explain
 from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts
 from kindred.recommenders.answering.user_pasts import UserPasts
 from kindred.recommenders.answering.version_vectors import VersionVectors
-from kindred.recommenders.answering.why import Question, evidence_paths
 from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
 from kindred.recommenders.evidence import are_liked
 from kindred.recommenders.publishing import ITEMS
@@ -133,6 +132,8 @@ class Recommender:
             ArtifactError: nothing is published.
             RecordError: the published version does not know the item.
         """
+        from kindred.recommenders.answering.why import Question, evidence_paths
+
         version, word = self.version(), self.system.words.item
         vector = self._vectors.fetch(version.name, ITEMS, [item_id]).vectors
         if not len(vector) or item_id in self._known.barred(at):

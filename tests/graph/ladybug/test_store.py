@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from kindred.domain.schema import derive_schema, edge_type_of, graph_schema
 from kindred.graph.ladybug import engine
 from kindred.graph.ladybug import store as embedded_store
 from kindred.graph.ladybug import tables as embedded_tables
+from kindred.graph.ladybug.engine import Engine
 from kindred.graph.ladybug.store import EmbeddedGraph
 from kindred.graph.open import open_graph
 from kindred.graph.server import GraphServer
@@ -69,7 +69,7 @@ def test_opening_a_graph_imports_no_driver_of_another() -> None:
 
 
 def test_another_version_of_the_engine_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.21.0")
+    monkeypatch.setattr("ladybug.__version__", "0.21.0", raising=False)
     with pytest.raises(SettingsError, match=r"ladybug 0\.21\.0 .* only 0\.20\.4") as caught:
         EmbeddedGraph(folder)
     assert "pip install ladybug==0.20.4" in caught.value.next_step
@@ -111,6 +111,25 @@ def test_vectors_of_a_later_load_are_not_taken_for_those_of_nodes_that_have_none
     with closing(open_graph(f"ladybug:{folder}", read_only=True)) as store:
         found = {name: node["title_embedding"] for name, node in nodes_of(store, song).items()}
     assert found == {"s0": None, "s1": [1, 2, 3], "s2": None}
+
+
+def test_a_graph_is_asked_for_its_tables_only_where_another_schema_is_looked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(EmbeddedGraph(folder)) as store:
+        make_library(store)
+    asked = []
+    look = Engine.catalog
+    monkeypatch.setattr(Engine, "catalog", lambda engine: [asked.append(1), look(engine)][1])
+    fewer = derive_schema([Song])
+    for schema, read_only, times in ((SCHEMA, True, 0), (SCHEMA, False, 0), (fewer, False, 1), (fewer, True, 1)):
+        with closing(open_graph(f"ladybug:{folder}", read_only=read_only)) as store:
+            store.create_schema(schema)
+        assert len(asked) == times
+    (folder / "seal.json").write_text((folder / "seal.json").read_text("utf-8").replace('"schema"', '"other"'))
+    with closing(open_graph(f"ladybug:{folder}", read_only=True)) as store:  # sealed before seals told of the schema
+        store.create_schema(fewer)
+    assert len(asked) == 2
 
 
 def test_one_writer_or_many_readers(folder: Path) -> None:
