@@ -72,6 +72,10 @@ def ingest_interactions(
         str, typer.Option(metavar="A,B,…", help="Names of the columns of a file without a header.")
     ] = "",
     item_columns: Annotated[str, typer.Option(metavar="A,B,…", help="The same of the table of items.")] = "",
+    matrix: Annotated[
+        bool,
+        typer.Option("--matrix", help="A row is a user (--user), each other column an item, a cell a rating."),
+    ] = False,
     encoding: Annotated[str, typer.Option(help="Of characters, e.g. latin-1.")] = "",
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Columns as --save-mapping wrote them; options go first.")
@@ -87,12 +91,24 @@ def ingest_interactions(
     from kindred.ingest.interactions import interaction_files
     from kindred.ingest.mapping import TableMapping, read_mapping, with_given, write_mapping
 
-    of_events = {"user": user, "item": item, "rating": rating, "weight": weight, "at": at, "at_format": at_format}
+    of_events = {
+        "user": None if matrix else user,
+        "item": item,
+        "rating": rating,
+        "weight": weight,
+        "at": at,
+        "at_format": at_format,
+    }
     of_events |= {"decimal": decimal and decimal.value, "unrated": unrated}
     given: dict[str, Mapping[str, object]] = {
         "events": of_events | {"text": text, "kind": kind},
         "items": {"id": item_id, "title": title, "text": item_text, "category": tuple(category or ())},
-        "file": {"separator": _unescaped(separator), "columns": _names(columns), "encoding": encoding},
+        "file": {
+            "separator": _unescaped(separator),
+            "columns": _names(columns),
+            "encoding": encoding,
+            "matrix": matrix and (user or "?"),
+        },
         "item_file": {"columns": _names(item_columns), "encoding": encoding},
     }
     known = with_given(TableMapping() if mapping is None else read_mapping(mapping), event, given)

@@ -79,6 +79,10 @@ def no_names(path: Location, text: str, cells: Sequence[str], separator: str = "
     if separator == " " and len(counts) > 1:
         rows = "awk '{for (i = 2; i <= NF; i++) print $1, $i}' FILE"
         return RecordError(message, f"if its lines hold a user and a list of items: {rows}, then --separator ' '")
+    if len(cells) > _LARGEST_PROPOSAL and all(is_number(cell) for cell in cells if cell):
+        return RecordError(
+            message, "if a line is a user and a column an item: --matrix; else name the columns: --columns A,B,…"
+        )
     parted = f"--separator '{separator}' " if separator else ""
     return RecordError(message, f"name them in this order, e.g. {parted}--columns {','.join(proposed_columns(cells))}")
 

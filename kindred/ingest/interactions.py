@@ -30,6 +30,7 @@ from kindred.ingest.unrated import NEVER, guess_unrated
 from kindred.ingest.values import count_of
 
 _SHOWN_VALUES = 3
+_LEAST_ITEMS = 5  # columns of a matrix
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _READERS = {"rating": rating_of, "weight": count_of}
 _BETWEEN_CATEGORIES = (";", ",")
@@ -102,6 +103,9 @@ def interaction_files(
     at_format, remarks = form_of_times(columns, head)
     remarks += _passed_over(given.events, columns, head)
     remarks += _words_for_numbers(event, columns, head)
+    if users := head.layout.matrix:
+        left_out = f"; cells with {head.layout.absent} are none" if head.layout.absent else ""
+        remarks.append(f"each cell of the matrix is an event, its user is {users}, its item the column{left_out}")
     if (unfold := head.layout.unfold) and not given.file.unfold:
         by = f", parted by {head.layout.parted_by!r}," if head.layout.parted_by else ""
         remarks.append(f"each entry of the lists in {unfold}{by} is an event")
@@ -316,10 +320,18 @@ def _lacks(path: Location, role: str, option: str, head: Head) -> None:
         next_step += f"; if {other}: kindred ingest interactions LINES --order-table ORDERS"
     if lists := lists_of_rows(head):
         next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"
+    if role == "item" and _is_like_matrix(head):
+        next_step += "; if each other column is an item: --matrix"
     raise RecordError(
         f"no column of {path} is called what columns of the {role} usually are: {listed_columns(head.columns)}",
         next_step,
     )
+
+
+def _is_like_matrix(head: Head) -> bool:
+    """Whether nearly all columns hold numbers alone, and there are several."""
+    numbers = [name for name in head.columns if all(is_number(str(row[name])) for row in head.rows if row.get(name))]
+    return len(numbers) >= max(len(head.columns) - 1, _LEAST_ITEMS)
 
 
 def _holds_numbers(name: str, head: Head) -> bool:

@@ -76,6 +76,8 @@ class Layout(_Part):
         encoding: of its characters.
         unfold: the column whose lists hold rows of their own, or several items.
         parted_by: what stands between the entries of such a list where it is a text.
+        matrix: the column of users, where every other column is an item; `?` if not told.
+        absent: the number that stands for no rating in a matrix.
     """
 
     separator: str = ""
@@ -83,6 +85,8 @@ class Layout(_Part):
     encoding: str = ""
     unfold: str = ""
     parted_by: str = ""
+    matrix: str = ""
+    absent: str = ""
 
 
 class TableMapping(_Part):

@@ -32,6 +32,8 @@ from kindred.ingest.impressions import CLICKS, is_impressions, read_clicks
 from kindred.ingest.known_files import known_layout
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.mapping import Layout
+from kindred.ingest.matrices import COLUMNS as MATRIX
+from kindred.ingest.matrices import absent_in, begins_with_counts, rows_of_matrix, users_of
 from kindred.ingest.opening import is_stream, open_file
 from kindred.ingest.paragraphs import is_paragraphs
 from kindred.ingest.partitions import partition_of
@@ -98,10 +100,28 @@ def read_head(path: Location, layout: Layout) -> Head:
         layout = Layout(separator="\t", columns=CLICKS)
     bare = without_comments(text)
     separator = layout.separator or _separator(bare)
+    if layout.matrix:
+        return _of_matrix(path, bare, layout.model_copy(update={"separator": separator}))
     if layout.columns or len(separator) > 1 or bare != text:
         layout = layout.model_copy(update={"separator": separator})
     head = _with_rows(path, list(layout.columns) or _header(path, bare, separator), layout)
     return replace(head, separator=separator)
+
+
+def _of_matrix(path: Location, text: str, layout: Layout) -> Head:
+    """The head of the events that the cells of a matrix are."""
+    names = list(layout.columns) or _cells(text.partition("\n")[0].rstrip("\r"), layout.separator)
+    has_header = not layout.columns and not all(map(is_number, filter(None, names)))
+    if not has_header and not layout.columns:
+        layout = layout.model_copy(update={"columns": tuple(str(number) for number, _ in enumerate(names, 1))})
+    layout = layout.model_copy(update={"matrix": users_of(layout.matrix, names, has_header)})
+    head = _with_rows(path, list(MATRIX), layout)
+    absent, are_marks = absent_in(row["rating"] for row in head.rows)
+    if absent and not layout.absent:
+        head = _with_rows(path, list(MATRIX), layout.model_copy(update={"absent": absent}))
+    if not has_header and head.layout.columns[0] and begins_with_counts(head.rows, head.layout.columns[0]):
+        return _of_matrix(path, text, layout.model_copy(update={"columns": ("", *layout.columns[:-1])}))
+    return replace(head, columns=MATRIX[:2] if are_marks else MATRIX, separator=layout.separator)
 
 
 def lists_of_rows(head: Head) -> list[str]:
@@ -133,6 +153,11 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
     if layout.columns:
         header = layout.separator.join(layout.columns).encode()
         lines = chain([Line(0, header, len(header))], lines)
+    if layout.matrix:
+        text = head.decode(errors="replace").lstrip("\ufeff").partition("\n")[0].rstrip("\r")
+        source = replace(source, columns=layout.columns or _cells(text, layout.separator), firm=())
+        rows = read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
+        return rows_of_matrix(rows, layout.matrix, layout.absent)
     return read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
 
 
@@ -191,12 +216,15 @@ def _separator(text: str) -> str:
     return max(_SEPARATORS, key=first.count) if any(map(first.count, _SEPARATORS)) else ","
 
 
-def _header(path: Location, text: str, separator: str) -> list[str]:
-    line = text.split("\n", 1)[0].rstrip("\r")
+def _cells(line: str, separator: str) -> list[str]:
     blanks = has_blanks(line, separator)
     reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
-    cells = line.split(separator) if len(separator) > 1 else next(reader, [])
-    names = [cell.strip() for cell in cells]
+    return [cell.strip() for cell in (line.split(separator) if len(separator) > 1 else next(reader, []))]
+
+
+def _header(path: Location, text: str, separator: str) -> list[str]:
+    line = text.split("\n", 1)[0].rstrip("\r")
+    names = _cells(line, separator)
     parts = [part.strip('"') for part in names[0].split()] if len(names) == 1 else []
     if len(parts) > 1 and all(map(is_number, parts)):
         raise no_names(path, text, parts, " ")

@@ -14,7 +14,7 @@ from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.feed import post_files
 from kindred.ingest.files import read_rows
 from kindred.ingest.interactions import interaction_files
-from kindred.ingest.mapping import TableMapping
+from kindred.ingest.mapping import Layout, TableMapping
 from kindred.ingest.products import product_files
 from kindred.ingest.reading import SourceFile
 from kindred.ingest.sources.tag_lists import TAG_LISTS
@@ -136,3 +136,33 @@ def test_lines_of_orders_get_user_and_time_from_the_table_of_orders(tmp_path: Pa
     orders.write_text("id,user_id\n1,u1\n")
     with pytest.raises(RecordError, match="has no column of the table of events"):
         interaction_files(TableMapping(), [lines], orders=orders)
+
+
+@pytest.mark.parametrize(
+    ("text", "events", "remark"),
+    [
+        ("user,a,b,c\nu1,4,,2\nu2,,5,\n", [("u1", "a", 4.0), ("u1", "c", 2.0), ("u2", "b", 5.0)], "its user is user"),
+        ('id;"a";"b"\nu1;1;0\nu2;0;1\n', [("u1", "a", None), ("u2", "b", None)], "cells with 0 are none"),
+        (",a,b\nu1,3,0\nu2,0,5\n", [("u1", "a", 3.0), ("u2", "b", 5.0)], "its user is the first column"),
+        ("99,-3.5\n2.5,99\n", [("1", "2", -3.5), ("2", "1", 2.5)], "cells with 99 are none"),
+        ("1,99,-3.5\n1,2.5,99\n1,1.5,99\n", [("1", "2", -3.5), ("2", "1", 2.5), ("3", "1", 1.5)], "number of the line"),
+    ],
+)
+def test_a_matrix_is_an_event_a_cell(
+    tmp_path: Path, text: str, events: list[tuple[str, str, float | None]], remark: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    tables = interaction_files(TableMapping(file=Layout(matrix="?")), [path])
+    for file in (tables.files[0], interaction_files(tables.mapping, [path]).files[0]):
+        found = [one for one in records_of(file) if isinstance(one, Interacted)]
+        assert [(one.source_id, one.target_id, one.rating) for one in found] == events
+    assert any(remark in said for said in tables.remarks)
+
+
+def test_what_looks_like_a_matrix_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("user,a,b,c,d,e,f\nu1,4,,2,,,\n")
+    with pytest.raises(RecordError) as raised:
+        interaction_files(TableMapping(), [path])
+    assert raised.value.next_step.endswith("if each other column is an item: --matrix")
