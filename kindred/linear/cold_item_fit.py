@@ -47,6 +47,12 @@ class ItemText:
     known: FloatArray
     new: tuple[FloatArray, ...]
 
+    def beside(self, context: FloatArray | None) -> ItemText:
+        """The same with what items lead to beside their texts, which no event changes, `[num_items, context_dim]`."""
+        if context is None:
+            return self
+        return ItemText(np.hstack([self.known, context]), tuple(np.hstack([text, context]) for text in self.new))
+
 
 def own_texts(text: FloatArray) -> ItemText:
     """Texts of items that have their own, which no event changes."""

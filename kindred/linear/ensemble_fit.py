@@ -310,4 +310,4 @@ def _fit_cold_items(
         users = None if learned is None else learned(events)[0]
         return ensemble.encode_users(events, None if text.events is None else text.events.take(rows), users)
 
-    return fit_cold_items(train, texts, ensemble.items, encode, config.cold_items)
+    return fit_cold_items(train, texts.beside(text.context), ensemble.items, encode, config.cold_items)

@@ -7,45 +7,78 @@ where there are many such nodes (latent semantic analysis: Deerwester et al., 19
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
-import scipy.sparse as sp
-import torch
 
 from kindred.domain.interactions import FloatArray
-from kindred.linear.one_thread import one_thread
-from kindred.linear.propagation import SparseMatrix
-from kindred.linear.spectral import truncated_svd
+
+if TYPE_CHECKING:  # an answer loads a model, and needs neither
+    import scipy.sparse as sp
 
 MOST_DIMENSIONS = 256
 
 
-@one_thread()
-def context_vectors(counts: sp.csr_matrix, seed: int) -> FloatArray | None:
-    """One row an item, of length 1 before it is narrowed, zeros without context; None where no two items share any.
+@dataclass(frozen=True)
+class ContextMap:
+    """From how often an item leads to each node to its vector.
+
+    Attributes:
+        rarity: how much it says to share each node, 0 for one that all items or one alone lead to, `[num_nodes]`.
+        directions: what each node adds to a vector, `[num_nodes, dim]`, dim at most `MOST_DIMENSIONS`.
+    """
+
+    rarity: FloatArray
+    directions: FloatArray
+
+    def vectors(self, counts: sp.csr_matrix) -> FloatArray:
+        """One row an item, of length 1 before it was narrowed, zeros where nothing is known, `[num_items, dim]`.
+
+        Args:
+            counts: how often each item leads to each node, `[num_items, num_nodes]`.
+        """
+        rows: FloatArray = np.asarray(_scaled(counts, self.rarity) @ self.directions, dtype=np.float32)
+        return rows
+
+
+def fit_context(counts: sp.csr_matrix, seed: int) -> ContextMap | None:
+    """The map learned from these items; None where no two share what not all share.
 
     Args:
         counts: how often each item leads to each node, `[num_items, num_nodes]`.
         seed: of the randomised decomposition.
-
-    Returns:
-        `[num_items, dim]`, dim at most `MOST_DIMENSIONS`.
     """
-    counts = counts.tocsr()
-    described = int((counts.getnnz(axis=1) > 0).sum())
-    of_node = counts.getnnz(axis=0)
+    import torch
+
+    from kindred.linear.one_thread import one_thread
+    from kindred.linear.propagation import SparseMatrix
+    from kindred.linear.spectral import truncated_svd
+
+    described, of_node = int((counts.getnnz(axis=1) > 0).sum()), counts.getnnz(axis=0)
     telling = np.flatnonzero((of_node > 1) & (of_node < described))
     if not len(telling):
         return None
-    matrix = counts[:, telling].astype(np.float64)
-    matrix.data = np.where(matrix.data > 1, 1 + np.log(np.maximum(matrix.data, 1)), matrix.data)
-    matrix = matrix @ sp.diags(np.log(described / of_node[telling]))
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    matrix = (sp.diags(1 / np.maximum(lengths, 1e-12)) @ matrix).astype(np.float32)
+    rarity = np.zeros(counts.shape[1], dtype=np.float32)
+    rarity[telling] = np.log(described / of_node[telling])
+    directions = np.zeros((len(rarity), min(len(telling), MOST_DIMENSIONS)), dtype=np.float32)
     if len(telling) <= MOST_DIMENSIONS:
-        return np.asarray(matrix.todense(), dtype=np.float32)
-    entries = matrix.tocoo()
+        directions[telling, np.arange(len(telling))] = 1
+        return ContextMap(rarity, directions)
+    entries = _scaled(counts, rarity)[:, telling].tocoo()
     ends = torch.from_numpy(entries.row.astype(np.int64)), torch.from_numpy(entries.col.astype(np.int64))
-    sparse = SparseMatrix.of(*ends, torch.from_numpy(entries.data), entries.shape)
-    left, values, _ = truncated_svd(sparse, MOST_DIMENSIONS, seed)
-    vectors: FloatArray = (left * values).numpy().astype(np.float32)
-    return vectors
+    with one_thread():
+        matrix = SparseMatrix.of(*ends, torch.from_numpy(entries.data.astype(np.float32)), entries.shape)
+        directions[telling] = truncated_svd(matrix, MOST_DIMENSIONS, seed)[2].numpy()
+    return ContextMap(rarity, directions)
+
+
+def _scaled(counts: sp.csr_matrix, rarity: FloatArray) -> sp.csr_matrix:
+    """Rows of length 1: counts, of which many say little more than one, times rarity."""
+    import scipy.sparse as sp
+
+    scaled = counts.astype(np.float64)
+    scaled.data = np.where(scaled.data > 1, 1 + np.log(np.maximum(scaled.data, 1)), scaled.data)
+    scaled = scaled @ sp.diags(rarity.astype(np.float64))
+    lengths = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
+    return (sp.diags(1 / np.maximum(lengths, 1e-12)) @ scaled).tocsr()

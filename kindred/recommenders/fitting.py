@@ -24,10 +24,10 @@ from kindred.linear.ensemble_fit import (
     validation_folds,
 )
 from kindred.linear.event_text import EventText, TextVectors
-from kindred.linear.item_context import context_vectors
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
+from kindred.recommenders.item_context import ItemContext
 from kindred.recommenders.learned_part import LearnedPart
 from kindred.recommenders.model import Model
 from kindred.recommenders.runs import OWN_MODEL
@@ -64,7 +64,8 @@ def fit_model(
         ensemble, vectors = fit_baseline(events, config.model, config.ranking.width, options.seed, temporal=temporal)
         return _model(graph, config, ensemble, vectors, None)
     graph = graph if config.text else without_text(graph)
-    text, ranking = _texts(graph, rows, options.seed), _ranking(config, temporal=temporal and events.at is not None)
+    context = ItemContext.of(graph, options.seed)
+    text, ranking = _texts(graph, rows, context), _ranking(config, temporal=temporal and events.at is not None)
     folds = validation_folds(events, ranking, options.seed)
     learns = config.network and len(folds) > 0 and len(events) >= FEWEST_EVENTS_TO_LEARN
     gnn = network or (_train_network(graph, folds[0].known, config, options) if learns else None)
@@ -72,7 +73,8 @@ def fit_model(
     ensemble = fit_linear_ensemble(events, ranking, options.seed, text, encode, options.progress, folds=folds)
     learned = None if gnn is None else _learned_part(gnn, graph, rows, options.seed)
     source = None if learned is None else learned.vectors.source_ranking
-    return _model(graph, config, ensemble, ensemble.encode_users(events, text.events, source), learned)
+    model = _model(graph, config, ensemble, ensemble.encode_users(events, text.events, source), learned)
+    return replace(model, context=context)
 
 
 def fit_network_scores(
@@ -81,15 +83,19 @@ def fit_network_scores(
     """Scores of the graph network that ranks in `fit_model`, by itself; None where there is none."""
     graph = graph if config.text else without_text(graph)
     return fit_network_alone(
-        graph.interactions.take(rows), _ranking(config, temporal=temporal), seed, _texts(graph, rows, seed)
+        graph.interactions.take(rows),
+        _ranking(config, temporal=temporal),
+        seed,
+        _texts(graph, rows, ItemContext.of(graph, seed)),
     )
 
 
-def _texts(graph: InteractionGraph, rows: IntArray, seed: int) -> TextVectors:
-    """Those of these events and of all items."""
+def _texts(graph: InteractionGraph, rows: IntArray, context: ItemContext | None) -> TextVectors:
+    """Those of these events and of all items, and what items lead to."""
     events = None if graph.event_text is None else EventText.of(graph.event_text).take(rows)
     counts = graph.item_context
-    return TextVectors(events, graph.item_text, None if counts is None else context_vectors(counts, seed))
+    led_to = None if context is None or counts is None else context.map.vectors(counts)
+    return TextVectors(events, graph.item_text, led_to)
 
 
 def _ranking(config: ModelConfig, *, temporal: bool) -> RankingConfig:

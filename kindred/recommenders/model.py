@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from kindred.gnn.onnx_encoder import OnnxEncoder, can_run, has_encoder, load_enc
 from kindred.linear.ensemble import LinearEnsemble
 from kindred.linear.user_features import ITEM_SUMS
 from kindred.recommenders.histories import Histories, no_histories
+from kindred.recommenders.item_context import ItemContext
 from kindred.recommenders.runs import OWN_MODEL
 from kindred.recommenders.system import System
 from kindred.training.checkpoint import read_arrays, write_arrays
@@ -52,6 +53,7 @@ class Model:
         open_vectors: gives the rows of the users, `[num_users, width]`.
         open_learned: gives the graph network whose vectors are one scorer of the space; None where there is none.
         open_exported: gives what encodes histories in its place without PyTorch; None where none was exported.
+        context: describes items by what they lead to; None where that told none from another.
     """
 
     system: System
@@ -64,6 +66,7 @@ class Model:
     open_vectors: Callable[[], Vectors]
     open_learned: Callable[[], LearnedPart] | None
     open_exported: Callable[[], OnnxEncoder] | None = None
+    context: ItemContext | None = None
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -216,7 +219,7 @@ class Model:
                     "train again, with a lower learning rate or without the network, and report it",
                 )
         arrays, numbers = self.ranking.state()
-        manifest = {
+        manifest: dict[str, Any] = {
             "model": self.name,
             "reads_text": self.reads_text,
             "scale": None if self.scale is None else [self.scale.low, self.scale.high],
@@ -225,6 +228,9 @@ class Model:
             "users": list(self.users),
             "items": list(self.items),
         }
+        if self.context is not None:
+            of_context, manifest["context_nodes"] = self.context.state()
+            arrays |= of_context
         write_arrays(folder, RANKING, arrays, manifest)
         write_arrays(folder, VECTORS, {"users": self.vectors}, {})
         if self.learned is not None:
@@ -256,6 +262,7 @@ def load_model(system: System, folder: Path) -> Model:
             lambda: read_arrays(folder, VECTORS)[0]["users"],
             open_learned if manifest["learned"] else None,
             partial(load_encoder, folder) if has_encoder(folder) and can_run() else None,
+            ItemContext.from_state(arrays, manifest["context_nodes"]) if "context_nodes" in manifest else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"the model in {folder} does not fit this version: {error}", "train again") from error

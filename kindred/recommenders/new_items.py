@@ -1,4 +1,4 @@
-"""Items that came after training: placed in the published space by their texts and first events, without training."""
+"""Items that came after training: placed by their texts, what they lead to and first events, without training."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Choosers:
 def read_new_items(
     system: System, store: GraphStore, model: Model, events: Histories, users: IdMap, until: int | None
 ) -> NewItems:
-    """The items of the graph that came after training and can be placed: they have events, or a text the model reads.
+    """The items of the graph that came after training and can be placed: they have events, a text or a context.
 
     Args:
         system: whose items.
@@ -68,13 +68,15 @@ def read_new_items(
     if not len(new):
         return none
     choosers = _first_choosers(events, users, new)
-    dim = len(model.ranking.cold_items.text_mean)
+    context = None if model.context is None else model.context.read(system, store, new)
+    dim = len(model.ranking.cold_items.text_mean) - (0 if context is None else context.shape[1])
     text = np.stack([own if (own := own_text[item]) is not None else np.zeros(dim, np.float32) for item in new])
     first, event_text = _first_events(system, store, model, choosers, (new, until))
     if not any_text and event_text is not None:
         text = event_text
-    placed = np.flatnonzero((text != 0).any(axis=1) | (first.counts > 0))
-    rows = model.ranking.encode_cold_items(text[placed], FirstEvents(first.rows[placed], first.counts[placed]))
+    told = text if context is None else np.hstack([text, context])
+    placed = np.flatnonzero((told != 0).any(axis=1) | (first.counts > 0))
+    rows = model.ranking.encode_cold_items(told[placed], FirstEvents(first.rows[placed], first.counts[placed]))
     return NewItems(tuple(new.external(int(position)) for position in placed), rows)
 
 

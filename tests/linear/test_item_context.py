@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from kindred.domain.interactions import Interactions
 from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
 from kindred.linear.event_text import TextVectors
-from kindred.linear.item_context import MOST_DIMENSIONS, context_vectors
+from kindred.linear.item_context import MOST_DIMENSIONS, fit_context
 from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.validation import WeightConfig
 
@@ -14,8 +14,12 @@ QUICK = RankingConfig(temporal=True, scorers=ScorerConfig(network=None), weights
 SPECTRUM = replace(QUICK, scorers=replace(QUICK.scorers, max_dense=0, max_squared=0))
 
 
+def context_vectors(counts, seed=0):
+    return fit_context(counts, seed).vectors(counts)
+
+
 def likeness(rows):
-    vectors = context_vectors(sp.csr_matrix(np.array(rows, dtype=np.float32)), 0)
+    vectors = context_vectors(sp.csr_matrix(np.array(rows, dtype=np.float32)))
     return vectors @ vectors.T
 
 
@@ -34,8 +38,8 @@ def test_how_often_counts_and_likely_counts_as_it_is():
 
 
 def test_nothing_shared_is_no_context():
-    assert context_vectors(sp.csr_matrix((4, 0), dtype=np.float32), 0) is None
-    assert context_vectors(sp.identity(4, dtype=np.float32, format="csr"), 0) is None
+    assert fit_context(sp.csr_matrix((4, 0), dtype=np.float32), 0) is None
+    assert fit_context(sp.identity(4, dtype=np.float32, format="csr"), 0) is None
 
 
 def test_many_nodes_are_narrowed_and_keep_what_is_alike():
@@ -76,7 +80,7 @@ def test_what_the_last_items_lead_to_tells_what_comes_next():
     events, kinds = shop()
     last = events.at == 5
     train, held_out = events.take(~last), events.take(last)
-    context = context_vectors(sp.csr_matrix((np.ones(160, np.float32), (np.arange(160), kinds)), (160, 16)), 0)
+    context = context_vectors(sp.csr_matrix((np.ones(160, np.float32), (np.arange(160), kinds)), (160, 16)))
     for config in (QUICK, SPECTRUM):
         plain = fit_linear_ensemble(train, config, 0)
         told = fit_linear_ensemble(train, config, 0, TextVectors(context=context))

@@ -47,12 +47,14 @@ def fill(store: GraphStore) -> None:
         store.upsert_edges(edge_type_of(edge), to_table(edge_type_of(edge), rows))
 
 
-def add_artist(store: GraphStore, artist: str, listeners: list[int]) -> None:
-    """Another artist, of whom nothing is known but who listened."""
+def add_artist(store: GraphStore, artist: str, listeners: list[int], tags: list[str]) -> None:
+    """Another artist, of whom nothing is known but who listened, and tags."""
     label, edge = graph_schema().node("Artist"), edge_type_of(ListenedToArtist)
     listens = [ListenedToArtist(event_id=f"{n}-{artist}", source_id=f"u{n:02}", target_id=artist) for n in listeners]
     store.upsert_nodes(label, to_table(label, [Artist(id=artist, name="New")]))
     store.upsert_edges(edge, to_table(edge, listens))
+    bears = [TaggedArtist(event_id=f"{artist}-{tag}", source_id=artist, target_id=tag) for tag in tags]
+    store.upsert_edges(edge_type_of(TaggedArtist), to_table(edge_type_of(TaggedArtist), bears))
 
 
 def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_path: Path) -> None:
@@ -77,11 +79,14 @@ def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_p
     assert told.paths[0].text.startswith("you listened to “Artist") and "(" not in told.paths[0].text
     assert found[0].as_of is None and isinstance(graph.users, IdMap) and graph.interactions.at is None
     assert vectors.systems() == ["listens"]
-    add_artist(store, "new", listeners=[2, 4, 6])
+    add_artist(store, "heard", listeners=[2, 4, 6], tags=[])
+    add_artist(store, "tagged", listeners=[], tags=["t1"])
+    add_artist(store, "nothing known", listeners=[], tags=[])
     done = module.publish(run, store, vectors)
     here = vectors.of("listens")
     users = here.fetch(done.version, USERS_OF, [f"u{n:02}" for n in range(USERS)]).vectors
-    scores = users @ here.fetch(done.version, ITEMS, ["new"]).vectors[0]
-    assert done.new_items == 1 and scores[0::2].min() > scores[1::2].max()
+    heard, tagged = (users @ row for row in here.fetch(done.version, ITEMS, ["heard", "tagged"]).vectors)
+    assert done.new_items == 2 and heard[0::2].min() > heard[1::2].max()
+    assert tagged[1::2].mean() > tagged[0::2].mean(), "those who like what bears its tag"
     vectors.close()
     store.close()

@@ -1,0 +1,83 @@
+"""What a model knows of the nodes that items lead to, so that items which came later are described in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred.domain.ids import IdMap
+from kindred.domain.interactions import FloatArray
+from kindred.domain.schema import graph_schema
+from kindred.graph.store import GraphStore
+from kindred.linear.item_context import ContextMap, fit_context
+from kindred.recommenders.system import System, Triple
+
+if TYPE_CHECKING:
+    from kindred.recommenders.interaction_graph import InteractionGraph
+
+
+@dataclass(frozen=True)
+class ItemContext:
+    """The nodes of each context edge type in the order of the map, and the map.
+
+    Attributes:
+        nodes: ids of the nodes that the edges of each of a system's context triples lead to.
+        map: from counts over all of them, one type after the other, to vectors.
+    """
+
+    nodes: tuple[IdMap, ...]
+    map: ContextMap
+
+    @classmethod
+    def of(cls, graph: InteractionGraph, seed: int) -> ItemContext | None:
+        """That of a graph's items; None where what they lead to tells none from another."""
+        counts = graph.item_context
+        fitted = None if counts is None else fit_context(counts, seed)
+        if fitted is None:
+            return None
+        return cls(tuple(graph.ids[triple[2]] for triple in graph.system.triples[1:]), fitted)
+
+    def read(self, system: System, store: GraphStore, items: IdMap) -> FloatArray:
+        """Vectors of items that the graph holds now, `[num_items, dim]`; nodes that are new say nothing.
+
+        Args:
+            system: whose items.
+            store: the graph.
+            items: ids of the items.
+        """
+        import scipy.sparse as sp
+
+        parts = [_counts(store, *of, items) for of in zip(system.triples[1:], self.nodes, strict=True)]
+        return self.map.vectors(sp.hstack(parts, format="csr"))
+
+    def state(self) -> tuple[dict[str, NDArray[np.floating]], list[list[str]]]:
+        """Plain arrays, and the ids of the nodes; `from_state` brings the same back."""
+        arrays = {"context.rarity": self.map.rarity, "context.directions": self.map.directions}
+        return arrays, [list(ids) for ids in self.nodes]
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]], nodes: list[list[str]]) -> ItemContext:
+        """The one whose `state` this is."""
+        fitted = ContextMap(arrays["context.rarity"], arrays["context.directions"])
+        return cls(tuple(IdMap(ids) for ids in nodes), fitted)
+
+
+def _counts(store: GraphStore, triple: Triple, nodes: IdMap, items: IdMap) -> Any:
+    """How often each item leads to each known node by edges of one type; a predicted edge counts as it is likely."""
+    import scipy.sparse as sp
+
+    edge = graph_schema().edge(triple)
+    likely = [p.name for p in edge.properties if p.name == "probability"]
+    counts = sp.csr_matrix((len(items), len(nodes)), dtype=np.float32)
+    for batch in store.read_edges(edge, ["source_id", "target_id", *likely]):
+        rows = items.positions(batch.column("source_id").to_pylist())
+        columns = nodes.positions(batch.column("target_id").to_pylist())
+        told = batch.column(likely[0]).to_pylist() if likely else [None] * len(batch)
+        weights = np.array([1.0 if weight is None else weight for weight in told], dtype=np.float32)
+        known = (rows >= 0) & (columns >= 0)
+        counts += sp.csr_matrix((weights[known], (rows[known], columns[known])), shape=counts.shape)
+    return counts
