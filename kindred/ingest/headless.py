@@ -19,6 +19,7 @@ GROUPS = Layout(separator=",", columns=("item_id", "user_id", "rating", "date"))
 _GROUP = re.compile(rb"(\d+):\s*")
 _GROUPS = re.compile(rb"\d+:\s*\n\d+,\d+,\d{4}-\d\d-\d\d\s")
 _COMMENT = re.compile(r"%|#(?:\s|$)")
+_ASIN = re.compile(r"B0[0-9A-Z]{8}|\d{9}[\dX]")  # a product of Amazon, before whose reviewer it stands in 2018
 _LONGEST_COMMENT = 1000
 _LEAST_TIME = 10**8  # seconds, or milliseconds: no rating is as high
 _HIGHEST_RATING = 100
@@ -90,13 +91,18 @@ def no_names(path: Location, text: str, cells: Sequence[str], separator: str = "
 def proposed_columns(cells: Sequence[str]) -> list[str]:
     """A name for each cell of a first row, as its value and its place suggest."""
     names: list[str] = []
+    ends = (
+        ("item", "user")
+        if _ASIN.fullmatch(cells[0]) and not _ASIN.fullmatch(cells[min(1, len(cells) - 1)])
+        else ("user", "item")
+    )
     for number, cell in enumerate(cells[:_LARGEST_PROPOSAL], 1):
         kind = _kind_of(cell)
         if "rating" in names and is_number(cell) and float(cell) >= _LEAST_TIME:
             kind = "at"  # of nine digits, as until 2001
         if kind == "at" and "at" not in names:
             names.append("at")
-        elif kind == "id" and (role := next((role for role in ("user", "item") if role not in names), "")):
+        elif kind == "id" and (role := next((role for role in ends if role not in names), "")):
             names.append(role)
         elif kind != "at" and "item" in names and "rating" not in names and _may_rate(cell):
             names.append("rating")

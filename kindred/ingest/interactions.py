@@ -159,11 +159,12 @@ def _head_of_events(path: Location, given: TableMapping) -> Head:
         check_no_columns(path, plain)
     head = _with_baskets(path, given, plain)
     if not _names_both(given.events, head):
-        for name in lists_of_rows(head):
+        for name in (outer := lists_of_rows(head)):
             within = read_head(path, given.file.model_copy(update={"unfold": name}))
             inner = _with_baskets(path, given, within)
             if _names_both(given.events, inner):
                 return inner
+            outer += [deeper for deeper in lists_of_rows(within) if deeper.startswith(f"{name}.")]
         check_no_users(path, plain)
     return head
 

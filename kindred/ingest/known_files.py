@@ -51,6 +51,7 @@ _KNOWN = {
         separator="\t", columns=("user_id", "artist_id", "artist_name", "plays")
     ),
     "LFM-1b_LEs.txt": Layout(separator="\t", columns=("user_id", "artist_id", "album_id", "track_id", "at")),
+    "movie_titles.csv": Layout(separator=",", columns=("item_id", "year", "title"), encoding="latin-1"),  # Netflix
     "news.tsv": Layout(  # MIND
         separator="\t",
         columns=(

@@ -21,7 +21,7 @@ from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.table_head import Head, in_layout, read_head
 from kindred.ingest.values import id_of
 
-ORDER_IDS = ("order_id", "basket_id", "transaction_id", "invoice_id", "cart_id", "receipt_id", "session_id")
+ORDER_IDS = ("order_id", "basket_id", "transaction_id", "invoice_id", "cart_id", "receipt_id")
 
 _NOTHING: Values = {}
 

@@ -16,6 +16,7 @@ from kindred.domain.progress import silent
 from kindred.ingest.arrow_rows import arrow_columns, is_arrow
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.column_names import is_name_of
+from kindred.ingest.columns import listed_columns
 from kindred.ingest.csv_rows import dialect_with, has_blanks, read_csv_rows, without_separator_line
 from kindred.ingest.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.files import read_rows
@@ -33,7 +34,7 @@ from kindred.ingest.known_files import known_layout
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.mapping import Layout
 from kindred.ingest.matrices import COLUMNS as MATRIX
-from kindred.ingest.matrices import absent_in, begins_with_counts, rows_of_matrix, users_of
+from kindred.ingest.matrices import FIRST, LINES, TO_BE_TOLD, absent_in, begins_with_counts, rows_of_matrix, users_of
 from kindred.ingest.opening import is_stream, open_file
 from kindred.ingest.paragraphs import is_paragraphs
 from kindred.ingest.partitions import partition_of
@@ -90,6 +91,8 @@ def read_head(path: Location, layout: Layout) -> Head:
                 raise _no_column(path)
             return _with_rows(path, names, bare_layout)
     text = _decoded(start, layout)
+    if layout.matrix and text.startswith(("{", "[")):
+        raise RecordError(f"{path} is no matrix, but JSON", "load it without --matrix, or write it as CSV")
     if text.startswith(("{", "[")):
         return _with_rows(path, [], bare_layout)
     if is_paragraphs(start):
@@ -111,6 +114,8 @@ def read_head(path: Location, layout: Layout) -> Head:
 def _of_matrix(path: Location, text: str, layout: Layout) -> Head:
     """The head of the events that the cells of a matrix are."""
     names = list(layout.columns) or _cells(text.partition("\n")[0].rstrip("\r"), layout.separator)
+    if layout.matrix not in (TO_BE_TOLD, FIRST, LINES, *names):
+        raise RecordError(f"{path} has no column {layout.matrix!r}", f"--user is one of {listed_columns(names)}")
     has_header = not layout.columns and not all(map(is_number, filter(None, names)))
     if not has_header and not layout.columns:
         layout = layout.model_copy(update={"columns": tuple(str(number) for number, _ in enumerate(names, 1))})

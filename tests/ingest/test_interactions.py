@@ -236,6 +236,7 @@ def test_a_table_of_items_says_what_they_are(tmp_path: Path) -> None:
         (["Action;Free to Play", "Action", "Free to Play", "Free to Play;Action"], ";", ["Action", "Free to Play"]),
         (["Home, Kitchen & Garden", "Toys", "Books"], None, ["Home, Kitchen & Garden"]),
         (["Food, Bars|Bars", "Bars", "Food, Bars"], None, ["Food, Bars", "Bars"]),
+        (["[{'id': 16, 'name': 'Action'}, {'id': 9, 'name': 'War'}]"], None, ["Action", "War"]),
     ],
 )
 def test_categories_are_parted_by_what_the_column_shows(

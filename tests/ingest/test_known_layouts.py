@@ -76,6 +76,7 @@ def test_public_files_are_read_as_they_come(
         '{"data": [{"user": 1, "item": 31, "at": "2020-03-01"}, {"user": 1, "item": 4, "at": "2020-03-01"}]}',
         '{"userToken": 1, "objectIDs": ["31", "4"], "timestamp": 1583020800123}',
         '{"events": [{"userToken": 1, "objectIDs": ["31"], "ts": 1583020800}, {"userToken": 1, "objectIDs": [4]}]}',
+        '{"playlists": [{"pid": 1, "ts": 1583020800, "tracks": [{"track_uri": 31}, {"track_uri": "4"}]}]}',
         '{"userInfo": {"userId": 1}, "time": 1583020800, "detail": {"productDetails": [{"id": "31"}, {"id": "4"}]}}',
     ],
 )
@@ -165,6 +166,8 @@ def test_comments_are_no_rows_of_a_file_whose_columns_are_named(tmp_path: Path) 
         ("17,2020-03-01T00:00:00Z,30.25,-97.75,31\n", "--columns user,at,c3,c4,item"),
         ("% bip weighted\n1 31 2 1583020800\n", "--separator ' ' --columns user,item,rating,at"),
         ("0 9 0 1\n1 4\n2 5 6\n", "print $1, $i"),
+        ("B00A0A0A0A,A1REUF3A1YCPHM,5.0,1583020800\n", "--columns item,user,rating,at"),
+        ("0001713353,A1REUF3A1YCPHM,5.0,1583020800\n", "--columns item,user,rating,at"),
         ("1::1193::5::978300760\n", "--columns user,item,rating,at"),
         ("a1\t\tBob\t17\n", "--columns user,c2,item,"),
         ("0\t5\t5\t68fd1e64\t68fd1e64\n", "--columns user,item,rating,c4,c5"),

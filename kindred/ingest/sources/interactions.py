@@ -4,8 +4,8 @@
   text and a word for what happened. The key of an event is made of user, item, time and that word, so replays change
   nothing, and a table that comes again with more columns adds to the events that are there. Without times a user and an
   item make one event.
-* items: an id, a title, a text and categories (a list, or "a|b", "a;b", "a, b" where the column shows
-  it; blanks part those of RecBole's `token_seq`).
+* items: an id, a title, a text and categories (a list, also of objects with a name, or "a|b", "a;b", "a, b" where the
+  column shows it; blanks part those of RecBole's `token_seq`).
 
 Names are brought to Unicode form NFC; ids stay as they are.
 """
@@ -143,7 +143,8 @@ class _Items:
         for column in self.columns.category:
             separator = None if column.endswith(":token_seq") else self.columns.parted_by or "|"
             for part in parts_of(row.get(column)):
-                text = optional(raw_text_of, part, column, notes) or ""
+                named = part.get("name") if isinstance(part, dict) else part
+                text = optional(raw_text_of, named, column, notes) or ""
                 found = (optional(name_in, name, column, notes) for name in text.split(separator))
                 names.update(dict.fromkeys(name for name in found if name))
         return names
