@@ -54,6 +54,10 @@ _USUAL = {
         "category categories genres genre class main_category topic topics subject section product_type_name "
         "product_type category_name first_level_category_name department commodity_desc beer_style tags"
     ),
+    "maker": (
+        "brand brand_name brands maker manufacturer author authors author_name book_author artist artist_name artists "
+        "publisher developer developers director directors studio studios store vendor seller"
+    ),
 }
 _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # as in `Rating (1-10)`
 _OF_SEVERAL = re.compile(r"(?:_?details?|_?list|s)$", re.IGNORECASE)

@@ -275,8 +275,8 @@ def _item_columns(path: Location, event: type[Event], given: ItemColumns, head: 
             taken = {*taken, name}
     categories = given.category
     if not categories and category_edge(event.target) is not None:
-        name = guess("category", head.columns, taken)
-        categories = (name,) if name else ()
+        of = [name for role in ("category", "maker") for name in guesses(role, head.columns, taken)]
+        categories = tuple(name for name in of if any(row.get(name) not in (None, "") for row in head.rows))
     return ItemColumns(**found, category=categories, parted_by=given.parted_by)
 
 

@@ -271,6 +271,18 @@ def test_recbole_parts_its_lists_by_blanks(tmp_path: Path) -> None:
     assert [r.id for r in tables.files[1].source.parse(row).records if isinstance(r, Category)] == ["Comedy", "Drama"]
 
 
+def test_all_usual_columns_that_say_what_an_item_is_of_are_taken(tmp_path: Path) -> None:
+    events = write(tmp_path / "t.csv", "user,item\n1,a\n2,b\n")
+    items = write(
+        tmp_path / "books.csv", "id,title,genre,author,publisher,price\na,Emma,Novel,Austen,,5\nb,It,Horror,King,,6\n"
+    )
+    tables = understood(events, items=items)
+    assert tables.mapping.items.category == ("genre", "author"), "a column without values is none"
+    row = next(read_rows(items, tables.files[1].source, lambda *_: None)).value
+    assert not isinstance(row, BadRecord)
+    assert [r.id for r in tables.files[1].source.parse(row).records if isinstance(r, Category)] == ["Novel", "Austen"]
+
+
 def test_the_same_columns_may_say_what_items_are(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", 'user,item,name,shelf\n1,a,An Atlas,"[""Maps"", ""Travel""]"\n')
     tables = understood(path, TableMapping(items=ItemColumns(title="name", category=("shelf",))))
