@@ -32,13 +32,14 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Publish a run: its users and items answer from now on, all at once; the version before is kept."""
-    from kindred.recommenders.releases import run_of
     from kindred.recommenders.runs import find_run, finished_runs, run_summary
     from kindred.recommenders.systems import find_system
 
     settings = settings_of(context)
     module = find_system(system)
     found = find_run(runs_folder_of(settings, system), run)
+    from kindred.recommenders.releases import run_of
+
     done = publish_run(settings, found)
     if as_json:
         console.json_result({**asdict(done), "published": done.version, "vectors": done.counts})

@@ -38,12 +38,9 @@ def runs(
 
     settings = settings_of(context)
     names = list(SYSTEMS) if system is None else [find_system(system).system.name]
-    marks = _published(settings, names)
-    rows = [
-        _row(run, run.name == marks.get(name))
-        for name in names
-        for run in finished_runs(runs_folder_of(settings, name))
-    ]
+    found = [(name, run) for name in names for run in finished_runs(runs_folder_of(settings, name))]
+    marks = _published(settings, names) if found else {}
+    rows = [_row(run, run.name == marks.get(name)) for name, run in found]
     if as_json:
         console.json_result(rows)
         return

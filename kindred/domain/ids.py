@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kindred.domain.errors import SchemaError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -68,6 +69,9 @@ class IdMap:
 
     def positions_of_column(self, column: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
         """Positions of an Arrow column, −1 for unknown ids; vectorised, for millions of rows."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         found = pc.index_in(column, value_set=pa.array(self._ids, type=column.type))
         positions: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
         return positions

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
-from kindred.domain.interactions import FloatArray
+if TYPE_CHECKING:  # declarations of systems name a scale, and are read by commands that need no array
+    from kindred.domain.interactions import FloatArray
 
 Numbers = TypeVar("Numbers", bound=Any)
 """An array or a tensor."""
@@ -50,7 +49,7 @@ class RatingScale:
 
     def clip(self, rating: FloatArray) -> FloatArray:
         """The ratings within the scale."""
-        clipped: FloatArray = np.clip(rating, self.low, self.high).astype(np.float32)
+        clipped: FloatArray = rating.clip(self.low, self.high).astype("float32")
         return clipped
 
 
@@ -60,6 +59,8 @@ STARS = RatingScale(1.0, 5.0)
 
 def observed_scale(rating: FloatArray) -> RatingScale | None:
     """The scale that ratings use, from their least to their greatest; None where all are equal or there are none."""
+    import numpy as np
+
     known = rating[np.isfinite(rating)]
     if not len(known) or known.min() == known.max():
         return None

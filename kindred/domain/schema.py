@@ -7,24 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from types import UnionType
-from typing import Union, get_args, get_origin
+from typing import TYPE_CHECKING, Union, get_args, get_origin
 
-import pyarrow as pa
 from pydantic.fields import FieldInfo
 
 from kindred.domain.errors import SchemaError
 from kindred.domain.properties import Encoded, PropertyKind
 from kindred.domain.records import RECORDS, Edge, Node
 
-_ARROW_TYPES: dict[PropertyKind, pa.DataType] = {
-    PropertyKind.STRING: pa.string(),
-    PropertyKind.TEXT: pa.large_string(),
-    PropertyKind.INTEGER: pa.int64(),
-    PropertyKind.FLOAT: pa.float64(),
-    PropertyKind.BOOLEAN: pa.bool_(),
-    PropertyKind.TIMESTAMP: pa.int64(),
-    PropertyKind.STRINGS: pa.list_(pa.string()),
-}
+if TYPE_CHECKING:  # declarations of systems name node and edge types, and are read by commands that need no column
+    import pyarrow as pa
+
 KEY_COLUMNS = ("event_id", "source_id", "target_id")
 
 
@@ -151,6 +144,21 @@ def _metadata(field: FieldInfo) -> list[object]:
     return [*field.metadata, *(m for option in options for m in getattr(option, "__metadata__", ()))]
 
 
+@cache
+def _arrow_types() -> dict[PropertyKind, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        PropertyKind.STRING: pa.string(),
+        PropertyKind.TEXT: pa.large_string(),
+        PropertyKind.INTEGER: pa.int64(),
+        PropertyKind.FLOAT: pa.float64(),
+        PropertyKind.BOOLEAN: pa.bool_(),
+        PropertyKind.TIMESTAMP: pa.int64(),
+        PropertyKind.STRINGS: pa.list_(pa.string()),
+    }
+
+
 def arrow_schema(table: NodeType | EdgeType, vector_length: int | None = None) -> pa.Schema:
     """Columns of one node or edge table.
 
@@ -158,10 +166,12 @@ def arrow_schema(table: NodeType | EdgeType, vector_length: int | None = None) -
         table: the node or edge type.
         vector_length: length of the embedding columns; None leaves these columns out.
     """
+    import pyarrow as pa
+
     fields = []
     for prop in table.properties:
         if prop.kind is not PropertyKind.VECTOR:
-            fields.append(pa.field(prop.name, _ARROW_TYPES[prop.kind], nullable=not prop.required))
+            fields.append(pa.field(prop.name, _arrow_types()[prop.kind], nullable=not prop.required))
         elif vector_length is not None:
             fields.append(pa.field(prop.name, pa.list_(pa.float16(), vector_length)))
     return pa.schema(fields)
@@ -169,6 +179,8 @@ def arrow_schema(table: NodeType | EdgeType, vector_length: int | None = None) -
 
 def to_table(table: NodeType | EdgeType, records: Sequence[Node | Edge]) -> pa.Table:
     """The records as Arrow columns, embeddings left out (the loader adds those)."""
+    import pyarrow as pa
+
     schema = arrow_schema(table)
     # A field's name is a call into C++ each time it is asked for; an attrgetter asks once a column.
     columns = [pa.array(list(map(attrgetter(f.name), records)), type=f.type) for f in schema]

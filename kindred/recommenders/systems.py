@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SettingsError
-from kindred.domain.explanation import Explanation
-from kindred.domain.recommendation import Answer, Request
-from kindred.domain.records import Event
 from kindred.recommenders.interactions import INTERACTIONS
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.posts import POSTS
@@ -22,6 +18,10 @@ from kindred.recommenders.tags import TAGS
 from kindred.recommenders.tracks import TRACKS
 
 if TYPE_CHECKING:
+    from kindred.domain.embeddings import Embeddings
+    from kindred.domain.explanation import Explanation
+    from kindred.domain.recommendation import Answer, Request
+    from kindred.domain.records import Event
     from kindred.evaluation.protocol import FitScorer, FittedModel
     from kindred.evaluation.report import Report
     from kindred.evaluation.splits import Split
