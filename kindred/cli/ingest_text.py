@@ -87,7 +87,8 @@ def ingest_clicks(
     clicks: Annotated[
         list[str] | None,
         typer.Option(
-            metavar=FILES, help="Clicks (user_id, click_article_id, click_timestamp, …): Parquet, CSV or JSON lines."
+            metavar=FILES,
+            help="Clicks (user_id, click_article_id, click_timestamp, …) in any format; or behaviors.tsv of MIND.",
         ),
     ] = None,
     sql: Sql = "",

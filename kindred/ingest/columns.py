@@ -53,9 +53,10 @@ def check_firm_columns(name: object, source: Source, found: Collection[str]) -> 
 def understood_columns(source: Source) -> str:
     """What to do about columns that are not understood."""
     known = ", ".join(source.columns)
-    return (
+    told = (
         f"columns are {known}; `kindred ingest` takes others by --column NAME=THEIRS, and without a header by --columns"
     )
+    return f"{told}; any table of users and items by `kindred ingest interactions`" if "user" in source.wanted else told
 
 
 def listed_columns(found: Iterable[str]) -> str:

@@ -37,6 +37,20 @@ def read_clicks(lines: Iterator[Line]) -> Iterator[Row]:
                 yield Row(line.number, b"", line.length, {"user_id": user, "news_id": item, "at": at})
 
 
+def read_clicked(content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
+    """The same as rows of clicks on a news site; None where these are no impressions."""
+    return _clicked(read_lines(content)) if is_impressions(content.peek(BUFFER_BYTES)) else None
+
+
+def _clicked(lines: Iterator[Line]) -> Iterator[Row]:
+    names = dict(zip(CLICKS, ("user_id", "click_article_id", "click_timestamp"), strict=True))
+    for row in read_clicks(lines):
+        if isinstance(row.value, BadRecord):
+            yield row
+        else:
+            yield row._replace(value={names[name]: value for name, value in row.value.items()})
+
+
 def read_views(content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
     """A view for each item shown and a like for each click, as rows of a feed; None where these are no impressions."""
     return _views(read_lines(content)) if is_impressions(content.peek(BUFFER_BYTES)) else None

@@ -11,7 +11,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.progress import silent
 from kindred.domain.records import Interacted, Liked, Post, Product, Reviewed, Tagged, Topic, Track, Viewed
 from kindred.ingest.bad_records import BadRecord
-from kindred.ingest.feed import post_files
+from kindred.ingest.feed import click_files, post_files
 from kindred.ingest.files import read_rows
 from kindred.ingest.interactions import interaction_files
 from kindred.ingest.mapping import Layout, TableMapping
@@ -92,6 +92,8 @@ def test_impressions_are_clicks_or_views_and_likes(tmp_path: Path) -> None:
     assert [one for one in found if isinstance(one, str)] == ["broken_csv", "wrong_type"]
     assert Post(id="N1", text='The "first" one\nWhat happened') in records_of(posts)
     assert Topic(id="sports") in records_of(posts)
+    [clicked] = [one for one in records_of(click_files([feed])[0]) if isinstance(one, Viewed)]
+    assert (clicked.source_id, clicked.target_id, clicked.at) == ("U1", "N2", DAY)
     tables = interaction_files(TableMapping(), [feed], news)
     clicks = [one for one in records_of(tables.files[0]) if isinstance(one, Interacted)]
     assert [(one.source_id, one.target_id, one.at) for one in clicks] == [("U1", "N2", DAY)]

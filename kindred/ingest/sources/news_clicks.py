@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from kindred.domain.records import Post, User, Viewed, content_id
 from kindred.ingest.bad_records import checked
+from kindred.ingest.impressions import read_clicked
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.times import milliseconds_of
 from kindred.ingest.values import given, id_of, id_text_of, optional, whole_of
@@ -68,4 +69,5 @@ CLICKS = Source(
     columns=("user_id", "click_article_id", "click_timestamp", "session_id", *_CODES.values()),
     parse=parse_click,
     wanted={"user": ("user_id",), "article": ("click_article_id",), "time": ("click_timestamp",)},
+    read=read_clicked,
 )
