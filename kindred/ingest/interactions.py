@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from kindred.domain.errors import RecordError, SettingsError
@@ -95,7 +96,7 @@ def interaction_files(
     paths = expand(events)
     if not paths:
         raise SettingsError("nothing to load: no table of events is given", "name a file")
-    lines = head = _head_of_events(paths[0], given)
+    lines = head = _head_of_first(paths, given)
     of_orders = find_orders(orders, lines) if orders is not None else None
     if of_orders is not None:
         head = of_orders.beside(lines)
@@ -150,6 +151,25 @@ def interaction_files(
     if items is not None:
         unused["items"] = _unused(item_head, choices, "items")
     return Tables(mapping, event, files, choices, unused, remarks)
+
+
+def _head_of_first(paths: Sequence[Location], given: TableMapping) -> Head:
+    """The head of the first of several tables of events.
+
+    Raises:
+        RecordError: it can't be read, or names no user and item though another one does, as in a folder of many kinds.
+    """
+    head = _head_of_events(paths[0], given)
+    if _names_both(given.events, head):
+        return head
+    for other in paths[1:]:
+        with suppress(RecordError):
+            if _names_both(given.events, _head_of_events(other, given)):
+                raise SettingsError(
+                    f"{paths[0]} has no column of users and items, {other} has",
+                    f"name the tables of events alone: {other}",
+                )
+    return head
 
 
 def _head_of_events(path: Location, given: TableMapping) -> Head:

@@ -40,6 +40,9 @@ _UNPACK = {
     b"\x89HDF": ("an HDF5 file", "write the table as CSV or Parquet"),
     b"\x93NUMPY": ("a NumPy array", "write the table as CSV or Parquet"),
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save the sheet as CSV"),
+    b"MATLAB ": ("a MATLAB file", "write the table as CSV: scipy.io.loadmat reads it"),
+    b"RDX": ("a workspace of R", "write the table as CSV: write.csv"),
+    b"$FL2": ("an SPSS file", "write the table as CSV or Parquet"),
     b"Obj\x01": ("an Avro file", "write the table as CSV or Parquet"),
     b"\x80\x04\x95": ("a Python pickle", "write the table as CSV or Parquet"),
     b"version https://git-lfs.github.com": ("a Git LFS pointer, not the data", "fetch the data: git lfs pull"),
@@ -219,7 +222,7 @@ def _zip_member(path: Location, content: io.BufferedReader, stack: ExitStack) ->
     """The one file in a zip archive."""
     archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(seekable(content))))
     names = [info.filename for info in archive.infolist() if not info.is_dir() and not _is_beside(info.filename)]
-    if "[Content_Types].xml" in names:
+    if {"[Content_Types].xml", "content.xml"} & {*names}:
         raise RecordError(f"{path} is an Excel workbook or another office document", "save the sheet as CSV")
     if len(names) != 1:
         raise _not_one_file(path, "zip", names)

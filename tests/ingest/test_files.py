@@ -141,6 +141,7 @@ def test_the_format_is_told_from_the_content(tmp_path: Path, name: str) -> None:
         ("page.html", b"\n<!DOCTYPE html><html></html>", "an HTML page"),
         ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
         ("book.pdf", b"%PDF-1.7", "a PDF"),
+        ("rating.mat", b"MATLAB 5.0 MAT-file", "a MATLAB file"),
         ("noise", bytes(range(256)) * 9, "no text"),
         ("two.zip", zipped({"a.csv": b"x", "b.csv": b"y"}), "zip archive .* one file alone: a.csv, b.csv"),
         ("none.zip", zipped({}), "does not hold one file|is packed and broken|no text"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kindred.domain.errors import RecordError
+from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.domain.records import Interacted, Liked, Post, Product, Reviewed, Tagged, Topic, Track, Viewed
 from kindred.ingest.bad_records import BadRecord
@@ -168,3 +168,11 @@ def test_what_looks_like_a_matrix_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(RecordError) as raised:
         interaction_files(TableMapping(), [path])
     assert raised.value.next_step.endswith("if each other column is an item: --matrix")
+
+
+def test_of_a_folder_of_many_kinds_the_tables_of_events_are_named(tmp_path: Path) -> None:
+    (tmp_path / "links.csv").write_text("movieId,imdbId\n31,7\n")
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating\nu1,31,4\n")
+    with pytest.raises(SettingsError) as raised:
+        interaction_files(TableMapping(), tmp_path)
+    assert raised.value.next_step == f"name the tables of events alone: {tmp_path / 'ratings.csv'}"
