@@ -26,17 +26,20 @@ class Decimal(StrEnum):
     COMMA = ","
 
 
-Column = Annotated[str | None, typer.Option(metavar="COLUMN")]
-
-
 @ingest_app.command("interactions", epilog=f"Example: {_EXAMPLE}")
 def ingest_interactions(
     context: typer.Context,
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="CSV, JSON lines, Parquet, Arrow or Feather, packed or not.")
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="CSV, JSON, Parquet, Arrow or Feather, packed or not; MovieLens, Netflix, SNAP, MIND … as they come.",
+        ),
     ],
     user: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids of users; guessed if not given.")] = None,
-    item: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids of items; guessed if not given.")] = None,
+    item: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Ids of items, also several in a cell; guessed if not given.")
+    ] = None,
     rating: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ratings, on any scale.")] = None,
     weight: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="How much an event counts: times, minutes, money.")
@@ -59,7 +62,7 @@ def ingest_interactions(
         str | None,
         typer.Option(metavar="FILE", help="A table that says who made the orders whose lines FILE holds, and when."),
     ] = None,
-    item_id: Column = None,
+    item_id: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids in that table; guessed.")] = None,
     title: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Titles of items, in their table or that of events.")
     ] = None,

@@ -80,7 +80,9 @@ def ingest_tags(
     context: typer.Context,
     tags: Annotated[
         list[str] | None,
-        typer.Option(metavar=FILES, help="Tag lists (track, tags): CSV, JSON lines or Parquet."),
+        typer.Option(
+            metavar=FILES, help="Tag lists (track, tags): CSV, JSON lines or Parquet; or a column a tag, of 0 and 1."
+        ),
     ] = None,
     frames: Annotated[
         list[str] | None,

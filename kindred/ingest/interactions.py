@@ -31,6 +31,7 @@ from kindred.ingest.unrated import NEVER, guess_unrated
 from kindred.ingest.values import count_of
 
 _SHOWN_VALUES = 3
+_MANY_BROKEN = 0.3  # share of rows of other lengths than the first
 _LEAST_ITEMS = 5  # columns of a matrix
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _READERS = {"rating": rating_of, "weight": count_of}
@@ -341,6 +342,9 @@ def _lacks(path: Location, role: str, option: str, head: Head) -> None:
         next_step += f"; if {other}: kindred ingest interactions LINES --order-table ORDERS"
     if lists := lists_of_rows(head):
         next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"
+    if head.separator and head.broken > _MANY_BROKEN:
+        rows = f"""awk -F'{head.separator}' '{{for (i = 1; i <= NF; i++) print NR "{head.separator}" $i}}' FILE"""
+        next_step = f"if each line is a basket: {rows}, then --columns user,item; else {next_step}"
     if role == "item" and _is_like_matrix(head):
         next_step += "; if each other column is an item: --matrix"
     raise RecordError(

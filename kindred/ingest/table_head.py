@@ -60,12 +60,14 @@ class Head:
         rows: its first rows.
         layout: how it is written, as far as readers of CSV need to be told.
         separator: what stands between its cells; empty of what is no CSV.
+        broken: share of its first rows that can't be read, 0 to 1.
     """
 
     columns: tuple[str, ...]
     rows: tuple[Values, ...]
     layout: Layout
     separator: str = ""
+    broken: float = 0.0
 
 
 def read_head(path: Location, layout: Layout) -> Head:
@@ -177,7 +179,8 @@ def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
     if not columns:
         raise _no_column(path)
     columns |= dict.fromkeys(parted)
-    return Head(tuple(name for name in columns if not _holds_columns(name, rows)), rows, layout)
+    broken = 1 - len(rows) / max(len(head), 1)
+    return Head(tuple(name for name in columns if not _holds_columns(name, rows)), rows, layout, broken=broken)
 
 
 def _holds_columns(name: str, rows: Sequence[Values]) -> bool:

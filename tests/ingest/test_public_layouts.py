@@ -170,6 +170,13 @@ def test_what_looks_like_a_matrix_is_told_so(tmp_path: Path) -> None:
     assert raised.value.next_step.endswith("if each other column is an item: --matrix")
 
 
+def test_lines_of_many_lengths_may_be_baskets(tmp_path: Path) -> None:
+    (tmp_path / "groceries.csv").write_text("yogurt,soda\nbutter\nmilk,rolls,soda\nsoda\n")
+    with pytest.raises(RecordError) as raised:
+        interaction_files(TableMapping(), [tmp_path / "groceries.csv"])
+    assert raised.value.next_step.startswith("if each line is a basket: awk -F','")
+
+
 def test_of_a_folder_of_many_kinds_the_tables_of_events_are_named(tmp_path: Path) -> None:
     (tmp_path / "links.csv").write_text("movieId,imdbId\n31,7\n")
     (tmp_path / "ratings.csv").write_text("userId,movieId,rating\nu1,31,4\n")
