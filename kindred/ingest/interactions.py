@@ -11,15 +11,14 @@ from kindred.domain.records import Event
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.baskets import basket_column
 from kindred.ingest.column_names import guess, guesses, title_beside
-from kindred.ingest.columns import listed_columns, nearest
-from kindred.ingest.headless import is_number, no_names
 from kindred.ingest.impressions import CLICKS
 from kindred.ingest.item_ids import guess_item_id, strangers
 from kindred.ingest.json_documents import check_no_columns, check_no_users
+from kindred.ingest.lacking import check_there, lacking
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge, find_event_type
 from kindred.ingest.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import decimal_of
-from kindred.ingest.order_table import ORDER_IDS, find_orders
+from kindred.ingest.order_table import find_orders
 from kindred.ingest.paths import Given, Paths, expand, one_file
 from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.ratings import rating_of
@@ -31,8 +30,6 @@ from kindred.ingest.unrated import NEVER, guess_unrated
 from kindred.ingest.values import count_of
 
 _SHOWN_VALUES = 3
-_MANY_BROKEN = 0.3  # share of rows of other lengths than the first
-_LEAST_ITEMS = 5  # columns of a matrix
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _READERS = {"rating": rating_of, "weight": count_of}
 _BETWEEN_CATEGORIES = (";", ",")
@@ -210,7 +207,7 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
     """The columns of events, guessed where they are not given."""
     held = event_properties(event)
     found = {role: name for role, name in given.by_role().items() if name}
-    _check_there(path, found, head)
+    check_there(path, found, head)
     for role in found.keys() - {"user", "item", "at"} - held.keys():
         raise SettingsError(f"{event.edge_type} events have no {role}", f"they have {', '.join(('at', *held))}")
     for role in ("user", "item", "rating", "at", "text", "weight", "kind"):
@@ -219,7 +216,7 @@ def _event_columns(path: Location, event: type[Event], given: EventColumns, head
             found |= {role: name} if name else {}
     for role in ("user", "item"):
         if role not in found:
-            _lacks(path, role, f"--{role}", head)
+            raise lacking(path, role, f"--{role}", head)
     return given.model_copy(update=found)
 
 
@@ -287,7 +284,7 @@ def _item_columns(path: Location, event: type[Event], given: ItemColumns, head: 
     _check_items(path, event, given, head)
     held, taken = item_properties(event.target), {given.id, given.title, given.text, *given.category}
     if given.id is None:
-        _lacks(path, "item", "--item-id", head)
+        raise lacking(path, "item", "--item-id", head)
     found: dict[str, str | None] = {"id": given.id}
     for role, usual in (("title", "title"), ("text", "item_text")):
         name = getattr(given, role) or (guess(usual, head.columns, taken) if role in held else None)
@@ -317,46 +314,12 @@ def _with_parts(columns: ItemColumns, head: Head, remarks: list[str]) -> ItemCol
 def _check_items(path: Location, event: type[Event], given: ItemColumns, head: Head) -> None:
     values = {"id": given.id, "title": given.title, "text": given.text}
     named = {role: name for role, name in values.items() if name} | {name: name for name in given.category}
-    _check_there(path, named, head)
+    check_there(path, named, head)
     held = item_properties(event.target)
-    lacking = next((role for role in ("title", "text") if values[role] and role not in held), None)
-    lacking = lacking or ("category" if given.category and category_edge(event.target) is None else None)
-    if lacking:
-        raise SettingsError(f"a {event.target.label} has no {lacking}", f"it has {', '.join(held) or 'only an id'}")
-
-
-def _check_there(path: Location, named: Mapping[str, str], head: Head) -> None:
-    for role, name in named.items():
-        if name not in head.columns:
-            near = nearest([name], head.columns)
-            hint = f"the nearest is {near}" if near else "name another"
-            raise RecordError(f"{path} has no column {name!r} ({role}) among {listed_columns(head.columns)}", hint)
-
-
-def _lacks(path: Location, role: str, option: str, head: Head) -> None:
-    if head.separator and not head.layout.columns and any(map(is_number, head.columns)):
-        raise no_names(path, head.separator.join(head.columns), head.columns)
-    next_step = f"name it: {option} COLUMN"
-    if any(column.casefold() in ORDER_IDS for column in head.columns):
-        other = "another table says whose order it was" if role == "user" else "it is the table of orders"
-        next_step += f"; if {other}: kindred ingest interactions LINES --order-table ORDERS"
-    if lists := lists_of_rows(head):
-        next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"
-    if head.separator and head.broken > _MANY_BROKEN:
-        rows = f"""awk -F'{head.separator}' '{{for (i = 1; i <= NF; i++) print NR "{head.separator}" $i}}' FILE"""
-        next_step = f"if each line is a basket: {rows}, then --columns user,item; else {next_step}"
-    if role == "item" and _is_like_matrix(head):
-        next_step += "; if each other column is an item: --matrix"
-    raise RecordError(
-        f"no column of {path} is called what columns of the {role} usually are: {listed_columns(head.columns)}",
-        next_step,
-    )
-
-
-def _is_like_matrix(head: Head) -> bool:
-    """Whether nearly all columns hold numbers alone, and there are several."""
-    numbers = [name for name in head.columns if all(is_number(str(row[name])) for row in head.rows if row.get(name))]
-    return len(numbers) >= max(len(head.columns) - 1, _LEAST_ITEMS)
+    missing = next((role for role in ("title", "text") if values[role] and role not in held), None)
+    missing = missing or ("category" if given.category and category_edge(event.target) is None else None)
+    if missing:
+        raise SettingsError(f"a {event.target.label} has no {missing}", f"it has {', '.join(held) or 'only an id'}")
 
 
 def _holds_numbers(name: str, head: Head) -> bool:
