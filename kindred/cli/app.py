@@ -13,6 +13,7 @@ from kindred.cli import ingest_interactions as ingest_interactions  # adds `inge
 from kindred.cli import ingest_music as ingest_music  # adds `ingest tracks` and `ingest tags`
 from kindred.cli import ingest_text as ingest_text  # adds `ingest posts`, `ingest clicks` and `ingest queries`
 from kindred.cli.ab_tests import experiments_app
+from kindred.cli.bare_ids import AskingCommand
 from kindred.cli.browser_guide import browser_guide_app
 from kindred.cli.config import config_app
 from kindred.cli.data import generate_app, ingest_app
@@ -24,7 +25,6 @@ from kindred.cli.graph import graph_app
 from kindred.cli.home_paths import read_home_paths
 from kindred.cli.keys import keys_app
 from kindred.cli.load_test import load_test
-from kindred.cli.many_files import ManyFilesCommand
 from kindred.cli.predict import predict
 from kindred.cli.refresh import refresh
 from kindred.cli.runs import runs_app
@@ -81,7 +81,7 @@ app.command("compare", epilog="Example: kindred compare RUN RUN --protocol rando
 app.add_typer(runs_app, name="runs")
 app.command("publish", epilog="Example: kindred publish")(answers.publish)
 app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
-app.command("recommend", cls=ManyFilesCommand, epilog="Example: kindred recommend --user U00042 -k 5")(
+app.command("recommend", cls=AskingCommand, epilog="Example: kindred recommend --user U00042 -k 5")(
     answers.recommend
 )
 app.command("predict", epilog="Example: kindred predict --tracks test.csv -o submission.csv")(predict)

@@ -43,3 +43,12 @@ def test_what_options_read_from_the_environment_is_not_called_unknown() -> None:
         commands += getattr(command, "commands", {}).values()
         read |= {name for parameter in command.params for name in [parameter.envvar] if isinstance(name, str)}
     assert read == {*OF_COMMANDS} and not unknown_settings(dict.fromkeys(read, "x"))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("U1", "(U1); did you mean --user U1?"), ("U1 U2", "(U1 U2); did you mean --users FILE?")],
+)
+def test_an_id_without_its_option_is_told_the_option(given: str, told: str) -> None:
+    done = CliRunner().invoke(app, ["recommend", *given.split(), "-k", "3"])
+    assert done.exit_code == 2 and told in done.stderr
