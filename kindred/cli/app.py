@@ -81,9 +81,7 @@ app.command("compare", epilog="Example: kindred compare RUN RUN --protocol rando
 app.add_typer(runs_app, name="runs")
 app.command("publish", epilog="Example: kindred publish")(answers.publish)
 app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
-app.command("recommend", cls=AskingCommand, epilog="Example: kindred recommend --user U00042 -k 5")(
-    answers.recommend
-)
+app.command("recommend", cls=AskingCommand, epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
 app.command("predict", epilog="Example: kindred predict --tracks test.csv -o submission.csv")(predict)
 app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
 app.add_typer(experiments_app, name="experiments")

@@ -10,6 +10,7 @@ from itertools import product
 from kindred.domain.errors import RecordError
 from kindred.domain.properties import EARLIEST_TIME
 from kindred.ingest.bad_records import BadRecord
+from kindred.ingest.headless import is_number
 from kindred.ingest.mapping import EventColumns
 from kindred.ingest.missing import MISSING_NUMBERS
 from kindred.ingest.sources.interactions import ORDER, time_reader
@@ -67,16 +68,12 @@ def _is_of_events(name: str) -> bool:
 def _holds_times(name: str, head: Head) -> bool:
     """Whether all values of the column, numbers left out, read as times."""
     values = [row.get(name) for row in head.rows if row.get(name) not in (None, "")]
-    if not values or any(isinstance(value, int | float | bool) or _is_number(value) for value in values):
+    if not values or any(isinstance(value, int | float | bool) or is_number(str(value).strip()) for value in values):
         return False
     try:
         return all(milliseconds_of(value, name) is not None for value in values)
     except BadRecord:
         return any(all(_is_of(str(value).strip(), form) for value in values) for form in _FORMS_OF_DAYS)
-
-
-def _is_number(value: object) -> bool:
-    return str(value).strip(" +-").replace(".", "", 1).isdecimal()
 
 
 def _only_orders(value: object, field: str) -> bool:
