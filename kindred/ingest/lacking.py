@@ -53,7 +53,7 @@ def lacking(path: Location, role: str, option: str, head: Head) -> RecordError:
     if head.separator and head.broken > _MANY_BROKEN:
         rows = f"""awk -F'{head.separator}' '{{for (i = 1; i <= NF; i++) print NR "{head.separator}" $i}}' FILE"""
         next_step = f"if each line is a basket: {rows}, then --columns user,item; else {next_step}"
-    if role == "item" and _is_like_matrix(head):
+    if role == "item" and head.separator and _is_like_matrix(head):
         next_step += "; if each other column is an item: --matrix"
     return RecordError(
         f"no column of {path} is called what columns of the {role} usually are: {listed_columns(head.columns)}",
