@@ -59,6 +59,7 @@ def events_of(path: Path, known: TableMapping | None = None) -> list[tuple[objec
         ("t.csv", "sessionId;userId;itemId\n1;NA;31\n2;NA;31\n", ("1", "31", None, None)),
         ("t.csv", "event_date,event_timestamp,user,item\n20200302,1583020800123456,1,31\n", ("1", "31", None, DAY)),
         ("t.csv", "session_id_hash,product_sku_hash\n1,31\n", ("1", "31", None, None)),
+        ("t.csv", "CustomerNo|ArticleNo|vote\n1|31|up\n", ("1", "31", 1.0, None)),
         ("LFM-1b_LEs.txt", "1\t4\t5\t31\t1583020800\n", ("1", "31", None, DAY)),
     ],
 )
