@@ -13,7 +13,7 @@ from kindred.domain.allocator import give_back_freed
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.progress import Progress, silent
 from kindred.linear.availability import Availability, FitContext, availability
-from kindred.linear.cold_item_fit import fit_cold_items, item_texts, no_texts, own_texts
+from kindred.linear.cold_item_fit import ItemText, fit_cold_items, item_texts, no_texts, own_texts
 from kindred.linear.cold_items import ColdItemConfig, ColdItemMap
 from kindred.linear.compression import compress
 from kindred.linear.ensemble import LinearEnsemble
@@ -21,6 +21,7 @@ from kindred.linear.ensemble_ridge import RidgeChoice, best_ease_ridge
 from kindred.linear.ensemble_weights import ValidationScores, learn_weights, usual_weights
 from kindred.linear.event_text import EventText, TextVectors
 from kindred.linear.history_shrinkage import ShortHistories
+from kindred.linear.known_items import item_counts
 from kindred.linear.list_fit import ListFitConfig
 from kindred.linear.one_thread import one_thread
 from kindred.linear.propagation_network import network_scorers
@@ -258,9 +259,10 @@ def _fit_all(
     give_back_freed()
     weights = {name: weight if name in factors else 0.0 for name, weight in weights.items()}
     ensemble = LinearEnsemble(statistics, sources, items, weights, notes=tuple(notes))
-    cold_items = _fit_cold_items(ensemble, train, text, fitting.learned, config)
+    item_text = _told(train, text)
+    cold_items = _fit_cold_items(ensemble, train, text, item_text, fitting.learned, config)
     progress("one space", 1, 1)
-    return replace(ensemble, cold_items=cold_items)
+    return _place_untaken(replace(ensemble, cold_items=cold_items), train, item_text.known)
 
 
 def _factors(
@@ -293,16 +295,26 @@ def _statistics(
     )
 
 
-def _fit_cold_items(
-    ensemble: LinearEnsemble, train: Interactions, text: TextVectors, learned: LearnedFit | None, config: RankingConfig
-) -> ColdItemMap | None:
-    """The map to rows of new items, from their own texts, or from those of their events where they have none."""
+def _told(train: Interactions, text: TextVectors) -> ItemText:
+    """What is told of items: their own texts, or those of their events where they have none, and what they lead to."""
     if text.items is not None:
         texts = own_texts(text.items)
     elif text.events is not None:
         texts = item_texts(train, text.events)
     else:
         texts = no_texts(train.num_items)
+    return texts.beside(text.context)
+
+
+def _fit_cold_items(
+    ensemble: LinearEnsemble,
+    train: Interactions,
+    text: TextVectors,
+    told: ItemText,
+    learned: LearnedFit | None,
+    config: RankingConfig,
+) -> ColdItemMap | None:
+    """The map to rows of new items from what is told of them."""
 
     def encode(rows: IntArray) -> FloatArray:
         events = train.take(rows)
@@ -310,4 +322,14 @@ def _fit_cold_items(
         users = None if learned is None else learned(events)[0]
         return ensemble.encode_users(events, None if text.events is None else text.events.take(rows), users)
 
-    return fit_cold_items(train, texts.beside(text.context), ensemble.items, encode, config.cold_items)
+    return fit_cold_items(train, told, ensemble.items, encode, config.cold_items)
+
+
+def _place_untaken(ensemble: LinearEnsemble, train: Interactions, told: FloatArray) -> LinearEnsemble:
+    """The ensemble with items without events where they would be had they come after the training."""
+    untaken = np.flatnonzero((item_counts(train) == 0) & (told != 0).any(axis=1))
+    if ensemble.cold_items is None or not len(untaken):
+        return ensemble
+    items = ensemble.items.copy()
+    items[untaken] = ensemble.encode_cold_items(told[untaken])
+    return replace(ensemble, items=items)

@@ -87,3 +87,19 @@ def test_what_the_last_items_lead_to_tells_what_comes_next():
         assert found(told, train, held_out) > found(plain, train, held_out) + 0.1
         names = {name for name, weight in told.scorer_weights.items() if weight > 0}
         assert names & {"latest item context similarity", "recent item context similarity"}
+
+
+def test_an_item_that_nobody_took_comes_to_those_who_like_what_it_leads_to():
+    events, kinds = shop()
+    untaken = np.arange(160) % 20 == 7
+    train = events.take(~untaken[events.item_index])
+    context = context_vectors(sp.csr_matrix((np.ones(160, np.float32), (np.arange(160), kinds)), (160, 16)))
+    told = fit_linear_ensemble(train, QUICK, 0, TextVectors(context=context))
+    scores = told.encode_users(train) @ told.items.T
+    taken = np.zeros((240, 16), dtype=bool)
+    taken[train.user_index, kinds[train.item_index]] = True
+    for item in np.flatnonzero(untaken):
+        fans = taken[:, kinds[item]]
+        assert scores[fans, item].mean() > scores[~fans, item].mean()
+    best = np.argsort(-scores, axis=1)[:, :10]
+    assert untaken[best].mean() < 0.05, "and to few others"
