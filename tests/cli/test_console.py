@@ -185,15 +185,3 @@ def test_the_command_tree_loads_nothing_heavy() -> None:
     code = f"import sys, kindred.cli; print([m for m in {heavy!r} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
-
-
-def test_pyarrow_looks_for_no_pandas_on_our_behalf_and_others_get_theirs(tmp_path: Path) -> None:
-    (tmp_path / "pandas.py").write_text("__version__ = '0'\n")
-    (tmp_path / "other.py").write_text("import pandas\n")
-    code = (
-        "import sys; from kindred.cli.no_pandas import NoPandas; sys.meta_path.insert(0, NoPandas())\n"
-        "import pyarrow, pyarrow.compute as pc; pc.fill_null(pyarrow.nulls(1, pyarrow.int8()), 1)\n"
-        "print('pandas' in sys.modules); import other; print(other.pandas.__file__)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert done.stdout.splitlines() == ["False", str(tmp_path / "pandas.py")]
