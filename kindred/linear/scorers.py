@@ -37,7 +37,7 @@ def build_scorers(train: Interactions, text: TextVectors, context: FitContext) -
     scorers = history_scorers(train, kernels, context)
     for name, vectors in kernels.items():
         scorers.append(LinearScorer(f"{name} similarity", "items", vectors, vectors))
-        if context.available.order:
+        if context.available.order and name != "event text":  # of which the text profile tells more
             scorers += of_late(f"{name} similarity", vectors, vectors)
     if "event text" in kernels:
         scorers.append(LinearScorer("text profile", "text", np.ascontiguousarray(kernels["event text"].T)))
