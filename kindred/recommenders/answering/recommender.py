@@ -394,8 +394,7 @@ def _known(system: System, opened: Opened) -> Known:
 def _recommendations(
     chosen: Sequence[Candidate], titles: Mapping[str, str], reasons: Mapping[str, Reason], sources: Mapping[str, str]
 ) -> tuple[Recommendation, ...]:
-    found = [
+    return tuple(
         Recommendation(c.item_id, c.score, titles.get(c.item_id), reasons.get(c.item_id), sources[c.item_id])
         for c in chosen
-    ]
-    return tuple(found)
+    )
