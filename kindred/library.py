@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +94,7 @@ def read_interactions(
     title: str | None = None,
     item_text: str | None = None,
     category: str | Sequence[str] = (),
+    order_table: Table | None = None,
     mapping: str | Path | TableMapping | None = None,
     folder: str | Path | None = None,
     max_bad: float = 0.05,
@@ -118,6 +119,7 @@ def read_interactions(
         title: column of items' titles, in their table or that of events.
         item_text: column of their descriptions.
         category: columns of their categories.
+        order_table: says who made the orders whose lines `table` holds, and when.
         mapping: columns as `kindred ingest interactions --save-mapping` wrote them; what is named here goes first.
         folder: where the graph is kept; a temporary folder that goes with the data if not given.
         max_bad: share of rows, 0 to 1, that may be bad.
@@ -143,13 +145,14 @@ def read_interactions(
     categories = (category,) if isinstance(category, str) else tuple(category)
     of_items = {"id": item_id, "title": title, "text": item_text, "category": categories}
     known = with_given(_known(mapping), event, {"events": of_events, "items": of_items})
+    tables = {"table": table, "item_table": item_table, "order_table": order_table}
     if folder is not None:
-        return _read(table, item_table, known, Path(folder), max_bad)
+        return _read(tables, known, Path(folder), max_bad)
     kept = tempfile.mkdtemp(prefix="kindred-")
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, kept, ignore_errors=True)
         try:
-            data = _read(table, item_table, known, Path(kept), max_bad)
+            data = _read(tables, known, Path(kept), max_bad)
         except RecordError as error:
             if kept in error.next_step:  # the quarantine, which goes with the folder
                 error.next_step = "name a folder= to look at the bad rows, or raise max_bad"
@@ -159,15 +162,17 @@ def read_interactions(
     return data
 
 
-def _read(table: Table, item_table: Table | None, known: TableMapping, folder: Path, max_bad: float) -> Data:
+def _read(given: Mapping[str, Table | None], known: TableMapping, folder: Path, max_bad: float) -> Data:
+    """The tables by the names of their parameters, read into a graph in the folder."""
     from kindred.ingest.interactions import interaction_files
 
     with ExitStack() as stack:
         stack.enter_context(_in_words_of_python())
-        events = stack.enter_context(_file_of(table, "table"))
-        items = None if item_table is None else stack.enter_context(_file_of(item_table, "item_table"))
-        tables = interaction_files(known, events, items)
+        files = {name: stack.enter_context(_file_of(table, name)) for name, table in given.items() if table is not None}
+        tables = interaction_files(known, files["table"], files.get("item_table"), files.get("order_table"))
         for remark in tables.remarks:
+            for name, file in files.items():
+                remark = remark.replace(str(file), name) if file is not given[name] else remark
             warnings.warn(_in_words(remark), stacklevel=3)
         system = _system_of(tables.mapping.event)
         return Data(system, folder, tables.mapping, ingest(_settings(folder), tables.files, max_bad))

@@ -85,3 +85,11 @@ def test_errors_speak_of_arguments_and_of_no_file_that_is_gone(tmp_path: Path) -
     assert Path(raised.value.next_step.split()[2].rstrip(",")).exists()
     with pytest.raises(KindredError, match="item_table has no column 'nr'"):
         kindred.read_interactions(frame(), item_table=frame(), item_id="nr")
+
+
+def test_lines_of_orders_and_who_made_them_may_be_two_tables() -> None:
+    lines = pd.DataFrame({"order_id": [1, 1, 2], "product_id": ["a", "b", "a"]})
+    orders = pd.DataFrame({"order_id": [1, 2], "customer_id": ["u", "v"], "order_date": ["2026-01-02", "2026-01-03"]})
+    with pytest.warns(UserWarning, match="users and times are those of order_table, by order_id"):
+        data = kindred.read_interactions(lines, order_table=orders)
+    assert data.mapping.events.user == "customer_id" and data.summary.files[0].accepted == 3
