@@ -86,7 +86,7 @@ def fit_network_scores(
         graph.interactions.take(rows),
         _ranking(config, temporal=temporal),
         seed,
-        _texts(graph, rows, ItemContext.of(graph, seed)),
+        _texts(graph, rows, None),
     )
 
 

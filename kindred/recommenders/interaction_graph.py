@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class InteractionGraph:
         known = dict(event_columns(self.data, self.system)).get(f"has_{self.system.rating}")
         return np.full(len(self.interactions), self.scale is not None) if known is None else known.astype(np.bool_)
 
-    @property
+    @cached_property
     def item_context(self) -> sp.csr_matrix | None:
         """How often each item leads to each node of its context, `[num_items, num_nodes]`; None without context.
 
