@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.availability import FitContext
@@ -206,9 +205,7 @@ def mean_count(train: Interactions) -> float:
 
 def _factor_scorers(train: Interactions, context: FitContext) -> list[LinearScorer]:
     """Weighted factors, a user's row as the sum over history that comes nearest to it, even and late."""
-    known = relative_confidence(train).tocoo()
-    ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
-    matrix = SparseMatrix.of(*ends, torch.from_numpy(known.data.astype(np.float32)), known.shape)
+    matrix = SparseMatrix.of_scipy(relative_confidence(train))
     users, items = (side.numpy() for side in weighted_factors(matrix, context.config.factors, context.seed))
     sums = np.asarray(build_user_features(train, None, context.statistics)["items"] @ items)
     left = items @ nearest_map(sums, users)

@@ -49,8 +49,6 @@ def fit_context(counts: sp.csr_matrix, seed: int) -> ContextMap | None:
         counts: how often each item leads to each node, `[num_items, num_nodes]`.
         seed: of the randomised decomposition.
     """
-    import torch
-
     from kindred.linear.one_thread import one_thread
     from kindred.linear.propagation import SparseMatrix
     from kindred.linear.spectral import truncated_svd
@@ -65,10 +63,8 @@ def fit_context(counts: sp.csr_matrix, seed: int) -> ContextMap | None:
     if len(telling) <= MOST_DIMENSIONS:
         directions[telling, np.arange(len(telling))] = 1
         return ContextMap(rarity, directions)
-    entries = _scaled(counts, rarity)[:, telling].tocoo()
-    ends = torch.from_numpy(entries.row.astype(np.int64)), torch.from_numpy(entries.col.astype(np.int64))
     with one_thread():
-        matrix = SparseMatrix.of(*ends, torch.from_numpy(entries.data.astype(np.float32)), entries.shape)
+        matrix = SparseMatrix.of_scipy(_scaled(counts, rarity)[:, telling])
         directions[telling] = truncated_svd(matrix, MOST_DIMENSIONS, seed)[2].numpy()
     return ContextMap(rarity, directions)
 

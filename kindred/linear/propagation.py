@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -80,6 +81,13 @@ class SparseMatrix:
         """Build both directions from parallel `[num_edges]` rows, columns and weights."""
         forward = CompressedRows.of(rows, columns, weights, shape[0])
         return cls(forward, CompressedRows.of(columns, rows, weights, shape[1]), shape)
+
+    @classmethod
+    def of_scipy(cls, matrix: sp.spmatrix) -> SparseMatrix:
+        """The same matrix, in single precision."""
+        known = matrix.tocoo()
+        ends = torch.from_numpy(known.row.astype(np.int64)), torch.from_numpy(known.col.astype(np.int64))
+        return cls.of(*ends, torch.from_numpy(known.data.astype(np.float32)), known.shape)
 
     @property
     def transpose(self) -> SparseMatrix:
