@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kindred.domain.errors import KindredError
     from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
     from kindred.ingest.mapping import TableMapping
+    from kindred.ingest.table_options import TableOptions
     from kindred.library import (
         Data,
         Trained,
@@ -29,6 +30,7 @@ __all__ = [
     "Recommendation",
     "Request",
     "TableMapping",
+    "TableOptions",
     "Trained",
     "evaluate",
     "open_recommender",
@@ -50,6 +52,7 @@ _HOMES = {
     **dict.fromkeys(("Answer", "Reason", "Recommendation", "Request"), _ANSWERS),
     "KindredError": "kindred.domain.errors",
     "TableMapping": "kindred.ingest.mapping",
+    "TableOptions": "kindred.ingest.table_options",
 }
 
 

@@ -5,16 +5,17 @@ What is public stands in `kindred.__all__`; docs/your-data.md shows it at work.
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Unpack
 
 from kindred.domain.errors import KindredError, RecordError, SettingsError
 from kindred.domain.recommendation import Answer, Request
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from kindred.evaluation.report import Report
     from kindred.ingest.mapping import TableMapping
     from kindred.ingest.summary import IngestSummary
+    from kindred.ingest.table_options import TableOptions
     from kindred.recommenders.model import ModelName
     from kindred.recommenders.runs import Run
     from kindred.recommenders.systems import Recommends
@@ -78,73 +80,35 @@ class Trained:
 def read_interactions(
     table: Table,
     *,
-    user: str | None = None,
-    item: str | None = None,
-    rating: str | None = None,
-    weight: str | None = None,
-    at: str | None = None,
-    at_format: str | None = None,
-    text: str | None = None,
-    kind: str | None = None,
-    decimal: Literal[".", ","] | None = None,
-    unrated: str | None = None,
-    event: str | None = None,
     item_table: Table | None = None,
-    item_id: str | None = None,
-    title: str | None = None,
-    item_text: str | None = None,
-    category: str | Sequence[str] = (),
     order_table: Table | None = None,
     mapping: str | Path | TableMapping | None = None,
     folder: str | Path | None = None,
     max_bad: float = 0.05,
+    **options: Unpack[TableOptions],
 ) -> Data:
     """Tables of one's own, read into a graph; columns that are not named are guessed from their names.
 
     Args:
-        table: a user and an item a row.
-        user: column of users' ids.
-        item: column of items' ids.
-        rating: column of ratings, on any scale.
-        weight: column that says how much an event counts: times, minutes, money.
-        at: column of times.
-        at_format: how they are written, where that can't be told.
-        text: column of what users wrote.
-        kind: column of words for what happened.
-        decimal: what stands before decimals of ratings and weights, where that can't be told.
-        unrated: the number that stands for no rating, or `none`, where that can't be told.
-        event: event type that rows become, `INTERACTED` if not given.
+        table: a user and an item a row, or a matrix of both.
         item_table: says more of the items.
-        item_id: its column of ids.
-        title: column of items' titles, in their table or that of events.
-        item_text: column of their descriptions.
-        category: columns of their categories.
         order_table: says who made the orders whose lines `table` holds, and when.
         mapping: columns as `kindred ingest interactions --save-mapping` wrote them; what is named here goes first.
         folder: where the graph is kept; a temporary folder that goes with the data if not given.
         max_bad: share of rows, 0 to 1, that may be bad.
+        options: what columns are called (`user="reader"`, `item`, `rating`, `at` …), what rows become (`event`) and how
+            the table is written (`matrix=True`, `separator` …); `TableOptions` says what there is.
 
     Warns:
         UserWarning: what was decided about the table that its reader may not expect.
 
     Raises:
         RecordError: a table can't be read, lacks a column, or too many of its rows are bad.
-        SettingsError: such events have no such column, or train no recommender.
+        SettingsError: there is no such option, such events have no such column, or train no recommender.
     """
-    from kindred.ingest.mapping import with_given
+    from kindred.ingest.table_options import with_options
 
-    of_events: dict[str, str | None] = {
-        "user": user,
-        "item": item,
-        "rating": rating,
-        "weight": weight,
-        "at": at,
-        "at_format": at_format,
-    }
-    of_events |= {"text": text, "kind": kind, "decimal": decimal, "unrated": unrated}
-    categories = (category,) if isinstance(category, str) else tuple(category)
-    of_items = {"id": item_id, "title": title, "text": item_text, "category": categories}
-    known = with_given(_known(mapping), event, {"events": of_events, "items": of_items})
+    known = with_options(_known(mapping), options)
     tables = {"table": table, "item_table": item_table, "order_table": order_table}
     if folder is not None:
         return _read(tables, known, Path(folder), max_bad)
@@ -168,7 +132,11 @@ def _read(given: Mapping[str, Table | None], known: TableMapping, folder: Path, 
 
     with ExitStack() as stack:
         stack.enter_context(_in_words_of_python())
-        files = {name: stack.enter_context(_file_of(table, name)) for name, table in given.items() if table is not None}
+        files: dict[str, Path | str] = {}
+        for name, table in given.items():
+            if table is not None:
+                as_text = name == "table" and bool(known.file.matrix)
+                files[name] = stack.enter_context(_file_of(table, name, as_text))
         tables = interaction_files(known, files["table"], files.get("item_table"), files.get("order_table"))
         for remark in tables.remarks:
             for name, file in files.items():
@@ -283,8 +251,8 @@ def _argument(option: re.Match[str]) -> str:
 
 
 @contextmanager
-def _file_of(table: Table, name: str) -> Iterator[Path | str]:
-    """The file itself, or one that a table in memory is written to."""
+def _file_of(table: Table, name: str, as_text: bool) -> Iterator[Path | str]:
+    """The file itself, or one that a table in memory is written to: CSV where text is wanted, as of matrices."""
     if isinstance(table, (str, Path)):
         yield table
         return
@@ -294,8 +262,13 @@ def _file_of(table: Table, name: str) -> Iterator[Path | str]:
         path = Path(folder) / name
         try:
             rows = _arrow(table)
-            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as writer:
-                writer.write_table(rows)
+            if as_text:
+                with path.open("w", encoding="utf-8", newline="") as text:
+                    columns = (column.to_pylist() for column in rows.columns)
+                    csv.writer(text).writerows([rows.column_names, *zip(*columns, strict=True)])
+            else:
+                with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as writer:
+                    writer.write_table(rows)
         except (pa.ArrowException, ValueError, TypeError, LookupError) as error:
             raise RecordError(
                 f"{name} has no form in Arrow: {error}",

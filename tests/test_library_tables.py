@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import kindred
+from kindred.cli.ingest_interactions import TableFlags
 from kindred.domain.errors import KindredError, RecordError
 
 USERS = [f"u{n % 4}" for n in range(20)]
@@ -93,3 +95,30 @@ def test_lines_of_orders_and_who_made_them_may_be_two_tables() -> None:
     with pytest.warns(UserWarning, match="users and times are those of order_table, by order_id"):
         data = kindred.read_interactions(lines, order_table=orders)
     assert data.mapping.events.user == "customer_id" and data.summary.files[0].accepted == 3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pd.DataFrame({"who": ["u", "v"], "a": [5, None], "b": [1.5, 2]}),
+        lambda: pd.DataFrame({"a": [5, None], "b": [1.5, 2]}, index=["u", "v"]),
+        lambda: pl.DataFrame({"who": ["u", "v"], "a": [5, None], "b": [1.5, 2]}),
+        lambda: pa.table({"who": ["u", "v"], "a": [5, None], "b": [1.5, 2]}),
+    ],
+)
+def test_a_matrix_in_memory_is_an_event_a_cell(make: Callable[[], kindred.library.Table]) -> None:
+    with pytest.warns(UserWarning, match="each cell of the matrix is an event"):
+        data = kindred.read_interactions(make(), matrix=True)
+    counts = {table.name: table.records for table in data.summary.tables}
+    assert (counts["User"], counts["Item"], counts["INTERACTED"]) == (2, 2, 3)
+
+
+def test_options_are_the_same_from_python_and_on_the_command_line(tmp_path: Path) -> None:
+    assert {field.name for field in fields(TableFlags)} == kindred.TableOptions.__annotations__.keys()
+    with pytest.raises(KindredError, match="no option 'usr' of tables; did you mean user"):
+        kindred.read_interactions(frame(), usr="user")  # type: ignore[call-arg]
+    path = tmp_path / "t.csv"
+    path.write_bytes("u1~é~3\nu2~b~4\n".encode("latin-1"))
+    named = {"columns": "user,item,rating", "separator": "~", "encoding": "latin-1"}
+    data = kindred.read_interactions(path, **named)  # type: ignore[arg-type]
+    assert (data.mapping.events.item, data.mapping.file.encoding, data.summary.accepted) == ("item", "latin-1", 2)

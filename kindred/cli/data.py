@@ -11,7 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.many_files import FILES, SEVERAL, ManyFilesCommand
-from kindred.cli.options import AsJson, command_line, settings_of
+from kindred.cli.options import AsJson, command_line, settings_of, with_groups
 from kindred.steps import ingest
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 generate_app = typer.Typer(help="Make sample data, seeded.", no_args_is_help=True, rich_markup_mode=None)
 ingest_app = typer.Typer(help="Load source files into the graph.", no_args_is_help=True, rich_markup_mode=None)
 
-MaxBad = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of bad lines above which nothing loads.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, load nothing.")]
-UserNamespace = Annotated[
-    str, typer.Option(metavar="NAME", help="Prefix for the ids of users, where equal ids elsewhere are other people.")
-]
 Sql = Annotated[
     str,
     typer.Option(
@@ -34,29 +29,45 @@ Sql = Annotated[
         help="Read tables of a database instead: postgresql://user:password@host/database; needs the extra `sql`.",
     ),
 ]
-ColumnNames = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--column", metavar="NAME=THEIRS…", help="Which column of the files holds what: user=visitor_id at=played.when"
-    ),
-]
-Header = Annotated[
-    str, typer.Option("--columns", metavar="A,B,…", help="Names of the columns of files without a header, in order.")
-]
-ItemNamespace = Annotated[str, typer.Option(metavar="NAME", help="The same for everything else the source numbers.")]
+
+
+@dataclass(frozen=True)
+class Namespaces:
+    """Options that keep ids of one source apart from equal ones of another."""
+
+    user_namespace: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Prefix for the ids of users, where equal ids elsewhere are other people."),
+    ] = ""
+    item_namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="The same for everything else the source numbers.")
+    ] = ""
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What every `kindred ingest` command can be told."""
+    """Options of every `kindred ingest` command."""
 
-    user_namespace: str
-    item_namespace: str
-    max_bad: float
-    dry_run: bool
-    as_json: bool
-    columns: Sequence[str] | None = ()
-    header: str = ""
+    max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of bad lines above which nothing loads.")] = (
+        0.05
+    )
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, load nothing.")] = False
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """Options that say what the columns of the files are called, where it is not as their collectors call them."""
+
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=THEIRS…", help="Which column of the files holds what: user=visitor_id at=played.when"
+        ),
+    ] = None
+    columns: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Names of the columns of files without a header, in order.")
+    ] = ""
 
 
 @generate_app.command("products", epilog="Example: kindred generate products --reviews 24000 --out data/sample")
@@ -174,6 +185,7 @@ def _print_files(context: typer.Context, domain: str, files: Mapping[str, Path],
 @ingest_app.command(
     "products", cls=ManyFilesCommand, epilog="Example: kindred ingest products --reviews reviews.json.gz --dry-run"
 )
+@with_groups
 def ingest_products(
     context: typer.Context,
     reviews: Annotated[
@@ -186,13 +198,10 @@ def ingest_products(
     sql: Sql = "",
     reviews_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of reviews.")] = "",
     metadata_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of products.")] = "",
-    user_namespace: UserNamespace = "",
-    item_namespace: ItemNamespace = "",
-    max_bad: MaxBad = 0.05,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    column: ColumnNames = None,
-    columns: Header = "",
+    *,
+    namespaces: Namespaces,
+    options: LoadOptions,
+    renaming: Renaming,
 ) -> None:
     """Load product reviews; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.products import product_files, product_tables
@@ -201,20 +210,30 @@ def ingest_products(
     load(
         context,
         product_tables(sql, reviews_table, metadata_table) if of_tables else product_files(reviews, metadata),
-        LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns),
-        next_step=("train-gnn",),
+        ("train-gnn",),
+        options,
+        namespaces,
+        renaming,
     )
 
 
-def load(context: typer.Context, files: Sequence[SourceFile], options: LoadOptions, next_step: Sequence[str]) -> None:
+def load(
+    context: typer.Context,
+    files: Sequence[SourceFile],
+    next_step: Sequence[str],
+    options: LoadOptions,
+    namespaces: Namespaces,
+    renaming: Renaming | None = None,
+) -> None:
     """Ingests the files and prints what became of every line and record, and the command to go on with."""
     from kindred.ingest.namespace import Namespace, in_namespace
     from kindred.ingest.renaming import with_columns_named
 
     settings = settings_of(context)
-    namespace = Namespace(options.user_namespace, options.item_namespace)
-    header = [name.strip() for name in options.header.split(",") if name.strip()]
-    files = with_columns_named(files, _column_names(options.columns or ()), header)
+    namespace = Namespace(namespaces.user_namespace, namespaces.item_namespace)
+    if renaming is not None:
+        header = [name.strip() for name in renaming.columns.split(",") if name.strip()]
+        files = with_columns_named(files, _column_names(renaming.column or ()), header)
     sources = {id(file.source): in_namespace(file.source, namespace) for file in files}
     named = [replace(file, source=sources[id(file.source)]) for file in files]
     with console.Bars() as bars:

@@ -2,31 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from kindred.cli import console
-from kindred.cli.data import DryRun, ItemNamespace, LoadOptions, MaxBad, UserNamespace, ingest_app, load
-from kindred.cli.options import AsJson
+from kindred.cli.data import LoadOptions, Namespaces, ingest_app, load
+from kindred.cli.options import with_groups
 
 if TYPE_CHECKING:
     from kindred.ingest.interactions import Tables
+    from kindred.ingest.table_options import TableOptions
 
 _EXAMPLE = "kindred ingest interactions ratings.csv --item-table movies.csv --dry-run"
 
 
-class Decimal(StrEnum):
-    """What stands before decimals."""
+@dataclass(frozen=True)
+class TableFlags:
+    """Options that say which column holds what and how files are written: a `TableOptions` of ingest."""
 
-    POINT = "."
-    COMMA = ","
+    user: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids of users; guessed if not given.")] = None
+    item: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Ids of items, also several in a cell; guessed if not given.")
+    ] = None
+    rating: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ratings, on any scale.")] = None
+    weight: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="How much an event counts: times, minutes, money.")
+    ] = None
+    at: Annotated[str | None, typer.Option(metavar="COLUMN", help="Times.")] = None
+    at_format: Annotated[
+        str | None, typer.Option(metavar="FORM", help="How times are written: seconds, %d/%m/%y, order …")
+    ] = None
+    decimal: Annotated[
+        Literal[".", ","] | None, typer.Option(help="What stands before decimals, if it can't be told.")
+    ] = None
+    unrated: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="What stands for no rating: 0, -1 … or none; guessed.")
+    ] = None
+    text: Annotated[str | None, typer.Option(metavar="COLUMN", help="What the user wrote.")] = None
+    kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="The word for what happened.")] = None
+    event: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Event type that rows become: INTERACTED, REVIEWED, LISTENED …")
+    ] = None
+    item_id: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Ids in the table of items; guessed if not given.")
+    ] = None
+    title: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Titles of items, in their table or that of events.")
+    ] = None
+    item_text: Annotated[str | None, typer.Option(metavar="COLUMN", help="Descriptions of items.")] = None
+    category: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Categories of items; may be repeated.")
+    ] = None
+    matrix: Annotated[
+        bool,
+        typer.Option("--matrix", help="A row is a user (--user), each other column an item, a cell a rating."),
+    ] = False
+    separator: Annotated[str, typer.Option(help="What stands between two cells, e.g. ';' or '::'.")] = ""
+    columns: Annotated[str, typer.Option(metavar="A,B,…", help="Names of the columns of a file without a header.")] = ""
+    item_columns: Annotated[str, typer.Option(metavar="A,B,…", help="The same of the table of items.")] = ""
+    encoding: Annotated[str, typer.Option(help="Of characters, e.g. latin-1.")] = ""
 
 
 @ingest_app.command("interactions", epilog=f"Example: {_EXAMPLE}")
+@with_groups
 def ingest_interactions(
     context: typer.Context,
     files: Annotated[
@@ -36,100 +77,34 @@ def ingest_interactions(
             help="CSV, JSON, Parquet, Arrow or Feather, packed or not; MovieLens, Netflix, SNAP, MIND … as they come.",
         ),
     ],
-    user: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids of users; guessed if not given.")] = None,
-    item: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Ids of items, also several in a cell; guessed if not given.")
-    ] = None,
-    rating: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ratings, on any scale.")] = None,
-    weight: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="How much an event counts: times, minutes, money.")
-    ] = None,
-    at: Annotated[str | None, typer.Option(metavar="COLUMN", help="Times.")] = None,
-    at_format: Annotated[
-        str | None, typer.Option(metavar="FORM", help="How times are written: seconds, %d/%m/%y, order …")
-    ] = None,
-    decimal: Annotated[Decimal | None, typer.Option(help="What stands before decimals, if it can't be told.")] = None,
-    unrated: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="What stands for no rating: 0, -1 … or none; guessed.")
-    ] = None,
-    text: Annotated[str | None, typer.Option(metavar="COLUMN", help="What the user wrote.")] = None,
-    kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="The word for what happened.")] = None,
-    event: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="Event type that rows become: INTERACTED, REVIEWED, LISTENED …")
-    ] = None,
+    flags: TableFlags,
     item_table: Annotated[str | None, typer.Option(metavar="FILE", help="A table that says more of items.")] = None,
     order_table: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="A table that says who made the orders whose lines FILE holds, and when."),
     ] = None,
-    item_id: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ids in that table; guessed.")] = None,
-    title: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Titles of items, in their table or that of events.")
-    ] = None,
-    item_text: Annotated[str | None, typer.Option(metavar="COLUMN", help="Descriptions of items.")] = None,
-    category: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Categories of items; may be repeated.")
-    ] = None,
-    separator: Annotated[str, typer.Option(help="What stands between two cells, e.g. ';' or '::'.")] = "",
-    columns: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Names of the columns of a file without a header.")
-    ] = "",
-    item_columns: Annotated[str, typer.Option(metavar="A,B,…", help="The same of the table of items.")] = "",
-    matrix: Annotated[
-        bool,
-        typer.Option("--matrix", help="A row is a user (--user), each other column an item, a cell a rating."),
-    ] = False,
-    encoding: Annotated[str, typer.Option(help="Of characters, e.g. latin-1.")] = "",
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Columns as --save-mapping wrote them; options go first.")
     ] = None,
     save_mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the columns as TOML.")] = None,
-    user_namespace: UserNamespace = "",
-    item_namespace: ItemNamespace = "",
-    max_bad: MaxBad = 0.05,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
+    *,
+    namespaces: Namespaces,
+    options: LoadOptions,
 ) -> None:
     """Load a table of one's own: a user and an item a row, columns called whatever they are."""
     from kindred.ingest.interactions import interaction_files
-    from kindred.ingest.mapping import TableMapping, read_mapping, with_given, write_mapping
+    from kindred.ingest.mapping import TableMapping, read_mapping, write_mapping
+    from kindred.ingest.table_options import with_options
 
-    of_events = {
-        "user": None if matrix else user,
-        "item": item,
-        "rating": rating,
-        "weight": weight,
-        "at": at,
-        "at_format": at_format,
-    }
-    of_events |= {"decimal": decimal and decimal.value, "unrated": unrated}
-    given: dict[str, Mapping[str, object]] = {
-        "events": of_events | {"text": text, "kind": kind},
-        "items": {"id": item_id, "title": title, "text": item_text, "category": tuple(category or ())},
-        "file": {
-            "separator": _unescaped(separator),
-            "columns": _names(columns),
-            "encoding": encoding,
-            "matrix": matrix and (user or "?"),
-        },
-        "item_file": {"columns": _names(item_columns), "encoding": encoding},
-    }
-    known = with_given(TableMapping() if mapping is None else read_mapping(mapping), event, given)
+    given = replace(flags, separator=flags.separator.replace("\\t", "\t"))
+    known = TableMapping() if mapping is None else read_mapping(mapping)
+    known = with_options(known, cast("TableOptions", asdict(given)))
     tables = interaction_files(known, files, item_table, order_table)
-    _tell(tables, dry_run, as_json)
+    _tell(tables, options.dry_run, options.as_json)
     if save_mapping is not None:
         write_mapping(tables.mapping, save_mapping)
         console.note(f"columns written to {save_mapping}")
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json)
-    load(context, tables.files, options, _next_step(tables))
-
-
-def _unescaped(separator: str) -> str:
-    return separator.replace("\\t", "\t")
-
-
-def _names(listed: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in listed.split(",") if name.strip())
+    load(context, tables.files, _next_step(tables), options, namespaces)
 
 
 def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:

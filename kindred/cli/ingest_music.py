@@ -6,25 +6,15 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli.data import (
-    ColumnNames,
-    DryRun,
-    Header,
-    ItemNamespace,
-    LoadOptions,
-    MaxBad,
-    Sql,
-    UserNamespace,
-    ingest_app,
-    load,
-)
+from kindred.cli.data import LoadOptions, Namespaces, Renaming, Sql, ingest_app, load
 from kindred.cli.many_files import FILES, ManyFilesCommand
-from kindred.cli.options import AsJson, settings_of
+from kindred.cli.options import settings_of, with_groups
 
 
 @ingest_app.command(
     "tracks", cls=ManyFilesCommand, epilog="Example: kindred ingest tracks --lastfm hetrec2011-lastfm-2k --dry-run"
 )
+@with_groups
 def ingest_tracks(
     context: typer.Context,
     lastfm: Annotated[
@@ -54,28 +44,25 @@ def ingest_tracks(
         str | None,
         typer.Option(metavar="FORM", help="How events write times: seconds, %d/%m/%y, order …"),
     ] = None,
-    user_namespace: UserNamespace = "",
-    item_namespace: ItemNamespace = "",
-    max_bad: MaxBad = 0.05,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    column: ColumnNames = None,
-    columns: Header = "",
+    *,
+    namespaces: Namespaces,
+    options: LoadOptions,
+    renaming: Renaming,
 ) -> None:
     """Load who listens to what; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.music import track_files, track_tables
 
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
     if events_table or metadata_table:
         files = track_tables(sql, events_table, metadata_table, user, at_format)
     else:
         files = track_files(lastfm, events, metadata, user, at_format)
-    load(context, files, options, ("train", "listens" if lastfm else "tracks"))
+    load(context, files, ("train", "listens" if lastfm else "tracks"), options, namespaces, renaming)
 
 
 @ingest_app.command(
     "tags", cls=ManyFilesCommand, epilog="Example: kindred ingest tags --tags train.csv --frames embeddings/"
 )
+@with_groups
 def ingest_tags(
     context: typer.Context,
     tags: Annotated[
@@ -96,11 +83,9 @@ def ingest_tags(
             metavar="NAME", help="Prefix for the ids of tracks and tags, where equal ids elsewhere are others."
         ),
     ] = "",
-    max_bad: MaxBad = 0.05,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    column: ColumnNames = None,
-    columns: Header = "",
+    *,
+    options: LoadOptions,
+    renaming: Renaming,
 ) -> None:
     """Load tags of tracks and frames of their audio; bad ones go to a quarantine file, replays change nothing."""
     from functools import partial
@@ -108,8 +93,7 @@ def ingest_tags(
     from kindred.ingest.frame_files import frame_path, write_frames
     from kindred.ingest.music import tag_files, tag_table
 
-    save = partial(frame_path if dry_run else write_frames, settings_of(context).data_dir / "frames")
-    options = LoadOptions("", item_namespace, max_bad, dry_run, as_json, column, columns)
+    save = partial(frame_path if options.dry_run else write_frames, settings_of(context).data_dir / "frames")
     of_tables = tag_table(sql, tags_table) if tags_table else []
     of_files = tag_files(tags, frames or [], save) if tags or frames or not of_tables else []
-    load(context, [*of_tables, *of_files], options, ("train", "tags"))
+    load(context, [*of_tables, *of_files], ("train", "tags"), options, Namespaces("", item_namespace), renaming)

@@ -6,20 +6,9 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli.data import (
-    ColumnNames,
-    DryRun,
-    Header,
-    ItemNamespace,
-    LoadOptions,
-    MaxBad,
-    Sql,
-    UserNamespace,
-    ingest_app,
-    load,
-)
+from kindred.cli.data import LoadOptions, Namespaces, Renaming, Sql, ingest_app, load
 from kindred.cli.many_files import FILES, ManyFilesCommand
-from kindred.cli.options import AsJson
+from kindred.cli.options import with_groups
 
 
 @ingest_app.command(
@@ -27,6 +16,7 @@ from kindred.cli.options import AsJson
     cls=ManyFilesCommand,
     epilog="Example: kindred ingest posts --users users.csv --posts posts.csv --feed feed.csv",
 )
+@with_groups
 def ingest_posts(
     context: typer.Context,
     users: Annotated[
@@ -60,21 +50,17 @@ def ingest_posts(
     feed_table: Annotated[
         str, typer.Option(metavar="TABLE", help="With --sql: the table of views and likes, else feed_data.")
     ] = "",
-    user_namespace: UserNamespace = "",
-    item_namespace: ItemNamespace = "",
-    max_bad: MaxBad = 0.05,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    column: ColumnNames = None,
-    columns: Header = "",
+    *,
+    namespaces: Namespaces,
+    options: LoadOptions,
+    renaming: Renaming,
 ) -> None:
     """Load who saw and liked which posts; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.feed import post_files, post_tables
 
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
     of_files = bool(users or posts or feed or dump) or not sql
     files = post_files(users, posts, feed, dump) if of_files else post_tables(sql, users_table, posts_table, feed_table)
-    load(context, files, options, ("train", "posts"))
+    load(context, files, ("train", "posts"), options, namespaces, renaming)
 
 
 @ingest_app.command(
@@ -82,6 +68,7 @@ def ingest_posts(
     cls=ManyFilesCommand,
     epilog="Example: kindred ingest clicks --clicks clicks.parquet --item-namespace news",
 )
+@with_groups
 def ingest_clicks(
     context: typer.Context,
     clicks: Annotated[
@@ -93,20 +80,16 @@ def ingest_clicks(
     ] = None,
     sql: Sql = "",
     clicks_table: Annotated[str, typer.Option(metavar="TABLE", help="With --sql: the table of clicks.")] = "",
-    user_namespace: UserNamespace = "",
-    item_namespace: ItemNamespace = "",
-    max_bad: MaxBad = 0.05,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    column: ColumnNames = None,
-    columns: Header = "",
+    *,
+    namespaces: Namespaces,
+    options: LoadOptions,
+    renaming: Renaming,
 ) -> None:
     """Load who read which articles; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.feed import click_files, click_table
 
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
     files = click_table(sql, clicks_table) if clicks_table else click_files(clicks)
-    load(context, files, options, ("train", "posts", "--target", "clicks"))
+    load(context, files, ("train", "posts", "--target", "clicks"), options, namespaces, renaming)
 
 
 @ingest_app.command(
@@ -114,6 +97,7 @@ def ingest_clicks(
     cls=ManyFilesCommand,
     epilog="Example: kindred ingest queries --events ubi.ndjson.gz --products products.jsonl",
 )
+@with_groups
 def ingest_queries(
     context: typer.Context,
     events: Annotated[
@@ -144,20 +128,16 @@ def ingest_queries(
     locale: Annotated[
         str, typer.Option(help="Which locale of judgments and products to load (us, es, jp); the first that comes.")
     ] = "",
-    user_namespace: UserNamespace = "",
-    item_namespace: ItemNamespace = "",
-    max_bad: MaxBad = 0.05,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-    column: ColumnNames = None,
-    columns: Header = "",
+    *,
+    namespaces: Namespaces,
+    options: LoadOptions,
+    renaming: Renaming,
 ) -> None:
     """Load who searched for what and where it led; bad records go to a quarantine file, replays change nothing."""
     from kindred.ingest.searches import search_files, search_tables
 
-    options = LoadOptions(user_namespace, item_namespace, max_bad, dry_run, as_json, column, columns)
     if orders_table or products_table or judgments_table:
         files = search_tables(sql, orders_table, products_table, judgments_table, locale)
     else:
         files = search_files(events, orders, judgments, products, locale)
-    load(context, files, options, ("train", "queries"))
+    load(context, files, ("train", "queries"), options, namespaces, renaming)

@@ -1,9 +1,13 @@
-"""What commands share: the options that many take, and the settings that those and the flags of the tree make."""
+"""What commands share: options that many take, groups of options, and the settings that flags make."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +19,30 @@ if TYPE_CHECKING:
 
 SystemName = Annotated[str, typer.Option("--system", metavar="NAME", help="Which recommender: products, tracks, …")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each parameter that is a dataclass of options taken apart, one parameter an option."""
+    parameters: list[Parameter] = []
+    groups: dict[str, type] = {}
+    for parameter in signature(command, eval_str=True).parameters.values():
+        kind = parameter.annotation
+        if isinstance(kind, type) and is_dataclass(kind):
+            groups[parameter.name] = kind
+            parameters += signature(kind, eval_str=True).parameters.values()
+        else:
+            parameters.append(parameter)
+
+    @wraps(command)
+    def taken_apart(**given: object) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    apart = Signature([parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters])
+    taken_apart.__signature__ = apart  # type: ignore[attr-defined]
+    taken_apart.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return taken_apart
 
 
 def given_id(value: str | None) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -131,15 +130,6 @@ def category_edge(item: type[Node]) -> type[Edge] | None:
     """The edge that leads from such an item to what it is of: a category, genre or topic; None where there is none."""
     plain = [r for r in RECORDS if issubclass(r, Edge) and not issubclass(r, Event)]
     return next((r for r in plain if r.source is item and r.target.label in _KINDS), None)
-
-
-def with_given(mapping: TableMapping, event: str | None, given: Mapping[str, Mapping[str, object]]) -> TableMapping:
-    """The mapping with what is given put in the place of what it holds."""
-    changed: dict[str, object] = {} if event is None else {"event": event}
-    for part, values in given.items():
-        known = {name: value for name, value in values.items() if value}
-        changed[part] = getattr(mapping, part).model_copy(update=known)
-    return mapping.model_copy(update=changed)
 
 
 def read_mapping(path: Path) -> TableMapping:

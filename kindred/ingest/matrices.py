@@ -15,6 +15,7 @@ TO_BE_TOLD = "?"
 LINES = "the number of the line"
 FIRST = "the first column"
 COLUMNS = ("user", "item", "rating")
+_INDEX = "__index_level_0__"  # names of the rows of a pandas frame, where they have no name themselves
 _MARK, _HIGHEST, _NEARLY_ALL = 99.0, 10.0, 0.9
 
 
@@ -22,7 +23,7 @@ def users_of(given: str, names: Sequence[str], has_header: bool) -> str:
     """What says whose row it is: the column given or called so, else the first one, or the number of the line."""
     if given != TO_BE_TOLD:
         return given
-    return guess("user", names, ()) or (FIRST if has_header else LINES)
+    return guess("user", names, ()) or (_INDEX if _INDEX in names else FIRST if has_header else LINES)
 
 
 def rows_of_matrix(rows: Iterable[Row], user: str, absent: str) -> Iterator[Row]:

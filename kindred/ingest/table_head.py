@@ -87,6 +87,8 @@ def read_head(path: Location, layout: Layout) -> Head:
         if layout == Layout():
             layout = known_layout(path.name, start)
         if is_arrow(start):
+            if layout.matrix:
+                raise RecordError(f"{path} is no matrix of text, but Parquet or Arrow", "write it as CSV")
             with file.from_any_place() as content:
                 names = arrow_columns(path, content, start)
             if not names:
