@@ -23,7 +23,17 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
 BLOCKS = [(found[1], found[2]) for found in re.finditer(r"^```(bash|python)\n(.*?)^```", PAGE, re.M | re.S)]
 READERS, SHELVES = 36, 3
-NOT_FOR_AN_ANSWER = {"torch", "scipy", "psutil", "pydantic_settings", "matplotlib", "tokenizers", "onnxruntime"}
+NOT_FOR_AN_ANSWER = {
+    "torch",
+    "scipy",
+    "pandas",
+    "pyarrow.compute",
+    "psutil",
+    "pydantic_settings",
+    "matplotlib",
+    "tokenizers",
+    "onnxruntime",
+}
 
 
 def shelf_of(number: int) -> int:

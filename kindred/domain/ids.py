@@ -13,6 +13,8 @@ from kindred.domain.errors import SchemaError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_FEW_ROWS = 2_000
+"""So many ids are looked up one by one before Arrow is worth loading."""
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -68,7 +70,9 @@ class IdMap:
         return np.fromiter((self._positions[e] for e in externals if e in self._positions), np.int64)
 
     def positions_of_column(self, column: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
-        """Positions of an Arrow column, −1 for unknown ids; vectorised, for millions of rows."""
+        """Positions of an Arrow column, −1 for unknown ids; vectorised for millions of rows."""
+        if len(column) <= _FEW_ROWS:
+            return self.positions(column.to_pylist())
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -10,15 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from kindred.domain.arrow_values import known_of, values_of
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import EdgeType, Property
 
 Positions = NDArray[np.int64]
 Column = NDArray[np.generic]
 
+FEW_ROWS = 2_000
+"""So many rows are sorted by Python before Arrow is worth loading."""
 _DTYPES: dict[PropertyKind, type[np.generic]] = {
     PropertyKind.INTEGER: np.int64,
     PropertyKind.FLOAT: np.float32,
@@ -48,12 +50,15 @@ def light_column(batches: Sequence[pa.RecordBatch], name: str, empty_type: pa.Da
 
 def _canonical_order(batches: Sequence[pa.RecordBatch], edge: EdgeType) -> Positions:
     """Row of each edge in the order (`at`, `event_id`)."""
-    keys = {"event_id": pa.string()} | ({"at": pa.int64()} if edge.is_event else {})
-    table = pa.table({name: light_column(batches, name, kind) for name, kind in keys.items()})
-    if edge.is_event:
-        table = table.set_column(1, "at", pc.fill_null(table["at"], 0))
-    sort_keys = [(name, "ascending") for name in reversed(keys)]
-    order: Positions = pc.sort_indices(table, sort_keys=sort_keys).to_numpy()
+    ids = light_column(batches, "event_id", pa.string())
+    at = values_of(light_column(batches, "at", pa.int64()))[0] if edge.is_event else np.zeros(len(ids), np.int64)
+    if len(ids) <= FEW_ROWS:
+        keys = list(zip(at.tolist(), ids.to_pylist(), strict=True))
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    import pyarrow.compute as pc
+
+    table = pa.table({"at": at, "event_id": ids})
+    order: Positions = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in table.schema.names]).to_numpy()
     return order.astype(np.int64)
 
 
@@ -84,10 +89,8 @@ def _scatter_numbers(
     dtype = _DTYPES[prop.kind]
     values, known = np.zeros(len(positions), dtype=dtype), np.zeros(len(positions), dtype=np.bool_)
     for rows, batch in _with_rows(batches, positions):
-        column = batch.column(prop.name)
-        known[rows] = column.is_valid().to_numpy(zero_copy_only=False)
-        filled = column.fill_null(False if prop.kind is PropertyKind.BOOLEAN else 0)
-        values[rows] = filled.to_numpy(zero_copy_only=False).astype(dtype)
+        found, known[rows] = values_of(batch.column(prop.name))
+        values[rows] = found.astype(dtype)
     return values, known
 
 
@@ -98,10 +101,10 @@ def _scatter_vectors(
     values = np.zeros((len(positions), length), dtype=np.float16)
     for rows, batch in _with_rows(batches, positions):
         column = batch.column(prop.name)
-        flat = column.values.slice(column.offset * length, len(column) * length).to_numpy(zero_copy_only=False)
+        flat, _ = values_of(column.values.slice(column.offset * length, len(column) * length))
         values[rows] = flat.reshape(len(column), length)
         if column.null_count:
-            values[rows[column.is_null().to_numpy(zero_copy_only=False)]] = 0
+            values[rows[~known_of(column)]] = 0
     # Bits are compared, many at a time: numpy converts float16 one by one.
     words = values.view(np.uint64 if length % 4 == 0 else np.uint16)
     return values, np.asarray(words.any(axis=1))

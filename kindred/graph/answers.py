@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from kindred.domain.arrow_values import texts_array
+
 _PLAIN = (str, int, float, bool)
 _INTERNAL = ("_ID", "_SRC", "_DST", "_row")
 
@@ -20,6 +22,8 @@ def answer_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Tabl
 
 
 def _column(values: list[Any]) -> pa.Array:
+    if any(values) and all(value is None or type(value) is str for value in values):
+        return texts_array(values)
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):  # values of several types in one column

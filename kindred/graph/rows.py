@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from kindred.domain import arrow_compute as pc
 from kindred.domain.errors import SchemaError
 from kindred.domain.schema import EdgeType, NodeType, arrow_schema
 
@@ -194,7 +194,7 @@ def newer_edges(edge: EdgeType, given: pa.Table, stored: pa.Table) -> pa.Table:
 
 def one_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     """The column as one array of that type."""
-    column = column.cast(kind)
+    column = column if column.type == kind else column.cast(kind)
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], kind)

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import IntArray, Interactions, ratings_of
+from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Event
 from kindred.domain.schema import to_table
 from kindred.gnn.columns import Column, edge_columns
-from kindred.graph.rows import positions_array
 from kindred.graph.store import GraphStore
 from kindred.linear.event_text import EventText
 from kindred.recommenders.system import System
@@ -122,7 +122,19 @@ def read_histories(
         user_ids: the users, in the order of the histories.
         until: events up to this time only, seconds UTC.
     """
-    tables = [store.edges_of(system.edge, user_id, until=until) for user_id in user_ids]
+    return histories_of_tables(
+        system, items, user_ids, [events_of_user(system, store, user_id, until) for user_id in user_ids]
+    )
+
+
+def events_of_user(system: System, store: GraphStore, user_id: str, until: int | None = None) -> pa.Table:
+    """What a user did up to a time, with vectors and without texts."""
+    columns = [prop.name for prop in system.edge.properties if prop.kind is not PropertyKind.TEXT]
+    return store.edges_of(system.edge, user_id, columns, until)
+
+
+def histories_of_tables(system: System, items: IdMap, user_ids: Sequence[str], tables: Sequence[pa.Table]) -> Histories:
+    """The histories of these users from the events of each."""
     filled = [table for table in tables if len(table)]
     if not filled:
         return no_histories(len(user_ids), len(items))
@@ -158,9 +170,9 @@ def no_histories(num_users: int, num_items: int) -> Histories:
 def histories_of_table(system: System, items: IdMap, users: IdMap, table: pa.Table) -> Histories:
     """Histories from rows of the system's event table, on these axes."""
     order, columns = edge_columns(system.edge, table.combine_chunks().to_batches())
-    skipped_ids: Sequence[str] = ()
+    item_ids, skipped_ids = table["target_id"].to_pylist(), []
     if (skipped := are_skipped(system, columns)) is not None:
-        skipped_ids = table["target_id"].take(positions_array(order[skipped])).to_pylist()
+        skipped_ids = [item_ids[row] for row in order[skipped]]
         order, columns = order[~skipped], {name: values[~skipped] for name, values in columns.items()}
     rating = columns.get(system.rating or "")
     known = columns.get(f"has_{system.rating}", np.ones(len(order), dtype=np.bool_)).astype(np.bool_)
@@ -172,7 +184,7 @@ def histories_of_table(system: System, items: IdMap, users: IdMap, table: pa.Tab
         None if rating is None else ratings_of(rating.astype(np.float32), known),
         _times(columns),
     )
-    return Histories(events, columns, table["target_id"].take(positions_array(order)).to_pylist(), skipped_ids)
+    return Histories(events, columns, [item_ids[row] for row in order], skipped_ids)
 
 
 def _has_text(system: System, table: pa.Table) -> bool:

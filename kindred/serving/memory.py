@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import ChainMap, Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import pyarrow as pa
@@ -70,6 +71,9 @@ class Memory:
             self._num_reloads += 1
             self._new = {user: new for user in self._new if (new := self._unapplied(past, user))}
             self._new_counts = self._counts_of_new(None)
+
+    def one_answer(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def judge(self, release: Release, items: IdMap) -> None:
         past = self.past

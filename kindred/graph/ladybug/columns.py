@@ -19,9 +19,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from kindred.domain import arrow_compute as pc
+from kindred.domain.arrow_values import flags_array
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import Property
@@ -133,7 +134,7 @@ class VectorColumn:
         whole = _mapped(self._vectors, _HALF, num_rows * self.length).reshape(num_rows, self.length)
         taken = whole[rows[0] : rows[0] + len(rows)] if _is_run(rows) else whole[np.maximum(rows, 0)]
         flat = pa.Array.from_buffers(pa.float16(), taken.size, [None, pa.py_buffer(taken)])
-        return pa.FixedSizeListArray.from_arrays(flat, type=kind, mask=None if known.all() else pa.array(~known))
+        return pa.FixedSizeListArray.from_arrays(flat, type=kind, mask=None if known.all() else flags_array(~known))
 
 
 class RowColumns:

@@ -20,8 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from kindred.domain import arrow_compute as pc
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, graph_schema

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from kindred.domain import arrow_compute as pc
+from kindred.domain.arrow_values import values_of
 from kindred.domain.errors import SchemaError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import EdgeType, NodeType, arrow_schema
@@ -306,5 +307,5 @@ def _light_names(table: Table) -> list[str]:
 def _row_numbers(light: pa.Table) -> RowNumbers:
     if ROW not in light.schema.names:
         return np.full(len(light), NO_ROW, np.int64)
-    numbers: RowNumbers = pc.fill_null(light[ROW], NO_ROW).to_numpy().astype(np.int64)
-    return numbers
+    numbers, known = values_of(light[ROW])
+    return np.where(known, numbers, NO_ROW).astype(np.int64)

@@ -5,17 +5,21 @@ A recommender reads it through `Known`. Commands read the graph (`StoreKnown`); 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore, QueryLimits
 from kindred.graph.tables import numbers_of_nodes
-from kindred.recommenders.histories import Histories, read_histories
+from kindred.recommenders.histories import Histories, events_of_user, histories_of_tables, read_histories
 from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NO_ITEMS = IdMap(())
 MOST_COUNTED = 1_000
@@ -24,6 +28,9 @@ MOST_COUNTED = 1_000
 
 class Known(Protocol):
     """What users did and what items are called, as of now."""
+
+    def one_answer(self) -> AbstractContextManager[None]:
+        """While an answer is made: what is read of a user need not be read again."""
 
     def judge(self, release: Release, items: IdMap) -> None:
         """Called before a version answers: finds out whose published rows say all that they did."""
@@ -85,6 +92,15 @@ class StoreKnown:
     def __init__(self, system: System, store: GraphStore) -> None:
         self._system = system
         self._store = store
+        self._read: dict[tuple[str, int | None], pa.Table] | None = None
+
+    @contextmanager
+    def one_answer(self) -> Iterator[None]:
+        self._read = {}
+        try:
+            yield
+        finally:
+            self._read = None
 
     def judge(self, release: Release, items: IdMap) -> None:
         """Nothing: each row is judged when it is asked for."""
@@ -100,7 +116,17 @@ class StoreKnown:
         return published is not None and published == int(self.history(user_id, items, until).keys(self._system)[0])
 
     def history(self, user_id: str, items: IdMap, until: int | None) -> Histories:
-        return read_histories(self._system, self._store, items, [user_id], until)
+        return histories_of_tables(self._system, items, [user_id], [self._events(user_id, until)])
+
+    def _events(self, user_id: str, until: int | None) -> pa.Table:
+        """What a user did up to a time, read once while an answer is made."""
+        read, asked = self._read, (user_id, until)
+        if read is None or asked not in read:
+            events = events_of_user(self._system, self._store, user_id, until)
+            if read is None:
+                return events
+            read[asked] = events
+        return read[asked]
 
     def histories(self, user_ids: Sequence[str], items: IdMap) -> Histories:
         return read_histories(self._system, self._store, items, user_ids)

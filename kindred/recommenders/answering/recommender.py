@@ -66,8 +66,9 @@ class Recommender:
         self._check(request)
         if request.at is not None and version.release.as_of is not None and request.at < version.release.as_of:
             return self._as_it_was(request, version)
-        asker = self._askers.asker(request, version)
-        return self._answered(self._asked(request, version, asker), asker)
+        with self._known.one_answer():
+            asker = self._askers.asker(request, version)
+            return self._answered(self._asked(request, version, asker), asker)
 
     def together(self, requests: Sequence[Request]) -> list[Answer]:
         """The answers to requests that are quick, each as it is alone, searched together; raises where one would."""
@@ -94,12 +95,9 @@ class Recommender:
         request, version = asked.request, asked.version
         selection = self._with_pinned(asked, self._pipeline(asked, asker.level).run(asked, request.k))
         ids = [candidate.item_id for candidate in selection.chosen]
-        reasons: Mapping[str, Reason] = {}
-        if request.reasons and ids:
-            titles = self._known.titles([*ids, *asker.seen])
-            reasons = self._reasons(version, asker, ids, titles)
-        else:
-            titles = self._known.titles(ids)
+        has_reasons = request.reasons and bool(ids)
+        titles = self._known.titles([*ids, *asker.seen] if has_reasons else ids)
+        reasons = self._reasons(version, asker, ids, titles) if has_reasons else {}
         trained = version.model.items
         sources = {item: source if item in trained else "new" for item, source in selection.sources.items()}
         found = _recommendations(selection.chosen, titles, reasons, sources)
