@@ -7,7 +7,7 @@ import gc
 import sys
 
 from kindred.cli import console
-from kindred.cli.app import app
+from kindred.cli.app import branch_of
 
 
 def main() -> None:
@@ -15,4 +15,4 @@ def main() -> None:
     atexit.register(gc.freeze)  # what goes with the process is not searched for circles: a tenth of a short command
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    console.run(lambda: app(arguments, prog_name="kindred"), debug)
+    console.run(lambda: branch_of(arguments)(arguments, prog_name="kindred"), debug)
