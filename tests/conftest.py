@@ -23,22 +23,18 @@ settings.register_profile("no deadline", deadline=None)  # a busy machine is not
 settings.load_profile("no deadline")
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+
     from kindred.graph.neo4j.store import Neo4jStore
+    from tests.workers import FilesTogether
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several workers, those of a file stay in one, so that what they share is made once.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesTogether:
+    """Hands out whole files; a mark of the group would have no effect with pytest 9.2 and pytest-xdist 3.8."""
+    from tests.workers import FilesTogether
 
-    So do those of the server, of which there is one a run.
-    """
-    for item in items:
-        parameters = getattr(item, "callspec", None)
-        if "neo4j_server" in getattr(item, "fixturenames", ()) or "neo4j" in (
-            parameters.params.values() if parameters else ()
-        ):
-            item.add_marker(pytest.mark.xdist_group("neo4j"))
-        elif item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    return FilesTogether(config, log)
 
 
 def no_server(reason: str) -> NoReturn:

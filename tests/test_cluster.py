@@ -35,8 +35,6 @@ from kindred.recommenders.answering.batch import BestItems, Everyone
 from kindred.recommenders.ranking.ranker import RankedUsers
 from tests.ingest.web_server import Site
 
-pytestmark = pytest.mark.xdist_group("ray")
-
 
 @pytest.fixture(scope="module")
 def parts() -> Iterator[PartMap]:

@@ -35,7 +35,6 @@ from tests.ingest.web_server import ACCOUNT, Site
 
 KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "s3cret-of-s3", "AWS_DEFAULT_REGION": "us-east-1"}
 BUCKET = "kindred-test"
-pytestmark = pytest.mark.xdist_group("remote")
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,6 @@ from tests.graph.town import build_town
 from tests.neo4j_server.browser import Neo4jBrowser, captions, chromium_page, colours, no_browser
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
 
-pytestmark = pytest.mark.xdist_group("neo4j")
-
 STYLE = read_style((FOLDER / "style.grass").read_text())
 PICTURES = os.environ.get("KINDRED_TEST_SCREENSHOTS", "")
 

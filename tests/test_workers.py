@@ -1,0 +1,27 @@
+"""Tests of a file, and files that need the one Neo4j server, go to the same worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.workers import FilesTogether, group_of
+
+ROOT = str(Path(__file__).parents[1])
+
+
+@pytest.mark.parametrize("file", ["graph/test_contract.py", "graph/neo4j/test_kills.py", "graph/browser/test_pack.py"])
+def test_files_that_need_the_server_go_together(file: str) -> None:
+    assert group_of(ROOT, f"tests/{file}") == "neo4j"
+
+
+@pytest.mark.parametrize("file", ["test_cluster.py", "graph/browser/test_real_browser.py", "compose/test_compose.py"])
+def test_any_other_file_goes_alone(file: str) -> None:
+    assert group_of(ROOT, f"tests/{file}") == f"tests/{file}"
+
+
+def test_what_is_handed_out_is_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FilesTogether, "__init__", lambda self: setattr(self, "config", SimpleNamespace(rootpath=ROOT)))
+    assert FilesTogether()._split_scope("tests/test_cluster.py::test_a[b::c]") == "tests/test_cluster.py"
