@@ -79,15 +79,21 @@ class ValidationScores:
         lists = items[targets.rows]
         column = torch.searchsorted(lists, targets.columns[:, None]).clamp(max=lists.shape[1] - 1)
         found = (lists.gather(1, column) == targets.columns[:, None])[:, 0]
-        short = replace(targets, removed=removed, rows=targets.rows[found], columns=column[found, 0])
+        rows, column = targets.rows[found], column[found, 0]
+        # what is left of each list to its front, and all lists as long as the longest
+        place = (~removed).cumsum(dim=1) - 1
+        left = removed.to(torch.uint8).sort(dim=1, stable=True).indices[:, : int(place[:, -1].max()) + 1]
+        items, removed = items.gather(1, left), removed.gather(1, left)
+        short = replace(targets, removed=removed, rows=rows, columns=place[rows, column])
         return ValidationScores({name: scores.gather(1, items) for name, scores in self.scores.items()}, short)
 
     def sample(self, rng: np.random.Generator, share: float) -> ValidationScores:
-        """The same of some of the users, at least one."""
+        """The same of some of the users, at least one; of those without a target only their number is kept."""
         num_users = len(self.targets.counts)
         chosen = torch.from_numpy(np.sort(rng.choice(num_users, max(1, round(num_users * share)), replace=False)))
-        scores = {name: scores[chosen] for name, scores in self.scores.items()}
-        return ValidationScores(scores, self.targets.of_users(chosen))
+        told = chosen[torch.isin(chosen, self.targets.rows)]
+        scores = {name: scores[told] for name, scores in self.scores.items()}
+        return ValidationScores(scores, self.targets.of_users(told, len(chosen) - len(told)))
 
     def mix(self, weights: dict[str, float]) -> Tensor:
         """Weighted sum of the scorers, `[num_users, num_columns]`."""

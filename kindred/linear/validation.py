@@ -125,6 +125,7 @@ class Targets:
         columns: its item, `[num_targets]`.
         counts: targets of each user, at least 1, `[num_users]`.
         list_length: ranks that count.
+        without: how many users more the mean is over, whose targets are in none of the lists.
     """
 
     removed: Tensor
@@ -132,6 +133,7 @@ class Targets:
     columns: Tensor
     counts: Tensor
     list_length: int
+    without: int = 0
 
     def value(self, scores: Tensor) -> float:
         """NDCG plus half the recall of the targets at the list length, for scores `[num_users, num_columns]`.
@@ -149,19 +151,22 @@ class Targets:
         gain = torch.bincount(self.rows[hit], discount[rank[hit]], minlength=len(self.counts))
         ndcg = gain / discount.cumsum(0)[self.counts.clamp(max=k) - 1]
         recall = torch.bincount(self.rows[hit], minlength=len(self.counts)) / self.counts
-        return float(ndcg.mean() + 0.5 * recall.mean())
+        return float((ndcg.sum() + 0.5 * recall.sum()) / (len(self.counts) + self.without))
 
     def _ranks(self, scores: Tensor) -> Tensor:
         """How many others are at least as good as each target, `[num_targets]`: counted, which is less than sorting."""
         ranks = []
         batches = (torch.split(index, _TARGETS_A_BATCH) for index in (self.rows, self.columns))
         for rows, columns in zip(*batches, strict=True):
-            is_better = scores[rows] >= scores[rows, columns][:, None]
+            first, behind = int(rows[0]), int(rows[-1]) + 1
+            is_run = behind - first == len(rows) and bool((rows.diff() == 1).all())  # a target each: nothing to copy
+            lists = scores[first:behind] if is_run else scores[rows]
+            is_better = lists >= scores[rows, columns][:, None]
             ranks.append(np.count_nonzero(is_better.numpy(), axis=1) - 1)
         return torch.from_numpy(np.concatenate(ranks)) if ranks else torch.zeros(0, dtype=torch.long)
 
-    def of_users(self, chosen: Tensor) -> Targets:
-        """Those of some of the users, `chosen` ascending."""
+    def of_users(self, chosen: Tensor, without: int = 0) -> Targets:
+        """Those of some of the users, `chosen` ascending; `without` see there."""
         row = torch.full((len(self.counts),), -1)
         row[chosen] = torch.arange(len(chosen))
         kept = row[self.rows] >= 0
@@ -171,6 +176,7 @@ class Targets:
             rows=row[self.rows[kept]],
             columns=self.columns[kept],
             counts=self.counts[chosen],
+            without=without,
         )
 
 

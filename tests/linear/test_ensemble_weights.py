@@ -34,7 +34,7 @@ def validation():
 @pytest.mark.parametrize("weights", [{"even": 1.0}, {"even": 1.0, "tied": 0.3}, {"even": 0.2, "tied": 1.0}])
 def test_short_lists_are_worth_the_same(validation, weights):
     short = validation.shortened(30)
-    assert short.targets.removed.shape == (NUM_USERS, 60)
+    assert (~short.targets.removed).sum(1).max() == short.targets.removed.shape[1] < 60
     assert short.targets.value(short.mix(weights)) == pytest.approx(validation.targets.value(validation.mix(weights)))
 
 
