@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,10 @@ _FEW = 8
 _BATCH_ROWS = 16_384
 _GROUP = 32
 _LOWEST = float(np.finfo(np.float32).min)
-_WIDTHS = (4, 8, 16)
-"""Queries of one scan, by what it works on at once; 100,000 rows have 6 MB of products with 16."""
-_AT_ONCE = _WIDTHS[-1]
-_FEWEST_TOGETHER = 3
-"""From so many queries on one product of matrices takes less than a scan for each."""
+_AT_ONCE = 16
+"""Queries of one scan; 100,000 rows have 6 MB of products with so many."""
+_NARROW = 256
+"""Rows of more numbers are compared with one query as they lie."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Codes:
 
     codes: NDArray[np.int8]
     scales: Vectors
-    _repeated: dict[int, Vectors] = field(default_factory=dict, repr=False, compare=False)
+    _scans: Iterator[int] = field(default_factory=count, repr=False, compare=False)
 
     @staticmethod
     def of(vectors: Vectors) -> Codes:
@@ -70,8 +70,7 @@ class Codes:
 
     def best(self, view: View, questions: Sequence[Question]) -> list[list[Candidate]]:
         """The best k rows of the view for each question; rows that came after the codes are compared in full."""
-        size = _AT_ONCE if len(questions) >= _FEWEST_TOGETHER else 1
-        batches = (questions[start : start + size] for start in range(0, len(questions), size))
+        batches = (questions[start : start + _AT_ONCE] for start in range(0, len(questions), _AT_ONCE))
         return [found for batch in batches for found in self._best(view, batch)]
 
     def _best(self, view: View, questions: Sequence[Question]) -> Iterator[list[Candidate]]:
@@ -79,22 +78,21 @@ class Codes:
         vectors = np.stack([question.vector for question in questions])
         steps = np.maximum(np.abs(vectors).max(axis=1) / _MOST, np.finfo(np.float32).tiny)
         scores = self._scores(view, vectors, steps)
-        for column, question in enumerate(questions):
-            scores[question.refused, column] = -np.inf
-            if question.allowed is not None:
-                scores[: len(view)][~question.allowed, column] = -np.inf
-        best = scores.reshape(_GROUP, -1, scores.shape[1]).max(axis=0)
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) / steps
-        for column, question in enumerate(questions):
-            rows = self._in_reach(scores[:, column], best[:, column], float(lengths[column]), question.k)
+        for own, length, question in zip(scores, lengths.tolist(), questions, strict=True):
+            own[question.refused] = -np.inf
+            if question.allowed is not None:
+                own[: len(view)][~question.allowed] = -np.inf
+            rows = self._in_reach(own, own.reshape(_GROUP, -1).max(axis=0), length, question.k)
             too_many = len(rows) > _MAX_RESCORED * len(view)
             yield best_exact(view, question) if too_many else rank(view, rows, question)
 
     def estimates(self, vector: Vectors) -> tuple[Vectors, float]:
         """About the product of every row with a vector, `[num_rows]`, and how far any of them may be off."""
         step = max(float(np.abs(vector).max()) / _MOST, float(np.finfo(np.float32).tiny))
-        products = self._products(np.round(vector / step).astype(np.int8)[None]).reshape(-1)
-        about: Vectors = products * (self.scales[0] * np.float32(step))
+        products = self._products(np.round(vector / step).astype(np.int8)[None])[0]
+        about = np.multiply(products, self.scales[0], dtype=np.float32, casting="unsafe")
+        about *= np.float32(step)
         return about, step * _most_off(float(np.linalg.norm(vector)) / step, *self._largest)
 
     def _in_reach(self, scores: Vectors, best: Vectors, length: float, k: int) -> NDArray[np.int64]:
@@ -114,36 +112,36 @@ class Codes:
         return rows[found + off + 1e-5 * np.abs(found) >= enough]
 
     def _scores(self, view: View, vectors: Vectors, steps: Vectors) -> Vectors:
-        """Products of rows and queries in units of each query's step, `[num_rows, num_queries]`.
+        """Products of queries and rows in units of each query's step, `[num_queries, num_rows]`.
 
-        Rows and columns that fill up the last group and the last step of a scan stand at the end.
+        Rows that fill up the last group stand at the end.
         """
-        num_codes, num_queries = len(self.codes), len(vectors)
-        queries = np.round(vectors / steps[:, None]).astype(np.int8)
-        products = self._products(queries)
-        scores = np.empty((-(-len(view) // _GROUP) * _GROUP, products.shape[1]), np.float32)
-        scores[:num_codes] = products
-        scores[:num_codes] *= self._steps_of_rows(products.shape[1])
+        num_codes = len(self.codes)
+        products = self._products(np.round(vectors / steps[:, None]).astype(np.int8))
+        scores = np.empty((len(vectors), -(-len(view) // _GROUP) * _GROUP), np.float32)
+        for own, of_query in zip(scores, products, strict=True):
+            np.multiply(of_query, self.scales[0], out=own[:num_codes], dtype=np.float32, casting="unsafe")
         if len(view) > num_codes:
-            later = np.einsum("ij,nj->in", view.vectors[num_codes:], vectors)
-            scores[num_codes : len(view), :num_queries] = later / steps
-        scores[len(view) :] = -np.inf
+            scores[:, num_codes : len(view)] = (
+                np.einsum("ij,nj->ni", view.vectors[num_codes:], vectors) / steps[:, None]
+            )
+        scores[:, len(view) :] = -np.inf
         return scores
 
     def _products(self, queries: NDArray[np.int8]) -> NDArray[Any]:
-        """Products of codes and queries, whole numbers, `[num_codes, num_queries]`, more where a scan takes more."""
-        if len(queries) == 1:
-            alone = simsimd.cdist(queries, self.codes, metric="dot", out_dtype="float32")
-            return np.asarray(alone).reshape(-1, 1)
-        filled = np.zeros((next(n for n in _WIDTHS if n >= len(queries)), queries.shape[1]), np.int8)
-        filled[: len(queries)] = queries
-        return np.asarray(numkong.dots_packed(self.codes, numkong.dots_pack(filled)))
+        """Products of queries and codes, whole numbers, `[num_queries, num_codes]`.
 
-    def _steps_of_rows(self, num_queries: int) -> Vectors:
-        """The step of each row, as often as there are queries: a product of arrays of one shape is the fastest."""
-        if num_queries not in self._repeated:
-            self._repeated[num_queries] = self.scales[0].repeat(num_queries).reshape(-1, num_queries)
-        return self._repeated[num_queries]
+        The first scan reads the codes as they lie: to lay them out for the processor takes as long as eight scans. So
+        does that for one query of many numbers, which waits for the memory.
+        """
+        if next(self._scans) == 0 or (len(queries) == 1 and queries.shape[1] > _NARROW):
+            return np.asarray(simsimd.cdist(queries, self.codes, metric="dot", out_dtype="float32"))
+        return np.asarray(numkong.dots_packed(queries, self._laid_out))
+
+    @cached_property
+    def _laid_out(self) -> Any:
+        """The codes as products of matrices read them."""
+        return numkong.dots_pack(self.codes)
 
     @cached_property
     def _largest(self) -> tuple[float, float]:
