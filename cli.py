@@ -2,10 +2,13 @@
 
 import sys
 
-try:
-    from kindred.cli import main
-except ModuleNotFoundError as error:
-    sys.exit(f"{error}: run `make demo` or `make setup` first, then `.venv/bin/python cli.py` (exit code 1)")
-
 if __name__ == "__main__":
-    main()
+    try:
+        from kindred.cli import main
+
+        main()
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}: run `make demo` or `make setup` first, then `.venv/bin/python cli.py` (exit code 1)")
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing was begun: run the same command again\n")
+        sys.exit(130)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kindred.domain.progress import Progress, silent
+from kindred.domain.progress import Progress, silent, told_on_interrupt
 from kindred.stores import (
     encoder_for,
     encoder_of,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kindred.recommenders.tagging.file import Asked
     from kindred.recommenders.tagging.predicting import Predicted
     from kindred.settings import Settings
+    from kindred.vectorstore.store import VectorStore
 
 
 def ingest(
@@ -80,9 +81,17 @@ def resume_training(settings: Settings, system: str, name: str, progress: Progre
 def _train_in(
     settings: Settings, module: SystemModule, config: ModelConfig, until: int | None, folder: Path, progress: Progress
 ) -> Run:
+    from kindred.recommenders.runs import resumable_or_gone
+
+    with resumable_or_gone(folder):
+        return _train_and_keep(settings, module, config, until, folder, progress)
+
+
+def _train_and_keep(
+    settings: Settings, module: SystemModule, config: ModelConfig, until: int | None, folder: Path, progress: Progress
+) -> Run:
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
-    from kindred.recommenders.runs import resumable_or_gone
     from kindred.recommenders.training import GraphState
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
@@ -90,7 +99,7 @@ def _train_in(
     noted = config.model_dump(mode="json")
     uri = settings.mlflow_uri
     tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
-    with resumable_or_gone(folder), graph_to_read(settings) as store, tracking as track:
+    with graph_to_read(settings) as store, tracking as track:
         statistics = graph_statistics(store, graph_schema())
         state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
         options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress, track=track)
@@ -101,6 +110,16 @@ def evaluate_run(
     settings: Settings, run: Run, options: EvaluationOptions, progress: Progress = silent
 ) -> tuple[Report, Path]:
     """The report, and the folder that it was written to."""
+    folder = run.folder / "evaluation" / options.protocol
+    with told_on_interrupt(lambda: f"{_kept_report(folder)}; run the same command again"):
+        return _judge(settings, run, options, folder, progress), folder
+
+
+def _kept_report(folder: Path) -> str:
+    return f"the report in {folder} is as it was" if (folder / "report.json").exists() else "no report was written"
+
+
+def _judge(settings: Settings, run: Run, options: EvaluationOptions, folder: Path, progress: Progress) -> Report:
     from kindred.recommenders.interaction_graph import read_interaction_graph
     from kindred.recommenders.judging.evaluating import evaluate as judge
     from kindred.recommenders.systems import find_system
@@ -108,17 +127,15 @@ def evaluate_run(
     from kindred.training.fit import RunOptions
 
     module = find_system(run.manifest["system"])
-    folder = run.folder / "evaluation" / options.protocol
     judged = RunOptions(folder, device=settings.device, progress=progress)
     if module.evaluate is not None:
         if options.without_text or options.without_network:
             module.check_usual("judging without text or the graph network")
         with graph_to_read(settings) as store:
-            return module.evaluate(store, run, options, judged), folder
+            return module.evaluate(store, run, options, judged)
     with graph_to_read(settings) as store:
         graph = read_interaction_graph(module.system, store, run.manifest["graph"]["until"])
-    report = judge(graph, recipe_of(run), options, judged, module.fit_split, module.baselines(graph))
-    return report, folder
+    return judge(graph, recipe_of(run), options, judged, module.fit_split, module.baselines(graph))
 
 
 def publish_run(settings: Settings, run: Run) -> Published:
@@ -128,7 +145,14 @@ def publish_run(settings: Settings, run: Run) -> Published:
     module = find_system(run.manifest["system"])
     graph = graph_of if module.publishes_edges else graph_to_read
     with graph(settings) as store, vectors_of(settings) as vectors:
-        return module.publish(run, store, vectors)
+        name = module.system.name
+        with told_on_interrupt(lambda: f"{_answering(vectors, name)}; run the same command again"):
+            return module.publish(run, store, vectors)
+
+
+def _answering(vectors: VectorStore, system: str) -> str:
+    version = vectors.of(system).published()
+    return f"version {version} of {system} answers" if version else f"nothing of {system} is published yet"
 
 
 def predict_tags(

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import sys
-
-from kindred.cli import console
-from kindred.cli.app import branch_of
 
 
 def main() -> None:
     """The command line; `--debug` is understood anywhere on it."""
+    try:
+        _run([argument for argument in sys.argv[1:] if argument != "--debug"], "--debug" in sys.argv)
+    except KeyboardInterrupt:  # while what prints was being imported
+        sys.stderr.write("interrupted; nothing was begun: run the same command again\n")
+        sys.exit(130)
+
+
+def _run(arguments: list[str], debug: bool) -> None:
+    import atexit
+    import gc
+
+    from kindred.cli import console
+    from kindred.cli.interrupts import hear_every_interrupt
+
+    def command() -> None:
+        from kindred.cli.app import branch_of
+
+        branch_of(arguments)(arguments, prog_name="kindred")
+
     atexit.register(gc.freeze)  # what goes with the process is not searched for circles: a tenth of a short command
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    console.run(lambda: branch_of(arguments)(arguments, prog_name="kindred"), debug)
+    hear_every_interrupt()
+    console.run(command, debug, console.flags_of(arguments))

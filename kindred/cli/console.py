@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import os
+import shlex
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ EXIT_CODES = (
 INTERRUPTED = 130
 UNEXPECTED = 1
 
+_FLAGS = ("--data-dir", "--graph-url", "--vector-url")
 _REDIRECT = "send it to a place with room, or use -o FILE where the command has it"
 _UNITS = {
     "train": "epochs",
@@ -176,8 +178,21 @@ def _bar(stage: str, done: int, total: int | None) -> Any:
     return tqdm(total=total, initial=done, desc=stage, unit=unit, unit_scale=scale, leave=True, dynamic_ncols=True)
 
 
-def run(command: Callable[[], object], debug: bool = False) -> None:
-    """Runs the command line and ends the process with one of `EXIT_CODES`."""
+def flags_of(arguments: Sequence[str]) -> str:
+    """The flags of a command line that say where everything is, as one pastes them."""
+    found, left = list[str](), iter(arguments)
+    for argument in left:
+        if argument.partition("=")[0] not in _FLAGS:
+            break
+        found += [argument] if "=" in argument else [argument, next(left, "")]
+    return shlex.join(found)
+
+
+def run(command: Callable[[], object], debug: bool = False, flags: str = "") -> None:
+    """Runs the command line and ends the process with one of `EXIT_CODES`.
+
+    Commands that an error or a Ctrl-C proposes get the flags that this one was given.
+    """
     logging.basicConfig(level=logging.INFO if debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -185,13 +200,13 @@ def run(command: Callable[[], object], debug: bool = False) -> None:
     try:
         command()
     except SystemExit as ended:  # the command line itself: usage, --help, Ctrl-C
-        _end_of_command_line(ended)
+        _end_of_command_line(ended, flags)
         raise
     except KeyboardInterrupt as stopped:
-        note(_what_was_kept(stopped))
+        note(_what_was_kept(stopped, flags))
         sys.exit(INTERRUPTED)
     except KindredError as error:
-        _end(f"error: {' '.join(str(error).split())}", error.exit_code, debug)
+        _end(f"error: {_with_flags(' '.join(str(error).split()), flags)}", error.exit_code, debug)
     except OSError as error:
         if error.filename is not None and error.errno in _OF_THE_DISK:
             _end(f"error: can't use {error.filename}: {error.strerror} — {_OTHER_FOLDER}", StoreError.exit_code, debug)
@@ -222,7 +237,7 @@ def _unexpected(error: Exception) -> str:
     return f"unexpected error: {type(error).__name__}: {' '.join(str(error).split())[:500]} — run with --debug"
 
 
-def _end_of_command_line(ended: SystemExit) -> None:
+def _end_of_command_line(ended: SystemExit, flags: str) -> None:
     """Says what an interrupted command kept; whoever reads help and leaves early has what they wanted."""
     cause = ended.__context__
     if isinstance(cause, BrokenPipeError):
@@ -230,10 +245,14 @@ def _end_of_command_line(ended: SystemExit) -> None:
         sys.exit(0)
     if ended.code == INTERRUPTED:
         stopped = cause.__cause__ if cause is not None else None
-        note(_what_was_kept(stopped))
+        note(_what_was_kept(stopped, flags))
 
 
-def _what_was_kept(stopped: BaseException | None) -> str:
+def _what_was_kept(stopped: BaseException | None, flags: str) -> str:
     """One line for Ctrl-C: the notes of the stages that it passed through."""
-    notes = getattr(stopped, "__notes__", [])
-    return f"interrupted; {'; '.join(notes) if notes else 'run the same command again'}"
+    notes = getattr(stopped, "__notes__", ["nothing was changed; run the same command again"])
+    return _with_flags(f"interrupted; {'; '.join(notes)}", flags)
+
+
+def _with_flags(text: str, flags: str) -> str:
+    return text.replace("`kindred ", f"`kindred {flags} ") if flags else text

@@ -34,17 +34,16 @@ def ingest_files(
     check_encoder(store, encoder)
     schema = graph_schema()
     tallies = Tallies()
-    with Stage(options.staging, schema) as stage:
-        with told_on_interrupt(lambda: "nothing was loaded yet; run the same command again"):
-            staged, quarantine_file = stage_files(files, stage, options, progress)
+    loading = _Loading(progress)
+    with told_on_interrupt(lambda: loading.kept), Stage(options.staging, schema) as stage:
+        staged, quarantine_file = stage_files(files, stage, options, progress)
         stages = stage.finish()
         if options.dry_run:
             tables = count_records(stages, tallies, progress)
         else:
             store.create_schema(schema)
             note_encoder(store, encoder)
-            with told_on_interrupt(lambda: "what was loaded is kept; the same command again loads the rest"):
-                tables = load_records(store, stages, encoder, tallies, progress)
+            tables = load_records(store, stages, encoder, tallies, loading)
     summaries = [_file_summary(number, file, tallies) for number, file in enumerate(staged)]
     return IngestSummary(
         tuple(summaries),
@@ -53,6 +52,19 @@ def ingest_files(
         encoder.name if encoder else None,
         options.dry_run,
     )
+
+
+class _Loading:
+    """Passes progress on, and says on Ctrl-C how far loading had come."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.kept = "nothing was loaded yet; run the same command again"
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        name = stage.removeprefix("loading ")
+        self.kept = f"what was loaded, up to {done:,} records of {name}, is kept; the same command again loads the rest"
+        self._progress(stage, done, total)
 
 
 def _file_summary(number: int, staged: StagedFile, tallies: Tallies) -> FileSummary:

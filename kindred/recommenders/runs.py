@@ -72,7 +72,7 @@ def _has_epochs(folder: Path) -> bool:
 def _what_is_kept(folder: Path) -> str:
     system = folder.parent.name
     if not _has_epochs(folder):
-        return f"no epoch had ended, nothing is kept; train again with `kindred train {system}`"
+        return "no epoch had ended, so nothing is kept of this training; run the same command again"
     return f"run {folder.name} is kept up to its last epoch; go on with `kindred train {system} --resume {folder.name}`"
 
 

@@ -13,7 +13,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.app import app
-from kindred.domain.errors import GateError, KindredError, RecordError, SettingsError, StoreError
+from kindred.domain.errors import ArtifactError, GateError, KindredError, RecordError, SettingsError, StoreError
 
 
 def fail_with(error: BaseException) -> Callable[[], None]:
@@ -164,6 +164,16 @@ def test_ctrl_c_says_what_was_kept(capsys: pytest.CaptureFixture[str]) -> None:
         assert ended.value.code == 130 and capsys.readouterr().err == "interrupted; run r1 is kept\n"
 
 
+def test_a_command_that_is_proposed_gets_the_flags_of_the_one_that_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    def failed() -> None:
+        raise ArtifactError("no run", "train one with `kindred train tracks`")
+
+    flags = console.flags_of(["--data-dir", "my data", "--graph-url=ladybug:g", "publish", "--data-dir", "no flag"])
+    with pytest.raises(SystemExit):
+        console.run(failed, flags=flags)
+    assert "`kindred --data-dir 'my data' --graph-url=ladybug:g train tracks`" in capsys.readouterr().err
+
+
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         app(["--version"])
@@ -182,6 +192,6 @@ def test_the_command_tree_loads_nothing_heavy() -> None:
         "transformers",
         "matplotlib",
     ]
-    code = f"import sys, kindred.cli; print([m for m in {heavy!r} if m in sys.modules])"
+    code = f"import sys, kindred.cli.app; print([m for m in {heavy!r} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

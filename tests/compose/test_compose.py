@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft7Validator
 from typer.testing import CliRunner
 
-from kindred.cli import app
+from kindred.cli.app import app
 from kindred.cli.browser_guide import PORT
 from kindred.settings import Settings, load_settings
 from tests.compose.compose_file import COMPOSE, ROOT, SERVICES, neo4j_settings, variables

@@ -317,3 +317,20 @@ def test_every_line_is_accepted_a_duplicate_or_quarantined(lines: list[bytes], l
         assert summary.files[0].accepted == len(graph.tables.get("REVIEWED", {}))
         kept: list[Any] = list(Path(folder, "q").iterdir())
         assert sum(len(path.read_bytes().splitlines()) for path in kept) == summary.quarantined
+
+
+@pytest.mark.parametrize(
+    ("stage", "kept"), [("read", "nothing was loaded yet"), ("loading Product", "up to 30 records of Product, is kept")]
+)
+def test_ctrl_c_says_once_what_is_loaded_and_how_to_go_on(tmp_path: Path, stage: str, kept: str) -> None:
+    (tmp_path / "reviews.jsonl").write_bytes(json_lines(REVIEWS))
+
+    def stop(now: str, done: int, total: int | None) -> None:
+        if now.startswith(stage):
+            raise KeyboardInterrupt
+
+    options = IngestOptions(tmp_path / "staging", tmp_path / "quarantine")
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        ingest_files(DictGraph(), product_files([str(tmp_path / "reviews.jsonl")]), None, options, stop)
+    (note,) = stopped.value.__notes__
+    assert kept in note and "the same command" in note

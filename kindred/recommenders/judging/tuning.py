@@ -121,7 +121,7 @@ def tune(graph: InteractionGraph, options: TuningOptions, run: RunOptions) -> Tu
 
 
 def _what_is_kept(study: Study) -> str:
-    return f"{len(_ended(study))} trials are kept; go on with `kindred tune --resume`"
+    return f"{len(_ended(study))} trials are kept; the same command with --resume goes on"
 
 
 class _Trials:
