@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, Unpack
 
 from kindred.domain.errors import KindredError, RecordError, SettingsError
+from kindred.domain.id_text import id_in
 from kindred.domain.recommendation import Answer, Request
 from kindred.steps import evaluate_run, ingest, publish_run, recommender_of, train_system
 
@@ -186,7 +187,7 @@ def evaluate(trained: Trained, *, protocol: Literal["temporal", "random"] = "tem
 def recommend(trained: Trained, user: str, *, k: int = 10) -> Answer:
     """The best k items that a user has not had yet, and why; for an unknown user what is popular."""
     with open_recommender(trained) as recommender:
-        return recommender(Request(user_id=str(user), k=k))
+        return recommender(Request(user_id=id_in(str(user)), k=k))
 
 
 def similar(trained: Trained, item: str, *, k: int = 10) -> Answer:
@@ -196,7 +197,7 @@ def similar(trained: Trained, item: str, *, k: int = 10) -> Answer:
         RecordError: the item was not there in training.
     """
     with open_recommender(trained) as recommender:
-        return recommender.similar(str(item), k)
+        return recommender.similar(id_in(str(item)), k)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from kindred.steps import evaluate_run, publish_run, train_system
 from kindred.stores import graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
+    from kindred.evaluation.splits import ProtocolName
     from kindred.recommenders.config import ModelConfig
     from kindred.recommenders.runs import Run
     from kindred.settings import Settings
@@ -136,7 +137,7 @@ def _trained_on(run: Run) -> str | None:
 def _judged(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:
     from kindred.recommenders.judging.evaluating import EvaluationOptions
 
-    report, _ = evaluate_run(settings, run, EvaluationOptions("temporal", range(1)), progress)
+    report, _ = evaluate_run(settings, run, EvaluationOptions(_protocol(run), range(1)), progress)
     return _deciding(report["ranking"]["model"] if "ranking" in report else report["figures"])
 
 
@@ -144,8 +145,13 @@ def _judged_before(settings: Settings, run: Run, progress: Progress) -> tuple[st
     """The figure that a run was published with; where it was not judged then, it is now."""
     from kindred.recommenders.runs import figures_of
 
-    figures = figures_of(run)
+    figures = figures_of(run, _protocol(run))
     return _deciding(figures) if figures else _judged(settings, run, progress)
+
+
+def _protocol(run: Run) -> ProtocolName:
+    """Each user's last event is held out where the events have times."""
+    return "temporal" if run.manifest.get("timed", True) else "random"
 
 
 def _deciding(figures: Mapping[str, float]) -> tuple[str, float]:

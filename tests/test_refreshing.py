@@ -92,6 +92,9 @@ def test_a_refresh_publishes_what_is_no_worse_and_deletes_what_is_old(data: Path
     judged = json.loads(report.read_text())
     judged["ranking"]["model"]["ndcg@10"] = 0.999
     report.write_text(json.dumps(judged))
+    judged["ranking"]["model"]["ndcg@10"] = 0.0
+    (report.parents[1] / "random").mkdir()
+    (report.parents[1] / "random" / report.name).write_text(json.dumps(judged))  # of other events: it says nothing
     grow(data, 240)
     with pytest.raises(GateError, match="answers on"):
         refreshed(data, "--keep", "0")

@@ -11,7 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.graph import graph_app, seconds_of
-from kindred.cli.options import AsJson, settings_of
+from kindred.cli.options import AsJson, given_id, settings_of
 from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def _export_tensors(store: GraphStore, form: ExportFormat, out: Path, until: int
 def view(
     context: typer.Context,
     out: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write.")],
-    user: Annotated[str | None, typer.Option(help="Id of a user.")] = None,
-    product: Annotated[str | None, typer.Option(help="Id of a product.")] = None,
+    user: Annotated[str | None, typer.Option(callback=given_id, help="Id of a user.")] = None,
+    product: Annotated[str | None, typer.Option(callback=given_id, help="Id of a product.")] = None,
     node: Annotated[str | None, typer.Option(help="LABEL:ID of any other node, e.g. Brand:Fender.")] = None,
     hops: Annotated[int, typer.Option(min=1, max=4, help="How far from the node, in edges.")] = 2,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Nodes at most.")] = 150,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
+from kindred.domain.id_text import id_in
 
 if TYPE_CHECKING:
     from kindred.settings import Settings
@@ -47,9 +48,11 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 def given_id(value: str | None) -> str | None:
     """Callback of options that take an id: an empty one is a slip in the command, not somebody unknown."""
-    if value is not None and not value.strip():
+    if value is None:
+        return None
+    if not (found := id_in(value)):
         raise typer.BadParameter("an id is never empty")
-    return value
+    return found
 
 
 def command_line(context: typer.Context, *words: str) -> str:

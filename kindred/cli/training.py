@@ -146,7 +146,10 @@ def _print_run(context: typer.Context, run: Run, as_json: bool) -> None:
         console.result(run_text(run))
         system = run.manifest["system"]
         named = () if system == "products" else ("--system", system)
-        evaluate, publish = (command_line(context, command, *named) for command in ("evaluate", "publish"))
+        split = (
+            () if run.manifest.get("timed", True) else ("--protocol", "random")
+        )  # what has no times has no last event
+        evaluate, publish = command_line(context, "evaluate", *named, *split), command_line(context, "publish", *named)
         console.note(f"next: {evaluate}, then {publish}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import orjson
 
 from kindred.domain.errors import RecordError
+from kindred.domain.id_text import id_in
 from kindred.domain.progress import silent
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.column_names import guess
@@ -74,4 +75,4 @@ def _of_text(path: Location) -> Iterator[str | None]:
         raise RecordError(f"no key of {path} is called what users usually are", "call it user_id")
     for line in text.split("\n"):
         bare = line.strip()
-        yield bare[1:-1].replace('""', '"') if len(bare) > 1 and bare[0] == bare[-1] == '"' else bare
+        yield id_in(bare[1:-1].replace('""', '"') if len(bare) > 1 and bare[0] == bare[-1] == '"' else bare)

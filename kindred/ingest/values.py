@@ -18,6 +18,7 @@ from uuid import UUID
 
 import orjson
 
+from kindred.domain.id_text import id_in
 from kindred.domain.properties import MAX_ID_LENGTH, MAX_STRING_LENGTH, check_storable, check_storable_id
 from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.json_lines import decode_literal
@@ -29,7 +30,6 @@ NO_RATING = "no rating"
 
 T = TypeVar("T")
 
-_WHOLE = re.compile(r"(-?\d+)\.0+")
 _POWERS_OF_TEN = re.compile(r"-?\d(?:[.,]\d+)?[eE]\+\d{2,3}")
 _EXACT_FLOATS = 2**53  # from here on neighbouring whole numbers are the same float
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -62,7 +62,7 @@ def given(value: T | None, field: str) -> T:
 
 
 def id_of(value: object, field: str = "") -> str | None:
-    """The id as a text, None where it is missing; 1, 1.0 and "1.0", which tools write that know NaN, are "1".
+    """The id as a text, None where it is missing; 1, 1.0 and " 1.0" are "1".
 
     Raises:
         BadRecord: it is neither a text nor a whole number, or it was rounded, so that several ids have become one.
@@ -70,7 +70,7 @@ def id_of(value: object, field: str = "") -> str | None:
     if type(value) is str:
         if "+" in value and _POWERS_OF_TEN.fullmatch(value):
             raise _rounded(value, field)
-        return found[1] if ".0" in value and (found := _WHOLE.fullmatch(value)) else value
+        return id_in(value)
     if value is None or value != value:
         return None
     if isinstance(value, bytes):
@@ -92,7 +92,7 @@ def known_id_of(value: object, field: str = "", missing: Collection[str] = MISSI
     Raises:
         BadRecord: as `id_of`.
     """
-    return None if type(value) is str and value in missing else id_of(value, field)
+    return None if type(value) is str and value.strip() in missing else id_of(value, field)
 
 
 def _rounded(value: object, field: str) -> BadRecord:

@@ -109,11 +109,11 @@ def is_baseline(run: Run) -> bool:
     return model_of(run) != OWN_MODEL
 
 
-def figures_of(run: Run) -> dict[str, float]:
+def figures_of(run: Run, protocol: str = "*") -> dict[str, float]:
     """The figures of the newest evaluation of a run's settings, of its ranking unless it names others; none where there
-    was none.
+    was none, or none by that protocol.
     """
-    reports = sorted(run.folder.glob("evaluation/*/report.json"), key=lambda path: path.stat().st_mtime_ns)
+    reports = sorted(run.folder.glob(f"evaluation/{protocol}/report.json"), key=lambda path: path.stat().st_mtime_ns)
     if not reports:
         return {}
     report = _read_json(reports[-1])

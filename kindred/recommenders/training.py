@@ -145,6 +145,7 @@ def _manifest(
     return {
         **made_of(graph.system, config, options, state),
         "events": len(graph.interactions),
+        "timed": graph.interactions.at is not None,
         "users": len(graph.users),
         "items": len(graph.items),
         "width": int(model.ranking.items.shape[1]),

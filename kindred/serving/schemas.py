@@ -6,8 +6,9 @@ from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
+from kindred.domain.id_text import id_in
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 from kindred.domain.recommendation import Bounds, Request
 from kindred.recommenders.answering.conditions import conditions_of
@@ -25,8 +26,9 @@ Id = Annotated[
     str,
     Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
     AfterValidator(check_storable_id),
+    BeforeValidator(lambda value: id_in(value) if isinstance(value, str) else value),
 ]
-"""An id as people know it: no control characters, no blank at either end."""
+"""An id as people know it: no control characters; blanks around it are left out, as ingest leaves them out."""
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")]
 

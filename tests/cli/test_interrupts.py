@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-HEAR = "import sys, time\nfrom kindred.cli.interrupts import hear_every_interrupt\nhear_every_interrupt()\n"
+HEAR = """import signal, sys, time
+from kindred.cli.interrupts import hear_every_interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test that runs in the background has none
+hear_every_interrupt()
+"""
 WAIT = "try:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    print('heard')"
 SWALLOWS = (
     "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept BaseException:\n    pass\nended = True\n"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from kindred.cli.options import given_id
+from kindred.domain.id_text import id_in
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.times import milliseconds_of
-from kindred.ingest.values import given, id_of, number_of
+from kindred.ingest.user_lists import read_users
+from kindred.ingest.values import given, id_of, known_id_of, number_of
 
 
 @pytest.mark.parametrize("rounded", [1.2345678901234566e17, -9.1e15, "1.23456789012346E+17", "1,2E+12", "1e+16"])
@@ -74,3 +78,11 @@ def test_times_as_databases_and_browsers_write_them(text: object, wanted: str) -
 @pytest.mark.parametrize("text", ["0000-00-00", "0000-00-00 00:00:00"])
 def test_the_zero_date_of_mysql_is_no_time(text: str) -> None:
     assert milliseconds_of(text, "at") is None
+
+
+@pytest.mark.parametrize("written", [" 7 ", "7\t", "7.0", " 7.00\u00a0"])
+def test_an_id_is_the_same_however_it_is_written(tmp_path: Path, written: str) -> None:
+    users = tmp_path / "users.txt"
+    users.write_text(f'"{written}"\n', "utf-8")
+    assert id_of(written) == id_in(written) == given_id(written) == "7" and read_users(users) == ["7"]
+    assert known_id_of(" NULL ") is None

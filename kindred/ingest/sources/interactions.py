@@ -178,9 +178,7 @@ def event_source(
         values = _values(row, columns, held, wholes, ratings)
         if columns.rating and values.get("rating") is None:
             notes.append(NO_RATING)
-        user, item = (
-            known_id_of(_bare(row.get(names[end])), names[end], missing[end]) for end in ("source_id", "target_id")
-        )
+        user, item = (known_id_of(row.get(names[end]), names[end], missing[end]) for end in ("source_id", "target_id"))
         kind = str(values.get(held.get("kind", ""), ""))
         values |= {"source_id": user, "target_id": item, "at": None if at_ms is None else at_ms // 1000}
         values["event_id"] = content_id(event.edge_type.lower(), str(user), str(item), key_of_time(at_ms), kind)
@@ -222,15 +220,10 @@ def item_source(item: type[Node], columns: ItemColumns) -> Source:
 
     def parse(row: Values) -> Parsed:
         row, notes = flattened(row), list[str]()
-        return Parsed(of_item.records(row, known_id_of(_bare(row.get(name)), name), notes), notes)
+        return Parsed(of_item.records(row, known_id_of(row.get(name), name), notes), notes)
 
     used = [name, columns.title, columns.text, *columns.category]
     return Source(tuple(dict.fromkeys(column for column in used if column)), parse, {"item": (name,)})
-
-
-def _bare(value: object) -> object:
-    """The id without blanks around it, which fill columns of one width."""
-    return value.strip(" ") if isinstance(value, str) else value
 
 
 @lru_cache(_REMEMBERED)

@@ -20,7 +20,7 @@ from kindred.domain.errors import ArtifactError, SettingsError, install_hint
 from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.evaluation.splits import Split, temporal_split
+from kindred.evaluation.splits import Split, random_split, temporal_split
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph
@@ -103,9 +103,10 @@ def tune(graph: InteractionGraph, options: TuningOptions, run: RunOptions) -> Tu
             other settings, or there is nothing to validate on.
         ArtifactError: time was up before the first trial had ended.
     """
-    split = temporal_split(graph.interactions)
+    events = graph.interactions
+    split = random_split(events, run.seed) if events.at is None else temporal_split(events)
     if not len(split.validation):
-        raise SettingsError("no user has the three events that validation needs", "use more data")
+        raise SettingsError("there are too few events to validate on: three of a user are needed", "use more data")
     study = open_study(graph.system, run, options.base)
     tracked = _Trials(graph, split, options, run)
     left = options.trials - len(_ended(study))

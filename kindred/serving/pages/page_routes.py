@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
+from pydantic import AfterValidator
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, RedirectResponse, Response
 
+from kindred.domain.id_text import id_in
 from kindred.serving.pages.compare_page import compare_page
 from kindred.serving.pages.files import asset
 from kindred.serving.pages.item_pages import graph_page, item_page, map_page
@@ -17,6 +21,8 @@ from kindred.serving.pages.user_pages import find_page, user_page, why_page
 from kindred.serving.problems import UnknownError
 from kindred.serving.service import Service
 
+Asked = Annotated[str, AfterValidator(id_in)]
+"""An id that was typed or pasted."""
 MOST_BYTES = 200_000
 """Of what is pasted into the page."""
 
@@ -50,19 +56,19 @@ def router(service: Service) -> APIRouter:
         return await shown(service, find_page(service, system, q))
 
     @routes.get("/{system}/user")
-    async def user(system: str, id: str = "", k: str = "") -> Response:
+    async def user(system: str, id: Asked = "", k: str = "") -> Response:
         return await shown(service, user_page(service, system, id, k))
 
     @routes.get("/{system}/why")
-    async def why(system: str, user: str = "", item: str = "") -> Response:
+    async def why(system: str, user: Asked = "", item: Asked = "") -> Response:
         return await shown(service, why_page(service, system, user, item))
 
     @routes.get("/{system}/item")
-    async def item(system: str, id: str = "") -> Response:
+    async def item(system: str, id: Asked = "") -> Response:
         return await shown(service, item_page(service, system, id))
 
     @routes.get("/{system}/graph")
-    async def graph(system: str, label: str = "", id: str = "") -> Response:
+    async def graph(system: str, label: str = "", id: Asked = "") -> Response:
         return await shown(service, graph_page(service, system, label, id))
 
     @routes.get("/{system}/map")
@@ -70,7 +76,7 @@ def router(service: Service) -> APIRouter:
         return await shown(service, map_page(service, system, only))
 
     @routes.get("/{system}/compare")
-    async def compare(system: str, user: str = "", left: str = "", right: str = "") -> Response:
+    async def compare(system: str, user: Asked = "", left: str = "", right: str = "") -> Response:
         return await shown(service, compare_page(service, system, user, left, right))
 
     @routes.api_route("/{system}/try", methods=["GET", "POST"])

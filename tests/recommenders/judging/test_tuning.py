@@ -119,6 +119,11 @@ def test_killed_in_the_first_trial_the_defaults_are_still_tried(few: Interaction
     assert all(json.loads(line) for line in (tmp_path / STUDY).read_text().splitlines())  # JSON, nothing pickled
 
 
+def test_events_without_times_are_validated_on_a_random_part(few: InteractionGraph, tmp_path: Path) -> None:
+    timeless = replace(few, interactions=replace(few.interactions, at=None))
+    assert len(tune(timeless, TuningOptions(1, base=BASE), RunOptions(tmp_path)).trials) == 1
+
+
 def test_a_study_of_other_settings_is_not_gone_on_with(few: InteractionGraph, tmp_path: Path) -> None:
     run = RunOptions(tmp_path, device="cpu", resume=True)
     tune(few, TuningOptions(1), run)

@@ -1,0 +1,13 @@
+"""An id as people and programs write it."""
+
+from __future__ import annotations
+
+import re
+
+_WHOLE = re.compile(r"(-?\d+)\.0+")
+
+
+def id_in(text: str) -> str:
+    """The id that a text holds: no blanks around it, and "7.0", which tools write that know NaN, is "7"."""
+    bare = text.strip()
+    return found[1] if ".0" in bare and (found := _WHOLE.fullmatch(bare)) else bare
