@@ -20,6 +20,8 @@ _GROUP = re.compile(rb"(\d+):\s*")
 _GROUPS = re.compile(rb"\d+:\s*\n\d+,\d+,\d{4}-\d\d-\d\d\s")
 _COMMENT = re.compile(r"%|#(?:\s|$)")
 _ASIN = re.compile(r"B0[0-9A-Z]{8}|\d{9}[\dX]")  # a product of Amazon, before whose reviewer it stands in 2018
+_HASH = re.compile(r"[0-9a-f]{8}")
+_MANY_HASHES = 8
 _LONGEST_COMMENT = 1000
 _LEAST_TIME = 10**8  # seconds, or milliseconds: no rating is as high
 _HIGHEST_RATING = 100
@@ -65,6 +67,22 @@ def is_number(cell: str) -> bool:
     return re.fullmatch(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?", cell) is not None
 
 
+def is_value(cell: str) -> bool:
+    """Whether it is a time, or nothing as Postgres writes it, and so no name of a column."""
+    return cell == r"\N" or (not is_number(cell) and _kind_of(cell) == "at")
+
+
+def rows_with_open_end(lines: Iterable[Line], separator: bytes, columns: int) -> Iterator[Line]:
+    """The lines, the last cell quoted where separators stand in it and no cell is quoted: a title with commas."""
+    for line in lines:
+        *cells, end = line.raw.split(separator, columns - 1)
+        if separator in end and not end.startswith(b'"') and not any(b'"' in cell for cell in cells):
+            quoted = end.rstrip(b"\r").replace(b'"', b'""')
+            yield line._replace(raw=separator.join([*cells, b'"' + quoted + b'"']))
+        else:
+            yield line
+
+
 def no_names(path: Location, text: str, cells: Sequence[str], separator: str = "") -> RecordError:
     """The error of a file whose first line names no columns.
 
@@ -76,6 +94,11 @@ def no_names(path: Location, text: str, cells: Sequence[str], separator: str = "
     """
     lines = text.split("\n")[:_LINES_COMPARED]
     message = f"the first line of {path} names no columns: {lines[0].strip()[:100]}"
+    if sum(_HASH.fullmatch(cell) is not None for cell in cells) >= _MANY_HASHES:
+        return RecordError(
+            f"{message}; they look like features of displayed ads, as Criteo's, which name neither user nor item",
+            "each row must say who and what: if two of its columns do, name all in this order: --columns A,B,…",
+        )
     counts = {len(line.split()) for line in lines[:-1]}
     if separator == " " and len(counts) > 1:
         rows = "awk '{for (i = 2; i <= NF; i++) print $1, $i}' FILE"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 
+from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.json_lines import decode_utf8
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
@@ -17,12 +18,22 @@ from kindred.ingest.source import Source
 CLICKS = ("user_id", "news_id", "at")
 """What a click says, as tables of events call it."""
 _IMPRESSIONS = re.compile(rb"\d+\t\S+\t\d+/\d+/\d{4} \d+:\d\d:\d\d [AP]M\t[^\t\n]*\t\S+-[01][ \r\n]")
+_UNTOLD = re.compile(rb"\d+\t\S+\t\d+/\d+/\d{4} \d+:\d\d:\d\d [AP]M\t[^\t\n]*\t[A-Z]\d+[ \r\n]")
 _NEWS = re.compile(rb"\w+\t[^\t\n]*\t[^\t\n]*\t[^\t\n]+\t[^\t\n]*\thttps?://[^\t\n]*\t\[.*\t\[")
 _TIME = "%m/%d/%Y %I:%M:%S %p"
 
 
 def is_impressions(head: bytes) -> bool:
-    """Whether a file begins with impressions that say what was clicked."""
+    """Whether a file begins with impressions that say what was clicked.
+
+    Raises:
+        RecordError: it begins with impressions that do not, as the test part of MIND.
+    """
+    if _UNTOLD.match(head):
+        raise RecordError(
+            "these impressions do not say what was clicked, as those of MIND's test part",
+            "give behaviors.tsv of the train or dev part, where each item ends in -0 or -1",
+        )
     return _IMPRESSIONS.match(head) is not None
 
 

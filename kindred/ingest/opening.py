@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from kindred.domain.errors import RecordError
+from kindred.ingest.encodings import wide_encoding
 from kindred.ingest.lines import BUFFER_BYTES
 from kindred.ingest.remote import Location, RemoteFile
 
@@ -31,6 +32,7 @@ STANDARD_INPUT = Path("-")
 _MAX_LAYERS = 4  # of packing: a .csv.gz in a .tar.xz is three
 _TAR_MAGIC_AT = 257
 _GZIP, _BZIP2, _XZ, _ZSTD, _ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+_SAMPLE = 4096
 _SHOWN_MEMBERS = 5
 _UNPACK = {
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it: 7z x FILE"),
@@ -44,11 +46,17 @@ _UNPACK = {
     b"RDX": ("a workspace of R", "write the table as CSV: write.csv"),
     b"$FL2": ("an SPSS file", "write the table as CSV or Parquet"),
     b"Obj\x01": ("an Avro file", "write the table as CSV or Parquet"),
-    b"\x80\x04\x95": ("a Python pickle", "write the table as CSV or Parquet"),
+    **{
+        b"\x80" + version: ("a Python pickle", "write the table as CSV or Parquet")
+        for version in (b"\2", b"\3", b"\4", b"\5")
+    },
     b"version https://git-lfs.github.com": ("a Git LFS pointer, not the data", "fetch the data: git lfs pull"),
     b"<?xml": ("an XML document", "write the table as CSV or JSON lines"),
 }
-_HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
+_HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<div")
+_CONTROL = bytes({*range(32)} - {*b"\t\n\r\f\x1b"})
+_MOST_CONTROL = 0.1  # share of the characters of a text with a few broken bytes
+_BINARY_TABLES = (b"PAR1", b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")
 
 
 class _Counted(io.RawIOBase):
@@ -287,3 +295,7 @@ def _refuse_what_is_no_table(path: Location, head: bytes) -> None:
             raise RecordError(f"{path} is {what}", next_step)
     if start[:20].lower().startswith(_HTML):
         raise RecordError(f"{path} is an HTML page, not a table", "look at it: perhaps an address asked you to log in")
+    if not start.startswith(_BINARY_TABLES) and wide_encoding(head) is None:
+        sample = head[:_SAMPLE]
+        if len(sample) - len(sample.translate(None, _CONTROL)) > _MOST_CONTROL * len(sample):
+            raise RecordError(f"{path} is no text and no table that is known", "write the table as CSV or Parquet")

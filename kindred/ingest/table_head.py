@@ -24,9 +24,11 @@ from kindred.ingest.headless import (
     GROUPS,
     is_grouped,
     is_number,
+    is_value,
     lines_below_comments,
     no_names,
     rows_of_groups,
+    rows_with_open_end,
     without_comments,
 )
 from kindred.ingest.impressions import CLICKS, is_impressions, read_clicks
@@ -160,6 +162,8 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
     if is_grouped(head):
         lines = rows_of_groups(lines)
     if layout.columns:
+        if len(layout.separator) == 1 and any(is_name_of(role, layout.columns[-1]) for role in ("title", "text")):
+            lines = rows_with_open_end(lines, layout.separator.encode(), len(layout.columns))
         header = layout.separator.join(layout.columns).encode()
         lines = chain([Line(0, header, len(header))], lines)
     if layout.matrix:
@@ -229,7 +233,10 @@ def _separator(text: str) -> str:
 def _cells(line: str, separator: str) -> list[str]:
     blanks = has_blanks(line, separator)
     reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
-    return [cell.strip() for cell in (line.split(separator) if len(separator) > 1 else next(reader, []))]
+    try:
+        return [cell.strip() for cell in (line.split(separator) if len(separator) > 1 else next(reader, []))]
+    except csv.Error:  # a carriage return within it
+        return [cell.strip() for cell in line.split(separator)]
 
 
 def _header(path: Location, text: str, separator: str) -> list[str]:
@@ -244,7 +251,11 @@ def _header(path: Location, text: str, separator: str) -> list[str]:
             f"blanks part the columns of {path}: {line[:100]}", f"say so: --separator '{gap[0] if gap else ' '}'"
         )
     is_named = any(is_name_of(role, name) for role in ("user", "item", "id") for name in names)
+    if names[0].startswith("+--"):
+        raise RecordError(f"{path} is a table as mysql prints it for people", "export it: mysql --batch -e 'SELECT …'")
     numbers = sum(map(is_number, names))
+    if not is_named and any(map(is_value, names)):
+        raise no_names(path, text, names)
     if numbers and not is_named and (numbers == len(names) or len({*names}) < len(names) or not all(names[1:-1])):
         raise no_names(path, text, names)
     return [name for name in names if name]

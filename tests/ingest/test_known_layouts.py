@@ -172,6 +172,8 @@ def test_comments_are_no_rows_of_a_file_whose_columns_are_named(tmp_path: Path) 
         ("1::1193::5::978300760\n", "--columns user,item,rating,at"),
         ("a1\t\tBob\t17\n", "--columns user,c2,item,"),
         ("0\t5\t5\t68fd1e64\t68fd1e64\n", "--columns user,item,rating,c4,c5"),
+        ("0\t5" + "\t68fd1e64" * 26 + "\n", "each row must say who and what"),
+        ("u1\tb1\t\\N\t2020-03-01 10:00:00+00\n", "--columns user,item,c3,at"),
     ],
 )
 def test_columns_are_proposed_where_the_first_line_names_none(tmp_path: Path, text: str, proposal: str) -> None:
@@ -218,3 +220,26 @@ def test_who_is_missing_in_words_is_missing(tmp_path: Path) -> None:
             found.append(bad.reason.value)
     assert found == [("7", "a"), *["missing_id"] * 4]
     assert events_of(written(tmp_path / "u.csv", "user,item\nNA,a\nu7,a\n"))[0][0] == "NA"
+
+
+def test_commas_in_titles_at_the_end_of_a_line_are_part_of_them(tmp_path: Path) -> None:
+    events = written(tmp_path / "votes.csv", "user_id,item_id\nu1,72\n")
+    movies = written(tmp_path / "movie_titles.csv", '72,1974,At Home, Among "Us"\n73,1974,Up, Up, and Away\n')
+    tables = interaction_files(TableMapping(), [events], movies)
+    assert records_of(tables, 1) == [
+        Item(id="72", title='At Home, Among "Us"'),
+        Item(id="73", title="Up, Up, and Away"),
+    ]
+
+
+def test_impressions_that_say_no_clicks_are_told_apart(tmp_path: Path) -> None:
+    test_part = written(tmp_path / "behaviors.tsv", "1\tU9\t11/13/2019 8:36:57 AM\tN1 N2\tN3 N4\n")
+    with pytest.raises(RecordError, match="do not say what was clicked"):
+        interaction_files(TableMapping(), [test_part])
+
+
+def test_a_table_that_mysql_drew_is_told(tmp_path: Path) -> None:
+    drawn = written(tmp_path / "t.txt", "+----+----+\n| user_id | item_id |\n+----+----+\n| 1 | 2 |\n")
+    with pytest.raises(RecordError, match="mysql prints it") as raised:
+        interaction_files(TableMapping(), [drawn])
+    assert "--batch" in raised.value.next_step
