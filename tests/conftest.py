@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -38,19 +39,40 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesTo
 
 
 def no_server(reason: str) -> NoReturn:
-    """Skips, and says why; where CI runs, fails."""
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(f"CI must test Neo4j: {reason}")
+    """Skips, and says why; fails where CI runs, or KINDRED_TEST_BROWSER=1 demands the tests in Neo4j Browser."""
+    if os.environ.get("CI", "").lower() == "true" or os.environ.get("KINDRED_TEST_BROWSER") == "1":
+        pytest.fail(f"Neo4j must be tested: {reason}")
     pytest.skip(f"NOT TESTED on Neo4j: {reason}")
 
 
 @pytest.fixture(scope="session")
-def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
-    """A running Neo4j with a random password; it belongs to the whole run, so a test clears it before use."""
+def pack_address() -> Iterator[str]:
+    """Where the pack for Neo4j Browser is served."""
+    from kindred.graph.browser.server import open_pack_server
+
+    with open_pack_server("127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(tmp_path_factory: pytest.TempPathFactory, pack_address: str) -> Iterator[Neo4jServer]:
+    """A running Neo4j with a random password; it belongs to the whole run, so a test clears it before use.
+
+    It serves the Browser too, as the compose file has it.
+    """
+    from tests.compose.compose_file import neo4j_settings
+
+    given = {name: value for name, value in neo4j_settings().items() if not name.startswith("server.memory.")}
+    settings = {name: value.replace("http://localhost:8765", pack_address) for name, value in given.items()}
     # The graphs of a run follow each other within seconds: planning every statement anew for each would take half of
     # the server's time.
-    plans = {"dbms.cypher.min_replan_interval": "1h"}
-    server = Neo4jServer(tmp_path_factory.mktemp("neo4j"), secrets.token_urlsafe(16), settings=plans)
+    settings["dbms.cypher.min_replan_interval"] = "1h"
+    home, password = tmp_path_factory.mktemp("neo4j"), secrets.token_urlsafe(16)
+    server = Neo4jServer(home, password, browser=True, settings=settings)
     try:
         server.start()
     except ServerUnavailable as error:

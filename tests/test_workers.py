@@ -12,12 +12,14 @@ from tests.workers import FilesTogether, group_of
 ROOT = str(Path(__file__).parents[1])
 
 
-@pytest.mark.parametrize("file", ["graph/test_contract.py", "graph/neo4j/test_kills.py", "graph/browser/test_pack.py"])
+@pytest.mark.parametrize(
+    "file", ["graph/test_contract.py", "graph/neo4j/test_kills.py", "graph/browser/test_real_browser.py"]
+)
 def test_files_that_need_the_server_go_together(file: str) -> None:
     assert group_of(ROOT, f"tests/{file}") == "neo4j"
 
 
-@pytest.mark.parametrize("file", ["test_cluster.py", "graph/browser/test_real_browser.py", "compose/test_compose.py"])
+@pytest.mark.parametrize("file", ["test_cluster.py", "graph/ladybug/test_kills.py", "compose/test_compose.py"])
 def test_any_other_file_goes_alone(file: str) -> None:
     assert group_of(ROOT, f"tests/{file}") == f"tests/{file}"
 

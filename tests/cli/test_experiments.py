@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from typer.testing import CliRunner
 
 from kindred.cli.app import app
 from kindred.domain.errors import ArtifactError, SettingsError
+from kindred.gnn.model import GnnConfig
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.judging import tuning
 from kindred.recommenders.runs import finish_run
-from tests.recommenders.conftest import load
+from tests.recommenders.conftest import QUICK, load
 
 Kindred = Callable[..., str]
 A_USER = "U00001"
@@ -140,8 +143,12 @@ def test_runs_of_different_graphs_are_not_compared(kindred: Kindred, trained: di
         kindred("compare", trained["ease"], run["run"])
 
 
-def test_the_settings_that_tune_finds_are_those_that_training_takes(kindred: Kindred) -> None:
+def test_the_settings_that_tune_finds_are_those_that_training_takes(
+    kindred: Kindred, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("optuna")
+    quick = ModelConfig(gnn=GnnConfig(epochs=2, patience=1), ranking=QUICK)
+    monkeypatch.setattr(tuning, "TuningOptions", partial(tuning.TuningOptions, base=quick))
     found = json.loads(kindred("tune", "--trials", "1", "--json"))
     assert found["gain"] == 0 and found["best"]["value"] == found["defaults"] and len(found["trials"]) == 1
     with pytest.raises(SettingsError, match="--resume"):
@@ -156,4 +163,6 @@ def test_the_settings_that_tune_finds_are_those_that_training_takes(kindred: Kin
     run = json.loads(kindred("train-gnn", "--config", str(settings), "--conv", "gat", "--json"))
     assert run["config"]["ranking"]["recency_decay"] == 0.7 and run["config"]["gnn"]["hidden_dim"] == 16
     assert run["config"]["gnn"]["conv"] == "gat" and run["gnn"]["epochs"] == 1
-    assert ModelConfig.model_validate(run["config"]).ranking != ModelConfig().ranking
+    assert ModelConfig.model_validate(run["config"]) == ModelConfig.model_validate(
+        {**changed, "gnn": {**changed["gnn"], "conv": "gat"}}
+    )

@@ -14,6 +14,11 @@ from kindred.graph.store import GraphStore
 ENGINES = ("embedded", "neo4j")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The test that kills the server comes last: a server that was just started is slow for its first minute."""
+    items.sort(key=lambda item: item.path.parts[-2:] == ("neo4j", "test_kills.py"))
+
+
 @pytest.fixture(params=ENGINES)
 def graph_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
     """An empty graph on each engine; a server is started only when a test for it runs."""

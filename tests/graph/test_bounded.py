@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,7 @@ from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.schema import graph_schema
 from kindred.graph.bounded import bounded_query
 from kindred.graph.open import open_graph, open_to_read
+from kindred.graph.query_process import request_of
 from kindred.graph.server import GraphServer
 from kindred.graph.store import QueryLimits
 from tests.graph.crowd import build_crowd
@@ -78,6 +81,13 @@ def test_an_answer_is_the_one_that_the_store_gives(url: str) -> None:
         expected = store.query(cypher, parameters, QueryLimits(rows=3))
     answer = bounded_query(url, GraphServer(), cypher, parameters, QueryLimits(rows=3))
     assert answer.equals(expected) and answer.num_rows == 3
+
+
+def test_the_process_of_a_query_loads_no_pandas(url: str) -> None:
+    code = "import sys; from kindred.graph.query_process import main; main(); sys.exit('pandas' in sys.modules)"
+    asked = request_of(url, GraphServer("", "", ""), "MATCH (u:User) RETURN u LIMIT 2", {}, QueryLimits())
+    done = subprocess.run([sys.executable, "-c", code], input=asked, capture_output=True, check=False)
+    assert done.returncode == 0 and done.stdout.startswith(b"open\nnull\n"), done.stderr
 
 
 @pytest.mark.parametrize(

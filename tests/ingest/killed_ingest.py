@@ -23,6 +23,7 @@ from kindred.graph.store import UpsertCount
 from kindred.ingest import load, staging
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
+from tests.graph.ladybug.killed_load import load_frames
 from tests.ingest.conftest import hash_encoder
 
 NEVER = -1
@@ -95,6 +96,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     staging._ROWS_PER_FLUSH, load.BATCH_ROWS = 50, 100
     pa.set_cpu_count(1)
+    load_frames()
     if (child := os.fork()) == 0:
         (folder / "signs").write_text(str(ingest(folder, folder / "whole", NEVER)))
         os._exit(0)

@@ -6,10 +6,8 @@ KINDRED_TEST_SCREENSHOTS=docs/images writes the pictures of the documents; KINDR
 from __future__ import annotations
 
 import os
-import secrets
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +16,13 @@ import pytest
 from kindred.domain.schema import graph_schema
 from kindred.graph.browser.pack import FOLDER, write_pack
 from kindred.graph.browser.perspective import read_style
-from kindred.graph.browser.server import open_pack_server
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
-from tests.compose.compose_file import neo4j_settings
-from tests.conftest import open_neo4j
+from tests.conftest import clear_graph, open_neo4j
 from tests.graph.town import build_town
 from tests.neo4j_server.browser import Neo4jBrowser, captions, chromium_page, colours, no_browser
-from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
+from tests.neo4j_server.server import Neo4jServer
 
 STYLE = read_style((FOLDER / "style.grass").read_text())
 PICTURES = os.environ.get("KINDRED_TEST_SCREENSHOTS", "")
@@ -41,42 +37,22 @@ class Scene:
     folder: Path
 
 
-@contextmanager
-def served_pack() -> Iterator[str]:
-    with open_pack_server("127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://localhost:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def load(server: Neo4jServer, folder: Path) -> None:
     """The town that has something of every domain, and generated reviews."""
     files = generate_products(ProductSample(users=120, products=60, reviews=900, seed=5), folder / "sample")
     with closing(open_neo4j(server)) as store:
+        clear_graph(server)
         build_town(store)
         sources = product_files(files.reviews, files.metadata)
         ingest_files(store, sources, None, IngestOptions(folder / "staging", folder / "quarantine"))
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory, neo4j_server: Neo4jServer, pack_address: str) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("browser")
-    with chromium_page() as page, served_pack() as address:
-        settings = {k: v.replace("http://localhost:8765", address) for k, v in neo4j_settings().items()}
-        server = Neo4jServer(folder / "neo4j", secrets.token_urlsafe(16), browser=True, settings=settings)
-        try:
-            server.start()
-        except ServerUnavailable as error:
-            no_browser(str(error))
-        try:
-            load(server, folder)
-            yield Scene(Neo4jBrowser(page, server), address, folder)
-        finally:
-            server.kill()
+    with chromium_page() as page:
+        load(neo4j_server, folder)
+        yield Scene(Neo4jBrowser(page, neo4j_server), pack_address, folder)
 
 
 def photograph(scene: Scene, name: str, query: str | None = None) -> None:

@@ -27,7 +27,7 @@ from kindred.graph.ladybug.store import EmbeddedGraph
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore
 from tests.graph.graphs import BOOK, LIKED, READER, SCHEMA, table_of
-from tests.graph.ladybug.killed_load import in_child, liked, steps
+from tests.graph.ladybug.killed_load import in_child, liked, load_frames, steps
 
 SOURCE = Path(__file__).with_name("kill_calls.c")
 BULK_ROWS = 20
@@ -144,6 +144,7 @@ def main() -> None:
         preloaded = {**os.environ, "LD_PRELOAD": str(compiled(options.folder))}
         os.execve(sys.executable, [sys.executable, "-m", "tests.graph.ladybug.killed_calls", *sys.argv[1:]], preloaded)
     embedded_tables.BULK_ROWS = BULK_ROWS
+    load_frames()
     counted = options.folder / "all"
     killed(counted, 0, 1.0)
     made = range(1, int((counted / "calls").read_text()) + 1, options.every)

@@ -6,12 +6,13 @@ that is renamed or deleted: so between any two things that a crash could keep ap
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from kindred.graph.ladybug import tables as embedded_tables
@@ -109,6 +110,13 @@ def reference(folder: Path) -> list[str]:
     return hashes
 
 
+def load_frames() -> None:
+    """Imports what pyarrow and the engine look for, where it is there: once, instead of for a second in every child."""
+    for name in ("pandas", "polars"):
+        with suppress(ImportError):
+            importlib.import_module(name)
+
+
 def in_child(work: Callable[[], None]) -> int:
     """How a process of its own that did the work ended; it is forked before any engine is open."""
     child = os.fork()
@@ -134,6 +142,7 @@ def watched_load(folder: Path, kill_at: int) -> None:
 def main(folder: Path, num_kills: int) -> None:
     """Writes `hashes.json` and one folder for each kill, the whole load in folder `-1`; kills are spread evenly."""
     embedded_tables.BULK_ROWS = 20
+    load_frames()
     in_child(lambda: (folder / "hashes.json").write_text(json.dumps(reference(folder / "reference"))) and None)
     assert in_child(lambda: watched_load(folder / str(NEVER), NEVER)) == 0
     signs = int((folder / str(NEVER) / "signs").read_text())

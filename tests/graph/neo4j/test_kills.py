@@ -17,7 +17,7 @@ from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from tests.neo4j_server.server import Neo4jServer
 
-SIZE = Size(num_users=100, num_products=50, num_reviews=2_000, batch_rows=100)
+SIZE = Size(num_users=100, num_products=50, num_reviews=1_000, batch_rows=50)
 
 
 def processes_of(home: Path) -> list[str]:

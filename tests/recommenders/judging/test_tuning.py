@@ -25,7 +25,7 @@ from tests.recommenders.conftest import QUICK, Shop
 
 pytest.importorskip("optuna")
 
-BASE = ModelConfig(gnn=GnnConfig(epochs=20, patience=5), ranking=QUICK)
+BASE = ModelConfig(gnn=GnnConfig(epochs=20, patience=1), ranking=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_no_trial_looks_at_the_test_reviews(graph: InteractionGraph, tmp_path: P
     cut = [temporal_split(g.interactions) for g in (graph, other)]
     assert np.array_equal(cut[0].test, cut[1].test)
     assert not np.array_equal(cut[0].test_events.item_index, cut[1].test_events.item_index)
-    small = ModelConfig(gnn=GnnConfig(epochs=5, patience=5), ranking=QUICK)
+    small = ModelConfig(gnn=GnnConfig(epochs=5, patience=1), ranking=QUICK)
     options = TuningOptions(2, base=small)
     found = [
         tune(g, options, RunOptions(tmp_path / str(n), seed=16, device="cpu")) for n, g in enumerate((graph, other))
@@ -84,8 +84,8 @@ def test_the_defaults_come_first_and_the_best_is_a_file_that_training_reads(
 ) -> None:
     told: list[tuple[int, int | None]] = []
     run = RunOptions(tmp_path, device="cpu", progress=lambda stage, done, total: told.append((done, total)))
-    result = tune(few, TuningOptions(8, base=BASE), run)
-    assert told == [(n, 8) for n in range(9)] and [t.number for t in result.trials] == list(range(8))
+    result = tune(few, TuningOptions(4, base=BASE), run)
+    assert told == [(n, 4) for n in range(5)] and [t.number for t in result.trials] == list(range(4))
     assert result.trials[0].params == params_of(BASE) and result.defaults == result.trials[0].value
     assert result.gain == max(t.value for t in result.trials) - result.defaults >= 0
     best = read_model_config(result.config_file)
@@ -95,27 +95,27 @@ def test_the_defaults_come_first_and_the_best_is_a_file_that_training_reads(
 
 def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(few: InteractionGraph, tmp_path: Path) -> None:
     def interrupt(stage: str, done: int, total: int | None) -> None:
-        if done == 3:
+        if done == 2:
             raise KeyboardInterrupt
 
     run = RunOptions(tmp_path, device="cpu")
     with pytest.raises(KeyboardInterrupt):
-        tune(few, TuningOptions(6, base=BASE), replace(run, progress=interrupt))
+        tune(few, TuningOptions(4, base=BASE), replace(run, progress=interrupt))
     read_model_config(tmp_path / BEST)
     with pytest.raises(SettingsError, match="--resume"):
-        tune(few, TuningOptions(6, base=BASE), run)
-    result = tune(few, TuningOptions(6, base=BASE), replace(run, resume=True))
-    assert [t.number for t in result.trials] == list(range(6))
-    assert len({t.params["gnn.dropout"] for t in result.trials}) == 6
-    again = tune(few, TuningOptions(6, base=BASE), replace(run, resume=True))
+        tune(few, TuningOptions(4, base=BASE), run)
+    result = tune(few, TuningOptions(4, base=BASE), replace(run, resume=True))
+    assert [t.number for t in result.trials] == list(range(4))
+    assert len({t.params["gnn.dropout"] for t in result.trials}) == 4
+    again = tune(few, TuningOptions(4, base=BASE), replace(run, resume=True))
     assert again == result
 
 
 def test_killed_in_the_first_trial_the_defaults_are_still_tried(few: InteractionGraph, tmp_path: Path) -> None:
-    study = open_study(PRODUCTS, RunOptions(tmp_path), ModelConfig())
+    study = open_study(PRODUCTS, RunOptions(tmp_path), BASE)
     study.ask()  # began, and never told of its end
-    result = tune(few, TuningOptions(2), RunOptions(tmp_path, device="cpu", resume=True))
-    assert result.trials[0].params == params_of(ModelConfig()) and len(result.trials) == 2
+    result = tune(few, TuningOptions(2, base=BASE), RunOptions(tmp_path, device="cpu", resume=True))
+    assert result.trials[0].params == params_of(BASE) and len(result.trials) == 2
     assert all(json.loads(line) for line in (tmp_path / STUDY).read_text().splitlines())  # JSON, nothing pickled
 
 
@@ -126,9 +126,9 @@ def test_events_without_times_are_validated_on_a_random_part(few: InteractionGra
 
 def test_a_study_of_other_settings_is_not_gone_on_with(few: InteractionGraph, tmp_path: Path) -> None:
     run = RunOptions(tmp_path, device="cpu", resume=True)
-    tune(few, TuningOptions(1), run)
+    tune(few, TuningOptions(1, base=BASE), run)
     with pytest.raises(SettingsError, match="other settings"):
-        tune(few, TuningOptions(2, base=ModelConfig(text=False)), run)
+        tune(few, TuningOptions(2, base=BASE.model_copy(update={"text": False})), run)
 
 
 def test_every_setting_searched_reaches_the_config() -> None:
