@@ -30,6 +30,7 @@ from kindred.gnn.model import GnnConfig
 from kindred.graph.statistics import graph_statistics
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.products import product_files
+from kindred.linear.ensemble_fit import RankingConfig
 from kindred.recommenders.config import ModelConfig
 from kindred.serving.service import Service, open_service
 from kindred.settings import Settings
@@ -86,12 +87,15 @@ def main() -> int:
     return 1 if cases.failures or not strings.passed() else 0
 
 
-def publish_small_shop(settings: Settings, num_users: int = 60) -> dict[str, list[str]]:
+def publish_small_shop(
+    settings: Settings, num_users: int = 60, ranking: RankingConfig | None = None
+) -> dict[str, list[str]]:
     """Makes a shop that answers; ids that mean something there, by the name of the parameter or field."""
     sample = ProductSample(users=num_users, products=num_users * 5 // 6, reviews=num_users * 8, seed=5)
     files = generate_products(sample, settings.data_dir / "sample")
     ingest(settings, product_files(files.reviews, files.metadata))
-    config = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8))
+    gnn = GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8)
+    config = ModelConfig(gnn=gnn, ranking=ranking or RankingConfig())
     publish_run(settings, train_system(settings, "products", config, None))
     with recommender_of(settings) as recommender:
         users = recommender.example_users(3)
