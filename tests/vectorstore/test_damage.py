@@ -80,10 +80,10 @@ def test_damage_is_noticed_not_served(
         expected = answer(store)
     damaged = 0
     for path in sorted(path for path in (kept / "products").rglob("*") if path.is_file() and path.stat().st_size):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(kept, folder, copy_function=copy_sparse)
+        file = folder / path.relative_to(kept)
         for change in DAMAGES.values():
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(kept, folder, copy_function=copy_sparse)
-            file = folder / path.relative_to(kept)
             file.write_bytes(change(path.read_bytes()))
             with closing(openers[engine](folder)) as store:
                 try:
