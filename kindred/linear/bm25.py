@@ -68,21 +68,30 @@ class Bm25:
         return most
 
     def rows(self, texts: Sequence[str]) -> csr_matrix:
-        """How often each query has each word, divided by the most that its words can add, `[num_texts, num_words]`."""
-        highest = float(self.most.max()) if len(self.most) else 1.0
+        """`shares` of each query, `[num_texts, num_words]`."""
         indices: list[int] = []
         data: list[float] = []
         indptr = [0]
         for text in texts:
-            counts = Counter(words_of(text))
-            known = {self.vocabulary[word]: n for word, n in counts.items() if word in self.vocabulary}
-            unknown = sum(n for word, n in counts.items() if word not in self.vocabulary)
-            possible = sum(n * float(self.most[word]) for word, n in known.items()) + unknown * highest
-            indices += known
-            data += [n / possible for n in known.values()]
+            shares = self.shares(words_of(text))
+            indices += shares
+            data += shares.values()
             indptr.append(len(indices))
         shape = (len(texts), len(self.vocabulary))
         return csr_matrix((np.array(data, np.float32), np.array(indices, np.int32), np.array(indptr)), shape=shape)
+
+    def shares(self, words: Sequence[str]) -> dict[int, float]:
+        """How often a query has each word by its row, divided by the most that all its words can add."""
+        counts = Counter(words)
+        known = {self.vocabulary[word]: n for word, n in counts.items() if word in self.vocabulary}
+        unknown = sum(n for word, n in counts.items() if word not in self.vocabulary)
+        possible = sum(n * float(self.most[word]) for word, n in known.items()) + unknown * self._highest
+        return {word: n / possible for word, n in known.items()}
+
+    @cached_property
+    def _highest(self) -> float:
+        """The most that any word adds."""
+        return float(self.most.max()) if len(self.most) else 1.0
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The matrix as arrays to write; the vocabulary, in the order of the rows, goes beside them."""

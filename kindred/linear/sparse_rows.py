@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.sparse import csr_matrix
 
@@ -17,8 +19,13 @@ def sums_of_rows(weights: csr_matrix, matrix: csr_matrix) -> FloatArray:
     """
     sums: FloatArray = np.zeros((weights.shape[0], matrix.shape[1]), dtype=np.float32)
     for number, out in enumerate(sums):
-        for place in range(weights.indptr[number], weights.indptr[number + 1]):
-            row = weights.indices[place]
-            values = slice(matrix.indptr[row], matrix.indptr[row + 1])
-            out[matrix.indices[values]] += np.float32(weights.data[place]) * matrix.data[values]
+        places = slice(weights.indptr[number], weights.indptr[number + 1])
+        add_rows(out, zip(weights.indices[places], weights.data[places], strict=True), matrix)
     return sums
+
+
+def add_rows(out: FloatArray, weights: Iterable[tuple[int, float]], matrix: csr_matrix) -> None:
+    """Adds rows of the matrix, each times its weight, to `out`, `[num_columns]`."""
+    for row, weight in weights:
+        values = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        out[matrix.indices[values]] += np.float32(weight) * matrix.data[values]

@@ -239,9 +239,11 @@ def encode_histories(towers: TwoTower, inputs: TowerInputs, histories: QueryHist
 @contextmanager
 def _judging(towers: TwoTower) -> Iterator[None]:
     """The towers without dropout, and afterwards as they were."""
-    training = towers.training
+    if not towers.training:  # to say so to each layer takes a quarter of what one history does
+        yield
+        return
     towers.eval()
     try:
         yield
     finally:
-        towers.train(training)
+        towers.train()

@@ -131,8 +131,8 @@ class Codes:
     def _products(self, queries: NDArray[np.int8]) -> NDArray[Any]:
         """Products of queries and codes, whole numbers, `[num_queries, num_codes]`.
 
-        The first scan reads the codes as they lie: to lay them out for the processor takes as long as eight scans. So
-        does that for one query of many numbers, which waits for the memory.
+        The first scan reads the codes as they lie, because to lay them out takes as long as eight scans; so does that
+        for one query of many numbers, which waits for the memory either way.
         """
         if next(self._scans) == 0 or (len(queries) == 1 and queries.shape[1] > _NARROW):
             return np.asarray(simsimd.cdist(queries, self.codes, metric="dot", out_dtype="float32"))

@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import norm
 
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.linear.bm25 import Bm25, fit_bm25
-from kindred.linear.sparse_rows import sums_of_rows
+from kindred.linear.bm25 import Bm25, fit_bm25, words_of
+from kindred.linear.sparse_rows import add_rows, sums_of_rows
 from kindred.linear.spelling import Spelling, fit_spelling
 from kindred.models.two_tower import HISTORY
 from kindred.recommenders.searching.search_log import Products
@@ -154,15 +154,17 @@ class ProductIndex:
 
     def _word_scores(self, asked: AskedQueries, share: FloatArray) -> FloatArray:
         """BM25 on titles and on all text, evenly, summed over the queries of each history as they were meant."""
-        rows = [row for row, texts in enumerate(asked.texts) for _ in texts]
-        slots = [slot for texts in asked.texts for slot in range(len(texts))]
-        texts = [text for texts in asked.texts for text in texts]
-        distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        where = (rows, [distinct[text] for text in texts])
-        mixed = csr_matrix((share[rows, slots], where), (len(asked), len(distinct)))
-        meant = [self.meant(text) for text in distinct]
-        found = [sums_of_rows(mixed @ index.rows(meant), index.matrix) for index in (self.title_words, self.all_words)]
-        return (found[0] + found[1]) / np.float32(2)
+        words = {text: words_of(self.meant(text)) for texts in asked.texts for text in texts}
+        scores = np.zeros((len(asked), len(self)), np.float32)
+        for index in (self.title_words, self.all_words):
+            told = {text: index.shares(own) for text, own in words.items()}
+            for out, texts, counts in zip(scores, asked.texts, share.tolist(), strict=True):
+                weights: dict[int, float] = {}
+                for text, count in zip(texts, counts, strict=False):
+                    for word, of_word in told[text].items():
+                        weights[word] = weights.get(word, 0.0) + count * of_word / 2
+                add_rows(out, weights.items(), index.matrix)
+        return scores
 
     def _resembling(self, best: np.ndarray, chances: FloatArray) -> FloatArray:
         """How alike each product's title is to those of the best products (pseudo-relevance feedback, Rocchio)."""
