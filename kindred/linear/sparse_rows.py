@@ -19,8 +19,8 @@ def sums_of_rows(weights: csr_matrix, matrix: csr_matrix) -> FloatArray:
     """
     sums: FloatArray = np.zeros((weights.shape[0], matrix.shape[1]), dtype=np.float32)
     for number, out in enumerate(sums):
-        places = slice(weights.indptr[number], weights.indptr[number + 1])
-        add_rows(out, zip(weights.indices[places], weights.data[places], strict=True), matrix)
+        own = slice(weights.indptr[number], weights.indptr[number + 1])
+        add_rows(out, zip(weights.indices[own], weights.data[own], strict=True), matrix)
     return sums
 
 

@@ -10,9 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numkong
 import numpy as np
-import simsimd
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Vectors
@@ -135,12 +133,18 @@ class Codes:
         for one query of many numbers, which waits for the memory either way.
         """
         if next(self._scans) == 0 or (len(queries) == 1 and queries.shape[1] > _NARROW):
+            import simsimd
+
             return np.asarray(simsimd.cdist(queries, self.codes, metric="dot", out_dtype="float32"))
+        import numkong
+
         return np.asarray(numkong.dots_packed(queries, self._laid_out))
 
     @cached_property
     def _laid_out(self) -> Any:
         """The codes as products of matrices read them."""
+        import numkong
+
         return numkong.dots_pack(self.codes)
 
     @cached_property
