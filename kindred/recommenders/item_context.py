@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
-from kindred.domain.schema import graph_schema
+from kindred.domain.schema import EdgeType, graph_schema
 from kindred.graph.store import GraphStore
 from kindred.linear.item_context import ContextMap, fit_context
 from kindred.recommenders.system import System, Triple
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from kindred.recommenders.interaction_graph import InteractionGraph
+
+FEW_ITEMS = 100
+"""The edges of so many items are read one item at a time, which takes as long as reading those of a small catalogue."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def _counts(store: GraphStore, triple: Triple, nodes: IdMap, items: IdMap) -> An
     edge = graph_schema().edge(triple)
     likely = [p.name for p in edge.properties if p.name == "probability"]
     counts = sp.csr_matrix((len(items), len(nodes)), dtype=np.float32)
-    for batch in store.read_edges(edge, ["source_id", "target_id", *likely]):
+    for batch in _edges(store, edge, ["source_id", "target_id", *likely], items):
         rows = items.positions(batch.column("source_id").to_pylist())
         columns = nodes.positions(batch.column("target_id").to_pylist())
         told = batch.column(likely[0]).to_pylist() if likely else [None] * len(batch)
@@ -81,3 +86,12 @@ def _counts(store: GraphStore, triple: Triple, nodes: IdMap, items: IdMap) -> An
         known = (rows >= 0) & (columns >= 0)
         counts += sp.csr_matrix((weights[known], (rows[known], columns[known])), shape=counts.shape)
     return counts
+
+
+def _edges(
+    store: GraphStore, edge: EdgeType, columns: Sequence[str], items: IdMap
+) -> Iterator[pa.RecordBatch | pa.Table]:
+    """The edges that leave these items, where they are few; else all, those of other items among them."""
+    if len(items) <= FEW_ITEMS:
+        return (store.edges_of(edge, item, columns) for item in items)
+    return store.read_edges(edge, columns)
