@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from kindred.graph.store import GraphStore
 from kindred.ingest.feed import click_files, post_files
 from kindred.ingest.music import track_files
-from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
 from kindred.ingest.products import product_files
 from kindred.ingest.searches import search_files
+from kindred.ingest.summary import IngestSummary
+from tests.ingest.conftest import hash_encoder
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data"
 AMAZON = "amazon_reviews_musical_instruments_2014/reviews_Musical_Instruments_5.json.gz"
@@ -66,6 +69,11 @@ SAMPLES: dict[str, tuple[SliceFiles, int]] = {
     "searches": (searches, 1_000),
     "clicks": (clicks, 8_000),
 }
+
+
+def ingest(store: GraphStore, files: list[SourceFile], folder: Path) -> IngestSummary:
+    """Loads the files, with vectors out of the hashes of texts."""
+    return ingest_files(store, files, hash_encoder("hash"), IngestOptions(folder / "staging", folder / "quarantine"))
 
 
 def _sliced(path: Path, folder: Path, num_lines: int | None) -> Path:

@@ -1,4 +1,7 @@
-"""The two engines are interchangeable: the same real files give the same graph, the same tensors and the same model."""
+"""The two engines are interchangeable: the same real files give the same graph, the same tensors and the same model.
+
+Of the other real samples, `explore/test_real_samples.py` compares graphs and tensors, and what questions answer.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,20 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import torch
-from torch_geometric.data import HeteroData
 
-from kindred.domain.ids import IdMap
-from kindred.domain.schema import graph_schema
-from kindred.gnn.hetero_data import read_hetero_data
 from kindred.graph.neo4j.store import Neo4jStore
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore
-from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
-from kindred.ingest.summary import IngestSummary
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.training import GraphState, train_on
 from kindred.training.fit import RunOptions
-from tests.graph.real_samples import REAL, SAMPLES
-from tests.ingest.conftest import hash_encoder
+from tests.graph.real_samples import REAL, SAMPLES, ingest
+from tests.graph.same_graph import SCHEMA, assert_same_graph
 from tests.recommenders.conftest import SMALL
 
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="shared/data is missing: NOT COMPARED on real samples")
-SCHEMA = graph_schema()
 
 
 @pytest.fixture
@@ -37,13 +32,9 @@ def embedded(tmp_path: Path) -> Iterator[GraphStore]:
         yield store
 
 
-def ingest(store: GraphStore, files: list[SourceFile], folder: Path) -> IngestSummary:
-    return ingest_files(store, files, hash_encoder("hash"), IngestOptions(folder / "staging", folder / "quarantine"))
-
-
-def ingest_sample(name: str, stores: tuple[GraphStore, ...], folder: Path) -> None:
+def ingest_reviews(stores: tuple[GraphStore, ...], folder: Path) -> None:
     """Loads the slice into each of the stores, and checks that each says the same of it."""
-    sliced, num_rows = SAMPLES[name]
+    sliced, num_rows = SAMPLES["reviews"]
     (folder / "files").mkdir()
     files = sliced(folder / "files", num_rows)
     tables = [ingest(store, files, folder).tables for store in stores]
@@ -51,37 +42,10 @@ def ingest_sample(name: str, stores: tuple[GraphStore, ...], folder: Path) -> No
     assert sum(table.inserted for table in tables[0]) > 0
 
 
-def assert_same_graph(one: GraphStore, other: GraphStore) -> None:
-    assert graph_statistics(one, SCHEMA) == graph_statistics(other, SCHEMA)
-    assert one.read_metadata() == other.read_metadata()
-    assert_same_tensors(*read_hetero_data(one, SCHEMA), *read_hetero_data(other, SCHEMA))
-
-
-def assert_same_tensors(one: HeteroData, ids: dict[str, IdMap], other: HeteroData, other_ids: dict[str, IdMap]) -> None:
-    assert {label: known.ids for label, known in ids.items()} == {
-        label: known.ids for label, known in other_ids.items()
-    }
-    assert one.node_types == other.node_types and one.edge_types == other.edge_types
-    for kind in (*one.node_types, *one.edge_types):
-        values, others = one[kind].to_dict(), other[kind].to_dict()
-        assert values.keys() == others.keys(), kind
-        for name, value in values.items():
-            same = torch.equal(value, others[name]) if isinstance(value, torch.Tensor) else value == others[name]
-            assert same and getattr(value, "dtype", None) == getattr(others[name], "dtype", None), (kind, name)
-
-
-@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "reviews"])
-def test_a_real_sample_gives_one_graph_on_both(
-    name: str, embedded: GraphStore, neo4j_store: Neo4jStore, tmp_path: Path
-) -> None:
-    ingest_sample(name, (embedded, neo4j_store), tmp_path)
-    assert_same_graph(embedded, neo4j_store)
-
-
 def test_real_reviews_give_one_graph_and_one_model_on_both(
     embedded: GraphStore, neo4j_store: Neo4jStore, tmp_path: Path
 ) -> None:
-    ingest_sample("reviews", (embedded, neo4j_store), tmp_path)
+    ingest_reviews((embedded, neo4j_store), tmp_path)
     assert_same_graph(embedded, neo4j_store)
     trained = [train(store, tmp_path / name) for store, name in ((embedded, "of embedded"), (neo4j_store, "of neo4j"))]
     assert trained[0] == trained[1]

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kindred.domain.schema import graph_schema
-from kindred.graph.copy import copy_graph
 from kindred.graph.explore.question_files import question_of, read_questions
 from kindred.graph.explore.questions import run_question
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore, QueryLimits
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.pipeline import SourceFile
 from kindred.ingest.products import product_files
+from kindred.ingest.summary import IngestSummary
 from tests.conftest import clear_graph, open_neo4j
-from tests.graph.real_samples import REAL, SAMPLES
+from tests.graph.real_samples import REAL, SAMPLES, ingest
+from tests.graph.same_graph import assert_same_graph
 from tests.neo4j_server.server import Neo4jServer
 
 Row = dict[str, Any]
@@ -94,22 +96,29 @@ def files_of(sample: str, folder: Path) -> list[SourceFile]:
     return make(folder, ROWS.get(sample, num_rows))
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A sample in a store, and what loading it said."""
+
+    store: GraphStore
+    summary: IngestSummary
+
+
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, GraphStore]]:
-    """Stores of the samples that were asked for, by name; `loaded` fills it."""
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Loaded]]:
+    """The samples that were asked for, by name; `loaded` fills it."""
     with ExitStack() as stack:
-        yield (stores := {})
-        for store in stores.values():
-            stack.callback(store.close)
+        yield (found := {})
+        for sample in found.values():
+            stack.callback(sample.store.close)
 
 
-def loaded(samples: dict[str, GraphStore], sample: str, tmp_path: Path) -> GraphStore:
+def loaded(samples: dict[str, Loaded], sample: str, tmp_path: Path) -> Loaded:
     if sample not in samples:
         files = files_of(sample, tmp_path)
         store = open_graph(f"ladybug:{tmp_path / 'graph'}")
         store.create_schema(graph_schema())
-        ingest_files(store, files, None, IngestOptions(tmp_path / "staging", tmp_path / "quarantine"))
-        samples[sample] = store
+        samples[sample] = Loaded(store, ingest(store, files, tmp_path))
     return samples[sample]
 
 
@@ -166,9 +175,9 @@ def test_every_question_has_a_sample_or_a_reason() -> None:
 
 @pytest.mark.parametrize(("sample", "name"), CASES, ids=[f"{sample}-{name}" for sample, name in CASES])
 def test_a_question_answers_what_the_rows_say(
-    samples: dict[str, GraphStore], tmp_path: Path, sample: str, name: str
+    samples: dict[str, Loaded], tmp_path: Path, sample: str, name: str
 ) -> None:
-    store = loaded(samples, sample, tmp_path)
+    store = loaded(samples, sample, tmp_path).store
     given = given_to(store, sample, name)
     answer = ask(store, name, given)
     assert answer, (name, given)
@@ -179,15 +188,18 @@ def test_a_question_answers_what_the_rows_say(
 
 @pytest.mark.parametrize("sample", ASKED)
 def test_neo4j_answers_alike(
-    samples: dict[str, GraphStore], tmp_path: Path, sample: str, neo4j_server: Neo4jServer
+    samples: dict[str, Loaded], tmp_path: Path, sample: str, neo4j_server: Neo4jServer
 ) -> None:
-    embedded = loaded(samples, sample, tmp_path)
+    """Loaded from the same files, it holds the same too."""
+    found, folder = loaded(samples, sample, tmp_path), tmp_path / "again"
+    folder.mkdir()
     with closing(open_neo4j(neo4j_server)) as server:
         clear_graph(neo4j_server)
-        copy_graph(embedded, server, graph_schema())
+        assert ingest(server, files_of(sample, folder), folder).tables == found.summary.tables
+        assert_same_graph(found.store, server)
         for name in ASKED[sample]:
-            given = given_to(embedded, sample, name)
-            assert ask(server, name, given) == ask(embedded, name, given), name
+            given = given_to(found.store, sample, name)
+            assert ask(server, name, given) == ask(found.store, name, given), name
 
 
 # What is counted, by which column, with the counts made here from the rows themselves.
