@@ -23,6 +23,7 @@ csv.field_size_limit(MAX_LINE_BYTES + 1)
 _DELIMITERS = ",\t;|"
 # A quote after a backslash that is followed by more text: doubled quotes alone never make one within quotes.
 _ESCAPED_QUOTE = re.compile(rb'\\"(?![",;|\t\r\n]|\s*$)')
+_NO_ROWS = (b"", rb"\.")  # blank lines, and the end of a COPY of Postgres
 _ESCAPE = re.compile(rb'\\(["\\])')
 _SEPARATOR_LINE = re.compile(rb'\s*"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's own first line
 
@@ -187,7 +188,7 @@ def _split_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[
     """Lines that make one row, and its cells. What a broken row took to find its closing quote is read again."""
     waiting: deque[Line] = deque()
     while (first := waiting.popleft() if waiting else next(lines, None)) is not None:
-        if not first.raw.strip():
+        if first.raw.strip() in _NO_ROWS:
             continue
         group, cells = [first], _cells([first], dialect)
         if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV and first.raw.count(b'"') % 2:
@@ -218,7 +219,7 @@ def _with_other_quotes(group: list[Line], dialect: Dialect, length: int) -> list
 def _split_plain_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
     """Each line and its cells, quotes being characters like any other."""
     for line in lines:
-        if line.raw.strip():
+        if line.raw.strip() not in _NO_ROWS:
             text = _text(line.raw, line.length)
             yield [line], text if isinstance(text, BadRecord) else text.split(dialect.delimiter)
 

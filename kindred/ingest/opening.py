@@ -32,7 +32,7 @@ STANDARD_INPUT = Path("-")
 _MAX_LAYERS = 4  # of packing: a .csv.gz in a .tar.xz is three
 _TAR_MAGIC_AT = 257
 _GZIP, _BZIP2, _XZ, _ZSTD, _ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
-_SAMPLE = 4096
+_SAMPLE = 256
 _SHOWN_MEMBERS = 5
 _UNPACK = {
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it: 7z x FILE"),

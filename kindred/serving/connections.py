@@ -14,6 +14,8 @@ HEAD_SECONDS = 10.0
 """From the first byte of a request to the end of its head."""
 HEAD_BYTES = 65_536
 """Of the first line and the headers together, by the pieces in which they come."""
+LINGER_SECONDS = 1.0
+"""After a refusal, until the connection is closed whatever else is sent."""
 _LATE = ("408 Request Timeout", "too_slow", f"no whole head of a request within {HEAD_SECONDS:g} s")
 _NO_HTTP = ("400 Bad Request", "invalid", "this is no request of HTTP that can be read")
 _LONG = ("431 Request Header Fields Too Large", "too_long", f"the headers are longer than {HEAD_BYTES:,} bytes")
@@ -25,6 +27,7 @@ if HttpToolsProtocol is not None:
 
         _timer: asyncio.TimerHandle | None = None
         _num_bytes = 0
+        _is_refused = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             """One that asks nothing goes as one does that asks nothing more."""
@@ -38,6 +41,8 @@ if HttpToolsProtocol is not None:
 
         def data_received(self, data: bytes) -> None:
             """Reads on, unless the head has become too long."""
+            if self._is_refused:
+                return  # closing with bytes unread would take the refusal back before it is read
             super().data_received(data)
             if self._timer is not None:
                 self._num_bytes += len(data)
@@ -59,7 +64,7 @@ if HttpToolsProtocol is not None:
             """What can't be read is refused in the form of every refusal."""
             self._end_head()
             self._write_refusal(*_NO_HTTP)
-            self.transport.close()
+            self._close_when_read()
 
         def _end_head(self) -> None:
             self._num_bytes = 0
@@ -69,11 +74,26 @@ if HttpToolsProtocol is not None:
 
         def _refuse(self, status: str, code: str, message: str) -> None:
             self._end_head()
-            if self.transport.is_closing():
+            if self._is_refused or self.transport.is_closing():
                 return
-            if self.cycle is None or self.cycle.response_complete:  # else an answer to what came before is on its way
+            if self._is_answering():
+                self.transport.close()
+            else:
                 self._write_refusal(status, code, message)
-            self.transport.close()
+                self._close_when_read()
+
+        def _is_answering(self) -> bool:
+            """Whether an answer to what came before is on its way."""
+            return self.cycle is not None and not self.cycle.response_complete
+
+        def _close_when_read(self) -> None:
+            """Says that nothing more comes, and drops what still does for a moment."""
+            self._is_refused = True
+            if self._is_answering() or not self.transport.can_write_eof():
+                self.transport.close()
+            else:
+                self.transport.write_eof()
+                self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
         def _write_refusal(self, status: str, code: str, message: str) -> None:
             body = f'{{"error":{{"code":"{code}","message":"{message}","hint":"","request_id":""}}}}'

@@ -232,6 +232,12 @@ def test_commas_in_titles_at_the_end_of_a_line_are_part_of_them(tmp_path: Path) 
     ]
 
 
+def test_the_rows_of_a_copy_end_where_it_does(tmp_path: Path) -> None:
+    rows = written(tmp_path / "loans.copy", "u1\tb1\t\\N\t2020-03-01 00:00:00+00\n\\.\n")
+    columns = Layout(separator="\t", columns=("user", "item", "rating", "at"))
+    assert events_of(rows, TableMapping(file=columns)) == [("u1", "b1", None, DAY)]
+
+
 def test_impressions_that_say_no_clicks_are_told_apart(tmp_path: Path) -> None:
     test_part = written(tmp_path / "behaviors.tsv", "1\tU9\t11/13/2019 8:36:57 AM\tN1 N2\tN3 N4\n")
     with pytest.raises(RecordError, match="do not say what was clicked"):

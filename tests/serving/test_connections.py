@@ -63,6 +63,7 @@ def test_what_is_no_http_is_refused_in_the_form_of_every_refusal(line: bytes) ->
 def test_a_head_without_an_end_is_refused() -> None:
     parts = [b"GET / HTTP/1.1\r\n"] + [b"X: " + b"a" * 30_000 + b"\r\n"] * 4
     assert b"HTTP/1.1 431 " in replies(*parts)
+    assert b"HTTP/1.1 431 " in replies(b"GET / HTTP/1.1\r\nX: " + b"a" * 3_000_000 + b"\r\n\r\n")
     assert replies(WHOLE + WHOLE).count(b"GET hello") == 2
 
 
