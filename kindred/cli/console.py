@@ -27,7 +27,7 @@ INTERRUPTED = 130
 UNEXPECTED = 1
 
 _FLAGS = ("--data-dir", "--graph-url", "--vector-url")
-_REDIRECT = "send it to a place with room, or use -o FILE where the command has it"
+_REDIRECT = "free some space (`df -h`, `ulimit -f`), or write elsewhere: --data-dir, -o FILE, another place for stdout"
 _UNITS = {
     "train": "epochs",
     "evaluate": "fits",
@@ -220,8 +220,9 @@ def run(command: Callable[[], object], debug: bool = False, flags: str = "") -> 
         _end(_unexpected(error), UNEXPECTED, debug)
 
 
-_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
-_OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_OUTPUT_ERRORS = (*_FULL, errno.EBADF)
+_OF_THE_DISK = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS)
 _LESS = "ask for less at once, or use a larger machine; docs/scaling.md says what fits where"
 _OTHER_FOLDER = "mend its permissions or free some space, or name another folder (--data-dir)"
 

@@ -33,6 +33,7 @@ def fail_with(error: BaseException) -> Callable[[], None]:
         (StoreError("odd"), 4),
         (PermissionError(13, "Permission denied", "/data/graph/lock"), 4),
         (OSError(28, "No space left on device", "/data/x"), 4),
+        (OSError(27, "File too large", "/data/x"), 4),
         (FileNotFoundError(2, "No such file", "/data/x"), 1),
         (MemoryError("Unable to allocate 72 TiB"), 4),
         (GateError("odd"), 5),

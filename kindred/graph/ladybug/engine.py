@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+import resource
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -98,6 +99,8 @@ class Engine:
     def __init__(self, path: Path, *, read_only: bool) -> None:
         ladybug = _driver()
         self._path = path
+        if not read_only:
+            self._check_file_limit()
         self._connect = ladybug.Connection
         try:
             # Without compression a bulk load stays linear; on disk the light columns are three times as large.
@@ -141,6 +144,16 @@ class Engine:
         # The engine stops at the first empty chunk, without a word; and it finds the table by this variable's name.
         copied = pa.Table.from_batches([batch for batch in rows.to_batches() if len(batch)], rows.schema)
         self.run(copy_rows(table, copied.schema.names, "copied"))
+
+    def _check_file_limit(self) -> None:
+        """Raises StoreError where a write may come to the limit of the size of a file, at which the engine aborts."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        needed = FREE_BYTES + (self._path.stat().st_size if self._path.exists() else 0)
+        if limit != resource.RLIM_INFINITY and limit < needed:
+            raise StoreError(
+                f"no file may be larger than {limit >> 20} MB here, and that of the graph may need {needed >> 20}",
+                "raise the limit: `ulimit -f unlimited`; what was acknowledged is kept",
+            )
 
     def check_free_space(self) -> None:
         """Raises StoreError before a disk can fill up in the middle of a write, which may end the database's life."""

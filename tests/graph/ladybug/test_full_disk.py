@@ -60,3 +60,12 @@ def test_a_full_disk_loses_nothing(disk: Path, free_mb: int, undisturbed: str) -
         assert store.count(REVIEWED) >= acknowledged
         list(load(store, SIZE))
         assert content_hash_of(store) == undisturbed
+
+
+def test_a_limit_of_the_size_of_files_is_told_before_the_engine_comes_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (8 << 20, 8 << 20))
+    with pytest.raises(StoreError, match="larger than 8 MB") as raised, closing(EmbeddedGraph(tmp_path)) as graph:
+        graph.create_schema(graph_schema())
+    assert "ulimit" in raised.value.next_step
