@@ -135,7 +135,7 @@ def _read(given: Mapping[str, Table | None], known: TableMapping, folder: Path, 
         stack.enter_context(_in_words_of_python())
         files: dict[str, Path | str] = {}
         for name, table in given.items():
-            if table is not None:
+            if table is not None or name == "table":
                 as_text = name == "table" and bool(known.file.matrix)
                 files[name] = stack.enter_context(_file_of(table, name, as_text))
         tables = interaction_files(known, files["table"], files.get("item_table"), files.get("order_table"))
@@ -252,7 +252,7 @@ def _argument(option: re.Match[str]) -> str:
 
 
 @contextmanager
-def _file_of(table: Table, name: str, as_text: bool) -> Iterator[Path | str]:
+def _file_of(table: Table | None, name: str, as_text: bool) -> Iterator[Path | str]:
     """The file itself, or one that a table in memory is written to: CSV where text is wanted, as of matrices."""
     if isinstance(table, (str, Path)):
         yield table
@@ -283,12 +283,15 @@ def _file_of(table: Table, name: str, as_text: bool) -> Iterator[Path | str]:
             raise
 
 
-def _arrow(table: ArrowStream | ToArrow) -> pa.Table:
+def _arrow(table: ArrowStream | ToArrow | None) -> pa.Table:
     import pyarrow as pa
 
+    if hasattr(table, "to_frame") and not hasattr(table, "columns"):
+        kind = type(table).__name__
+        raise SettingsError(f"a {kind} is one column and no table", "give a frame: of pandas by series.reset_index()")
     if hasattr(table, "__arrow_c_stream__"):
         return pa.table(table)
-    if hasattr(table, "to_arrow"):
+    if table is not None and hasattr(table, "to_arrow"):
         return pa.table(table.to_arrow())
     raise SettingsError(
         f"a {type(table).__name__} is no table",

@@ -138,6 +138,13 @@ def test_what_is_refused_says_what_to_do(folder: Path) -> None:
     assert "reader" in raised.value.next_step
     with pytest.raises(kindred.KindredError, match="a list is no table"):
         kindred.read_interactions([1, 2])  # type: ignore[arg-type]
+    with pytest.raises(kindred.KindredError, match="a NoneType is no table"):
+        kindred.read_interactions(None)  # type: ignore[arg-type]
+    pandas = pytest.importorskip("pandas")
+    counts = pandas.read_csv("loans.csv", sep=";").groupby(["reader", "book"]).size()
+    with pytest.raises(kindred.KindredError, match="a Series is one column") as raised:
+        kindred.read_interactions(counts)
+    assert "reset_index" in raised.value.next_step
     with pytest.raises(kindred.KindredError, match="no recommender is trained on ADDED_TO_CART events"):
         kindred.read_interactions("loans.csv", user="reader", item="book", event="ADDED_TO_CART")
 
