@@ -94,17 +94,21 @@ def ingest_interactions(
     """Load a table of one's own: a user and an item a row, columns called whatever they are."""
     from kindred.ingest.interactions import interaction_files
     from kindred.ingest.mapping import TableMapping, read_mapping, write_mapping
+    from kindred.ingest.streams import kept_streams
     from kindred.ingest.table_options import with_options
 
     given = replace(flags, separator=flags.separator.replace("\\t", "\t"))
     known = TableMapping() if mapping is None else read_mapping(mapping)
     known = with_options(known, cast("TableOptions", asdict(given)))
-    tables = interaction_files(known, files, item_table, order_table)
-    _tell(tables, options.dry_run, options.as_json)
-    if save_mapping is not None:
-        write_mapping(tables.mapping, save_mapping)
-        console.note(f"columns written to {save_mapping}")
-    load(context, tables.files, _next_step(tables), options, namespaces)
+    with kept_streams(files) as kept:
+        tables = interaction_files(known, kept.files, item_table, order_table)
+        tables = replace(tables, remarks=[kept.in_given_names(remark) for remark in tables.remarks])
+        _tell(tables, options.dry_run, options.as_json)
+        if save_mapping is not None:
+            write_mapping(tables.mapping, save_mapping)
+            console.note(f"columns written to {save_mapping}")
+        named = [replace(file, given_as=kept.names.get(str(file.path), "")) for file in tables.files]
+        load(context, named, _next_step(tables), options, namespaces)
 
 
 def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:

@@ -88,6 +88,10 @@ def interaction_files(
     of_orders = None if orders is None else find_orders(orders, lines)
     head = lines if of_orders is None else of_orders.beside(lines)
     columns, remarks = event_columns(paths[0], event, given.events, head)
+    if columns.user == columns.item:
+        raise SettingsError(
+            f"user and item are one column: {columns.user}", "name another: --user COLUMN --item COLUMN"
+        )
     remarks += _on_layout(head.layout, given.file)
     if items is None:
         known = items_beside(paths[0], event, given.items, columns, head)

@@ -40,16 +40,19 @@ class SourceFile:
     Attributes:
         path: the file, here or at an address; `-` is standard input.
         part: which part of the file the source reads, such as a table of a dump; empty where it reads the whole.
+        given_as: what it is called where that is not its path.
     """
 
     path: Location
     source: Source
     part: str = ""
+    given_as: str = ""
 
     @property
     def name(self) -> str:
         """What it is called in summaries and messages."""
-        return f"{self.path} ({self.part})" if self.part else str(self.path)
+        name = self.given_as or str(self.path)
+        return f"{name} ({self.part})" if self.part else name
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,7 @@ def _header(path: Location, text: str, separator: str) -> list[str]:
             f"blanks part the columns of {path}: {line[:100]}", f"say so: --separator '{gap[0] if gap else ' '}'"
         )
     is_named = any(is_name_of(role, name) for role in ("user", "item", "id") for name in names)
-    if names[0].startswith("+--"):
+    if "".join(names[:1]).startswith("+--"):
         raise RecordError(f"{path} is a table as mysql prints it for people", "export it: mysql --batch -e 'SELECT …'")
     numbers = sum(map(is_number, names))
     if not is_named and any(map(is_value, names)):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from kindred.domain.errors import RecordError
+from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.records import Interacted, Item
 from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.files import read_rows
 from kindred.ingest.interactions import Tables, interaction_files
 from kindred.ingest.mapping import EventColumns, Layout, TableMapping
+from kindred.ingest.streams import kept_streams
 
 DAY = 1583020800  # 2020-03-01
 
@@ -249,3 +252,26 @@ def test_a_table_that_mysql_drew_is_told(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="mysql prints it") as raised:
         interaction_files(TableMapping(), [drawn])
     assert "--batch" in raised.value.next_step
+
+
+@pytest.mark.parametrize("content", ["", "\n", "\ufeff"])
+def test_an_empty_table_is_told(tmp_path: Path, content: str) -> None:
+    with pytest.raises(RecordError, match="no column"):
+        interaction_files(TableMapping(), [written(tmp_path / "t.csv", content)])
+
+
+def test_one_column_is_not_user_and_item_at_once(tmp_path: Path) -> None:
+    known = TableMapping(events=EventColumns(user="reader", item="reader"))
+    with pytest.raises(SettingsError, match="are one column"):
+        interaction_files(known, [written(tmp_path / "t.csv", "reader,book\nr1,b1\n")])
+
+
+def test_a_pipe_is_read_as_often_as_a_table_of_any_columns_needs(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=lambda: pipe.write_text("user,item\nu1,b1\n"))
+    writing.start()
+    with kept_streams([pipe, "other.csv"]) as kept:
+        assert len(records_of(interaction_files(TableMapping(), kept.files[:1]))) == 1
+        assert kept.files[1] == "other.csv" and kept.in_given_names(f"{kept.files[0]} line 2") == f"{pipe} line 2"
+    writing.join()
