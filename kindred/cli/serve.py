@@ -26,7 +26,9 @@ def serve(
     settings = settings_of(context, serve_host=host, serve_port=port, serve_workers=workers)
     if demo and not _is_published(settings):
         from kindred.cli.demo import prepare
+        from kindred.serving.running import check_address
 
+        check_address(settings)
         prepare(settings)
     from kindred.serving.running import run
 

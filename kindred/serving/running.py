@@ -49,6 +49,12 @@ def run(settings: Settings) -> None:
             serve_on(settings, listener)
 
 
+def check_address(settings: Settings) -> None:
+    """That the service could listen now, before what takes minutes is made for it. Raises: SettingsError."""
+    check_bind(settings.serve_host, keys_of(settings.data_dir))
+    listening(settings.serve_host, settings.serve_port).close()
+
+
 def serve_on(settings: Settings, listener: socket.socket) -> None:
     """Serves in this process on an address that is listened on."""
     _log_to_stderr()

@@ -15,9 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kindred.cli.app import app
 from kindred.cli.demo import service_text
 from kindred.domain.errors import SettingsError
-from kindred.serving.running import run
+from kindred.serving.running import listening, run
 from kindred.settings import Settings
 
 
@@ -152,3 +153,10 @@ def test_processes_that_do_not_end_are_killed(tmp_path: Path) -> None:
     here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, script], env=here, timeout=60, capture_output=True, text=True)
     assert done.returncode == 0 and "did not end in order" in done.stderr
+
+
+def test_a_demo_that_could_not_listen_begins_nothing(tmp_path: Path) -> None:
+    with listening("127.0.0.1", 0) as taken, pytest.raises(SettingsError, match="can't listen"):
+        port = str(taken.getsockname()[1])
+        app(["--data-dir", str(tmp_path), "serve", "--demo", "--port", port], standalone_mode=False)
+    assert not (tmp_path / "sample").exists()
