@@ -55,7 +55,6 @@ def test_frames_of_any_types_load(make: Callable[[], kindred.library.Table]) -> 
         lambda: pd.DataFrame({"user": [1, "a"] * 10, "item": ITEMS}),
         lambda: pd.DataFrame(list(zip(USERS, ITEMS, ITEMS, strict=True)), columns=["user", "item", "item"]),
         lambda: frame(rating=[1j] * 20),
-        lambda: pd.Series(USERS),
         lambda: pl.DataFrame({"user": pl.Series([2**70] * 20, dtype=pl.Int128), "item": ITEMS}),
     ],
 )

@@ -87,7 +87,7 @@ if HttpToolsProtocol is not None:
             return self.cycle is not None and not self.cycle.response_complete
 
         def _close_when_read(self) -> None:
-            """Says that nothing more comes, and drops what still does for a moment."""
+            """Says that nothing more comes, and for a second drops what still does."""
             self._is_refused = True
             if self._is_answering() or not self.transport.can_write_eof():
                 self.transport.close()
