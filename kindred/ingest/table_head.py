@@ -220,7 +220,7 @@ def _check_encoding(name: str) -> None:
 
 
 def _decoded(start: bytes, layout: Layout) -> str:
-    encoding = layout.encoding or wide_encoding(start) or "utf-8"
+    encoding = layout.encoding or wide_encoding(start) or ("cp1252" if is_windows_1252(start) else "utf-8")
     text = start.decode(encoding, errors="replace").lstrip("\ufeff \r\n")
     return without_separator_line(text.encode()).decode()
 

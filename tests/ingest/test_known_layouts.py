@@ -275,3 +275,8 @@ def test_a_pipe_is_read_as_often_as_a_table_of_any_columns_needs(tmp_path: Path)
         assert len(records_of(interaction_files(TableMapping(), kept.files[:1]))) == 1
         assert kept.files[1] == "other.csv" and kept.in_given_names(f"{kept.files[0]} line 2") == f"{pipe} line 2"
     writing.join()
+
+
+def test_a_header_is_read_in_the_encoding_of_its_table(tmp_path: Path) -> None:
+    table = written(tmp_path / "t.csv", "Größe;user;item\n1;u1;b1\n", "latin-1")
+    assert interaction_files(TableMapping(), [table]).unused["events"] == ["Größe"]
