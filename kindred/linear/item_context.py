@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kindred.domain.interactions import FloatArray
+from kindred.domain.interactions import FloatArray, IntArray
 
 if TYPE_CHECKING:  # an answer loads a model, and needs neither
     import scipy.sparse as sp
@@ -40,6 +40,25 @@ class ContextMap:
         """
         rows: FloatArray = np.asarray(_scaled(counts, self.rarity) @ self.directions, dtype=np.float32)
         return rows
+
+
+def context_counts(
+    items: IntArray, nodes: IntArray, likely: FloatArray | None, shape: tuple[int, int]
+) -> sp.csr_matrix:
+    """How often each item leads to each node, `[num_items, num_nodes]`; a predicted edge as much as it is likely.
+
+    Args:
+        items: where each edge begins, `[num_edges]`.
+        nodes: where it ends, `[num_edges]`.
+        likely: its probability, 0 to 1, NaN where nobody predicted it, `[num_edges]`; None where none is predicted.
+        shape: number of items and of nodes.
+    """
+    import scipy.sparse as sp
+
+    weights = np.ones(len(items), dtype=np.float32) if likely is None else np.nan_to_num(likely, nan=1.0)
+    counts = sp.csr_matrix((weights, (items, nodes)), shape=shape)
+    counts.eliminate_zeros()
+    return counts
 
 
 def fit_context(counts: sp.csr_matrix, seed: int) -> ContextMap | None:

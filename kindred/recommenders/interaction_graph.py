@@ -19,6 +19,7 @@ from kindred.domain.schema import graph_schema
 from kindred.gnn.columns import Column
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
 from kindred.graph.store import GraphStore
+from kindred.linear.item_context import context_counts
 from kindred.recommenders.histories import Histories, are_skipped, event_columns
 from kindred.recommenders.system import System, Triple
 
@@ -69,20 +70,16 @@ class InteractionGraph:
 
     @cached_property
     def item_context(self) -> sp.csr_matrix | None:
-        """How often each item leads to each node of its context, `[num_items, num_nodes]`; None without context.
-
-        An edge that a model predicted counts as much as it is likely.
-        """
+        """How often each item leads to each node of its context, `[num_items, num_nodes]`; None without context."""
         parts = [self._leads_to(triple) for triple in self.system.triples[1:]]
         return sp.hstack(parts, format="csr") if any(part.nnz for part in parts) else None
 
     def _leads_to(self, triple: Triple) -> sp.csr_matrix:
         edges = self.data[triple]
         columns = {name: tensor.numpy() for name, tensor in edges.items() if name != "edge_index"}
+        likely = _known(columns, "probability", ratings_of)
         items, nodes = edges.edge_index.numpy()
-        likely = _known(columns, "probability", weights_of)
-        counts = np.ones(len(items), dtype=np.float32) if likely is None else likely
-        return sp.csr_matrix((counts, (items, nodes)), shape=(len(self.items), len(self.ids[triple[2]])))
+        return context_counts(items, nodes, likely, (len(self.items), len(self.ids[triple[2]])))
 
     def histories(self, rows: IntArray | None = None) -> Histories:
         """The events at these rows, all of them where None, as histories on the graph's user axis."""

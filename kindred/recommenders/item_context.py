@@ -13,11 +13,12 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
 from kindred.domain.schema import EdgeType, graph_schema
 from kindred.graph.store import GraphStore
-from kindred.linear.item_context import ContextMap, fit_context
+from kindred.linear.item_context import ContextMap, context_counts, fit_context
 from kindred.recommenders.system import System, Triple
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import scipy.sparse as sp
 
     from kindred.recommenders.interaction_graph import InteractionGraph
 
@@ -71,8 +72,8 @@ class ItemContext:
         return cls(tuple(IdMap(ids) for ids in nodes), fitted)
 
 
-def _counts(store: GraphStore, triple: Triple, nodes: IdMap, items: IdMap) -> Any:
-    """How often each item leads to each known node by edges of one type; a predicted edge counts as it is likely."""
+def _counts(store: GraphStore, triple: Triple, nodes: IdMap, items: IdMap) -> sp.csr_matrix:
+    """How often each item leads to each known node by edges of one type."""
     import scipy.sparse as sp
 
     edge = graph_schema().edge(triple)
@@ -81,10 +82,9 @@ def _counts(store: GraphStore, triple: Triple, nodes: IdMap, items: IdMap) -> An
     for batch in _edges(store, edge, ["source_id", "target_id", *likely], items):
         rows = items.positions(batch.column("source_id").to_pylist())
         columns = nodes.positions(batch.column("target_id").to_pylist())
-        told = batch.column(likely[0]).to_pylist() if likely else [None] * len(batch)
-        weights = np.array([1.0 if weight is None else weight for weight in told], dtype=np.float32)
         known = (rows >= 0) & (columns >= 0)
-        counts += sp.csr_matrix((weights[known], (rows[known], columns[known])), shape=counts.shape)
+        told = np.array(batch.column(likely[0]).to_pylist(), dtype=np.float32)[known] if likely else None
+        counts += context_counts(rows[known], columns[known], told, counts.shape)
     return counts
 
 

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from kindred.domain.interactions import Interactions
 from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
 from kindred.linear.event_text import TextVectors
-from kindred.linear.item_context import MOST_DIMENSIONS, fit_context
+from kindred.linear.item_context import MOST_DIMENSIONS, context_counts, fit_context
 from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.validation import WeightConfig
 
@@ -103,3 +103,10 @@ def test_an_item_that_nobody_took_comes_to_those_who_like_what_it_leads_to():
         assert scores[fans, item].mean() > scores[~fans, item].mean()
     best = np.argsort(-scores, axis=1)[:, :10]
     assert untaken[best].mean() < 0.05, "and to few others"
+
+
+def test_a_predicted_edge_counts_as_much_as_it_is_likely_and_an_impossible_one_is_none() -> None:
+    likely = np.array([np.nan, 0.25, 0.0, 0.5], dtype=np.float32)
+    counts = context_counts(np.array([0, 0, 1, 0]), np.array([0, 1, 1, 1]), likely, (2, 2))
+    assert counts.toarray().tolist() == [[1.0, 0.75], [0.0, 0.0]] and counts.nnz == 2
+    assert context_counts(np.array([0, 0]), np.array([1, 1]), None, (1, 2)).toarray().tolist() == [[0.0, 2.0]]
