@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason, shown
 from kindred.ingest.json_lines import decode_utf8
 from kindred.ingest.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.rows import Row
-from kindred.ingest.source import Source
+from kindred.ingest.source import Source, Values
 
 CLICKS = ("user_id", "news_id", "at")
 """What a click says, as tables of events call it."""
@@ -39,44 +40,17 @@ def is_impressions(head: bytes) -> bool:
 
 def read_clicks(lines: Iterator[Line]) -> Iterator[Row]:
     """A row for each click, of the columns above."""
-    for line, user, at, shown_items in _impressions(lines):
-        if isinstance(user, BadRecord):
-            yield Row(line.number, b"", line.length, user)
-            continue
-        for item, is_clicked in shown_items:
-            if is_clicked:
-                yield Row(line.number, b"", line.length, {"user_id": user, "news_id": item, "at": at})
+    return _rows(lines, lambda seen: [{"user_id": seen.user, "news_id": seen.item, "at": seen.at}] * seen.is_clicked)
 
 
 def read_clicked(content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
     """The same as rows of clicks on a news site; None where these are no impressions."""
-    return _clicked(read_lines(content)) if is_impressions(content.peek(BUFFER_BYTES)) else None
-
-
-def _clicked(lines: Iterator[Line]) -> Iterator[Row]:
-    names = dict(zip(CLICKS, ("user_id", "click_article_id", "click_timestamp"), strict=True))
-    for row in read_clicks(lines):
-        if isinstance(row.value, BadRecord):
-            yield row
-        else:
-            yield row._replace(value={names[name]: value for name, value in row.value.items()})
+    return _rows(read_lines(content), _click) if is_impressions(content.peek(BUFFER_BYTES)) else None
 
 
 def read_views(content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
     """A view for each item shown and a like for each click, as rows of a feed; None where these are no impressions."""
-    return _views(read_lines(content)) if is_impressions(content.peek(BUFFER_BYTES)) else None
-
-
-def _views(lines: Iterator[Line]) -> Iterator[Row]:
-    for line, user, at, shown_items in _impressions(lines):
-        if isinstance(user, BadRecord):
-            yield Row(line.number, b"", line.length, user)
-            continue
-        for item, is_clicked in shown_items:
-            view = {"user_id": user, "post_id": item, "timestamp": at, "action": "view", "target": is_clicked}
-            yield Row(line.number, b"", line.length, view)
-            if is_clicked:
-                yield Row(line.number, b"", line.length, {**view, "action": "like", "target": None})
+    return _rows(read_lines(content), _view_and_like) if is_impressions(content.peek(BUFFER_BYTES)) else None
 
 
 def read_news(content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
@@ -86,31 +60,58 @@ def read_news(content: io.BufferedReader, source: Source) -> Iterator[Row] | Non
 
 def _posts(lines: Iterator[Line]) -> Iterator[Row]:
     for line in lines:
-        cells = _cells(line, 8)
-        if not isinstance(cells, BadRecord):
-            cells_by = {"post_id": cells[0], "text": "\n".join(filter(None, cells[3:5])), "topic": cells[1]}
-        yield Row(line.number, b"", line.length, cells if isinstance(cells, BadRecord) else cells_by)
+        try:
+            post, topic, _, title, abstract, *_ = _cells(line, 8)
+        except BadRecord as bad:
+            yield Row(line.number, b"", line.length, bad)
+        else:
+            values = {"post_id": post, "text": "\n".join(filter(None, (title, abstract))), "topic": topic}
+            yield Row(line.number, b"", line.length, values)
 
 
-def _impressions(lines: Iterator[Line]) -> Iterator[tuple[Line, str | BadRecord, str, list[tuple[str, bool]]]]:
-    """The line, the user, the time in ISO form and what was shown, each with whether it was clicked."""
+class _Seen(NamedTuple):
+    """An item that was shown to somebody, at a time in ISO form."""
+
+    user: str
+    item: str
+    at: str
+    is_clicked: bool
+
+
+def _click(seen: _Seen) -> list[Values]:
+    return [{"user_id": seen.user, "click_article_id": seen.item, "click_timestamp": seen.at}] * seen.is_clicked
+
+
+def _view_and_like(seen: _Seen) -> list[Values]:
+    of_both = {"user_id": seen.user, "post_id": seen.item, "timestamp": seen.at}
+    view = {**of_both, "action": "view", "target": seen.is_clicked}
+    return [view, {**of_both, "action": "like", "target": None}] if seen.is_clicked else [view]
+
+
+def _rows(lines: Iterator[Line], said: Callable[[_Seen], list[Values]]) -> Iterator[Row]:
+    """What is said of each item that was shown."""
     for line in lines:
         if line.raw.strip():
-            cells = _cells(line, 5)
             try:
-                if isinstance(cells, BadRecord):
-                    raise cells
-                yield line, cells[1], _iso(cells[2]), [_item(part) for part in cells[4].split()]
+                found = [values for seen in _seen(line) for values in said(seen)]
             except BadRecord as bad:
-                yield line, bad, "", []
+                yield Row(line.number, b"", line.length, bad)
+            else:
+                yield from (Row(line.number, b"", line.length, values) for values in found)
 
 
-def _cells(line: Line, number: int) -> list[str] | BadRecord:
-    try:
-        cells = decode_utf8(line.raw).removesuffix("\r").split("\t")
-    except BadRecord as bad:
-        return bad
-    return cells if len(cells) == number else BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, {number} are wanted")
+def _seen(line: Line) -> list[_Seen]:
+    """The items of an impression. Raises: BadRecord."""
+    _, user, at, _, shown_items = _cells(line, 5)
+    return [_Seen(user, item, _iso(at), is_clicked) for item, is_clicked in map(_item, shown_items.split())]
+
+
+def _cells(line: Line, number: int) -> list[str]:
+    """The cells of a line. Raises: BadRecord where it holds another number of them."""
+    cells = decode_utf8(line.raw).removesuffix("\r").split("\t")
+    if len(cells) != number:
+        raise BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, {number} are wanted")
+    return cells
 
 
 @lru_cache(1 << 14)

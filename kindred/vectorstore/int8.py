@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.exact import best_exact, rank
 from kindred.vectorstore.folder_store import Question
 from kindred.vectorstore.rows import View
+
+Size = TypeVar("Size", float, Vectors)
 
 CODES_FILE, SCALES_FILE = "codes.i8", "scales.f32"
 _MOST = 127
@@ -91,11 +93,11 @@ class Codes:
         products = self._products(np.round(vector / step).astype(np.int8)[None])[0]
         about = np.multiply(products, self.scales[0], dtype=np.float32, casting="unsafe")
         about *= np.float32(step)
-        return about, step * _most_off(float(np.linalg.norm(vector)) / step, *self._largest)
+        return about, step * _off(float(np.linalg.norm(vector)) / step, *self._largest)
 
     def _in_reach(self, scores: Vectors, best: Vectors, length: float, k: int) -> NDArray[np.int64]:
         """Rows that may be among the best k, given what each of them scores and what is best of each group."""
-        enough = _kth(best if len(best) >= k else scores, k) - 2 * _most_off(length, *self._largest)
+        enough = _kth(best if len(best) >= k else scores, k) - 2 * _off(length, *self._largest)
         groups = np.flatnonzero(best >= max(enough, _LOWEST))
         if len(groups) > _MAX_COMPARED * len(best):
             return np.flatnonzero(scores >= max(enough, _LOWEST))
@@ -105,7 +107,7 @@ class Codes:
             return rows
         found, off = scores[rows], np.zeros(len(rows), np.float32)
         is_coded = rows < len(self.codes)
-        off[is_coded] = _off(length, self.scales[:, rows[is_coded]])
+        off[is_coded] = _off(length, *self.scales[:, rows[is_coded]])
         enough = _kth(found - off, k)
         return rows[found + off + 1e-5 * np.abs(found) >= enough]
 
@@ -154,16 +156,9 @@ class Codes:
         return step, length
 
 
-def _most_off(ratio: float, step: float, length: float) -> float:
-    """The same as `_off` for one row."""
-    return _DEVIATIONS / math.sqrt(12.0) * (ratio * step + length)
-
-
-def _off(ratio: float, scales: Vectors) -> Vectors:
-    """How far products may be off, in steps of the query, `[num_rows]`; `ratio` is the query's length in those."""
-    steps, lengths = scales
-    off: Vectors = np.float32(_DEVIATIONS / np.sqrt(12.0)) * (np.float32(ratio) * steps + lengths)
-    return off
+def _off(ratio: float, steps: Size, lengths: Size) -> Size:
+    """How far the product of a row may be off, in steps of the query; `ratio` is the query's length in those."""
+    return _DEVIATIONS / math.sqrt(12.0) * (ratio * steps + lengths)
 
 
 def reached_by(scores: Vectors, k: int) -> float:
