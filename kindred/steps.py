@@ -211,8 +211,8 @@ def _write_parts(
     progress: Progress,
 ) -> int:
     from kindred.recommenders.answering.batch import open_everyone
+    from kindred.recommenders.answering.held_versions import published_version
     from kindred.recommenders.answering.lists_folder import write_lists_folder
-    from kindred.recommenders.answering.opened import published_version
 
     k, at_most = asked
     everyone = open_everyone(system, opened, k, at_most)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kindred.domain.records import Event
+
+if TYPE_CHECKING:  # commands that say what is not there load no NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -17,9 +23,20 @@ class Bounds:
 
     def admit(self, value: float | None) -> bool:
         """Whether the value is known and inside."""
-        if value is None or value != value:
-            return False
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+        return value is not None and self._from <= value <= self._to
+
+    def admit_each(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Which of the values are known, so no NaN, and inside."""
+        inside: NDArray[np.bool_] = (values >= self._from) & (values <= self._to)
+        return inside
+
+    @property
+    def _from(self) -> float:
+        return -math.inf if self.least is None else self.least
+
+    @property
+    def _to(self) -> float:
+        return math.inf if self.most is None else self.most
 
 
 @dataclass(frozen=True)

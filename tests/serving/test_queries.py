@@ -69,7 +69,7 @@ def test_a_user_gets_only_what_costs_so_much_and_is_there(client: Client, servic
     sent = client.post("/v1/queries/recommendations", body).json()["items"]
     found = client.get(asked, k=5, where=["price>=10", "price<=60", "in_stock=yes"]).json()["items"]
     assert [item["id"] for item in found] == [item["id"] for item in sent]
-    release = service.system("queries").recommender._of_version(None)
+    release = service.system("queries").recommender._versions.of()
     prices = dict(zip(release.products.ids.ids, release.products.numbers["price"].tolist(), strict=True))
     assert found and all(10 <= prices[item["id"]] <= 60 for item in found)
     assert [item["id"] for item in client.get(asked, k=5).json()["items"]] != [item["id"] for item in found]

@@ -17,7 +17,8 @@ from kindred.gnn.columns import edge_columns
 from kindred.graph.store import GraphStore
 from kindred.graph.tables import edge_table
 from kindred.linear.known_items import dot_scores
-from kindred.recommenders.answering.opened import Opened, Version, load_version, published_version
+from kindred.recommenders.answering.held_versions import published_version
+from kindred.recommenders.answering.opened import Opened, Version, load_version
 from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped
 from kindred.recommenders.publishing import ITEMS, USERS, telling_properties

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.embeddings import TextEncoder, Vectors
-from kindred.domain.errors import NotPublishedError, StoreError
+from kindred.domain.errors import StoreError
 from kindred.domain.interactions import IntArray
 from kindred.graph.store import GraphStore
 from kindred.recommenders.answering.known import Known
@@ -23,7 +23,7 @@ from kindred.recommenders.ranking.ranker import Ranker, load_ranker
 from kindred.recommenders.releases import Release, load_release, run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System, Triple
-from kindred.vectorstore.store import PublishedVectors, VectorStore
+from kindred.vectorstore.store import VectorStore
 
 _VECTORS_KEPT = 10_000
 MOST_RISEN = 200
@@ -123,12 +123,3 @@ def load_version(system: System, runs_folder: Path, name: str) -> Version:
     model = load_model(system, folder)
     evidence = load_evidence(folder, model.users, model.items)
     return Version(name, load_release(folder, name), model, evidence, load_ranker(folder))
-
-
-def published_version(system: System, vectors: PublishedVectors) -> str:
-    """Name of the version that readers get. Raises: NotPublishedError where none is published."""
-    name = vectors.published()
-    if name is not None:
-        return name
-    hint = f"`kindred train {system.name}`, then `kindred publish --system {system.name}`"
-    raise NotPublishedError(f"nothing is published yet of system {system.name}", f"train with {hint}")

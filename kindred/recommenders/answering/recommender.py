@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
 from kindred.recommenders.answering.asked import Asked, excluded_reason, scored_anew
 from kindred.recommenders.answering.askers import Asker, Askers, EncodedRows
+from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import Known, StoreKnown, left_out
-from kindred.recommenders.answering.opened import LATER, POPULAR_THEN, Opened, Version, load_version, published_version
+from kindred.recommenders.answering.opened import LATER, POPULAR_THEN, Opened, Version, load_version
 from kindred.recommenders.answering.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.answering.reasons import Told, explain
 from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts
@@ -32,7 +33,8 @@ __all__ = ["Opened", "Recommender"]
 
 _WIDER = 4
 """Factor by which a search grows that found too few items of the kind asked for."""
-_VERSIONS_KEPT = 3
+_OTHERS = 2
+"""Versions that are kept beside the one that answers."""
 RANKS = 100
 """Ranks that are looked at to tell where an item stands."""
 
@@ -51,8 +53,7 @@ class Recommender:
         self._known = _known(system, opened)
         self._rows = EncodedRows(self._known)
         self._pasts = UserPasts(self._known)
-        self._versions: dict[str, Version] = {}
-        self._held: Version | None = None
+        self._versions = HeldVersions(system, self._vectors, partial(load_version, system, opened.runs_folder), _OTHERS)
 
     def __call__(self, request: Request) -> Answer:
         """The k best items for the asker; somebody unknown gets what is popular.
@@ -184,17 +185,15 @@ class Recommender:
         Raises:
             ArtifactError: nothing is published, or what is is damaged; what answered before still answers.
         """
-        name = published_version(self.system, self._vectors)
-        if self._held is None or self._held.name != name:
-            version = self._load(name)
+        version = self._versions.of(self._versions.published())
+        if version is not self._versions.held:
             self._known.judge(version.release, version.model.items)
-            self._vectors.search(name, ITEMS, version.model.ranking.items[0], 1)  # opened and warm
-            self._held = version
-        return name
+            self._vectors.search(version.name, ITEMS, version.model.ranking.items[0], 1)  # opened and warm
+        return self._versions.hold(version)
 
     def is_quick(self, request: Request) -> bool:
         """Whether an answer takes about a millisecond: nothing is to be encoded, loaded or read from the graph."""
-        version = self._held
+        version = self._versions.held
         if version is None or version.ranker is not None or request.version not in (None, version.name):
             return False
         early = request.at is not None and version.release.as_of is not None and request.at < version.release.as_of
@@ -213,25 +212,14 @@ class Recommender:
         """The same without the vector engine: every vector of the version in force is compared, in memory."""
         other = copy.copy(self)
         other.__dict__.pop("_askers", None)
-        other._held = version = self.version()
+        version = self.version()
+        other._versions = replace(self._versions, held=version)
         other._vectors = VersionVectors(version)
         return other
 
     def version(self, name: str | None = None) -> Version:
         """The version of that name, else the one that answers. Raises: ArtifactError where it can't be read."""
-        if name is None and self._held is not None:
-            return self._held
-        return self._load(name or published_version(self.system, self._vectors))
-
-    def _load(self, name: str) -> Version:
-        if self._held is not None and self._held.name == name:
-            return self._held
-        version = self._versions.get(name)
-        if version is None:
-            version = load_version(self.system, self._opened.runs_folder, name)
-            kept = dict(list(self._versions.items())[1 - _VERSIONS_KEPT :]) if self._held is not None else {}
-            self._versions = kept | {name: version}
-        return version
+        return self._versions.of(name)
 
     def _answer(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from kindred.domain.errors import RecordError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Answer, Recommendation, Request
+from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import Known
-from kindred.recommenders.answering.opened import Opened, published_version
+from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.answering.request_parts import OF_FEED, check_parts
 from kindred.recommenders.feed.model import ARMS, TEST
 from kindred.recommenders.feed.orders import Order, load_order
@@ -49,8 +50,7 @@ class FeedRecommender:
     def __init__(self, system: System, opened: Opened) -> None:
         self.system = system
         self._opened = opened
-        self._held: FeedVersion | None = None
-        self._other: FeedVersion | None = None
+        self._versions = HeldVersions(system, opened.vectors.of(system.name), self._load)
 
     def __call__(self, request: Request) -> Answer:
         """The k posts that suit the reader best at `request.at`, now where None; also for somebody unknown."""
@@ -63,7 +63,7 @@ class FeedRecommender:
             SettingsError: the request has a part that a feed does not go by, or a label that posts do not lead to.
         """
         check_parts(self.system, request, OF_FEED)
-        return self._answer(self._version(request.version), request, arm)
+        return self._answer(self._versions.of(request.version), request, arm)
 
     def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
         """The k posts that suit each reader of the graph best now, and their chances."""
@@ -97,7 +97,7 @@ class FeedRecommender:
 
     def most_liked(self, at: int | None, limit: int) -> list[str]:
         """Posts by their likes before a time, now where None, most first."""
-        held, known = self._version(), self._opened.known
+        held, known = self._versions.of(), self._opened.known
         at = int(time.time()) if at is None else at
         likes = held.feed.likes_before(at)
         if known is not None and held.feed.as_of is not None and at > held.feed.as_of:
@@ -112,7 +112,7 @@ class FeedRecommender:
         Raises:
             RecordError: the published version has no such post.
         """
-        held = self._version()
+        held = self._versions.of()
         position = held.feed.posts.position(item_id)
         if position is None:
             raise RecordError(f"there is no post {item_id!r} in the published version", "see `kindred publish`")
@@ -126,7 +126,7 @@ class FeedRecommender:
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
         """Where a post stands for a reader; its score is a sum over features, and rests on no path of the graph."""
-        held = self._version()
+        held = self._versions.of()
         position = held.feed.posts.position(item_id)
         if position is None:
             raise RecordError(f"there is no post {item_id!r}", "ids are those of the posts table")
@@ -142,18 +142,17 @@ class FeedRecommender:
 
     def example_users(self, count: int) -> list[str]:
         """Readers with many views."""
-        feed = self._version().feed
+        feed = self._versions.of().feed
         views = np.bincount(feed.log.reader, minlength=len(feed.readers))
         return [feed.readers.external(int(reader)) for reader in np.argsort(-views, kind="stable")[:count]]
 
     def refresh(self) -> str:
         """Takes the published version and the feed as the graph holds it now; its name."""
-        held = self._load(self._published())
+        held = self._load(self._versions.published())
         first = Request(k=1, at=held.feed.as_of, removed=False)
         for arm in ARMS:
             self._answer(held, first, arm)  # loads what the first answer needs
-        self._held, self._other = held, None
-        return held.name
+        return self._versions.hold(held)
 
     def is_quick(self, request: Request) -> bool:
         """An answer takes milliseconds: it belongs into a thread."""
@@ -161,29 +160,17 @@ class FeedRecommender:
 
     def in_memory(self) -> FeedRecommender:
         """The same: it asks no vector engine."""
-        return copy.copy(self)
+        other = copy.copy(self)
+        other._versions = replace(self._versions)
+        return other
 
     def item_rows(self) -> Embeddings:
         """The posts in the spaces of texts and readers."""
-        return _rows(self._version())
+        return _rows(self._versions.of())
 
     def feed(self) -> FeedTables:
         """The feed that answers are made from."""
-        return self._version().feed
-
-    def _version(self, name: str | None = None) -> FeedVersion:
-        """The version of that name, else the one that is held, else the published one."""
-        if self._held is None:
-            self._held = self._load(self._published())
-        if name is None or name == self._held.name:
-            return self._held
-        other = self._other
-        if other is None or other.name != name:
-            self._other = other = self._load(name)
-        return other
-
-    def _published(self) -> str:
-        return published_version(self.system, self._opened.vectors.of(self.system.name))
+        return self._versions.of().feed
 
     def _load(self, name: str) -> FeedVersion:
         run = find_run(self._opened.runs_folder, run_of(name))

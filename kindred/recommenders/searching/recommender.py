@@ -15,13 +15,14 @@ from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.ids import rows_at
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.domain.recommendation import Answer, Bounds, Reason, Recommendation, Request
+from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
 from kindred.domain.records import Bought
 from kindred.domain.schema import edge_type_of
 from kindred.graph.store import QueryLimits
 from kindred.linear.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
-from kindred.recommenders.answering.opened import POPULAR_THEN, Opened, published_version
+from kindred.recommenders.answering.held_versions import HeldVersions
+from kindred.recommenders.answering.opened import POPULAR_THEN, Opened
 from kindred.recommenders.answering.request_parts import OF_SEARCHES, check_parts
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
@@ -53,9 +54,7 @@ class QueryRecommender:
     def __init__(self, system: System, opened: Opened) -> None:
         self.system = system
         self._opened = opened
-        self._vectors = opened.vectors.of(system.name)
-        self._held: Release | None = None
-        self._loaded: Release | None = None
+        self._versions = HeldVersions(system, opened.vectors.of(system.name), self._load)
 
     def __call__(self, request: Request) -> Answer:
         """The k best products for these queries; who has none gets what is popular.
@@ -66,7 +65,7 @@ class QueryRecommender:
             SettingsError: the request has a part that searches do not go by, or names what products do not have.
         """
         check_parts(self.system, request, OF_SEARCHES)
-        release = self._of_version(request.version)
+        release = self._versions.of(request.version)
         as_it_was = request.at is not None and release.as_of is not None and request.at < release.as_of
         searches, bought = self._asker(request)
         allowed = self._allowed(request, release, bought)
@@ -88,7 +87,7 @@ class QueryRecommender:
             ArtifactError: nothing is published.
             RecordError: there is no such product in the published version.
         """
-        release = self._of_version(None)
+        release = self._versions.of()
         position = _position(release, item_id)
         rows = release.model.item_rows()
         scores = rows @ rows[position]
@@ -105,7 +104,7 @@ class QueryRecommender:
             ArtifactError: nothing is published.
             RecordError: there is no such product in the published version.
         """
-        release = self._of_version(None)
+        release = self._versions.of()
         position = _position(release, item_id)
         answer = self(Request(user_id=user_id, k=_RANKS, at=at))
         found = next((item for item in enumerate(answer.recommendations, 1) if item[1].item_id == item_id), None)
@@ -140,8 +139,7 @@ class QueryRecommender:
         Raises:
             ArtifactError: nothing is published, or what is is damaged; what answered before still answers.
         """
-        self._held = self._load(published_version(self.system, self._vectors))
-        return self._held.name
+        return self._versions.hold(self._versions.of(self._versions.published()))
 
     def is_quick(self, request: Request) -> bool:
         """Never: searches are read from the graph, and queries may have to be encoded."""
@@ -153,12 +151,12 @@ class QueryRecommender:
 
     def item_rows(self) -> Embeddings:
         """The products by their titles and by what the towers learned."""
-        release = self._of_version(None)
+        release = self._versions.of()
         return Embeddings(release.products.ids, release.model.item_rows())
 
     def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
         """The k best products of every user of the graph who searched, those they bought left out."""
-        release = self._of_version(None)
+        release = self._versions.of()
         with self._opened.graph() as store:
             log = read_search_log(store)
         users = np.unique(log.searched.source)
@@ -176,17 +174,9 @@ class QueryRecommender:
                 ids = [release.products.ids.external(row) for row in best]
                 yield log.users.external(int(users[number])), ids, list(best.values())
 
-    def _of_version(self, name: str | None) -> Release:
-        """The version of that name, else the one that is held, else the published one."""
-        if name is None and self._held is not None:
-            return self._held
-        return self._load(name or published_version(self.system, self._vectors))
-
     def _load(self, name: str) -> Release:
-        if self._loaded is None or self._loaded.name != name:
-            run = find_run(self._opened.runs_folder, run_of(name))
-            self._loaded = load_release(run.folder, name, recipe_of(run).tower)
-        return self._loaded
+        run = find_run(self._opened.runs_folder, run_of(name))
+        return load_release(run.folder, name, recipe_of(run).tower)
 
     def _asker(self, request: Request) -> tuple[Searches, set[str]]:
         """What the asker searched for, as the request says it or else as the graph holds it, and what they bought."""
@@ -207,7 +197,8 @@ class QueryRecommender:
             allowed[products.ids.known_positions(request.among)] = True
         allowed[products.ids.known_positions([*request.exclude, *bought])] = False
         for number, bounds in request.bounds.items():
-            allowed &= _inside(products.numbers.get(number), bounds, len(products))
+            values = products.numbers.get(number)  # a version may have been published without them
+            allowed &= values is not None and bounds.admit_each(values)
         for label, name in request.where.items():
             group = f"{label} {name}"
             inside = np.zeros(len(products), dtype=np.bool_)
@@ -291,16 +282,6 @@ class QueryRecommender:
 
 
 _FILTERED = "no query says anything in words (digits, article numbers and links do not): what is popular"
-
-
-def _inside(values: FloatArray | None, bounds: Bounds, num: int) -> NDArray[np.bool_]:
-    """Which of the values are known and inside, `[num]`; none where the version was published without them."""
-    if values is None:
-        return np.zeros(num, dtype=np.bool_)
-    least = -np.inf if bounds.least is None else bounds.least
-    most = np.inf if bounds.most is None else bounds.most
-    inside: NDArray[np.bool_] = (values >= np.float32(least)) & (values <= np.float32(most))
-    return inside
 
 
 def _position(release: Release, product: str) -> int:

@@ -15,7 +15,8 @@ from kindred.domain.errors import RecordError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.interactions import FloatArray
 from kindred.domain.recommendation import Answer, Recommendation, Request
-from kindred.recommenders.answering.opened import Opened, published_version
+from kindred.recommenders.answering.held_versions import HeldVersions
+from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.answering.request_parts import OF_TAGS, check_parts
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.releases import run_of
@@ -63,8 +64,7 @@ class TagRecommender:
         self.system = system
         self._opened = opened
         self._vectors = opened.vectors.of(system.name)
-        self._held: TagVersion | None = None
-        self._other: TagVersion | None = None
+        self._versions = HeldVersions(system, self._vectors, self._load)
 
     def __call__(self, request: Request) -> Answer:
         """The k likeliest tags of a track, given ones left out unless asked for; of an unknown one how frequent.
@@ -179,8 +179,7 @@ class TagRecommender:
 
     def refresh(self) -> str:
         """Takes the published version; its name."""
-        self._held = self._load(published_version(self.system, self._vectors))
-        return self._held.name
+        return self._versions.hold(self._versions.of(self._versions.published()))
 
     def is_quick(self, request: Request) -> bool:
         """Answers are in memory."""
@@ -188,18 +187,13 @@ class TagRecommender:
 
     def in_memory(self) -> TagRecommender:
         """The same: answers ask no vector engine."""
-        return copy.copy(self)
+        other = copy.copy(self)
+        other._versions = replace(self._versions)
+        return other
 
     def version(self, name: str | None = None) -> TagVersion:
         """The version of that name, else what answers now."""
-        if self._held is None:
-            self._held = self._load(published_version(self.system, self._vectors))
-        if name is None or name == self._held.name:
-            return self._held
-        other = self._other
-        if other is None or other.name != name:
-            self._other = other = self._load(name)
-        return other
+        return self._versions.of(name)
 
     def _load(self, name: str) -> TagVersion:
         folder = find_run(self._opened.runs_folder, run_of(name)).folder
