@@ -41,7 +41,6 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.recommendation import Answer, Request
 from kindred.evaluation.bootstrap import paired_bootstrap
-from kindred.linear.cold_item_fit import text_of_items
 from kindred.linear.cold_items import NEAREST, ColdItemConfig
 from kindred.linear.event_text import EventText
 from kindred.linear.scorer import unit_rows
@@ -298,7 +297,7 @@ def _others(case: Case, published: Rows, text: FloatArray) -> tuple[FloatArray, 
     train, graph = case.events.take(case.known), case.graph
     of_items = graph.item_text
     if of_items is None and graph.event_text is not None:
-        of_items = text_of_items(train, EventText.of(graph.event_text).take(case.known))
+        of_items = EventText.of(graph.event_text).take(case.known).means(train.item_index, train.num_items)
     assert of_items is not None
     known = np.unique(train.item_index)
     centre = of_items[known].mean(0)

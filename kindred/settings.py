@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -113,7 +113,8 @@ def load_settings(**flags: object) -> Settings:
 
 def _parsed(name: str, value: object) -> object:
     """What the environment or `.env` says of a setting: JSON where that is a list. Raises: SettingsError."""
-    if name != "experiments" or not isinstance(value, str):
+    setting = Settings.model_fields.get(name)
+    if setting is None or get_origin(setting.annotation) is not tuple or not isinstance(value, str):
         return value
     try:
         return json.loads(value)

@@ -49,4 +49,4 @@ def test_commands_of_the_pages_are_understood(line: str) -> None:
     command = get_command(app)
     while isinstance(command, TyperGroup):
         command = command.commands[words.pop(0)]
-    command.make_context(line, words)
+    assert command.make_context(line, words).command is command

@@ -68,8 +68,8 @@ def item_texts(train: Interactions, event_text: EventText) -> ItemText:
     """Texts of items that have none of their own: the mean of their events' texts, of all and of the first ones."""
     place = place_in_item(train)
     told = [place < max(most, 1) for most in EVENT_COUNTS]
-    new = tuple(text_of_items(train.take(rows), event_text.take(rows)) for rows in told)
-    return ItemText(text_of_items(train, event_text), new)
+    new = tuple(event_text.take(rows).means(train.item_index[rows], train.num_items) for rows in told)
+    return ItemText(event_text.means(train.item_index, train.num_items), new)
 
 
 def fit_cold_items(
@@ -260,12 +260,3 @@ def _offset(exams: list[_Exam], number: int, max_share: float) -> float:
     if not len(lacking):
         return 0.0
     return float(lacking[allowed - 1]) if allowed else float(lacking[0]) - 1.0
-
-
-def text_of_items(train: Interactions, event_text: EventText) -> FloatArray:
-    """Mean text vector of each item's events, zeros where none has a text, `[num_items, text_dim]`."""
-    counts = np.bincount(train.item_index, event_text.has_text, minlength=train.num_items)[:, None]
-    even, none = np.ones(len(train), dtype=np.float32), np.zeros(event_text.dim, dtype=np.float32)
-    total = event_text.sums(train.item_index, even, train.num_items, none)
-    vectors: FloatArray = (total / np.maximum(counts, 1)).astype(np.float32)
-    return vectors

@@ -75,6 +75,13 @@ class EventText:
             total[first : last + 1] += weighted_sums(*added)
         return total
 
+    def means(self, groups: IntArray, num_groups: int) -> FloatArray:
+        """Mean vector of each group's events, zeros where none of them has a text, `[num_groups, text_dim]`."""
+        counts = np.bincount(groups, self.has_text, minlength=num_groups)[:, None]
+        even, zero = np.ones(len(self), dtype=np.float32), np.zeros(self.dim, dtype=np.float32)
+        means: FloatArray = (self.sums(groups, even, num_groups, zero) / np.maximum(counts, 1)).astype(np.float32)
+        return means
+
     def some(self, most: int) -> FloatArray:
         """Vectors of at most so many of the events that have a text, evenly spaced, `[num_some, text_dim]`."""
         told = np.flatnonzero(self.has_text)

@@ -76,8 +76,7 @@ def _matrix_scorers(
     if train.at is not None:
         scorers += of_late("ease", ease)
     if following is not None:
-        scorers.append(LinearScorer("next item", "recent_items", following))
-        scorers.append(LinearScorer("next item of the latest", "latest_items", following))
+        scorers += of_late("next item", following)
     scorers += [LinearScorer(name, "items", weights) for name, weights in mixed.items()]
     scale = np.maximum(np.diag(gram), 1.0) ** -0.5
     gram *= scale[:, None]
@@ -140,7 +139,7 @@ def _spectral_scorers(train: Interactions, context: FitContext) -> list[LinearSc
         scorers.append(LinearScorer("last spectrum", "last_items", left, right))
         for of, power in (("recent", 1), ("latest", LATEST), ("last", LAST)):
             following = _mean_next(train, left, context.statistics, power)
-            scorers.append(LinearScorer(f"next of {of} in spectrum", f"{of}_items", following, right))
+            scorers.append(LinearScorer(f"{of} next item in spectrum", f"{of}_items", following, right))
     return scorers
 
 

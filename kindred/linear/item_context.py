@@ -50,7 +50,7 @@ def context_counts(
     Args:
         items: where each edge begins, `[num_edges]`.
         nodes: where it ends, `[num_edges]`.
-        likely: its probability, 0 to 1, NaN where nobody predicted it, `[num_edges]`; None where none is predicted.
+        likely: its probability, 0 to 1, NaN where no model predicted it, `[num_edges]`; None where none is predicted.
         shape: number of items and of nodes.
     """
     import scipy.sparse as sp

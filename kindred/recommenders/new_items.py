@@ -9,9 +9,8 @@ import numpy as np
 
 from kindred.domain.embeddings import Vectors
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.interactions import FloatArray, IntArray
 from kindred.graph.store import GraphStore
-from kindred.linear.cold_item_fit import text_of_items
 from kindred.linear.cold_items import EVENT_COUNTS, FirstEvents
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.model import Model
@@ -141,5 +140,4 @@ def _first_events(
         return FirstEvents(rows, counts), None
     this = [history[chosen[history] == item] for history, item in zip(own, choosers.items, strict=True)]
     items = np.repeat(choosers.items, [len(history) for history in this])
-    events = Interactions(np.zeros_like(items), items, 1, len(new))
-    return FirstEvents(rows, counts), text_of_items(events, text.take(np.concatenate(this)))
+    return FirstEvents(rows, counts), text.take(np.concatenate(this)).means(items, len(new))

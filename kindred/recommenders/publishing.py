@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +23,13 @@ from kindred.graph.store import GraphStore
 from kindred.graph.tables import edge_table
 from kindred.recommenders.histories import Histories, histories_of_table, read_histories
 from kindred.recommenders.model import ANONYMOUS, Model, load_model
+from kindred.recommenders.new_items import NewItems, read_new_items
 from kindred.recommenders.releases import Release, load_release, next_version, run_of
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System
 from kindred.training.checkpoint import has_checkpoint, read_arrays
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import SystemVectors, VectorStore
-
-if TYPE_CHECKING:
-    from kindred.recommenders.new_items import NewItems
 
 USERS, ITEMS = "users", "items"
 """Collections of a published version, beside `ANONYMOUS`, which holds the one row of an anonymous user."""
@@ -66,8 +63,6 @@ class Published:
 
 def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
     """Makes the run the published version of its system; where it is already and the graph is the same, nothing."""
-    from kindred.recommenders.new_items import read_new_items  # here, since who answers imports this module too
-
     model = load_model(system, run.folder)
     until = run.manifest["graph"]["until"]
     users = _node_ids(store, system)
@@ -109,8 +104,6 @@ def _export_encoder(system: System, run: Run, model: Model) -> None:
 
 def place_new_items(system: System, store: GraphStore, model: Model) -> NewItems:
     """Rows of the items that the graph holds now and the model does not know, as `publish` would make them."""
-    from kindred.recommenders.new_items import read_new_items
-
     users = _node_ids(store, system)
     now, _ = _light_histories(system, store, model, users, None)
     return read_new_items(system, store, model, now, users, None)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from kindred.domain.interactions import Interactions
-from kindred.linear.cold_item_fit import fit_cold_items, item_texts, no_texts, own_texts, text_of_items
+from kindred.linear.cold_item_fit import fit_cold_items, item_texts, no_texts, own_texts
 from kindred.linear.cold_items import ColdItemConfig, FirstEvents
 from kindred.linear.event_text import EventText
 
@@ -126,8 +126,8 @@ def test_without_any_text_all_items_teach_where_the_first_users_of_a_new_one_are
 
 
 def test_the_text_of_an_item_is_the_mean_of_those_events_that_have_one():
-    events = Interactions(np.arange(4), np.array([0, 0, 0, 1]), 4, 2)
-    vectors = text_of_items(events, EventText.of(np.array([[1, 2], [3, 4], [0, 0], [0, 0]], dtype=np.float32)))
+    texts = EventText.of(np.array([[1, 2], [3, 4], [0, 0], [0, 0]], dtype=np.float32))
+    vectors = texts.means(np.array([0, 0, 0, 1]), 2)
     assert vectors.tolist() == [[2, 3], [0, 0]]
 
 

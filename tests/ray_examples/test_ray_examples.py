@@ -38,4 +38,4 @@ def test_the_example_of_ray_up_is_a_cluster_of_ray() -> None:
     if spec is None or spec.origin is None:
         pytest.skip("ray is not installed")
     schema = json.loads((Path(spec.origin).parent / "autoscaler" / "ray-schema.json").read_text("utf-8"))
-    jsonschema.validate(example("ray-up.yaml"), schema)
+    assert not [*jsonschema.Draft7Validator(schema).iter_errors(example("ray-up.yaml"))]

@@ -84,6 +84,7 @@ def test_an_address_that_others_reach_needs_a_key(keys: Keys, host: str) -> None
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"])
 def test_this_machine_alone_needs_none(keys: Keys, host: str) -> None:
+    assert is_loopback(host)
     check_bind(host, keys)
 
 

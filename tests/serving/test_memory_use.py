@@ -27,5 +27,6 @@ def test_memory_that_was_freed_is_given_back(service: Service, monkeypatch: pyte
         with anyio.fail_after(60):
             while resident().rss > held - 150e6:
                 await anyio.sleep(0.05)
+        assert resident().rss <= held - 150e6
 
     ask(service, asks)
