@@ -136,19 +136,6 @@ def _resampled(hits: Floats, exposures: Floats, rng: np.random.Generator) -> Flo
     return rates
 
 
-def users_needed(rate: float, lift: float, power: float = POWER) -> int:
-    """Users in each of two groups so that a lift of the rate is found with this power, at 5 % false alarms.
-
-    One exposure a user; more of them need fewer users.
-    """
-    from scipy.stats import norm
-
-    reach = norm.ppf(1 - SIGNIFICANT_BELOW / 2) + norm.ppf(power)
-    other = min(max(rate + lift, 0.0), 1.0)
-    spread = rate * (1 - rate) + other * (1 - other)
-    return int(np.ceil(reach**2 * spread / lift**2)) if lift else 0
-
-
 def days_to_significance(found: Difference, days: float) -> float | None:
     """Days in all until a difference as large as the one found is significant with `POWER`; None where there is none.
 

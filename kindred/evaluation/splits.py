@@ -25,7 +25,7 @@ class Split:
     """Rows of `interactions` by their use; the three never share a row, each ascends.
 
     Attributes:
-        name: the rule that split it: `temporal`, `random`, `as_of` or `given`.
+        name: the rule that split it: `temporal`, `random` or `as_of`.
         interactions: every event, those of no use here included.
         train: rows to learn from, `[num_train]`.
         validation: rows to choose settings on, and to learn from once they are chosen, `[num_validation]`.
@@ -175,24 +175,6 @@ def as_of_split(interactions: Interactions, time: int, horizon: int, validation_
     test = (at > time) & (at <= time + horizon)
     rows = [np.flatnonzero(mask).astype(np.int64) for mask in (train, (at <= time) & ~train, test)]
     return Split("as_of", interactions, *rows)
-
-
-def given_split(interactions: Interactions, test: IntArray, validation: IntArray = _NO_ROWS) -> Split:
-    """A published split: these rows are test, those validation, all others train.
-
-    Raises:
-        SettingsError: a row is in both, twice in one, or outside the data.
-    """
-    use = np.zeros(len(interactions), dtype=np.int64)
-    chosen = np.concatenate([test, validation]).astype(np.int64)
-    if len(chosen) and (chosen.min() < 0 or chosen.max() >= len(interactions)):
-        raise SettingsError(
-            f"rows {chosen.min()} to {chosen.max()} of {len(interactions)} events", "give rows of the data"
-        )
-    if len(np.unique(chosen)) != len(chosen):
-        raise SettingsError(f"{len(chosen) - len(np.unique(chosen))} rows are given twice", "give each row one use")
-    use[chosen] = 1
-    return Split("given", interactions, np.flatnonzero(use == 0), np.sort(validation), np.sort(test))
 
 
 def _times(interactions: Interactions) -> IntArray:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
-from kindred.domain.frames import FramesInMemory
 from kindred.domain.interactions import FloatArray, IntArray
 
 _FRAMES_AT_A_TIME = 4096
@@ -129,16 +128,3 @@ def check_frames(array: NDArray[Any], name: str) -> None:
             part = array[start : start + _FRAMES_AT_A_TIME].astype(np.float32, copy=False)
         if not np.isfinite(part).all():
             raise RecordError(f"{name} holds numbers that are not finite")
-
-
-def frames_of_arrays(arrays: Sequence[NDArray[Any]], frame_dim: int) -> FramesInMemory:
-    """Frames that came with a request rather than from a file.
-
-    Raises:
-        RecordError: one of them can't be used, or is not of that width.
-    """
-    for number, array in enumerate(arrays, 1):
-        check_frames(array, f"array {number}")
-        if array.shape[1] != frame_dim:
-            raise RecordError(f"array {number} has frames of width {array.shape[1]}, {frame_dim} is wanted")
-    return FramesInMemory([array.astype(np.float32, copy=False) for array in arrays], frame_dim)

@@ -46,11 +46,6 @@ class RatingBiases:
     target_bias: FloatArray
     source_shrinkage: float
 
-    def of_new_source(self, target_index: IntArray, rating: FloatArray) -> float:
-        """Bias of a source that is not in the graph, from its ratings of targets that are."""
-        rest = rating - self.mean - self.target_bias[target_index]
-        return float(rest.sum() / (len(rest) + self.source_shrinkage))
-
 
 def fit_biases(train: Interactions, source_shrinkage: float, target_shrinkage: float) -> RatingBiases:
     """Biases of these rated events; without a rating of their own, users and products have none.

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -31,28 +30,25 @@ from kindred.gnn.trained import NodeStates, TrainedGnn
 from kindred.training.checkpoint import read_checkpoint, write_checkpoint
 
 STATES = "states"
-End = Literal["source", "target"]
 NodeColumns = Mapping[str, Tensor]
 """Attributes of nodes or edges by name, as `read_hetero_data` makes them; those left out count as missing."""
 
 
 @dataclass(frozen=True)
 class NewEdges:
-    """Edges of one type between new nodes and nodes whose states are kept.
+    """Edges of one type from new nodes to nodes whose states are kept.
 
     Attributes:
         triple: the edge type, in the direction of the schema.
         new_index: the new node of each edge, counted from 0, `[num_edges]`.
         neighbour_index: position of its neighbour among the kept states, `[num_edges]`.
         columns: attributes of the edges, in the same order.
-        new_end: which end of the type the new nodes are, `source` or `target`.
     """
 
     triple: Triple
     new_index: IntArray
     neighbour_index: IntArray
     columns: NodeColumns
-    new_end: End = "source"
 
 
 @dataclass(frozen=True)
@@ -81,23 +77,9 @@ def encode_new_sources(trained: TrainedGnn, kept: NodeStates, edges: NewEdges, n
         num_nodes: how many new sources there are.
     """
     states = new_states(trained, kept, trained.target[0], ({}, num_nodes), [edges])
-    return _vectors(trained, "source", states)
-
-
-def encode_new_targets(
-    trained: TrainedGnn, kept: NodeStates, columns: NodeColumns, num_nodes: int, edges: Iterable[NewEdges] = ()
-) -> NewVectors:
-    """Vectors of new targets of the target edge type (products) from their attributes, and edges where they have some.
-
-    Args:
-        trained: the network.
-        kept: states of the graph.
-        columns: attributes of the new nodes, e.g. `title_embedding`.
-        num_nodes: how many there are.
-        edges: e.g. to their brand and categories.
-    """
-    states = new_states(trained, kept, trained.target[2], (columns, num_nodes), edges)
-    return _vectors(trained, "target", states)
+    with torch.no_grad():
+        vectors: EndVectors = trained.network("source", states)
+    return NewVectors(*(part.cpu().numpy() for part in (vectors.ranking, vectors.rating, vectors.bias)))
 
 
 def with_new_nodes(
@@ -160,17 +142,14 @@ def _incoming(trained: TrainedGnn, kept: NodeStates, new: NewEdges, num_nodes: i
     """The edges as they arrive at the new nodes, in the order given for each node."""
     encoder = trained.network.encoder
     source, _, target = new.triple
-    at_source = new.new_end == "source"
-    num_neighbours = len(kept[0][target if at_source else source])
+    num_neighbours = len(kept[0][target])
     _check_positions(new, num_nodes, num_neighbours)
-    ends = (new.new_index, new.neighbour_index) if at_source else (new.neighbour_index, new.new_index)
-    sizes = (num_nodes, num_neighbours) if at_source else (num_neighbours, num_nodes)
-    edge_index = torch.from_numpy(np.stack(ends).astype(np.int64)).to(kept[0][source].device)
-    adjacency, rows = EdgeOrder.of(edge_index, *sizes).select()
+    ends = np.stack((new.new_index, new.neighbour_index)).astype(np.int64)
+    edge_index = torch.from_numpy(ends).to(kept[0][source].device)
+    adjacency, rows = EdgeOrder.of(edge_index, num_nodes, num_neighbours).select()
     features = encoder.features.of_edges(new.triple, new.columns, len(new.new_index)).to(edge_index.device)[rows]
     relation = Relation(new.triple, adjacency, features)
-    forward, backward = both_ways(relation, encoder.project_edges(new.triple, features))
-    return backward if at_source else forward
+    return both_ways(relation, encoder.project_edges(new.triple, features))[1]
 
 
 def _check_positions(new: NewEdges, num_nodes: int, num_neighbours: int) -> None:
@@ -180,9 +159,3 @@ def _check_positions(new: NewEdges, num_nodes: int, num_neighbours: int) -> None
                 f"{name} positions of {new.triple[1]} reach from {index.min()} to {index.max()} in {size} nodes",
                 "drop edges to unknown nodes, or add those with `with_new_nodes`",
             )
-
-
-def _vectors(trained: TrainedGnn, end: End, states: list[Tensor]) -> NewVectors:
-    with torch.no_grad():
-        vectors: EndVectors = trained.network(end, states)
-    return NewVectors(*(part.cpu().numpy() for part in (vectors.ranking, vectors.rating, vectors.bias)))

@@ -93,16 +93,6 @@ class Bm25:
         """The most that any word adds."""
         return float(self.most.max()) if len(self.most) else 1.0
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The matrix as arrays to write; the vocabulary, in the order of the rows, goes beside them."""
-        return {"data": self.matrix.data, "indices": self.matrix.indices, "indptr": self.matrix.indptr}
-
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], words: Sequence[str], num_documents: int) -> Bm25:
-        """The index that was written."""
-        parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-        return cls({word: row for row, word in enumerate(words)}, csr_matrix(parts, (len(words), num_documents)))
-
 
 def fit_bm25(documents: Sequence[str], k1: float = 1.5, b: float = 0.75) -> Bm25:
     """The index of these documents.

@@ -146,8 +146,3 @@ def are_liked(
     means = totals / np.maximum(counts, 1)
     above = (rating > means[user_index]) & (rating > scale.middle)
     return known & ((rating >= scale.liked) | above)
-
-
-def liked_items(liked: NDArray[np.bool_], item_ids: Sequence[str]) -> set[str]:
-    """The items of the liked events."""
-    return {item for item, is_liked in zip(item_ids, liked, strict=True) if is_liked}

@@ -219,10 +219,6 @@ class Memory:
 
     # what others ask
 
-    def knows_user(self, user_id: str) -> bool:
-        """Whether there is such a user, with events or without."""
-        return user_id in self._new or (user_id in self.past.users and user_id not in self._forgotten)
-
     def knows_item(self, item_id: str) -> bool:
         """Whether there is such an item."""
         return item_id not in self._gone_items and (item_id in self.past.items or item_id in self._new_titles)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
@@ -17,7 +16,7 @@ from kindred.evaluation.protocol import (
     evaluate_splits,
     run_protocol,
 )
-from kindred.evaluation.splits import Split, given_split
+from kindred.evaluation.splits import Split
 from kindred.linear.popularity import fit_popularity
 from kindred.linear.rating_baselines import fit_mean_rating
 
@@ -30,6 +29,13 @@ def user_sums(values: list[list[float]], counts: list[int]) -> UserSums:
 
 def always(row: list[float]) -> Scorer:
     return lambda users: np.tile(np.array(row, dtype=np.float32), (len(users), 1))
+
+
+def split_of(interactions: Interactions, test: list[int], validation: list[int] | None = None) -> Split:
+    """These rows are for test and validation, all others to learn from."""
+    use = [np.array(rows, dtype=np.int64) for rows in (validation or [], test)]
+    train = np.setdiff1d(np.arange(len(interactions)), np.concatenate(use))
+    return Split("temporal", interactions, train, *use)
 
 
 def communities(num_users: int = 40, num_items: int = 20) -> Interactions:
@@ -60,7 +66,7 @@ def test_known_events_are_seen_and_every_figure_is_right_by_hand() -> None:
         5,
         rating=np.array([5, 4, 4, 2, 1, 4, 4], dtype=np.float32),
     )
-    split = given_split(interactions, test=np.array([2, 4]), validation=np.array([1]))
+    split = split_of(interactions, test=[2, 4], validation=[1])
     model = FittedModel(always([9, 8, 7, 6, 5]), lambda users, items: np.full(len(users), 3.0, dtype=np.float32))
     config = ProtocolConfig("temporal", baselines=BASELINES, ks=(1,))
     result = evaluate_splits([split], lambda split, seed: model, config)
@@ -201,15 +207,14 @@ def test_unpaired_cases_are_refused() -> None:
 
 @pytest.mark.parametrize("seeds", [(), (0, 1)])
 def test_each_split_needs_one_seed(seeds: tuple[int, ...]) -> None:
-    splits = [given_split(communities(), np.array([0]))] if seeds else []
+    splits = [split_of(communities(), test=[0])] if seeds else []
     with pytest.raises(SettingsError, match="seed"):
         evaluate_splits(splits, fit_community, ProtocolConfig("random", seeds=seeds))
 
 
 def test_a_split_without_test_events_is_refused() -> None:
-    nothing: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
     with pytest.raises(RecordError, match="no event to test"):  # bad data, exit code 3
-        evaluate_splits([given_split(communities(), nothing)], fit_community, ProtocolConfig("random"))
+        evaluate_splits([split_of(communities(), test=[])], fit_community, ProtocolConfig("random"))
 
 
 def test_events_without_a_rating_are_ranked_and_not_rated() -> None:
@@ -221,7 +226,7 @@ def test_events_without_a_rating_are_ranked_and_not_rated() -> None:
         3,
         rating=np.array([4, 2, np.nan, np.nan], dtype=np.float32),
     )
-    split = given_split(interactions, test=np.array([1, 3]), validation=np.array([], dtype=np.int64))
+    split = split_of(interactions, test=[1, 3])
     fitted = FittedModel(always([3, 2, 1]), lambda users, items: np.full(len(users), 5.0, dtype=np.float32))
     result = evaluate_splits([split], lambda split, seed: fitted, ProtocolConfig("temporal", baselines=BASELINES))
     ranking, rating = result.model.pooled.ranking, result.model.pooled.rating

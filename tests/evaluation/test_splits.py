@@ -12,7 +12,6 @@ from kindred.domain.interactions import Interactions
 from kindred.evaluation.splits import (
     Split,
     as_of_split,
-    given_split,
     random_split,
     split_by,
     temporal_split,
@@ -162,18 +161,6 @@ def test_the_known_part_of_a_random_split_is_cut_by_the_same_seed() -> None:
     assert np.array_equal(again.validation, validation_split(known, 3, temporal=False).validation)
     other = validation_split(known, 4, temporal=False).validation
     assert len(np.intersect1d(again.validation, other)) == pytest.approx(0.04 * len(known), rel=0.15)
-
-
-def test_given_split_leaves_the_rest_to_train() -> None:
-    split = given_split(events([(0, i, 5, 0) for i in range(5)]), test=np.array([4, 1]), validation=np.array([0]))
-    assert (split.train.tolist(), split.validation.tolist(), split.test.tolist()) == ([2, 3], [0], [1, 4])
-    assert split.known.tolist() == [0, 2, 3]
-
-
-@pytest.mark.parametrize(("test", "validation"), [([5], [0]), ([-1], [0]), ([1, 2], [2]), ([1, 1], [])])
-def test_given_split_refuses_rows_of_two_uses(test: list[int], validation: list[int]) -> None:
-    with pytest.raises(SettingsError):
-        given_split(events([(0, i, 5, 0) for i in range(5)]), np.array(test), np.array(validation, dtype=np.int64))
 
 
 def test_a_temporal_split_needs_times_and_shares_need_a_train_part() -> None:

@@ -12,7 +12,7 @@ from kindred.domain.frames import (
     random_crops,
     whole_tracks,
 )
-from kindred.features.audio_frames import frames_of_arrays, open_frames
+from kindred.features.audio_frames import open_frames
 
 
 def _saved(path: Path, array: np.ndarray, **options: bool) -> Path:
@@ -106,10 +106,3 @@ def test_batches_hold_every_stretch_once_and_are_bounded() -> None:
     batches = length_sorted_batches(Stretches(rows, np.zeros(280, np.int64), lengths[rows]), 16, 400)
     assert sorted(np.concatenate([batch.row for batch in batches])) == sorted(rows)
     assert all(len(b) <= 16 and (len(b) == 1 or len(b) * b.length.max() <= 400) for b in batches)
-
-
-def test_arrays_of_a_request_are_checked() -> None:
-    assert frames_of_arrays([np.ones((2, 3))], 3).lengths.tolist() == [2]
-    for bad in (np.ones((2, 4)), np.ones(3), np.full((1, 3), np.inf), np.array([["x", "y", "z"]])):
-        with pytest.raises(RecordError):
-            frames_of_arrays([bad], 3)

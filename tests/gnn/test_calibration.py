@@ -28,7 +28,6 @@ def test_biases_by_hand() -> None:
     assert biases.mean == 4.0
     assert np.allclose(biases.target_bias, [0.5, -0.5])
     assert np.allclose(biases.source_bias, [0.0, 0.0])
-    assert biases.of_new_source(np.array([1]), np.array([4.5], dtype=np.float32)) == pytest.approx((0.5 + 0.5) / 3)
 
 
 def test_a_useless_cosine_costs_nothing_and_a_good_one_helps() -> None:

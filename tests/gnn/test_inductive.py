@@ -13,7 +13,6 @@ from kindred.domain.interactions import IntArray
 from kindred.gnn.inductive import (
     NewEdges,
     encode_new_sources,
-    encode_new_targets,
     load_states,
     save_states,
     with_new_nodes,
@@ -101,7 +100,7 @@ def test_without_reviews_all_are_alike(trained: TrainedGnn, data: HeteroData, ke
     assert np.isfinite(ranking).all() and np.array_equal(ranking[0], ranking[1])
 
 
-def test_a_product_is_encoded_from_its_text(trained: TrainedGnn, data: HeteroData, kept: NodeStates) -> None:
+def test_a_product_gets_its_states_from_its_text(trained: TrainedGnn, data: HeteroData, kept: NodeStates) -> None:
     """As the same product in a graph where nobody reviewed it."""
     graph = data.clone()
     text = torch.linspace(-1, 1, 6, dtype=torch.float16).unsqueeze(0)
@@ -111,24 +110,11 @@ def test_a_product_is_encoded_from_its_text(trained: TrainedGnn, data: HeteroDat
     )
     graph["Product"].num_nodes = NUM_PRODUCTS + 1
     columns = {"title_embedding": text, "has_title_embedding": torch.ones(1, dtype=torch.bool)}
-    new = encode_new_targets(trained, kept, columns, 1)
-    expected = trained.encode(graph)
-    assert np.allclose(new.ranking[0], expected.target_ranking[-1], atol=1e-5)
-    assert np.allclose(new.rating[0], expected.target_rating[-1], atol=1e-5)
-    without = encode_new_targets(trained, kept, {}, 1)
-    assert not np.allclose(new.ranking, without.ranking, atol=1e-3)
-
-
-def test_a_product_is_encoded_from_its_reviews(
-    trained: TrainedGnn, data: HeteroData, kept: NodeStates, whole: GnnEmbeddings
-) -> None:
-    edge_index = data[REVIEWED].edge_index.numpy()
-    rows = np.flatnonzero(edge_index[1] == 5)
-    columns = {name: value[rows] for name, value in data[REVIEWED].items() if name != "edge_index"}
-    edges = NewEdges(REVIEWED, np.zeros(len(rows), np.int64), edge_index[0, rows], columns, new_end="target")
-    node = {name: data["Product"][name][5:6] for name in ("title_embedding", "has_title_embedding")}
-    new = encode_new_targets(trained, kept, node, 1, [edges])
-    assert np.allclose(new.ranking[0], whole.target_ranking[5], atol=1e-5)
+    new = with_new_nodes(trained, kept, "Product", columns, 1)
+    for layer, expected in zip(new, trained.states(graph), strict=True):
+        assert torch.allclose(layer["Product"][-1], expected["Product"][-1], atol=1e-5)
+    without = with_new_nodes(trained, kept, "Product", {}, 1)
+    assert not torch.allclose(new[-1]["Product"][-1], without[-1]["Product"][-1], atol=1e-3)
 
 
 def test_a_review_of_an_unknown_product_counts(trained: TrainedGnn, data: HeteroData, kept: NodeStates) -> None:

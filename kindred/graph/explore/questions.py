@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import pyarrow as pa
-
 from kindred.domain.errors import SettingsError
 from kindred.domain.schema import graph_schema
-from kindred.graph.store import GraphStore, QueryLimits, Scalar
+from kindred.graph.store import GraphStore, Scalar
 
 
 class ParameterKind(StrEnum):
@@ -110,18 +108,6 @@ class Question:
         if missing := [p.name for p in self.parameters if p.is_required and p.name not in given]:
             raise SettingsError(f"{self.name} needs {' and '.join(missing)}", f"for example: {self.example}")
         return {p.name: p.value(given[p.name]) if p.name in given else p.default for p in self.parameters}
-
-
-def run_question(
-    store: GraphStore, question: Question, parameters: Mapping[str, object], limits: QueryLimits
-) -> pa.Table:
-    """The store's answer, its columns as declared.
-
-    Raises:
-        SettingsError: a parameter is missing, unknown or of another kind.
-        SchemaError: the query failed or took too long.
-    """
-    return store.query(question.text, question.values(parameters), limits)
 
 
 def missing_types(store: GraphStore, question: Question) -> list[str]:

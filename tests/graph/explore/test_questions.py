@@ -13,7 +13,7 @@ import pytest
 from kindred.domain.errors import SchemaError, SettingsError
 from kindred.domain.schema import graph_schema
 from kindred.graph.explore.question_files import question_of, read_question, read_questions
-from kindred.graph.explore.questions import Question, run_question
+from kindred.graph.explore.questions import Question
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore, QueryLimits
 from tests.conftest import clear_graph, open_neo4j
@@ -156,7 +156,11 @@ def both_towns(embedded_town: GraphStore, neo4j_server: Neo4jServer) -> Iterator
 
 def ask(store: GraphStore, question: Question) -> Answer:
     given = {p.name: ANYWHERE[p.name] for p in question.parameters if p.name in ANYWHERE}
-    answer: Answer = run_question(store, question, given | ASKED.get(question.name, {}), QueryLimits()).to_pylist()
+    return answer_to(store, question, given | ASKED.get(question.name, {}))
+
+
+def answer_to(store: GraphStore, question: Question, given: dict[str, object]) -> Answer:
+    answer: Answer = store.query(question.text, question.values(given), QueryLimits()).to_pylist()
     return answer
 
 
@@ -210,8 +214,8 @@ def test_both_engines_give_equal_answers_about_a_crowd_with_parallel_edges(
                     zip(given, IDS["Product" if question.name == "reviewed_both" else "Category"], strict=False)
                 )
             least = {p.name: 1 for p in question.parameters if p.name.startswith("least_") and p.name != "least_length"}
-            answers = [run_question(store, question, given | least, QueryLimits()) for store in (embedded, server)]
-            assert answers[0].to_pylist() == answers[1].to_pylist(), (question.full_name, given)
+            answers = [answer_to(store, question, given | least) for store in (embedded, server)]
+            assert answers[0] == answers[1], (question.full_name, given)
 
 
 def test_a_question_about_one_node_starts_from_its_index(
@@ -245,9 +249,8 @@ def operators_of(plan: Mapping[str, object]) -> Iterator[str]:
 
 def test_a_limit_cuts_the_answer_and_the_first_rows_stay(embedded_town: GraphStore) -> None:
     question = question_of("user_timeline")
-    whole = run_question(embedded_town, question, {"user": "dan"}, QueryLimits()).to_pylist()
-    cut = run_question(embedded_town, question, {"user": "dan", "limit": 3}, QueryLimits()).to_pylist()
-    assert cut == whole[:3]
+    whole = answer_to(embedded_town, question, {"user": "dan"})
+    assert answer_to(embedded_town, question, {"user": "dan", "limit": 3}) == whole[:3]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import pytest
 
 from kindred.domain.schema import graph_schema
 from kindred.graph.explore.question_files import question_of, read_questions
-from kindred.graph.explore.questions import run_question
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore, QueryLimits
 from kindred.ingest.generate.products import ProductSample, generate_products
@@ -162,9 +161,9 @@ def given_to(store: GraphStore, sample: str, name: str) -> dict[str, object]:
 
 def ask(store: GraphStore, name: str, given: dict[str, object]) -> list[Row]:
     """The whole answer."""
-    answer: list[Row] = run_question(
-        store, question_of(name), {**given, "limit": 100_000}, QueryLimits(rows=100_000)
-    ).to_pylist()
+    question = question_of(name)
+    values = question.values({**given, "limit": 100_000})
+    answer: list[Row] = store.query(question.text, values, QueryLimits(rows=100_000)).to_pylist()
     return answer
 
 
