@@ -111,11 +111,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _train(settings: Settings, content_hash: str, progress: Progress) -> Run:
-    from kindred.cli.training import model_config, run_text
+    from kindred.cli.training import run_text
+    from kindred.recommenders.config import ModelConfig
     from kindred.recommenders.runs import finished_runs
 
     _heading("train")
-    config = model_config()
+    config = ModelConfig()
     for run in reversed(finished_runs(runs_folder_of(settings, "products"))):
         made = run.manifest
         same_data = made["graph"]["content_hash"] == content_hash and made["graph"]["until"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.graph import seconds_of
-from kindred.cli.options import AsJson, SystemName, command_line, settings_of
+from kindred.cli.options import AsJson, SystemName, command_line, settings_of, with_groups
 from kindred.domain.errors import SettingsError
 from kindred.steps import evaluate_run, resume_training
 from kindred.steps import train_system as run_training
@@ -21,6 +22,7 @@ from kindred.stores import runs_folder_of
 if TYPE_CHECKING:
     from kindred.recommenders.config import ModelConfig
     from kindred.recommenders.runs import Run
+    from kindred.settings import Settings
 
 
 class Conv(StrEnum):
@@ -63,80 +65,88 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-Until = Annotated[datetime | None, typer.Option(help="Train on the graph as of this time (UTC).")]
-ConvOption = Annotated[
-    Conv | None, typer.Option(help="TransformerConv or GATv2Conv attention; transformer by default.")
-]
-EpochsOption = Annotated[int | None, typer.Option(min=1, help="Most epochs; early stopping may end sooner.")]
-SeedOption = Annotated[int | None, typer.Option(min=0)]
-ResumeOption = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")]
-ConfigOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Settings as JSON, e.g. those that `kindred tune` found.")
-]
-NoText = Annotated[bool, typer.Option("--no-text", help="Leave all text out.")]
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Options of every command that trains."""
+
+    seed: Annotated[int | None, typer.Option(min=0)] = None
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None
+    until: Annotated[datetime | None, typer.Option(help="Train on the graph as of this time (UTC).")] = None
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings as JSON, e.g. those that `kindred tune` found.")
+    ] = None
+    no_text: Annotated[bool, typer.Option("--no-text", help="Leave all text out.")] = False
+    as_json: AsJson = False
 
 
+@with_groups
 def train_gnn(
     context: typer.Context,
-    conv: ConvOption = None,
-    epochs: EpochsOption = None,
-    seed: SeedOption = None,
-    resume: ResumeOption = None,
+    conv: Annotated[
+        Conv | None, typer.Option(help="TransformerConv or GATv2Conv attention; transformer by default.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs; early stopping may end sooner.")] = None,
     device: Annotated[Device | None, typer.Option()] = None,
-    until: Until = None,
-    config: ConfigOption = None,
-    no_text: NoText = False,
     system: SystemName = "products",
-    as_json: AsJson = False,
+    *,
+    options: TrainingOptions,
 ) -> None:
     """Train a system's own model on the graph; the run lands in the data folder under artifacts/SYSTEM."""
-    settings = settings_of(context, seed=seed, device=device.value if device else None)
-    with console.Bars() as bars:
-        if resume is None:
-            chosen = model_config(conv, epochs, text=not no_text, file=config)
-            run = run_training(settings, system, chosen, seconds_of(until), bars)
-        else:
-            run = resume_training(settings, system, resume, bars)
-    _print_run(context, run, as_json)
+    settings = settings_of(context, seed=options.seed, device=device.value if device else None)
+    _train(context, settings, system, options, {"gnn": {"conv": conv and conv.value, "epochs": epochs}})
 
 
+@with_groups
 def train_system(
     context: typer.Context,
     system: Annotated[str, typer.Argument(help="Which recommender: products, tracks, …")] = "products",
     model: Annotated[
         Baseline | None, typer.Option(help="A baseline instead of the system's own model; als needs the extra `als`.")
     ] = None,
-    seed: SeedOption = None,
-    resume: ResumeOption = None,
-    until: Until = None,
-    config: ConfigOption = None,
-    no_text: NoText = False,
     folds: Annotated[
         int | None, typer.Option(min=1, help="Of tags: parts of the tracks, each held out of networks of its own.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Of tags: networks a fold; all answer together.")] = None,
     target: Annotated[Target | None, typer.Option(help="Of posts: what to predict; likes by default.")] = None,
-    as_json: AsJson = False,
+    *,
+    options: TrainingOptions,
 ) -> None:
     """Train a system: publish, recommend and evaluate take its run. A baseline only ranks: no ratings."""
-    settings = settings_of(context, seed=seed)
+    if (folds is not None or seeds is not None) and system != "tags":
+        raise SettingsError(f"{system} have no folds of networks", "leave --folds and --seeds out")
+    if target is not None and system != "posts":
+        raise SettingsError(f"{system} have no target to choose", "leave --target out, or train posts")
+    changed: dict[str, object] = {"tagger": {"folds": folds, "seeds": seeds}, "target": target and target.value}
+    if model is not None:
+        changed |= {"model": model.value, "text": False}
+    _train(context, settings_of(context, seed=options.seed), system, options, changed)
+
+
+def _train(
+    context: typer.Context, settings: Settings, system: str, options: TrainingOptions, changed: Mapping[str, object]
+) -> None:
+    """Trains anew, or goes on with a run and its own settings, and prints what came of it."""
     with console.Bars() as bars:
-        if resume is None:
-            chosen = model_config(text=not no_text, file=config)
-            given = {name: value for name, value in (("folds", folds), ("seeds", seeds)) if value is not None}
-            chosen = chosen.model_copy(update={"tagger": chosen.tagger.model_copy(update=given)})
-            if given and system != "tags":
-                raise SettingsError(f"{system} have no folds of networks", "leave --folds and --seeds out")
-            if target is not None and system != "posts":
-                raise SettingsError(f"{system} have no target to choose", "leave --target out, or train posts")
-            if target is not None:
-                chosen = chosen.model_copy(update={"target": target.value})
-            if model is not None:
-                chosen = chosen.model_copy(update={"model": model.value, "text": False})
-            run = run_training(settings, system, chosen, seconds_of(until), bars)
+        if options.resume is None:
+            run = run_training(settings, system, _config(options, changed), seconds_of(options.until), bars)
         else:
-            run = resume_training(settings, system, resume, bars)
-    _print_run(context, run, as_json)
+            run = resume_training(settings, system, options.resume, bars)
+    _print_run(context, run, options.as_json)
+
+
+def _config(options: TrainingOptions, changed: Mapping[str, object]) -> ModelConfig:
+    """The default settings, or those of the file, with what other options change, of a part name by name."""
+    from kindred.recommenders.config import ModelConfig, read_model_config
+
+    given = ModelConfig() if options.config is None else read_model_config(options.config)
+    update: dict[str, object] = {"text": given.text and not options.no_text}
+    for name, value in changed.items():
+        if isinstance(value, Mapping):
+            known = {key: inner for key, inner in value.items() if inner is not None}
+            update[name] = getattr(given, name).model_copy(update=known)
+        elif value is not None:
+            update[name] = value
+    return given.model_copy(update=update)
 
 
 def _print_run(context: typer.Context, run: Run, as_json: bool) -> None:
@@ -151,18 +161,6 @@ def _print_run(context: typer.Context, run: Run, as_json: bool) -> None:
         )  # what has no times has no last event
         evaluate, publish = command_line(context, "evaluate", *named, *split), command_line(context, "publish", *named)
         console.note(f"next: {evaluate}, then {publish}")
-
-
-def model_config(
-    conv: Conv | None = None, epochs: int | None = None, *, text: bool = True, file: Path | None = None
-) -> ModelConfig:
-    """The default settings, or those of the file, with what the command line changes."""
-    from kindred.recommenders.config import ModelConfig, read_model_config
-
-    given = ModelConfig() if file is None else read_model_config(file)
-    changed: dict[str, object] = {"conv": conv and conv.value, "epochs": epochs}
-    gnn = given.gnn.model_copy(update={name: value for name, value in changed.items() if value is not None})
-    return given.model_copy(update={"gnn": gnn, "text": given.text and text})
 
 
 def evaluate(
