@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, SystemName, given_id, settings_of
+from kindred.cli.options import AsJson, SystemName, given_id, settings_of, with_groups
 from kindred.steps import publish_run, recommender_of, write_answers_to_all
 from kindred.stores import runs_folder_of, vectors_of
 
@@ -38,7 +38,7 @@ def publish(
     settings = settings_of(context)
     module = find_system(system)
     found = find_run(runs_folder_of(settings, system), run)
-    from kindred.recommenders.releases import run_of
+    from kindred.recommenders.releases import run_of  # only now: it brings NumPy
 
     done = publish_run(settings, found)
     if as_json:
@@ -82,14 +82,16 @@ def rollback(context: typer.Context, system: SystemName = "products", as_json: A
         console.result(f"published {version} of {system}")
 
 
-def recommend(
-    context: typer.Context,
+@dataclass(frozen=True)
+class Asker:
+    """Options that say who asks, of which one is given."""
+
     user: Annotated[
         str | None, typer.Option(callback=given_id, help="A user's id; an unknown one gets what is popular.")
-    ] = None,
+    ] = None
     users: Annotated[
         str | None, typer.Option(metavar="FILE", help="Ids of users: one a line, or a table with such a column.")
-    ] = None,
+    ] = None
     reviews: Annotated[
         str | None,
         typer.Option(
@@ -98,10 +100,16 @@ def recommend(
             metavar="FILE",
             help="What somebody did who need not be in the graph: reviews, or a table of `ingest interactions`.",
         ),
-    ] = None,
+    ] = None
     queries: Annotated[
         list[str] | None, typer.Option(help="What someone searched for, the latest last; for --system queries.")
-    ] = None,
+    ] = None
+
+
+@with_groups
+def recommend(
+    context: typer.Context,
+    asker: Asker,
     everyone: Annotated[bool, typer.Option("--all", help="Every user of the graph, into --out.")] = False,
     out: Annotated[
         Path | None,
@@ -128,7 +136,6 @@ def recommend(
     as_json: AsJson = False,
 ) -> None:
     """What next for this user: the best items that they have not had yet, and why."""
-    from kindred.domain.errors import SettingsError
     from kindred.domain.recommendation import Request
 
     most = _at_most(at_most or ())
@@ -136,15 +143,11 @@ def recommend(
     if everyone:
         _write_everyone(context, system, k, most, out, as_json)
         return
-    if sum(given is not None for given in (user, users, reviews, queries)) != 1:
-        raise SettingsError(
-            "recommend takes --user ID, --users FILE, --events FILE or --queries TEXT", "kindred recommend --help"
-        )
+    _check_one(asker)
     conditions, bounds = _conditions(where or (), system)
-    request = Request(queries=tuple(queries or ()), k=k, where=conditions, at_most=most, diversity=diversity)
-    request = replace(request, bounds=bounds, reasons=not no_reasons)
+    request = Request(k=k, where=conditions, bounds=bounds, at_most=most, diversity=diversity, reasons=not no_reasons)
     with recommender_of(settings_of(context), system) as recommender:
-        answers = [recommender(asked) for asked in _requests(request, user, users, reviews, system)]
+        answers = [recommender(asked) for asked in _requests(request, asker, system)]
     _print_answers(answers, as_json)
 
 
@@ -182,19 +185,29 @@ def _write_everyone(
         console.result(f"{count:,} users: {out}")
 
 
-def _requests(request: Request, user: str | None, users: str | None, reviews: str | None, system: str) -> list[Request]:
+def _check_one(asker: Asker) -> None:
+    """That one of the options is given. Raises: SettingsError."""
+    from kindred.domain.errors import SettingsError
+
+    if sum(given is not None for given in (asker.user, asker.users, asker.reviews, asker.queries)) != 1:
+        raise SettingsError(
+            "recommend takes --user ID, --users FILE, --events FILE or --queries TEXT", "kindred recommend --help"
+        )
+
+
+def _requests(request: Request, asker: Asker, system: str) -> list[Request]:
     """One request a user."""
-    if reviews is not None:
+    if asker.reviews is not None:
         from kindred.ingest.reviews import read_events
         from kindred.recommenders.systems import find_system
 
-        of_users = read_events(reviews, find_system(system).system.target)
+        of_users = read_events(asker.reviews, find_system(system).system.target)
         return [replace(request, events=events) for events in of_users.values()]
-    if users is None:
-        return [replace(request, user_id=user)]
+    if asker.users is None:
+        return [replace(request, user_id=asker.user, queries=tuple(asker.queries or ()))]
     from kindred.ingest.user_lists import read_users
 
-    return [replace(request, user_id=one) for one in read_users(users)]
+    return [replace(request, user_id=one) for one in read_users(asker.users)]
 
 
 def _at_most(given: Sequence[str]) -> dict[str, int]:

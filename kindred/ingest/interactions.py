@@ -17,7 +17,7 @@ from kindred.ingest.json_documents import check_no_columns, check_no_users
 from kindred.ingest.mapping import EventColumns, ItemColumns, Layout, TableMapping, find_event_type
 from kindred.ingest.order_table import find_orders
 from kindred.ingest.paths import Given, Paths, expand
-from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.reading import SourceFile
 from kindred.ingest.remote import Location
 from kindred.ingest.sources.interactions import event_source
 from kindred.ingest.table_head import Head, in_layout, lists_of_rows, read_head

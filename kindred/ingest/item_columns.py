@@ -17,7 +17,7 @@ from kindred.ingest.lacking import check_there, lacking
 from kindred.ingest.mapping import EventColumns, ItemColumns, TableMapping, category_edge
 from kindred.ingest.opening import is_stream
 from kindred.ingest.paths import Given, one_file
-from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.reading import SourceFile
 from kindred.ingest.remote import Location
 from kindred.ingest.rows import flattened
 from kindred.ingest.sources.interactions import item_properties, item_source
