@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 
 DoubleArray = NDArray[np.float64]
@@ -99,7 +100,7 @@ class ItemsByUser:
     @classmethod
     def of(cls, interactions: Interactions) -> ItemsByUser:
         """The distinct items of every user of the axis, those without events included."""
-        pairs = np.unique(interactions.user_index * np.int64(interactions.num_items) + interactions.item_index)
+        pairs = distinct(interactions.user_index * np.int64(interactions.num_items) + interactions.item_index)
         counts = np.bincount(pairs // interactions.num_items, minlength=interactions.num_users)
         return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), pairs % interactions.num_items)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.distinct import distinct
 from kindred.features.clicks import Asked, ClickFeatures, contexts, ranks_in
 from kindred.features.decayed import FloatArray, IntArray
 
@@ -70,7 +71,7 @@ class CandidateFinder:
         followers, often = self.features.followers(asked, request)
         most = _highest(often, _FOLLOWERS)
         popular = self._popular_at(int(asked.at[request]))
-        articles = np.union1d(popular, followers[most[often[most] > _LEAST]])
+        articles = distinct(popular, followers[most[often[most] > _LEAST]])
         last = int(asked.row[request, 0])
         before = self.features.clicked(reader, int(self.features.log.at[last]) + 1) if last >= 0 else articles[:0]
         return articles[~np.isin(articles, before)]
@@ -80,7 +81,7 @@ class CandidateFinder:
         if tick != self._tick:
             counts = self.features.popular(tick)
             best = [_highest(counts[:, n], most) for n, most in _POPULAR]
-            articles = np.unique(np.concatenate(best))
+            articles = distinct(*best)
             self._tick, self._popular = tick, articles[counts[articles, -1] > 0]
         return self._popular
 

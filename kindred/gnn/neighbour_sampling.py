@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import IntArray
 from kindred.gnn.adjacency import EdgeOrder
 from kindred.gnn.encoder import Relation
@@ -141,7 +142,7 @@ class NeighbourSampler:
             rng: the source of randomness.
         """
         nodes = {label: np.zeros(0, np.int64) for label in self.tensors.node_features}
-        nodes |= {label: np.unique(positions) for label, positions in seeds.items()}
+        nodes |= {label: distinct(positions) for label, positions in seeds.items()}
         frontier, rows = dict(nodes), {triple: np.zeros(0, np.int64) for triple in self.edges}
         hidden = np.zeros(self.edges[unseen[0]].ends.shape[1], dtype=np.bool_)
         hidden[unseen[1]] = True
@@ -152,11 +153,12 @@ class NeighbourSampler:
                     found = edges.sample(side, frontier[label], most, rng)
                     if triple == unseen[0]:
                         found = found[~hidden[found]]
-                    rows[triple] = np.union1d(rows[triple], found)
+                    rows[triple] = distinct(rows[triple], found)
                     reached[triple[2 - 2 * side]].append(edges.ends[1 - side, found])
             for label, parts in reached.items():
-                new = np.setdiff1d(np.concatenate([nodes[label][:0], *parts]), nodes[label])
-                nodes[label], frontier[label] = np.union1d(nodes[label], new), new
+                there = nodes[label]
+                nodes[label] = distinct(there, *parts)
+                frontier[label] = np.setdiff1d(nodes[label], there, assume_unique=True)
         features = {
             label: self.tensors.node_features[label][torch.from_numpy(positions)] for label, positions in nodes.items()
         }

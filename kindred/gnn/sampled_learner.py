@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import IntArray
 from kindred.gnn.edge_learner import EdgeLearner, autocast, device_of
 from kindred.gnn.model import EndVectors
@@ -44,8 +45,8 @@ class SampledLearner:
         """Losses of predicting these positions of `rows` from a sample of the messages of all others."""
         whole = self.whole
         asked = whole.ask(supervised, rng)
-        sources, targets = (np.unique(ends) for ends in whole.ends[:, supervised].numpy())
-        targets = np.union1d(targets, asked.candidates.items)
+        sources, targets = (distinct(ends) for ends in whole.ends[:, supervised].numpy())
+        targets = distinct(targets, asked.candidates.items)
         with autocast(device_of(whole.network)):
             vectors = self.vectors((sources, targets), whole.rows[supervised].numpy(), rng)
             return whole.losses_of(vectors, asked, (sources, targets))
@@ -58,7 +59,7 @@ class SampledLearner:
         fanouts = tuple(max(1, whole.config.fanout >> number) for number in range(rounds))
         source, _, target = whole.target
         # both ends may be nodes of one label
-        seeds = {source: np.union1d(*ends)} if source == target else {source: ends[0], target: ends[1]}
+        seeds = {source: distinct(*ends)} if source == target else {source: ends[0], target: ends[1]}
         around = self.sampler.around(seeds, fanouts, (whole.target, unseen), rng)
         states = whole.network.encoder(around.node_features, around.relations)
         at = [np.searchsorted(around.nodes[label], own) for label, own in zip((source, target), ends, strict=True)]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import Interactions
 from kindred.linear.scorer_config import ScorerConfig
 from kindred.linear.user_features import HistoryStatistics, spans_days
@@ -57,7 +56,7 @@ def availability(train: Interactions, *, event_text: bool, item_text: bool, conf
         event_text=event_text,
         item_text=item_text,
         item_matrices=squared,
-        user_matrix=not squared and len(np.unique(train.user_index)) <= config.max_dense,
+        user_matrix=not squared and len(distinct(train.user_index)) <= config.max_dense,
         spectrum=train.num_items > config.max_dense,
         network=config.network is not None and FEWEST_EVENTS_TO_LEARN <= len(train) < config.network.most_events,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.cold_items import EVENT_COUNTS, ColdItemConfig, FirstEvents
 from kindred.linear.ridge import ridge_weights
@@ -77,7 +78,7 @@ def learn_from_folds(
     """Hides each part of the items in its turn and encodes all users without it."""
     rng = np.random.default_rng(config.seed)
     fold_of = rng.permutation(train.num_items) % config.folds
-    active = np.unique(train.user_index)
+    active = distinct(train.user_index)
     most = max(1, min(config.max_users, config.max_scores // train.num_items))
     sample = np.sort(rng.permutation(active)[:most])
     whole, anonymous = encode(np.arange(len(train))), encode(np.zeros(0, dtype=np.int64))[0]

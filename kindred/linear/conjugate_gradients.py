@@ -23,13 +23,14 @@ def conjugate_gradients(
     def inner(a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum(1, keepdim=True) if by_row else (a * b).sum()
 
-    solution, residual = torch.zeros_like(right_side), right_side
-    direction, length = residual, inner(residual, residual)
-    for _ in range(steps):
+    solution, residual = torch.zeros_like(right_side), right_side.clone()
+    direction, length = right_side, inner(residual, residual)
+    for _ in range(steps):  # in place: of the largest systems each array has hundreds of megabytes
         image = product(direction)
         step = length / inner(direction, image).clamp(min=1e-20)
-        solution = solution + step * direction
-        residual = residual - step * image
+        solution += step * direction
+        residual -= step * image
+        del image
         shorter = inner(residual, residual)
-        direction, length = residual + shorter / length.clamp(min=1e-20) * direction, shorter
+        direction, length = (shorter / length.clamp(min=1e-20) * direction).add_(residual), shorter
     return solution

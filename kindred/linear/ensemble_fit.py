@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.allocator import give_back_freed
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.progress import Progress, silent
 from kindred.linear.availability import Availability, FitContext, availability
@@ -239,7 +240,7 @@ def _fit_all(
     progress("linear scorers of all events", 1, 1)
     progress("one space", 0, 1)
     weights = learnt.weights or usual_weights(scorer.name for scorer in scorers)
-    users = np.unique(train.user_index)
+    users = distinct(train.user_index)
     most = max(1, min(config.weights.max_users, config.weights.max_scores // train.num_items))
     sample = np.random.default_rng(seed).permutation(users)[:most]
     factors = dict(_factors(scorers, weights, features, sample))
@@ -252,6 +253,7 @@ def _fit_all(
         weights, factors = {**weights, POPULARITY: 1.0}, {POPULARITY: 1.0}
     total = ScorerSum((scorer, factors[scorer.name]) for scorer in scorers if scorer.name in factors)
     del scorers
+    give_back_freed()
     statistics = replace(statistics, history_shrinkage=learnt.shrinkage, typical_history=typical_history(train))
     features |= build_user_features(train, text.events, statistics)
     sources, items = compress(total, features, config.width, seed, config.lists)

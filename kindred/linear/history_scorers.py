@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.availability import FitContext
 from kindred.linear.known_items import co_occurrence, item_counts, known_items, relative_confidence
@@ -152,7 +153,7 @@ def _mean_next(train: Interactions, rows: FloatArray, statistics: HistoryStatist
     past, following = _prefixes(train, statistics, power)
     degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
     # items by items first: what follows each event, in the spectrum, would be the largest matrix of the whole fit
-    total: FloatArray = np.asarray((past.T @ following) @ rows, dtype=np.float32)
+    total: FloatArray = np.asarray((past.T @ following).tocsr() @ rows, dtype=np.float32)
     return total * degree**-0.5
 
 
@@ -162,7 +163,7 @@ def _filtered_spectra(train: Interactions, config: ScorerConfig, seed: int) -> t
     Popularity, taken out by the exponent, returns in the norm of the items.
     """
     degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
-    users = np.random.default_rng(seed).permutation(np.unique(train.user_index))[:SPREAD_USERS]
+    users = np.random.default_rng(seed).permutation(distinct(train.user_index))[:SPREAD_USERS]
     known = known_items(train)
     histories = known[users]
     lefts, rights = [], []
@@ -180,7 +181,7 @@ def _filtered_spectra(train: Interactions, config: ScorerConfig, seed: int) -> t
 
 def _few_user_scorers(train: Interactions, config: ScorerConfig) -> list[LinearScorer]:
     """EASE in the leading directions of the users, on even and, where the order is known, on late history."""
-    matrix = known_items(train)[np.unique(train.user_index)]
+    matrix = known_items(train)[distinct(train.user_index)]
     ridge = config.ease_ridge * matrix.nnz / train.num_items
     left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
     scorers = [LinearScorer("ease", "items", left, right)]

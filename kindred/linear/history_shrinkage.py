@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.linear.scorer import LinearScorer, score_spread
 from kindred.linear.user_features import SUMS, Feature, events_after, history_weight, typical_history
@@ -39,7 +40,7 @@ class ShortHistories:
         features: dict[str, Feature],
         encode: EncodeKnown,
     ):
-        users = np.unique(fold.held_out.user_index)
+        users = distinct(fold.held_out.user_index)
         most = MAX_SCORES // (fold.known.num_items * (len(LENGTHS) + 1) * len(scorers))
         chosen = np.random.default_rng(0).permutation(users)[: max(1, min(most, round(SHARE * len(users))))]
         row = np.full(fold.known.num_users, -1)

@@ -87,7 +87,8 @@ def fit_lists(
         change = _better_maps(lists.forward, maps, encoded, columns, config)
         encoded = encoded + maps.times(change)
         added += change
-    return {name: rows[name] + part for name, part in maps.unscaled(added).items()}, columns.numpy()
+        del change
+    return {name: np.add(rows[name], part, out=part) for name, part in maps.unscaled(added).items()}, columns.numpy()
 
 
 def _best_unseen(total: ScorerSum, features: dict[str, Feature], known: sp.csr_matrix, depth: int) -> SparseMatrix:

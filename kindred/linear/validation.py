@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import IntArray, Interactions
 from kindred.linear.scorer_config import STRICT
 from kindred.linear.user_features import events_after
@@ -110,7 +111,7 @@ def _temporal_folds(train: Interactions, count: int) -> list[ValidationFold]:
 
 def _pairs(events: Interactions) -> IntArray:
     """user · num_items + item of every pair, ascending, each once."""
-    pairs: IntArray = np.unique(events.user_index * np.int64(events.num_items) + events.item_index)
+    pairs: IntArray = distinct(events.user_index * np.int64(events.num_items) + events.item_index)
     return pairs
 
 
@@ -199,7 +200,7 @@ class HeldOut:
         """The held-out events of a fold that has targets."""
         known = fold.known
         target_users, target_items = fold.targets
-        users: IntArray = np.unique(target_users)
+        users: IntArray = distinct(target_users)
         most = max(1, min(config.max_users, config.max_scores // known.num_items))
         if len(users) > most:
             users = np.sort(np.random.default_rng(seed).choice(users, most, replace=False))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.models.two_tower import HistoryBatch, ItemBatch, Sizes, TowerConfig, TwoTower
 from kindred.training.fit import Objective, RunOptions, choose_device, fit
@@ -211,7 +212,7 @@ class _Steps:
 
 def _with(hard: IntArray, items: IntArray, expected: FloatArray) -> tuple[IntArray, FloatArray]:
     """The candidates and the hard negatives, which are there for certain."""
-    together = np.union1d(items, hard)
+    together = distinct(items, hard)
     log_expected = np.zeros(len(together), dtype=np.float32)
     log_expected[np.searchsorted(together, items)] = expected
     log_expected[np.searchsorted(together, hard)] = 0.0

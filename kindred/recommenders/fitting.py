@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.rating_scale import STARS
 from kindred.evaluation.metrics import evaluate_ranking
@@ -177,7 +178,7 @@ def edge_rows(events: Interactions) -> IntArray:
 
 def _sample_of_users(held_out: Interactions, seed: int) -> Interactions:
     """The held-out events of a seeded sample of users, of all where ranking for them takes less than learning does."""
-    users = np.unique(held_out.user_index)
+    users = distinct(held_out.user_index)
     most = max(1, MOST_SCORES_MEASURED // held_out.num_items)
     if len(users) <= most:
         return held_out

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray
 
 
@@ -52,7 +53,7 @@ def sample_candidates(popularity: IntArray, count: int, positives: IntArray, rng
     probability = weights / weights.sum()
     answers, num_sampled = np.unique(positives, return_counts=True)
     sampled = rng.choice(num_items, count, p=probability)
-    items = np.union1d(sampled, answers)
+    items = distinct(sampled, answers)
     # An item is there when it was sampled or is an answer; answers come in proportion to popularity.
     share = popularity / max(int(popularity.sum()), 1)
     expected = 1.0 - np.exp(-(count * probability + int(num_sampled.sum()) * share))
@@ -70,7 +71,7 @@ class KnownPairs:
     @classmethod
     def of(cls, source_index: IntArray, target_index: IntArray, num_sources: int, num_targets: int) -> KnownPairs:
         """The distinct pairs of these events."""
-        pairs = np.unique(source_index * np.int64(num_targets) + target_index)
+        pairs = distinct(source_index * np.int64(num_targets) + target_index)
         counts = np.bincount(pairs // num_targets, minlength=num_sources)
         return cls(np.concatenate([[0], np.cumsum(counts)]), pairs % num_targets, num_targets)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from kindred.domain.distinct import distinct
 from kindred.domain.interactions import IntArray
 from kindred.models.two_tower import HISTORY
 from kindred.models.two_tower_fit import QueryHistories, TowerExamples
@@ -78,7 +79,7 @@ class Examples:
         kept = pairs.data >= _LEAST_GAIN
         rows, items = pairs.row[kept].astype(np.int64), pairs.col[kept].astype(np.int64)
         num = np.int64(self.gains.shape[1])
-        leads = np.unique(led_to.source * num + led_to.target)
+        leads = distinct(led_to.source * num + led_to.target)
         led_there = np.isin(self.histories.query[rows, 0] * num + items, leads)
         return TowerExamples(self.histories.take(rows), items, pairs.data[kept].astype(np.float32), led_there)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from kindred.domain.distinct import distinct
 from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray
@@ -110,7 +111,7 @@ class SearchLog:
     @property
     def known_queries(self) -> list[str]:
         """Texts of the queries that were searched for or judged, each once."""
-        positions = np.unique(np.concatenate([self.searched.target, self.led_to.source, self.judged.source]))
+        positions = distinct(self.searched.target, self.led_to.source, self.judged.source)
         return [self.queries.external(position) for position in positions.tolist()]
 
     def before(self, at: int) -> SearchLog:
