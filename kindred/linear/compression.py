@@ -56,14 +56,19 @@ def compress(
 
 def _nearest_of_maps(total: ScorerSum, features: dict[str, Feature], width: int, seed: int) -> Space:
     """The space in the leading right singular vectors of the users' scores."""
+    num_users, num_items = next(iter(features.values())).shape[0], len(total.items)
+    # of few users all scores take less room and time than the maps that make them
+    of_few = total.scores(features) if num_users < num_items else None
 
     def product(x: Tensor) -> Tensor:
         columns = x.numpy()
+        if of_few is not None:
+            return torch.from_numpy(of_few.T @ (of_few @ columns))
         scores = sum(np.asarray(features[name] @ total.times(name, columns)) for name in total.features)
         back = [total.transposed_times(name, np.asarray(features[name].T @ scores)) for name in total.features]
         return torch.from_numpy(np.sum(back, axis=0))
 
-    _, vectors = leading_eigenvectors(product, len(total.items), width, seed, ITERATIONS)
+    _, vectors = leading_eigenvectors(product, num_items, width, seed, ITERATIONS)
     items = vectors.numpy()
     return {name: np.ascontiguousarray(total.times(name, items)) for name in total.features}, items
 

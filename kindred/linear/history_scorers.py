@@ -23,6 +23,7 @@ from kindred.linear.ridge import (
     nearest_map,
     precision_with_kernel,
     ridge_precision,
+    ridge_precision_of_few,
     ridge_weights,
 )
 from kindred.linear.scorer import LinearScorer, score_spread
@@ -66,8 +67,10 @@ def _matrix_scorers(
     """EASE on even and on late history, cosine neighbours, next-item regression, EASE with text."""
     # what takes the most memory comes before there is anything to keep
     following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
-    gram, unit = co_occurrence(known_items(train)), mean_count(train)
-    precision = ridge_precision(gram, config.ease_ridge * unit)
+    known, unit = known_items(train), mean_count(train)
+    gram, ridge = co_occurrence(known), config.ease_ridge * unit
+    are_few = 2 * train.num_users < train.num_items
+    precision = ridge_precision_of_few(known, ridge) if are_few else ridge_precision(gram, ridge)
     mixed = {
         f"ease with {name}": ease_of_precision(precision_with_kernel(precision, vectors, config.text_share * unit))
         for name, vectors in kernels.items()

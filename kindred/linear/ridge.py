@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray
@@ -36,6 +37,25 @@ def ridge_precision(gram: FloatArray, ridge: float) -> FloatArray:
     triangle, _ = scipy.linalg.lapack.spotri(factor, overwrite_c=True)  # the other one is zeros
     precision: FloatArray = triangle.T + triangle
     precision[diagonal, diagonal] /= 2
+    return precision
+
+
+def ridge_precision_of_few(known: sp.csr_matrix, ridge: float) -> FloatArray:
+    """`ridge_precision` of `known`ᵀ `known` by the identity of Woodbury, `[num_items, num_items]`.
+
+    It inverts a matrix of users by users, so with a few users of many items it takes a fraction of the time.
+
+    Args:
+        known: who knows what, `[num_users, num_items]`.
+        ridge: L2 penalty, in the unit of item counts, above 0.
+    """
+    gram = (known @ known.T).toarray().astype(np.float64)
+    gram[np.diag_indices_from(gram)] += ridge
+    factor = np.linalg.cholesky(gram).astype(np.float32)
+    half = scipy.linalg.solve_triangular(factor, known.toarray(), lower=True, check_finite=False)
+    precision: FloatArray = half.T @ half
+    precision *= -1 / ridge
+    precision[np.diag_indices_from(precision)] += 1 / ridge
     return precision
 
 

@@ -78,3 +78,10 @@ class ScorerSum:
         for name, rows in self.rows.items():
             total += np.asarray(features[name] @ rows, dtype=np.float32)
         return total
+
+    def scores(self, features: dict[str, Feature]) -> FloatArray:
+        """The scores of the users, `[num_users, num_items]`."""
+        total: FloatArray = self.user_columns(features) @ self.items.T
+        for name, matrix in self.matrices.items():
+            total += np.asarray(features[name] @ matrix, dtype=np.float32)
+        return total

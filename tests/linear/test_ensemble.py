@@ -237,3 +237,24 @@ def test_more_history_than_training_saw_is_no_obstacle():
     newcomer = Interactions(users, np.arange(40), 1, 40, at=np.arange(40) * DAY + 10**9)
     rows = ensemble.encode_users(newcomer, EventText.of(np.zeros((40, event_text.dim), dtype=np.float32)))
     assert np.isfinite(rows).all()
+
+
+def test_a_few_users_get_the_space_that_their_scores_span():
+    """Twice the same users are many, and need the same space: only the way to it is another."""
+    rng = np.random.default_rng(0)
+    known = (rng.random((12, 20)) < 0.3).astype(np.float32)
+    full = (LinearScorer("full", "items", rng.normal(size=(20, 20)).astype(np.float32)), 0.5)
+    prior = (LinearScorer("prior", "constant", rng.normal(size=(1, 20)).astype(np.float32)), 2.0)
+    spaces = []
+    for times in (1, 2):
+        features = {
+            "items": sp.csr_matrix(np.tile(known, (times, 1))),
+            "constant": np.ones((12 * times, 1), np.float32),
+        }
+        rows, items = compress(ScorerSum([full, prior]), features, 5, 0, ListFitConfig(rounds=0))
+        spaces.append(sum(features[name][:12] @ part for name, part in rows.items()) @ items.T)
+    exact = 0.5 * known @ full[0].left + 2.0 * prior[0].left
+    left_out = np.linalg.svd(exact, compute_uv=False)[5:]
+    for found in spaces:
+        assert np.linalg.norm(found - exact) == pytest.approx(np.linalg.norm(left_out), rel=1e-3)
+    np.testing.assert_allclose(spaces[0], spaces[1], atol=1e-3)

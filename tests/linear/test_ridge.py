@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from kindred.linear.ridge import ease_factors, ease_of_precision, ease_weights, precision_with_kernel, ridge_precision
+from kindred.linear.ridge import (
+    ease_factors,
+    ease_of_precision,
+    ease_weights,
+    precision_with_kernel,
+    ridge_precision,
+    ridge_precision_of_few,
+)
 
 
 def factors(known, rank):
@@ -44,3 +52,9 @@ def test_a_kernel_joins_an_inverse_that_is_there_as_if_it_had_been_in_the_gram_m
     mixed = precision_with_kernel(ridge_precision(gram, 3.0), vectors, 1.7)
     np.testing.assert_allclose(mixed, ridge_precision(gram + 1.7 * vectors @ vectors.T, 3.0), atol=1e-5)
     np.testing.assert_allclose(ease_of_precision(mixed), ease_weights(gram + 1.7 * vectors @ vectors.T, 3.0), atol=1e-4)
+
+
+def test_few_users_have_the_inverse_of_their_items():
+    known = knowing(7, 40)
+    found = ridge_precision_of_few(sp.csr_matrix(known), 3.0)
+    np.testing.assert_allclose(found, ridge_precision(known.T @ known, 3.0), atol=1e-5)
