@@ -46,6 +46,7 @@ _UNPACK = {
     b"RDX": ("a workspace of R", "write the table as CSV: write.csv"),
     b"$FL2": ("an SPSS file", "write the table as CSV or Parquet"),
     b"Obj\x01": ("an Avro file", "write the table as CSV or Parquet"),
+    b"PGDMP": ("a dump in PostgreSQL's own format", "make it plain SQL: pg_restore -f plain.sql DUMP"),
     **{
         b"\x80" + version: ("a Python pickle", "write the table as CSV or Parquet")
         for version in (b"\2", b"\3", b"\4", b"\5")
@@ -55,7 +56,7 @@ _UNPACK = {
 }
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<div")
 _CONTROL = bytes({*range(32)} - {*b"\t\n\r\f\x1b"})
-_MOST_CONTROL = 0.1  # share of the characters of a text with a few broken bytes
+_MOST_CONTROL, _FEW_CONTROL = 0.1, 4  # share and number of them in a text with a few broken bytes
 _BINARY_TABLES = (b"PAR1", b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")
 
 
@@ -297,5 +298,5 @@ def _refuse_what_is_no_table(path: Location, head: bytes) -> None:
         raise RecordError(f"{path} is an HTML page, not a table", "look at it: perhaps an address asked you to log in")
     if not start.startswith(_BINARY_TABLES) and wide_encoding(head) is None:
         sample = head[:_SAMPLE]
-        if len(sample) - len(sample.translate(None, _CONTROL)) > _MOST_CONTROL * len(sample):
+        if len(sample) - len(sample.translate(None, _CONTROL)) > max(_MOST_CONTROL * len(sample), _FEW_CONTROL):
             raise RecordError(f"{path} is no text and no table that is known", "write the table as CSV or Parquet")

@@ -47,7 +47,6 @@ _NEXT_ROW = re.compile(
 )
 _NO_COLUMN = re.compile(r"(?:CONSTRAINT|PRIMARY|UNIQUE|FOREIGN|CHECK|EXCLUDE|LIKE)\b", re.IGNORECASE)
 _OTHER_FORM = re.compile(rb"\b(?:csv|binary|delimiter|null)\b", re.IGNORECASE)
-_CUSTOM_FORMAT = b"PGDMP"
 
 
 def dump_source(source: Source, table: str, tables: Sequence[str]) -> Source:
@@ -58,10 +57,6 @@ def dump_source(source: Source, table: str, tables: Sequence[str]) -> Source:
     """
 
     def read(content: io.BufferedReader, source: Source) -> Iterator[Row]:
-        if content.peek(len(_CUSTOM_FORMAT)).startswith(_CUSTOM_FORMAT):
-            raise RecordError(
-                "the dump is in PostgreSQL's own format", "make it plain SQL: pg_restore -f plain.sql DUMP"
-            )
         return _Dump(content, source, table).rows(tables)
 
     return replace(source, read=read)
