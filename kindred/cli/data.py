@@ -228,12 +228,12 @@ def load(
     """Ingests the files and prints what became of every line and record, and the command to go on with."""
     from kindred.ingest.namespace import Namespace, in_namespace
     from kindred.ingest.renaming import with_columns_named
+    from kindred.ingest.table_options import names_in
 
     settings = settings_of(context)
     namespace = Namespace(namespaces.user_namespace, namespaces.item_namespace)
     if renaming is not None:
-        header = [name.strip() for name in renaming.columns.split(",") if name.strip()]
-        files = with_columns_named(files, _column_names(renaming.column or ()), header)
+        files = with_columns_named(files, _column_names(renaming.column or ()), names_in(renaming.columns))
     sources = {id(file.source): in_namespace(file.source, namespace) for file in files}
     named = [replace(file, source=sources[id(file.source)]) for file in files]
     with console.Bars() as bars:

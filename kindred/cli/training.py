@@ -156,9 +156,8 @@ def _print_run(context: typer.Context, run: Run, as_json: bool) -> None:
         console.result(run_text(run))
         system = run.manifest["system"]
         named = () if system == "products" else ("--system", system)
-        split = (
-            () if run.manifest.get("timed", True) else ("--protocol", "random")
-        )  # what has no times has no last event
+        is_timed = run.manifest.get("timed", True)
+        split = () if is_timed else ("--protocol", "random")  # what has no times has no last event
         evaluate, publish = command_line(context, "evaluate", *named, *split), command_line(context, "publish", *named)
         console.note(f"next: {evaluate}, then {publish}")
 

@@ -91,12 +91,12 @@ def with_options(mapping: TableMapping, options: TableOptions) -> TableMapping:
             mapping.file,
             {
                 "separator": options.get("separator"),
-                "columns": _names(options.get("columns")),
+                "columns": names_in(options.get("columns")),
                 "encoding": encoding,
                 "matrix": matrix,
             },
         ),
-        item_file=_with(mapping.item_file, {"columns": _names(options.get("item_columns")), "encoding": encoding}),
+        item_file=_with(mapping.item_file, {"columns": names_in(options.get("item_columns")), "encoding": encoding}),
     )
 
 
@@ -105,7 +105,7 @@ def _with(part: Part, given: Mapping[str, object]) -> Part:
     return part.model_copy(update={name: value for name, value in given.items() if value})
 
 
-def _names(listed: str | Sequence[str] | None) -> tuple[str, ...]:
+def names_in(listed: str | Sequence[str] | None) -> tuple[str, ...]:
     """The names of a list, or of a text with commas between them."""
     if isinstance(listed, str):
         return tuple(name.strip() for name in listed.split(",") if name.strip())
