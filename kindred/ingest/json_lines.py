@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import json
 import re
-import warnings
 from collections.abc import Collection
 
 import orjson
@@ -14,6 +12,7 @@ import orjson
 from kindred.domain.errors import RecordError
 from kindred.ingest.bad_records import BadRecord, Reason
 from kindred.ingest.lines import BUFFER_BYTES
+from kindred.ingest.literals import decode_literal
 
 _PRINTED = re.compile(rb"\s*\{\s*(?:u?'|[\"][^\"]*[\"]\s*:\s*(?:'|None\b|True\b|False\b))")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -62,20 +61,6 @@ def decode_json_or_literal(raw: bytes) -> object:
         if bad.reason is not Reason.BROKEN_JSON or not _PRINTED.match(raw):
             raise
     return decode_literal(raw.decode().strip())
-
-
-def decode_literal(text: str) -> object:
-    """The value of a Python literal; nothing in it is run.
-
-    Raises:
-        BadRecord: it is no literal.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of unknown escapes such as '\d', which stay as they are
-            return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise BadRecord(Reason.BROKEN_JSON, f"neither JSON nor a Python literal: {type(error).__name__}") from error
 
 
 def decode_utf8(raw: bytes) -> str:

@@ -13,8 +13,8 @@ from kindred.ingest.bad_records import BadRecord
 from kindred.ingest.headless import is_number
 from kindred.ingest.mapping import EventColumns
 from kindred.ingest.missing import MISSING_NUMBERS
-from kindred.ingest.sources.interactions import ORDER, time_reader
 from kindred.ingest.table_head import Head
+from kindred.ingest.time_reader import ORDER, time_reader
 from kindred.ingest.times import milliseconds_of
 from kindred.ingest.values import number_of
 

@@ -21,7 +21,7 @@ import orjson
 from kindred.domain.id_text import id_in
 from kindred.domain.properties import MAX_ID_LENGTH, MAX_STRING_LENGTH, check_storable, check_storable_id
 from kindred.ingest.bad_records import BadRecord, Reason, shown
-from kindred.ingest.json_lines import decode_literal
+from kindred.ingest.literals import decode_literal
 from kindred.ingest.missing import MISSING_CELLS, MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import number_of_text
 

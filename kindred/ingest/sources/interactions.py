@@ -12,23 +12,22 @@ Names are brought to Unicode form NFC; ids stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 
-from kindred.domain.errors import SettingsError
-from kindred.domain.properties import EARLIEST_TIME, PropertyKind
+from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Edge, Event, Node, User, content_id
 from kindred.domain.schema import edge_type_of
-from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
+from kindred.ingest.bad_records import checked
 from kindred.ingest.mapping import EventColumns, ItemColumns, category_edge
 from kindred.ingest.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.numbers import with_point
 from kindred.ingest.ratings import Ratings
 from kindred.ingest.rows import flattened
 from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.times import key_of_time, milliseconds_of
+from kindred.ingest.time_reader import time_reader
+from kindred.ingest.times import key_of_time
 from kindred.ingest.unrated import read_unrated
 from kindred.ingest.values import (
     NO_RATING,
@@ -37,7 +36,6 @@ from kindred.ingest.values import (
     known_id_of,
     long_text_of,
     name_in,
-    number_of,
     optional,
     parts_of,
     raw_text_of,
@@ -46,9 +44,6 @@ from kindred.ingest.values import (
 )
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
-_UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
-ORDER = "order"
-"""The form of times that are numbers from an unknown beginning, which only say what came first."""
 _EVENT_PROPERTIES = {
     "rating": ("rating",),
     "weight": ("weight", "plays"),
@@ -56,8 +51,6 @@ _EVENT_PROPERTIES = {
     "kind": ("kind", "action"),
 }
 _ITEM_PROPERTIES = {"title": ("title", "name"), "text": ("text", "description")}
-
-ReadTime = Callable[[object, str], int | None]
 
 
 def event_properties(event: type[Event]) -> dict[str, str]:
@@ -73,46 +66,6 @@ def item_properties(item: type[Node]) -> dict[str, str]:
 def _held(record: type[Node] | type[Event], wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     found = {role: next((n for n in names if n in record.model_fields), None) for role, names in wanted.items()}
     return {role: name for role, name in found.items() if name is not None}
-
-
-def time_reader(form: str | None) -> ReadTime:
-    """What reads times of this form as whole milliseconds UTC; None stands for all forms that can be told apart.
-
-    Raises:
-        SettingsError: it is no form.
-    """
-    if form is None:
-        return milliseconds_of
-    if form == ORDER:
-        return _order
-    if form in _UNITS:
-        return partial(_of_unit, _UNITS[form])
-    if "%" not in form:
-        raise SettingsError(
-            f"there is no form of times {form!r}", f"forms are {', '.join((*_UNITS, ORDER))}, %d/%m/%y …"
-        )
-    return partial(_of_form, form)
-
-
-def _order(value: object, field: str) -> int | None:
-    number = count_of(value, field)
-    return None if number is None else EARLIEST_TIME * 1000 + int(number * 1000)
-
-
-def _of_unit(milliseconds: float, value: object, field: str) -> int | None:
-    number = number_of(value, field)
-    return None if number is None else int(number * milliseconds)
-
-
-def _of_form(form: str, value: object, field: str) -> int | None:
-    text = raw_text_of(value, field).strip()
-    if text in MISSING_NUMBERS:
-        return None
-    try:
-        read = datetime.strptime(text, form)
-    except ValueError as error:
-        raise BadRecord(Reason.WRONG_TYPE, f"a time like {form} is wanted, got {shown(text)}", field) from error
-    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 @dataclass(frozen=True)

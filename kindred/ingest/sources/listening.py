@@ -32,7 +32,7 @@ from kindred.domain.records import (
 from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.source import Parsed, Source, Values
 from kindred.ingest.sources import listening_exports
-from kindred.ingest.sources.interactions import ReadTime, time_reader
+from kindred.ingest.time_reader import ReadTime, time_reader
 from kindred.ingest.times import key_of_time, milliseconds_of
 from kindred.ingest.values import (
     NO_TIME,
