@@ -25,7 +25,7 @@ from kindred.gnn.model import GnnConfig
 from kindred.gnn.onnx_encoder import NOTE_FILE
 from kindred.graph.open import open_graph
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.exporting import export_onnx

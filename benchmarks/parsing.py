@@ -18,10 +18,10 @@ import orjson
 from benchmarks.datasets import DEFAULT_DATA
 from kindred.domain.progress import silent
 from kindred.domain.schema import graph_schema
-from kindred.ingest.files import read_rows
-from kindred.ingest.opening import open_file
+from kindred.ingest.bytes.opening import open_file
+from kindred.ingest.formats.files import read_rows
+from kindred.ingest.loading.staging import Stage
 from kindred.ingest.sources.amazon import REVIEWS
-from kindred.ingest.staging import Stage
 
 ANCHOR = 40_000  # reviews per CPU-second on one 2.5 GHz core
 REAL = DEFAULT_DATA / "amazon_reviews_musical_instruments_2014" / "reviews_Musical_Instruments_5.json.gz"

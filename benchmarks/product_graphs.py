@@ -29,7 +29,7 @@ from kindred.gnn.columns import edge_columns
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, SourceFile, ingest_files
 from kindred.ingest.sources import amazon
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig

@@ -17,8 +17,8 @@ import numpy as np
 from kindred.domain.interactions import FloatArray
 from kindred.evaluation.tagging import BoolArray, macro_ap
 from kindred.features.audio_frames import open_frames
-from kindred.ingest.frame_files import write_frames
 from kindred.ingest.generate.tags import TagFiles, TagSample, generate_tags
+from kindred.ingest.loading.frame_files import write_frames
 from kindred.ingest.music import tag_files
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.runs import Run

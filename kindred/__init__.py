@@ -9,8 +9,8 @@ from kindred.domain.allocator import keep_freed_arrays
 if TYPE_CHECKING:
     from kindred.domain.errors import KindredError
     from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
-    from kindred.ingest.mapping import TableMapping
-    from kindred.ingest.table_options import TableOptions
+    from kindred.ingest.tables.mapping import TableMapping
+    from kindred.ingest.tables.table_options import TableOptions
     from kindred.library import (
         Data,
         Trained,
@@ -51,8 +51,8 @@ _ANSWERS, _LIBRARY = "kindred.domain.recommendation", "kindred.library"
 _HOMES = {
     **dict.fromkeys(("Answer", "Reason", "Recommendation", "Request"), _ANSWERS),
     "KindredError": "kindred.domain.errors",
-    "TableMapping": "kindred.ingest.mapping",
-    "TableOptions": "kindred.ingest.table_options",
+    "TableMapping": "kindred.ingest.tables.mapping",
+    "TableOptions": "kindred.ingest.tables.table_options",
 }
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from kindred.evaluation.report import Report
-    from kindred.ingest.mapping import TableMapping
-    from kindred.ingest.summary import IngestSummary
-    from kindred.ingest.table_options import TableOptions
+    from kindred.ingest.loading.summary import IngestSummary
+    from kindred.ingest.tables.mapping import TableMapping
+    from kindred.ingest.tables.table_options import TableOptions
     from kindred.recommenders.model import ModelName
     from kindred.recommenders.runs import Run
     from kindred.recommenders.systems import Recommends
@@ -107,7 +107,7 @@ def read_interactions(
         RecordError: a table can't be read, lacks a column, or too many of its rows are bad.
         SettingsError: there is no such option, such events have no such column, or train no recommender.
     """
-    from kindred.ingest.table_options import with_options
+    from kindred.ingest.tables.table_options import with_options
 
     known = with_options(_known(mapping), options)
     tables = {"table": table, "item_table": item_table, "order_table": order_table}
@@ -216,7 +216,7 @@ def _settings(folder: Path, seed: int | None = None) -> Settings:
 
 
 def _known(mapping: str | Path | TableMapping | None) -> TableMapping:
-    from kindred.ingest.mapping import TableMapping, read_mapping
+    from kindred.ingest.tables.mapping import TableMapping, read_mapping
 
     if mapping is None:
         return TableMapping()
@@ -224,7 +224,7 @@ def _known(mapping: str | Path | TableMapping | None) -> TableMapping:
 
 
 def _system_of(event: str) -> str:
-    from kindred.ingest.mapping import find_event_type
+    from kindred.ingest.tables.mapping import find_event_type
     from kindred.recommenders.systems import system_of_events
 
     system = system_of_events(find_event_type(event))

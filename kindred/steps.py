@@ -20,8 +20,8 @@ from kindred.stores import (
 
 if TYPE_CHECKING:
     from kindred.evaluation.report import Report
-    from kindred.ingest.pipeline import SourceFile
-    from kindred.ingest.summary import IngestSummary
+    from kindred.ingest.loading.pipeline import SourceFile
+    from kindred.ingest.loading.summary import IngestSummary
     from kindred.recommenders.answering.opened import Opened
     from kindred.recommenders.config import ModelConfig
     from kindred.recommenders.judging.evaluating import EvaluationOptions
@@ -44,7 +44,7 @@ def ingest(
     progress: Progress = silent,
 ) -> IngestSummary:
     """What became of every line and record of the files, which are in the graph in force now (but for a dry run)."""
-    from kindred.ingest.pipeline import IngestOptions, ingest_files
+    from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 
     folder = settings.data_dir
     with parts_of(settings) as parts, graph_of(settings) as store:

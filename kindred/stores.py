@@ -130,7 +130,7 @@ def encoder_for(settings: Settings, store: GraphStore) -> TextEncoder:
     Raises:
         SchemaError: another one made them.
     """
-    from kindred.ingest.load import check_reader
+    from kindred.ingest.loading.load import check_reader
 
     encoder = encoder_of(settings)
     check_reader(store, encoder)

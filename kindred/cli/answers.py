@@ -205,7 +205,7 @@ def _requests(request: Request, asker: Asker, system: str) -> list[Request]:
         return [replace(request, events=events) for events in of_users.values()]
     if asker.users is None:
         return [replace(request, user_id=asker.user, queries=tuple(asker.queries or ()))]
-    from kindred.ingest.user_lists import read_users
+    from kindred.ingest.tables.user_lists import read_users
 
     return [replace(request, user_id=one) for one in read_users(asker.users)]
 

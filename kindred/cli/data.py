@@ -15,8 +15,8 @@ from kindred.cli.options import AsJson, command_line, settings_of, with_groups
 from kindred.steps import ingest
 
 if TYPE_CHECKING:
-    from kindred.ingest.pipeline import SourceFile
-    from kindred.ingest.summary import FileSummary, IngestSummary
+    from kindred.ingest.loading.pipeline import SourceFile
+    from kindred.ingest.loading.summary import FileSummary, IngestSummary
 
 generate_app = typer.Typer(help="Make sample data, seeded.", no_args_is_help=True, rich_markup_mode=None)
 ingest_app = typer.Typer(help="Load source files into the graph.", no_args_is_help=True, rich_markup_mode=None)
@@ -226,9 +226,9 @@ def load(
     renaming: Renaming | None = None,
 ) -> None:
     """Ingests the files and prints what became of every line and record, and the command to go on with."""
-    from kindred.ingest.namespace import Namespace, in_namespace
-    from kindred.ingest.renaming import with_columns_named
-    from kindred.ingest.table_options import names_in
+    from kindred.ingest.loading.namespace import Namespace, in_namespace
+    from kindred.ingest.loading.renaming import with_columns_named
+    from kindred.ingest.tables.table_options import names_in
 
     settings = settings_of(context)
     namespace = Namespace(namespaces.user_namespace, namespaces.item_namespace)

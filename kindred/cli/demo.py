@@ -78,7 +78,7 @@ def _ingest(settings: Settings, files: tuple[Path, Path | None], progress: Progr
     """The graph's content hash once the files are in it."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
-    from kindred.ingest.pipeline import IngestOptions, ingest_files
+    from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
     from kindred.ingest.products import product_files
 
     _heading("ingest")

@@ -14,7 +14,7 @@ from kindred.cli.options import with_groups
 
 if TYPE_CHECKING:
     from kindred.ingest.interactions import Tables
-    from kindred.ingest.table_options import TableOptions
+    from kindred.ingest.tables.table_options import TableOptions
 
 _EXAMPLE = "kindred ingest interactions ratings.csv --item-table movies.csv --dry-run"
 
@@ -92,10 +92,10 @@ def ingest_interactions(
     options: LoadOptions,
 ) -> None:
     """Load a table of one's own: a user and an item a row, columns called whatever they are."""
+    from kindred.ingest.bytes.streams import kept_streams
     from kindred.ingest.interactions import interaction_files
-    from kindred.ingest.mapping import TableMapping, read_mapping, write_mapping
-    from kindred.ingest.streams import kept_streams
-    from kindred.ingest.table_options import with_options
+    from kindred.ingest.tables.mapping import TableMapping, read_mapping, write_mapping
+    from kindred.ingest.tables.table_options import with_options
 
     given = replace(flags, separator=flags.separator.replace("\\t", "\t"))
     known = TableMapping() if mapping is None else read_mapping(mapping)
@@ -113,7 +113,7 @@ def ingest_interactions(
 
 def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:
     """Says which column holds what, and how that is known."""
-    from kindred.ingest.columns import listed_columns
+    from kindred.ingest.formats.columns import listed_columns
 
     say = console.note if as_json or not in_full else console.result
     if in_full:

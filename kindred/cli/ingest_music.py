@@ -90,7 +90,7 @@ def ingest_tags(
     """Load tags of tracks and frames of their audio; bad ones go to a quarantine file, replays change nothing."""
     from functools import partial
 
-    from kindred.ingest.frame_files import frame_path, write_frames
+    from kindred.ingest.loading.frame_files import frame_path, write_frames
     from kindred.ingest.music import tag_files, tag_table
 
     save = partial(frame_path if options.dry_run else write_frames, settings_of(context).data_dir / "frames")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from kindred.domain.errors import SettingsError
-from kindred.ingest.paths import Given, Paths, expand, one_file
-from kindred.ingest.reading import SourceFile
+from kindred.ingest.bytes.paths import Given, Paths, expand, one_file
+from kindred.ingest.formats.sql_dump import dump_source
+from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.loading.sql_tables import sql_table
 from kindred.ingest.sources import news_clicks, social_feed
-from kindred.ingest.sql_dump import dump_source
-from kindred.ingest.sql_tables import sql_table
 
 _TABLES = {
     "user_data": social_feed.USERS,

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.records import Event
-from kindred.ingest.baskets import basket_column
-from kindred.ingest.column_names import guess
-from kindred.ingest.event_columns import event_columns, holds_numbers, names_both
-from kindred.ingest.impressions import CLICKS
-from kindred.ingest.item_columns import items_beside, items_of_table
-from kindred.ingest.json_documents import check_no_columns, check_no_users
-from kindred.ingest.mapping import EventColumns, ItemColumns, Layout, TableMapping, find_event_type
-from kindred.ingest.order_table import find_orders
-from kindred.ingest.paths import Given, Paths, expand
-from kindred.ingest.reading import SourceFile
-from kindred.ingest.remote import Location
-from kindred.ingest.sources.interactions import event_source
-from kindred.ingest.table_head import Head, in_layout, lists_of_rows, read_head
+from kindred.ingest.bytes.paths import Given, Paths, expand
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.formats.impressions import CLICKS
+from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.tables.baskets import basket_column
+from kindred.ingest.tables.column_names import guess
+from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both
+from kindred.ingest.tables.item_columns import items_beside, items_of_table
+from kindred.ingest.tables.json_documents import check_no_columns, check_no_users
+from kindred.ingest.tables.mapping import EventColumns, ItemColumns, Layout, TableMapping, find_event_type
+from kindred.ingest.tables.order_table import find_orders
+from kindred.ingest.tables.records import event_source
+from kindred.ingest.tables.table_head import Head, in_layout, lists_of_rows, read_head
 
 _SHOWN_VALUES = 3
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kindred.domain.errors import SettingsError
-from kindred.ingest.paths import Given, Paths, expand, is_elsewhere, one_file, path_of
-from kindred.ingest.reading import SourceFile
-from kindred.ingest.remote import Location
+from kindred.ingest.bytes.paths import Given, Paths, expand, is_elsewhere, one_file, path_of
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.loading.sql_tables import sql_table
 from kindred.ingest.sources import lastfm, listening, tag_lists
 from kindred.ingest.sources.frames import SaveFrames, frames_source
-from kindred.ingest.sql_tables import sql_table
 
 
 def track_files(

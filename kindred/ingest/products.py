@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from kindred.domain.errors import SettingsError
-from kindred.ingest.paths import Paths, expand
-from kindred.ingest.reading import SourceFile
+from kindred.ingest.bytes.paths import Paths, expand
+from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.loading.sql_tables import sql_table
 from kindred.ingest.sources import amazon
-from kindred.ingest.sql_tables import sql_table
 
 
 def product_files(reviews: Paths, metadata: Paths = None) -> list[SourceFile]:

@@ -7,14 +7,14 @@ from pydantic import ValidationError
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import silent
 from kindred.domain.records import Event, Reviewed
-from kindred.ingest.bad_records import BadRecord, bad_record
-from kindred.ingest.files import read_rows
+from kindred.ingest.bytes.paths import Given, one_file
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.cells.bad_records import BadRecord, bad_record
+from kindred.ingest.formats.files import read_rows
+from kindred.ingest.formats.source import Source
 from kindred.ingest.interactions import interaction_files
-from kindred.ingest.mapping import TableMapping, event_types
-from kindred.ingest.paths import Given, one_file
-from kindred.ingest.remote import Location
-from kindred.ingest.source import Source
 from kindred.ingest.sources import amazon
+from kindred.ingest.tables.mapping import TableMapping, event_types
 
 
 def read_reviews(given: Given) -> dict[str, list[Event]]:

@@ -155,7 +155,7 @@ def histories_of_records(
     users = IdMap(dict.fromkeys(event.source_id for event in events))
     table = to_table(system.edge, events)
     if encoder is not None and system.event_vector and _has_text(system, table):
-        from kindred.ingest.load import with_embeddings
+        from kindred.ingest.loading.load import with_embeddings
 
         table = with_embeddings(table, system.edge, encoder())
     return histories_of_table(system, items, users, table), list(users)

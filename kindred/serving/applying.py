@@ -22,9 +22,9 @@ from kindred.domain.ids import IdMap
 from kindred.domain.records import Edge, Node
 from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.graph.store import GraphStore
-from kindred.ingest.load import check_encoder, note_encoder, with_embeddings
-from kindred.ingest.merging import merge_rows
-from kindred.ingest.staging import SOURCE_COLUMN
+from kindred.ingest.loading.load import check_encoder, note_encoder, with_embeddings
+from kindred.ingest.loading.merging import merge_rows
+from kindred.ingest.loading.staging import SOURCE_COLUMN
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.histories import read_histories
 from kindred.recommenders.publishing import ITEMS, USERS, place_new_items

@@ -16,7 +16,7 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import Interactions, ratings_of
 from kindred.domain.records import Event
 from kindred.domain.schema import to_table
-from kindred.ingest.load import with_embeddings
+from kindred.ingest.loading.load import with_embeddings
 from kindred.recommenders.answering.known import read_texts
 from kindred.recommenders.histories import BEFORE_ALL, Histories, histories_of_table, no_histories
 from kindred.recommenders.releases import Release

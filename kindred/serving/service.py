@@ -15,7 +15,7 @@ from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, KindredError, SchemaError, SettingsError, StoreError
 from kindred.domain.recommendation import Answer, Request
 from kindred.graph.open import is_server
-from kindred.ingest.load import check_reader
+from kindred.ingest.loading.load import check_reader
 from kindred.recommenders.systems import SYSTEMS, find_system
 from kindred.serving.experiments import Experiments
 from kindred.serving.graph_door import GraphDoor

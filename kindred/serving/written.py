@@ -11,9 +11,9 @@ from kindred.domain.errors import RecordError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Edge, Event, Node, content_id
 from kindred.domain.schema import edge_type_of
-from kindred.ingest.bad_records import BadRecord, checked
-from kindred.ingest.times import seconds_of
-from kindred.ingest.values import given
+from kindred.ingest.cells.bad_records import BadRecord, checked
+from kindred.ingest.cells.times import seconds_of
+from kindred.ingest.cells.values import given
 from kindred.recommenders.system import System
 
 EVENT, NODE, DELETE, APPLIED = "event", "node", "delete", "applied"

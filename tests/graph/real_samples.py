@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 
 from kindred.graph.store import GraphStore
 from kindred.ingest.feed import click_files, post_files
+from kindred.ingest.loading.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.music import track_files
-from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
 from kindred.ingest.products import product_files
 from kindred.ingest.searches import search_files
-from kindred.ingest.summary import IngestSummary
 from tests.ingest.conftest import hash_encoder
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data"

@@ -18,7 +18,7 @@ from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import SchemaError
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType
 from kindred.graph.store import Neighbour, QueryLimits, UpsertCount
-from kindred.ingest.pipeline import IngestOptions
+from kindred.ingest.loading.pipeline import IngestOptions
 
 Row = dict[str, Any]
 REAL_REVIEWS = (

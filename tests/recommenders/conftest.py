@@ -22,8 +22,8 @@ from kindred.gnn.model import GnnConfig
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.load import with_embeddings
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.load import with_embeddings
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
 from kindred.linear.ensemble_fit import RankingConfig
 from kindred.linear.scorer_config import NetworkConfig, ScorerConfig

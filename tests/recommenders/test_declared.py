@@ -13,9 +13,9 @@ from kindred.domain.records import About, Viewed
 from kindred.evaluation.report import Report
 from kindred.graph.open import open_graph
 from kindred.ingest.interactions import interaction_files
-from kindred.ingest.mapping import ItemColumns, TableMapping
+from kindred.ingest.loading.pipeline import IngestOptions, SourceFile, ingest_files
 from kindred.ingest.music import track_files
-from kindred.ingest.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.tables.mapping import ItemColumns, TableMapping
 from kindred.recommenders import listens
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.interaction_graph import read_interaction_graph

@@ -10,7 +10,7 @@ import pytest
 
 from kindred.graph.open import open_graph
 from kindred.ingest.feed import click_files
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.systems import SYSTEMS
 from kindred.recommenders.training import GraphState

@@ -13,7 +13,7 @@ from benchmarks.hostile import try_strings
 from benchmarks.hostile_fields import Description
 from benchmarks.hostile_strings import hostile_strings
 from kindred.domain.errors import RecordError
-from kindred.ingest import times
+from kindred.ingest.cells import times
 from kindred.serving.service import Service
 from kindred.serving.times import seconds_of
 from kindred.settings import Settings

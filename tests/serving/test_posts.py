@@ -20,7 +20,7 @@ from kindred.domain.recommendation import Request
 from kindred.graph.open import open_graph
 from kindred.ingest.feed import post_files
 from kindred.ingest.generate.feed import FeedSample, generate_feed
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.feed.recommender import FeedRecommender
 from kindred.recommenders.systems import SYSTEMS

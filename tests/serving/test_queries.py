@@ -11,7 +11,7 @@ from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.ingest.generate.searches import SearchSample, generate_searches
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import TowerConfig
 from kindred.recommenders.config import ModelConfig

@@ -19,10 +19,10 @@ from kindred.domain.errors import RecordError
 from kindred.domain.records import Tagged
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.graph.open import open_graph
-from kindred.ingest.frame_files import write_frames
 from kindred.ingest.generate.tags import TagFiles, TagSample, generate_tags
+from kindred.ingest.loading.frame_files import write_frames
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.music import tag_files
-from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.models.sequence_tagger import TaggerConfig
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.runs import Run, find_run

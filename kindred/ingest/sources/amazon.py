@@ -33,11 +33,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from kindred.domain.records import Brand, Category, Edge, InCategory, MadeBy, Node, Product, Reviewed, User, content_id
-from kindred.ingest.bad_records import BadRecord, Reason, bad_record, checked, shown
-from kindred.ingest.ratings import rating_of
-from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.times import seconds_of
-from kindred.ingest.values import (
+from kindred.ingest.cells.bad_records import BadRecord, Reason, bad_record, checked, shown
+from kindred.ingest.cells.ratings import rating_of
+from kindred.ingest.cells.times import seconds_of
+from kindred.ingest.cells.values import (
     NO_RATING,
     NO_TIME,
     given,
@@ -54,6 +53,7 @@ from kindred.ingest.values import (
     text_of,
     truth_of,
 )
+from kindred.ingest.formats.source import Parsed, Source, Values
 
 RATING_SCALE = (1.0, 5.0)  # stars
 

@@ -22,13 +22,13 @@ import orjson
 from kindred.domain.errors import RecordError
 from kindred.domain.queries import query_id
 from kindred.domain.records import Judged, content_id
-from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
-from kindred.ingest.json_lines import is_document, read_document
-from kindred.ingest.rows import Row
-from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.cells.bad_records import BadRecord, Reason, checked, shown
+from kindred.ingest.cells.values import count_of, id_of, is_missing, text_of
+from kindred.ingest.formats.json_lines import is_document, read_document
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources import amazon
 from kindred.ingest.sources.search_records import product_node, query_node
-from kindred.ingest.values import count_of, id_of, is_missing, text_of
 
 _GAINS = {
     **{"E": 100.0, "S": 10.0, "C": 1.0, "I": 0.0},

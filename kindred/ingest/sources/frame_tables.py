@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
-from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.columns import listed_columns
-from kindred.ingest.remote import Location
-from kindred.ingest.values import id_of
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.cells.values import id_of
+from kindred.ingest.formats.columns import listed_columns
 
 TRACK, FRAMES = "track", "frames"
 _BATCH_ROWS = 16  # a sequence of 10,000 frames of width 768 is 31 MB

@@ -31,14 +31,14 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Edge, Genre, Node, Track
-from kindred.ingest.arrow_rows import PARQUET_MAGIC
-from kindred.ingest.bad_records import BadRecord, Reason, checked
-from kindred.ingest.remote import Location
-from kindred.ingest.rows import Row
-from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
+from kindred.ingest.cells.values import name_of, texts_of
+from kindred.ingest.formats.arrow_rows import PARQUET_MAGIC
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.frame_tables import read_frame_table
 from kindred.ingest.sources.listening import has_genre
-from kindred.ingest.values import name_of, texts_of
 
 SaveFrames = Callable[[str, NDArray[np.float32]], Path]
 

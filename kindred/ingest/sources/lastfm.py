@@ -19,11 +19,11 @@ from functools import lru_cache
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Artist, FriendOf, ListenedToArtist, Tag, TaggedArtist, UsedTag, User, content_id
-from kindred.ingest.bad_records import BadRecord, Reason, checked
-from kindred.ingest.paths import Given, is_elsewhere, path_of
-from kindred.ingest.remote import Location, find_remote, shown
-from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.values import NO_TIME, count_of, given, id_of, optional, short_text_of, whole_of
+from kindred.ingest.bytes.paths import Given, is_elsewhere, path_of
+from kindred.ingest.bytes.remote import Location, find_remote, shown
+from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
+from kindred.ingest.cells.values import NO_TIME, count_of, given, id_of, optional, short_text_of, whole_of
+from kindred.ingest.formats.source import Parsed, Source, Values
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
 

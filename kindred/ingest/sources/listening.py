@@ -29,12 +29,10 @@ from kindred.domain.records import (
     User,
     content_id,
 )
-from kindred.ingest.bad_records import BadRecord, Reason, checked, shown
-from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.sources import listening_exports
-from kindred.ingest.time_reader import ReadTime, time_reader
-from kindred.ingest.times import key_of_time, milliseconds_of
-from kindred.ingest.values import (
+from kindred.ingest.cells.bad_records import BadRecord, Reason, checked, shown
+from kindred.ingest.cells.time_reader import ReadTime, time_reader
+from kindred.ingest.cells.times import key_of_time, milliseconds_of
+from kindred.ingest.cells.values import (
     NO_TIME,
     count_of,
     given,
@@ -48,6 +46,8 @@ from kindred.ingest.values import (
     short_text_of,
     whole_of,
 )
+from kindred.ingest.formats.source import Parsed, Source, Values
+from kindred.ingest.sources import listening_exports
 
 _REMEMBERED = 50_000  # what is kept ready, because events name the same users and tracks again and again
 _GENRE_SEPARATOR = "|"

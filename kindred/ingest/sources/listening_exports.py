@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 import orjson
 
-from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.json_lines import is_document, read_document
-from kindred.ingest.rows import Row
-from kindred.ingest.source import Source, Values
-from kindred.ingest.values import count_of, is_missing, text_of
+from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.cells.values import count_of, is_missing, text_of
+from kindred.ingest.formats.json_lines import is_document, read_document
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Source, Values
 
 _ALSO_CALLED = {
     "user": ("user_id", "user_name", "username", "uid"),

@@ -13,11 +13,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from kindred.domain.records import Post, User, Viewed, content_id
-from kindred.ingest.bad_records import checked
-from kindred.ingest.impressions import read_clicked
-from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.times import milliseconds_of
-from kindred.ingest.values import given, id_of, id_text_of, optional, whole_of
+from kindred.ingest.cells.bad_records import checked
+from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.cells.values import given, id_of, id_text_of, optional, whole_of
+from kindred.ingest.formats.impressions import read_clicked
+from kindred.ingest.formats.source import Parsed, Source, Values
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because clicks name the same users and articles again and again
 _CODES = {

@@ -8,8 +8,10 @@ the summary counts each rule.
 
 from __future__ import annotations
 
-from kindred.ingest.bad_records import BadRecord, Reason
-from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.cells.values import given, id_of, text_of
+from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
     Search,
     bought,
@@ -20,8 +22,6 @@ from kindred.ingest.sources.search_records import (
     useful_query,
     user_node,
 )
-from kindred.ingest.times import milliseconds_of
-from kindred.ingest.values import given, id_of, text_of
 
 _ACTION = "purchase"
 _COLUMNS = {"source_id": "user", "target_id": "product", "at": "time"}

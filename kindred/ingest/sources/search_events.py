@@ -28,9 +28,11 @@ from functools import partial
 import orjson
 
 from kindred.domain.records import Edge, Node
-from kindred.ingest.bad_records import BadRecord, Reason, shown
-from kindred.ingest.rows import Row
-from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
+from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.cells.values import given, id_of, id_text_of, is_missing, optional, text_of, whole_of
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
     Search,
     added_to_cart,
@@ -42,8 +44,6 @@ from kindred.ingest.sources.search_records import (
     useful_query,
     user_node,
 )
-from kindred.ingest.times import milliseconds_of
-from kindred.ingest.values import given, id_of, id_text_of, is_missing, optional, text_of, whole_of
 
 Texts = Mapping[str, str]  # text of a query by its `query_id`
 

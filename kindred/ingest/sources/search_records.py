@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from kindred.domain.queries import contains_id, query_id, wordless_form
 from kindred.domain.records import AddedToCart, Bought, LedTo, Node, Product, Query, Searched, User, content_id
-from kindred.ingest.bad_records import checked
+from kindred.ingest.cells.bad_records import checked
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same ones again and again
 

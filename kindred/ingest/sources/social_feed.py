@@ -14,11 +14,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from kindred.domain.records import About, Edge, Liked, Node, Post, Topic, User, Viewed, content_id
-from kindred.ingest.bad_records import BadRecord, Reason, checked
-from kindred.ingest.impressions import read_news, read_views
-from kindred.ingest.source import Parsed, Source, Values
-from kindred.ingest.times import key_of_time, milliseconds_of
-from kindred.ingest.values import (
+from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
+from kindred.ingest.cells.times import key_of_time, milliseconds_of
+from kindred.ingest.cells.values import (
     given,
     id_of,
     long_text_of,
@@ -29,6 +27,8 @@ from kindred.ingest.values import (
     truth_of,
     whole_of,
 )
+from kindred.ingest.formats.impressions import read_news, read_views
+from kindred.ingest.formats.source import Parsed, Source, Values
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same users and posts again and again
 _NUMBERS = ("gender", "age", "exp_group")

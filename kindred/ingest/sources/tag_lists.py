@@ -12,10 +12,10 @@ import re
 from functools import lru_cache
 
 from kindred.domain.records import Edge, Node, Tag, Tagged, Track, content_id
-from kindred.ingest.bad_records import checked
-from kindred.ingest.source import Parsed, Source, Values
+from kindred.ingest.cells.bad_records import checked
+from kindred.ingest.cells.values import NO_TIME, given, id_of, name_in, optional, parts_of
+from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.wide_tags import read_wide_tags
-from kindred.ingest.values import NO_TIME, given, id_of, name_in, optional, parts_of
 
 _REMEMBERED = 50_000
 _SEPARATOR = re.compile("[,;|]")

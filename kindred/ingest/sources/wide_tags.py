@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from kindred.ingest.bad_records import BadRecord, Reason, shown
-from kindred.ingest.csv_rows import dialect_with, read_csv_rows
-from kindred.ingest.lines import BUFFER_BYTES, read_lines
-from kindred.ingest.rows import Row
-from kindred.ingest.source import Source
+from kindred.ingest.bytes.lines import BUFFER_BYTES, read_lines
+from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
+from kindred.ingest.formats.csv_rows import dialect_with, read_csv_rows
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Source
 
 _TRACKS = ("track", "track_id", "trackid", "clip_id", "song_id", "id")
 _MARKS = {"0": False, "0.0": False, "": False, "1": True, "1.0": True}

@@ -10,11 +10,11 @@ from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.interactions import FloatArray
 from kindred.domain.progress import Progress, silent
 from kindred.files import written_whole
-from kindred.ingest.bad_records import BadRecord
-from kindred.ingest.files import read_rows
-from kindred.ingest.paths import Given, one_file
-from kindred.ingest.source import Parsed, Source
-from kindred.ingest.values import id_of
+from kindred.ingest.bytes.paths import Given, one_file
+from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.cells.values import id_of
+from kindred.ingest.formats.files import read_rows
+from kindred.ingest.formats.source import Parsed, Source
 
 _ASKED = Source(("track",), lambda row: Parsed([]), wanted={"track": ("track",)})
 _ROWS_AT_ONCE = 1024

@@ -17,7 +17,7 @@ from kindred.domain.schema import graph_schema
 from kindred.graph.browser.pack import FOLDER, write_pack
 from kindred.graph.browser.perspective import read_style
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
 from tests.conftest import clear_graph, open_neo4j
 from tests.graph.town import build_town

@@ -16,9 +16,9 @@ from kindred.graph.explore.question_files import question_of, read_questions
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore, QueryLimits
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.pipeline import SourceFile
+from kindred.ingest.loading.pipeline import SourceFile
+from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.products import product_files
-from kindred.ingest.summary import IngestSummary
 from tests.conftest import clear_graph, open_neo4j
 from tests.graph.real_samples import REAL, SAMPLES, ingest
 from tests.graph.same_graph import assert_same_graph

@@ -14,7 +14,7 @@ from kindred.evaluation.report import Report, gate
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.feed import click_files
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.feed.recommender import FeedRecommender

@@ -18,7 +18,7 @@ from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.feed import post_files
 from kindred.ingest.generate.feed import FeedSample, feed_truth, generate_feed
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.feed.evaluation import evaluate, generated_truth
 from kindred.recommenders.feed.judging import Ladder, logged

@@ -21,8 +21,8 @@ from kindred.evaluation.splits import temporal_split
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.tracks import TrackSample, generate_tracks
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.music import track_files
-from kindred.ingest.pipeline import IngestOptions, ingest_files
 from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
 from kindred.recommenders.answering.batch import open_published, recommend_to_all
 from kindred.recommenders.answering.recommender import Opened

@@ -18,7 +18,7 @@ from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.searches import SearchSample, generate_searches
-from kindred.ingest.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import HISTORY, TowerConfig
 from kindred.recommenders.answering.lists_file import write_lists

@@ -1,0 +1,75 @@
+"""The encoding of a file of text, as far as its bytes tell; everything is UTF-8 from here on."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+
+from kindred.ingest.bytes.lines import BUFFER_BYTES
+
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SAMPLE = 4096
+_FEW = 0.3
+_SIGNS = frozenset("€‚ƒ„…†‡ˆ‰‹‘’“”•–—˜™›  ¡¢£¤¥¦§¨©«¬®¯°±²³´¶·¸¹»¼½¾¿×÷")
+_VALID_PAIR = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32, by the mark at the start or by the zeros between characters; None for anything else."""
+    for mark, name in _MARKS.items():
+        if head.startswith(mark):
+            return name
+    sample = head[:_SAMPLE]
+    if len(sample) < 4 or b"\x00" not in sample:
+        return None
+    half = max(len(sample) // 2, 1)
+    even, odd = sample[::2].count(0) / half, sample[1::2].count(0) / half
+    if odd > 1 - _FEW and even < _FEW:
+        return "utf-16-le"
+    return "utf-16-be" if even > 1 - _FEW and odd < _FEW else None
+
+
+def is_windows_1252(head: bytes) -> bool:
+    """Whether these bytes are text in Windows-1252 (of which Latin-1 is all but a part), and no UTF-8 with a flaw."""
+    head = head[: head.rfind(b"\n") + 1] or head
+    if head.isascii() or _VALID_PAIR.search(head):
+        return False
+    try:
+        text = head.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    return all(character.isalpha() or character in _SIGNS for character in set(text) if ord(character) > 127)
+
+
+class InUtf8(io.RawIOBase):
+    """What a file in another encoding holds, as UTF-8; what can't be read becomes U+FFFD."""
+
+    def __init__(self, content: io.BufferedReader, encoding: str) -> None:
+        self._content = content
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        self._ready = b""
+        self._at_end = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        while not self._ready and not self._at_end:
+            chunk = self._content.read(BUFFER_BYTES)
+            self._at_end = not chunk
+            self._ready = self._decoder.decode(chunk, final=self._at_end).encode("utf-8", "replace")
+        part, self._ready = self._ready[: len(view)], self._ready[len(view) :]
+        view[: len(part)] = part
+        return len(part)
+
+
+def in_utf8(content: io.BufferedReader, encoding: str) -> io.BufferedReader:
+    """The content as UTF-8."""
+    return io.BufferedReader(InUtf8(content, encoding), BUFFER_BYTES)

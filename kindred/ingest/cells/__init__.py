@@ -1,0 +1,1 @@
+"""What one value of a row says: ids, texts, numbers, times and ratings, or why it can't be used."""

@@ -1,0 +1,60 @@
+"""What reads times of a form that is told: a unit, an order, or a form of `strptime`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.properties import EARLIEST_TIME
+from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
+from kindred.ingest.cells.missing import MISSING_NUMBERS
+from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.cells.values import count_of, number_of, raw_text_of
+
+_UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
+ORDER = "order"
+"""The form of times that are numbers from an unknown beginning, which only say what came first."""
+
+ReadTime = Callable[[object, str], int | None]
+
+
+def time_reader(form: str | None) -> ReadTime:
+    """What reads times of this form as whole milliseconds UTC; None stands for all forms that can be told apart.
+
+    Raises:
+        SettingsError: it is no form.
+    """
+    if form is None:
+        return milliseconds_of
+    if form == ORDER:
+        return _order
+    if form in _UNITS:
+        return partial(_of_unit, _UNITS[form])
+    if "%" not in form:
+        raise SettingsError(
+            f"there is no form of times {form!r}", f"forms are {', '.join((*_UNITS, ORDER))}, %d/%m/%y …"
+        )
+    return partial(_of_form, form)
+
+
+def _order(value: object, field: str) -> int | None:
+    number = count_of(value, field)
+    return None if number is None else EARLIEST_TIME * 1000 + int(number * 1000)
+
+
+def _of_unit(milliseconds: float, value: object, field: str) -> int | None:
+    number = number_of(value, field)
+    return None if number is None else int(number * milliseconds)
+
+
+def _of_form(form: str, value: object, field: str) -> int | None:
+    text = raw_text_of(value, field).strip()
+    if text in MISSING_NUMBERS:
+        return None
+    try:
+        read = datetime.strptime(text, form)
+    except ValueError as error:
+        raise BadRecord(Reason.WRONG_TYPE, f"a time like {form} is wanted, got {shown(text)}", field) from error
+    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -1,0 +1,182 @@
+"""Times in every form that data of this field use, as whole milliseconds UTC."""
+
+from __future__ import annotations
+
+import math
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.cells.missing import MISSING_NUMBERS
+
+# A number tells its unit by its size: 1e11 is the year 5138 in seconds and 1973 in milliseconds, and so on.
+_FIRST_MILLISECONDS = 100_000_000_000
+_FIRST_MICROSECONDS = _FIRST_MILLISECONDS * 1000
+_FIRST_NANOSECONDS = _FIRST_MICROSECONDS * 1000
+_LARGEST = 10**20
+_LONGEST_NUMBER = 1000
+_DAY_NUMBERS = range(19_000_101, 21_000_101)  # 20140301; as seconds these are days of 1970, which no source holds
+_DAY_NUMBER = re.compile(r"(?:19|20)\d{6}")
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
+_COMPACT = {  # 201403011200 and 20140301120000; as milliseconds these are days of 1976 and after 2570
+    range(190_001_010_000, 210_001_010_000): "%Y%m%d%H%M",
+    range(19_000_101_000_000, 21_000_101_000_000): "%Y%m%d%H%M%S",
+}
+_ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
+_ZONE_IN_WORDS = re.compile(r"\s*(?:\[[\w/+-]+\]|\([\w ]+\))$")  # beside its offset, as Java and browsers write it
+_OF_NET = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+_AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted) |(?<=\d)\.$")  # what shops print
+_NO_DAY = re.compile(r"0000-00-00(?:[T ]00:00:00(?:\.0+)?)?")  # what MySQL has for no time
+_FORMS = (
+    "%m %d, %Y",  # 09 13, 2009: the reviews of Amazon
+    "%B %d, %Y",
+    "%b %d, %Y",
+    "%d %B %Y",
+    "%d %b %Y",
+    "%b %d %Y",
+    "%b %d %Y %I:%M%p",
+    "%Y-%m-%d",  # as in ISO, but not filled up with zeros
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %I:%M %p",
+    "%Y-%m-%d %I:%M:%S %p",
+    "%Y/%m/%d",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S.%f",
+    "%Y.%m.%d",
+    "%d.%m.%y",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%b %d, %Y %H:%M:%S",
+    "%B %d, %Y %H:%M:%S",
+    "%b %d, %Y %I:%M:%S %p",
+    "%m %d, %Y %H:%M:%S",
+    "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S %z %Y",
+    "%a %b %d %Y %H:%M:%S GMT%z",  # of browsers
+    "%d-%b-%y",  # of Oracle
+    "%d-%b-%y %I.%M.%S.%f %p",
+    "%d-%b-%Y",
+    "%d-%b-%Y %H:%M:%S",
+    "%d/%b/%Y:%H:%M:%S %z",  # of web servers
+)
+ACCEPTED = "seconds, milliseconds, micro- or nanoseconds, an ISO date such as 2014-03-01T12:00:00Z, or 03 13, 2011"
+
+
+def seconds_of(value: object, field: str) -> int | None:
+    """The time in whole seconds UTC, of any form that `milliseconds_of` reads; None where there is none.
+
+    Raises:
+        BadRecord: it is no time.
+    """
+    if type(value) is int and _DAY_NUMBERS.stop <= value < _FIRST_MILLISECONDS:  # most are, and that is their cost
+        return value
+    milliseconds = milliseconds_of(value, field)
+    return None if milliseconds is None else milliseconds // 1000
+
+
+def key_of_time(milliseconds: int | None) -> str:
+    """The time as part of an event's key: seconds, unless a fraction of one tells it from others."""
+    if milliseconds is None or milliseconds % 1000:
+        return str(milliseconds)
+    return str(milliseconds // 1000)
+
+
+def milliseconds_of(value: object, field: str) -> int | None:
+    """The time in whole milliseconds UTC; without a zone it is UTC. None where there is none: null, NaN, no text.
+
+    Raises:
+        BadRecord: it is no time.
+    """
+    if value is None or value != value:
+        return None
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, str):
+        return _of_text(value.strip(), field)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _of_integer(value, field)
+    if isinstance(value, datetime):
+        return _of_datetime(value)
+    if isinstance(value, date):
+        return _of_datetime(datetime(value.year, value.month, value.day))
+    if isinstance(value, Decimal) and value == int(value):
+        return _of_integer(int(value), field)
+    if isinstance(value, (float, Decimal)) and math.isfinite(value):
+        return _of_number(float(value), field)
+    raise _no_time(value, field)
+
+
+def _of_integer(value: int, field: str) -> int:
+    size = abs(value)
+    if size >= _FIRST_MILLISECONDS:
+        for compact, form in _COMPACT.items():
+            if value in compact:
+                with suppress(ValueError):
+                    return _of_datetime(datetime.strptime(str(value), form))
+        if size >= _LARGEST:
+            raise BadRecord(Reason.TIME_OUT_OF_RANGE, f"no time: {str(value)[:100]}", field)
+        return value // (1_000_000 if size >= _FIRST_NANOSECONDS else 1000 if size >= _FIRST_MICROSECONDS else 1)
+    if value in _DAY_NUMBERS:
+        return _of_text(str(value), field) or 0
+    return value * 1000
+
+
+def _of_number(value: float, field: str) -> int:
+    if value.is_integer():
+        return _of_integer(int(value), field)
+    if abs(value) < _FIRST_MILLISECONDS:
+        value *= 1000
+    elif abs(value) >= _FIRST_MICROSECONDS:
+        return _of_integer(int(value), field)
+    # 1.007 s are 7 ms of a second, though in binary a little less.
+    return math.floor(round(value, 3))
+
+
+def _of_datetime(given: datetime) -> int:
+    zoned = given if given.tzinfo else given.replace(tzinfo=UTC)
+    since = zoned - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def _of_text(text: str, field: str) -> int | None:
+    if text in MISSING_NUMBERS or (text[0] == "0" and _NO_DAY.fullmatch(text)):
+        return None
+    if _NUMBER.fullmatch(text) and not _DAY_NUMBER.fullmatch(text):
+        if len(text) > _LONGEST_NUMBER or not math.isfinite(float(text)):
+            raise BadRecord(Reason.TIME_OUT_OF_RANGE, f"no time: {text[:100]}", field)
+        return _of_integer(int(text), field) if text.lstrip("+-").isdecimal() else _of_number(float(text), field)
+    found = _of_date_text(text)
+    if found is None:
+        raise _no_time(text, field)
+    return found
+
+
+@lru_cache(1 << 14)  # dates without a time of day come again and again, and other forms than ISO are slow to read
+def _of_date_text(text: str) -> int | None:
+    if found := _OF_NET.fullmatch(text):
+        return int(found[1])
+    bare = _ZONE_NAME.sub("", _ZONE_IN_WORDS.sub("", _AROUND_A_DAY.sub("", text)))
+    try:
+        return _of_datetime(datetime.fromisoformat(bare))
+    except (ValueError, OverflowError):
+        pass
+    for form in _FORMS:
+        try:
+            return _of_datetime(datetime.strptime(bare, form))
+        except (ValueError, OverflowError):
+            continue
+    try:
+        return _of_datetime(parsedate_to_datetime(text))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _no_time(value: object, field: str) -> BadRecord:
+    return BadRecord(Reason.WRONG_TYPE, f"no time: {str(value)[:100]!r}; {ACCEPTED} are read", field)

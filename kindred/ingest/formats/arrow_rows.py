@@ -1,0 +1,152 @@
+"""Rows of a Parquet, Arrow or Feather file, read in small batches of the columns that are understood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kindred.domain.errors import RecordError
+from kindred.ingest.bytes.lines import MAX_LINE_BYTES
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.formats.columns import check_firm_columns, listed_columns, missing_columns, understood_columns
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Source
+
+PARQUET_MAGIC = b"PAR1"
+ARROW_MAGIC = b"ARROW1"
+STREAM_MAGIC = b"\xff\xff\xff\xff"
+FEATHER_MAGIC = b"FEA1"
+_BATCH_ROWS = 2_048
+
+
+def is_arrow(head: bytes) -> bool:
+    """Whether a file that starts so is Parquet, Arrow or Feather."""
+    return head.startswith((PARQUET_MAGIC, ARROW_MAGIC, FEATHER_MAGIC)) or (
+        head.startswith(STREAM_MAGIC) and len(head) > 8 and head[8:9] != b"\xff"
+    )
+
+
+def read_arrow_rows(path: Location, file: IO[bytes], head: bytes, source: Source) -> Iterator[Row]:
+    """Every row; times are in whole microseconds.
+
+    Raises:
+        RecordError: the file is broken, or lacks a column without which no row can be used.
+    """
+    number = 0
+    try:
+        with _open(file, head) as (schema, batches):
+            for batch in batches(_columns_to_read(path, schema, source)):
+                size = batch.nbytes // max(batch.num_rows, 1)
+                for values in _values_of(_plain_batch(batch)):
+                    number += 1
+                    yield _row(number, values, size)
+    except pa.ArrowException as error:
+        raise RecordError(f"{path} can't be read after row {number}: {error}", "write the file again") from error
+
+
+def arrow_columns(path: Location, file: IO[bytes], head: bytes) -> list[str]:
+    """Names of the columns; beside each that holds columns of its own those as well, as `outer.inner`.
+
+    Raises:
+        RecordError: the file is broken.
+    """
+    try:
+        with _open(file, head) as (schema, _):
+            return [name for column in schema for name in _names(column)]
+    except pa.ArrowException as error:
+        raise RecordError(f"{path} can't be read: {error}", "write the file again") from error
+
+
+def _names(column: pa.Field) -> list[str]:
+    """The name of the column, and of those within it."""
+    inner = column.type if pa.types.is_struct(column.type) else ()
+    return [column.name, *(f"{column.name}.{name}" for one in inner for name in _names(one))]
+
+
+def _columns_to_read(path: Location, schema: pa.Schema, source: Source) -> list[str]:
+    """Names of the columns that hold what the source knows."""
+    known = {column.name: _names(column) for column in schema}
+    names = [name for inner in known.values() for name in inner]
+    columns = [column for column, inner in known.items() if not {*inner}.isdisjoint(source.columns)]
+    if twice := [name for name in columns if schema.names.count(name) > 1]:
+        raise RecordError(f"{path} names a column twice: {', '.join(twice)}", "rename one of them")
+    missing = missing_columns(source, names) if columns else ""
+    if missing or not columns:
+        why = missing or f"no column that is understood among {listed_columns(names) or 'none at all'}"
+        raise RecordError(f"{path} has {why}", understood_columns(source))
+    check_firm_columns(path, source, names)
+    return columns
+
+
+@contextmanager
+def _open(file: IO[bytes], head: bytes) -> Iterator[tuple[pa.Schema, Callable[[list[str]], Iterable[pa.RecordBatch]]]]:
+    """Its columns, and what gives batches of some of them."""
+    if head.startswith(PARQUET_MAGIC):
+        with pq.ParquetFile(file) as parquet:
+            yield (
+                parquet.schema_arrow,
+                lambda columns: parquet.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False),
+            )
+    elif head.startswith(FEATHER_MAGIC):
+        import pyarrow.feather as feather
+
+        table = feather.read_table(file, memory_map=False)
+        yield table.schema, lambda columns: table.select(columns).to_batches(_BATCH_ROWS)
+    else:
+        is_stream = head.startswith(STREAM_MAGIC)
+        with pa.ipc.open_stream(file) if is_stream else pa.ipc.open_file(file) as reader:
+            yield reader.schema, lambda columns: _record_batches(reader, columns)
+
+
+def _record_batches(
+    reader: pa.RecordBatchReader | pa.RecordBatchFileReader, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    is_stream = not hasattr(reader, "get_batch")
+    batches = reader if is_stream else (reader.get_batch(index) for index in range(reader.num_record_batches))
+    for batch in batches:
+        for start in range(0, batch.num_rows, _BATCH_ROWS):
+            yield batch.slice(start, _BATCH_ROWS).select(columns)
+
+
+def _plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([_plain(column) for column in batch.columns], names=batch.schema.names)
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """The column in types that Python can hold; what is finer than a microsecond tells no two events apart."""
+    if pa.types.is_dictionary(column.type):
+        return _plain(column.dictionary).take(column.indices)
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_struct(column.type) and column.type.num_fields:
+        inner = [_plain(one) for one in column.flatten()]
+        return pa.StructArray.from_arrays(inner, names=[one.name for one in column.type], mask=column.is_null())
+    return column
+
+
+def _values_of(batch: pa.RecordBatch) -> Iterator[dict[str, object] | BadRecord]:
+    try:
+        yield from batch.to_pylist()
+    except (ValueError, OverflowError):  # one value has no Python form; `to_pylist` fails before the first row comes
+        for row in range(batch.num_rows):
+            try:
+                yield batch.slice(row, 1).to_pylist()[0]
+            except UnicodeDecodeError as error:
+                yield BadRecord(Reason.INVALID_UTF8, str(error.reason))
+            except (ValueError, OverflowError) as error:
+                yield BadRecord(Reason.WRONG_TYPE, str(error))
+
+
+def _row(number: int, values: dict[str, object] | BadRecord, size: int) -> Row:
+    if isinstance(values, dict):
+        size = sum(len(value) for value in values.values() if isinstance(value, (str, bytes))) + 8 * len(values)
+        if size > MAX_LINE_BYTES:
+            return Row(number, b"", size, BadRecord(Reason.LINE_TOO_LONG, f"{size:,} bytes"))
+    return Row(number, b"", size, values)

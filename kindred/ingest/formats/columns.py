@@ -1,0 +1,82 @@
+"""Which column a file lacks, and which of those that it has comes nearest: for the messages of ingest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from difflib import SequenceMatcher
+
+from kindred.domain.errors import RecordError
+from kindred.ingest.formats.source import Source
+
+_SHOWN = 12
+_NEAR = 0.6  # similarity of two names, 0 to 1
+# What columns are called elsewhere, by what they hold.
+_WORDS = {
+    "user": ("user", "userid", "reviewer", "customer", "client", "member", "visitor", "account", "nickname", "person"),
+    "product": ("product", "item", "itemid", "asin", "sku", "article", "goods", "movie", "book", "listing", "docid"),
+    "track": ("track", "song", "item", "recording", "trackid", "songid"),
+    "article": ("article", "post", "news", "item", "page", "document"),
+    "post": ("post", "article", "item", "document", "message"),
+    "time": ("time", "timestamp", "date", "at", "ts", "created", "datetime", "when"),
+    "query": ("query", "search", "keyword", "term", "phrase", "searchterm"),
+    "rating": ("rating", "stars", "score", "overall", "mark"),
+}
+
+
+def missing_columns(source: Source, found: Collection[str]) -> str:
+    """Which wanted columns are not among those found, and what comes nearest; empty where none is missing."""
+    lines = []
+    for holds, names in source.wanted.items():
+        if found and not any(name in found for name in names):
+            wanted = " or ".join(names)
+            unknown = [name for name in found if name not in source.columns]
+            near = nearest([*names, *_WORDS.get(holds, ())], unknown)
+            there = f", the nearest there is {near}" if near else ""
+            lines.append(f"no column for the {holds} ({wanted} is wanted{there})")
+    return "; ".join(lines)
+
+
+def check_firm_columns(name: object, source: Source, found: Collection[str]) -> None:
+    """Makes sure that a table has the columns that are firm.
+
+    Raises:
+        RecordError: it lacks one.
+    """
+    if lacking := [column for column in source.firm if column not in found]:
+        raise RecordError(
+            f"{name} has no column {', '.join(lacking)}; it has {listed_columns(found)}",
+            "load files of other columns by a command of their own",
+        )
+
+
+def understood_columns(source: Source) -> str:
+    """What to do about columns that are not understood."""
+    known = ", ".join(source.columns)
+    told = (
+        f"columns are {known}; `kindred ingest` takes others by --column NAME=THEIRS, and without a header by --columns"
+    )
+    return f"{told}; any table of users and items by `kindred ingest interactions`" if "user" in source.wanted else told
+
+
+def listed_columns(found: Iterable[str]) -> str:
+    """The columns, as messages name them."""
+    names = list(found)
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def nearest(wanted: Iterable[str], found: Iterable[str]) -> str:
+    """The found name that looks most like one of the wanted ones; empty where none does."""
+    pairs = [(_similarity(_plain(want), _plain(name)), name) for want in wanted for name in found if name]
+    best, name = max(pairs, default=(0.0, ""), key=lambda pair: pair[0])
+    return name if best >= _NEAR else ""
+
+
+def _similarity(first: str, second: str) -> float:
+    if first and second and (first in second or second in first):
+        return 0.7 + 0.3 * min(len(first), len(second)) / max(len(first), len(second))
+    return SequenceMatcher(None, first, second).ratio()
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.casefold())

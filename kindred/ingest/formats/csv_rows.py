@@ -1,0 +1,255 @@
+"""Rows of a CSV file. A quote that is left open costs its own line, never the lines after it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kindred.domain.errors import RecordError
+from kindred.ingest.bytes.lines import MAX_LINE_BYTES, Line
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.cells.values import cell_of
+from kindred.ingest.formats.columns import check_firm_columns, listed_columns, missing_columns, understood_columns
+from kindred.ingest.formats.json_lines import decode_utf8
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Source
+
+# The limit belongs to the whole process and is 128 KiB at first; lines are bounded here already.
+csv.field_size_limit(MAX_LINE_BYTES + 1)
+_DELIMITERS = ",\t;|"
+# A quote after a backslash that is followed by more text: doubled quotes alone never make one within quotes.
+_ESCAPED_QUOTE = re.compile(rb'\\"(?![",;|\t\r\n]|\s*$)')
+_NO_ROWS = (b"", rb"\.")  # blank lines, and the end of a COPY of Postgres
+_ESCAPE = re.compile(rb'\\(["\\])')
+_SEPARATOR_LINE = re.compile(rb'\s*"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's own first line
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the cells of a CSV file are parted.
+
+    Attributes:
+        delimiter: what stands between two cells.
+        escapes_quotes: a quote within quotes is written as \\", not doubled.
+        follows_blanks: blanks after a delimiter are no part of the cell.
+    """
+
+    delimiter: str
+    escapes_quotes: bool = False
+    follows_blanks: bool = False
+
+
+def without_separator_line(head: bytes) -> bytes:
+    """The head of a file without the line that only says how its cells are parted."""
+    first, _, rest = head.partition(b"\n")
+    return rest if _SEPARATOR_LINE.fullmatch(first) else head
+
+
+def has_blanks(first: str, delimiter: str) -> bool:
+    """Whether a blank stands after every delimiter of a line."""
+    cells = first.split(delimiter)[1:]
+    return not delimiter.isspace() and bool(cells) and all(cell.startswith(" ") for cell in cells)
+
+
+def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
+    """How the cells of a CSV file are parted, if the first line is its header; None where the file is no CSV.
+
+    Raises:
+        RecordError: the file can be nothing but CSV, and its first line holds no column known.
+    """
+    first = without_separator_line(head.lstrip()).split(b"\n", 1)[0].strip()
+    cells = {name: _header_cells(first, name) for name in _DELIMITERS}
+    known = {name: cells[name] & {*source.columns} for name in _DELIMITERS}
+    best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
+    is_table = not source.quoted or not first.startswith((b"{", b"["))
+    if first and is_table and (not known[best] or (missing := missing_columns(source, cells[best]))):
+        found = listed_columns(sorted(cells[best]))
+        why = missing if known[best] else f"no column that is understood among {found}"
+        raise RecordError(f"{path} has {why}", understood_columns(source))
+    if not known[best] or first.startswith(b"{"):
+        return None
+    return dialect_with(best, head, source)
+
+
+def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
+    """How the cells between these delimiters are written, as the head of the file shows it."""
+    first = without_separator_line(head).split(b"\n", 1)[0].decode(errors="replace")
+    return Dialect(
+        delimiter, source.quoted and bool(_ESCAPED_QUOTE.search(head)), source.quoted and has_blanks(first, delimiter)
+    )
+
+
+def _header_cells(line: bytes, delimiter: str) -> set[str]:
+    cells = line.decode(errors="replace").split(delimiter)
+    return {name for cell in cells if (name := cell.strip().strip('"'))}
+
+
+def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name: object = "the file") -> Iterator[Row]:
+    """Every row below the header; an empty cell is None. A row may span lines where a quote is open.
+
+    A header that comes again, as where files were joined to one, is no row, and says the order of columns below it.
+
+    Args:
+        lines: of the file.
+        dialect: how they are parted.
+        source: what the rows are.
+        name: of the file, for messages.
+
+    Raises:
+        RecordError: the header names a column twice, lacks one that is firm or can't be read.
+    """
+    header: list[str] | None = None
+    titles: list[str] | BadRecord = []
+    is_all_known, width = False, 0
+    if dialect.escapes_quotes:
+        lines = (line._replace(raw=_ESCAPE.sub(_unescaped, line.raw)) for line in lines)
+    split = _split_rows if source.quoted else _split_plain_rows
+    for group, cells in split(lines, dialect):
+        length = sum(line.length for line in group) + len(group) - 1
+        if header is None:
+            if group[0].number == 1 and _SEPARATOR_LINE.fullmatch(group[0].raw):
+                continue
+            header, titles = _header(cells, name), cells
+            check_firm_columns(name, source, header)
+            is_all_known = all(name in source.columns for name in header if name)
+            continue
+        if cells == titles:
+            continue
+        if isinstance(cells, list) and (again := _header_again(cells, header)):
+            header = again
+            continue
+        if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV:
+            cells = _with_other_quotes(group, dialect, len(header)) or cells
+        value = cells if isinstance(cells, BadRecord) else _values(header, cells, source, width)
+        if not width and isinstance(cells, list) and not isinstance(value, BadRecord):
+            width = len(cells)
+        # Which cells of a broken row are those that parsing leaves out can't be told, so it is kept only without such.
+        raw = b"\n".join(line.raw for line in group) if is_all_known else b""
+        yield Row(group[0].number, raw, length, value)
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    return b'""' if escape[1] == b'"' else escape[1]
+
+
+def _header(cells: list[str] | BadRecord, name: object) -> list[str]:
+    if isinstance(cells, BadRecord):
+        raise RecordError(f"the header of {name} can't be read: {cells.message}", "repair the first line")
+    header = [cell.strip() for cell in cells]
+    named = [column for column in header if column]
+    if len({*named}) != len(named):
+        raise RecordError(f"the header of {name} names a column twice: {', '.join(named)}", "rename one of them")
+    return header
+
+
+def _header_again(cells: list[str], header: list[str]) -> list[str]:
+    """The names of the columns where they come again, in this order or another; empty where this is a row."""
+    if cells[0].strip("\ufeff ") not in header:
+        return []
+    names = [cell.strip("\ufeff ") for cell in cells]
+    return names if sorted(names) == sorted(header) else []
+
+
+def _values(header: list[str], cells: list[str], source: Source, width: int) -> Mapping[str, object] | BadRecord:
+    """The cells by column; a bad record where they are too many or too few, `width` being how many the first row has.
+
+    A row that is shorter than that and ends in an empty cell lacks a separator, so that its cells stand too far left.
+    """
+    if source.takes_rest and len(cells) > len(header) and header[-1] in source.columns:
+        return cell_values(header[:-1], cells, source) | {
+            header[-1]: [cell for cell in cells[len(header) - 1 :] if cell]
+        }
+    if len(cells) != len(header) and not _fits(header, cells):
+        return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the header has {len(header)}")
+    if len(cells) < width and not cells[-1] and any(header[len(cells) - 1 :]):
+        return BadRecord(Reason.BROKEN_CSV, f"{len(cells)} cells, the first row has {width}")
+    return cell_values(header, cells, source)
+
+
+def _fits(header: list[str], cells: list[str]) -> bool:
+    """Whether only cells without a value or a name are too many or missing: what commas at the end of lines make."""
+    return not any(cells[len(header) :]) and not any(header[len(cells) :])
+
+
+def cell_values(columns: Sequence[str], cells: Sequence[str | None], source: Source) -> dict[str, object]:
+    """The cells of the columns that the source knows; None where a cell stands for nothing."""
+    return {
+        name: None if cell is None else cell_of(cell)
+        for name, cell in zip(columns, cells, strict=False)
+        if name in source.columns
+    }
+
+
+def _split_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
+    """Lines that make one row, and its cells. What a broken row took to find its closing quote is read again."""
+    waiting: deque[Line] = deque()
+    while (first := waiting.popleft() if waiting else next(lines, None)) is not None:
+        if first.raw.strip() in _NO_ROWS:
+            continue
+        group, cells = [first], _cells([first], dialect)
+        if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV and first.raw.count(b'"') % 2:
+            longer = [first, *_until_closed(first.length, waiting, lines)]
+            cells_of_all = _cells(longer, dialect)
+            if isinstance(cells_of_all, BadRecord):
+                waiting.extendleft(reversed(longer[1:]))
+            else:
+                group, cells = longer, cells_of_all
+        yield group, cells
+
+
+def _with_other_quotes(group: list[Line], dialect: Dialect, length: int) -> list[str] | None:
+    """The cells of a row whose quotes are written otherwise than in the head of the file; None where they don't fit.
+
+    After a backslash, or, between tabs, as characters like any other.
+    """
+    first = group[0]
+    if b'\\"' in first.raw:
+        cells = _cells([first._replace(raw=_ESCAPE.sub(_unescaped, first.raw))], dialect)
+        if isinstance(cells, list) and len(cells) == length:
+            return cells
+    text = _text(first.raw, first.length)
+    parts = text.split("\t") if isinstance(text, str) and dialect.delimiter == "\t" else []
+    return parts if len(parts) == length else None
+
+
+def _split_plain_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
+    """Each line and its cells, quotes being characters like any other."""
+    for line in lines:
+        if line.raw.strip() not in _NO_ROWS:
+            text = _text(line.raw, line.length)
+            yield [line], text if isinstance(text, BadRecord) else text.split(dialect.delimiter)
+
+
+def _until_closed(size: int, waiting: deque[Line], lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines up to the one that closes a quote, or up to `MAX_LINE_BYTES` in all."""
+    while size <= MAX_LINE_BYTES and (line := waiting.popleft() if waiting else next(lines, None)) is not None:
+        yield line
+        size += line.length + 1
+        if line.raw.count(b'"') % 2:
+            return
+
+
+def _cells(group: list[Line], dialect: Dialect) -> list[str] | BadRecord:
+    length = sum(line.length for line in group) + len(group) - 1
+    text = _text(b"\n".join(line.raw for line in group), length)
+    if isinstance(text, BadRecord):
+        return text
+    try:
+        reader = csv.reader([text], delimiter=dialect.delimiter, skipinitialspace=dialect.follows_blanks, strict=True)
+        return next(reader)
+    except csv.Error as error:
+        return BadRecord(Reason.BROKEN_CSV, str(error))
+
+
+def _text(raw: bytes, length: int) -> str | BadRecord:
+    """The text of a row of `length` bytes, without the carriage return that ends lines on Windows."""
+    if length > MAX_LINE_BYTES:
+        return BadRecord(Reason.LINE_TOO_LONG, f"{length:,} bytes")
+    try:
+        return decode_utf8(raw).removesuffix("\r")
+    except BadRecord as bad:
+        return bad

@@ -1,0 +1,74 @@
+"""Source: what a data set's module hands to ingest, so that reading, staging and loading know no data set."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from kindred.domain.records import Edge, Node
+from kindred.ingest.formats.json_lines import decode_json_or_literal
+from kindred.ingest.formats.rows import Row
+
+Values = Mapping[str, object]
+
+
+class Parsed(NamedTuple):
+    """The records of one row.
+
+    Attributes:
+        records: the one that the row is about first, then those that it mentions. The first decides whether the row
+            is a duplicate of another. None at all: the row is well-formed and holds nothing for the graph.
+        notes: what was left out of the row or is not known, in few words, for the summary to count.
+        skipped: why there is no record, in few words; empty where there is one.
+    """
+
+    records: Sequence[Node | Edge]
+    notes: Sequence[str] = ()
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """How the rows of one kind of file become records.
+
+    Attributes:
+        columns: the columns understood. Values come as the format has them (`values.py` reads them all alike); a column
+            that the file has is in every row, None where the row has no value there.
+        parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
+        wanted: the columns without which no row can be used, by what they hold: any one of the names will do.
+        optional: columns of which it matters whether the file has them at all.
+        firm: columns without which a table is another than was thought; lines of JSON may lack them.
+        decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
+        encoding: of a file of text.
+        quoted: cells of a CSV file may stand in quotes; False where a quote is a character like any other, and the file
+            is always a table.
+        takes_rest: cells of a CSV row beyond its header belong to the last column, as a list.
+        read: reads what is no file of lines, such as a database dump or one JSON document; it is given the content,
+            unpacked, and the source as it is then. None from it means that the content is a file of lines after all.
+        read_folder: reads a folder, for sources whose rows are files.
+        read_table: reads what is no file at all, such as a table of a database; it is given the source as it is then.
+        unfold: the column whose lists hold rows of their own: each becomes a row, with the other columns beside it.
+        parted_by: what stands between the entries of such a list where it is a text.
+        is_archive: its files are archives, which are left packed.
+        prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
+    """
+
+    columns: Sequence[str]
+    parse: Callable[[Values], Parsed]
+    wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    optional: Sequence[str] = ()
+    firm: Sequence[str] = ()
+    decode: Callable[[bytes], object] = decode_json_or_literal
+    encoding: str = "utf-8"
+    quoted: bool = True
+    takes_rest: bool = False
+    read: Callable[[io.BufferedReader, Source], Iterator[Row] | None] | None = None
+    read_folder: Callable[[Path], Iterator[Row]] | None = None
+    read_table: Callable[[Source], Iterator[Row]] | None = None
+    unfold: str = ""
+    parted_by: str = ""
+    is_archive: bool = False
+    prepare: Callable[[Iterable[Row]], Source] | None = None

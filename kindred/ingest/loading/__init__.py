@@ -1,0 +1,1 @@
+"""From files to the graph: every row read and checked, staged, merged, and only then loaded."""

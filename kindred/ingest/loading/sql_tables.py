@@ -1,0 +1,300 @@
+"""Rows of a table of an SQL database, in batches that the server hands out; nothing is written to it (extra `sql`).
+
+Every batch is a short transaction of its own, read-only where the database knows such, so no long one holds the server
+up, and a lost connection costs one batch: reading goes on after the last key that came. The key is the primary key; of
+a PostgreSQL table without one the pages that it is stored in. What has neither, such as a view, is read in one go.
+
+Passwords are in no message, no summary and no quarantine file.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kindred.domain.errors import RecordError, SettingsError, install_hint
+from kindred.ingest.formats.columns import check_firm_columns, missing_columns
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Source
+from kindred.ingest.loading.reading import SourceFile
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine, Select, Table
+
+BATCH_ROWS, BATCH_PAGES = 10_000, 64
+RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""How long is waited before a lost connection is tried again, each time."""
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""A server that is gone without a word is given up after about a minute, not after the two hours of the system."""
+_TID_RANGES = (14,)
+"""The first version of PostgreSQL that reads a range of pages without reading the whole table."""
+
+Record = Mapping[str, object]
+T = TypeVar("T")
+
+
+def sql_table(url: str, table: str, source: Source) -> SourceFile:
+    """A table of a database as what `ingest_files` reads.
+
+    Args:
+        url: in SQLAlchemy's form, `postgresql://user:password@host/database`.
+        table: its name, with the schema before it where there is one: `shop.orders`, `"My shop"."all.orders"`.
+        source: what its rows are; of its columns those are read that the table has.
+
+    Raises:
+        SettingsError: the URL is none, or a package is missing.
+    """
+    try:
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+    except ImportError as error:
+        raise SettingsError("SQLAlchemy is not installed", install_hint("sql")) from error
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError(
+            "the address of the database can't be read", "it is like postgresql://user:password@host:5432/database"
+        ) from error
+    if address.drivername in ("postgresql", "postgres"):
+        address = address.set(drivername="postgresql+psycopg")
+    reader = SqlTable(address, table, source)
+    shown = f"{address.host or ''}/{address.database or ''}"
+    return SourceFile(
+        Path(table), replace(source, read_table=lambda known: replace(reader, source=known).rows()), part=shown
+    )
+
+
+@dataclass(frozen=True)
+class SqlTable:
+    """A table to read, and how.
+
+    Attributes:
+        url: of the database.
+        table: its name.
+        source: what its rows are.
+        wait: seconds before each new try; one more try than there are.
+        sleep: waits so many seconds.
+    """
+
+    url: URL
+    table: str
+    source: Source
+    wait: Sequence[float] = RETRY_SECONDS
+    sleep: Callable[[float], None] = time.sleep
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, numbered from 1 in the order they come.
+
+        Raises:
+            RecordError: there is no such table, it lacks a column, or the database can't be reached any more.
+            SettingsError: the driver of the database is missing.
+        """
+        engine = self._engine()
+        try:
+            number = 0
+            for batch in self._batches(engine):
+                for record in batch:
+                    number += 1
+                    length = sum(len(value) if isinstance(value, str) else 8 for value in record.values())
+                    yield Row(number, b"", length, dict(record))
+        finally:
+            engine.dispose()
+
+    def _engine(self) -> Engine:
+        from sqlalchemy import create_engine
+        from sqlalchemy.exc import NoSuchModuleError
+        from sqlalchemy.pool import NullPool
+
+        arguments = _PATIENCE if self.url.drivername == "postgresql+psycopg" else {}
+        try:
+            return create_engine(self.url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
+        except (ImportError, NoSuchModuleError) as error:
+            name = self.url.drivername
+            raise SettingsError(f"there is no driver for {name} databases", install_hint("sql")) from error
+
+    def _batches(self, engine: Engine) -> Iterator[Sequence[Record]]:
+        table = self._tried(engine, self._described)
+        columns = self._columns(table)
+        if missing := missing_columns(self.source, {*columns, *(column.name for column in table.columns)}):
+            raise RecordError(
+                f"table {self.table}: {missing}",
+                f"it has {', '.join(column.name for column in table.columns)}; --column NAME=THEIRS names them",
+            )
+        check_firm_columns(f"table {self.table}", self.source, columns)
+        key = [column.name for column in table.primary_key.columns]
+        if key:
+            yield from self._by_key(engine, table, columns, key)
+        elif self._tried(engine, lambda connection: _has_pages(connection, table)):
+            yield from self._by_page(engine, table, columns)
+        else:
+            yield from self._in_one_go(engine, table, columns)
+
+    def _columns(self, table: Table) -> dict[str, str]:
+        """The columns understood that the table has, by the source's name; databases forget capital letters."""
+        there = {column.name.casefold(): column.name for column in table.columns}
+        found = {name: there[name.casefold()] for name in self.source.columns if name.casefold() in there}
+        return found | {name: name for name in self.source.columns if name in table.columns}
+
+    def _by_key(
+        self, engine: Engine, table: Table, columns: Mapping[str, str], key: list[str]
+    ) -> Iterator[Sequence[Record]]:
+        from sqlalchemy import literal, select, tuple_
+
+        keys = [table.columns[name] for name in key]
+        chosen = [*(table.columns[name].label(f"_{number}") for number, name in enumerate(columns.values())), *keys]
+        every = select(*chosen).order_by(*keys).limit(BATCH_ROWS)
+        last: tuple[object, ...] | None = None
+        while True:
+            after = None if last is None else [literal(v, c.type) for v, c in zip(last, keys, strict=True)]
+            query = every if after is None else every.where(tuple_(*keys) > tuple_(*after))
+            found = self._fetched(engine, query)
+            yield [dict(zip(columns, row, strict=False)) for row in found]
+            if len(found) < BATCH_ROWS:
+                return
+            last = tuple(found[-1][len(columns) :])
+
+    def _by_page(self, engine: Engine, table: Table, columns: Mapping[str, str]) -> Iterator[Sequence[Record]]:
+        """Pages that hold nothing may have others behind them, so the end is asked for."""
+        from sqlalchemy import select, text
+
+        every = select(*(table.columns[name] for name in columns.values()))
+        for begin in count(0, BATCH_PAGES):
+            after = text(f"ctid >= '({begin},0)'::tid")
+            found = self._fetched(engine, every.where(after, text(f"ctid < '({begin + BATCH_PAGES},0)'::tid")))
+            yield [dict(zip(columns, row, strict=True)) for row in found]
+            if not found and not self._fetched(engine, every.where(after).limit(1)):
+                return
+
+    def _in_one_go(self, engine: Engine, table: Table, columns: Mapping[str, str]) -> Iterator[Sequence[Record]]:
+        """By a cursor on the server; a lost connection ends it, for where it was can't be told."""
+        from sqlalchemy import select
+        from sqlalchemy.exc import DBAPIError
+
+        _read_any_time(engine)
+        query = select(*(table.columns[name] for name in columns.values()))
+        try:
+            with engine.connect() as connection:
+                streamed = read_only(connection).execution_options(yield_per=BATCH_ROWS).execute(query)
+                for found in streamed.partitions():
+                    yield [dict(zip(columns, row, strict=True)) for row in found]
+        except DBAPIError as error:
+            raise self._refused(
+                error, "run it again; a table with a primary key is gone on with where it was"
+            ) from None
+
+    def _described(self, connection: Connection) -> Table:
+        from sqlalchemy import MetaData, Table
+        from sqlalchemy.exc import NoSuchTableError
+
+        *schema, name = _names(self.table)
+        try:
+            return Table(name, MetaData(), schema=".".join(schema) or None, autoload_with=connection)
+        except NoSuchTableError:
+            raise RecordError(
+                f"the database has no table {self.table}", "name it, with its schema if need be"
+            ) from None
+
+    def _fetched(self, engine: Engine, query: Select[tuple[object, ...]]) -> list[tuple[object, ...]]:
+        return self._tried(engine, lambda connection: [tuple(row) for row in connection.execute(query)])
+
+    def _tried(self, engine: Engine, do: Callable[[Connection], T]) -> T:
+        """What it returns in a transaction of its own, tried again where the connection is lost."""
+        from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+
+        for seconds in (*self.wait, None):
+            try:
+                with engine.connect() as connection:
+                    return do(read_only(connection))
+            except DataError as error:
+                if not _read_any_time(engine):
+                    raise self._refused(error, "see what it holds, or name a view without that") from None
+                return self._tried(engine, do)
+            except DBAPIError as error:
+                lost = isinstance(error, OperationalError) or error.connection_invalidated
+                if not lost or seconds is None or _is_hopeless(error):
+                    raise self._refused(error, "see that it runs and lets you in, then run the same again") from None
+            self.sleep(seconds)
+        raise AssertionError("the last try returns or raises")
+
+    def _refused(self, error: Exception, advice: str) -> RecordError:
+        said = str(getattr(error, "orig", error)).strip().splitlines()
+        reason = said[0] if said else type(error).__name__
+        if self.url.password:
+            reason = reason.replace(str(self.url.password), "***")
+        return RecordError(f"table {self.table} can't be read: {reason}", advice)
+
+
+def _names(table: str) -> list[str]:
+    """The name of a table and those before it; in quotes, as the database writes them, a name may hold a dot."""
+    quoted = re.findall(r'"((?:[^"]|"")+)"|([^".]+)', table)
+    return [inside.replace('""', '"') or plain for inside, plain in quoted]
+
+
+def _read_any_time(engine: Engine) -> bool:
+    """Reads times that Python does not know, such as `infinity`, as texts from now on; False where that is no news.
+
+    The rows that hold them are bad ones by themselves. psycopg reads others faster without it.
+    """
+    from sqlalchemy import event
+
+    if engine.dialect.driver != "psycopg" or event.contains(engine, "connect", _with_any_time):
+        return False
+    event.listen(engine, "connect", _with_any_time)
+    return True
+
+
+def _with_any_time(connection: Any, _: object) -> None:
+    from psycopg import DataError
+    from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
+
+    def lenient(strict: type[Any]) -> type[Any]:
+        class Lenient(strict):  # type: ignore[misc]
+            def load(self, data: Any) -> object:
+                try:
+                    return super().load(data)
+                except DataError:
+                    return bytes(data).decode()
+
+        return Lenient
+
+    for name, strict in (("date", DateLoader), ("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader)):
+        connection.adapters.register_loader(name, lenient(strict))
+
+
+def read_only(connection: Connection) -> Connection:
+    """The connection, whose transactions can't write where the database knows such."""
+    if connection.dialect.name == "postgresql":
+        return connection.execution_options(postgresql_readonly=True)
+    return connection
+
+
+def _is_hopeless(error: Exception) -> bool:
+    """Whether the server answered, and would answer the same again: a wrong password, no such database or right."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    said = str(error)
+    return (state is not None and state[:2] in ("28", "3D", "42")) or any(
+        words in said for words in ("password authentication failed", "does not exist", "no password supplied")
+    )
+
+
+def _has_pages(connection: Connection, table: Table) -> bool:
+    """Whether it is an ordinary table of a PostgreSQL that reads some pages without reading all."""
+    from sqlalchemy import text
+
+    version = connection.dialect.server_version_info or (0,)
+    if connection.dialect.name != "postgresql" or version < _TID_RANGES:
+        return False
+    name = connection.dialect.identifier_preparer.format_table(table)
+    query = text("SELECT relkind = 'r' FROM pg_class WHERE oid = CAST(:name AS regclass)")
+    return bool(connection.execute(query, {"name": name}).scalar_one())

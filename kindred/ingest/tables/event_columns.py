@@ -1,0 +1,140 @@
+"""The columns of a table of events: those given, the others guessed from their names and first values, and told."""
+
+from __future__ import annotations
+
+from kindred.domain.errors import SettingsError
+from kindred.domain.records import Event
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
+from kindred.ingest.cells.numbers import decimal_of
+from kindred.ingest.cells.ratings import rating_of
+from kindred.ingest.cells.unrated import NEVER, guess_unrated
+from kindred.ingest.cells.values import count_of
+from kindred.ingest.tables.column_names import guess, guesses
+from kindred.ingest.tables.lacking import check_there, lacking
+from kindred.ingest.tables.mapping import EventColumns
+from kindred.ingest.tables.records import event_properties
+from kindred.ingest.tables.table_head import Head
+from kindred.ingest.tables.time_forms import form_of_times, named_like_times
+
+_AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
+_READERS = {"rating": rating_of, "weight": count_of}
+
+
+def event_columns(
+    path: Location, event: type[Event], given: EventColumns, head: Head
+) -> tuple[EventColumns, list[str]]:
+    """The columns of a table of events and how their values are written, guessed where not given; and remarks on that.
+
+    Raises:
+        RecordError: it lacks one.
+        SettingsError: one is given that such events do not have.
+    """
+    columns = _with_guesses(path, event, given, head)
+    at_format, remarks = form_of_times(columns, head)
+    remarks += _passed_over(given, columns, head)
+    remarks += _words_for_numbers(event, columns, head)
+    decimal = columns.decimal or _decimal(columns, head)
+    if decimal and not columns.decimal:
+        remarks.append("decimals stand behind a comma: --decimal says otherwise")
+    unrated = columns.unrated or guess_unrated(row.get(columns.rating or "") for row in head.rows)
+    if unrated and not columns.unrated:
+        remarks.append(f"{unrated} in {columns.rating} is read as not rated: --unrated {NEVER} says otherwise")
+    return columns.model_copy(update={"at_format": at_format, "decimal": decimal, "unrated": unrated}), remarks
+
+
+def names_both(given: EventColumns, head: Head) -> bool:
+    """Whether columns of users and items are given, or there is one that is called so."""
+    return all(
+        getattr(given, role) in head.columns if getattr(given, role) else _guess(role, head, set())
+        for role in ("user", "item")
+    )
+
+
+def _with_guesses(path: Location, event: type[Event], given: EventColumns, head: Head) -> EventColumns:
+    held = event_properties(event)
+    found = {role: name for role, name in given.by_role().items() if name}
+    check_there(path, found, head)
+    for role in found.keys() - {"user", "item", "at"} - held.keys():
+        raise SettingsError(f"{event.edge_type} events have no {role}", f"they have {', '.join(('at', *held))}")
+    for role in ("user", "item", "rating", "at", "text", "weight", "kind"):
+        if role not in found and (role in ("user", "item", "at") or role in held):
+            name = _guess(role, head, set(found.values()))
+            found |= {role: name} if name else {}
+    for role in ("user", "item"):
+        if role not in found:
+            raise lacking(path, role, f"--{role}", head)
+    return given.model_copy(update=found)
+
+
+def _guess(role: str, head: Head, taken: set[str]) -> str | None:
+    """The column that is called what columns of this role are, if it holds such values."""
+    if role == "item" and head.layout.unfold in head.columns:
+        return head.layout.unfold  # each entry of it is one
+    names = guesses(role, head.columns, taken)
+    if role in _READERS and (within := head.layout.unfold):  # a number beside a list is of the list as a whole
+        names = [name for name in names if name.startswith(f"{within}.")]
+    name = names[0] if names else None
+    if most := _AT_MOST_MISSING.get(role):
+        return next((other for other in names if _missing(other, head) <= most), name)
+    if role in _READERS and name and not _holds(role, name, head):
+        return _guess(role, head, {*taken, name})  # such as the weight of a person, `137lbs`
+    return named_like_times(head, taken) if role == "at" and name is None else name
+
+
+def _missing(name: str, head: Head) -> float:
+    """In which share of the first rows no id stands in the column."""
+    missing = MISSING_IDS | MISSING_NUMBERS if holds_numbers(name, head) else MISSING_IDS
+    values = [row.get(name) for row in head.rows]
+    return sum(value is None or str(value).strip() in missing for value in values) / max(len(values), 1)
+
+
+def _passed_over(given: EventColumns, columns: EventColumns, head: Head) -> list[str]:
+    """A remark for each column of users or items that was not taken since too little stands in it."""
+    remarks = []
+    for role, chosen in (("user", columns.user), ("item", columns.item)):
+        first = guess(role, head.columns, ()) if not getattr(given, role) else chosen
+        if first != chosen and first not in columns.by_role().values():
+            share = _missing(str(first), head)
+            remark = f"{first} is missing in {share:.0%} of the first rows, so {chosen} is the {role}"
+            remarks.append(f"{remark}: --{role} says otherwise")
+    return remarks
+
+
+def _holds(role: str, name: str, head: Head) -> bool:
+    """Whether one of the first rows at least has such a number in this column, or none of them has anything in it."""
+    values = [row.get(name) for row in head.rows if row.get(name) is not None]
+    return not values or any(_is_read(role, value) for value in values)
+
+
+def _is_read(role: str, value: object) -> bool:
+    try:
+        _READERS[role](value, "")
+    except BadRecord:
+        return False
+    return True
+
+
+def _words_for_numbers(event: type[Event], columns: EventColumns, head: Head) -> list[str]:
+    """A remark for each column that is called as ratings or weights are, and holds words."""
+    remarks, taken = [], {name for name in columns.by_role().values() if name}
+    for role in _READERS.keys() & event_properties(event).keys():
+        name = None if getattr(columns, role) else guess(role, head.columns, taken)
+        if name and not _holds(role, name, head):
+            shown = next(str(row[name]) for row in head.rows if row.get(name) is not None)
+            remarks.append(f"{name} holds no {role}, e.g. {shown[:40]!r}: it is not used")
+    return sorted(remarks)
+
+
+def _decimal(columns: EventColumns, head: Head) -> str | None:
+    """What stands before decimals, where the first numbers tell it of the others."""
+    numbers = [row.get(name) for name in (columns.rating, columns.weight) if name for row in head.rows]
+    return decimal_of(numbers, head.separator == ";") or None
+
+
+def holds_numbers(name: str, head: Head) -> bool:
+    """Whether whatever stands in the column is a whole number, but for words for what is missing."""
+    texts = {str(row[name]).strip() for row in head.rows if row.get(name) is not None}
+    numbers = texts - (MISSING_NUMBERS | MISSING_IDS)
+    return bool(texts) and all(text.removesuffix(".0").isdecimal() for text in numbers)

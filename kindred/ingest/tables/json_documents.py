@@ -1,0 +1,49 @@
+"""JSON files that hold one object for the whole table, and how to make rows of them."""
+
+from __future__ import annotations
+
+from kindred.domain.errors import RecordError
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.tables.column_names import is_name_of
+from kindred.ingest.tables.table_head import Head
+
+_COLUMNS = "write a row each: pandas.DataFrame.to_json(FILE, orient='records', lines=True)"
+_RATINGS = (
+    "jq -c 'to_entries[] | .key as $user | .value | to_entries[] | {user: $user, item: .key, rating: .value}' FILE"
+)
+_LISTS = "jq -c 'to_entries[] | {user: .key, item: .value[]}' FILE"
+
+
+def check_no_columns(path: Location, head: Head) -> None:
+    """Makes sure that a file is no single object that holds the columns of a table, as pandas writes by itself.
+
+    Raises:
+        RecordError: it is one.
+    """
+    held = _held(head)
+    columns = [name for name, value in held.items() if isinstance(value, list) or all(map(str.isdecimal, value))]
+    if {"columns", "data"} <= held.keys() or all(any(is_name_of(r, n) for n in columns) for r in ("user", "item")):
+        raise RecordError(f"{path} holds one JSON object of columns, and no rows", _COLUMNS)
+
+
+def check_no_users(path: Location, head: Head) -> None:
+    """Makes sure that a file in which no column is found is no single object of users and their items.
+
+    Raises:
+        RecordError: it is one.
+    """
+    held = _held(head)
+    lists = [value for value in held.values() if isinstance(value, list)]
+    inner = [one for value in held.values() for one in (value if isinstance(value, list) else value.values())]
+    if len(held) < 2 or len(lists) not in (0, len(held)) or any(isinstance(one, dict | list) for one in inner):
+        return
+    raise RecordError(
+        f"{path} holds one JSON object of users, e.g. {next(iter(held))[:40]!r}, and no rows",
+        f"make rows of it: {_LISTS if lists else _RATINGS}",
+    )
+
+
+def _held(head: Head) -> dict[str, dict[str, object] | list[object]]:
+    """What holds more in a file that is a single object; nothing of any other file."""
+    row = head.rows[0] if len(head.rows) == 1 and not head.separator else {}
+    return {name: value for name, value in row.items() if isinstance(value, dict | list) and "." not in name}

@@ -1,0 +1,67 @@
+"""What to do where a table of one's own lacks a column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kindred.domain.errors import RecordError
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.formats.columns import listed_columns, nearest
+from kindred.ingest.tables.headless import is_number, no_names
+from kindred.ingest.tables.order_table import ORDER_IDS
+from kindred.ingest.tables.table_head import Head, lists_of_rows
+
+_MANY_BROKEN = 0.3  # share of rows of other lengths than the first
+_LEAST_ITEMS = 5  # columns of a matrix
+
+
+def check_there(path: Location, named: Mapping[str, str], head: Head) -> None:
+    """Makes sure that a table has the columns that are given.
+
+    Args:
+        path: of the table.
+        named: the column of each role.
+        head: of the table.
+
+    Raises:
+        RecordError: it lacks one.
+    """
+    for role, name in named.items():
+        if name not in head.columns:
+            near = nearest([name], head.columns)
+            hint = f"the nearest is {near}" if near else "name another"
+            raise RecordError(f"{path} has no column {name!r} ({role}) among {listed_columns(head.columns)}", hint)
+
+
+def lacking(path: Location, role: str, option: str, head: Head) -> RecordError:
+    """The error of a table in which no column is called as those of a role are, and what may help.
+
+    Args:
+        path: of the table.
+        role: `user` or `item`.
+        option: what names its column.
+        head: of the table.
+    """
+    if head.separator and not head.layout.columns and any(map(is_number, head.columns)):
+        return no_names(path, head.separator.join(head.columns), head.columns)
+    next_step = f"name it: {option} COLUMN"
+    if any(column.casefold() in ORDER_IDS for column in head.columns):
+        other = "another table says whose order it was" if role == "user" else "it is the table of orders"
+        next_step += f"; if {other}: kindred ingest interactions LINES --order-table ORDERS"
+    if lists := lists_of_rows(head):
+        next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"
+    if head.separator and head.broken > _MANY_BROKEN:
+        rows = f"""awk -F'{head.separator}' '{{for (i = 1; i <= NF; i++) print NR "{head.separator}" $i}}' FILE"""
+        next_step = f"if each line is a basket: {rows}, then --columns user,item; else {next_step}"
+    if role == "item" and head.separator and _is_like_matrix(head):
+        next_step += "; if each other column is an item: --matrix"
+    return RecordError(
+        f"no column of {path} is called what columns of the {role} usually are: {listed_columns(head.columns)}",
+        next_step,
+    )
+
+
+def _is_like_matrix(head: Head) -> bool:
+    """Whether nearly all columns hold numbers alone, and there are several."""
+    numbers = [name for name in head.columns if all(is_number(str(row[name])) for row in head.rows if row.get(name))]
+    return len(numbers) >= max(len(head.columns) - 1, _LEAST_ITEMS)

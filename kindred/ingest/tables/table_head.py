@@ -1,0 +1,269 @@
+"""The head of a table of one's own: its columns, its first rows, and how its text is written."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
+
+from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.progress import silent
+from kindred.ingest.bytes.encodings import in_utf8, is_windows_1252, wide_encoding
+from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
+from kindred.ingest.bytes.opening import is_stream, open_file
+from kindred.ingest.bytes.remote import Location
+from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.formats.arrow_rows import arrow_columns, is_arrow
+from kindred.ingest.formats.columns import listed_columns
+from kindred.ingest.formats.csv_rows import dialect_with, has_blanks, read_csv_rows, without_separator_line
+from kindred.ingest.formats.files import read_rows
+from kindred.ingest.formats.impressions import CLICKS, is_impressions, read_clicks
+from kindred.ingest.formats.paragraphs import is_paragraphs
+from kindred.ingest.formats.partitions import partition_of
+from kindred.ingest.formats.rows import Row, flattened
+from kindred.ingest.formats.source import Parsed, Source, Values
+from kindred.ingest.tables.column_names import is_name_of
+from kindred.ingest.tables.headless import (
+    GROUPS,
+    is_grouped,
+    is_number,
+    is_value,
+    lines_below_comments,
+    no_names,
+    rows_of_groups,
+    rows_with_open_end,
+    without_comments,
+)
+from kindred.ingest.tables.known_files import known_layout
+from kindred.ingest.tables.mapping import Layout
+from kindred.ingest.tables.matrices import COLUMNS as MATRIX
+from kindred.ingest.tables.matrices import (
+    FIRST,
+    LINES,
+    TO_BE_TOLD,
+    absent_in,
+    begins_with_counts,
+    rows_of_matrix,
+    users_of,
+)
+
+_SEPARATORS = ("::", "\t", ",", ";", "|")
+_ROWS_LOOKED_AT = 2_000
+_WHAT_TO_DO = {
+    Reason.NOT_AN_OBJECT: "make objects of lists: jq -c '.[] | {user: .[0], item: .[1]}' FILE",
+    Reason.LINE_TOO_LONG: "give each row a line of its own: jq -c '.LIST[]' FILE, LIST being where the rows stand",
+}
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the beginning of a file tells.
+
+    Attributes:
+        columns: names of its columns; of JSON those of the first rows. What stands within another is `outer.inner`, and
+            the outer one is left out.
+        rows: its first rows.
+        layout: how it is written, as far as readers of CSV need to be told.
+        separator: what stands between its cells; empty of what is no CSV.
+        broken: share of its first rows that can't be read, 0 to 1.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Values, ...]
+    layout: Layout
+    separator: str = ""
+    broken: float = 0.0
+
+
+def read_head(path: Location, layout: Layout) -> Head:
+    """The head of a file; what the layout leaves open is told from the content, or from the name for some of MovieLens.
+
+    Raises:
+        RecordError: the file can't be read, or its first line names no columns.
+        SettingsError: the layout names an unknown encoding.
+    """
+    if is_stream(path):
+        raise RecordError(f"{path} can be read only once, and its head is looked at first", "save it to a file")
+    if layout.encoding:
+        _check_encoding(layout.encoding)
+    bare_layout = Layout(unfold=layout.unfold, parted_by=layout.parted_by)
+    with open_file(path) as file:
+        start = file.content.peek(BUFFER_BYTES)
+        if layout == Layout():
+            layout = known_layout(path.name, start)
+        if is_arrow(start):
+            if layout.matrix:
+                raise RecordError(f"{path} is no matrix of text, but Parquet or Arrow", "write it as CSV")
+            with file.from_any_place() as content:
+                names = arrow_columns(path, content, start)
+            if not names:
+                raise _no_column(path)
+            return _with_rows(path, names, bare_layout)
+    text = _decoded(start, layout)
+    if layout.matrix and text.startswith(("{", "[")):
+        raise RecordError(f"{path} is no matrix, but JSON", "load it without --matrix, or write it as CSV")
+    if text.startswith(("{", "[")):
+        return _with_rows(path, [], bare_layout)
+    if is_paragraphs(start):
+        return _with_rows(path, [], bare_layout)
+    if is_grouped(start) and not layout.columns:
+        layout = GROUPS
+    if is_impressions(start) and not layout.columns:
+        layout = Layout(separator="\t", columns=CLICKS)
+    bare = without_comments(text)
+    separator = layout.separator or _separator(bare)
+    if layout.matrix:
+        return _of_matrix(path, bare, layout.model_copy(update={"separator": separator}))
+    if layout.columns or len(separator) > 1 or bare != text:
+        layout = layout.model_copy(update={"separator": separator})
+    head = _with_rows(path, list(layout.columns) or _header(path, bare, separator), layout)
+    return replace(head, separator=separator)
+
+
+def _of_matrix(path: Location, text: str, layout: Layout) -> Head:
+    """The head of the events that the cells of a matrix are."""
+    names = list(layout.columns) or _cells(text.partition("\n")[0].rstrip("\r"), layout.separator)
+    if layout.matrix not in (TO_BE_TOLD, FIRST, LINES, *names):
+        raise RecordError(f"{path} has no column {layout.matrix!r}", f"--user is one of {listed_columns(names)}")
+    has_header = not layout.columns and not all(map(is_number, filter(None, names)))
+    if not has_header and not layout.columns:
+        layout = layout.model_copy(update={"columns": tuple(str(number) for number, _ in enumerate(names, 1))})
+    layout = layout.model_copy(update={"matrix": users_of(layout.matrix, names, has_header)})
+    head = _with_rows(path, list(MATRIX), layout)
+    absent, are_marks = absent_in(row["rating"] for row in head.rows)
+    if absent and not layout.absent:
+        head = _with_rows(path, list(MATRIX), layout.model_copy(update={"absent": absent}))
+    if not has_header and head.layout.columns[0] and begins_with_counts(head.rows, head.layout.columns[0]):
+        return _of_matrix(path, text, layout.model_copy(update={"columns": ("", *layout.columns[:-1])}))
+    return replace(head, columns=MATRIX[:2] if are_marks else MATRIX, separator=layout.separator)
+
+
+def lists_of_rows(head: Head) -> list[str]:
+    """The columns in which lists of rows of their own stand."""
+    return [name for name in head.columns if any(_are_rows(row.get(name)) for row in head.rows)]
+
+
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def in_layout(source: Source, layout: Layout) -> Source:
+    """The source of files that are written so."""
+    source = replace(source, unfold=layout.unfold, parted_by=layout.parted_by)
+    if not layout.separator:
+        return replace(source, encoding=layout.encoding or source.encoding)
+    source = replace(source, quoted=len(layout.separator) == 1)
+    return replace(source, read=partial(_read_cells, layout))
+
+
+def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
+    head = content.peek(BUFFER_BYTES)
+    encoding = layout.encoding or wide_encoding(head) or ("cp1252" if is_windows_1252(head) else "")
+    lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content))
+    if is_impressions(head) and layout.columns == CLICKS:
+        return read_clicks(lines)
+    if is_grouped(head):
+        lines = rows_of_groups(lines)
+    if layout.columns:
+        if len(layout.separator) == 1 and any(is_name_of(role, layout.columns[-1]) for role in ("title", "text")):
+            lines = rows_with_open_end(lines, layout.separator.encode(), len(layout.columns))
+        header = layout.separator.join(layout.columns).encode()
+        lines = chain([Line(0, header, len(header))], lines)
+    if layout.matrix:
+        text = head.decode(errors="replace").lstrip("\ufeff").partition("\n")[0].rstrip("\r")
+        source = replace(source, columns=layout.columns or _cells(text, layout.separator), firm=())
+        rows = read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
+        return rows_of_matrix(rows, layout.matrix, layout.absent)
+    return read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
+
+
+def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
+    parted = partition_of(path)
+    source = in_layout(Source([*names, *parted], _never_parsed), layout)
+    head = list(islice(read_rows(path, source, silent), _ROWS_LOOKED_AT))
+    rows = tuple(flattened(row.value) for row in head if not isinstance(row.value, BadRecord))
+    columns = dict.fromkeys(names or chain.from_iterable(rows))
+    if not columns and head:
+        raise _no_row(path, head[0])
+    if not columns:
+        raise _no_column(path)
+    columns |= dict.fromkeys(parted)
+    broken = 1 - len(rows) / max(len(head), 1)
+    return Head(tuple(name for name in columns if not _holds_columns(name, rows)), rows, layout, broken=broken)
+
+
+def _holds_columns(name: str, rows: Sequence[Values]) -> bool:
+    """Whether all that stands in a column are columns of its own."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return bool(values) and all(isinstance(value, dict) for value in values)
+
+
+def _no_column(path: Location) -> RecordError:
+    return RecordError(f"there is no column in {path}", "check that the right file was given")
+
+
+def _no_row(path: Location, first: Row) -> RecordError:
+    """The error of a file in whose beginning no row can be read."""
+    if not isinstance(first.value, BadRecord):
+        return _no_column(path)
+    bad = first.value
+    message = f"no row can be read at the beginning of {path}: line {first.number}, {bad.reason.value}, {bad.message}"
+    return RecordError(message, _WHAT_TO_DO.get(bad.reason, "check that the right file was given"))
+
+
+def _never_parsed(row: Values) -> Parsed:
+    return Parsed(())
+
+
+def _check_encoding(name: str) -> None:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise SettingsError(f"there is no encoding {name!r}", "e.g. utf-8, latin-1, cp1251, utf-16") from error
+
+
+def _decoded(start: bytes, layout: Layout) -> str:
+    encoding = layout.encoding or wide_encoding(start) or ("cp1252" if is_windows_1252(start) else "utf-8")
+    text = start.decode(encoding, errors="replace").lstrip("\ufeff \r\n")
+    return without_separator_line(text.encode()).decode()
+
+
+def _separator(text: str) -> str:
+    first = text.split("\n", 1)[0]
+    return max(_SEPARATORS, key=first.count) if any(map(first.count, _SEPARATORS)) else ","
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    blanks = has_blanks(line, separator)
+    reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
+    try:
+        return [cell.strip() for cell in (line.split(separator) if len(separator) > 1 else next(reader, []))]
+    except csv.Error:  # a carriage return within it
+        return [cell.strip() for cell in line.split(separator)]
+
+
+def _header(path: Location, text: str, separator: str) -> list[str]:
+    line = text.split("\n", 1)[0].rstrip("\r")
+    names = _cells(line, separator)
+    parts = [part.strip('"') for part in names[0].split()] if len(names) == 1 else []
+    if len(parts) > 1 and all(map(is_number, parts)):
+        raise no_names(path, text, parts, " ")
+    if all(any(is_name_of(role, part) for part in parts) for role in ("user", "item")) and " " in names[0]:
+        gap = re.search(" +", names[0])
+        raise RecordError(
+            f"blanks part the columns of {path}: {line[:100]}", f"say so: --separator '{gap[0] if gap else ' '}'"
+        )
+    is_named = any(is_name_of(role, name) for role in ("user", "item", "id") for name in names)
+    if "".join(names[:1]).startswith("+--"):
+        raise RecordError(f"{path} is a table as mysql prints it for people", "export it: mysql --batch -e 'SELECT …'")
+    numbers = sum(map(is_number, names))
+    if not is_named and any(map(is_value, names)):
+        raise no_names(path, text, names)
+    if numbers and not is_named and (numbers == len(names) or len({*names}) < len(names) or not all(names[1:-1])):
+        raise no_names(path, text, names)
+    return [name for name in names if name]

@@ -1,0 +1,116 @@
+"""How a table of one's own writes its times, as its first rows tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from itertools import product
+
+from kindred.domain.errors import RecordError
+from kindred.domain.properties import EARLIEST_TIME
+from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.cells.missing import MISSING_NUMBERS
+from kindred.ingest.cells.time_reader import ORDER, time_reader
+from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.cells.values import number_of
+from kindred.ingest.tables.headless import is_number
+from kindred.ingest.tables.mapping import EventColumns
+from kindred.ingest.tables.table_head import Head
+
+_DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m-%d-%y", "%d-%m-%y")
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S", ", %I:%M:%S %p")
+_FORMS_OF_DAYS = tuple(day + clock for day, clock in product(_DAYS, _CLOCKS))
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
+_OF_OTHER_TIMES = re.compile(
+    "birth|born|releas|publish|expir|end|due|deliver|ship|updat|modif|edit|last|first|return|valid|until|join|regist|sign"
+    "|generat|export|retriev|download|extract"
+)
+
+
+def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[str]]:
+    """The form of times; numbers that are no times since 1970 only tell the order."""
+    if columns.at is None:
+        remark = "no column of times: every event counts as equally old"
+        like_times = columns_like_times(head)
+        return None, [
+            f"{remark}; times seem to stand in {', '.join(like_times)}: --at COLUMN" if like_times else remark
+        ]
+    if columns.at_format is not None:
+        time_reader(columns.at_format)
+        return columns.at_format, []
+    values = [row.get(columns.at) for row in head.rows if row.get(columns.at) is not None]
+    if form := _form_of_days(columns.at, values):
+        return form, [f"times in {columns.at} are read as {form}: --at-format says otherwise"]
+    values = [value for value in values if str(value).strip() not in MISSING_NUMBERS]
+    if values and all(_only_orders(value, columns.at) for value in values) and not _are_days(values):
+        return ORDER, [f"the numbers in {columns.at} are no times of our age: they only tell the order of events"]
+    return None, []
+
+
+def columns_like_times(head: Head) -> list[str]:
+    """The columns whose values, numbers left out, all read as times."""
+    return [name for name in head.columns if _holds_times(name, head)]
+
+
+def named_like_times(head: Head, taken: Collection[str]) -> str | None:
+    """The one column that holds times and whose name says that something was done then; None for none or several."""
+    found = [name for name in columns_like_times(head) if name not in taken and _is_of_events(name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_of_events(name: str) -> bool:
+    words = {word.casefold() for word in _WORD.findall(name)}
+    return bool(words & _OF_TIMES) and not any(map(_OF_OTHER_TIMES.match, words))
+
+
+def _holds_times(name: str, head: Head) -> bool:
+    """Whether all values of the column, numbers left out, read as times."""
+    values = [row.get(name) for row in head.rows if row.get(name) not in (None, "")]
+    if not values or any(isinstance(value, int | float | bool) or is_number(str(value).strip()) for value in values):
+        return False
+    try:
+        return all(milliseconds_of(value, name) is not None for value in values)
+    except BadRecord:
+        return any(all(_is_of(str(value).strip(), form) for value in values) for form in _FORMS_OF_DAYS)
+
+
+def _only_orders(value: object, field: str) -> bool:
+    """Whether it is a number, and too small to be a time."""
+    try:
+        number = number_of(value, field)
+    except BadRecord:
+        return False
+    return number is not None and 0 <= number < EARLIEST_TIME
+
+
+def _are_days(values: Sequence[object]) -> bool:
+    """Whether these are days written as one number, such as 20140301."""
+    return all(re.fullmatch(r"(19|20)\d{6}", str(value)) for value in values)
+
+
+def _form_of_days(name: str, values: Sequence[object]) -> str | None:
+    """The form of days whose parts may come in either order, such as 11/28/2025; None where times are not written so.
+
+    Raises:
+        RecordError: nothing tells the day from the month.
+    """
+    texts = {text for value in values if isinstance(value, str) and (text := value.strip()) not in MISSING_NUMBERS}
+    if not texts or not all(re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d", text) for text in texts):
+        return None
+    forms = [form for form in _FORMS_OF_DAYS if all(_is_of(text, form) for text in texts)]
+    if len(forms) > 1:
+        raise RecordError(
+            f"day and month can't be told apart in {name}, e.g. {min(texts)}",
+            f"say which comes first: {' or '.join(f'--at-format {form!r}' for form in forms)}",
+        )
+    return forms[0] if forms else None
+
+
+def _is_of(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""What programs write for ids, times and missing numbers; what was rounded on the way is refused, not merged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from kindred.cli.options import given_id
+from kindred.domain.id_text import id_in
+from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.cells.values import given, id_of, known_id_of, number_of
+from kindred.ingest.tables.user_lists import read_users
+
+
+@pytest.mark.parametrize("rounded", [1.2345678901234566e17, -9.1e15, "1.23456789012346E+17", "1,2E+12", "1e+16"])
+def test_an_id_that_was_rounded_is_refused_since_others_became_the_same(rounded: object) -> None:
+    with pytest.raises(BadRecord, match="rounded"):
+        id_of(rounded, "user")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (2**53 - 1.0, "9007199254740991"),
+        (12345678901234567890, "12345678901234567890"),
+        (Decimal(10**20), "1" + "0" * 20),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ("1e3", "1e3"),
+        ("5E10", "5E10"),
+        ("a+b", "a+b"),
+        ("+4917", "+4917"),
+        ("007", "007"),
+    ],
+)
+def test_ids_that_are_whole_stay_whole(value: object, found: str) -> None:
+    assert id_of(value, "user") == found
+
+
+@pytest.mark.parametrize("nothing", ["NA", "N/A", "None", "NaT", "#N/A", "-", "", "NULL", None, float("nan")])
+def test_what_stands_for_no_value_is_none_where_a_number_or_a_time_belongs(nothing: object) -> None:
+    assert number_of(nothing, "rating") is None and milliseconds_of(nothing, "at") is None
+    with pytest.raises(BadRecord, match="missing"):
+        given(milliseconds_of(nothing, "at"), "at")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("20251128101530", "2025-11-28T10:15:30"),
+        (202511281015, "2025-11-28T10:15:00"),
+        ("28-NOV-25 10.15.30.000000 AM", "2025-11-28T10:15:30"),
+        ("28-Nov-2025", "2025-11-28T00:00:00"),
+        ("Nov 28 2025 10:15PM", "2025-11-28T22:15:00"),
+        ("Nov 28 2025", "2025-11-28T00:00:00"),
+        ("28.11.25", "2025-11-28T00:00:00"),
+        ("2025-1-5 1:02", "2025-01-05T01:02:00"),
+        ("2025-11-28 10:15 PM", "2025-11-28T22:15:00"),
+        ("2025-11-28T10:15:30+01:00[Europe/Berlin]", "2025-11-28T09:15:30"),
+        ("Fri Nov 28 2025 10:15:30 GMT+0100 (CET)", "2025-11-28T09:15:30"),
+        ("Fri Nov 28 2025 10:15:30 GMT-0500 (Eastern Standard Time)", "2025-11-28T15:15:30"),
+        ("Reviewed in the United States on November 28, 2025", "2025-11-28T00:00:00"),
+        ("Posted November 28, 2025.", "2025-11-28T00:00:00"),
+        ("/Date(1764324930000)/", "2025-11-28T10:15:30"),
+        ("/Date(1764324930000+0100)/", "2025-11-28T10:15:30"),
+    ],
+)
+def test_times_as_databases_and_browsers_write_them(text: object, wanted: str) -> None:
+    milliseconds = milliseconds_of(text, "at")
+    assert milliseconds is not None
+    assert datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat() == f"{wanted}+00:00"
+
+
+@pytest.mark.parametrize("text", ["0000-00-00", "0000-00-00 00:00:00"])
+def test_the_zero_date_of_mysql_is_no_time(text: str) -> None:
+    assert milliseconds_of(text, "at") is None
+
+
+@pytest.mark.parametrize("written", [" 7 ", "7\t", "7.0", " 7.00\u00a0"])
+def test_an_id_is_the_same_however_it_is_written(tmp_path: Path, written: str) -> None:
+    users = tmp_path / "users.txt"
+    users.write_text(f'"{written}"\n', "utf-8")
+    assert id_of(written) == id_in(written) == given_id(written) == "7" and read_users(users) == ["7"]
+    assert known_id_of(" NULL ") is None

@@ -1,0 +1,85 @@
+"""Parquet and Arrow as programs write them: columns within columns, views, dictionaries, one name twice."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kindred.domain.errors import RecordError
+from kindred.domain.progress import silent
+from kindred.domain.records import Interacted
+from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.formats.files import read_rows
+from kindred.ingest.interactions import Tables, interaction_files
+from kindred.ingest.tables.mapping import TableMapping
+
+DAY = datetime(2025, 3, 1, tzinfo=UTC)
+
+
+def understood(path: Path, table: pa.Table) -> Tables:
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
+    return interaction_files(TableMapping(), [path])
+
+
+def events(tables: Tables) -> list[tuple[str, str, int | None]]:
+    found = []
+    for row in read_rows(tables.files[0].path, tables.files[0].source, silent):
+        assert isinstance(row.value, Mapping)
+        event = tables.files[0].source.parse(row.value).records[0]
+        assert isinstance(event, Interacted)
+        found.append((event.source_id, event.target_id, event.at))
+    return found
+
+
+def test_columns_within_columns_are_found_as_those_of_json_are(tmp_path: Path) -> None:
+    users = pa.array([{"id": "u1", "name": "x"}, {"id": "u2", "name": None}])
+    shown = pa.array(
+        [{"product_id": "a", "at": 10**9 * int(DAY.timestamp())}, {"product_id": "b", "at": None}],
+        pa.struct([("product_id", pa.string()), ("at", pa.timestamp("ns"))]),
+    )
+    tables = understood(tmp_path / "t.parquet", pa.table({"user": users, "shown": shown}))
+    assert events(tables) == [("u1", "a", int(DAY.timestamp())), ("u2", "b", None)]
+    assert tables.unused["events"] == ["user.name"]
+
+
+def test_a_missing_outer_column_is_a_missing_inner_one(tmp_path: Path) -> None:
+    users = pa.array([{"id": "u1"}, None])
+    tables = understood(tmp_path / "t.parquet", pa.table({"user": users, "item": ["a", "b"]}))
+    *_, last = read_rows(tables.files[0].path, tables.files[0].source, silent)
+    assert isinstance(last.value, Mapping)
+    with pytest.raises(BadRecord, match="missing"):
+        tables.files[0].source.parse(last.value)
+
+
+def test_names_with_points_that_are_plain_columns_stay_so(tmp_path: Path) -> None:
+    tables = understood(tmp_path / "t.parquet", pa.table({"user.id": ["u1"], "item.id": ["a"]}))
+    assert events(tables) == [("u1", "a", None)]
+
+
+def test_dictionaries_views_and_uuids_are_read(tmp_path: Path) -> None:
+    names = pa.DictionaryArray.from_arrays(pa.array([1, 0], pa.uint32()), pa.array(["b", "a"], pa.string_view()))
+    keys = pa.array([uuid.UUID(int=1).bytes, uuid.UUID(int=2).bytes], pa.binary(16))
+    table = pa.table({"user": pa.ExtensionArray.from_storage(pa.uuid(), keys), "item": names})
+    found = events(understood(tmp_path / "t.arrow", table))
+    assert [(user[-1], item) for user, item, _ in found] == [("1", "a"), ("2", "b")]
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(["u"]), pa.array(["a"]), pa.array(["b"])], names=["user", "item", "item"])
+    with pytest.raises(RecordError, match="names a column twice: item"):
+        understood(tmp_path / "t.parquet", table)
+
+
+def test_a_table_without_columns_is_none(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="there is no column"):
+        understood(tmp_path / "t.arrow", pa.table({}))

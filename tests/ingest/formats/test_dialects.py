@@ -1,0 +1,133 @@
+"""Tables of text as other programs write them: each loads as it is, and no line that is no row becomes one."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from kindred.domain.errors import RecordError
+from kindred.domain.progress import silent
+from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.formats.files import read_rows
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.interactions import interaction_files
+from kindred.ingest.sources.amazon import REVIEWS
+from kindred.ingest.tables.mapping import Layout, TableMapping
+
+WANTED = [("u1", "a", "4"), ("u2", "b", "5")]
+
+
+def rows_of(path: Path, layout: Layout | None = None) -> list[Row]:
+    [file] = interaction_files(TableMapping(file=layout or Layout()), [path]).files
+    return list(read_rows(path, file.source, silent))
+
+
+def cells(rows: list[Row]) -> list[tuple[object, ...]]:
+    return [
+        (str(row.value),) if isinstance(row.value, BadRecord) else tuple(str(v) for v in row.value.values())
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"sep=;\r\nuser;item;rating\r\nu1;a;4\r\nu2;b;5\r\n",
+        b"\xef\xbb\xbfsep=,\nuser,item,rating\nu1,a,4\nu2,b,5\n",
+        b'"sep=|"\nuser|item|rating\nu1|a|4\nu2|b|5\n',
+        b"user, item, rating\nu1, a, 4\nu2, b, 5\n",
+        b'"user", "item", "rating"\n"u1", "a", 4\n"u2", "b", 5\n',
+        b"user,item,rating\ru1,a,4\ru2,b,5\r",
+        b"user\titem\trating\ru1\ta\t4\ru2\tb\t5",
+        gzip.compress(b"user,item,rating\nu1,a,4\n", mtime=0) + gzip.compress(b"user,item,rating\nu2,b,5\n", mtime=0),
+        b'{"user":"u1","item":"a","rating":4}\n{"user":"u2","item":"b","rating":5}\n',
+        b"{u'user': u'u1', u'item': u'a', u'rating': 4}\n{u'user': u'u2', u'item': u'b', u'rating': 5}\n",
+        b'{"user":"u1","item":"a","rating":4}{"user":"u2","item":"b","rating":5}',
+        b'{"user":"u1","item":"a","rating":4},\n{"user":"u2","item":"b","rating":5}\n',
+        b'{"user": "u1",\n "item": "a", "rating": 4}\n{"user": "u2",\n "item": "b", "rating": 5}\n',
+        b'{\n  "user": "u1",\n  "item": "a",\n  "rating": 4\n}\n{\n  "user": "u2",\n  "item": "b",\n  "rating": 5\n}\n',
+    ],
+)
+def test_a_table_loads_as_programs_write_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    assert cells(rows_of(tmp_path / "t.csv")) == WANTED
+
+
+def test_numbers_of_lines_count_the_line_that_names_the_separator(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=;\nuser;item\nu1;a\n")
+    assert [row.number for row in rows_of(tmp_path / "t.csv")] == [3]
+
+
+def test_reviews_are_read_in_the_same_dialects(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=;\rreviewerID;asin;overall\rU1;P1;4\rreviewerID;asin;overall\r")
+    [row] = read_rows(tmp_path / "t.csv", REVIEWS, silent)
+    assert not isinstance(row.value, BadRecord) and row.value["asin"] == "P1"
+
+
+def test_quotes_after_backslashes_are_understood_also_where_the_separator_is_given(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('"user";"item"\n"u1";"The \\"best\\" one"\n')
+    assert cells(rows_of(tmp_path / "t.csv", Layout(separator=";", encoding="latin-1"))) == [("u1", 'The "best" one')]
+
+
+def test_objects_that_break_off_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(json.dumps({"user": "u1", "item": "a"}, indent=1) + '\n{\n "user": "u2"')
+    with pytest.raises(RecordError, match="broken after element 1"):
+        rows_of(tmp_path / "t.json")
+
+
+def test_quotes_between_tabs_may_be_characters_like_any_other(tmp_path: Path) -> None:
+    text = 'user\titem\ttext\nu1\ta\t"Great" stuff\nu2\tb\t"say ""so"""\nu3\tc\t"open\nu4\td\t"two\nlines"\n'
+    (tmp_path / "t.tsv").write_text(text)
+    assert cells(rows_of(tmp_path / "t.tsv")) == [
+        ("u1", "a", '"Great" stuff'),
+        ("u2", "b", 'say "so"'),
+        ("u3", "c", '"open'),
+        ("u4", "d", "two\nlines"),
+    ]
+
+
+def test_a_first_line_that_names_nothing_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("0 17 4 1393545600\n")
+    with pytest.raises(RecordError, match="names no columns") as raised:
+        rows_of(tmp_path / "t.txt")
+    assert raised.value.next_step == "name them in this order, e.g. --separator ' ' --columns user,item,rating,at"
+    (tmp_path / "t.csv").write_text("u1,a,4\n")
+    with pytest.raises(RecordError) as raised:
+        rows_of(tmp_path / "t.csv")
+    assert "--columns user,item,rating" in raised.value.next_step
+
+
+@pytest.mark.parametrize(
+    "second", ["user,item,text\nu2,b,y\n", "\ufeffuser, item, text\nu2,b,y\n", "item,text,user\nb,y,u2\n"]
+)
+def test_a_header_that_comes_again_says_the_order_below_it(tmp_path: Path, second: str) -> None:
+    (tmp_path / "t.csv").write_text(f"user,item,text\nu1,a,x\n{second}", encoding="utf-8")
+    rows = [dict(row.value) for row in rows_of(tmp_path / "t.csv") if not isinstance(row.value, BadRecord)]
+    assert rows == [{"user": "u1", "item": "a", "text": "x"}, {"user": "u2", "item": "b", "text": "y"}]
+
+
+@pytest.mark.parametrize("header", ["user,item,rating,at", "user,item,rating,at,"])
+def test_a_row_without_one_separator_is_bad_though_commas_end_the_lines(tmp_path: Path, header: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{header}\nu1,a,4,1583020800,\nu1,b,1583020801,\nu2,b,5,1583020802\n")
+    rows = rows_of(tmp_path / "t.csv")
+    assert [isinstance(row.value, BadRecord) for row in rows] == [False, True, False]
+    assert cells(rows)[1] == ("4 cells, the first row has 5",)
+
+
+def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('{"count": 1, "data": [{"wer": "u1", "was": "a"}]}')
+    with pytest.raises(RecordError, match="no column") as raised:
+        rows_of(tmp_path / "t.json")
+    assert "jq -c '.data[]' FILE" in raised.value.next_step
+
+
+def test_quotes_after_backslashes_are_understood_also_far_from_the_head(tmp_path: Path) -> None:
+    plain = '"u1","a","good"\n' * 20_000
+    late = '"u2","b","The \\"best\\" one, in C:\\\\"\n"u3","c","it"\n"u4","d","open\n"u5","e","end"\n'
+    (tmp_path / "t.csv").write_text('"user","item","text"\n' + plain + late)
+    found = cells(rows_of(tmp_path / "t.csv"))[20_000:]
+    assert found[:2] == [("u2", "b", 'The "best" one, in C:\\'), ("u3", "c", "it")]
+    assert found[3] == ("u5", "e", "end") and len(found) == 4

@@ -1,0 +1,171 @@
+"""Tables of a real PostgreSQL, and of SQLite, into rows and into the graph."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy.exc import InternalError
+
+from kindred.domain.errors import RecordError, SettingsError
+from kindred.graph.open import open_graph
+from kindred.graph.store import QueryLimits
+from kindred.ingest.feed import post_tables
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
+from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.loading.sql_tables import BATCH_ROWS, SqlTable, read_only, sql_table
+from kindred.ingest.products import product_tables
+from kindred.ingest.searches import search_tables
+from kindred.ingest.sources import social_feed
+from tests.ingest.postgres import BINARIES, PASSWORD, Postgres, new_postgres
+
+needs_postgres = pytest.mark.skipif(not BINARIES, reason="PostgreSQL's programs are not in /usr/lib/postgresql")
+NUM_VIEWS = BATCH_ROWS + 4_017
+_TABLES = (
+    "CREATE TABLE user_data (user_id integer PRIMARY KEY, gender smallint, age smallint, city varchar(30))",
+    "INSERT INTO user_data SELECT n, n % 2, 20, 'Port ' || n FROM generate_series(1, 50) n",
+    "CREATE TABLE post_text_df (post_id smallint PRIMARY KEY, text text, topic varchar(50))",
+    "INSERT INTO post_text_df SELECT n, E'two\\nlines; \"quoted\" ' || n, 'sport' FROM generate_series(1, 30) n",
+    'CREATE TABLE feed_data ("timestamp" timestamp, user_id integer, post_id smallint, action text, target smallint)',
+    "INSERT INTO feed_data SELECT timestamp '2021-10-01 10:00:00' + n * interval '1 second', 1 + n % 50, 1 + n % 30,"
+    f" 'view', (n % 7 = 0)::int FROM generate_series(1, {NUM_VIEWS}) n",
+    "INSERT INTO feed_data VALUES ('2021-10-02 10:00:00', 1, 1, 'stare', 0)",
+    "CREATE SCHEMA shop",
+    'CREATE TABLE shop.orders (id serial PRIMARY KEY, "user" text, query text, time timestamptz, product text)',
+    "INSERT INTO shop.orders (\"user\", query, time, product) VALUES ('u', 'felt boots', '2021-01-01 00:00+02', 'p')",
+    "CREATE TABLE reviews (reviewerid text, asin text, overall real, unixreviewtime bigint, reviewtext text,"
+    " PRIMARY KEY (reviewerid, asin))",
+    "INSERT INTO reviews VALUES ('a', 'x', 5, 1000000000, 'good'), ('b', 'x', 2, 1000000001, NULL)",
+    f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'",
+    "GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA public, shop TO reader",
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = new_postgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    server.run(*_TABLES)
+    yield server
+    server.stop()
+
+
+def _ingested(files: list[SourceFile], folder: Path) -> dict[str, int]:
+    store = open_graph(f"ladybug:{folder / 'graph'}")
+    summary = ingest_files(store, files, None, IngestOptions(folder / "staging", folder / "quarantine"))
+    store.close()
+    assert PASSWORD not in str(summary) and "s3cret" not in str(summary)
+    return {file.file.split(" ")[0]: file.accepted for file in summary.files}
+
+
+@needs_postgres
+def test_the_tables_of_a_feed_are_loaded_with_or_without_a_key(server: Postgres, tmp_path: Path) -> None:
+    accepted = _ingested(post_tables(server.url), tmp_path)
+    assert accepted == {"user_data": 50, "post_text_df": 30, "feed_data": NUM_VIEWS}
+    (quarantine,) = (tmp_path / "quarantine").glob("*.jsonl")
+    kept = quarantine.read_text()
+    assert "an action is view or like, got 'stare'" in kept and "s3cret" not in kept
+
+
+@needs_postgres
+def test_orders_and_reviews_too_whatever_the_case_of_columns(server: Postgres, tmp_path: Path) -> None:
+    assert _ingested(search_tables(server.url, orders="shop.orders"), tmp_path / "shop") == {"shop.orders": 1}
+    assert _ingested(product_tables(server.url, "reviews"), tmp_path / "reviews") == {"reviews": 2}
+
+
+@needs_postgres
+def test_a_restarted_server_costs_no_row_and_brings_none_twice(server: Postgres) -> None:
+    table = "feed_data"  # has no key, so pages are read
+    server.run("CREATE TABLE IF NOT EXISTS keyed (id bigserial PRIMARY KEY, LIKE feed_data)")
+    server.run("INSERT INTO keyed SELECT nextval('keyed_id_seq'), * FROM feed_data; GRANT SELECT ON keyed TO reader")
+    for table in ("feed_data", "keyed"):
+        reader = SqlTable(_address(server), table, social_feed.FEED, sleep=lambda _: server.start())
+        rows = reader.rows()
+        found = list(islice(rows, BATCH_ROWS // 2))
+        server.stop()
+        found += rows
+        times = [row.value["timestamp"] for row in found]  # type: ignore[call-overload]
+        assert len(times) == NUM_VIEWS + 1 == len(set(times)), table
+        assert [row.number for row in found] == list(range(1, NUM_VIEWS + 2))
+
+
+@needs_postgres
+def test_a_server_that_stays_away_is_said_without_the_password(server: Postgres) -> None:
+    waited: list[float] = []
+    gone = SqlTable(_address(server).set(port=1), "user_data", social_feed.USERS, (0.5, 1.0), waited.append)
+    with pytest.raises(RecordError, match="can't be read") as raised:
+        list(gone.rows())
+    assert waited == [0.5, 1.0] and "s3cret" not in str(raised.value)
+    refused = SqlTable(_address(server).set(password="wrong"), "user_data", social_feed.USERS, (), waited.append)
+    with pytest.raises(RecordError, match="password authentication failed"):
+        list(refused.rows())
+
+
+@needs_postgres
+def test_nothing_can_be_written_and_what_is_not_there_is_named(server: Postgres) -> None:
+    admin = _address(server).set(username="owner")
+    with create_engine(admin).connect() as connection, pytest.raises(InternalError, match="read-only transaction"):
+        read_only(connection).execute(text("DELETE FROM user_data"))
+    with pytest.raises(RecordError, match="no table nothing"):
+        list(SqlTable(_address(server), "nothing", social_feed.USERS).rows())
+    with pytest.raises(RecordError, match="no column for the action"):
+        list(SqlTable(_address(server), "user_data", social_feed.FEED).rows())
+
+
+@needs_postgres
+def test_ids_may_be_uuids_and_what_python_holds_for_no_time_is_one_bad_row(server: Postgres, tmp_path: Path) -> None:
+    server.run(
+        'CREATE SCHEMA "My feed"',
+        'CREATE TABLE "My feed"."all.views"'
+        ' (user_id uuid, post_id uuid, "timestamp" timestamptz, action text, target bool)',
+        'INSERT INTO "My feed"."all.views" SELECT md5(n::text)::uuid, md5(\'p\')::uuid,'
+        " CASE WHEN n = 7 THEN 'infinity' ELSE timestamptz '2021-10-01 10:00+02' END, 'view', true"
+        " FROM generate_series(1, 40) n",
+        'CREATE VIEW "My feed".shown AS SELECT * FROM "My feed"."all.views"',
+        'GRANT USAGE ON SCHEMA "My feed" TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA "My feed" TO reader',
+    )
+    for table in ('"My feed"."all.views"', "My feed.shown"):
+        file = sql_table(server.url, table, social_feed.FEED)
+        store = open_graph(f"ladybug:{tmp_path / table.strip(chr(34))[-5:]}")
+        summary = ingest_files(store, [file], None, IngestOptions(tmp_path / "staging", tmp_path / "quarantine"))
+        assert (summary.accepted, summary.quarantined) == (39, 1), table
+        users = store.query("MATCH (u:User)-[v:VIEWED]->(:Post) RETURN u.id AS id, v.at AS at", {}, QueryLimits())
+        assert "c4ca4238-a0b9-2382-0dcc-509a6f75849b" in users["id"].to_pylist()
+        assert set(users["at"].to_pylist()) == {1633075200}
+        store.close()
+
+
+def test_sqlite_is_read_by_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE users (user_id INTEGER, part INTEGER, age INTEGER, PRIMARY KEY (user_id, part))")
+        rows = [(number // 3, number % 3, number) for number in range(BATCH_ROWS + 5)]
+        database.executemany("INSERT INTO users VALUES (?, ?, ?)", reversed(rows))
+    file = sql_table(f"sqlite:///{path}", "users", social_feed.USERS)
+    assert file.source.read_table is not None
+    assert [row.value["age"] for row in file.source.read_table(file.source)] == [age for _, _, age in rows]  # type: ignore[call-overload]
+
+
+def test_an_address_that_is_none_or_has_no_driver_is_said() -> None:
+    with pytest.raises(SettingsError, match="can't be read"):
+        sql_table("not an address", "users", social_feed.USERS)
+    file = sql_table("oracle://scott:tiger@nowhere/x", "users", social_feed.USERS)
+    with pytest.raises(SettingsError, match="no driver for oracle"):
+        list(replace(file.source).read_table(file.source))  # type: ignore[misc]
+
+
+def _address(server: Postgres) -> URL:
+    return make_url(server.url).set(drivername="postgresql+psycopg")
+
+
+@needs_postgres
+def test_a_server_that_is_gone_without_a_word_is_given_up_soon(server: Postgres) -> None:
+    engine = SqlTable(_address(server), "user_data", social_feed.USERS)._engine()
+    with engine.connect() as connection:
+        given = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+    assert given["tcp_user_timeout"] == "60000" and int(given["keepalives_idle"]) <= 60
