@@ -27,9 +27,9 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from kindred.serving.access import needed_scope
 from kindred.serving.app import build_app
-from kindred.serving.keys import Keys, Scope, keys_of
+from kindred.serving.protection.access import needed_scope
+from kindred.serving.protection.keys import Keys, Scope, keys_of
 from kindred.serving.service import Service
 
 CHECKS = [

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from kindred.serving.access import needed_scope
-from kindred.serving.keys import Scope
+from kindred.serving.protection.access import needed_scope
+from kindred.serving.protection.keys import Scope
 
 RAW_BODIES = (
     b"", b"{", b"null", b"[]", b"{}", b'"', b"\xff\xfe", b"\xc3(", b"NaN", b"[NaN]", b'{"k": 1e999}', b'{"k": NaN}',

@@ -30,9 +30,9 @@ import httpx
 
 from benchmarks.hostile import publish_small_shop
 from kindred.recommenders.products import PRODUCTS
-from kindred.serving.journal import Journal
-from kindred.serving.live import FOLDER
-from kindred.serving.written import APPLIED, EVENT
+from kindred.serving.writes.journal import Journal
+from kindred.serving.writes.live import FOLDER
+from kindred.serving.writes.written import APPLIED, EVENT
 from kindred.settings import Settings
 from kindred.stores import graph_to_read
 

@@ -14,7 +14,7 @@ from kindred.domain.errors import KindredError, StoreError
 from kindred.files import remedy, whole_file, write_whole, written_whole
 from kindred.graph.ladybug.notes import read_notes
 from kindred.recommenders.runs import read_manifest
-from kindred.serving.keys import keys_of
+from kindred.serving.protection.keys import keys_of
 from kindred.vectorstore.open import open_vectors
 
 

@@ -45,8 +45,8 @@ def report(
     from kindred.cli.durations import seconds_in
     from kindred.domain.errors import GateError, SettingsError
     from kindred.recommenders.systems import find_system
-    from kindred.serving.experiment_report import report_json, report_of, report_text
-    from kindred.serving.experiments import read_exposures
+    from kindred.serving.ab_tests.experiment_report import report_json, report_of, report_text
+    from kindred.serving.ab_tests.experiments import read_exposures
 
     seconds = seconds_in(window)
     settings = settings_of(context)

@@ -10,7 +10,7 @@ from kindred.cli import console
 from kindred.cli.options import AsJson, settings_of
 
 if TYPE_CHECKING:
-    from kindred.serving.keys import Key, Keys
+    from kindred.serving.protection.keys import Key, Keys
 
 keys_app = typer.Typer(
     help="Keys of the service: each is shown once, when it is made, and kept as a hash.",
@@ -28,7 +28,7 @@ def create(
 ) -> None:
     """Make a key and print it: it can't be read again."""
     from kindred.domain.errors import SettingsError
-    from kindred.serving.keys import Scope
+    from kindred.serving.protection.keys import Scope
 
     try:
         scopes = [Scope(one) for one in scope]
@@ -45,7 +45,7 @@ def create(
 @keys_app.command("list", epilog="Example: kindred keys list --json")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List keys, oldest first, revoked ones too."""
-    from kindred.serving.times import iso_time
+    from kindred.serving.http.times import iso_time
 
     keys = _keys(context).all()
     if as_json:
@@ -70,13 +70,13 @@ def revoke(
 
 
 def _keys(context: typer.Context) -> Keys:
-    from kindred.serving.keys import keys_of
+    from kindred.serving.protection.keys import keys_of
 
     return keys_of(settings_of(context).data_dir)
 
 
 def _said(key: Key) -> dict[str, object]:
-    from kindred.serving.times import iso_time
+    from kindred.serving.http.times import iso_time
 
     return {
         "id": key.id,

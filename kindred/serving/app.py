@@ -16,7 +16,15 @@ from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
 from kindred.domain.refusals import refusal
-from kindred.serving import (
+from kindred.serving.background.applying import apply_writes
+from kindred.serving.background.following import follow_versions, watch_graph
+from kindred.serving.background.memory_use import give_back_memory
+from kindred.serving.http.head_requests import HeadRequests
+from kindred.serving.http.problems import REQUEST_ID_HEADER, problem, problem_of, request_id_of
+from kindred.serving.http.quick_routes import ErrorHandler, QuickRoutes
+from kindred.serving.pages import page_routes
+from kindred.serving.protection.access import Access
+from kindred.serving.routes import (
     answer_routes,
     health_routes,
     post_routes,
@@ -25,16 +33,8 @@ from kindred.serving import (
     why_routes,
     write_routes,
 )
-from kindred.serving.access import Access
-from kindred.serving.applying import apply_writes
-from kindred.serving.following import follow_versions, watch_graph
-from kindred.serving.head_requests import HeadRequests
-from kindred.serving.memory_use import give_back_memory
-from kindred.serving.pages import page_routes
-from kindred.serving.problems import REQUEST_ID_HEADER, problem, problem_of, request_id_of
-from kindred.serving.quick_routes import ErrorHandler, QuickRoutes
 from kindred.serving.service import Service
-from kindred.serving.tracing import Tracing
+from kindred.serving.telemetry.tracing import Tracing
 
 ROUTES = (
     answer_routes.router,

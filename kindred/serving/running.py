@@ -15,8 +15,8 @@ import uvicorn
 
 from kindred.domain.errors import SettingsError
 from kindred.serving.app import build_app
-from kindred.serving.connections import READER
-from kindred.serving.keys import check_bind, keys_of
+from kindred.serving.protection.connections import READER
+from kindred.serving.protection.keys import check_bind, keys_of
 from kindred.serving.service import open_service
 from kindred.serving.workers import run_workers
 from kindred.settings import Settings

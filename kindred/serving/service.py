@@ -17,15 +17,15 @@ from kindred.domain.recommendation import Answer, Request
 from kindred.graph.open import is_server
 from kindred.ingest.loading.load import check_reader
 from kindred.recommenders.systems import SYSTEMS, find_system
-from kindred.serving.experiments import Experiments
-from kindred.serving.graph_door import GraphDoor
-from kindred.serving.ladder import TOO_LATE
-from kindred.serving.live import Live
-from kindred.serving.metrics import Metrics
-from kindred.serving.opened_system import OpenedSystem, open_system
-from kindred.serving.problems import EncoderError, LateError, OverloadedError, UnknownError
-from kindred.serving.sampled_recall import SampledRecall
-from kindred.serving.spans import open_spans
+from kindred.serving.ab_tests.experiments import Experiments
+from kindred.serving.answering.ladder import TOO_LATE
+from kindred.serving.answering.opened_system import OpenedSystem, open_system
+from kindred.serving.answering.sampled_recall import SampledRecall
+from kindred.serving.http.problems import EncoderError, LateError, OverloadedError, UnknownError
+from kindred.serving.state.graph_door import GraphDoor
+from kindred.serving.telemetry.metrics import Metrics
+from kindred.serving.telemetry.spans import open_spans
+from kindred.serving.writes.live import Live
 from kindred.settings import Settings
 from kindred.stores import encoder_of, open_graph_reader, open_graph_writer, runs_folder_of, vectors_of
 from kindred.vectorstore.store import VectorStore

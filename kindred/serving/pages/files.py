@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kindred.graph import view
-from kindred.serving.problems import UnknownError
+from kindred.serving.http.problems import UnknownError
 
 _STATIC = Path(__file__).parent / "static"
 _VIEW = Path(view.__file__).parent

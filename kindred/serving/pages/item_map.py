@@ -11,8 +11,8 @@ from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.ids import IdMap
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.systems import MapsItems
-from kindred.serving.opened_system import OpenedSystem
-from kindred.serving.problems import UnknownError
+from kindred.serving.answering.opened_system import OpenedSystem
+from kindred.serving.http.problems import UnknownError
 
 WIDTH, HEIGHT, MARGIN = 1000.0, 640.0, 24.0
 MOST_POINTS = 2_500

@@ -11,10 +11,10 @@ from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore
 from kindred.graph.view.neighbourhood import View, read_view
 from kindred.graph.view.page import shown_properties, view_parts
-from kindred.serving.opened_system import OpenedSystem
+from kindred.serving.answering.opened_system import OpenedSystem
+from kindred.serving.http.problems import unknown_item
 from kindred.serving.pages.item_map import read_map
 from kindred.serving.pages.rendering import Page, longest_bar
-from kindred.serving.problems import unknown_item
 from kindred.serving.service import Service
 
 SIMILAR = 12

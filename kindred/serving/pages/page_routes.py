@@ -10,6 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from kindred.domain.id_text import id_in
+from kindred.serving.http.problems import UnknownError
 from kindred.serving.pages.compare_page import compare_page
 from kindred.serving.pages.files import asset
 from kindred.serving.pages.item_pages import graph_page, item_page, map_page
@@ -18,7 +19,6 @@ from kindred.serving.pages.run_pages import run_page, runs_page
 from kindred.serving.pages.status_page import status_page
 from kindred.serving.pages.try_page import try_page
 from kindred.serving.pages.user_pages import find_page, user_page, why_page
-from kindred.serving.problems import UnknownError
 from kindred.serving.service import Service
 
 Asked = Annotated[str, AfterValidator(id_in)]

@@ -16,8 +16,8 @@ from kindred.domain.recommendation import Recommendation
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.systems import MapsItems
-from kindred.serving.pages.bare_page import HEADERS
-from kindred.serving.problems import status_of
+from kindred.serving.http.bare_page import HEADERS
+from kindred.serving.http.problems import status_of
 from kindred.serving.service import Service
 
 _SOURCES = {

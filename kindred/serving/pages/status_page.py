@@ -10,7 +10,7 @@ from kindred.domain.errors import KindredError
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import figures_of, find_run
-from kindred.serving.opened_system import OpenedSystem
+from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.pages.rendering import Page
 from kindred.serving.service import Service
 

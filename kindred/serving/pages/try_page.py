@@ -14,10 +14,10 @@ from kindred.domain.errors import KindredError, RecordError
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Event, Reviewed
 from kindred.recommenders.systems import SystemModule
-from kindred.serving.memory import Memory
+from kindred.serving.http.problems import UnknownError
 from kindred.serving.pages.rendering import Page, longest_bar
-from kindred.serving.problems import UnknownError
 from kindred.serving.service import Service
+from kindred.serving.state.memory import Memory
 
 YOU = "you"
 SHOWN = 10

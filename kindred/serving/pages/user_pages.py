@@ -8,10 +8,10 @@ from functools import partial
 from kindred.domain.explanation import CAVEAT
 from kindred.domain.recommendation import Request
 from kindred.recommenders.answering.recommender import Recommender
-from kindred.serving.opened_system import OpenedSystem
+from kindred.serving.answering.opened_system import OpenedSystem
+from kindred.serving.http.problems import UnknownError, unknown_item
 from kindred.serving.pages.path_drawing import Drawing, drawing_of
 from kindred.serving.pages.rendering import Page, longest_bar
-from kindred.serving.problems import UnknownError, unknown_item
 from kindred.serving.service import Service
 
 EXAMPLES = 8

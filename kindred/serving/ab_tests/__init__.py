@@ -1,0 +1,1 @@
+"""A/B tests: who gets which answer, what they got, and what came of it."""

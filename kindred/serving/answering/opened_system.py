@@ -1,0 +1,118 @@
+"""A system as the service holds it: its recommender, what is known in memory, and which version answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kindred.domain.embeddings import TextEncoder
+from kindred.domain.errors import ArtifactError, StoreError
+from kindred.recommenders.answering.opened import Opened
+from kindred.recommenders.releases import run_of
+from kindred.recommenders.runs import read_manifest
+from kindred.recommenders.systems import Recommends, SystemModule
+from kindred.serving.answering.ladder import FAILURES, Ladder
+from kindred.serving.answering.together import Together
+from kindred.serving.state.graph_door import GraphDoor
+from kindred.serving.state.graph_fit import misfit
+from kindred.serving.state.memory import Memory
+from kindred.vectorstore.store import VectorStore
+
+_LOG = logging.getLogger("kindred.serving")
+RETRY_SECONDS = 10.0
+"""A version that could not be taken is tried again after this time."""
+
+
+@dataclass
+class OpenedSystem:
+    """One system of the service.
+
+    Attributes:
+        name: of the system.
+        module: its declaration and functions.
+        recommender: what answers.
+        memory: what is known beside the published version.
+        ladder: the recommender, and what answers where it can't.
+        together: the same for quick requests, those that wait at the same time in one batch.
+        vectors: where versions are published.
+        runs_folder: where the runs of the system are.
+        version: what answers now.
+        problem: why a newer version was not taken; None where the published one answers.
+        misfit: why the graph is not the one that the version was made from; None where nothing says so.
+        since: when the version was taken, monotonic seconds.
+    """
+
+    name: str
+    module: SystemModule
+    recommender: Recommends
+    memory: Memory
+    vectors: VectorStore
+    runs_folder: Path
+    version: str
+    problem: str | None = None
+    misfit: str | None = None
+    since: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._refused: str | None = None
+        self._again_at = 0.0
+        self.ladder = Ladder(self.recommender, self.memory, lambda: self.version, self.memory.graph_problem)
+        self.together = Together(self.ladder)
+        self._compare()
+
+    def _compare(self) -> None:
+        """Compares the graph with what the version was made from."""
+        try:
+            made_of = read_manifest(self.runs_folder / run_of(self.version))
+        except ArtifactError:  # the run was removed since
+            made_of = {}
+        self.misfit = misfit(self.module, self.version, made_of, self.memory.past, self.vectors.of(self.name))
+        if self.misfit is not None:
+            _LOG.warning("system %s: the graph is not the one of its version: %s", self.name, self.misfit)
+
+    def forget_user(self, user_id: str) -> None:
+        """As if they had never been there: nothing of them is in memory."""
+        self.memory.forget_user(user_id)
+        self.ladder.forget_user(user_id)
+
+    def follow(self) -> bool:
+        """Takes over a newly published version, whole; whether there was one. What answered before goes on if it fails.
+
+        Loads and warms everything before the switch, which is the change of one reference: an answer is wholly of one
+        version or of the other.
+        """
+        try:
+            published = self.vectors.of(self.name).published()
+            if published in (None, self.version):
+                self.problem = None
+                return False
+            if published == self._refused and time.monotonic() < self._again_at:
+                return False
+            self._refused, self._again_at = published, time.monotonic() + RETRY_SECONDS
+            with suppress(StoreError):  # a graph that is being written is read at the next switch
+                self.memory.reload()
+            self.version = self.recommender.refresh()
+            self._compare()
+        except FAILURES as error:
+            self.problem = str(error)
+            return False
+        self.problem, self.since = None, time.monotonic()
+        return True
+
+
+def open_system(
+    module: SystemModule,
+    vectors: VectorStore,
+    runs_folder: Path,
+    graph: GraphDoor,
+    encoder: Callable[[], TextEncoder],
+) -> OpenedSystem:
+    """A system, ready to answer. Raises: ArtifactError where nothing of it is published."""
+    memory = Memory(module.system, graph, encoder)
+    recommender = module.open_recommender(Opened(None, vectors, runs_folder, encoder, memory, graph.read))
+    version = recommender.refresh()
+    return OpenedSystem(module.system.name, module, recommender, memory, vectors, runs_folder, version)

@@ -1,0 +1,1 @@
+"""What runs beside the answers until the service ends: writes applied, versions followed, memory given back."""

@@ -1,0 +1,1 @@
+"""What the service speaks on every route: problems, plain replies, times, HEAD, and the routes that are found first."""

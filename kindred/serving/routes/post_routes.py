@@ -1,0 +1,191 @@
+"""Routes of a feed: posts for a reader at a time, the posts most liked, and the tables behind them."""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BeforeValidator, Field
+from starlette.responses import Response
+
+from kindred.domain.recommendation import Request
+from kindred.domain.records import Liked
+from kindred.domain.schema import graph_schema
+from kindred.graph.store import QueryLimits
+from kindred.recommenders.feed.model import CONTROL, TEST
+from kindred.recommenders.feed.recommender import FeedRecommender
+from kindred.recommenders.feed.tables import FeedTables
+from kindred.recommenders.posts import POSTS
+from kindred.serving.http.problems import UnknownError
+from kindred.serving.http.replies import orjson_response
+from kindred.serving.routes.schemas import PROBLEMS
+from kindred.serving.service import Service
+
+MOST_POSTS = 1_000
+PROFILE = ("gender", "age", "country", "city", "exp_group", "os", "source")
+
+
+def _with_zone(value: object) -> object:
+    """A time in ISO form, taken as UTC where it names no zone; anything else is refused."""
+    if not isinstance(value, str):
+        raise ValueError("a time in ISO form is wanted, e.g. 2021-12-01T12:00:00")
+    found = datetime.fromisoformat(value.strip().replace(" ", "+") if "T" in value else value)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_with_zone), Field(examples=["2021-12-01T12:00:00"])]
+Limit = Annotated[int, Query(ge=0, le=MOST_POSTS, description="how many")]
+PostId = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+def router(service: Service) -> APIRouter:
+    """The six routes of a feed."""
+    routes = APIRouter(tags=["feed"], responses=PROBLEMS)
+    experiments = service.experiments
+
+    @routes.get("/post/recommendations", include_in_schema=False)
+    @routes.get("/post/recommendations/")
+    async def recommendations(id: PostId, time: Annotated[Time | None, Query()] = None, limit: Limit = 5) -> Response:
+        """Posts for a reader, best first: nothing of `time` or later is known to the answer."""
+        request = Request(user_id=str(id), k=limit, at=_seconds(time), reasons=False)
+        choice = None if experiments is None else experiments.choose(POSTS.name, replace(request, at=None))
+        if choice is not None:
+            request = replace(choice.request, at=request.at)
+        arm = TEST if choice is None or choice.arm.name != CONTROL else CONTROL
+        recommender = _recommender(service)
+        answer = await service.in_thread(lambda: recommender.answer(request, arm))
+        if experiments is not None and choice is not None:
+            answer = experiments.exposed(choice, answer)
+        feed = recommender.feed()
+        posts = [_post(feed, item.item_id) for item in answer.recommendations]
+        if choice is None:
+            return orjson_response(posts)
+        return orjson_response({"exp_group": choice.arm.name, "recommendations": posts})
+
+    @routes.get("/post/top")
+    async def top(limit: Limit = 10, time: Annotated[Time | None, Query()] = None) -> Response:
+        """The posts with the most likes before `time`."""
+        recommender = _recommender(service)
+        ids = await service.in_thread(lambda: recommender.most_liked(_seconds(time), limit))
+        feed = recommender.feed()
+        return orjson_response([_post(feed, post) for post in ids])
+
+    @routes.get("/user/{id}")
+    async def user(id: PostId) -> Response:
+        """A reader's profile."""
+        if _recommender(service).feed().readers.position(str(id)) is None:
+            raise UnknownError(f"there is no user {id}", "ids are those of the users table")
+        return orjson_response(await service.in_thread(lambda: _profile(service, id)))
+
+    @routes.get("/post/{id}")
+    async def post(id: PostId) -> Response:
+        """A post."""
+        feed = _recommender(service).feed()
+        if feed.posts.position(str(id)) is None:
+            raise UnknownError(f"there is no post {id}", "ids are those of the posts table")
+        return orjson_response(_post(feed, str(id)))
+
+    @routes.get("/user/{id}/feed")
+    async def user_feed(id: PostId, limit: Limit = 10) -> Response:
+        """What a reader was shown and liked, newest first."""
+        feed = _recommender(service).feed()
+        rows = _events(feed, "reader", feed.readers.position(str(id)), limit)
+        return orjson_response(_newest([*rows, *_told(service, feed, {str(id)})], limit))
+
+    @routes.get("/post/{id}/feed")
+    async def post_feed(id: PostId, limit: Limit = 10) -> Response:
+        """Who was shown a post and who liked it, newest first."""
+        feed = _recommender(service).feed()
+        rows = _events(feed, "post", feed.posts.position(str(id)), limit)
+        memory = service.system(POSTS.name).memory
+        told = _told(service, feed, memory.users_after(str(id), feed.as_of or 0), str(id))
+        return orjson_response(_newest([*rows, *told], limit))
+
+    return routes
+
+
+def _recommender(service: Service) -> FeedRecommender:
+    """What answers for the feed. Raises: UnknownError where no version of it is published."""
+    recommender = service.system(POSTS.name).recommender
+    assert isinstance(recommender, FeedRecommender)
+    return recommender
+
+
+def _seconds(time: datetime | None) -> int:
+    """The first whole second that is not before the time; now where None."""
+    return math.ceil(clock.time() if time is None else time.timestamp())
+
+
+def _post(feed: FeedTables, post_id: str) -> dict[str, Any]:
+    position = feed.posts.positions([post_id])[0]
+    return {"id": _number(post_id), "text": feed.words[position], "topic": feed.topic(int(position))}
+
+
+def _number(node_id: str) -> int | str:
+    """An id as the tables have it: a number where it is one."""
+    return int(node_id) if node_id.isdecimal() else node_id
+
+
+def _profile(service: Service, user_id: int) -> dict[str, Any]:
+    label = graph_schema().node(POSTS.user_label).name
+    wanted = ", ".join(f"user.{name} AS {name}" for name in PROFILE)
+    with service.graph.read() as store:
+        found = store.query(f"MATCH (user:{label} {{id: $id}}) RETURN {wanted}", {"id": str(user_id)}, QueryLimits())
+    rows = found.to_pylist()
+    return {"id": user_id, **(rows[0] if rows else dict.fromkeys(PROFILE))}
+
+
+def _events(feed: FeedTables, side: str, position: int | None, limit: int) -> list[dict[str, Any]]:
+    """Rows of the feed table, newest first; none for somebody or something unknown."""
+    if position is None or limit == 0:
+        return []
+    log = feed.log
+    views = np.flatnonzero((log.reader if side == "reader" else log.post) == position)[-limit:]
+    likes = np.flatnonzero((feed.like_reader if side == "reader" else feed.like_post) == position)[-limit:]
+    rows = [
+        _row(feed, int(log.at[row]), int(log.reader[row]), int(log.post[row]), "view", int(log.liked[row]))
+        for row in views
+    ]
+    rows += [
+        _row(feed, int(feed.like_at[row]), int(feed.like_reader[row]), int(feed.like_post[row]), "like", 0)
+        for row in likes
+    ]
+    return _newest(rows, limit)
+
+
+def _newest(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: row["timestamp"], reverse=True)[:limit]
+
+
+def _told(
+    service: Service, feed: FeedTables, users: Collection[str], post_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Rows of what users did after the feed was read, as the service was told; with a post where one is named."""
+    opened, after = service.system(POSTS.name), feed.as_of or 0
+    action = "like" if opened.module.system.target is Liked else "view"
+    return [
+        _as_row(event.at, user, event.item_id, action, 0)
+        for user in users
+        for event in opened.memory.light_events(user)
+        if event.at is not None and event.at > after and post_id in (None, event.item_id)
+    ]
+
+
+def _row(feed: FeedTables, at: int, reader: int, post: int, action: str, target: int) -> dict[str, Any]:
+    return _as_row(at, feed.readers.external(reader), feed.posts.external(post), action, target)
+
+
+def _as_row(at: int, user_id: str, post_id: str, action: str, target: int) -> dict[str, Any]:
+    return {
+        "timestamp": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "user_id": _number(user_id),
+        "post_id": _number(post_id),
+        "action": action,
+        "target": target,
+    }

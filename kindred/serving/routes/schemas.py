@@ -1,0 +1,376 @@
+"""What the service takes and gives, as its OpenAPI says it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+
+from kindred.domain.id_text import id_in
+from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
+from kindred.domain.recommendation import Bounds, Request
+from kindred.recommenders.answering.conditions import conditions_of
+from kindred.recommenders.system import System
+from kindred.serving.http.times import seconds_of
+
+MOST_ITEMS = 200
+"""The longest list that an answer holds."""
+MOST_IDS = 1_000
+"""Ids in one field of a request."""
+MOST_USERS = 100
+"""Users of one batch."""
+
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
+    AfterValidator(check_storable_id),
+    BeforeValidator(lambda value: id_in(value) if isinstance(value, str) else value),
+]
+"""An id as people know it: no control characters; blanks around it are left out, as ingest leaves them out."""
+Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
+K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")]
+
+
+class Body(BaseModel):
+    """A request body; unknown fields are refused, so that a slip in a name is noticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(Body):
+    """Values from `min` to `max`, both included; either may be left out."""
+
+    min: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    max: Annotated[float | None, Field(allow_inf_nan=False)] = None
+
+
+def _bounds(given: bool | Range) -> Bounds:
+    if isinstance(given, bool):
+        return Bounds(float(given), float(given))
+    return Bounds(given.min, given.max)
+
+
+class Asked(Body):
+    """A request for recommendations; every field may be left out, so that `{}` asks what is popular.
+
+    Attributes:
+        user_id: who asks.
+        viewed: items that they look at now; each counts like an event that speaks for it.
+        text: what they look for, in their words.
+        queries: what they searched for, the latest last, for systems that go by searches; they take the place of what
+            is known of the user.
+        where: only items of these, e.g. `{"category": "Guitars"}`, and with these numbers, e.g. `{"price":
+            {"max": 20}, "in_stock": true}`; an item of which they are not known is left out.
+        exclude: items that may not be in the answer.
+        pinned: items that come first, in this order.
+        boosts: item → what is added to its score, 1 being the spread of the candidates' scores.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"user_id": "U00042", "viewed": ["P00007"], "text": "warm tone", "k": 5}]},
+    )
+
+    user_id: Id | None = None
+    viewed: Annotated[list[Id], Field(max_length=50)] = []
+    text: Annotated[str, Field(max_length=2_000)] = ""
+    queries: Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_length=100)] = []
+    where: Annotated[
+        dict[Id, Id | StrictBool | Range], Field(max_length=10, validation_alias=AliasChoices("where", "filters"))
+    ] = {}
+    exclude: Ids = []
+    pinned: Annotated[list[Id], Field(max_length=MOST_ITEMS)] = []
+    boosts: Annotated[dict[Id, Annotated[float, Field(ge=-10, le=10)]], Field(max_length=MOST_ITEMS)] = {}
+    k: K = 10
+    exclude_seen: bool = True
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    at: Annotated[str | None, Field(max_length=40)] = None
+    reasons: bool = False
+    debug: bool = False
+
+    def request(self) -> Request:
+        """What it asks a recommender."""
+        return Request(
+            user_id=self.user_id,
+            k=self.k,
+            at=seconds_of(self.at),
+            exclude=frozenset(self.exclude),
+            exclude_seen=self.exclude_seen,
+            where={label.lower(): node for label, node in self.where.items() if isinstance(node, str)},
+            bounds={name.lower(): _bounds(of) for name, of in self.where.items() if not isinstance(of, str)},
+            diversity=self.diversity,
+            reasons=self.reasons,
+            viewed=self.viewed,
+            text=self.text,
+            queries=self.queries,
+            pinned=self.pinned,
+            boosts=self.boosts,
+            removed=self.debug,
+        )
+
+
+class AskedOfUser(Body):
+    """The query of a request for one user's recommendations."""
+
+    k: K = 10
+    exclude_seen: bool = True
+    category: Annotated[Id | None, Field(description="only items of this category")] = None
+    where: Annotated[
+        list[Annotated[str, Field(max_length=MAX_ID_LENGTH + 100)]],
+        Field(
+            max_length=10,
+            description="only items for which this holds; again for each condition: LABEL=NAME by a label that items "
+            "lead to, NUMBER<=N, NUMBER>=N or NUMBER=N by a number of theirs, yes and no for what is true or false",
+            examples=[["category=Guitars", "price<=20", "in_stock=yes"]],
+        ),
+    ] = []
+    diversity: Annotated[
+        float, Field(ge=0, le=1, description="0: the best first; towards 1: the less alike, the better")
+    ] = 0.0
+    at: Annotated[
+        str | None,
+        Field(max_length=40, description="answer as of this time, ISO 8601 or seconds", examples=["2026-01-31"]),
+    ] = None
+    reasons: Annotated[bool, Field(description="look for a reason for each item")] = False
+    debug: Annotated[bool, Field(description="tell what was taken out of the best, and why")] = False
+
+    @classmethod
+    @lru_cache(maxsize=256)  # most ask in the same few ways
+    def of(cls, query: bytes) -> AskedOfUser:
+        """The query as it was sent; of what is given twice the last counts. Raises: ValidationError."""
+        given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+        return cls.model_validate({name: sent if name == "where" else sent[-1] for name, sent in given.items()})
+
+    def request(self, user_id: str, system: System) -> Request:
+        """What it asks a recommender of a system for this user.
+
+        Raises:
+            SettingsError: a condition can't be read, or the system's items have nothing that it names.
+        """
+        where, bounds = conditions_of(system, self.where)
+        if self.category is not None:
+            where["category"] = self.category
+        return Request(
+            user_id=user_id,
+            k=self.k,
+            at=seconds_of(self.at),
+            exclude_seen=self.exclude_seen,
+            where=where,
+            bounds=bounds,
+            diversity=self.diversity,
+            reasons=self.reasons,
+            removed=self.debug,
+        )
+
+
+class Batch(Body):
+    """Users to answer for, all of the same system."""
+
+    users: Annotated[list[Id], Field(min_length=1, max_length=MOST_USERS)]
+    k: K = 10
+
+
+class ToRank(Body):
+    """Items to put in order for a user."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"user_id": "U00042", "items": ["P00007", "P00011"]}]},
+    )
+
+    user_id: Id | None = None
+    items: Annotated[list[Id], Field(min_length=1, max_length=MOST_IDS)]
+
+    def request(self) -> Request:
+        """What it asks a recommender."""
+        items = list(dict.fromkeys(self.items))
+        return Request(self.user_id, k=len(items), exclude_seen=False, reasons=False, among=items, removed=False)
+
+
+class Review(BaseModel):
+    """A review of a product, which the graph need not hold. Other fields are left alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reviewerID: Id
+    asin: Id
+    verified: bool | None = None
+    score: Annotated[float | None, Field(ge=0, le=5)] = None
+    product_name: Annotated[str | None, Field(max_length=10_000)] = None
+    product_info: Annotated[str | None, Field(max_length=100_000)] = None
+    comment: Annotated[str | None, Field(max_length=100_000)] = None
+
+
+class OfReviews(BaseModel):
+    """Product ids for each writer, best first."""
+
+    recommendations: list[list[str]]
+
+
+class Item(BaseModel):
+    """An item of an answer, best first.
+
+    Attributes:
+        source: what found it: model, similar, new (it came after the training), popular, rule (the request has it).
+    """
+
+    id: str
+    score: float
+    title: str | None = None
+    source: str
+    reason: str | None = None
+    path: list[str] | None = None
+
+
+class TagOfTrack(BaseModel):
+    """A tag: how likely it is, and whether the track was given it rather than predicted."""
+
+    tag: str
+    name: str | None = None
+    probability: float
+    given: bool
+
+
+class TagsOfTrack(BaseModel):
+    """The likeliest tags of a track.
+
+    Attributes:
+        track: its id; None where only frames were sent.
+        rests_on: sound, tags or prior: what the track sounds like, the tags that it has, or how frequent tags are.
+        model: the published version that answered.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "track": "4259",
+                    "tags": [{"tag": "59", "name": None, "probability": 0.83, "given": False}],
+                    "rests_on": "sound",
+                    "model": "20261127-171500-0a1b2c",
+                    "request_id": "",
+                }
+            ]
+        }
+    )
+
+    track: str | None
+    tags: list[TagOfTrack]
+    rests_on: str
+    model: str
+    request_id: str = ""
+
+
+class Recommendations(BaseModel):
+    """An answer.
+
+    Attributes:
+        model: the published version that answered.
+        graph_as_of: the latest event that it knows.
+        level: what the asker is known by: model, folded-in, inductive, popular, similar.
+        served_by: engine, exact, last, like or popular, each a step further down when something fails.
+        degraded: whether it is another than what a healthy service would have given.
+        note: what the asker should know of it.
+        removed: items that were taken out of the best, and why; with debug only.
+    """
+
+    system: str
+    user_id: str | None = None
+    items: list[Item]
+    model: str
+    graph_as_of: str | None = None
+    level: str
+    served_by: str
+    degraded: bool
+    note: str = ""
+    request_id: str = ""
+    removed: dict[str, str] | None = None
+    experiment: str | None = None
+    variant: str | None = None
+
+
+class Stands(BaseModel):
+    """Where an item stands for a user; `rank` is null below the first hundred."""
+
+    score: float
+    rank: int | None = None
+
+
+class Evidence(BaseModel):
+    """One path from the user to the item.
+
+    Attributes:
+        kind: people (who liked both), text (in which two of them say the same), shared (something both items lead to).
+        nodes: label, id and title of each node.
+        contribution: share of the events it begins with in all that speaks for the item among the user's events.
+        without: where the item stands when the user is encoded without those events.
+        quotes: sentences of reviews on the path.
+    """
+
+    kind: str
+    text: str
+    nodes: list[dict[str, str | None]]
+    edges: list[str]
+    contribution: float
+    without: Stands
+    aspect: str = ""
+    quotes: list[dict[str, str]] = []
+
+
+class Why(BaseModel):
+    """Why an item, for a user: evidence that the score rests on, not proof of a cause."""
+
+    system: str
+    user_id: str
+    item: dict[str, str | None]
+    now: Stands | None = None
+    evidence: list[Evidence]
+    without_all: Stands | None = None
+    caveat: str
+    model: str
+    graph_as_of: str | None = None
+    level: str
+    note: str = ""
+    request_id: str = ""
+
+
+class Batched(BaseModel):
+    """An answer for each user, in their order."""
+
+    answers: list[Recommendations]
+
+
+class Ranking(Recommendations):
+    """The given items, best first.
+
+    Attributes:
+        unknown: those that the published version has no vector of.
+    """
+
+    unknown: list[str]
+
+
+class Problem(BaseModel):
+    """What is wrong, and what to do next: `{"error": {"code", "message", "hint", "request_id"}}`."""
+
+    error: dict[str, Any]
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is no JSON in UTF-8"},
+    401: {"model": Problem, "description": "No valid key: send `Authorization: Bearer KEY`"},
+    403: {"model": Problem, "description": "The key lacks the scope for this"},
+    404: {"model": Problem, "description": "No such system, user or item"},
+    408: {"model": Problem, "description": "The body did not come in time"},
+    413: {"model": Problem, "description": "The body is too big"},
+    414: {"model": Problem, "description": "The address is too long"},
+    415: {"model": Problem, "description": "The body is compressed"},
+    421: {"model": Problem, "description": "Without keys, the service answers to the names of this machine only"},
+    422: {"model": Problem, "description": "The request can't be understood; `hint` says what to change"},
+    429: {"model": Problem, "description": "This key asks too often; `Retry-After` says when to ask again"},
+    503: {"model": Problem, "description": "Not now; `Retry-After` says when to ask again"},
+}

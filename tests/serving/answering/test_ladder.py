@@ -1,0 +1,222 @@
+"""What fails is replaced by the next best, and said so; a newer version is taken whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from kindred.domain.errors import StoreError
+from kindred.domain.recommendation import Answer, Request
+from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.publishing import publish
+from kindred.recommenders.runs import find_run
+from kindred.serving.answering.breaker import Breaker
+from kindred.serving.answering.ladder import Ladder
+from kindred.serving.answering.opened_system import OpenedSystem
+from kindred.serving.answering.sampled_recall import SampledRecall
+from kindred.serving.service import Service
+from kindred.settings import Settings
+from kindred.stores import graph_of, vectors_of
+from tests.recommenders.conftest import write_product
+from tests.serving.conftest import Client, ask, opened
+
+USER = "U00001"
+
+
+def versions_of(settings: Settings) -> Path:
+    return settings.data_dir / "vectors" / "products" / "versions"
+
+
+def test_files_of_the_engine_are_gone_or_garbage(settings: Settings) -> None:
+    with opened(settings) as service:
+        client = Client(service)
+        good = client.get(f"/v1/products/users/{USER}/recommendations").json()
+        assert good["served_by"] == "engine" and not good["degraded"]
+        for file in versions_of(settings).rglob("*"):
+            if file.is_file():
+                file.write_bytes(b"garbage")
+        shutil.rmtree(versions_of(settings))
+        for _ in range(5):
+            answer = client.get(f"/v1/products/users/{USER}/recommendations").json()
+            assert (answer["served_by"], answer["degraded"]) == ("exact", True) and answer["note"]
+            assert [i["id"] for i in answer["items"]] == [i["id"] for i in good["items"]]
+        assert client.get("/health/deps").json()["systems"]["products"]["engine"] != "closed"
+        status = client.get("/ui/status").text
+        assert "All is well" not in status and "The vector engine fails" in status
+        assert 'kindred_engine_up{system="products"} 0.0' in client.get("/metrics").text
+
+
+def test_every_level_answers(settings: Settings) -> None:
+    with opened(settings) as service:
+        ladder = service.system("products").ladder
+        request = Request(user_id=USER, k=5, reasons=False)
+        best = ladder(request)
+        error = StoreError("gone")
+        last = ladder.from_lists(request, error)
+        assert last.recommendations == best.recommendations and last.served_by == "last" and last.degraded
+        ladder.forget_user(USER)
+        like = ladder.from_lists(request, error)
+        seen = set(service.system("products").memory.seen(USER, None))
+        assert like.served_by == "like" and len(like.recommendations) == 5
+        assert not seen & {item.item_id for item in like.recommendations}
+        popular = ladder.from_lists(Request(user_id="new", k=5), error)
+        assert popular.served_by == "popular" and len(popular.recommendations) == 5
+        counts = service.system("products").memory.counts(None)
+        assert popular.recommendations[0].score == max(counts.values())
+
+
+def test_what_would_come_too_late_comes_from_lists(settings: Settings) -> None:
+    with opened(settings) as service:
+        system, gate = service.system("products"), threading.Event()
+
+        class Loading:
+            """A recommender that waits for a library."""
+
+            def __call__(self, request: Request) -> Answer:
+                gate.wait(60)
+                raise StoreError("gone")
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(system.recommender, name)
+
+        system.ladder = Ladder(Loading(), system.memory, lambda: system.version, system.memory.graph_problem)
+        service.settings = settings.model_copy(update={"serve_deadline_ms": 20})
+        request = {"user_id": USER, "k": 5, "reasons": True}
+        reply = Client(service).post("/v1/products/recommendations", request)
+        gate.set()
+        answer = reply.json()
+        assert (reply.status_code, answer["degraded"], len(answer["items"])) == (200, True, 5)
+        assert answer["note"].startswith("the best answer would have come too late")
+
+
+def test_texts_are_not_read_by_another_encoder_than_made_the_vectors_of_the_graph(settings: Settings) -> None:
+    with graph_of(settings) as store:
+        store.write_metadata("encoder", '{"name": "another", "dimension": 7}')
+    with opened(settings) as service:
+        del service.encoder  # that of the tests: the one of the settings is looked at
+        client = Client(service)
+        for _ in range(8):
+            refused = client.post("/v1/products/recommendations", {"text": "a warm tone", "k": 3})
+            assert refused.status_code == 503 and "another (7 dimensions)" in refused.json()["error"]["message"]
+        answer = client.get(f"/v1/products/users/{USER}/recommendations?k=3").json()
+        assert (answer["served_by"], answer["degraded"]) == ("engine", False)
+
+
+def test_sampled_answers_are_compared_with_the_exact_ones(service: Service) -> None:
+    recommender, shares = service.system("products").recommender, list[float]()
+    recall = SampledRecall(recommender, shares.append, every=3)
+    request = Request(user_id=USER, k=5, reasons=False)
+    answer = recommender(request)
+    assert [recall.is_due(request, answer) for _ in range(5)] == [True, False, False, True, False]
+    assert not recall.is_due(replace(request, at=5), answer) and not recall.is_due(
+        request, replace(answer, served_by="last")
+    )
+    best = answer.recommendations
+    late = (*best[:3], *(replace(item, source="new") for item in best[3:]))
+    for found in (best, (*best[:4], replace(best[4], item_id="no such")), late):
+        recall.compare(request, replace(answer, recommendations=found))
+    assert shares == [1.0, 0.8, 1.0]
+
+
+def test_a_breaker_opens_rests_and_lets_one_try() -> None:
+    breaker = Breaker(failures=2, rest_seconds=0.05)
+    for _ in range(2):
+        assert breaker.allows()
+        breaker.failed(StoreError("no"))
+    assert not breaker.allows() and breaker.state == "open"
+    time.sleep(0.06)
+    assert breaker.allows() and not breaker.allows()
+    breaker.succeeded()
+    assert breaker.allows() and breaker.state == "closed"
+
+
+def republish(settings: Settings) -> str:
+    """A version that holds one more product."""
+    with graph_of(settings) as store, vectors_of(settings) as vectors:
+        write_product(store, "brand new", "warm tone", "warm tone guitar strings")
+        return publish(PRODUCTS, find_run(settings.data_dir / "artifacts" / "products"), store, vectors).version
+
+
+def until(check: object, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not check():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_versions_switch_and_roll_back_while_requests_run(settings: Settings) -> None:
+    with opened(settings) as service:
+        products: OpenedSystem = service.system("products")
+        first = products.version
+        service.graph.close()
+        answers: list[dict[str, object]] = []
+
+        async def requests(client: httpx.AsyncClient) -> None:
+            async def ask_on() -> None:
+                while True:
+                    reply = await client.get(f"/v1/products/users/{USER}/recommendations?k=100&exclude_seen=false")
+                    assert reply.status_code == 200
+                    answers.append(reply.json())
+                    await anyio.sleep(0.001)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(ask_on)
+                tasks.start_soon(ask_on)
+                second = await anyio.to_thread.run_sync(republish, settings)
+                await anyio.to_thread.run_sync(until, lambda: products.version == second)
+                await anyio.sleep(0.05)
+                await anyio.to_thread.run_sync(lambda: rolled_back(settings))
+                await anyio.to_thread.run_sync(until, lambda: products.version == first)
+                await anyio.sleep(0.05)
+                tasks.cancel_scope.cancel()
+
+        ask(service, requests)
+        by_version: dict[object, set[str]] = {}
+        for answer in answers:
+            assert not answer["degraded"]
+            by_version.setdefault(answer["model"], set()).add(str(answer["items"]))
+        assert len(by_version) == 2 and all(len(different) == 1 for different in by_version.values())
+        assert ["brand new" in next(iter(by_version[name])) for name in (first, *(set(by_version) - {first}))] == [
+            False,
+            True,
+        ]
+
+
+def rolled_back(settings: Settings) -> None:
+    with vectors_of(settings) as vectors:
+        vectors.of("products").rollback()
+
+
+def test_a_damaged_newer_version_is_not_taken(settings: Settings) -> None:
+    with opened(settings) as service:
+        products = service.system("products")
+        first = products.version
+        service.graph.close()
+        second = republish(settings)
+        for file in (versions_of(settings) / second / "items").iterdir():
+            file.write_bytes(b"garbage")
+        assert not products.follow() and products.version == first and second in str(products.problem)
+        answer = Client(service).get(f"/v1/products/users/{USER}/recommendations").json()
+        assert answer["model"] == first and answer["served_by"] == "engine"
+
+
+def test_the_graph_is_gone_and_known_users_are_answered(settings: Settings) -> None:
+    with opened(settings) as service:
+        service.graph.close()
+        shutil.rmtree(settings.data_dir / "graph")
+        answer = Client(service).get(f"/v1/products/users/{USER}/recommendations").json()
+        assert answer["level"] == "model" and not answer["degraded"]
+
+
+@pytest.mark.parametrize("user", ["", "%00", "x" * 600])
+def test_ids_that_are_none_are_refused(settings: Settings, user: str) -> None:
+    with opened(settings) as service:
+        assert Client(service).get(f"/v1/products/users/{user}/recommendations").status_code in (404, 422)

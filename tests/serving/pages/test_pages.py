@@ -1,0 +1,201 @@
+"""The pages without a browser: each is there, says what is wrong, and shows hostile text as text."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from urllib.parse import parse_qs, quote
+
+import httpx
+import pytest
+
+from kindred.domain.recommendation import Request
+from kindred.recommenders.answering.recommender import Recommender
+from kindred.recommenders.runs import finish_run
+from kindred.serving.pages.charts import line_chart, ticks_of
+from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map
+from kindred.serving.pages.rendering import ago, brief, counted
+from kindred.serving.service import Service
+from kindred.stores import runs_folder_of
+from tests.serving.conftest import Client, Published
+from tests.serving.routes.test_answers import users_of
+
+
+class Text(HTMLParser):
+    """The elements of a page and all that they say."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.said = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def get(client: Client, address: str) -> httpx.Response:
+    path, _, query = address.partition("?")
+    return client.get(path, **parse_qs(query, keep_blank_values=True))
+
+
+def text_of(client: Client, address: str) -> Text:
+    reply = get(client, address)
+    assert reply.status_code == 200, reply.text
+    assert "script-src 'self'" in reply.headers["content-security-policy"]
+    return Text(reply.text)
+
+
+@pytest.fixture(scope="module")
+def user(published: Published) -> str:
+    """Somebody who has reviewed a few products."""
+    counts = {user: sum(row["reviewerID"] == user for row in published.reviews) for user in users_of(published)}
+    return next(user for user, count in counts.items() if 6 <= count <= 15)
+
+
+@pytest.fixture(scope="module")
+def item(service: Service, user: str) -> str:
+    recommender = service.system("products").recommender
+    return recommender(Request(user_id=user, k=1)).recommendations[0].item_id
+
+
+def test_every_page_is_there_and_holds_no_inline_script_or_style(client: Client, user: str, item: str) -> None:
+    paths = ["/ui", "/ui/products", f"/ui/products?q={user[:3]}", f"/ui/products/user?id={user}", "/ui/products/map"]
+    paths += [f"/ui/products/why?user={user}&item={item}", f"/ui/products/item?id={item}", "/ui/products/try"]
+    paths += [f"/ui/products/graph?label=User&id={user}", f"/ui/products/compare?user={user}", "/ui/runs", "/ui/status"]
+    paths += ["/ui/run?system=products&name=20260101-000000-aaaaaa"]
+    for path in paths[1:]:
+        page = text_of(client, path)
+        names = {name for name, _ in page.attributes}
+        assert "style" not in page.tags and not names & {"style", "onclick", "onload", "onerror"}
+        assert page.tags.count("h1") == 1 and "Kindred" in page.said
+    assert client.get("/ui").status_code == 307
+
+
+def test_why_shows_what_the_interface_says(client: Client, user: str, item: str) -> None:
+    told = client.get(f"/v1/products/users/{user}/why/{item}").json()
+    assert told["evidence"] and told["now"]["rank"] == 1
+    assert client.get(f"/v1/users/{user}/why/{item}").json()["evidence"] == told["evidence"], "products are meant"
+    page = text_of(client, f"/ui/products/why?user={user}&item={item}")
+    for path in told["evidence"]:
+        assert path["text"][1:] in page.said
+        assert all((node["title"] or node["id"]) in page.said for node in path["nodes"])
+        assert all(quoted["sentence"] in page.said for quoted in path["quotes"])
+    assert "not proof" in page.said and page.tags.count("svg") >= 2
+
+
+def test_why_of_what_is_not_there_is_404(client: Client, user: str) -> None:
+    assert client.get(f"/v1/products/users/{user}/why/nothing").status_code == 404
+    stranger = client.get("/v1/products/users/stranger/why/" + "P00001").json()
+    assert stranger.get("evidence", []) == []
+
+
+def test_a_page_that_can_not_be_made_says_why_and_offers_the_search(client: Client, user: str) -> None:
+    for path in (
+        "products/item?id=none",
+        "products/user",
+        "nothing",
+        "products/nowhere",
+        "products/graph?label=X&id=1",
+    ):
+        reply = get(client, f"/ui/{path}")
+        assert reply.status_code in (404, 422) and "Search" in reply.text, path
+    assert client.get("/ui/static/..%2fpages.py").status_code == 404
+    assert get(client, "/ui/run?system=products&name=../../x").status_code == 503
+    unknown = text_of(client, "/ui/products/user?id=stranger")
+    assert "Nobody of this id" in unknown.said
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "{{7*7}}", "é & “x”"]
+)
+def test_hostile_text_is_text(client: Client, text: str) -> None:
+    for path in ("products?q=", "products/user?id=", "products/item?id=", "products/compare?user=", "products/try?q="):
+        reply = get(client, f"/ui/{path}{quote(text)}")
+        page = Text(reply.text)
+        names = [value for name, value in page.attributes if name == "value"]
+        assert text in page.said.replace("\\'", "'") or text in names
+        assert "img" not in page.tags and page.tags.count("script") == 0
+
+
+def test_who_tries_it_gets_what_a_recommender_answers(client: Client, service: Service, published: Published) -> None:
+    picked = [str(row["asin"]) for row in published.reviews[:2]]
+    pasted = f"{picked[1]} | 4 | lovely sound"
+    page = text_of(client, f"/ui/products/try?pick={picked[0]}&stars+{picked[0]}=2&pasted={quote(pasted)}")
+    assert "encoded just now" in page.said and "Remove" in page.said
+    assert ("value", picked[0]) in page.attributes
+    bad = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + ' | many')}")
+    assert "line 1 can't be understood" in bad.said
+    json_line = json.dumps({"reviewerID": "x", "asin": picked[0], "overall": 5.0, "unixReviewTime": 1_500_000_000})
+    assert "encoded just now" in text_of(client, f"/ui/products/try?pasted={quote(json_line)}").said
+
+
+def test_the_map_puts_every_item_in_the_frame(service: Service) -> None:
+    opened = service.system("products")
+    found = read_map(opened, "")
+    assert isinstance(opened.recommender, Recommender)
+    assert {point.item_id for point in found.points} == set(opened.recommender.version().model.items.ids)
+    assert all(0 <= point.x <= WIDTH and 0 <= point.y <= HEIGHT for point in found.points)
+    assert found.kind == "category" and sum(count for _, _, count in found.groups) == found.num_items
+    name = found.groups[0][0]
+    chosen = read_map(opened, name)
+    assert {point.group for point in chosen.points if not point.is_faint} == {name} and chosen.listed
+
+
+def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: Client, service: Service) -> None:
+    folder = runs_folder_of(service.settings, "posts") / "20260101-000000-bbbbbb"
+    evaluation = folder / "evaluation" / "logged"
+    evaluation.mkdir(parents=True)
+    report = {"figures": {"slate_auc": 0.5912}, "summary": ["logged, start: 7 requests", "test  0.5912"]}
+    (evaluation / "report.json").write_text(json.dumps(report))
+    weights = {"control": {"popular": 0.25}, "test": {"popular": 0.125}}
+    counts = {"events": 9, "users": 3, "items": 4, "seed": 1}
+    finish_run(folder, {"system": "posts", "config": {"model": "gnn"}, "weights": weights, **counts})
+    listed = Text(client.get("/ui/runs").text).said
+    assert "slate auc" in listed and "0.5912" in listed
+    shown = Text(client.get("/ui/run", system="posts", name=folder.name).text).said
+    assert "logged, start: 7 requests" in shown and "test: popular" in shown
+
+
+@pytest.mark.parametrize("left_out", ["nothing", "rating"])
+def test_the_report_of_an_evaluated_run_is_shown(client: Client, service: Service, left_out: str) -> None:
+    """As `evaluation.report` writes it; a model that only ranks has no rating."""
+    model = {"recall@10": 0.3754, "ndcg@10": 0.1942}
+    lead = {"recall@10": {"mean": 0.1, "low": 0.05, "high": 0.15}}
+    by_history = {"1": {"users": 1_234, "model": model}}
+    report = {
+        "protocol": {"split": "temporal", "rule": "the last", "tested_users": 9, "items": 4, "interval": "95 %"},
+        "warnings": ["few users"],
+        "ranking": {"model": model, "baselines": {"ease": model}, "delta": {"ease": lead}, "by_history": by_history},
+        "rating": {"model": {"mse": 0.9903}, "baselines": {"mean": {"mse": 1.2056}}},
+    }
+    report.pop(left_out, None)
+    run = runs_folder_of(service.settings, "products") / "20260101-000000-aaaaaa"
+    (run / "evaluation" / "temporal").mkdir(parents=True, exist_ok=True)
+    (run / "evaluation" / "temporal" / "report.json").write_text(json.dumps(report))
+    shown = text_of(client, f"/ui/run?system=products&name={run.name}").said
+    assert "Evaluation, temporal split" in shown and "few users" in shown
+    assert "1,234" in shown and "+0.050 to +0.150, better" in shown
+    assert ("0.990" in shown) == (left_out != "rating")
+
+
+def test_numbers_and_long_names_are_written_as_people_do(client: Client) -> None:
+    assert counted(1, "review", "reviews") == "1 review" and counted(2_000, "review", "reviews") == "2,000 reviews"
+    assert [ago(m) for m in (0.4, 1.2, 119, 60 * 50)] == ["just now", "1 minute ago", "1 hour ago", "2 days ago"]
+    assert brief("W" * 100) == "W" * 100 and brief("a b " * 60, 8) == "a b a b…"
+    found = text_of(client, "/ui/products").said
+    assert "reviews" in found and "0 products." not in found
+    assert Text(client.get("/ui/nowhere").text).said.count("There is no published system") == 1
+
+
+def test_ticks_are_round_and_hold_the_values() -> None:
+    assert ticks_of(0.02, 0.158) == pytest.approx([0, 0.05, 0.1, 0.15, 0.2])
+    assert ticks_of(3.0, 3.0)[0] <= 3.0 <= ticks_of(3.0, 3.0)[-1]
+    chart = line_chart("loss", {"a": [(1, 2.0), (2, 1.0)], "b": [(2, 3.0)]})
+    assert chart is not None and chart.table == (("1", ("2", "–")), ("2", ("1", "3")))
+    assert line_chart("nothing", {"a": [(1, 2.0)]}) is None

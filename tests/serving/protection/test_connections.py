@@ -1,0 +1,77 @@
+"""The heads of requests: those that do not come, or do not end, hold no connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from kindred.serving.http.head_requests import HeadRequests
+from kindred.serving.protection import connections
+from kindred.serving.running import listening
+
+pytestmark = pytest.mark.skipif(connections.READER == "auto", reason="httptools is not installed")
+WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def says_hello(scope: Scope, receive: Receive, send: Send) -> None:
+    assert scope["type"] == "http"
+    await PlainTextResponse(f"{Request(scope).method} hello")(scope, receive, send)
+
+
+def replies(*parts: bytes, app: object = says_hello) -> bytes:
+    """All that comes back, up to the end of the connection."""
+
+    async def main() -> bytes:
+        with listening("127.0.0.1", 0) as listener:
+            config = uvicorn.Config(app, http=connections.READER, lifespan="off", log_config=None, timeout_keep_alive=1)  # type: ignore[arg-type]
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve([listener]))
+            reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(0.01)
+            read = await asyncio.wait_for(reader.read(), 30)
+            writer.close()
+            server.should_exit = True
+            await serving
+            return read
+
+    return asyncio.run(main())
+
+
+def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
+    assert replies(b"GET / HTTP/1.1\r\n").startswith(b"HTTP/1.1 408 ")
+    after = replies(WHOLE, b"GET / HT")
+    assert after.startswith(b"HTTP/1.1 200 ") and b"HTTP/1.1 408 " in after
+    assert replies() == b""  # one that asks nothing ends as one that asks nothing more
+
+
+@pytest.mark.parametrize("line", [b"Content-Length: -1", b"Content-Length: many", b"no colon"])
+def test_what_is_no_http_is_refused_in_the_form_of_every_refusal(line: bytes) -> None:
+    head, _, body = replies(b"GET / HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ") and json.loads(body)["error"]["code"] == "invalid"
+
+
+def test_a_head_without_an_end_is_refused() -> None:
+    parts = [b"GET / HTTP/1.1\r\n"] + [b"X: " + b"a" * 30_000 + b"\r\n"] * 4
+    assert b"HTTP/1.1 431 " in replies(*parts)
+    assert b"HTTP/1.1 431 " in replies(b"GET / HTTP/1.1\r\nX: " + b"a" * 3_000_000 + b"\r\n\r\n")
+    assert replies(WHOLE + WHOLE).count(b"GET hello") == 2
+
+
+def test_head_is_answered_as_get_without_the_body() -> None:
+    async def main() -> httpx.Response:
+        transport = httpx.ASGITransport(HeadRequests(says_hello))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await client.head("/")
+
+    reply = asyncio.run(main())
+    assert reply.status_code == 200 and reply.content == b"" and reply.headers["content-length"] == "9"

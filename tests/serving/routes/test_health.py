@@ -1,0 +1,138 @@
+"""What the service says of itself: ready, or degraded and why, while it answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.serving import service as service_module
+from kindred.serving.background import following
+from kindred.settings import Settings
+from tests.recommenders.conftest import load
+from tests.serving.conftest import Client, ask, opened
+
+
+def test_a_service_on_its_own_graph_is_ready(client: Client) -> None:
+    ready = client.get("/health/ready").json()
+    assert (ready["status"], ready["problems"]) == ("ready", [])
+    assert client.get("/health/deps").json()["systems"]["products"]["graph"] == "ok"
+    assert 'kindred_graph_fits{system="products"} 1.0' in client.get("/metrics").text
+
+
+def put_no_graph(folder: Path) -> None:
+    """In the place of the graph one without a node."""
+
+
+def put_smaller_graph(folder: Path) -> None:
+    """In its place one of a few of the same ids."""
+    files = generate_products(ProductSample(users=9, products=8, reviews=40, seed=6), folder / "other")
+    load(folder, files.reviews, files.metadata).close()
+
+
+def put_strange_graph(folder: Path) -> None:
+    """In its place one as large, of other products."""
+    files = generate_products(ProductSample(users=60, products=50, reviews=500, seed=6), folder / "other")
+    for path in (files.reviews, files.metadata):
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        renamed = [json.dumps(row | {"asin": f"other {row['asin']}"}) for row in rows]
+        path.write_text("\n".join(renamed), "utf-8")
+    load(folder, files.reviews, files.metadata).close()
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (put_no_graph, "it holds 0 users, version {} was made from 60"),
+        (put_smaller_graph, "it holds 9 users, version {} was made from 60"),
+        (put_strange_graph, "version {} knows none of its products"),
+    ],
+)
+def test_a_graph_that_is_not_that_of_the_version_is_told_of(
+    settings: Settings, put: Callable[[Path], None], said: str
+) -> None:
+    shutil.rmtree(settings.data_dir / "graph")
+    put(settings.data_dir)
+    with opened(settings) as service:
+        client = Client(service)
+        version = service.system("products").version
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+        assert ready.json()["problems"] == [f"products: the graph is not the one that version {version} was made from"]
+        assert client.get("/health/deps").json()["systems"]["products"]["graph"] == said.format(version)
+        page = client.get("/ui/status").text
+        assert "Something is degraded" in page and said.format(version) in page
+        assert 'kindred_graph_fits{system="products"} 0.0' in client.get("/metrics").text
+        assert len(client.get("/v1/users/U00001/recommendations", k=3).json()["items"]) == 3, "not dead"
+
+
+def test_a_graph_that_does_not_answer_is_told_of_and_answers_go_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread waits for it, however often it is asked after."""
+    monkeypatch.setattr(service_module, "is_server", lambda url: True)
+    monkeypatch.setattr(service_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(following, "LOOK_SECONDS", 0.01)
+    answers, looks = Event(), []
+
+    def hangs() -> None:
+        looks.append(1)
+        answers.wait(30)
+
+    with opened(settings) as service:
+        monkeypatch.setattr(service.graph, "look", hangs)
+
+        async def ask_after(client: httpx.AsyncClient) -> None:
+            ready = await until(client, "degraded")
+            assert ready["problems"] == ["the graph can't be read"]
+            assert "gives no answer" in (await client.get("/health/deps")).json()["graph"]
+            assert "Something is degraded" in (await client.get("/ui/status")).text
+            answer = (await client.get("/v1/users/U00001/recommendations")).json()
+            assert (answer["level"], answer["degraded"], len(looks)) == ("model", False, 1)
+            answers.set()
+            await until(client, "ready")
+
+        try:
+            ask(service, ask_after)
+        finally:
+            answers.set()
+
+
+def test_writes_that_wait_for_the_graph_are_told_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the engine raises: what was acknowledged is kept, and goes on once the graph can be written."""
+    with opened(settings) as service:
+        write = service.graph.write
+
+        def refused() -> None:
+            raise RuntimeError("the disk is full")
+
+        async def tell(client: httpx.AsyncClient) -> None:
+            monkeypatch.setattr(service.graph, "write", refused)
+            event = {"user_id": "U00001", "item_id": "P00001", "rating": 5.0, "event_id": "e1"}
+            assert (await client.post("/v1/events", json=event)).json()["accepted"] == 1
+            ready = await until(client, "degraded")
+            assert ready["problems"] == ["what was written is kept and waits for the graph"]
+            assert (await client.get("/health/deps")).json()["writes"] == "the disk is full"
+            assert "the disk is full" in (await client.get("/ui/status")).text
+            monkeypatch.setattr(service.graph, "write", write)
+            await until(client, "ready")
+
+        ask(service, tell)
+
+
+async def until(client: httpx.AsyncClient, status: str) -> dict[str, Any]:
+    """Readiness, once it says so."""
+    for _ in range(500):
+        ready: dict[str, Any] = (await client.get("/health/ready")).json()
+        if ready["status"] == status:
+            return ready
+        await anyio.sleep(0.01)
+    raise AssertionError(f"never {status}: {ready}")

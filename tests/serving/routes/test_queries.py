@@ -1,0 +1,131 @@
+"""Searches through the service: what is sent, what a known user searched for, and the page to try it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kindred.domain.recommendation import Request
+from kindred.domain.schema import graph_schema
+from kindred.graph.open import open_graph
+from kindred.ingest.generate.searches import SearchSample, generate_searches
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
+from kindred.ingest.searches import search_files
+from kindred.models.two_tower import TowerConfig
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.systems import SYSTEMS
+from kindred.recommenders.training import GraphState
+from kindred.serving.answering.ladder import is_plain
+from kindred.serving.service import Service
+from kindred.settings import Settings
+from kindred.steps import publish_run
+from kindred.training.fit import RunOptions
+from kindred.training.schedule import FitConfig
+from tests.recommenders.conftest import ENCODER
+from tests.serving.conftest import Client, opened
+
+TINY = ModelConfig(tower=TowerConfig(width=16, fit=FitConfig(epochs=2, patience=2, warmup_epochs=0)))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder: Path = tmp_path_factory.mktemp("searches")
+    settings = Settings(data_dir=folder, serve_port=0)
+    files = generate_searches(SearchSample(users=60, products=120, orders=700, seed=3), folder / "sample")
+    store = open_graph(settings.effective_graph_url)
+    store.create_schema(graph_schema())
+    sources = search_files(files.events, files.orders, None, files.products)
+    ingest_files(store, sources, ENCODER, IngestOptions(folder / "staging", folder / "quarantine"))
+    options = RunOptions(folder / "artifacts/queries/20260101-000000-aaaaaa", seed=3, device="cpu")
+    run = SYSTEMS["queries"].train(store, TINY, options, GraphState(store.url, "test"))
+    store.close()
+    publish_run(settings, run)
+    with opened(settings) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Client:
+    return Client(service)
+
+
+def test_an_answer_depends_on_the_searches_that_are_sent(client: Client) -> None:
+    answer = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"], "k": 3}).json()
+    assert len(answer["items"]) == 3 and answer["level"] == "inductive"
+    other = client.post("/v1/queries/recommendations", {"queries": ["coffee grinder"], "k": 3}).json()
+    assert [item["id"] for item in other["items"]] != [item["id"] for item in answer["items"]]
+
+
+def test_a_user_is_answered_by_what_they_searched_for(client: Client) -> None:
+    answer = client.get("/v1/queries/users/U00001/recommendations", k=5).json()
+    assert len(answer["items"]) == 5 and answer["level"] == "model"
+
+
+def test_a_user_gets_only_what_costs_so_much_and_is_there(client: Client, service: Service) -> None:
+    asked = "/v1/queries/users/U00001/recommendations"
+    body = {"user_id": "U00001", "k": 5, "filters": {"price": {"min": 10, "max": 60}, "in_stock": True}}
+    sent = client.post("/v1/queries/recommendations", body).json()["items"]
+    found = client.get(asked, k=5, where=["price>=10", "price<=60", "in_stock=yes"]).json()["items"]
+    assert [item["id"] for item in found] == [item["id"] for item in sent]
+    release = service.system("queries").recommender._versions.of()
+    prices = dict(zip(release.products.ids.ids, release.products.numbers["price"].tolist(), strict=True))
+    assert found and all(10 <= prices[item["id"]] <= 60 for item in found)
+    assert [item["id"] for item in client.get(asked, k=5).json()["items"]] != [item["id"] for item in found]
+
+
+def test_the_openapi_shows_how_a_condition_is_written(client: Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    parameters = paths["/v1/{system}/users/{user_id}/recommendations"]["get"]["parameters"]
+    where = next(parameter for parameter in parameters if parameter["name"] == "where")
+    assert where["schema"]["type"] == "array" and where["schema"]["examples"] == [
+        ["category=Guitars", "price<=20", "in_stock=yes"]
+    ]
+
+
+def test_the_page_to_try_it_asks_for_searches(client: Client) -> None:
+    assert "Searches, one a line" in client.get("/ui/queries/try").text
+    tried = client.get("/ui/queries/try", pasted="yoga mat").text
+    best = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"]}).json()["items"][0]
+    assert best["title"] in tried
+
+
+def test_given_products_are_put_in_order_and_what_searches_do_not_go_by_is_refused(client: Client) -> None:
+    best = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"], "k": 9}).json()["items"]
+    given = [best[8]["id"], "none", best[1]["id"]]
+    ranked = client.post("/v1/queries/rank", {"user_id": "U00001", "items": given}).json()
+    assert {item["id"] for item in ranked["items"]} == {best[8]["id"], best[1]["id"]} and ranked["unknown"] == ["none"]
+    for more in ({"pinned": ["P00001"]}, {"boosts": {"P00001": 1}}, {"viewed": ["P00001"]}, {"diversity": 0.5}):
+        reply = client.post("/v1/queries/recommendations", {"queries": ["yoga mat"], **more})
+        assert reply.status_code == 422 and "queries does not go by" in reply.json()["error"]["message"], more
+
+
+def test_what_was_searched_in_a_request_is_not_kept_as_what_suits_the_user() -> None:
+    assert not is_plain(Request("U00001", queries=("yoga mat",))) and is_plain(Request("U00001"))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"filters": {"price": 5}}, "filters.price: must be a text"),
+        ({"k": 0}, "k: must be at least 1"),
+        ({"queries": [None]}, "queries.0: must be a text"),
+        ({"colour": "red"}, "colour: is not known"),
+        ({"at": "soon"}, "'soon' is no time"),
+    ],
+)
+def test_what_is_wrong_is_said_plainly(client: Client, body: dict[str, object], message: str) -> None:
+    reply = client.post("/v1/queries/recommendations", body)
+    assert reply.status_code == 422 and message in reply.json()["error"]["message"]
+
+
+def test_why_as_of_a_time_takes_what_recommendations_take(client: Client) -> None:
+    best = client.get("/v1/queries/users/U00001/recommendations", k=1).json()["items"][0]["id"]
+    path = f"/v1/queries/users/U00001/why/{best}"
+    for at in ("9" * 30, "1e30", str(2**63), "soon"):
+        reply = client.get(path, at=at)
+        assert reply.status_code == 422 and "is no time" in reply.json()["error"]["message"], at
+    early = client.get(path, at="2000-01-01T00:00:00Z").json()
+    assert early == {**client.get(path, at=946684800).json(), "request_id": early["request_id"]}
+    assert client.get(path, at="2100-01-01").json()["now"]["rank"] == 1
