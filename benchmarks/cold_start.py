@@ -33,10 +33,10 @@ from kindred.domain.recommendation import Request
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import validation_split
-from kindred.linear.event_text import EventText
-from kindred.linear.popularity import fit_popularity
-from kindred.linear.scorer import unit_rows
-from kindred.linear.scorers import event_text_of_items
+from kindred.linear.baselines.popularity import fit_popularity
+from kindred.linear.inputs.event_text import EventText
+from kindred.linear.scorers.all_scorers import event_text_of_items
+from kindred.linear.scorers.scorer import unit_rows
 from kindred.recommenders.baselines import ease_map_on
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph

@@ -29,7 +29,7 @@ from kindred.evaluation.protocol import (
     run_protocol,
 )
 from kindred.evaluation.splits import Split
-from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
+from kindred.linear.ensemble.fit import RankingConfig, fit_linear_ensemble
 from kindred.recommenders.diversity import CANDIDATES_PER_RANK, mmr_order
 from kindred.recommenders.model import Model
 from kindred.recommenders.products import PRODUCTS

@@ -26,7 +26,7 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scor
 from kindred.domain.recommendation import Request
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import as_of_split
-from kindred.linear.popularity import fit_popularity
+from kindred.linear.baselines.popularity import fit_popularity
 from kindred.recommenders.baselines import ease_map_on
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph

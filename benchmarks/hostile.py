@@ -30,7 +30,7 @@ from kindred.gnn.model import GnnConfig
 from kindred.graph.statistics import graph_statistics
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.products import product_files
-from kindred.linear.ensemble_fit import RankingConfig
+from kindred.linear.ensemble.fit import RankingConfig
 from kindred.recommenders.config import ModelConfig
 from kindred.serving.service import Service, open_service
 from kindred.settings import Settings

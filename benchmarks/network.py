@@ -24,8 +24,8 @@ from benchmarks.product_graphs import read_product_data, reviews14_lines, sample
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import ProtocolName, split_by
-from kindred.linear.ease import fit_ease
-from kindred.linear.rating_baselines import fit_bias_rating
+from kindred.linear.baselines.ease import fit_ease
+from kindred.linear.baselines.rating_baselines import fit_bias_rating
 from kindred.recommenders.baselines import choose_ease_ridge
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model, fit_network_scores

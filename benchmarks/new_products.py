@@ -41,9 +41,9 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.recommendation import Answer, Request
 from kindred.evaluation.bootstrap import paired_bootstrap
-from kindred.linear.cold_items import NEAREST, ColdItemConfig
-from kindred.linear.event_text import EventText
-from kindred.linear.scorer import unit_rows
+from kindred.linear.cold_items.rows import NEAREST, ColdItemConfig
+from kindred.linear.inputs.event_text import EventText
+from kindred.linear.scorers.scorer import unit_rows
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.products import PRODUCTS

@@ -27,10 +27,10 @@ from kindred.evaluation.metrics import RankingResult, evaluate_ranking
 from kindred.evaluation.splits import Split, temporal_split
 from kindred.ingest.generate.aspects import ASPECTS, mentions
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.linear.ease import fit_ease
-from kindred.linear.neighbours import fit_item_knn
-from kindred.linear.popularity import fit_popularity
-from kindred.linear.rating_baselines import fit_bias_rating, fit_mean_rating
+from kindred.linear.baselines.ease import fit_ease
+from kindred.linear.baselines.neighbours import fit_item_knn
+from kindred.linear.baselines.popularity import fit_popularity
+from kindred.linear.baselines.rating_baselines import fit_bias_rating, fit_mean_rating
 from kindred.recommenders.baselines import choose_ease_ridge
 
 WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)

@@ -29,9 +29,9 @@ from torch_geometric.nn.models import LightGCN
 
 from benchmarks.datasets import DEFAULT_DATA, read_gowalla
 from kindred.domain.interactions import Interactions
-from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
-from kindred.linear.lightgcn import LightGCNConfig, lightgcn_factors
-from kindred.linear.propagation import SparseMatrix, interaction_matrix
+from kindred.linear.algebra.propagation import SparseMatrix, interaction_matrix
+from kindred.linear.baselines.lightgcn import LightGCNConfig, lightgcn_factors
+from kindred.linear.ensemble.fit import RankingConfig, fit_linear_ensemble
 
 ANCHOR_RATIO = 20.0
 ANCHOR_EPOCH = "1,370 → 42 CPU-s"

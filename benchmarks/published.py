@@ -175,7 +175,7 @@ def fit_reviews14(data: Path) -> Model:
 
 def fit_gowalla(data: Path) -> Model:
     """The linear ensemble on the published split."""
-    from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
+    from kindred.linear.ensemble.fit import RankingConfig, fit_linear_ensemble
 
     split = datasets.read_gowalla(data)
     start = cpu_seconds()

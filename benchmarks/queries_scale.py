@@ -23,7 +23,7 @@ from kindred.graph.open import open_graph
 from kindred.ingest.generate.searches import SearchSample, generate_searches
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
-from kindred.linear.bm25 import words_of
+from kindred.linear.words.bm25 import words_of
 from kindred.models.two_tower import TowerConfig
 from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.config import ModelConfig

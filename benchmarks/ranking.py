@@ -28,14 +28,14 @@ from benchmarks.ranking_report import ENSEMBLE, Run, Setting, build_report, form
 from kindred.domain.errors import install_hint
 from kindred.domain.interactions import FloatArray, Scorer
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.linear import als, ease, lightgcn
-from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.ensemble_fit import RankingConfig, fit_linear_ensemble
-from kindred.linear.event_text import EventText, TextVectors
-from kindred.linear.gf_cf import fit_gf_cf
-from kindred.linear.lightgcn import LightGCNConfig
-from kindred.linear.neighbours import fit_item_knn, fit_user_knn
-from kindred.linear.popularity import fit_popularity, fit_random
+from kindred.linear.baselines import als, ease, lightgcn
+from kindred.linear.baselines.gf_cf import fit_gf_cf
+from kindred.linear.baselines.lightgcn import LightGCNConfig
+from kindred.linear.baselines.neighbours import fit_item_knn, fit_user_knn
+from kindred.linear.baselines.popularity import fit_popularity, fit_random
+from kindred.linear.ensemble.fit import RankingConfig, fit_linear_ensemble
+from kindred.linear.ensemble.model import LinearEnsemble
+from kindred.linear.inputs.event_text import EventText, TextVectors
 from kindred.recommenders.baselines import choose_ease_ridge
 
 MAX_EASE_ITEMS = 20_000

@@ -20,8 +20,8 @@ from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
-from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.user_features import HistoryStatistics
+from kindred.linear.ensemble.model import LinearEnsemble
+from kindred.linear.inputs.user_features import HistoryStatistics
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import read_interaction_graph

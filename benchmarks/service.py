@@ -28,8 +28,8 @@ from kindred.domain.embeddings import Vectors
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
-from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.user_features import HistoryStatistics
+from kindred.linear.ensemble.model import LinearEnsemble
+from kindred.linear.inputs.user_features import HistoryStatistics
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.model import ANONYMOUS, Model

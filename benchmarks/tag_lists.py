@@ -22,8 +22,8 @@ from scipy.sparse import csr_matrix
 from benchmarks.datasets import DEFAULT_DATA, find_file
 from kindred.domain.interactions import FloatArray
 from kindred.evaluation.tagging import BoolArray, average_precision, mean_known
-from kindred.linear.known_items import co_occurrence
-from kindred.linear.ridge import ease_weights
+from kindred.linear.algebra.ridge import ease_weights
+from kindred.linear.inputs.known_items import co_occurrence
 from kindred.models.tag_graph import tag_chances
 from kindred.recommenders.tagging.completion import TagCompletion, fit_tag_completion, mixed, partly_seen
 from kindred.training.fit import RunOptions

@@ -29,7 +29,7 @@ from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.loading.reading import read_part
 from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.products import product_files
-from kindred.linear.known_items import dot_scores
+from kindred.linear.inputs.known_items import dot_scores
 from kindred.recommenders.answering import lists_folder
 from kindred.recommenders.answering.batch import BestItems, Everyone
 from kindred.recommenders.ranking.ranker import RankedUsers

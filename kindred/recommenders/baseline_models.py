@@ -21,16 +21,16 @@ from kindred.domain.embeddings import Vectors
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import FloatArray, Interactions
 from kindred.evaluation.splits import Split, validation_split
-from kindred.linear.als import als_factors
-from kindred.linear.compression import compress
-from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.gf_cf import gf_cf_map
-from kindred.linear.lightgcn import LightGCNConfig, lightgcn_factors
-from kindred.linear.neighbours import item_knn_weights
-from kindred.linear.ridge import nearest_map
-from kindred.linear.scorer import LinearScorer
-from kindred.linear.scorer_sum import ScorerSum
-from kindred.linear.user_features import HistoryStatistics, build_user_features
+from kindred.linear.algebra.ridge import nearest_map
+from kindred.linear.baselines.als import als_factors
+from kindred.linear.baselines.gf_cf import gf_cf_map
+from kindred.linear.baselines.lightgcn import LightGCNConfig, lightgcn_factors
+from kindred.linear.baselines.neighbours import item_knn_weights
+from kindred.linear.ensemble.compression import compress
+from kindred.linear.ensemble.model import LinearEnsemble
+from kindred.linear.ensemble.scorer_sum import ScorerSum
+from kindred.linear.inputs.user_features import HistoryStatistics, build_user_features
+from kindred.linear.scorers.scorer import LinearScorer
 from kindred.recommenders.baselines import ease_map_on
 from kindred.recommenders.model import ANONYMOUS, BaselineName, distinct, encode_plain
 

@@ -14,13 +14,13 @@ from kindred.domain.rating_scale import RatingScale
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.protocol import Baselines, FitPredictor, FitScorer
 from kindred.evaluation.splits import Split
-from kindred.linear.als import fit_als
-from kindred.linear.ease import EASE_RIDGES, choose_ridge, ease_map, ease_scorers, fit_ease
-from kindred.linear.gf_cf import fit_gf_cf
-from kindred.linear.lightgcn import LightGCNConfig, fit_lightgcn
-from kindred.linear.neighbours import fit_item_knn
-from kindred.linear.popularity import fit_popularity, fit_random
-from kindred.linear.rating_baselines import fit_bias_rating, fit_commonest_rating, fit_mean_rating
+from kindred.linear.baselines.als import fit_als
+from kindred.linear.baselines.ease import EASE_RIDGES, choose_ridge, ease_map, ease_scorers, fit_ease
+from kindred.linear.baselines.gf_cf import fit_gf_cf
+from kindred.linear.baselines.lightgcn import LightGCNConfig, fit_lightgcn
+from kindred.linear.baselines.neighbours import fit_item_knn
+from kindred.linear.baselines.popularity import fit_popularity, fit_random
+from kindred.linear.baselines.rating_baselines import fit_bias_rating, fit_commonest_rating, fit_mean_rating
 
 CHOSEN_BY = "ndcg@10"
 MANY_ITEMS = 4096

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kindred.domain.errors import SettingsError
 from kindred.domain.refusals import did_you_mean, refusal
 from kindred.gnn.model import GnnConfig
-from kindred.linear.ensemble_fit import RankingConfig
-from kindred.linear.validation import WeightConfig
+from kindred.linear.ensemble.fit import RankingConfig
+from kindred.linear.ensemble.validation import WeightConfig
 from kindred.models.pairwise_ranker import RankerConfig
 from kindred.models.sequence_tagger import TaggerConfig
 from kindred.models.two_tower import TowerConfig

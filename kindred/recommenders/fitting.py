@@ -15,16 +15,16 @@ from kindred.gnn.calibration import calibrate_ratings
 from kindred.gnn.model import GnnEmbeddings
 from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import TrainedGnn
-from kindred.linear.availability import FEWEST_EVENTS_TO_LEARN
-from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.ensemble_fit import (
+from kindred.linear.ensemble.fit import (
     LearnedFit,
     RankingConfig,
     fit_linear_ensemble,
     fit_network_alone,
     validation_folds,
 )
-from kindred.linear.event_text import EventText, TextVectors
+from kindred.linear.ensemble.model import LinearEnsemble
+from kindred.linear.inputs.event_text import EventText, TextVectors
+from kindred.linear.scorers.availability import FEWEST_EVENTS_TO_LEARN
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text

@@ -23,7 +23,7 @@ from kindred.domain.records import Event
 from kindred.domain.schema import to_table
 from kindred.gnn.columns import Column, edge_columns
 from kindred.graph.store import GraphStore
-from kindred.linear.event_text import EventText
+from kindred.linear.inputs.event_text import EventText
 from kindred.recommenders.system import System
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from kindred.domain.schema import graph_schema
 from kindred.gnn.columns import Column
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
 from kindred.graph.store import GraphStore
-from kindred.linear.item_context import context_counts
+from kindred.linear.inputs.item_context import context_counts
 from kindred.recommenders.histories import Histories, are_skipped, event_columns
 from kindred.recommenders.system import System, Triple
 

@@ -13,7 +13,7 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
 from kindred.domain.schema import EdgeType, graph_schema
 from kindred.graph.store import GraphStore
-from kindred.linear.item_context import ContextMap, context_counts, fit_context
+from kindred.linear.inputs.item_context import ContextMap, context_counts, fit_context
 from kindred.recommenders.system import System, Triple
 
 if TYPE_CHECKING:

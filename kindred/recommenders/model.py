@@ -20,8 +20,8 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.rating_scale import RatingScale
 from kindred.gnn.onnx_encoder import OnnxEncoder, can_run, has_encoder, load_encoder
-from kindred.linear.ensemble import LinearEnsemble
-from kindred.linear.user_features import ITEM_SUMS
+from kindred.linear.ensemble.model import LinearEnsemble
+from kindred.linear.inputs.user_features import ITEM_SUMS
 from kindred.recommenders.histories import Histories, no_histories
 from kindred.recommenders.item_context import ItemContext
 from kindred.recommenders.runs import OWN_MODEL

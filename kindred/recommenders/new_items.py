@@ -11,7 +11,7 @@ from kindred.domain.embeddings import Vectors
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.graph.store import GraphStore
-from kindred.linear.cold_items import EVENT_COUNTS, FirstEvents
+from kindred.linear.cold_items.rows import EVENT_COUNTS, FirstEvents
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.model import Model
 from kindred.recommenders.system import System

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.new_products import FIRST_REVIEWS, MODEL, Outcome, describe, make_case, one_fold
 from benchmarks.product_graphs import ProductData
-from kindred.linear.cold_items import ColdItemConfig
+from kindred.linear.cold_items.rows import ColdItemConfig
 from tests.recommenders.conftest import ENCODER, SMALL
 
 

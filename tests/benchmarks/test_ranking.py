@@ -14,7 +14,7 @@ from benchmarks.datasets import Split, split_last, split_random
 from benchmarks.ranking_report import ENSEMBLE, Run, Setting, build_report, format_report
 from kindred.domain.interactions import Interactions
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.linear.ease import fit_ease
+from kindred.linear.baselines.ease import fit_ease
 from kindred.recommenders.baselines import choose_ease_ridge
 
 SETTING = Setting("gowalla", "published", temporal=False, num_items=60, k=5)

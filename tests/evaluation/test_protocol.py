@@ -17,8 +17,8 @@ from kindred.evaluation.protocol import (
     run_protocol,
 )
 from kindred.evaluation.splits import Split
-from kindred.linear.popularity import fit_popularity
-from kindred.linear.rating_baselines import fit_mean_rating
+from kindred.linear.baselines.popularity import fit_popularity
+from kindred.linear.baselines.rating_baselines import fit_mean_rating
 
 BASELINES = Baselines({"popularity": lambda split: fit_popularity(split.known_events)}, {"mean": fit_mean_rating})
 

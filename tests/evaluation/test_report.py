@@ -20,8 +20,8 @@ from kindred.evaluation.protocol import (
 from kindred.evaluation.report import ABOVE_POPULARITY, build_report, gate, suspicious, write_report
 from kindred.evaluation.report_text import render_table, verdict
 from kindred.evaluation.splits import Split, as_of_split
-from kindred.linear.popularity import fit_popularity, fit_random
-from kindred.linear.rating_baselines import fit_bias_rating, fit_mean_rating
+from kindred.linear.baselines.popularity import fit_popularity, fit_random
+from kindred.linear.baselines.rating_baselines import fit_bias_rating, fit_mean_rating
 
 Report = dict[str, Any]
 

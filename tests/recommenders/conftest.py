@@ -25,9 +25,9 @@ from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.loading.load import with_embeddings
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
-from kindred.linear.ensemble_fit import RankingConfig
-from kindred.linear.scorer_config import NetworkConfig, ScorerConfig
-from kindred.linear.validation import WeightConfig
+from kindred.linear.ensemble.fit import RankingConfig
+from kindred.linear.ensemble.validation import WeightConfig
+from kindred.linear.scorers.scorer_config import NetworkConfig, ScorerConfig
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.products import PRODUCTS

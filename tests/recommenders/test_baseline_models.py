@@ -13,10 +13,10 @@ from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.interactions import Interactions, Scorer
 from kindred.domain.recommendation import Request
 from kindred.evaluation.splits import validation_split
-from kindred.linear.ease import fit_ease
-from kindred.linear.gf_cf import fit_gf_cf
-from kindred.linear.neighbours import fit_item_knn
-from kindred.linear.popularity import fit_popularity
+from kindred.linear.baselines.ease import fit_ease
+from kindred.linear.baselines.gf_cf import fit_gf_cf
+from kindred.linear.baselines.neighbours import fit_item_knn
+from kindred.linear.baselines.popularity import fit_popularity
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.baseline_models import MAX_ITEMS, fit_baseline
 from kindred.recommenders.baselines import choose_ease_ridge, fit_ease_on

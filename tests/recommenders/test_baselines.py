@@ -15,9 +15,9 @@ from kindred.evaluation.protocol import FittedModel, ProtocolConfig, run_protoco
 from kindred.evaluation.report import build_report
 from kindred.evaluation.report_text import render_table
 from kindred.evaluation.splits import Split, random_split, validation_split
-from kindred.linear.ease import EASE_RIDGES, ease_map, fit_ease
-from kindred.linear.popularity import fit_popularity
-from kindred.linear.rating_baselines import fit_mean_rating
+from kindred.linear.baselines.ease import EASE_RIDGES, ease_map, fit_ease
+from kindred.linear.baselines.popularity import fit_popularity
+from kindred.linear.baselines.rating_baselines import fit_mean_rating
 from kindred.recommenders.baselines import (
     MANY_ITEMS,
     MOST_USERS,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kindred.evaluation.splits import random_split
-from kindred.linear.propagation_network import NETWORK
+from kindred.linear.scorers.propagation_network import NETWORK
 from kindred.recommenders.fitting import fit_model, fit_network_scores
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.judging.evaluating import fit_recipe

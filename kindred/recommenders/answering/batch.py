@@ -16,7 +16,7 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.gnn.columns import edge_columns
 from kindred.graph.store import GraphStore
 from kindred.graph.tables import edge_table
-from kindred.linear.known_items import dot_scores
+from kindred.linear.inputs.known_items import dot_scores
 from kindred.recommenders.answering.held_versions import published_version
 from kindred.recommenders.answering.opened import Opened, Version, load_version
 from kindred.recommenders.diversity import at_most_of_each

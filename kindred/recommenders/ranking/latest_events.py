@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.linear.user_features import events_after
+from kindred.linear.inputs.user_features import events_after
 from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
 

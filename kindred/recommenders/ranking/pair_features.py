@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.linear.user_features import events_after
+from kindred.linear.inputs.user_features import events_after
 
 if TYPE_CHECKING:
     from kindred.recommenders.interaction_graph import InteractionGraph

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import IntArray, Interactions
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.linear.ensemble_fit import validation_folds
-from kindred.linear.user_features import events_after
+from kindred.linear.ensemble.fit import validation_folds
+from kindred.linear.inputs.user_features import events_after
 from kindred.models.pairwise_ranker import SEPARATION, PairwiseRanker, RankerConfig, RankerData, Sides, train_ranker
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.config import ModelConfig

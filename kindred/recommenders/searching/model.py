@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix, diags
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.evaluation.graded import graded_metrics
-from kindred.linear.spectral import leading_eigenvectors
+from kindred.linear.algebra.spectral import leading_eigenvectors
 from kindred.models.two_tower import TowerConfig, TwoTower
 from kindred.models.two_tower_fit import (
     QueryHistories,

@@ -11,9 +11,9 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import norm
 
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.linear.bm25 import Bm25, fit_bm25, words_of
-from kindred.linear.sparse_rows import add_rows, sums_of_rows
-from kindred.linear.spelling import Spelling, fit_spelling
+from kindred.linear.algebra.sparse_rows import add_rows, sums_of_rows
+from kindred.linear.words.bm25 import Bm25, fit_bm25, words_of
+from kindred.linear.words.spelling import Spelling, fit_spelling
 from kindred.models.two_tower import HISTORY
 from kindred.recommenders.searching.search_log import Products
 from kindred.vectorstore.int8 import Codes

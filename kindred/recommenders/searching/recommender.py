@@ -19,7 +19,7 @@ from kindred.domain.recommendation import Answer, Reason, Recommendation, Reques
 from kindred.domain.records import Bought
 from kindred.domain.schema import edge_type_of
 from kindred.graph.store import QueryLimits
-from kindred.linear.bm25 import words_of
+from kindred.linear.words.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.opened import POPULAR_THEN, Opened

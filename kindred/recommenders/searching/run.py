@@ -16,8 +16,8 @@ from scipy.sparse import csr_matrix
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap, rows_at
 from kindred.graph.store import GraphStore
-from kindred.linear.bm25 import Bm25
-from kindred.linear.spelling import Spelling
+from kindred.linear.words.bm25 import Bm25
+from kindred.linear.words.spelling import Spelling
 from kindred.models.two_tower import Sizes, TowerConfig, TwoTower
 from kindred.models.two_tower_fit import TowerInputs, encode_items
 from kindred.recommenders.config import ModelConfig

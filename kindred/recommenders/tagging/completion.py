@@ -1,9 +1,9 @@
 """The label graph of tagging: what a track's other tags are, given some of them, and which tags imply others.
 
 Learned from lists of tags alone, so that tracks without frames get an answer too: a mixture of what known lists say
-exactly (`linear/tag_lists.py`) and of a network over tags (`models/tag_graph.py`), which also answers for lists that
-are new. How much of each, and what a list is worth that lacks a given tag, is chosen on lists held out, known and new
-ones counting alike.
+exactly (`linear/tags/tag_lists.py`) and of a network over tags (`models/tag_graph.py`), which also answers for lists
+that are new. How much of each, and what a list is worth that lacks a given tag, is chosen on lists held out, known and
+new ones counting alike.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from scipy.sparse import csr_matrix
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.interactions import FloatArray
-from kindred.linear.tag_lists import SEEN, TagLists
-from kindred.linear.tag_parents import parents_of, with_parents
+from kindred.linear.tags.tag_lists import SEEN, TagLists
+from kindred.linear.tags.tag_parents import parents_of, with_parents
 from kindred.models.tag_graph import TagGraph, fit_tag_graph, load_tag_graph, save_tag_graph, tag_chances
 from kindred.training.checkpoint import read_arrays, write_arrays
 from kindred.training.fit import RunOptions

@@ -14,7 +14,7 @@ from kindred.evaluation.label_folds import groups_of, label_folds
 from kindred.evaluation.tagging import BoolArray
 from kindred.evaluation.tagging_report import Report, Tagged, tagging_lines, tagging_report, write_tagging_report
 from kindred.graph.store import GraphStore
-from kindred.linear.plain_tagger import track_means
+from kindred.linear.tags.plain_tagger import track_means
 from kindred.models.sequence_tagger import TaggerConfig
 from kindred.recommenders.judging.evaluating import EvaluationOptions, of_seed
 from kindred.recommenders.runs import Run

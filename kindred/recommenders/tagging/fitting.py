@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.evaluation.label_folds import groups_of, label_folds
 from kindred.evaluation.tagging import Ranked, macro_ap, mean_known, resample
-from kindred.linear.calibration import f1_thresholds, fit_calibration
-from kindred.linear.plain_tagger import fit_plain_tagger, track_means
+from kindred.linear.tags.calibration import f1_thresholds, fit_calibration
+from kindred.linear.tags.plain_tagger import fit_plain_tagger, track_means
 from kindred.models.sequence_tagger import SequenceTagger, TaggerConfig
 from kindred.models.sequence_tagger_fit import WATCHED, TaggedFrames, fit_tagger, tagger_logits
 from kindred.recommenders.tagging.model import TagModel, network_logits, prior_of

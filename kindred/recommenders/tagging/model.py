@@ -13,9 +13,9 @@ from scipy.sparse import csr_matrix
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.frames import Frames
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.linear.calibration import Calibration
-from kindred.linear.logistic import log_odds
-from kindred.linear.plain_tagger import PlainTagger, plain_tagger_of
+from kindred.linear.tags.calibration import Calibration
+from kindred.linear.tags.logistic import log_odds
+from kindred.linear.tags.plain_tagger import PlainTagger, plain_tagger_of
 from kindred.models.sequence_tagger import SequenceTagger, TaggerConfig
 from kindred.models.sequence_tagger_fit import tagger_logits, tagger_vectors
 from kindred.training.checkpoint import read_arrays, read_checkpoint, write_arrays, write_checkpoint

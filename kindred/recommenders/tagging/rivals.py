@@ -11,7 +11,7 @@ from scipy.special import expit
 from kindred.domain.frames import Frames
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.evaluation.tagging import macro_ap
-from kindred.linear.plain_tagger import PlainTagger, fit_plain_tagger
+from kindred.linear.tags.plain_tagger import PlainTagger, fit_plain_tagger
 from kindred.models.sequence_tagger import TaggerConfig
 from kindred.models.sequence_tagger_fit import WATCHED, TaggedFrames, fit_tagger, tagger_logits
 from kindred.training.fit import RunOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kindred.graph.store import GraphStore
-from kindred.linear.calibration import Calibration
+from kindred.linear.tags.calibration import Calibration
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.system import System

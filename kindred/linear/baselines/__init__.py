@@ -1,0 +1,1 @@
+"""What every model is compared with: rankings, neighbours, factors and ratings."""

@@ -1,0 +1,113 @@
+"""The weighted sum of many linear scorers becomes one pair of matrices: users and items in at most `width` dimensions.
+
+The sum of all scorers is one linear map per user feature, F = Σ feature · map. Its best approximation of a given rank
+in the users' own terms (reduced-rank regression; Izenman, 1975) projects the scores on their leading right singular
+vectors V: items become V, and a feature's rows become map · V. No scorer keeps dimensions of its own, so a further
+scorer costs nothing at serving time. What is lost on the way is lost where lists begin as much as elsewhere, so the
+top of every list is fitted once more afterwards (`list_fit.py`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kindred.domain.interactions import FloatArray
+from kindred.linear.algebra.spectral import leading_eigenvectors
+from kindred.linear.ensemble.list_fit import ListFitConfig, fit_lists
+from kindred.linear.ensemble.scorer_sum import ScorerSum
+from kindred.linear.inputs.user_features import Feature
+
+ITERATIONS = 4
+_ROWS_A_BATCH = 8_192
+_SHORTEST = 1e-6  # of a user's scores, which are in units of their spread
+Space = tuple[dict[str, FloatArray], FloatArray]
+"""The rows of each feature, `[feature_dim, width]`, and the items, `[num_items, width]`."""
+
+
+def compress(
+    total: ScorerSum,
+    features: dict[str, Feature],
+    width: int,
+    seed: int,
+    lists: ListFitConfig | None = None,
+) -> Space:
+    """The space of at most `width` dimensions that comes nearest to the sum; fewer dimensions where they suffice.
+
+    Args:
+        total: what the space is to score like.
+        features: of the users that the approximation is to serve best, normally those of the training data.
+        width: most dimensions allowed.
+        seed: of everything random.
+        lists: how the top of every list is fitted once more.
+    """
+    num_items = len(total.items)
+    if not total.matrices and total.items.shape[1] <= width:
+        return total.rows, total.items
+    if width >= num_items:
+        items = np.eye(num_items, dtype=np.float32)
+        return {name: total.times(name, items) for name in total.features}, items
+    rows, items = _nearest_of_maps(total, features, width, seed) if total.matrices else _nearest(total, features, width)
+    return fit_lists(total, features, rows, items, lists or ListFitConfig(), seed)
+
+
+def _nearest_of_maps(total: ScorerSum, features: dict[str, Feature], width: int, seed: int) -> Space:
+    """The space in the leading right singular vectors of the users' scores."""
+    num_users, num_items = next(iter(features.values())).shape[0], len(total.items)
+    # of few users all scores take less room and time than the maps that make them
+    of_few = total.scores(features) if num_users < num_items else None
+
+    def product(x: Tensor) -> Tensor:
+        columns = x.numpy()
+        if of_few is not None:
+            return torch.from_numpy(of_few.T @ (of_few @ columns))
+        scores = sum(np.asarray(features[name] @ total.times(name, columns)) for name in total.features)
+        back = [total.transposed_times(name, np.asarray(features[name].T @ scores)) for name in total.features]
+        return torch.from_numpy(np.sum(back, axis=0))
+
+    _, vectors = leading_eigenvectors(product, num_items, width, seed, ITERATIONS)
+    items = vectors.numpy()
+    return {name: np.ascontiguousarray(total.times(name, items)) for name in total.features}, items
+
+
+def _nearest(total: ScorerSum, features: dict[str, Feature], width: int) -> Space:
+    """The same where there are factors only, so that no product with all users or items is needed.
+
+    Errors count alike for every user, and per item by one over the root of how many know it: what is measured is a mean
+    over users, and the scores of popular items are large enough to be kept anyway.
+    """
+    known_by = np.maximum(sp.csr_matrix(features["items"]).getnnz(axis=0), 1).astype(np.float32)[:, None]
+    items = total.items * known_by**-0.5
+    item_gram = _gram(items)
+    # items = Q Lᵀ with orthonormal Q: the leading right singular vectors of users · itemsᵀ are Q times those of users
+    # · L
+    lower = np.linalg.cholesky(item_gram + np.eye(len(item_gram)) * (1e-6 * item_gram.trace() / len(item_gram)))
+    _, rotation = np.linalg.eigh(_gram_of_users(total, features, lower.astype(np.float32)))
+    rotation = rotation[:, ::-1][:, :width]
+    to_items = np.linalg.solve(lower.T, rotation).astype(np.float32)
+    to_users = (lower @ rotation).astype(np.float32)
+    return {name: part @ to_users for name, part in total.rows.items()}, (items @ to_items) * known_by**0.5
+
+
+def _gram(rows: FloatArray) -> NDArray[np.float64]:
+    """Products of the columns; in float32 what rounding adds to the largest could hide the smallest altogether."""
+    gram = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(rows), _ROWS_A_BATCH):
+        part = rows[start : start + _ROWS_A_BATCH].astype(np.float64)
+        gram += part.T @ part
+    return gram
+
+
+def _gram_of_users(total: ScorerSum, features: dict[str, Feature], lower: FloatArray) -> NDArray[np.float64]:
+    """The Gram matrix of the users' rows in an orthonormal basis, each of length 1, `[num_columns, num_columns]`."""
+    gram = np.zeros((len(lower), len(lower)))
+    num_users = next(iter(features.values())).shape[0]
+    for start in range(0, num_users, _ROWS_A_BATCH):
+        part = {name: features[name][start : start + _ROWS_A_BATCH] for name in total.rows}
+        rows = total.user_columns(part) @ lower
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SHORTEST)
+        gram += rows.T @ rows
+    return gram

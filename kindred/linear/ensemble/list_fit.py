@@ -1,0 +1,205 @@
+"""Fits the top of every user's list into a space that is narrower than the sum of all scorers.
+
+The nearest map of a given rank pays for errors anywhere in the catalogue, yet a list shows its top only. Here each
+user's best unseen items under the whole sum get their exact scores as targets; items and users' maps are fitted to them
+in turn, and whatever changes elsewhere is held against it. The exact sum is the teacher, so nothing held out is looked
+at: distillation for rankings (Tang and Wang, "Ranking Distillation", 2018, arXiv 1809.07428), but by least squares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from kindred.domain.interactions import FloatArray
+from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
+from kindred.linear.algebra.propagation import CompressedRows, SparseMatrix
+from kindred.linear.ensemble.scorer_sum import ScorerSum
+from kindred.linear.inputs.user_features import Feature
+from kindred.linear.scorers.scorer_config import STRICT
+from kindred.training.fit import has_bfloat16
+
+CHUNK = 256
+SEEN = -1e9
+SHORTEST = 0.01
+"""A dimension that is shorter than this share of one user's largest entry counts as so long. An item that everyone took
+long ago is next to nothing in what is recent: a map fitted to that would speak of noise to who takes it now."""
+
+
+@dataclass(frozen=True)
+class ListFitConfig:
+    """How the top of every list is fitted.
+
+    Attributes:
+        depth: ranks of each user's list that are fitted.
+        emphasis: how many times more an error there counts than a change elsewhere.
+        rounds: how often items and maps are fitted in turn; 0 leaves the space as it is.
+        steps: of conjugate gradients each time.
+        max_users: users whose lists are fitted, a seeded sample where there are more.
+    """
+
+    __pydantic_config__ = STRICT
+
+    depth: int = 60
+    emphasis: float = 50.0
+    rounds: int = 2
+    steps: int = 3
+    max_users: int = 30_000
+
+
+def fit_lists(
+    total: ScorerSum,
+    features: dict[str, Feature],
+    rows: dict[str, FloatArray],
+    items: FloatArray,
+    config: ListFitConfig,
+    seed: int,
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """The rows of each feature and the items with the tops of the lists of `total`, in the same shapes.
+
+    Args:
+        total: what the space is to rank like.
+        features: of the users; those who know an item have a list.
+        rows: of each feature, `[feature_dim, width]`.
+        items: `[num_items, width]`.
+        config: see there.
+        seed: of the sample of users.
+    """
+    known = sp.csr_matrix(features["items"])
+    users = np.flatnonzero(np.diff(known.indptr) > 0)
+    if not config.rounds or not len(users):
+        return rows, items
+    users = np.sort(np.random.default_rng(seed).permutation(users)[: config.max_users])
+    mine = {name: features[name][users] for name in rows}
+    lists = _best_unseen(total, mine, known[users], config.depth)
+    maps = _Maps(mine)
+    columns = torch.from_numpy(np.ascontiguousarray(items))
+    encoded = torch.from_numpy(
+        np.sum([np.asarray(mine[name] @ part, dtype=np.float32) for name, part in rows.items()], axis=0)
+    )
+    added = torch.zeros(maps.size, items.shape[1])
+    for _ in range(config.rounds):
+        columns = columns + _better_items(lists.transpose.forward, columns, encoded, config)
+        change = _better_maps(lists.forward, maps, encoded, columns, config)
+        encoded = encoded + maps.times(change)
+        added += change
+        del change
+    return {name: np.add(rows[name], part, out=part) for name, part in maps.unscaled(added).items()}, columns.numpy()
+
+
+def _best_unseen(total: ScorerSum, features: dict[str, Feature], known: sp.csr_matrix, depth: int) -> SparseMatrix:
+    """The exact scores of each user's best items that they don't know, `[num_users, num_items]`."""
+    users, items = torch.from_numpy(total.user_columns(features)), torch.from_numpy(total.items)
+    is_coarse = not total.matrices and has_bfloat16(torch.device("cpu"))  # enough to find them, at a third of the time
+    to_items = (items.bfloat16() if is_coarse else items).T
+    rows, columns, values = [], [], []
+    for start in range(0, len(users), CHUNK):
+        part = slice(start, start + CHUNK)
+        scores = (users[part].to(to_items.dtype) @ to_items).float()
+        for name, matrix in total.matrices.items():
+            scores += torch.from_numpy(np.asarray(features[name][part] @ matrix, dtype=np.float32))
+        seen = known[part].tocoo()
+        scores[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = SEEN
+        best = scores.topk(min(depth, len(items)), dim=1)
+        row, rank = torch.nonzero(best.values > SEEN, as_tuple=True)
+        found = best.indices[row, rank]
+        rows.append(row + start)
+        columns.append(found)
+        exact = (users[part][row] * items[found]).sum(1) if is_coarse else best.values[row, rank]
+        values.append(exact)
+    return SparseMatrix.of(torch.cat(rows), torch.cat(columns), torch.cat(values), (len(users), len(items)))
+
+
+def _better_items(lists: CompressedRows, items: Tensor, users: Tensor, config: ListFitConfig) -> Tensor:
+    """What to add to the items, each a system of its own, `[num_items, width]`.
+
+    Args:
+        lists: the targets, items by users.
+        items: `[num_items, width]`.
+        users: `[num_users, width]`.
+        config: see there.
+    """
+    gram = users.T @ users
+    missing = lists.weights - lists.dots(items, users)
+
+    def product(change: Tensor) -> Tensor:
+        return change @ gram + config.emphasis * lists.weighted(lists.dots(change, users)).multiply(users)
+
+    return conjugate_gradients(
+        product, config.emphasis * lists.weighted(missing).multiply(users), config.steps, by_row=True
+    )
+
+
+def _better_maps(lists: CompressedRows, maps: _Maps, users: Tensor, items: Tensor, config: ListFitConfig) -> Tensor:
+    """What to add to the users' maps, all one system, `[maps.size, width]`.
+
+    Args:
+        lists: the targets, users by items.
+        maps: of the users' features.
+        users: `[num_users, width]`.
+        items: `[num_items, width]`.
+        config: see there.
+    """
+    gram = items.T @ items
+
+    def back(x: Tensor, scores: Tensor) -> Tensor:
+        return maps.transposed_times(x + config.emphasis * lists.weighted(scores).multiply(items))
+
+    def product(change: Tensor) -> Tensor:
+        moved = maps.times(change)
+        return back(moved @ gram, lists.dots(moved, items))
+
+    missing = lists.weights - lists.dots(users, items)
+    return conjugate_gradients(product, back(torch.zeros_like(users), missing), config.steps)
+
+
+class _Maps:
+    """The users' features side by side, every dimension but the shortest scaled to length 1: one step suits them all.
+
+    Attributes:
+        size: number of dimensions of all features together.
+    """
+
+    def __init__(self, features: dict[str, Feature]):
+        self.features: dict[str, SparseMatrix | Tensor] = {}
+        self.scales: dict[str, Tensor] = {}
+        for name, feature in features.items():
+            pairs = sp.coo_matrix(feature)
+            length = np.sqrt(np.bincount(pairs.col, pairs.data.astype(np.float64) ** 2, minlength=feature.shape[1]))
+            shortest = SHORTEST * np.abs(pairs.data).max(initial=0)
+            scale = np.divide(1, np.maximum(length, shortest), out=np.zeros_like(length), where=length > 0)
+            scale = torch.from_numpy(scale).float()
+            self.scales[name] = scale[:, None]
+            if sp.issparse(feature):
+                row, column = torch.from_numpy(pairs.row).long(), torch.from_numpy(pairs.col).long()
+                self.features[name] = SparseMatrix.of(
+                    row, column, torch.from_numpy(pairs.data) * scale[column], feature.shape
+                )
+            else:
+                self.features[name] = torch.from_numpy(feature) * scale
+        self.size = sum(len(scale) for scale in self.scales.values())
+
+    def times(self, change: Tensor) -> Tensor:
+        """What a change of the scaled maps changes in the users, `[size, width]` -> `[num_users, width]`."""
+        first, *others = zip(self.features.values(), self._split(change), strict=True)
+        total: Tensor = first[0] @ first[1]
+        for feature, part in others:
+            total += feature @ part
+        return total
+
+    def transposed_times(self, users: Tensor) -> Tensor:
+        """The product of the other way round, `[num_users, width]` -> `[size, width]`."""
+        turned = (f.transpose if isinstance(f, SparseMatrix) else f.T for f in self.features.values())
+        return torch.cat([feature @ users for feature in turned])
+
+    def unscaled(self, change: Tensor) -> dict[str, FloatArray]:
+        """What a change of the scaled maps is for the rows of each feature, `[feature_dim, width]`."""
+        parts = zip(self.scales.items(), self._split(change), strict=True)
+        return {name: (scale * part).numpy() for (name, scale), part in parts}
+
+    def _split(self, change: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(change, [len(scale) for scale in self.scales.values()])

@@ -1,0 +1,1 @@
+"""Tags of tracks without a network: from frames, from other tags, and as probabilities that can be believed."""

@@ -1,0 +1,1 @@
+"""Words of queries: how well they match documents, and as which word they were meant."""
