@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 import pyarrow as pa
 
 from kindred.cli import console
+from kindred.domain.shown import shortened
 
 CELL_CHARACTERS = 60  # of one value where a row holds several and no terminal says how wide it is
 VALUE_CHARACTERS = 200  # of one value that has a line to itself
@@ -47,8 +48,8 @@ def fitted_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str
         max([len(name), *(len(console.cell(row[column])) for row in cells)]) for column, name in enumerate(header)
     ]
     most = _most(widths, output_width())
-    shortened = [[_shortened(value, most) if isinstance(value, str) else value for value in row] for row in cells]
-    return console.table([_shortened(name, most) for name in header], shortened)
+    fitting = [[shortened(value, most) if isinstance(value, str) else value for value in row] for row in cells]
+    return console.table([shortened(name, most) for name in header], fitting)
 
 
 def _most(widths: Sequence[int], terminal: int | None) -> int:
@@ -67,7 +68,7 @@ def _record(number: int, names: Sequence[str], row: Sequence[object], hidden: Co
     lines = [line for name, value in zip(names, row, strict=True) for line in _lines(name, value, hidden)]
     width = max(len(name) for name, _ in lines)
     room = max((output_width() or VALUE_CHARACTERS) - width - 2, _LEAST_WIDTH)
-    shown = (f"{name.ljust(width)}  {_shortened(_one_line(text), min(room, VALUE_CHARACTERS))}" for name, text in lines)
+    shown = (f"{name.ljust(width)}  {shortened(_one_line(text), min(room, VALUE_CHARACTERS))}" for name, text in lines)
     return "\n".join([f"── {number} ──", *shown])
 
 
@@ -120,7 +121,3 @@ def _is_vector(value: object) -> bool:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _shortened(text: str, characters: int) -> str:
-    return text if len(text) <= characters else f"{text[: characters - 1].rstrip()}…"

@@ -266,11 +266,13 @@ def _asked(answer: Answer) -> str:
 
 def answer_text(answer: Answer) -> str:
     """An answer for people: ranks, scores, titles, reasons."""
+    from kindred.domain.shown import score_text
+
     lines = [f"{_asked(answer)} ({_LEVELS[answer.level]}, version {answer.version})"]
     for rank, item in enumerate(answer.recommendations, start=1):
         mark = "  [new]" if item.source == "new" else ""
         name = console.named(item.item_id, item.title)
-        lines.append(f"{rank:3}. {console.figure(item.score):>9}  {name}{mark}")
+        lines.append(f"{rank:3}. {score_text(item.score):>9}  {name}{mark}")
         if item.reason is not None:
             lines.append(f"{'':15}{item.reason.text}")
     if answer.note:

@@ -105,11 +105,6 @@ def named(item_id: str, title: str | None) -> str:
     return f"{item_id}  {title}" if title else item_id
 
 
-def figure(value: float) -> str:
-    """A score with three significant digits, whatever its size: 12.3, 0.0457, 1.2e-07."""
-    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
-
-
 def cell(value: object) -> str:
     """A value as a table shows it: whole numbers with separators, nothing for None."""
     if value is None:

@@ -61,17 +61,6 @@ def test_table_aligns_numbers_right_and_text_left() -> None:
     assert drawn.splitlines() == ["name   count", "────  ──────", "a     12,345", "bcd        7"]
 
 
-@pytest.mark.parametrize(
-    ("score", "shown"),
-    [
-        *((0.0, "0.00"), (0.0456789, "0.0457"), (-0.00012, "-0.000120"), (1.234e-7, "1.23e-07"), (1.0, "1.00")),
-        *((12.345, "12.3"), (999.4, "999"), (999.6, "1,000"), (4241238.0, "4,241,238")),
-    ],
-)
-def test_figures_keep_three_significant_digits(score: float, shown: str) -> None:
-    assert console.figure(score) == shown
-
-
 def test_bars_are_silent_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with console.Bars() as bars:
         bars("reading", 1, 2)

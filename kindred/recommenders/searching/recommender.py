@@ -18,6 +18,7 @@ from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
 from kindred.domain.records import Bought
 from kindred.domain.schema import edge_type_of
+from kindred.domain.shown import shortened
 from kindred.graph.store import QueryLimits
 from kindred.linear.words.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
@@ -46,6 +47,7 @@ WORDS, VECTORS, BOTH, POPULAR = "words", "vectors", "words and vectors", "popula
 """What found a product: it is among the first by its words, by vectors, by both; or it is what most people order."""
 _RANKS = 100
 """Ranks that are looked at to tell where a product stands."""
+_NOTED = 60  # characters of a query in a note or reason
 
 
 class QueryRecommender:
@@ -260,7 +262,7 @@ class QueryRecommender:
             if matched:
                 reasons[row] = Reason(f"its title has your words: {', '.join(matched)}")
             else:
-                reasons[row] = Reason(f"close in meaning to “{_short(meant[0])}”")
+                reasons[row] = Reason(f"close in meaning to “{shortened(meant[0], _NOTED)}”")
         return reasons
 
     def _answer(
@@ -326,14 +328,12 @@ def _sources(found: BestProducts) -> dict[int, str]:
 
 
 def _note(searches: Searches, found: int, k: int, release: Release) -> str:
+    """What to know of an answer with so many of k products: how queries were read, and what is missing."""
     read = {text: release.model.index.meant(text) for text in searches.texts}
-    notes = [f"“{_short(text)}” is read as “{_short(meant)}”" for text, meant in read.items() if meant != text]
+    mended = ((shortened(text, _NOTED), shortened(meant, _NOTED)) for text, meant in read.items() if meant != text)
+    notes = [f"“{text}” is read as “{meant}”" for text, meant in mended]
     if searches.num_filtered:
         notes.append(f"{searches.num_filtered} queries say nothing in words and were left out")
     if found < k:
         notes.append(f"no more than {found} products fit what was asked for")
     return "; ".join(notes)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Recommendation
+from kindred.domain.shown import score_text, shortened
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.systems import MapsItems
@@ -87,7 +88,7 @@ def html_of(service: Service, page: Page) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(loader=PackageLoader("kindred.serving.pages"), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"day": day, "minute": minute, "score": score, "percent": percent, "colour": colour}
+    environment.filters |= {"day": day, "minute": minute, "score": score_text, "percent": percent, "colour": colour}
     environment.filters |= {"counted": counted, "ago": ago, "brief": brief}
     environment.globals |= {"link": link, "sources": _SOURCES, "levels": _LEVELS, "served": _SERVED}
     return environment
@@ -116,7 +117,7 @@ def counted(number: int, one: str, several: str) -> str:
 
 def brief(name: str, room: int = 100) -> str:
     """A name as far as a list has room for it; its own page shows all of it."""
-    return name if len(name) <= room else name[: room - 1].rstrip() + "…"
+    return shortened(name, room)
 
 
 def ago(minutes: float) -> str:
@@ -125,11 +126,6 @@ def ago(minutes: float) -> str:
         if minutes >= size:
             return f"{counted(int(minutes // size), one, one + 's')} ago"
     return "just now"
-
-
-def score(value: float) -> str:
-    """Three significant digits."""
-    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
 
 
 def percent(share: float) -> str:

@@ -1,0 +1,13 @@
+"""How scores and texts are shown to people, the same on the command line, on pages and in answers."""
+
+from __future__ import annotations
+
+
+def score_text(score: float) -> str:
+    """A score with three significant digits, whatever its size: 12.3, 0.0457, 1.2e-07."""
+    return f"{score:,.0f}" if abs(score) >= 999.5 else f"{score:#.3g}".rstrip(".")
+
+
+def shortened(text: str, characters: int) -> str:
+    """The text where it has at most so many characters, else its beginning and an ellipsis, no longer than that."""
+    return text if len(text) <= characters else f"{text[: characters - 1].rstrip()}…"

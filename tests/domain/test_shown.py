@@ -1,0 +1,23 @@
+"""What is shown of scores and texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from kindred.domain.shown import score_text, shortened
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [
+        *((0.0, "0.00"), (0.0456789, "0.0457"), (-0.00012, "-0.000120"), (1.234e-7, "1.23e-07"), (1.0, "1.00")),
+        *((12.345, "12.3"), (999.4, "999"), (999.6, "1,000"), (4241238.0, "4,241,238")),
+    ],
+)
+def test_scores_keep_three_significant_digits(score: float, shown: str) -> None:
+    assert score_text(score) == shown
+
+
+def test_a_text_is_no_longer_than_there_is_room_for() -> None:
+    assert shortened("W" * 100, 100) == "W" * 100
+    assert shortened("a b " * 60, 8) == "a b a b…"
