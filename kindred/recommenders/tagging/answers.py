@@ -49,8 +49,10 @@ class Tagger:
         Raises:
             RecordError: the frames are of another width than the run learned from.
         """
-        has_tags, found = given.any(axis=1), self.model.probabilities(frames)
-        heard = (frames.lengths > 0) & np.isfinite(found).all(axis=1)  # numbers near the greatest ones overflow
+        has_tags = given.any(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # great numbers overflow: they were not heard
+            found = self.model.probabilities(frames)
+        heard = (frames.lengths > 0) & np.isfinite(found).all(axis=1)
         found[~heard] = self.model.prior
         found[~heard & has_tags] = self.completion.chances(given[~heard & has_tags])
         both = heard & has_tags

@@ -180,6 +180,7 @@ def test_frames_that_are_sent_get_the_answer_of_the_track_that_they_are_of(clien
     assert {tag["tag"]: tag["probability"] for tag in given["tags"]}["3"] == 1
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
