@@ -1,6 +1,4 @@
-"""The network: one encoder, and two spaces of vectors for the two ends of a target edge type, one for ratings, one
-for ranking.
-"""
+"""The graph network: one encoder, and for both ends of a target edge type a space for ratings and one for ranking."""
 
 from __future__ import annotations
 
@@ -145,14 +143,14 @@ def embed_states(network: Gnn, target: Triple, states: Sequence[Mapping[str, Ten
     """The vectors of both ends of `target` from the states of every layer."""
     network.eval()
     with torch.no_grad():
-        source = network("source", [layer[target[0]] for layer in states])
-        items = network("target", [layer[target[2]] for layer in states])
+        starts = network("source", [layer[target[0]] for layer in states])
+        ends = network("target", [layer[target[2]] for layer in states])
     return GnnEmbeddings(
-        source_ranking=source.ranking.cpu().numpy(),
-        target_ranking=items.ranking.cpu().numpy(),
-        source_rating=source.rating.cpu().numpy(),
-        target_rating=items.rating.cpu().numpy(),
-        source_bias=source.bias.cpu().numpy(),
-        target_bias=items.bias.cpu().numpy(),
+        source_ranking=starts.ranking.cpu().numpy(),
+        target_ranking=ends.ranking.cpu().numpy(),
+        source_rating=starts.rating.cpu().numpy(),
+        target_rating=ends.rating.cpu().numpy(),
+        source_bias=starts.bias.cpu().numpy(),
+        target_bias=ends.bias.cpu().numpy(),
         scale=network.scale,
     )

@@ -156,7 +156,7 @@ def _weight(columns: Mapping[str, Column], names: Sequence[str]) -> FloatArray |
 
 
 def _take_skips(system: System, data: HeteroData, ids: Mapping[str, IdMap]) -> Interactions | None:
-    """Takes the skips out of the graph's events, in place."""
+    """The skips, which are taken out of the graph's events in place; None where there are none."""
     columns = dict(event_columns(data, system))
     skipped = are_skipped(system, columns)
     if skipped is None:

@@ -110,8 +110,9 @@ def is_baseline(run: Run) -> bool:
 
 
 def figures_of(run: Run, protocol: str = "*") -> dict[str, float]:
-    """The figures of the newest evaluation of a run's settings, of its ranking unless it names others; none where there
-    was none, or none by that protocol.
+    """The figures of the newest evaluation of a run's settings by that protocol; none where there was none.
+
+    They are those of its ranking, unless the report names others.
     """
     reports = sorted(run.folder.glob(f"evaluation/{protocol}/report.json"), key=lambda path: path.stat().st_mtime_ns)
     if not reports:
@@ -136,8 +137,9 @@ def run_summary(run: Run) -> str:
 
 
 def find_run(runs_folder: Path, name: str | None = None) -> Run:
-    """The run of that name; where no name is given, the newest of the system's own model, of a baseline only where
-    there are no others.
+    """The run of that name, or the newest of the system's own model.
+
+    Without a name, and where there are baselines alone, it is the newest of those.
 
     Raises:
         ArtifactError: there is no such finished run.

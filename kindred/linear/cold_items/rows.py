@@ -3,8 +3,8 @@
 Three things are added up. The mean row of the ten items that read most similar carries what holds for such items: how
 loud they are, when they are wanted. But no item speaks for itself in a model without diagonal, so that mean passes over
 the very users who chose a similar item; a map learned from who came to choose known items that were taken out of all
-histories finds them (`fit.py`). And who chose the item already tells more than any text. An offset that all
-users see alike, learned too, decides how many positions new items get in lists of the whole catalogue.
+histories finds them (`fit.py`). And who chose the item already tells more than any text. An offset that all users see
+alike, learned too, decides how many positions new items get in lists of the whole catalogue.
 """
 
 from __future__ import annotations

@@ -81,12 +81,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.api_route("/{system}/try", methods=["GET", "POST"])
     async def try_it(system: str, http: HttpRequest) -> Response:
-        body = b""
-        async for chunk in http.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                return await shown(service, _too_long())
-        return await shown(service, try_page(service, system, body.decode("utf-8", "replace") or http.url.query))
+        return await shown(service, _tried(service, system, http))
 
     @routes.get("/{system}/{rest:path}")
     async def elsewhere(system: str, rest: str) -> Response:
@@ -99,5 +94,11 @@ async def _nowhere(rest: str) -> Page:
     raise UnknownError(f"there is no page {rest!r}", "go to a page above")
 
 
-async def _too_long() -> Page:
-    raise UnknownError("that is too much text for this page", f"paste at most {MOST_BYTES:,} bytes")
+async def _tried(service: Service, system: str, http: HttpRequest) -> Page:
+    """The page with what was typed into it. Raises: UnknownError where that is too much."""
+    body = b""
+    async for chunk in http.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise UnknownError("that is too much text for this page", f"paste at most {MOST_BYTES:,} bytes")
+    return await try_page(service, system, body.decode("utf-8", "replace") or http.url.query)

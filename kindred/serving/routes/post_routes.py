@@ -35,6 +35,7 @@ def _with_zone(value: object) -> object:
     """A time in ISO form, taken as UTC where it names no zone; anything else is refused."""
     if not isinstance(value, str):
         raise ValueError("a time in ISO form is wanted, e.g. 2021-12-01T12:00:00")
+    # A plus sign that stands in a query as it is, and not as %2B, arrives as a blank.
     found = datetime.fromisoformat(value.strip().replace(" ", "+") if "T" in value else value)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
@@ -47,26 +48,12 @@ PostId = Annotated[int, Field(ge=0, lt=2**63)]
 def router(service: Service) -> APIRouter:
     """The six routes of a feed."""
     routes = APIRouter(tags=["feed"], responses=PROBLEMS)
-    experiments = service.experiments
 
     @routes.get("/post/recommendations", include_in_schema=False)
     @routes.get("/post/recommendations/")
     async def recommendations(id: PostId, time: Annotated[Time | None, Query()] = None, limit: Limit = 5) -> Response:
         """Posts for a reader, best first: nothing of `time` or later is known to the answer."""
-        request = Request(user_id=str(id), k=limit, at=_seconds(time), reasons=False)
-        choice = None if experiments is None else experiments.choose(POSTS.name, replace(request, at=None))
-        if choice is not None:
-            request = replace(choice.request, at=request.at)
-        arm = TEST if choice is None or choice.arm.name != CONTROL else CONTROL
-        recommender = _recommender(service)
-        answer = await service.in_thread(lambda: recommender.answer(request, arm))
-        if experiments is not None and choice is not None:
-            answer = experiments.exposed(choice, answer)
-        feed = recommender.feed()
-        posts = [_post(feed, item.item_id) for item in answer.recommendations]
-        if choice is None:
-            return orjson_response(posts)
-        return orjson_response({"exp_group": choice.arm.name, "recommendations": posts})
+        return orjson_response(await _recommended(service, str(id), _seconds(time), limit))
 
     @routes.get("/post/top")
     async def top(limit: Limit = 10, time: Annotated[Time | None, Query()] = None) -> Response:
@@ -108,6 +95,21 @@ def router(service: Service) -> APIRouter:
         return orjson_response(_newest([*rows, *told], limit))
 
     return routes
+
+
+async def _recommended(service: Service, reader: str, at: int, limit: int) -> object:
+    """The posts, best first; while an A/B test runs also the arm that they are of."""
+    experiments, recommender = service.experiments, _recommender(service)
+    request = Request(user_id=reader, k=limit, reasons=False)
+    choice = None if experiments is None else experiments.choose(POSTS.name, request)
+    asked = replace(request if choice is None else choice.request, at=at)
+    arm = TEST if choice is None or choice.arm.name != CONTROL else CONTROL
+    answer = await service.in_thread(lambda: recommender.answer(asked, arm))
+    if experiments is not None and choice is not None:
+        answer = experiments.exposed(choice, answer)
+    feed = recommender.feed()
+    posts = [_post(feed, item.item_id) for item in answer.recommendations]
+    return posts if choice is None else {"exp_group": choice.arm.name, "recommendations": posts}
 
 
 def _recommender(service: Service) -> FeedRecommender:
