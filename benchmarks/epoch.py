@@ -1,10 +1,9 @@
-"""A full-batch epoch beside naive PyTorch Geometric convolutions: `python -m benchmarks.epoch [--edges N] [--conv
-transformer|gat]`.
+"""A full-batch epoch beside naive PyTorch Geometric convolutions: `python -m benchmarks.epoch`.
 
-One made-up graph, two processes in turn. Both train the same network shape (2 layers, both directions, 64 dimensions,
-8 heads) with the same losses and the same masked edges; the naive one hands all 384 dimensions of each review's text,
-in float32, to PyTorch Geometric's layers, one layer a direction. Printed: seconds a step, the loss after the last
-step, peak memory.
+Options are `--edges N` and `--conv transformer|gat`. One made-up graph, two processes in turn. Both train the same
+network shape (2 layers, both directions, 64 dimensions, 8 heads) with the same losses and the same masked edges; the
+naive one hands all 384 dimensions of each review's text, in float32, to PyTorch Geometric's layers, one layer a
+direction. Printed: seconds a step, the loss after the last step, peak memory.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""New products in the whole catalogue: `python -m benchmarks.new_products [--data DIR] [--folds N] [--shares …]
-[--without-network] [--without-text]`.
+"""New products in the whole catalogue: `python -m benchmarks.new_products [--data DIR] [--folds N]`.
+
+Further options are `--shares …`, `--without-network` and `--without-text`.
 
 A fifth of the products is left out of the graph with all reviews, five times, until each was left out once; so is a
 fifth of the reviews of the others. A run is trained on the rest; then the new products come into the graph with

@@ -1,5 +1,6 @@
-"""How cost grows: `python -m benchmarks.scale [REVIEWS …]`, by default 100000 and 1000000; 10000000 needs a day of one
-processor and 60 GB of disk.
+"""How cost grows: `python -m benchmarks.scale [REVIEWS …]`, by default 100000 and 1000000.
+
+10000000 needs a day of one processor and 60 GB of disk.
 
 Every stage from generated files to lists for everyone, by the commands that a user calls, each in a process of its own;
 `train-gnn` by its parts. Eight reviews a user, 33 a product. Texts are encoded as means of MiniLM's word vectors, a

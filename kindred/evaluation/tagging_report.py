@@ -104,8 +104,10 @@ def _figures(scores: NDArray[np.floating], precision: DoubleArray, tagged: Tagge
 
 
 def _interval(values: DoubleArray, sampled: DoubleArray) -> Interval:
-    """The mean and how far resamples spread around it: a track that is taken twice raises the precision of its tags, so
-    resamples lie higher than the figure itself, and are brought back by their mean.
+    """The mean and how far resamples spread around it.
+
+    A track that is taken twice raises the precision of its tags, so resamples lie higher than the figure itself, and
+    are brought back by their mean.
     """
     mean = mean_known(values)
     low, high = np.quantile(sampled - sampled.mean(), [0.025, 0.975]) + mean

@@ -72,9 +72,7 @@ class EdgeOrder:
         return cls(rows, torch.argsort(ordered[1 - first], stable=True), ordered, (num_sources, num_targets))
 
     def select(self, kept: Tensor | None = None) -> tuple[Adjacency, Tensor]:
-        """The edges of the rows where `kept` is true (all where None), and their rows in the edge table,
-        `[num_kept]`.
-        """
+        """The edges whose rows are `kept` (all where None), and these rows of the edge table, `[num_kept]`."""
         rows, other, (source, target) = self.rows, self.positions_by_other, self.edge_index
         if kept is not None:
             at_place = kept[rows]

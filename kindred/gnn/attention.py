@@ -1,5 +1,4 @@
-"""Attention over edges, exact and lean: TransformerConv and GATv2Conv as PyTorch Geometric computes them, in a
-fraction of the time.
+"""Attention over edges, exact and lean: TransformerConv and GATv2Conv of PyTorch Geometric in a fraction of the time.
 
 On a CPU this work is bound by memory: each tensor of `[num_edges, dim]` that is written costs more than the
 arithmetic in it. So both functions walk the edges in chunks that fit the cache, keep only the attention weights

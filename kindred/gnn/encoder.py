@@ -1,5 +1,6 @@
-"""The heterogeneous encoder: graph → one state a node and layer. It has no parameter of any single node, so it
-encodes new ones.
+"""The heterogeneous encoder: graph → one state a node and layer.
+
+It has no parameter of any single node, so it encodes new ones.
 """
 
 from __future__ import annotations

@@ -23,10 +23,10 @@ _SEPARATOR = "|"  # between the parts of a tensor's name: `User|REVIEWED|Product
 
 
 def write_hetero_data(data: HeteroData, ids: dict[str, IdMap], folder: Path) -> None:
-    """Writes `tensors.safetensors` and `ids.json` into the folder; the ids come last, and without them nothing reads
-    back.
+    """Writes `tensors.safetensors` and `ids.json` into the folder.
 
-    The tensors are those of `read_hetero_data`; what follows from them is derived when reading, not stored.
+    The ids come last, and without them nothing reads back. The tensors are those of `read_hetero_data`; what follows
+    from them is derived when reading, not stored.
 
     Raises:
         StoreError: the folder can't be written.

@@ -67,8 +67,9 @@ class NewVectors:
 
 
 def encode_new_sources(trained: TrainedGnn, kept: NodeStates, edges: NewEdges, num_nodes: int) -> NewVectors:
-    """Vectors of new sources of the target edge type (users) from their edges (reviews); without edges, of the
-    anonymous one.
+    """Vectors of new sources of the target edge type (users) from their edges (reviews).
+
+    One without edges gets those of the anonymous one.
 
     Args:
         trained: the network.

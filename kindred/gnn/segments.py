@@ -40,8 +40,9 @@ def segment_softmax(logits: Tensor, grouping: Grouping, index: Tensor) -> Tensor
 
 
 def segment_mean(values: Tensor, grouping: Grouping) -> Tensor:
-    """Mean of the rows of each node's edges in float32 at least, zero where it has none, `[num_nodes, dim]`; not
-    differentiable.
+    """Mean of the rows of each node's edges, zero where it has none, `[num_nodes, dim]`.
+
+    It is taken in float32 at least, and is not differentiable.
     """
     dtype = torch.promote_types(values.dtype, torch.float32)
     return segment_sum(values, grouping) / grouping.counts.clamp(min=1).to(dtype).unsqueeze(1)

@@ -1,5 +1,6 @@
-"""Gradient boosted trees, for the probability of a yes and for the order of candidates, by LightGBM, kept as its text
-format (extra `posts`).
+"""Gradient boosted trees for the probability of a yes and for the order of candidates (extra `posts`).
+
+They are LightGBM's, kept in its text format.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Checkpoints: a safetensors file and a JSON manifest that names it. The manifest comes last and in one piece, so a
-reader finds a whole checkpoint or none, whenever the writer was killed.
+"""Checkpoints: a safetensors file and a JSON manifest that names it.
+
+The manifest comes last and in one piece, so a reader finds a whole checkpoint or none, whenever the writer was killed.
 """
 
 from __future__ import annotations

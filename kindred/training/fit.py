@@ -103,8 +103,10 @@ class FitResult:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is a GPU where there is one. Raises: SettingsError where there is no such
-    device.
+    """The device of that name; `auto` is a GPU where there is one.
+
+    Raises:
+        SettingsError: there is no such device.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise SettingsError(f"device {name!r} is not known", "use auto, cpu or cuda")
@@ -221,9 +223,7 @@ def _out_of_patience(state: _State, objective: Objective, config: FitConfig) -> 
 def _finish_epoch(
     state: _State, objective: Objective, optimizer: torch.optim.Optimizer, metrics: dict[str, float], run: RunOptions
 ) -> None:
-    """Moves the state to the end of the epoch in one go, so that an interrupt finds the whole last one or the whole
-    new one.
-    """
+    """Moves the state to the end of the epoch in one go: an interrupt finds the last one whole, or the new one."""
     epoch = state.epoch + 1
     weights = {name: value.detach().clone() for name, value in objective.model.state_dict().items()}
     tensors = {f"last.{name}": value for name, value in weights.items()} | _optimizer_tensors(optimizer)

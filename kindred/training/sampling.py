@@ -1,6 +1,4 @@
-"""What a training step is shown: which edges it must predict, among which candidates, and which of these are no fair
-negatives.
-"""
+"""What a training step is shown: edges to predict, candidates, and which of these are no fair negatives."""
 
 from __future__ import annotations
 
@@ -37,8 +35,9 @@ class Candidates:
 
 
 def sample_candidates(popularity: IntArray, count: int, positives: IntArray, rng: np.random.Generator) -> Candidates:
-    """At most about `count` items sampled by the square root of popularity, and the positives; the whole catalogue
-    where that is no more.
+    """About `count` items sampled by the square root of popularity, and the positives.
+
+    It is the whole catalogue where that is no more.
 
     Args:
         popularity: training events of each item, `[num_items]`.

@@ -1,6 +1,4 @@
-"""Every file of a published version, damaged in each of four ways: the right answer or an ArtifactError, and mended by
-publishing again.
-"""
+"""Every file of a published version, damaged in four ways: a right answer or an error, mended by publishing again."""
 
 from __future__ import annotations
 

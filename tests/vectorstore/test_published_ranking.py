@@ -15,8 +15,9 @@ NUM_USERS, NUM_ITEMS, DIMENSION, K = 300, 6_000, 64, 10
 
 @cache
 def model() -> Model:
-    """Items as ranking models place them: hardly alike and of very uneven length; users know every other of their best
-    60 and will take half of the rest.
+    """Items as ranking models place them: hardly alike and of very uneven length.
+
+    Users know every other of their best 60 and will take half of the rest.
     """
     rng = np.random.default_rng(0)
     items = rng.normal(size=(NUM_ITEMS, DIMENSION)) * rng.lognormal(-2, 0.7, (NUM_ITEMS, 1))

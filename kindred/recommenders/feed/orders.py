@@ -28,8 +28,9 @@ class Order(Protocol):
         """Why a post that the reader chose before is left out."""
 
     def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
-        """A score of every post, −inf for those that are no candidates, `[num_posts]`; and the value that an answer
-        shows of some posts, given best first.
+        """A score of every post, `[num_posts]`, and the value that an answer shows of some posts, given best first.
+
+        The score is −inf for those that are no candidates.
         """
 
     def chosen_by(self, reader: int, at: int) -> IntArray:

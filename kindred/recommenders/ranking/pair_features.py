@@ -1,5 +1,7 @@
-"""What is known of a user and an item together, as numbers: how retrieval scores them, how often the user chose or
-skipped what has the same artist or genre, how well known the item is and how often it is skipped.
+"""What is known of a user and an item together, as numbers.
+
+They say how retrieval scores the two, how often the user chose or skipped what has the same artist or genre, how well
+known the item is and how often it is skipped.
 """
 
 from __future__ import annotations
@@ -174,8 +176,9 @@ class Spread:
 
 
 def best_candidates(scores: FloatArray, count: int) -> tuple[IntArray, FloatArray]:
-    """The best items of each user, best first, and their scores, `[num_users, at most count]` both; −1 and −inf where
-    a user has fewer that are finite.
+    """The best items of each user, best first, and their scores, both `[num_users, at most count]`.
+
+    −1 and −inf where a user has fewer items of a finite score.
     """
     count = min(count, scores.shape[1])
     best = np.argpartition(-scores, count - 1, axis=1)[:, :count]

@@ -66,8 +66,10 @@ class Experiments:
         return self._log.num_lost
 
     def choose(self, system: str, request: Request) -> Choice | None:
-        """The request as the user's arm has it answered; None where no experiment has this user, or where it asks for
-        another time or version than the one in force."""
+        """The request as the user's arm has it answered; None where no experiment has this user.
+
+        None as well where it asks for another time or version than the one in force.
+        """
         experiment = self._by_system.get(system)
         if experiment is None or request.user_id is None or request.at is not None or request.version is not None:
             return None

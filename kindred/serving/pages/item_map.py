@@ -96,8 +96,10 @@ def read_map(opened: OpenedSystem, only: str) -> ItemMap:
 
 
 def _item_rows(opened: OpenedSystem) -> Embeddings:
-    """Rows of length one of the items: what an event with each adds to the scores, so that those stand together that
-    speak for the same ones; of systems that learn otherwise, the vectors of the items themselves.
+    """Rows of length one of the items: what an event with each adds to the scores.
+
+    So those stand together that speak for the same ones. Of systems that learn otherwise, they are the vectors of the
+    items themselves.
     """
     recommender = opened.recommender
     if isinstance(recommender, MapsItems):
@@ -113,8 +115,9 @@ def _item_rows(opened: OpenedSystem) -> Embeddings:
 
 
 def plane(rows: Vectors) -> tuple[np.ndarray, float]:
-    """Positions of all items in the drawing, `[num_items, 2]`, and the share of the variance that they show: the first
-    two principal components.
+    """Positions of all items in the drawing, `[num_items, 2]`, and the share of the variance that they show.
+
+    They are the first two principal components.
     """
     rows = rows - rows.mean(axis=0)
     values, vectors = np.linalg.eigh(rows.T @ rows)
