@@ -87,7 +87,7 @@ def _columns_to_read(path: Location, schema: pa.Schema, source: Source) -> list[
 def _open(file: IO[bytes], head: bytes) -> Iterator[tuple[pa.Schema, Callable[[list[str]], Iterable[pa.RecordBatch]]]]:
     """Its columns, and what gives batches of some of them."""
     if head.startswith(PARQUET_MAGIC):
-        with pq.ParquetFile(file) as parquet:
+        with pq.ParquetFile(file, pre_buffer=False) as parquet:  # a thread that holds the file may abort Python's exit
             yield (
                 parquet.schema_arrow,
                 lambda columns: parquet.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False),
@@ -95,7 +95,7 @@ def _open(file: IO[bytes], head: bytes) -> Iterator[tuple[pa.Schema, Callable[[l
     elif head.startswith(FEATHER_MAGIC):
         import pyarrow.feather as feather
 
-        table = feather.read_table(file, memory_map=False)
+        table = feather.read_table(file, memory_map=False, use_threads=False)
         yield table.schema, lambda columns: table.select(columns).to_batches(_BATCH_ROWS)
     else:
         is_stream = head.startswith(STREAM_MAGIC)

@@ -29,7 +29,7 @@ def read_frame_table(path: Location, content: IO[bytes]) -> Iterator[tuple[str, 
         RecordError: the file is broken, or of another layout.
     """
     try:
-        with pq.ParquetFile(content) as parquet:
+        with pq.ParquetFile(content, pre_buffer=False) as parquet:  # as in `arrow_rows`
             schema = parquet.schema_arrow
             if missing := {TRACK, FRAMES} - set(schema.names):
                 there = listed_columns(schema.names)

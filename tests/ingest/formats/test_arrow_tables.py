@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import threading
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,7 +17,9 @@ from kindred.domain.errors import RecordError
 from kindred.domain.progress import silent
 from kindred.domain.records import Interacted
 from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.formats.arrow_rows import PARQUET_MAGIC, read_arrow_rows
 from kindred.ingest.formats.files import read_rows
+from kindred.ingest.formats.source import Parsed, Source
 from kindred.ingest.interactions import Tables, interaction_files
 from kindred.ingest.tables.mapping import TableMapping
 
@@ -83,3 +87,24 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_table_without_columns_is_none(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="there is no column"):
         understood(tmp_path / "t.arrow", pa.table({}))
+
+
+class _OwnThread(io.BytesIO):
+    """A file that notes which threads read it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.readers: set[threading.Thread] = set()
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.readers.add(threading.current_thread())
+        return super().read(size)
+
+
+def test_no_other_thread_reads_the_file_since_one_that_outlives_python_aborts_it() -> None:
+    kept = io.BytesIO()
+    pq.write_table(pa.table({"user": ["a"] * 5_000, "item": ["b"] * 5_000}), kept, row_group_size=1_000)
+    file = _OwnThread(kept.getvalue())
+    source = Source(["user", "item"], lambda row: Parsed(()))
+    assert len(list(read_arrow_rows(Path("t.parquet"), file, PARQUET_MAGIC, source))) == 5_000
+    assert file.readers == {threading.current_thread()}
