@@ -84,7 +84,9 @@ def bad_record(error: ValidationError, columns: Mapping[str, str] | None = None)
     if first["type"] == "extra_forbidden":
         return BadRecord(Reason.WRONG_TYPE, "there is no such property here", column)
     if first["type"] in ("missing", "string_too_short") or value is None:
-        return BadRecord(Reason.MISSING_ID if field in ID_FIELDS else Reason.MISSING_VALUE, "it is missing", column)
+        if field in ID_FIELDS:
+            return BadRecord(Reason.MISSING_ID, "the id is missing", column)
+        return BadRecord(Reason.MISSING_VALUE, "it is missing", column)
     reason = _reason(first["type"], field, value, first["msg"])
     return BadRecord(reason, _words(reason, first["type"], value, first.get("ctx") or {}), column)
 

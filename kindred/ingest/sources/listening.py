@@ -88,7 +88,7 @@ def parse_event(row: Values, user: str = "", read_time: ReadTime = milliseconds_
 def _listener(row: Values, user: str) -> str:
     listener = id_of(row.get("user"), "user") or user
     if not listener:
-        raise BadRecord(Reason.MISSING_ID, "it is missing; --user NAME says whose listens these are", "user")
+        raise BadRecord(Reason.MISSING_ID, "the id is missing; --user NAME says whose listens these are", "user")
     return listener
 
 

@@ -33,6 +33,7 @@ from kindred.ingest.cells.values import (
     known_id_of,
     long_text_of,
     name_in,
+    number_of,
     optional,
     parts_of,
     raw_text_of,
@@ -125,6 +126,8 @@ def event_source(
 
     def parse(row: Values) -> Parsed:
         row, notes = flattened(row), list[str]()
+        if columns.weight and "weight" in held and _is_taken_back(row.get(columns.weight), columns):
+            return Parsed((), skipped=f"{columns.weight} below 0: taken back, no event")
         at_ms = read_time(row.get(columns.at), columns.at) if columns.at else None
         if at_ms is None:
             notes.append(NO_TIME)
@@ -145,6 +148,14 @@ def event_source(
     used = [*names.values(), items.title, items.text, *items.category]
     wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
     return Source(tuple(dict.fromkeys(name for name in used if name)), parse, wanted)
+
+
+def _is_taken_back(weight: object, columns: EventColumns) -> bool:
+    """Whether a row of this weight gives back what an earlier one took, as returns among purchases do."""
+    if isinstance(weight, str) and "-" not in weight:  # most are, and that is their cost
+        return False
+    number = number_of(with_point(weight, columns.decimal or ""), columns.weight or "")
+    return number is not None and number < 0
 
 
 def _values(

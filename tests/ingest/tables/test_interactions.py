@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -196,10 +197,19 @@ def test_an_encoding_is_named_or_told_from_the_file(tmp_path: Path) -> None:
 
 
 def test_bad_rows_are_refused_with_their_reason_and_gaps_are_gaps(tmp_path: Path) -> None:
-    text = "user,item,rating,weight\n1,a,good,1\n,a,1,1\n1,,1,1\n1,a,1,-2\n1,a,,\n2,b,-3.5,0.25\n"
+    text = "user,item,rating,weight\n1,a,good,1\n,a,1,1\n1,,1,1\n1,a,1,many\n1,a,,\n2,b,-3.5,0.25\n"
     events = events_of(understood(write(tmp_path / "t.csv", text)))
-    assert events[:4] == ["wrong_type", "missing_id", "missing_id", "out_of_range"]
+    assert events[:4] == ["wrong_type", "missing_id", "missing_id", "wrong_type"]
     assert short(events[4:]) == [("1", "a", None, None), ("2", "b", -3.5, None)]
+
+
+def test_a_return_is_no_event_and_no_bad_row(tmp_path: Path) -> None:
+    rows = "c1,mug,2,536365\nc1,mug,-2,C536366\nc1,mug,-1,C536367\n,lamp,-3,C536368\nc2,lamp,1,536369\n"
+    path = write(tmp_path / "t.csv", "CustomerID,StockCode,Quantity,InvoiceNo\n" + rows)
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        summary = ingest_files(store, understood(path).files, None, IngestOptions(tmp_path / "s", tmp_path / "q"))
+    assert summary.files[0].skipped_reasons == {"Quantity below 0: taken back, no event": 3}
+    assert (summary.accepted, summary.quarantined) == (2, 0)
 
 
 def test_a_column_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:
