@@ -11,6 +11,7 @@ from kindred.domain.progress import Progress, silent, told_on_interrupt
 from kindred.stores import (
     encoder_for,
     encoder_of,
+    graph_as_it_is,
     graph_of,
     graph_to_read,
     parts_of,
@@ -47,7 +48,8 @@ def ingest(
     from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 
     folder = settings.data_dir
-    with parts_of(settings) as parts, graph_of(settings) as store:
+    graph = graph_as_it_is if dry_run else graph_of
+    with parts_of(settings) as parts, graph(settings) as store:
         options = IngestOptions(folder / "staging", folder / "quarantine", max_bad, dry_run, parts)
         return ingest_files(store, files, encoder_of(settings, progress, parts), options, progress)
 

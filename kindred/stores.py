@@ -58,6 +58,26 @@ def graph_to_read(settings: Settings) -> Iterator[GraphStore]:
         store.close()
 
 
+@contextmanager
+def graph_as_it_is(settings: Settings) -> Iterator[GraphStore | None]:
+    """The graph store in force to look into, closed at the end; nothing is made or mended for it.
+
+    None where there is none yet, one that needs mending first, or one that another process writes now.
+    """
+    from kindred.graph.open import open_graph
+    from kindred.graph.store import LockedError, UnfinishedError
+
+    try:
+        store = open_graph(settings.effective_graph_url, read_only=True, server=graph_server_of(settings))
+    except (LockedError, UnfinishedError):
+        yield None
+        return
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 def query_graph(
     settings: Settings, cypher: str, parameters: Mapping[str, object], rows: int, seconds: float | None = None
 ) -> pa.Table:

@@ -11,8 +11,9 @@ from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import NotPublishedError
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
+from kindred.ingest.products import product_files
 from kindred.settings import Settings
-from kindred.steps import recommender_of
+from kindred.steps import ingest, recommender_of
 from kindred.stores import graph_of, vectors_of
 
 
@@ -35,3 +36,14 @@ def test_who_asks_a_system_that_is_not_published_is_told_which_are(tmp_path: Pat
         recommender_of(settings, "products") as recommender,
     ):
         recommender(request)
+
+
+def test_a_dry_run_makes_no_graph_and_needs_none_that_another_writes(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    reviews = tmp_path / "reviews.jsonl"
+    reviews.write_text('{"reviewerID": "u", "asin": "p", "overall": 5, "unixReviewTime": 1400000000}\n')
+    files = product_files([str(reviews)])
+    assert ingest(settings, files, dry_run=True).accepted == 1
+    assert not (tmp_path / "data" / "graph").exists()
+    with graph_of(settings):
+        assert ingest(settings, files, dry_run=True).accepted == 1

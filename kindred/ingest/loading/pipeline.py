@@ -18,7 +18,7 @@ __all__ = ["IngestOptions", "SourceFile", "ingest_files"]
 
 
 def ingest_files(
-    store: GraphStore,
+    store: GraphStore | None,
     files: Sequence[SourceFile],
     encoder: TextEncoder | None,
     options: IngestOptions,
@@ -26,19 +26,28 @@ def ingest_files(
 ) -> IngestSummary:
     """What became of every line and record. Safe to repeat: after a kill at any time, or on the same files once more.
 
+    Args:
+        store: the graph to load into; of a dry run the one to check the encoder with, if it can be had.
+        files: what to read.
+        encoder: of texts; None to encode none.
+        options: where to stage, how much may be bad, whether to load.
+        progress: told how far it is.
+
     Raises:
         RecordError: a file can't be read, or too many of its records are bad; nothing was loaded.
         SchemaError: the graph's vectors come from another encoder; nothing was loaded.
         StoreError: the graph or the disk failed, or another ingest is running.
     """
-    check_encoder(store, encoder)
+    assert store is not None or options.dry_run
+    if store is not None:
+        check_encoder(store, encoder)
     schema = graph_schema()
     tallies = Tallies()
     loading = _Loading(progress)
     with told_on_interrupt(lambda: loading.kept), Stage(options.staging, schema) as stage:
         staged, quarantine_file = stage_files(files, stage, options, progress)
         stages = stage.finish()
-        if options.dry_run:
+        if store is None or options.dry_run:
             tables = count_records(stages, tallies, progress)
         else:
             store.create_schema(schema)
