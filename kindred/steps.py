@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,18 +95,20 @@ def _train_and_keep(
 ) -> Run:
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
-    from kindred.recommenders.training import GraphState
+    from kindred.recommenders.training import GraphState, begin_training
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
 
+    url = settings.effective_graph_url
+    options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress)
+    begin_training(folder, config, options, GraphState(url, "", until))  # whoever is killed while it is read goes on
     noted = config.model_dump(mode="json")
     uri = settings.mlflow_uri
     tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
     with graph_to_read(settings) as store, tracking as track:
         statistics = graph_statistics(store, graph_schema())
-        state = GraphState(settings.effective_graph_url, statistics.content_hash, until)
-        options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress, track=track)
-        return module.train(store, config, options, state)
+        state = GraphState(url, statistics.content_hash, until)
+        return module.train(store, config, replace(options, track=track), state)
 
 
 def evaluate_run(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kindred import steps
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import NotPublishedError
+from kindred.domain.errors import NotPublishedError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
+from kindred.graph.store import GraphStore
 from kindred.ingest.products import product_files
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.training import BegunRun, read_begun_run
 from kindred.settings import Settings
 from kindred.steps import ingest, recommender_of
 from kindred.stores import graph_of, vectors_of
@@ -47,3 +53,21 @@ def test_a_dry_run_makes_no_graph_and_needs_none_that_another_writes(tmp_path: P
     assert not (tmp_path / "data" / "graph").exists()
     with graph_of(settings):
         assert ingest(settings, files, dry_run=True).accepted == 1
+
+
+def test_a_training_that_is_killed_while_it_reads_the_graph_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[BegunRun] = []
+
+    @contextmanager
+    def look(settings: Settings) -> Iterator[GraphStore]:
+        [folder] = (tmp_path / "artifacts" / "products").iterdir()
+        begun.append(read_begun_run(folder))
+        raise StoreError("no graph", "")
+        yield
+
+    monkeypatch.setattr(steps, "graph_to_read", look)
+    with pytest.raises(StoreError):
+        steps.train_system(Settings(data_dir=tmp_path, seed=3), "products", ModelConfig(text=False), 7)
+    assert begun == [BegunRun(ModelConfig(text=False), 3, 7)]

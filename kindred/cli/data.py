@@ -51,7 +51,7 @@ class LoadOptions:
     max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of bad lines above which nothing loads.")] = (
         0.05
     )
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, load nothing; beside a service too.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, load nothing.")] = False
     as_json: AsJson = False
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, SystemName, settings_of
+from kindred.cli.options import AsJson, SystemName, command_line, settings_of
 from kindred.stores import runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def runs(
     """List finished runs."""
     if context.invoked_subcommand is not None:
         return
-    from kindred.recommenders.runs import figure_names, finished_runs
+    from kindred.recommenders.runs import figure_names, finished_runs, unfinished_runs
     from kindred.recommenders.systems import SYSTEMS, find_system
 
     settings = settings_of(context)
@@ -47,6 +47,11 @@ def runs(
     figures = figure_names(row["figures"] for row in rows)
     header = [*_HEADER, *figures, "tags", "published"]
     console.result(console.table(header, [_cells(row, figures) for row in rows]))
+    for name in names:
+        for run in unfinished_runs(runs_folder_of(settings, name)):
+            go_on = command_line(context, "train", name, "--resume", run)
+            delete = command_line(context, "runs", "rm", run, "--system", name)
+            console.note(f"run {run} of {name} did not finish: go on with {go_on}, or delete it with {delete}")
 
 
 @runs_app.command("rm", epilog="Example: kindred runs rm 20260102-030405-abcdef")

@@ -89,6 +89,12 @@ def finished_runs(runs_folder: Path) -> list[Run]:
     return [Run(path.parent.name, path.parent, _read_json(path)) for path in manifests]
 
 
+def unfinished_runs(runs_folder: Path) -> list[str]:
+    """Names of runs that are being trained now, or whose training was killed, oldest first."""
+    folders = sorted(path for path in runs_folder.glob("[0-9]*") if path.is_dir())
+    return [folder.name for folder in folders if not (folder / MANIFEST).exists()]
+
+
 def read_manifest(folder: Path) -> Mapping[str, Any]:
     """What the run in a folder was made of. Raises: ArtifactError where there is no finished one."""
     return _read_json(folder / MANIFEST)
@@ -157,6 +163,8 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
     train = f"train one with `kindred train {runs_folder.name}`"
     found = [path.parent for path in runs_folder.parent.glob(f"*/*/{MANIFEST}") if path.parents[1] != runs_folder]
     others = sorted({folder.parent.name for folder in found if name in (None, folder.name)})
+    if begun := unfinished_runs(runs_folder):
+        train = f"go on with `kindred train {runs_folder.name} --resume {begun[-1]}`, or {train}"
     elsewhere = f"add {' or '.join(f'`--system {other}`' for other in others)}, or {train}" if others else train
     raise ArtifactError(
         f"no finished run{f' named {name}' if name else ''} in {runs_folder}",

@@ -121,9 +121,9 @@ def read_begun_run(folder: Path) -> BegunRun:
         noted = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         return BegunRun(ModelConfig.model_validate(noted["config"]), noted["seed"], noted["graph"]["until"])
     except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(
-            f"no run to resume in {folder}: {error}", "train a new one with `kindred train-gnn`"
-        ) from error
+        why = "there is no such folder" if not folder.is_dir() else f"{CONFIG} can't be read: {error}"
+        anew = f"train a new one with `kindred train {folder.parent.name}`"
+        raise ArtifactError(f"no run to resume in {folder}: {why}", anew) from error
 
 
 def recipe_of(run: Run) -> ModelConfig:

@@ -16,6 +16,7 @@ from kindred.recommenders.runs import (
     remove_run,
     resumable_or_gone,
     tags_of,
+    unfinished_runs,
     write_json,
 )
 from kindred.training.checkpoint import read_arrays, write_arrays, write_checkpoint
@@ -29,6 +30,11 @@ def test_a_folder_is_a_run_only_once_its_manifest_is_there(tmp_path: Path) -> No
     with pytest.raises(ArtifactError, match="did not finish") as raised:
         find_run(tmp_path, half.name)
     assert f"--resume {half.name}" in raised.value.next_step
+    assert unfinished_runs(tmp_path) == [half.name]
+    (whole / "manifest.json").unlink()
+    with pytest.raises(ArtifactError, match="no finished run") as raised:
+        find_run(tmp_path)
+    assert f"--resume {max(half.name, whole.name)}" in raised.value.next_step
 
 
 def test_many_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
