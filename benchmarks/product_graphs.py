@@ -28,8 +28,9 @@ from kindred.features.text import open_text_encoder
 from kindred.gnn.columns import edge_columns
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.loading.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.sources import amazon
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig

@@ -22,7 +22,7 @@ from kindred.stores import (
 
 if TYPE_CHECKING:
     from kindred.evaluation.report import Report
-    from kindred.ingest.loading.pipeline import SourceFile
+    from kindred.ingest.formats.source import SourceFile
     from kindred.ingest.loading.summary import IngestSummary
     from kindred.recommenders.answering.opened import Opened
     from kindred.recommenders.config import ModelConfig

@@ -25,8 +25,8 @@ from kindred.features.text import open_text_encoder
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.ingest.loading.one_file import read_part
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
-from kindred.ingest.loading.reading import read_part
 from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.products import product_files
 from kindred.linear.inputs.known_items import dot_scores

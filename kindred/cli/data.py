@@ -15,7 +15,7 @@ from kindred.cli.options import AsJson, command_line, settings_of, with_groups
 from kindred.steps import ingest
 
 if TYPE_CHECKING:
-    from kindred.ingest.loading.pipeline import SourceFile
+    from kindred.ingest.formats.source import SourceFile
     from kindred.ingest.loading.summary import FileSummary, IngestSummary
 
 generate_app = typer.Typer(help="Make sample data, seeded.", no_args_is_help=True, rich_markup_mode=None)

@@ -11,7 +11,7 @@ from kindred.domain.records import Event
 from kindred.ingest.bytes.paths import Given, Paths, expand
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.impressions import CLICKS
-from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.tables.baskets import basket_column
 from kindred.ingest.tables.column_names import guess
 from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from kindred.graph.store import GraphStore
 from kindred.ingest.feed import click_files, post_files
-from kindred.ingest.loading.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.formats.source import SourceFile
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.music import track_files
 from kindred.ingest.products import product_files

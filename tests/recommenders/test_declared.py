@@ -12,8 +12,9 @@ from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import About, Viewed
 from kindred.evaluation.report import Report
 from kindred.graph.open import open_graph
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.interactions import interaction_files
-from kindred.ingest.loading.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.music import track_files
 from kindred.ingest.tables.mapping import ItemColumns, TableMapping
 from kindred.recommenders import listens

@@ -1,4 +1,4 @@
-"""Source: what a data set's module hands to ingest, so that reading, staging and loading know no data set."""
+"""Source: what a data set's module hands to ingest, so that reading and loading know no data set; and a file of one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kindred.domain.records import Edge, Node
+from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.json_lines import decode_json_or_literal
 from kindred.ingest.formats.rows import Row
 
@@ -72,3 +73,25 @@ class Source:
     parted_by: str = ""
     is_archive: bool = False
     prepare: Callable[[Iterable[Row]], Source] | None = None
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file and the source that knows its rows.
+
+    Attributes:
+        path: the file, here or at an address; `-` is standard input.
+        part: which part of the file the source reads, such as a table of a dump; empty where it reads the whole.
+        given_as: what it is called where that is not its path.
+    """
+
+    path: Location
+    source: Source
+    part: str = ""
+    given_as: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in summaries and messages."""
+        name = self.given_as or str(self.path)
+        return f"{name} ({self.part})" if self.part else name

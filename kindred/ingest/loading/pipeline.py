@@ -8,13 +8,15 @@ from kindred.domain.embeddings import TextEncoder
 from kindred.domain.progress import Progress, silent, told_on_interrupt
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.loading.load import check_encoder, count_records, load_records, note_encoder
 from kindred.ingest.loading.merging import Tallies, Tally
-from kindred.ingest.loading.reading import IngestOptions, SourceFile, StagedFile, stage_files
+from kindred.ingest.loading.one_file import StagedFile
+from kindred.ingest.loading.reading import IngestOptions, stage_files
 from kindred.ingest.loading.staging import Stage
 from kindred.ingest.loading.summary import FileSummary, IngestSummary
 
-__all__ = ["IngestOptions", "SourceFile", "ingest_files"]
+__all__ = ["IngestOptions", "ingest_files"]
 
 
 def ingest_files(

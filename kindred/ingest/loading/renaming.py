@@ -14,8 +14,7 @@ from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.formats.csv_rows import dialect_with, read_csv_rows
 from kindred.ingest.formats.rows import Row, flattened
-from kindred.ingest.formats.source import Parsed, Source, Values
-from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.formats.source import Parsed, Source, SourceFile, Values
 
 _SEPARATORS = "\t,;|"
 

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kindred.domain.errors import RecordError, SettingsError, install_hint
 from kindred.ingest.formats.columns import check_firm_columns, missing_columns
 from kindred.ingest.formats.rows import Row
-from kindred.ingest.formats.source import Source
-from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.formats.source import Source, SourceFile
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Select, Table

@@ -17,7 +17,7 @@ from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.values import known_id_of
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import flattened
-from kindred.ingest.loading.reading import SourceFile
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.tables.column_names import guess, guesses, title_beside
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, TableMapping, category_edge

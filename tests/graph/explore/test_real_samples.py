@@ -15,8 +15,8 @@ from kindred.domain.schema import graph_schema
 from kindred.graph.explore.question_files import question_of, read_questions
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore, QueryLimits
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.ingest.loading.pipeline import SourceFile
 from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.products import product_files
 from tests.conftest import clear_graph, open_neo4j

@@ -13,8 +13,8 @@ from kindred.domain.records import Interacted, Liked, Post, Product, Reviewed, T
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.feed import click_files, post_files
 from kindred.ingest.formats.files import read_rows
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.interactions import interaction_files
-from kindred.ingest.loading.reading import SourceFile
 from kindred.ingest.products import product_files
 from kindred.ingest.sources.tag_lists import TAG_LISTS
 from kindred.ingest.tables.mapping import Layout, TableMapping

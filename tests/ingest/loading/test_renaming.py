@@ -9,8 +9,8 @@ import pytest
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.ingest.feed import click_files, click_table, post_tables
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
-from kindred.ingest.loading.reading import SourceFile
 from kindred.ingest.loading.renaming import with_columns_named
 from kindred.ingest.music import track_files
 from kindred.ingest.searches import search_files

@@ -16,8 +16,9 @@ from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.loading.namespace import Namespace, in_namespace
-from kindred.ingest.loading.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.music import track_files
 from kindred.ingest.sources import lastfm

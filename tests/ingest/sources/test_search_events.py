@@ -15,7 +15,8 @@ from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from kindred.ingest.formats.files import read_rows
-from kindred.ingest.loading.pipeline import IngestOptions, SourceFile, ingest_files
+from kindred.ingest.formats.source import SourceFile
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.loading.summary import FileSummary
 from kindred.ingest.searches import search_files
 from kindred.ingest.sources.search_events import SEARCH_EVENTS
