@@ -85,7 +85,7 @@ def measure(server: Postgres, folder: Path, rows: int, disturbed: int) -> None:
 
 def read(table: str) -> None:
     """Reads a table to its end."""
-    from kindred.ingest.loading.sql_tables import sql_table
+    from kindred.ingest.formats.sql_tables import sql_table
     from kindred.ingest.sources import social_feed
 
     source = sql_table(os.environ["KINDRED_SQL"], table, social_feed.FEED).source

@@ -226,8 +226,8 @@ def load(
     renaming: Renaming | None = None,
 ) -> None:
     """Ingests the files and prints what became of every line and record, and the command to go on with."""
+    from kindred.ingest.formats.renaming import with_columns_named
     from kindred.ingest.loading.namespace import Namespace, in_namespace
-    from kindred.ingest.loading.renaming import with_columns_named
     from kindred.ingest.tables.table_options import names_in
 
     settings = settings_of(context)

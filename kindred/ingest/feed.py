@@ -6,7 +6,7 @@ from kindred.domain.errors import SettingsError
 from kindred.ingest.bytes.paths import Given, Paths, expand, one_file
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.formats.sql_dump import dump_source
-from kindred.ingest.loading.sql_tables import sql_table
+from kindred.ingest.formats.sql_tables import sql_table
 from kindred.ingest.sources import news_clicks, social_feed
 
 _TABLES = {

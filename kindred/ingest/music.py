@@ -8,7 +8,7 @@ from kindred.domain.errors import SettingsError
 from kindred.ingest.bytes.paths import Given, Paths, expand, is_elsewhere, one_file, path_of
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.source import SourceFile
-from kindred.ingest.loading.sql_tables import sql_table
+from kindred.ingest.formats.sql_tables import sql_table
 from kindred.ingest.sources import lastfm, listening, tag_lists
 from kindred.ingest.sources.frames import SaveFrames, frames_source
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kindred.domain.errors import SettingsError
 from kindred.ingest.bytes.paths import Paths, expand
 from kindred.ingest.formats.source import SourceFile
-from kindred.ingest.loading.sql_tables import sql_table
+from kindred.ingest.formats.sql_tables import sql_table
 from kindred.ingest.sources import amazon
 
 

@@ -17,8 +17,8 @@ from kindred.graph.open import open_graph
 from kindred.graph.store import QueryLimits
 from kindred.ingest.feed import post_tables
 from kindred.ingest.formats.source import SourceFile
+from kindred.ingest.formats.sql_tables import BATCH_ROWS, SqlTable, read_only, sql_table
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
-from kindred.ingest.loading.sql_tables import BATCH_ROWS, SqlTable, read_only, sql_table
 from kindred.ingest.products import product_tables
 from kindred.ingest.searches import search_tables
 from kindred.ingest.sources import social_feed

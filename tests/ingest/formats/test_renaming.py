@@ -9,9 +9,9 @@ import pytest
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.ingest.feed import click_files, click_table, post_tables
+from kindred.ingest.formats.renaming import with_columns_named
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
-from kindred.ingest.loading.renaming import with_columns_named
 from kindred.ingest.music import track_files
 from kindred.ingest.searches import search_files
 from tests.ingest.conftest import DictGraph, json_lines
