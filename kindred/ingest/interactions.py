@@ -17,10 +17,11 @@ from kindred.ingest.tables.column_names import guess
 from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
 from kindred.ingest.tables.json_documents import check_no_columns, check_no_users
+from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, Layout, TableMapping, find_event_type
 from kindred.ingest.tables.order_table import find_orders
 from kindred.ingest.tables.records import event_source
-from kindred.ingest.tables.table_head import Head, in_layout, lists_of_rows, read_head
+from kindred.ingest.tables.table_head import Head, lists_of_rows, read_head
 
 _SHOWN_VALUES = 3
 

@@ -20,6 +20,11 @@ _SIGNS = frozenset("€‚ƒ„…†‡ˆ‰‹‘’“”•–—˜™›  �
 _VALID_PAIR = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")
 
 
+def told_encoding(head: bytes) -> str | None:
+    """The encoding of a text that begins so: UTF-16, UTF-32 or Windows-1252; None where it is none of them."""
+    return wide_encoding(head) or ("cp1252" if is_windows_1252(head) else None)
+
+
 def wide_encoding(head: bytes) -> str | None:
     """UTF-16 or UTF-32, by the mark at the start or by the zeros between characters; None for anything else."""
     for mark, name in _MARKS.items():

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 
 from kindred.domain.errors import SettingsError
-from kindred.ingest.bytes.encodings import in_utf8, is_windows_1252, wide_encoding
+from kindred.ingest.bytes.encodings import in_utf8, told_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.formats.csv_rows import dialect_with, read_csv_rows
@@ -95,7 +95,7 @@ def _with_header(source: Source, header: Sequence[str]) -> Source:
 def _read_below(header: Sequence[str], content: io.BufferedReader, source: Source) -> Iterator[Row]:
     """The rows of a file without a header, as if it had this one."""
     head = content.peek(BUFFER_BYTES)
-    if encoding := wide_encoding(head) or ("cp1252" if is_windows_1252(head) else ""):
+    if encoding := told_encoding(head):
         content = in_utf8(content, encoding)
         head = content.peek(BUFFER_BYTES)
     first = head.lstrip().split(b"\n", 1)[0].decode(errors="replace")

@@ -20,9 +20,10 @@ from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.tables.column_names import guess, guesses, title_beside
 from kindred.ingest.tables.lacking import check_there, lacking
+from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, TableMapping, category_edge
 from kindred.ingest.tables.records import item_properties, item_source
-from kindred.ingest.tables.table_head import Head, in_layout, read_head
+from kindred.ingest.tables.table_head import Head, read_head
 
 _SHOWN_VALUES = 3
 _ITEMS_LOOKED_AT = 100_000

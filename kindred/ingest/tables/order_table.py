@@ -18,8 +18,9 @@ from kindred.ingest.formats.columns import listed_columns
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
+from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import Layout
-from kindred.ingest.tables.table_head import Head, in_layout, read_head
+from kindred.ingest.tables.table_head import Head, read_head
 
 ORDER_IDS = ("order_id", "basket_id", "transaction_id", "invoice_id", "cart_id", "receipt_id")
 

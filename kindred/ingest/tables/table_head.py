@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain, islice
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
-from kindred.ingest.bytes.encodings import in_utf8, is_windows_1252, wide_encoding
-from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
+from kindred.ingest.bytes.encodings import told_encoding
+from kindred.ingest.bytes.lines import BUFFER_BYTES
 from kindred.ingest.bytes.opening import is_stream, open_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import arrow_columns, is_arrow
 from kindred.ingest.formats.columns import listed_columns
-from kindred.ingest.formats.csv_rows import dialect_with, has_blanks, read_csv_rows, without_separator_line
+from kindred.ingest.formats.csv_rows import without_separator_line
 from kindred.ingest.formats.files import read_rows
-from kindred.ingest.formats.impressions import CLICKS, is_impressions, read_clicks
+from kindred.ingest.formats.impressions import CLICKS, is_impressions
 from kindred.ingest.formats.paragraphs import is_paragraphs
 from kindred.ingest.formats.partitions import partition_of
 from kindred.ingest.formats.rows import Row, flattened
@@ -33,13 +30,11 @@ from kindred.ingest.tables.headless import (
     is_grouped,
     is_number,
     is_value,
-    lines_below_comments,
     no_names,
-    rows_of_groups,
-    rows_with_open_end,
     without_comments,
 )
 from kindred.ingest.tables.known_files import known_layout
+from kindred.ingest.tables.layouts import cells_of, in_layout
 from kindred.ingest.tables.mapping import Layout
 from kindred.ingest.tables.matrices import COLUMNS as MATRIX
 from kindred.ingest.tables.matrices import (
@@ -48,7 +43,6 @@ from kindred.ingest.tables.matrices import (
     TO_BE_TOLD,
     absent_in,
     begins_with_counts,
-    rows_of_matrix,
     users_of,
 )
 
@@ -104,12 +98,16 @@ def read_head(path: Location, layout: Layout) -> Head:
             if not names:
                 raise _no_column(path)
             return _with_rows(path, names, bare_layout)
+    return _of_text(path, start, layout, bare_layout)
+
+
+def _of_text(path: Location, start: bytes, layout: Layout, bare_layout: Layout) -> Head:
+    """The head of a file of text that begins so; `bare_layout` is what of the layout holds for what is no CSV."""
     text = _decoded(start, layout)
-    if layout.matrix and text.startswith(("{", "[")):
+    is_json = text.startswith(("{", "["))
+    if layout.matrix and is_json:
         raise RecordError(f"{path} is no matrix, but JSON", "load it without --matrix, or write it as CSV")
-    if text.startswith(("{", "[")):
-        return _with_rows(path, [], bare_layout)
-    if is_paragraphs(start):
+    if is_json or is_paragraphs(start):
         return _with_rows(path, [], bare_layout)
     if is_grouped(start) and not layout.columns:
         layout = GROUPS
@@ -127,7 +125,7 @@ def read_head(path: Location, layout: Layout) -> Head:
 
 def _of_matrix(path: Location, text: str, layout: Layout) -> Head:
     """The head of the events that the cells of a matrix are."""
-    names = list(layout.columns) or _cells(text.partition("\n")[0].rstrip("\r"), layout.separator)
+    names = list(layout.columns) or cells_of(text.partition("\n")[0].rstrip("\r"), layout.separator)
     if layout.matrix not in (TO_BE_TOLD, FIRST, LINES, *names):
         raise RecordError(f"{path} has no column {layout.matrix!r}", f"--user is one of {listed_columns(names)}")
     has_header = not layout.columns and not all(map(is_number, filter(None, names)))
@@ -150,36 +148,6 @@ def lists_of_rows(head: Head) -> list[str]:
 
 def _are_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
-
-
-def in_layout(source: Source, layout: Layout) -> Source:
-    """The source of files that are written so."""
-    source = replace(source, unfold=layout.unfold, parted_by=layout.parted_by)
-    if not layout.separator:
-        return replace(source, encoding=layout.encoding or source.encoding)
-    source = replace(source, quoted=len(layout.separator) == 1)
-    return replace(source, read=partial(_read_cells, layout))
-
-
-def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
-    head = content.peek(BUFFER_BYTES)
-    encoding = layout.encoding or wide_encoding(head) or ("cp1252" if is_windows_1252(head) else "")
-    lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content))
-    if is_impressions(head) and layout.columns == CLICKS:
-        return read_clicks(lines)
-    if is_grouped(head):
-        lines = rows_of_groups(lines)
-    if layout.columns:
-        if len(layout.separator) == 1 and any(is_name_of(role, layout.columns[-1]) for role in ("title", "text")):
-            lines = rows_with_open_end(lines, layout.separator.encode(), len(layout.columns))
-        header = layout.separator.join(layout.columns).encode()
-        lines = chain([Line(0, header, len(header))], lines)
-    if layout.matrix:
-        text = head.decode(errors="replace").lstrip("\ufeff").partition("\n")[0].rstrip("\r")
-        source = replace(source, columns=layout.columns or _cells(text, layout.separator), firm=())
-        rows = read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
-        return rows_of_matrix(rows, layout.matrix, layout.absent)
-    return read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
 
 
 def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
@@ -228,7 +196,7 @@ def _check_encoding(name: str) -> None:
 
 
 def _decoded(start: bytes, layout: Layout) -> str:
-    encoding = layout.encoding or wide_encoding(start) or ("cp1252" if is_windows_1252(start) else "utf-8")
+    encoding = layout.encoding or told_encoding(start) or "utf-8"
     text = start.decode(encoding, errors="replace").lstrip("\ufeff \r\n")
     return without_separator_line(text.encode()).decode()
 
@@ -238,18 +206,9 @@ def _separator(text: str) -> str:
     return max(_SEPARATORS, key=first.count) if any(map(first.count, _SEPARATORS)) else ","
 
 
-def _cells(line: str, separator: str) -> list[str]:
-    blanks = has_blanks(line, separator)
-    reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
-    try:
-        return [cell.strip() for cell in (line.split(separator) if len(separator) > 1 else next(reader, []))]
-    except csv.Error:  # a carriage return within it
-        return [cell.strip() for cell in line.split(separator)]
-
-
 def _header(path: Location, text: str, separator: str) -> list[str]:
     line = text.split("\n", 1)[0].rstrip("\r")
-    names = _cells(line, separator)
+    names = cells_of(line, separator)
     parts = [part.strip('"') for part in names[0].split()] if len(names) == 1 else []
     if len(parts) > 1 and all(map(is_number, parts)):
         raise no_names(path, text, parts, " ")

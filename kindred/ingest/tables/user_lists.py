@@ -9,7 +9,7 @@ import orjson
 from kindred.domain.errors import RecordError
 from kindred.domain.id_text import id_in
 from kindred.domain.progress import silent
-from kindred.ingest.bytes.encodings import wide_encoding
+from kindred.ingest.bytes.encodings import told_encoding
 from kindred.ingest.bytes.opening import is_stream, open_file
 from kindred.ingest.bytes.paths import Given, one_file
 from kindred.ingest.bytes.remote import Location
@@ -18,8 +18,9 @@ from kindred.ingest.cells.values import id_of
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.source import Parsed, Source
 from kindred.ingest.tables.column_names import guess
+from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import Layout
-from kindred.ingest.tables.table_head import in_layout, read_head
+from kindred.ingest.tables.table_head import read_head
 
 
 def read_users(given: Given) -> list[str]:
@@ -62,9 +63,11 @@ def _of_text(path: Location) -> Iterator[str | None]:
     with open_file(path) as file:
         content = file.content.read()
     try:
-        text = content.decode(wide_encoding(content) or "utf-8").lstrip("\ufeff").strip()
+        text = content.decode(told_encoding(content) or "utf-8").lstrip("\ufeff").strip()
     except UnicodeDecodeError as error:
         raise RecordError(f"{path} can't be read: {error}", "give a text file with one id a line") from error
+    if "\x00" in text:
+        raise RecordError(f"{path} can't be read: it is no text", "give a text file with one id a line")
     if text.startswith("["):
         try:
             yield from (id_of(one) for one in orjson.loads(text))

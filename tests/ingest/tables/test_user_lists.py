@@ -44,6 +44,12 @@ def test_an_id_may_hold_what_parts_cells(tmp_path: Path) -> None:
     assert read_users(tmp_path / "u") == ["a,b", "[c]"]
 
 
+@pytest.mark.parametrize("head", ["", "user_id\n"])
+def test_a_file_in_windows_1252_is_read_in_it(tmp_path: Path, head: str) -> None:
+    (tmp_path / "u").write_bytes(f"{head}Jürgen\nZoë\n".encode("cp1252"))
+    assert read_users(tmp_path / "u") == ["Jürgen", "Zoë"]
+
+
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"user_id\n", b"[]"])
 def test_no_user_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "u").write_bytes(content)

@@ -1,0 +1,61 @@
+"""Tables of text in a layout that is told or was found: separator, names of columns, comments, groups, matrices."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+
+from kindred.ingest.bytes.encodings import in_utf8, told_encoding
+from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
+from kindred.ingest.formats.csv_rows import dialect_with, has_blanks, read_csv_rows
+from kindred.ingest.formats.impressions import CLICKS, is_impressions, read_clicks
+from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.source import Source
+from kindred.ingest.tables.column_names import is_name_of
+from kindred.ingest.tables.headless import is_grouped, lines_below_comments, rows_of_groups, rows_with_open_end
+from kindred.ingest.tables.mapping import Layout
+from kindred.ingest.tables.matrices import rows_of_matrix
+
+
+def in_layout(source: Source, layout: Layout) -> Source:
+    """The source of files that are written so."""
+    source = replace(source, unfold=layout.unfold, parted_by=layout.parted_by)
+    if not layout.separator:
+        return replace(source, encoding=layout.encoding or source.encoding)
+    source = replace(source, quoted=len(layout.separator) == 1)
+    return replace(source, read=partial(_read_cells, layout))
+
+
+def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
+    head = content.peek(BUFFER_BYTES)
+    encoding = layout.encoding or told_encoding(head)
+    lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content))
+    if is_impressions(head) and layout.columns == CLICKS:
+        return read_clicks(lines)
+    if is_grouped(head):
+        lines = rows_of_groups(lines)
+    if layout.columns:
+        if len(layout.separator) == 1 and any(is_name_of(role, layout.columns[-1]) for role in ("title", "text")):
+            lines = rows_with_open_end(lines, layout.separator.encode(), len(layout.columns))
+        header = layout.separator.join(layout.columns).encode()
+        lines = chain([Line(0, header, len(header))], lines)
+    if layout.matrix:
+        text = head.decode(errors="replace").lstrip("\ufeff").partition("\n")[0].rstrip("\r")
+        source = replace(source, columns=layout.columns or cells_of(text, layout.separator), firm=())
+        rows = read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
+        return rows_of_matrix(rows, layout.matrix, layout.absent)
+    return read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """The cells of one line of text, as a reader of CSV parts them."""
+    blanks = has_blanks(line, separator)
+    reader = csv.reader([line], delimiter=separator[0], skipinitialspace=blanks)
+    try:
+        return [cell.strip() for cell in (line.split(separator) if len(separator) > 1 else next(reader, []))]
+    except csv.Error:  # a carriage return within it
+        return [cell.strip() for cell in line.split(separator)]
