@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -84,45 +84,59 @@ def _check(load: Load) -> None:
         raise SettingsError("there are no users to ask for", "ingest events first, or name some with --user")
 
 
+@dataclass
+class _Replies:
+    """What came back so far."""
+
+    seconds: list[float] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+    served_by: Counter[str] = field(default_factory=Counter)
+    degraded: int = 0
+
+    def note(self, reply: httpx.Response, seconds: float) -> None:
+        """Counts a reply that came so long after it was due."""
+        self.seconds.append(seconds)
+        self.statuses[str(reply.status_code)] += 1
+        if reply.status_code == 200:
+            answer = reply.json()
+            self.served_by[answer["served_by"]] += 1
+            self.degraded += bool(answer["degraded"])
+
+    def milliseconds(self) -> dict[str, float]:
+        """Quantiles of the times, NaN where nothing replied."""
+        names = [*(f"p{round(100 * share)}" for share in _QUANTILES[:-1]), "max"]
+        values = np.quantile(self.seconds, _QUANTILES) * 1e3 if self.seconds else np.full(len(_QUANTILES), np.nan)
+        return {name: round(float(value), 2) for name, value in zip(names, values, strict=True)}
+
+
 async def _run(load: Load) -> LoadReport:
     headers = {"Authorization": f"Bearer {load.key}"} if load.key else {}
     limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
-    seconds: list[float] = []
-    statuses: Counter[str] = Counter()
-    served_by: Counter[str] = Counter()
+    replies, number = _Replies(), max(1, round(load.rate * load.seconds))
     async with httpx.AsyncClient(base_url=load.url, headers=headers, timeout=30, limits=limits) as client:
         try:
             await client.get("/health/live")
         except httpx.TransportError as error:
             raise StoreError(f"nothing answers at {load.url}", "start it with `kindred serve`") from error
-
-        async def ask(user: str, due: float) -> None:
-            try:
-                reply = await client.get(f"/v1/{load.system}/users/{quote(user, safe='')}/recommendations")
-            except httpx.TransportError:
-                statuses["no reply"] += 1
-                return
-            seconds.append(time.perf_counter() - due)
-            statuses[str(reply.status_code)] += 1
-            if reply.status_code == 200:
-                answer = reply.json()
-                served_by[answer["served_by"]] += 1
-                served_by["degraded"] += bool(answer["degraded"])
-
         started = time.perf_counter()
-        number = max(1, round(load.rate * load.seconds))
         async with asyncio.TaskGroup() as tasks:
             for row in range(number):
                 due = started + row / load.rate
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                tasks.create_task(ask(load.users[row % len(load.users)], due))
+                tasks.create_task(_ask(client, load, load.users[row % len(load.users)], due, replies))
         took = time.perf_counter() - started
-    degraded = served_by.pop("degraded", 0)
-    quantiles = np.quantile(seconds, _QUANTILES) * 1e3 if seconds else np.full(len(_QUANTILES), np.nan)
-    names = [*(f"p{round(100 * share)}" for share in _QUANTILES[:-1]), "max"]
-    milliseconds = {name: round(float(value), 2) for name, value in zip(names, quantiles, strict=True)}
-    answered = statuses["200"] / took
-    return LoadReport(load.rate, number, answered, milliseconds, dict(statuses), dict(served_by), degraded)
+    answered, statuses, served_by = replies.statuses["200"] / took, dict(replies.statuses), dict(replies.served_by)
+    return LoadReport(load.rate, number, answered, replies.milliseconds(), statuses, served_by, replies.degraded)
+
+
+async def _ask(client: httpx.AsyncClient, load: Load, user: str, due: float, replies: _Replies) -> None:
+    """Asks for one user, and notes what came of it."""
+    try:
+        reply = await client.get(f"/v1/{load.system}/users/{quote(user, safe='')}/recommendations")
+    except httpx.TransportError:
+        replies.statuses["no reply"] += 1
+        return
+    replies.note(reply, time.perf_counter() - due)
 
 
 def report_text(report: LoadReport) -> str:
