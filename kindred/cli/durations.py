@@ -7,11 +7,15 @@ import re
 import typer
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_MOST_DAYS = 36_500
 
 
 def seconds_in(text: str) -> int:
-    """Seconds of a length of time. Raises: BadParameter where it is none."""
+    """Seconds of a length of time. Raises: BadParameter where it is none, or longer than a century."""
     found = re.fullmatch(r"(\d{1,7})\s*([smhd])", text.strip())
     if found is None or int(found[1]) == 0:
         raise typer.BadParameter(f"{text!r} is no length of time; write 90s, 30m, 6h or 7d")
-    return int(found[1]) * _UNITS[found[2]]
+    seconds = int(found[1]) * _UNITS[found[2]]
+    if seconds > _MOST_DAYS * _UNITS["d"]:
+        raise typer.BadParameter(f"{text!r} is too long a time; write {_MOST_DAYS}d at most")
+    return seconds

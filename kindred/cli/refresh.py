@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,9 +51,7 @@ def refresh(
     seconds = None if every is None else seconds_in(every)
     signal.signal(signal.SIGTERM, _interrupt)
     while True:
-        due = threading.Timer(seconds or 0, lambda: None)
-        due.daemon = True
-        due.start()
+        began = time.monotonic()
         try:
             with console.Bars() as bars:
                 done = once(settings, system, options, bars)
@@ -66,7 +64,7 @@ def refresh(
             console.note(f"not refreshed: {error}")  # what answered still does; the next time may go well
         if seconds is None:
             return
-        due.join()
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

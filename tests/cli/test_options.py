@@ -6,6 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
+from kindred.cli.durations import seconds_in
 from kindred.domain.errors import SettingsError
 from kindred.recommenders.systems import SYSTEMS
 from kindred.settings import OF_COMMANDS, unknown_settings
@@ -52,3 +53,10 @@ def test_what_options_read_from_the_environment_is_not_called_unknown() -> None:
 def test_an_id_without_its_option_is_told_the_option(given: str, told: str) -> None:
     done = CliRunner().invoke(app, ["recommend", *given.split(), "-k", "3"])
     assert done.exit_code == 2 and told in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "5", "0m", "1w", "-3h", "9999999d"])
+def test_a_length_of_time_has_a_unit_and_is_no_longer_than_a_century(text: str) -> None:
+    assert [seconds_in(said) for said in ("90s", "30m", " 6h", "7 d")] == [90, 1_800, 21_600, 604_800]
+    with pytest.raises(typer.BadParameter):
+        seconds_in(text)
