@@ -105,7 +105,7 @@ def _alone(settings: Settings, system: str) -> Iterator[None]:
     with ExitStack() as held:
         try:
             held.enter_context(locked(folder / ".refresh.lock", fcntl.LOCK_EX | fcntl.LOCK_NB))
-        except OSError as error:
+        except BlockingIOError as error:
             raise StoreError(f"another refresh of {system} is at work", "let it end, or stop it") from error
         yield
 

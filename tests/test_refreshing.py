@@ -53,6 +53,12 @@ def runs(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in (folder / "artifacts" / "products").glob("*/manifest.json"))
 
 
+def test_a_folder_that_cannot_be_written_is_no_other_refresh(tmp_path: Path) -> None:
+    (tmp_path / "artifacts" / "products" / ".refresh.lock").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError), _alone(Settings(data_dir=tmp_path), "products"):
+        pass
+
+
 def test_two_at_once_are_refused(data: Path) -> None:
     with _alone(Settings(data_dir=data), "products"), pytest.raises(StoreError, match="another refresh"):
         refreshed(data, "--config", str(data / "quick.json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from kindred.domain.errors import ArtifactError
 
 KEY_BYTES = 16
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class VectorCache:
@@ -21,7 +23,8 @@ class VectorCache:
 
     `vectors` is written and synced before `keys`, so the keys are the commit log: a vector without its key does not
     exist, and the next writer overwrites it. Writers hold a file lock, readers need none. What a kill or a full disk
-    tears off is encoded again, nothing else.
+    tears off is encoded again, nothing else. In a folder that may only be read what is there is found and nothing kept,
+    so that whoever only asks needs no right to write.
     """
 
     def __init__(self, folder: Path, dimension: int) -> None:
@@ -31,9 +34,15 @@ class VectorCache:
         self._keys_path = folder / "keys"
         self._rows: dict[bytes, int] = {}
         self._num_read = 0
-        folder.mkdir(parents=True, exist_ok=True)
-        self._vectors_path.touch()
-        self._keys_path.touch()
+        self._is_kept = True
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._vectors_path.touch()
+            self._keys_path.touch()
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise
+            self._is_kept = False
 
     def __len__(self) -> int:
         self._refresh()
@@ -53,9 +62,13 @@ class VectorCache:
     def add(self, keys: Sequence[bytes], vectors: NDArray[np.float16]) -> None:
         """Keeps vectors `[num_keys, dimension]`, durable on return; keys that are there already stay as they are.
 
+        A cache that may only be read keeps none.
+
         Raises:
             ArtifactError: the files can't be written.
         """
+        if not self._is_kept:
+            return
         try:
             self._add(keys, vectors)
         except OSError as error:
@@ -80,6 +93,8 @@ class VectorCache:
 
     def _refresh(self) -> None:
         """Reads the keys that came since the last look, from this process or another."""
+        if not self._is_kept and not (self._keys_path.is_file() and self._vectors_path.is_file()):
+            return
         num_stored = self._vectors_path.stat().st_size // self._row_bytes
         with self._keys_path.open("rb") as file:
             file.seek(self._num_read * KEY_BYTES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,10 +87,11 @@ def file_sha256(path: Path, cache_folder: Path | None) -> str:
     except OSError as error:
         raise ArtifactError(f"{path} can't be read: {error.strerror}", "reinstall the encoder") from error
     if cache_folder is not None:
-        cache_folder.mkdir(parents=True, exist_ok=True)
         noted[str(path.resolve())] = {"seen": seen, "sha256": digest}
-        # Not locked: of two processes that note at once one wins, and the loser's file is hashed once more.
-        write_whole(cache_folder / _HASHES_FILE, json.dumps(noted, indent=1).encode())
+        with suppress(OSError):  # where nothing can be noted the file is hashed once more
+            cache_folder.mkdir(parents=True, exist_ok=True)
+            # Not locked: of two processes that note at once one wins, and the loser's file is hashed once more.
+            write_whole(cache_folder / _HASHES_FILE, json.dumps(noted, indent=1).encode())
     return digest
 
 

@@ -31,14 +31,15 @@ class Pointer:
 
 
 def system_folders(root: Path) -> list[str]:
-    """Names of the folders of systems in a store's folder, which is made if it is not there.
+    """Names of the folders of systems in a store's folder; none where it is not there yet.
 
     Raises:
         StoreError: it can't be used, or holds versions of before systems had folders of their own.
     """
     try:
-        root.mkdir(parents=True, exist_ok=True)
         names = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name[0] != ".")
+    except FileNotFoundError:
+        return []
     except OSError as error:
         raise _unusable(root, error) from error
     if {"building", "versions"} <= set(names):
@@ -58,7 +59,8 @@ class VersionFolders:
 
     `building/VERSION` becomes `versions/VERSION` by a rename once it is whole and on disk, and is served once
     `published.json` names it. Each step is one atomic operation of the file system, so a kill leaves it done or not
-    begun; what it leaves lying about is never listed as sealed and goes with the next `drop`.
+    begun; what it leaves lying about is never listed as sealed and goes with the next `drop`. The folders are made for
+    the first version that is created: who only reads makes none.
     """
 
     def __init__(self, root: Path) -> None:
@@ -66,16 +68,12 @@ class VersionFolders:
         self._building = root / "building"
         self._sealed = root / "versions"
         self._trash = root / "trash"
-        try:
-            for folder in (self._building, self._sealed, self._trash):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unusable(root, error) from error
 
     def create(self, version: str, collection: str, dimension: int) -> None:
         """An empty collection of an unsealed version. Raises StoreError when it is there, or the version sealed."""
         if (self._sealed / checked_name(version)).exists():
             raise StoreError(f"version {version} is sealed already", "publish under another version name, or drop it")
+        self._make()
         folder = self._building / version
         if not folder.exists():
             with _appearing(folder) as new:
@@ -86,6 +84,13 @@ class VersionFolders:
             )
         with _appearing(folder / collection) as new:
             Rows.create(new, dimension)
+
+    def _make(self) -> None:
+        try:
+            for folder in (self._building, self._sealed, self._trash):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(self.root, error) from error
 
     def collection(self, version: str, collection: str) -> Path:
         """Folder of a collection. Raises ArtifactError when there is none."""
@@ -158,9 +163,8 @@ class VersionFolders:
 
     def versions(self) -> list[str]:
         """Sealed and unsealed versions, oldest first."""
-        found = [
-            entry for parent in (self._sealed, self._building) for entry in parent.iterdir() if entry.name[0] != "."
-        ]
+        there = (parent for parent in (self._sealed, self._building) if parent.is_dir())
+        found = [entry for parent in there for entry in parent.iterdir() if entry.name[0] != "."]
         return [entry.name for entry in sorted(found, key=_age)]
 
     def drop(self, version: str) -> None:
@@ -180,6 +184,7 @@ class VersionFolders:
 
     def _exclusive(self) -> AbstractContextManager[None]:
         """One process at a time changes what is published."""
+        self.root.mkdir(parents=True, exist_ok=True)
         return locked(self.root / "lock")
 
     def sealed_bytes(self, version: str, collection: str) -> int | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,21 @@ def test_finds_what_was_added_in_the_order_asked(tmp_path: Path) -> None:
     positions, vectors = cache.find([_key(3), _key(9), _key(4)])
     assert positions.tolist() == [0, 2]
     np.testing.assert_array_equal(vectors, _vectors([3, 4]))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_may_only_be_read_is_read_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    _fill(tmp_path / "filled", [1])
+
+    def refuse(path: Path) -> None:
+        raise OSError(number, "refused", str(path))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    filled, empty = _fill(tmp_path / "filled", [2]), _fill(tmp_path / "empty", [2])
+    assert filled.find([_key(1), _key(2)])[0].tolist() == [0]
+    assert (len(filled), len(empty)) == (1, 0)
 
 
 def test_another_process_sees_what_was_added(tmp_path: Path) -> None:

@@ -131,9 +131,19 @@ def test_a_damaged_version_is_not_published(
 
 def test_a_pointer_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     store = open_vectors(f"exact:{tmp_path}").of("products")
+    (tmp_path / "products").mkdir()
     (tmp_path / "products" / "published.json").write_text(json.dumps(["not a pointer"]))
     with pytest.raises(ArtifactError, match=r"published\.json"):
         store.published()
+
+
+def test_who_only_reads_makes_no_folder(tmp_path: Path) -> None:
+    vectors = open_vectors(f"exact:{tmp_path / 'vectors'}")
+    store = vectors.of("products")
+    assert (vectors.systems(), store.published(), store.previous(), store.versions()) == ([], None, None, [])
+    assert not (tmp_path / "vectors").exists()
+    with pytest.raises(StoreError, match="not there"):
+        store.publish("v1")
 
 
 def test_versions_of_before_systems_had_folders_are_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import StoreError
 from kindred.domain.schema import GraphSchema, graph_schema
 from kindred.graph.browser.perspective import perspective
 from kindred.graph.explore.question_files import read_questions
@@ -49,7 +49,7 @@ def write_pack(folder: Path, address: str) -> list[Path]:
     """Writes the pack into a folder, over an older one, and returns its files.
 
     Raises:
-        SettingsError: the folder can't be written.
+        StoreError: the folder can't be written.
     """
     written = []
     try:
@@ -59,7 +59,7 @@ def write_pack(folder: Path, address: str) -> list[Path]:
             path.write_bytes(content)
             written.append(path)
     except OSError as error:
-        raise SettingsError(f"can't write {folder}: {error.strerror}", "name another folder") from error
+        raise StoreError(f"can't write {folder}: {error.strerror}", "name another folder") from error
     return written
 
 

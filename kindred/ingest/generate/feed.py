@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, StoreError
 from kindred.ingest.generate.feed_words import ANGLES, CITIES, CLOSINGS, TOPICS
 from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler
 from kindred.ingest.generate.write import write_csv
@@ -158,7 +158,7 @@ def generate_feed(sample: FeedSample, folder: Path) -> FeedFiles:
     """Writes `users.csv`, `posts.csv` and `feed.csv`; likes come on top of the views that `events` counts.
 
     Raises:
-        SettingsError: the folder can't be written.
+        StoreError: the folder can't be written.
     """
     truth = feed_truth(sample)
     files = FeedFiles(folder / "users.csv", folder / "posts.csv", folder / "feed.csv")
@@ -172,7 +172,7 @@ def generate_feed(sample: FeedSample, folder: Path) -> FeedFiles:
             files.feed, ("timestamp", "user_id", "post_id", "action", "target"), _events(feed_views(sample, truth))
         )
     except OSError as error:
-        raise SettingsError(f"can't write {folder}: {error.strerror}", "name another folder") from error
+        raise StoreError(f"can't write {folder}: {error.strerror}", "name another folder") from error
     return files
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, StoreError
 from kindred.domain.progress import Progress, silent
 from kindred.ingest.generate.sampler import IntArray, Sampler
 from kindred.ingest.generate.tag_frames import Directions, Loudness, directions, frames_of, sounding_tags
@@ -139,7 +139,7 @@ def generate_tags(sample: TagSample, folder: Path, progress: Progress = silent) 
     """Writes a folder `frames` of `TRACK.npy`, `[num_frames, dim]`, float32; then `train.csv`, `test.csv`, `truth.csv`.
 
     Raises:
-        SettingsError: the folder can't be written.
+        StoreError: the folder can't be written.
     """
     truth = tag_truth(sample)
     files = TagFiles(folder / "train.csv", folder / "frames", folder / "test.csv", folder / "truth.csv")
@@ -155,7 +155,7 @@ def generate_tags(sample: TagSample, folder: Path, progress: Progress = silent) 
         write_csv(files.asked, ("track",), ((track,) for track in ids[num_tagged:]))
         write_csv(files.truth, ("track", "tags", "sounding"), zip(ids, lists, sounds, strict=True))
     except OSError as error:
-        raise SettingsError(f"can't write {folder}: {error.strerror}", "name another folder") from error
+        raise StoreError(f"can't write {folder}: {error.strerror}", "name another folder") from error
     return files
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import StoreError
 from kindred.files import written_whole
 
 
@@ -19,7 +19,7 @@ def write_json_lines(path: Path, rows: Iterable[dict[str, object]]) -> int:
     The file appears under its name only when it is complete: an interruption leaves what was there before.
 
     Raises:
-        SettingsError: the file can't be written there.
+        StoreError: the file can't be written there.
     """
     num_rows = 0
     try:
@@ -29,7 +29,7 @@ def write_json_lines(path: Path, rows: Iterable[dict[str, object]]) -> int:
                 file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
                 num_rows += 1
     except OSError as error:
-        raise SettingsError(f"can't write {path}: {error.strerror}", "name another folder") from error
+        raise StoreError(f"can't write {path}: {error.strerror}", "name another folder") from error
     return num_rows
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import StoreError
 from kindred.files import written_whole
 from kindred.ingest.generate.write import write_json_lines
 
@@ -24,7 +24,7 @@ def write_lists(path: Path, lists: Iterable[List], items: str = "products") -> i
         items: what the items are called in the file.
 
     Raises:
-        SettingsError: the file can't be written there.
+        StoreError: the file can't be written there.
     """
     if path.suffix == ".parquet":
         return _write_parquet(path, iter(lists), items)
@@ -55,5 +55,5 @@ def _write_parquet(path: Path, lists: Iterator[List], items: str) -> int:
                 count += len(chunk)
                 chunk = list(islice(lists, _ROWS))
     except OSError as error:
-        raise SettingsError(f"can't write {path}: {error.strerror}", "name another file") from error
+        raise StoreError(f"can't write {path}: {error.strerror}", "name another file") from error
     return count

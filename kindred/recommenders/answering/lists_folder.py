@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, StoreError
 from kindred.domain.interactions import IntArray
 from kindred.domain.parts import PartMap
 from kindred.domain.progress import Progress, silent
@@ -40,7 +40,8 @@ def write_lists_folder(
         progress: told of the users that are done.
 
     Raises:
-        SettingsError: the folder can't be written, or holds other files.
+        SettingsError: the folder holds other files.
+        StoreError: it can't be written.
     """
     noted = {**made_of, "users": len(everyone), "k": everyone.best.k, "users_a_part": USERS_A_PART}
     _begin(folder, json.dumps(noted, indent=1, sort_keys=True).encode())
@@ -81,4 +82,4 @@ def _begin(folder: Path, noted: bytes) -> None:
                 path.unlink()
         write_whole(manifest, noted)
     except OSError as error:
-        raise SettingsError(f"can't write {folder}: {error.strerror}", "name another folder") from error
+        raise StoreError(f"can't write {folder}: {error.strerror}", "name another folder") from error

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.interactions import FloatArray
 from kindred.domain.progress import Progress, silent
 from kindred.files import written_whole
@@ -68,7 +68,7 @@ def write_predictions(path: Path, tracks: Sequence[str], answers: Iterable[Float
         answers: probabilities of the same tracks in stretches, `[num_rows, num_tags]` each.
 
     Raises:
-        SettingsError: the file can't be written there.
+        StoreError: the file can't be written there.
     """
     written = 0
     try:
@@ -80,7 +80,7 @@ def write_predictions(path: Path, tracks: Sequence[str], answers: Iterable[Float
                     file.write(f'{_cell(track)},"{",".join([format(value, ".7f") for value in row])}"\n'.encode())
                 written += len(part)
     except OSError as error:
-        raise SettingsError(f"can't write {path}: {error.strerror}", "name another file") from error
+        raise StoreError(f"can't write {path}: {error.strerror}", "name another file") from error
     return written
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, StoreError
 from kindred.domain.records import Brand, Category, Product, Reviewed, User
 from kindred.ingest.generate.aspects import ASPECTS, mentions
 from kindred.ingest.generate.products import ProductSample, generate_products
@@ -138,7 +138,7 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
-    with pytest.raises(SettingsError, match="can't write"):
+    with pytest.raises(StoreError, match="can't write"):
         generate_products(SMALL, tmp_path / "taken")
 
 
