@@ -20,19 +20,9 @@ from kindred.serving.http.problems import request_id_of
 from kindred.serving.http.quick_routes import QuickRoute
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.answer_values import answer_value, ranked_value
+from kindred.serving.routes.asked import MOST_ITEMS, Asked, AskedOfUser, Batch, Id, ToRank
 from kindred.serving.routes.openapi import Parameter, path_parameters, query_parameters
-from kindred.serving.routes.schemas import (
-    MOST_ITEMS,
-    PROBLEMS,
-    Asked,
-    AskedOfUser,
-    Batch,
-    Batched,
-    Id,
-    Ranking,
-    Recommendations,
-    ToRank,
-)
+from kindred.serving.routes.replied import PROBLEMS, Batched, Ranking, Recommendations
 from kindred.serving.service import Service
 
 HowMany = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many items")]

@@ -1,4 +1,4 @@
-"""Answers as plain values, in the form of `schemas.Recommendations`."""
+"""Answers as plain values, in the form of `replied.Recommendations`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from kindred.serving.http.replies import orjson_response
-from kindred.serving.routes.schemas import PROBLEMS
+from kindred.serving.routes.replied import PROBLEMS
 from kindred.serving.service import Service
 from kindred.serving.telemetry.metrics import CONTENT_TYPE
 

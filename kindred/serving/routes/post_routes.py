@@ -24,7 +24,7 @@ from kindred.recommenders.feed.tables import FeedTables
 from kindred.recommenders.posts import POSTS
 from kindred.serving.http.problems import UnknownError
 from kindred.serving.http.replies import orjson_response
-from kindred.serving.routes.schemas import PROBLEMS
+from kindred.serving.routes.replied import PROBLEMS
 from kindred.serving.service import Service
 
 MOST_POSTS = 1_000

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed, content_id
 from kindred.serving.http.replies import orjson_response
-from kindred.serving.routes.schemas import PROBLEMS, OfReviews, Review
+from kindred.serving.routes.asked import Review
+from kindred.serving.routes.replied import PROBLEMS, OfReviews
 from kindred.serving.service import Service
 
 NUM_PRODUCTS = 5

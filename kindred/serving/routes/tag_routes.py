@@ -16,7 +16,8 @@ from kindred.domain.errors import RecordError
 from kindred.recommenders.tags import TAGS
 from kindred.serving.http.problems import UnknownError, request_id_of
 from kindred.serving.http.replies import orjson_response
-from kindred.serving.routes.schemas import MOST_ITEMS, PROBLEMS, Id, TagsOfTrack
+from kindred.serving.routes.asked import MOST_ITEMS, Id
+from kindred.serving.routes.replied import PROBLEMS, TagsOfTrack
 from kindred.serving.service import Service
 
 if TYPE_CHECKING:

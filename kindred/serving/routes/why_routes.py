@@ -14,7 +14,8 @@ from kindred.serving.http.problems import request_id_of, unknown_item
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.http.times import iso_time, seconds_of
 from kindred.serving.routes.answer_routes import DEFAULT_SYSTEM
-from kindred.serving.routes.schemas import PROBLEMS, Id, Why
+from kindred.serving.routes.asked import Id
+from kindred.serving.routes.replied import PROBLEMS, Why
 from kindred.serving.service import Service
 
 At = Annotated[str | None, Query(max_length=40, description="as of this time, ISO 8601 or seconds")]

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from kindred.domain.errors import RecordError
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.http.replies import orjson_response
-from kindred.serving.routes.schemas import PROBLEMS, Id
+from kindred.serving.routes.asked import Id
+from kindred.serving.routes.replied import PROBLEMS
 from kindred.serving.service import Service
 from kindred.serving.writes.written import delete_value, event_of, event_value, node_value, nodes_of, reason_of
 
