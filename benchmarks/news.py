@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.datasets import DEFAULT_DATA, find_file
-from kindred.features.clicks import ClickLog
+from kindred.features.click_log import ClickLog
 from kindred.ingest.feed import click_files
 from kindred.recommenders.feed.click_evaluation import judge_clicks
 from kindred.recommenders.feed.click_model import ClickScorer, fit_click_model

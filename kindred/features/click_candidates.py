@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.distinct import distinct
-from kindred.features.clicks import Asked, ClickFeatures, contexts, ranks_in
+from kindred.features.click_contexts import Asked, contexts
+from kindred.features.clicks import ClickFeatures, ranks_in
 from kindred.features.decayed import FloatArray, IntArray
 
 _TICK = 10_000

@@ -2,8 +2,7 @@
 
 What is known of a reader before a click (the article clicked last, the device, the place in the session, …) is their
 context. For each kind of context, clicks are counted by it and the article that was clicked, and fade with several
-half-lives; the share that an article has of the clicks made in one's own context is what ranks it. One function makes
-the contexts of the clicks that are counted, of the rows of training and of those of an answer.
+half-lives; the share that an article has of the clicks made in one's own context is what ranks it.
 
 Two things of such data are used nowhere, because they know the future: the number of clicks of a session, and the time
 that lies between a reader's last click and the one to come (the last click of a session may bear a made-up time, a
@@ -13,150 +12,25 @@ fixed span after the one before it). Of that time it is only used whether the se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kindred.domain.sessions import place_in, sessions_of
+from kindred.features.click_contexts import (
+    AFTER,
+    DEPTH,
+    KINDS,
+    LAST,
+    PRIOR_AT,
+    SHARES,
+    Asked,
+    both,
+    contexts,
+    last_article,
+)
+from kindred.features.click_log import CODES, MINUTE, SESSION, ClickLog
 from kindred.features.decayed import DecayedCounts, FloatArray, IntArray
 
-MINUTE = 60_000
-SESSION = 30 * MINUTE
-DEPTH = 8
-"""Clicks of a reader that are looked back at."""
-CODES = ("os", "region", "referrer", "country", "device")
-"""What is known of the request of a click."""
-_FAR = 3
-
-
-@dataclass(frozen=True)
-class ClickLog:
-    """Clicks, oldest first.
-
-    Attributes:
-        reader, article: positions, `[num_clicks]`.
-        at: milliseconds UTC, `[num_clicks]`.
-        codes: by name, ≥ 0, −1 where unknown, `[num_clicks]` each.
-        num_readers, num_articles: how many there are.
-    """
-
-    reader: IntArray
-    article: IntArray
-    at: IntArray
-    codes: Mapping[str, IntArray]
-    num_readers: int
-    num_articles: int
-
-    def __len__(self) -> int:
-        return len(self.reader)
-
-    @cached_property
-    def num_codes(self) -> Mapping[str, int]:
-        """By name of the codes: more than the highest."""
-        return {name: int(code.max(initial=0)) + 1 for name, code in self.codes.items()}
-
-    @cached_property
-    def session(self) -> IntArray:
-        """The session of each click."""
-        return sessions_of(self.reader, self.at, SESSION)
-
-    @cached_property
-    def place(self) -> IntArray:
-        """The place of each click in its session, from 0."""
-        return place_in(self.session)
-
-    @cached_property
-    def is_first(self) -> NDArray[np.bool_]:
-        """Whether the reader had not clicked the article before."""
-        _, rows = np.unique(self.reader * self.num_articles + self.article, return_index=True)
-        first = np.zeros(len(self), dtype=np.bool_)
-        first[rows] = True
-        return first
-
-    def until(self, at: int) -> ClickLog:
-        """The clicks before a time."""
-        rows = slice(0, int(np.searchsorted(self.at, at)))
-        codes = {name: code[rows] for name, code in self.codes.items()}
-        return ClickLog(
-            self.reader[rows], self.article[rows], self.at[rows], codes, self.num_readers, self.num_articles
-        )
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Requests, and what is known of who asks.
-
-    Attributes:
-        at: as of when counts are, milliseconds, `[num_requests]`.
-        row: the reader's last clicks, newest first, as rows of the log; −1 where there are no more,
-            `[num_requests, DEPTH]`.
-        place: of the next click in its session, `[num_requests]`.
-        left: row of the last click of the session before, −1 where there is none, `[num_requests]`.
-    """
-
-    at: IntArray
-    row: IntArray
-    place: IntArray
-    left: IntArray
-
-    def __len__(self) -> int:
-        return len(self.at)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of context: how its counts fade, minutes, and the kind that few counts are drawn to."""
-
-    half_lives: tuple[float, ...]
-    prior: str = "everyone"
-
-
-_LAST = "last"
-KINDS: Mapping[str, Kind] = {
-    "everyone": Kind((1, 3, 10, 30, 120, 720)),
-    _LAST: Kind((3, 15, 60, 360)),
-    "second": Kind((15, 60)),
-    "third": Kind((15, 60)),
-    "two": Kind((15, 60), _LAST),
-    "place": Kind((3, 15)),
-    **{name: Kind((15, 60)) for name in CODES},
-    **{f"{_LAST}_{name}": Kind((15, 60), _LAST) for name in ("os", "region", "referrer")},
-}
-_AFTER = "after_"
-SHARES = (*KINDS, f"{_AFTER}second", f"{_AFTER}third")
-"""Kinds, and articles before the last one looked up among what followed right after them; priors come first."""
 _PRIOR_WEIGHT = 5.0
-_PRIOR_AT = {"everyone": 2, _LAST: 1}
-"""Which half-life of a prior is taken."""
-
-
-def contexts(log: ClickLog, asked: Asked) -> dict[str, IntArray]:
-    """The context of each request by kind, ≥ 0, −1 where it is unknown, `[num_requests]` each."""
-    article = np.where(asked.row >= 0, log.article[asked.row], -1) if len(log) else asked.row
-    going = asked.place > 0
-    last = _both(article[:, 0], going.astype(np.int64), 2)
-    second, third = (np.where(asked.place > k, article[:, k], -1) for k in (1, 2))
-    found = {
-        "everyone": np.zeros(len(asked), dtype=np.int64),
-        _LAST: last,
-        "second": second,
-        "third": third,
-        "two": _both(second, article[:, 0], log.num_articles),
-        "place": np.minimum(asked.place, _FAR),
-    }
-    for name, code in log.codes.items():
-        of = np.where(asked.row[:, 0] >= 0, code[asked.row[:, 0]], -1) if len(log) else last
-        found[name] = of
-        if f"{_LAST}_{name}" in KINDS:
-            found[f"{_LAST}_{name}"] = _both(last, of, log.num_codes[name])
-    return found
-
-
-def _both(first: IntArray, second: IntArray, num_second: int) -> IntArray:
-    """One key for two, −1 where either is unknown."""
-    return np.where((first < 0) | (second < 0), -1, first * num_second + second)
 
 
 class ClickFeatures:
@@ -177,7 +51,7 @@ class ClickFeatures:
         self._of: dict[str, tuple[DecayedCounts, DecayedCounts]] = {}
         for name, kind in KINDS.items():
             half_lives = np.array(kind.half_lives) * MINUTE
-            by_article = DecayedCounts(_both(keys[name], log.article, log.num_articles), log.at, half_lives)
+            by_article = DecayedCounts(both(keys[name], log.article, log.num_articles), log.at, half_lives)
             self._of[name] = by_article, DecayedCounts(keys[name], log.at, half_lives)
 
     def asked(self, reader: IntArray, at: IntArray, lag: int = 0) -> Asked:
@@ -212,7 +86,7 @@ class ClickFeatures:
 
     def followers(self, asked: Asked, request: int, half_life: int = 3) -> tuple[IntArray, FloatArray]:
         """Articles that others clicked right after one of this reader's last three, and how often, faded."""
-        counts, num = self._of[_LAST][0], self.log.num_articles
+        counts, num = self._of[LAST][0], self.log.num_articles
         row = asked.row[request, :3]
         found, often = [np.empty(0, dtype=np.int64)], [np.empty(0)]
         for article in np.unique(self.log.article[row[row >= 0]]).tolist():
@@ -243,16 +117,16 @@ class ClickFeatures:
         shares = self.shares(asked, keys, request, article, known=known)
         values = _flat(shares)
         popular = shares["everyone"]
-        for name in (_LAST, *CODES, "place"):
-            at = _PRIOR_AT.get(name, 0)
-            values[f"{name}_lift"] = shares[name][:, at] - popular[:, _PRIOR_AT["everyone"]]
+        for name in (LAST, *CODES, "place"):
+            at = PRIOR_AT.get(name, 0)
+            values[f"{name}_lift"] = shares[name][:, at] - popular[:, PRIOR_AT["everyone"]]
         for faster, slower in ((0, 2), (1, 3), (3, 4)):
             values[f"trend_{faster}_{slower}"] = popular[:, faster] - popular[:, slower]
         values |= self._of_articles(asked, request, article)
         values |= self._followed(asked, keys, request, article)
         values |= self._since_last_visit(asked, request, article, popular[:, 2])
         values |= self._of_requests(asked, keys, request)
-        for name in ("everyone_1", "everyone_3", f"{_LAST}_1", f"{_LAST}_2"):
+        for name in ("everyone_1", "everyone_3", f"{LAST}_1", f"{LAST}_2"):
             values[f"rank_{name}"] = np.log1p(ranks_in(request, values[name]))
         return list(values), np.stack(list(values.values()), axis=1)
 
@@ -273,9 +147,9 @@ class ClickFeatures:
                 logs[name] = there[name]
             if name in logs:
                 continue
-            after = name.removeprefix(_AFTER)
-            of = name if after == name else _LAST
-            key = keys[name] if after == name else _both(keys[after], np.ones(len(asked), dtype=np.int64), 2)
+            after = name.removeprefix(AFTER)
+            of = name if after == name else LAST
+            key = keys[name] if after == name else both(keys[after], np.ones(len(asked), dtype=np.int64), 2)
             logs[name] = self._share(of, key, asked, request, article, logs[KINDS[of].prior])
         return logs
 
@@ -290,9 +164,9 @@ class ClickFeatures:
         self, name: str, key: IntArray, asked: Asked, request: IntArray, article: IntArray, prior: FloatArray
     ) -> FloatArray:
         by_article, total = self._of[name]
-        counts = by_article.before(_both(key[request], article, self.log.num_articles), asked.at[request])
+        counts = by_article.before(both(key[request], article, self.log.num_articles), asked.at[request])
         mass = total.before(key, asked.at)[request]
-        usual = np.exp(prior[:, _PRIOR_AT[KINDS[name].prior]])[:, None]
+        usual = np.exp(prior[:, PRIOR_AT[KINDS[name].prior]])[:, None]
         share: FloatArray = np.log((counts + _PRIOR_WEIGHT * usual) / (mass + _PRIOR_WEIGHT))
         return share
 
@@ -309,11 +183,11 @@ class ClickFeatures:
         self, asked: Asked, keys: Mapping[str, IntArray], request: IntArray, article: IntArray
     ) -> dict[str, FloatArray]:
         """How often, and not only in which share, the article was clicked after the last one."""
-        by_article, total = self._of[_LAST]
-        counts = by_article.before(_both(keys[_LAST][request], article, self.log.num_articles), asked.at[request])
-        mass = total.before(keys[_LAST], asked.at)[request]
+        by_article, total = self._of[LAST]
+        counts = by_article.before(both(keys[LAST][request], article, self.log.num_articles), asked.at[request])
+        mass = total.before(keys[LAST], asked.at)[request]
         back = by_article.before(
-            _both(2 * article + 1, _last_article(self.log, asked)[request], self.log.num_articles), asked.at[request]
+            both(2 * article + 1, last_article(self.log, asked)[request], self.log.num_articles), asked.at[request]
         )
         return {
             **{f"followed_{n}": np.log1p(counts[:, n]) for n in range(counts.shape[1])},
@@ -339,7 +213,7 @@ class ClickFeatures:
 
     def _of_requests(self, asked: Asked, keys: Mapping[str, IntArray], request: IntArray) -> dict[str, FloatArray]:
         """What is the same for all articles of a request; the last one's clicks are those before the reader's own."""
-        last = _last_article(self.log, asked)
+        last = last_article(self.log, asked)
         when = np.where(last >= 0, self.log.at[asked.row[:, 0]], 0) if len(self.log) else asked.at
         popular = self._of["everyone"][0].before(last, np.minimum(when, asked.at))[:, 2]
         once = {
@@ -349,10 +223,6 @@ class ClickFeatures:
             "last_popularity": np.log1p(popular),
         }
         return {name: value[request].astype(np.float64) for name, value in once.items()}
-
-
-def _last_article(log: ClickLog, asked: Asked) -> IntArray:
-    return np.where(asked.row[:, 0] >= 0, log.article[asked.row[:, 0]], -1) if len(log) else asked.row[:, 0]
 
 
 def _flat(shares: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kindred.features.click_candidates import CandidateFinder
-from kindred.features.clicks import CODES, MINUTE, SESSION, ClickFeatures, ClickLog
+from kindred.features.click_log import CODES, MINUTE, SESSION, ClickLog
+from kindred.features.clicks import ClickFeatures
 from kindred.features.decayed import DecayedCounts
 
 NUM_READERS, NUM_ARTICLES, BEGIN = 6, 9, 1_506_826_800_000

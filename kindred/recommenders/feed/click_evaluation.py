@@ -18,7 +18,8 @@ from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.clustered import clustered_ratios
 from kindred.evaluation.report import Report
 from kindred.features.click_candidates import Candidates
-from kindred.features.clicks import ClickLog, ranks_in
+from kindred.features.click_log import ClickLog
+from kindred.features.clicks import ranks_in
 from kindred.features.decayed import FloatArray, IntArray
 from kindred.recommenders.feed.click_model import ClickScorer, batches, fit_click_model, warm_clicks
 from kindred.recommenders.feed.model import CONTROL, TEST

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.features.click_candidates import CandidateFinder, Candidates
-from kindred.features.clicks import Asked, ClickFeatures, ClickLog
+from kindred.features.click_contexts import Asked
+from kindred.features.click_log import ClickLog
+from kindred.features.clicks import ClickFeatures
 from kindred.features.decayed import FloatArray, IntArray
 from kindred.features.feed_affinity import graph_space
 from kindred.models.boosting import Boosting, fit_ranking
