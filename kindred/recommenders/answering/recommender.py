@@ -13,17 +13,16 @@ from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
-from kindred.recommenders.answering.asked import Asked, excluded_reason, scored_anew
+from kindred.recommenders.answering.asked import Asked
 from kindred.recommenders.answering.askers import Asker, Askers, EncodedRows
+from kindred.recommenders.answering.finding import Finder
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import Known, StoreKnown, left_out
 from kindred.recommenders.answering.opened import LATER, POPULAR_THEN, Opened, Version, load_version
-from kindred.recommenders.answering.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.answering.reasons import Told, explain
 from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts
 from kindred.recommenders.answering.user_pasts import UserPasts
 from kindred.recommenders.answering.version_vectors import VersionVectors
-from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
 from kindred.recommenders.evidence import are_liked
 from kindred.recommenders.publishing import ITEMS
 from kindred.recommenders.system import System
@@ -31,8 +30,6 @@ from kindred.vectorstore.store import PublishedVectors, Wanted
 
 __all__ = ["Opened", "Recommender"]
 
-_WIDER = 4
-"""Factor by which a search grows that found too few items of the kind asked for."""
 _OTHERS = 2
 """Versions that are kept beside the one that answers."""
 RANKS = 100
@@ -79,7 +76,7 @@ class Recommender:
             self._check(request)
             askers.append(self._askers.asker(request, version, published))
             asked.append(self._asked(request, version, askers[-1]))
-        wanted = [Wanted(one.vector, self._num_candidates(one, one.request.k), one.excluded) for one in asked]
+        wanted = [Wanted(one.vector, self._finder.num_candidates(one, one.request.k), one.excluded) for one in asked]
         found = self._vectors.search_all(version.name, ITEMS, wanted)
         given = zip(asked, found, askers, strict=True)
         return [self._answered(replace(one, found=own), asker) for one, own, asker in given]
@@ -94,7 +91,7 @@ class Recommender:
 
     def _answered(self, asked: Asked, asker: Asker) -> Answer:
         request, version = asked.request, asked.version
-        selection = self._with_pinned(asked, self._pipeline(asked, asker.level).run(asked, request.k))
+        selection = self._finder.selection(asked, asker.level, request.k)
         ids = [candidate.item_id for candidate in selection.chosen]
         has_reasons = request.reasons and bool(ids)
         titles = self._known.titles([*ids, *asker.seen] if has_reasons else ids)
@@ -118,7 +115,7 @@ class Recommender:
         request = Request(k=k, exclude=frozenset([item_id]), reasons=False)
         excluded = dict.fromkeys(self._known.barred(None), "no longer there") | {item_id: "asked about"}
         asked = Asked(request, version, version.similarity_vector(item_id), excluded)
-        selection = self._pipeline(asked, "similar").run(asked, k)
+        selection = self._finder.selection(asked, "similar", k)
         titles = self._known.titles([item_id, *(candidate.item_id for candidate in selection.chosen)])
         found = _recommendations(selection.chosen, titles, {}, selection.sources)
         answer = self._answer(None, found, "similar", version, {}, "")
@@ -149,7 +146,7 @@ class Recommender:
 
         def standing(row: Vectors) -> Standing:
             asked = Asked(request, version, row, excluded)
-            order = [candidate.item_id for candidate in self._nearest(asked, RANKS)]
+            order = [candidate.item_id for candidate in self._finder.nearest(asked, RANKS)]
             rank = order.index(item_id) + 1 if item_id in order else None
             return Standing(float(vector[0] @ row), rank)
 
@@ -211,7 +208,8 @@ class Recommender:
     def in_memory(self) -> Recommender:
         """The same without the vector engine: every vector of the version in force is compared, in memory."""
         other = copy.copy(self)
-        other.__dict__.pop("_askers", None)
+        for made in ("_askers", "_finder"):  # from the vectors that it has until here
+            other.__dict__.pop(made, None)
         version = self.version()
         other._versions = replace(self._versions, held=version)
         other._vectors = VersionVectors(version)
@@ -243,90 +241,6 @@ class Recommender:
         as_of = version.release.as_of
         return {} if as_of is None else version.risen(self._known.counts_after(as_of, request.at))
 
-    def _pipeline(self, asked: Asked, level: str) -> Pipeline[Asked]:
-        name = level if level in ("popular", "similar") else "model"
-        find = self._nearest if asked.request.among is None else self._among
-        conditions = (self._not_asked_for,) if asked.has_conditions else ()
-        scorer = scored_anew if asked.asker is not None or asked.request.boosts or asked.risen else None
-        return Pipeline(
-            sources=(Source(name, find),), filters=(excluded_reason, *conditions), select=self._select, scorer=scorer
-        )
-
-    def _with_pinned(self, asked: Asked, selection: Selection) -> Selection:
-        """The selection after the pinned items, each with its own score."""
-        request = asked.request
-        if not request.pinned:
-            return selection
-        barred = {*request.exclude, *self._known.barred(request.at)}
-        scores = {c.item_id: c for c in self._scored(asked, [i for i in request.pinned if i not in barred])}
-        first = [scores[item] for item in dict.fromkeys(request.pinned) if item in scores]
-        others = [candidate for candidate in selection.chosen if candidate.item_id not in scores]
-        chosen = tuple([*first, *others][: request.k])
-        return Selection(chosen, selection.sources | dict.fromkeys(scores, "rule"), selection.removed)
-
-    def _nearest(self, asked: Asked, k: int) -> Sequence[Candidate]:
-        """Candidates by vector search, and those excluded that would be among them."""
-        wanted = count = self._num_candidates(asked, k)
-        found, excluded = asked.found, asked.excluded
-        while True:
-            if found is None:
-                found = self._vectors.search(asked.version.name, ITEMS, asked.vector, count, exclude=excluded)
-            if not asked.has_conditions:
-                break
-            suited = sum(self._not_asked_for(asked, candidate) is None for candidate in found)
-            if suited >= wanted or len(found) < count:
-                break
-            count, found = count * _WIDER, None
-        if asked.request.boosts or asked.risen:
-            there = {candidate.item_id for candidate in found}
-            raised = dict.fromkeys([*asked.request.boosts, *asked.risen])
-            found = [*found, *self._scored(asked, [item for item in raised if item not in there])]
-        if not asked.request.removed:
-            return found
-        lowest = found[-1].score if len(found) >= k else -np.inf
-        left_out = self._scored(asked, list(excluded))
-        return [*found, *(candidate for candidate in left_out if candidate.score >= lowest)]
-
-    def _num_candidates(self, asked: Asked, k: int) -> int:
-        """How many of the nearest items the best k are chosen from, where no condition is asked."""
-        chooses = asked.request.diversity or asked.request.at_most or asked.request.boosts
-        count = k * CANDIDATES_PER_RANK if chooses else k
-        if asked.asker is not None and asked.version.ranker is not None:
-            count = max(count, asked.version.ranker.candidates)
-        return count
-
-    def _among(self, asked: Asked, k: int) -> Sequence[Candidate]:
-        """The given candidates that the version has a vector of."""
-        return self._scored(asked, asked.request.among or ())
-
-    def _scored(self, asked: Asked, item_ids: Sequence[str]) -> list[Candidate]:
-        found = self._vectors.fetch(asked.version.name, ITEMS, item_ids)
-        scores = found.vectors @ asked.vector
-        return [Candidate(i, float(s)) for i, s in zip(found.ids, scores, strict=True)]
-
-    def _not_asked_for(self, asked: Asked, candidate: Candidate) -> str | None:
-        for label, node in asked.request.where.items():
-            if node not in self._nodes(asked.version, candidate.item_id, label):
-                return f"not of {label} {node}"
-        for name, bounds in asked.request.bounds.items():
-            if not bounds.admit(asked.numbers[name].get(candidate.item_id)):
-                return f"{name} is not what was asked for"
-        return None
-
-    def _select(self, asked: Asked, candidates: Sequence[Candidate], k: int) -> Sequence[Candidate]:
-        for label, count in asked.request.at_most.items():
-            ordered = best_first(candidates)
-            nodes = [self._nodes(asked.version, candidate.item_id, label) for candidate in ordered]
-            candidates = at_most_of_each(ordered, nodes, count)
-        if not asked.request.diversity:
-            return best_first(candidates, k)
-        return diversify(candidates, asked.version.model.similarity, k, asked.request.diversity)
-
-    def _nodes(self, version: Version, item_id: str, label: str) -> list[str]:
-        """The nodes of one label that an item leads to."""
-        triples = self.system.context_triples(label)
-        return [node for triple in triples for node in version.members(item_id, triple, self._known)]
-
     def _reasons(
         self, version: Version, asker: Asker, recommended: Sequence[str], titles: Mapping[str, str]
     ) -> dict[str, Reason]:
@@ -348,7 +262,7 @@ class Recommender:
         nothing = np.zeros(0, dtype=np.float32)
         asked = Asked(request, version, nothing, {}, numbers=self._known.numbers(request.bounds))
         there = (Candidate(i, float(n)) for i, n in counts.items() if i not in barred)
-        best = best_first((one for one in there if self._not_asked_for(asked, one) is None), request.k)
+        best = best_first((one for one in there if self._finder.not_asked_for(asked, one) is None), request.k)
         titles = self._known.titles([candidate.item_id for candidate in best])
         found = _recommendations(best, titles, {}, dict.fromkeys(counts, "popular"))
         return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN)
@@ -363,6 +277,10 @@ class Recommender:
     @cached_property
     def _askers(self) -> Askers:
         return Askers(self.system, self._known, self._vectors, lambda: self._encoder, self._rows, self._pasts)
+
+    @cached_property
+    def _finder(self) -> Finder:
+        return Finder(self.system, self._known, self._vectors)
 
     @cached_property
     def _encoder(self) -> TextEncoder:
