@@ -38,17 +38,30 @@ class ColumnInput:
 
 
 class OnnxEncoder:
-    """The encoder of a file."""
+    """The encoder of a file.
+
+    Raises:
+        ArtifactError: this version of ONNX Runtime can't run it.
+        SettingsError: ONNX Runtime is not installed.
+    """
 
     def __init__(self, model: bytes, columns: Sequence[ColumnInput]) -> None:
         try:
             import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as refused
         except ImportError as error:
             raise SettingsError("onnxruntime is missing", f"run `{install_hint(EXTRA)}`") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        unfit = (refused.Fail, refused.InvalidArgument, refused.InvalidGraph, refused.InvalidProtobuf)
+        try:
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except (*unfit, refused.NotImplemented, refused.RuntimeException) as error:
+            raise ArtifactError(
+                f"ONNX Runtime {onnxruntime.__version__} can't run {MODEL_FILE}: {error}",
+                "export it again with `kindred export onnx`",
+            ) from error
         self._columns = columns
 
     def encode(
@@ -120,13 +133,13 @@ def load_encoder(folder: Path) -> OnnxEncoder:
         SettingsError: ONNX Runtime is not installed.
     """
     path = folder / MODEL_FILE
+    again = f"export it again with `kindred export onnx --system {folder.parent.name} --run {folder.name}`"
     try:
         noted, model = read_with_hash(folder / NOTE_FILE), path.read_bytes()
         columns = [ColumnInput(**column) for column in noted["columns"]]
         whole = sha256(model).hexdigest() == noted["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        anew = remedy(error, "export it again with `kindred export onnx`")
-        raise ArtifactError(f"{path} can't be read: {error}", anew) from error
+        raise ArtifactError(f"{path} can't be read: {error}", remedy(error, again)) from error
     if not whole:
-        raise ArtifactError(f"{path} is not what was exported", "export it again with `kindred export onnx`")
+        raise ArtifactError(f"{path} is not what was exported", again)
     return OnnxEncoder(model, columns)

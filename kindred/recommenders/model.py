@@ -6,6 +6,7 @@ of them. They are read where a history must be encoded or the model is published
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgcn"]
 ModelName = Literal["gnn", BaselineName]
+_LOG = logging.getLogger("kindred.recommenders")
 ANONYMOUS = "anonymous"
 """The source of a baseline that holds the row of an anonymous user: as near to popularity as the space allows."""
 RANKING, VECTORS = "ranking", "vectors"
@@ -115,7 +117,14 @@ class Model:
 
     @cached_property
     def _exported(self) -> OnnxEncoder | None:
-        return None if self.open_exported is None else self.open_exported()
+        """What encodes in the network's place; None where there is none, or a damaged one, which is told."""
+        try:
+            return None if self.open_exported is None else self.open_exported()
+        except ArtifactError as error:
+            if self.open_learned is None:
+                raise
+            _LOG.error("%s; PyTorch encodes until then", error)
+            return None
 
     @cached_property
     def anonymous(self) -> Vectors:

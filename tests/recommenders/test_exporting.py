@@ -13,7 +13,7 @@ import pytest
 
 from kindred.domain.errors import ArtifactError
 from kindred.gnn.model import GnnConfig
-from kindred.gnn.onnx_encoder import MODEL_FILE
+from kindred.gnn.onnx_encoder import MODEL_FILE, OnnxEncoder
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.exporting import MOST_OFF, export_onnx
 from kindred.recommenders.histories import read_histories
@@ -74,9 +74,18 @@ def test_the_other_attention_is_exported_too(shop: Shop, tmp_path: Path) -> None
     assert found.difference <= MOST_OFF
 
 
-def test_a_damaged_file_is_refused(exported: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"something else", b"", None])
+def test_where_the_file_is_damaged_pytorch_encodes_and_it_is_told(
+    shop: Shop, exported: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes | None
+) -> None:
     folder = tmp_path / exported.name
     copytree(exported.folder, folder)
-    (folder / MODEL_FILE).write_bytes(b"something else")
-    with pytest.raises(ArtifactError, match="not what was exported"):
-        _ = load_model(PRODUCTS, folder).anonymous
+    (folder / MODEL_FILE).unlink() if content is None else (folder / MODEL_FILE).write_bytes(content)
+    anonymous = load_model(PRODUCTS, folder).anonymous
+    assert np.abs(anonymous - load_model(PRODUCTS, shop.run.folder).anonymous).max() <= MOST_OFF
+    assert MODEL_FILE in caplog.text and f"export onnx --system {tmp_path.name} --run {folder.name}" in caplog.text
+
+
+def test_what_the_runtime_can_t_run_is_refused_in_words() -> None:
+    with pytest.raises(ArtifactError, match=r"can't run encoder\.onnx"):
+        OnnxEncoder(b"something else", ())
