@@ -13,7 +13,7 @@ except ImportError:  # where httptools is not installed, uvicorn reads with h11,
 HEAD_SECONDS = 10.0
 """From the first byte of a request to the end of its head."""
 HEAD_BYTES = 65_536
-"""Of the first line and the headers together, by the pieces in which they come."""
+"""Of the first line and the headers together; of one that does not end by the pieces in which it comes."""
 LINGER_SECONDS = 1.0
 """After a refusal, until the connection is closed whatever else is sent."""
 _LATE = ("408 Request Timeout", "too_slow", f"no whole head of a request within {HEAD_SECONDS:g} s")
@@ -53,12 +53,29 @@ if HttpToolsProtocol is not None:
             """The head of a request begins."""
             super().on_message_begin()
             self._end_head()
-            self._timer = self.loop.call_later(HEAD_SECONDS, self._refuse, *_LATE)
+            if not self._is_refused:
+                self._timer = self.loop.call_later(HEAD_SECONDS, self._refuse, *_LATE)
 
         def on_headers_complete(self) -> None:
-            """The head is whole; its body is bounded by who reads it."""
+            """The head is whole, and may be too long if it came in one piece; its body is bounded by who reads it."""
             self._end_head()
-            super().on_headers_complete()
+            if self._is_refused:
+                return
+            if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+                self._refuse(*_LONG)
+                self._is_refused = True
+            else:
+                super().on_headers_complete()
+
+        def on_body(self, body: bytes) -> None:
+            """What comes after a refusal in the same piece is dropped too."""
+            if not self._is_refused:
+                super().on_body(body)
+
+        def on_message_complete(self) -> None:
+            """The body is whole."""
+            if not self._is_refused:
+                super().on_message_complete()
 
         def send_400_response(self, msg: str) -> None:
             """What can't be read is refused in the form of every refusal."""

@@ -67,6 +67,14 @@ def test_a_head_without_an_end_is_refused() -> None:
     assert replies(WHOLE + WHOLE).count(b"GET hello") == 2
 
 
+@pytest.mark.parametrize("after", [b"", b"body", WHOLE])
+def test_a_head_that_comes_whole_and_too_long_is_refused_with_what_follows(after: bytes) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nX: " % (4 if after == b"body" else 0)
+    refused = replies(head + b"a" * 70_000 + b"\r\n\r\n" + after)
+    assert refused.startswith(b"HTTP/1.1 431 ") and b"hello" not in refused
+    assert b"POST hello" in replies(head + b"a" * 60_000 + b"\r\n\r\n" + (after if after == b"body" else b""))
+
+
 def test_head_is_answered_as_get_without_the_body() -> None:
     async def main() -> httpx.Response:
         transport = httpx.ASGITransport(HeadRequests(says_hello))
