@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
+from decimal import Decimal
+
+from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
+from kindred.ingest.cells.missing import MISSING_NUMBERS
+from kindred.ingest.cells.texts import decoded
 
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
 _POINTS_AND_COMMA = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+")
 _GAP = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")
+_CURRENCY = re.compile(r"^\s*(?:US\$|[$€£₽¥])\s*|\s*(?:[$€£₽¥]|USD|EUR|RUB)\s*$")
 
 
 def number_of_text(text: str) -> float | None:
@@ -64,3 +71,65 @@ def _is_decimal_comma(text: str, is_parted_by_semicolons: bool) -> bool:
     if _POINTS_AND_COMMA.fullmatch(text):
         return True
     return bool(_DECIMAL_COMMA.fullmatch(text)) and (is_parted_by_semicolons or not _THOUSANDS.fullmatch(text))
+
+
+def number_of(value: object, field: str) -> float | None:
+    """The number, an integer where it is whole; None where it is missing.
+
+    Raises:
+        BadRecord: it is no number, or not finite.
+    """
+    if type(value) is int:
+        return value
+    if value is None or value != value:
+        return None
+    number = value
+    if isinstance(value, (str, bytes)):
+        text = (decoded(value, field) if isinstance(value, bytes) else value).strip()
+        if text in MISSING_NUMBERS:
+            return None
+        number = number_of_text(text)
+    if not isinstance(number, (int, float, Decimal)) or isinstance(number, bool):
+        raise BadRecord(Reason.WRONG_TYPE, f"a number is wanted, got {shown(value)}", field)
+    if not math.isfinite(number):
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a finite number is wanted, got {shown(value)}", field)
+    return int(number) if number == int(number) else float(number)
+
+
+def whole_of(value: object, field: str) -> int | None:
+    """The whole number; None where it is missing.
+
+    Raises:
+        BadRecord: it is no whole number, or none of 64 bits.
+    """
+    number = number_of(value, field)
+    if number is None:
+        return None
+    if not isinstance(number, int):
+        raise BadRecord(Reason.WRONG_TYPE, f"a whole number is wanted, got {shown(value)}", field)
+    if not -(2**63) <= number < 2**63:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a number of 64 bits is wanted, got {shown(value)}", field)
+    return number
+
+
+def count_of(value: object, field: str) -> float | None:
+    """The number as a count; None where it is missing.
+
+    Raises:
+        BadRecord: it is no number, or below zero.
+    """
+    number = number_of(value, field)
+    if number is not None and number < 0:
+        raise BadRecord(Reason.OUT_OF_RANGE, f"a number of 0 or more is wanted, got {shown(value)}", field)
+    return number
+
+
+def price_of(value: object, field: str) -> float | None:
+    """The price as a number, of whatever currency; None where it is missing.
+
+    Raises:
+        BadRecord: it is no single price, or below zero.
+    """
+    bare = _CURRENCY.sub("", value) if isinstance(value, str) else value
+    price = count_of(bare, field)
+    return None if price is None else float(price)

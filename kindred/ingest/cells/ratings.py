@@ -7,8 +7,8 @@ import re
 
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
 from kindred.ingest.cells.missing import MISSING_NUMBERS
-from kindred.ingest.cells.numbers import number_of_text
-from kindred.ingest.cells.values import number_of, raw_text_of
+from kindred.ingest.cells.numbers import number_of, number_of_text
+from kindred.ingest.cells.texts import raw_text_of
 
 THUMBS = "yes or no"
 _OUT_OF = re.compile(r"(.+?)\s*(?:/|out of|of|von|sur)\s*(\d+)(?:\s*stars?)?", re.IGNORECASE)

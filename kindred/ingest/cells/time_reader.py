@@ -10,8 +10,9 @@ from kindred.domain.errors import SettingsError
 from kindred.domain.properties import EARLIEST_TIME
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
 from kindred.ingest.cells.missing import MISSING_NUMBERS
+from kindred.ingest.cells.numbers import count_of, number_of
+from kindred.ingest.cells.texts import raw_text_of
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import count_of, number_of, raw_text_of
 
 _UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
 ORDER = "order"

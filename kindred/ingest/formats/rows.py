@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from kindred.ingest.cells.bad_records import BadRecord
-from kindred.ingest.cells.values import listed
+from kindred.ingest.cells.texts import listed
 
 
 class Row(NamedTuple):

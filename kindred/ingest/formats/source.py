@@ -36,7 +36,7 @@ class Source:
     """How the rows of one kind of file become records.
 
     Attributes:
-        columns: the columns understood. Values come as the format has them (`values.py` reads them all alike); a column
+        columns: the columns understood. Values come as the format has them (`cells/` reads them all alike); a column
             that the file has is in every row, None where the row has no value there.
         parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
         wanted: the columns without which no row can be used, by what they hold: any one of the names will do.

@@ -34,25 +34,12 @@ from pydantic import ValidationError
 
 from kindred.domain.records import Brand, Category, Edge, InCategory, MadeBy, Node, Product, Reviewed, User, content_id
 from kindred.ingest.cells.bad_records import BadRecord, Reason, bad_record, checked, shown
+from kindred.ingest.cells.ids import id_of, known_id_of
+from kindred.ingest.cells.numbers import price_of
 from kindred.ingest.cells.ratings import rating_of
+from kindred.ingest.cells.texts import long_text_of, name_in, parts_of, raw_text_of, short_text_of, text_of
 from kindred.ingest.cells.times import seconds_of
-from kindred.ingest.cells.values import (
-    NO_RATING,
-    NO_TIME,
-    given,
-    id_of,
-    is_missing,
-    known_id_of,
-    long_text_of,
-    name_in,
-    optional,
-    parts_of,
-    price_of,
-    raw_text_of,
-    short_text_of,
-    text_of,
-    truth_of,
-)
+from kindred.ingest.cells.values import NO_RATING, NO_TIME, given, is_missing, optional, truth_of
 from kindred.ingest.formats.source import Parsed, Source, Values
 
 RATING_SCALE = (1.0, 5.0)  # stars

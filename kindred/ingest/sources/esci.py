@@ -23,7 +23,10 @@ from kindred.domain.errors import RecordError
 from kindred.domain.queries import query_id
 from kindred.domain.records import Judged, content_id
 from kindred.ingest.cells.bad_records import BadRecord, Reason, checked, shown
-from kindred.ingest.cells.values import count_of, id_of, is_missing, text_of
+from kindred.ingest.cells.ids import id_of
+from kindred.ingest.cells.numbers import count_of
+from kindred.ingest.cells.texts import text_of
+from kindred.ingest.cells.values import is_missing
 from kindred.ingest.formats.json_lines import is_document, read_document
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Parsed, Source, Values

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
-from kindred.ingest.cells.values import id_of
+from kindred.ingest.cells.ids import id_of
 from kindred.ingest.formats.columns import listed_columns
 
 TRACK, FRAMES = "track", "frames"

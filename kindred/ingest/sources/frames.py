@@ -33,7 +33,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.records import Edge, Genre, Node, Track
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
-from kindred.ingest.cells.values import name_of, texts_of
+from kindred.ingest.cells.texts import name_of, texts_of
 from kindred.ingest.formats.arrow_rows import PARQUET_MAGIC
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Parsed, Source, Values

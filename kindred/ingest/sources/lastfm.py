@@ -22,7 +22,10 @@ from kindred.domain.records import Artist, FriendOf, ListenedToArtist, Tag, Tagg
 from kindred.ingest.bytes.paths import Given, is_elsewhere, path_of
 from kindred.ingest.bytes.remote import Location, find_remote, shown
 from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
-from kindred.ingest.cells.values import NO_TIME, count_of, given, id_of, optional, short_text_of, whole_of
+from kindred.ingest.cells.ids import id_of
+from kindred.ingest.cells.numbers import count_of, whole_of
+from kindred.ingest.cells.texts import short_text_of
+from kindred.ingest.cells.values import NO_TIME, given, optional
 from kindred.ingest.formats.source import Parsed, Source, Values
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again

@@ -30,22 +30,12 @@ from kindred.domain.records import (
     content_id,
 )
 from kindred.ingest.cells.bad_records import BadRecord, Reason, checked, shown
+from kindred.ingest.cells.ids import id_of
+from kindred.ingest.cells.numbers import count_of, number_of, whole_of
+from kindred.ingest.cells.texts import name_in, parts_of, raw_text_of, short_text_of
 from kindred.ingest.cells.time_reader import ReadTime, time_reader
 from kindred.ingest.cells.times import key_of_time, milliseconds_of
-from kindred.ingest.cells.values import (
-    NO_TIME,
-    count_of,
-    given,
-    id_of,
-    is_missing,
-    name_in,
-    number_of,
-    optional,
-    parts_of,
-    raw_text_of,
-    short_text_of,
-    whole_of,
-)
+from kindred.ingest.cells.values import NO_TIME, given, is_missing, optional
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources import listening_exports
 

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 import orjson
 
 from kindred.ingest.cells.bad_records import BadRecord, Reason
-from kindred.ingest.cells.values import count_of, is_missing, text_of
+from kindred.ingest.cells.numbers import count_of
+from kindred.ingest.cells.texts import text_of
+from kindred.ingest.cells.values import is_missing
 from kindred.ingest.formats.json_lines import is_document, read_document
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source, Values

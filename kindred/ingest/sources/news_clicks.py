@@ -14,8 +14,10 @@ from functools import lru_cache
 
 from kindred.domain.records import Post, User, Viewed, content_id
 from kindred.ingest.cells.bad_records import checked
+from kindred.ingest.cells.ids import id_of, id_text_of
+from kindred.ingest.cells.numbers import whole_of
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import given, id_of, id_text_of, optional, whole_of
+from kindred.ingest.cells.values import given, optional
 from kindred.ingest.formats.impressions import read_clicked
 from kindred.ingest.formats.source import Parsed, Source, Values
 

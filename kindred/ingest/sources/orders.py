@@ -9,8 +9,10 @@ the summary counts each rule.
 from __future__ import annotations
 
 from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.cells.ids import id_of
+from kindred.ingest.cells.texts import text_of
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import given, id_of, text_of
+from kindred.ingest.cells.values import given
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
     Search,

@@ -29,8 +29,11 @@ import orjson
 
 from kindred.domain.records import Edge, Node
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
+from kindred.ingest.cells.ids import id_of, id_text_of
+from kindred.ingest.cells.numbers import whole_of
+from kindred.ingest.cells.texts import text_of
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import given, id_of, id_text_of, is_missing, optional, text_of, whole_of
+from kindred.ingest.cells.values import given, is_missing, optional
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (

@@ -15,18 +15,11 @@ from functools import lru_cache
 
 from kindred.domain.records import About, Edge, Liked, Node, Post, Topic, User, Viewed, content_id
 from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
+from kindred.ingest.cells.ids import id_of
+from kindred.ingest.cells.numbers import whole_of
+from kindred.ingest.cells.texts import long_text_of, name_in, short_text_of, text_of
 from kindred.ingest.cells.times import key_of_time, milliseconds_of
-from kindred.ingest.cells.values import (
-    given,
-    id_of,
-    long_text_of,
-    name_in,
-    optional,
-    short_text_of,
-    text_of,
-    truth_of,
-    whole_of,
-)
+from kindred.ingest.cells.values import given, optional, truth_of
 from kindred.ingest.formats.impressions import read_news, read_views
 from kindred.ingest.formats.source import Parsed, Source, Values
 

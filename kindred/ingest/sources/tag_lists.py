@@ -13,7 +13,9 @@ from functools import lru_cache
 
 from kindred.domain.records import Edge, Node, Tag, Tagged, Track, content_id
 from kindred.ingest.cells.bad_records import checked
-from kindred.ingest.cells.values import NO_TIME, given, id_of, name_in, optional, parts_of
+from kindred.ingest.cells.ids import id_of
+from kindred.ingest.cells.texts import name_in, parts_of
+from kindred.ingest.cells.values import NO_TIME, given, optional
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.wide_tags import read_wide_tags
 

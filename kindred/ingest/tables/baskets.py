@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from kindred.ingest.cells.values import listed
+from kindred.ingest.cells.texts import listed
 from kindred.ingest.tables.column_names import is_name_of
 from kindred.ingest.tables.table_head import Head
 

@@ -7,10 +7,9 @@ from kindred.domain.records import Event
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
-from kindred.ingest.cells.numbers import decimal_of
+from kindred.ingest.cells.numbers import count_of, decimal_of
 from kindred.ingest.cells.ratings import rating_of
 from kindred.ingest.cells.unrated import NEVER, guess_unrated
-from kindred.ingest.cells.values import count_of
 from kindred.ingest.tables.column_names import guess, guesses
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.mapping import EventColumns

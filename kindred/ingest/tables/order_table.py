@@ -13,7 +13,7 @@ from kindred.domain.progress import silent
 from kindred.ingest.bytes.paths import Given, one_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
-from kindred.ingest.cells.values import id_of
+from kindred.ingest.cells.ids import id_of
 from kindred.ingest.formats.columns import listed_columns
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import flattened

@@ -20,26 +20,15 @@ from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Edge, Event, Node, User, content_id
 from kindred.domain.schema import edge_type_of
 from kindred.ingest.cells.bad_records import checked
+from kindred.ingest.cells.ids import known_id_of
 from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
-from kindred.ingest.cells.numbers import with_point
+from kindred.ingest.cells.numbers import count_of, number_of, whole_of, with_point
 from kindred.ingest.cells.ratings import Ratings
+from kindred.ingest.cells.texts import long_text_of, name_in, parts_of, raw_text_of, short_text_of
 from kindred.ingest.cells.time_reader import time_reader
 from kindred.ingest.cells.times import key_of_time
 from kindred.ingest.cells.unrated import read_unrated
-from kindred.ingest.cells.values import (
-    NO_RATING,
-    NO_TIME,
-    count_of,
-    known_id_of,
-    long_text_of,
-    name_in,
-    number_of,
-    optional,
-    parts_of,
-    raw_text_of,
-    short_text_of,
-    whole_of,
-)
+from kindred.ingest.cells.values import NO_RATING, NO_TIME, optional
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, category_edge

@@ -11,9 +11,9 @@ from kindred.domain.errors import RecordError
 from kindred.domain.properties import EARLIEST_TIME
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.missing import MISSING_NUMBERS
+from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.time_reader import ORDER, time_reader
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import number_of
 from kindred.ingest.tables.headless import is_number
 from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.table_head import Head

@@ -14,7 +14,7 @@ from kindred.ingest.bytes.opening import is_stream, open_file
 from kindred.ingest.bytes.paths import Given, one_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord
-from kindred.ingest.cells.values import id_of
+from kindred.ingest.cells.ids import id_of
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.source import Parsed, Source
 from kindred.ingest.tables.column_names import guess

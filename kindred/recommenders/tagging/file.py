@@ -12,7 +12,7 @@ from kindred.domain.progress import Progress, silent
 from kindred.files import written_whole
 from kindred.ingest.bytes.paths import Given, one_file
 from kindred.ingest.cells.bad_records import BadRecord
-from kindred.ingest.cells.values import id_of
+from kindred.ingest.cells.ids import id_of
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.source import Parsed, Source
 

@@ -12,8 +12,10 @@ import pytest
 from kindred.cli.options import given_id
 from kindred.domain.id_text import id_in
 from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.cells.ids import id_of, known_id_of
+from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import given, id_of, known_id_of, number_of
+from kindred.ingest.cells.values import given
 from kindred.ingest.tables.user_lists import read_users
 
 
