@@ -36,8 +36,9 @@ from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.products import PRODUCTS
+from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.runs import Run, new_run_folder
-from kindred.recommenders.systems import SYSTEMS, Recommends
+from kindred.recommenders.systems import SYSTEMS
 from kindred.recommenders.training import GraphState
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors

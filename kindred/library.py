@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from kindred.ingest.tables.mapping import TableMapping
     from kindred.ingest.tables.table_options import TableOptions
     from kindred.recommenders.model import ModelName
+    from kindred.recommenders.recommends import Recommends
     from kindred.recommenders.runs import Run
-    from kindred.recommenders.systems import Recommends
     from kindred.settings import Settings
 
 

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from kindred.recommenders.judging.evaluating import EvaluationOptions
     from kindred.recommenders.judging.simulation import Simulated
     from kindred.recommenders.publishing import Published
+    from kindred.recommenders.recommends import Recommends
     from kindred.recommenders.runs import Run
     from kindred.recommenders.system import System
-    from kindred.recommenders.systems import Recommends, SystemModule
+    from kindred.recommenders.systems import SystemModule
     from kindred.recommenders.tagging.file import Asked
     from kindred.recommenders.tagging.predicting import Predicted
     from kindred.settings import Settings
@@ -189,7 +190,7 @@ def write_answers_to_all(
     from kindred.domain.errors import SettingsError
     from kindred.recommenders.answering.batch import recommend_to_all
     from kindred.recommenders.answering.lists_file import write_lists
-    from kindred.recommenders.systems import ListsEveryone
+    from kindred.recommenders.recommends import ListsEveryone
 
     with _opened(settings, system) as (module, opened):
         recommender = module.open_recommender(opened)

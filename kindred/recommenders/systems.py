@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal
 
 from kindred.domain.errors import SettingsError
 from kindred.recommenders.interactions import INTERACTIONS
@@ -13,14 +13,12 @@ from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.posts import POSTS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.queries import QUERIES
+from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.system import System
 from kindred.recommenders.tags import TAGS
 from kindred.recommenders.tracks import TRACKS
 
 if TYPE_CHECKING:
-    from kindred.domain.embeddings import Embeddings
-    from kindred.domain.explanation import Explanation
-    from kindred.domain.recommendation import Answer, Request
     from kindred.domain.records import Event
     from kindred.evaluation.protocol import FitScorer, FittedModel
     from kindred.evaluation.report import Report
@@ -35,58 +33,6 @@ if TYPE_CHECKING:
     from kindred.recommenders.training import GraphState
     from kindred.training.fit import RunOptions
     from kindred.vectorstore.store import VectorStore
-
-
-class Recommends(Protocol):
-    """What answers: requests, and what is similar to an item."""
-
-    def __call__(self, request: Request) -> Answer:
-        """The answer to a request."""
-
-    def similar(self, item_id: str, k: int = 10) -> Answer:
-        """The items most similar to one."""
-
-    def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
-        """Why this item for this user."""
-
-    def example_users(self, count: int) -> list[str]:
-        """Ids of users to show something with."""
-
-    def refresh(self) -> str:
-        """Takes the published version, whole, before the next answer, and keeps it until called again; its name."""
-
-    def is_quick(self, request: Request) -> bool:
-        """Whether an answer takes about a millisecond: nothing is to be encoded, loaded or read from the graph."""
-
-    def in_memory(self) -> Recommends:
-        """The same without the vector engine, from what is in memory."""
-
-
-@runtime_checkable
-class AnswersTogether(Protocol):
-    """A recommender that keeps what it knows of who asked, and answers several at once for less than one by one."""
-
-    def together(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers to requests that are quick, each as it is alone."""
-
-    def forget_user(self, user_id: str) -> None:
-        """Drops what is kept of a user."""
-
-
-@runtime_checkable
-class ListsEveryone(Protocol):
-    """A recommender that can list the best items of every user at once."""
-
-    def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
-        """Each user with the k best items, best first, and their scores."""
-
-
-@runtime_checkable
-class MapsItems(Protocol):
-    """A recommender whose items have vectors of their own, which no search of the vector engine goes by."""
-
-    def item_rows(self) -> Embeddings:
-        """A vector for each item of the version in force, near those of items that it is like."""
 
 
 @dataclass(frozen=True)

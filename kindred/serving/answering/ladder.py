@@ -16,7 +16,7 @@ import numpy as np
 from kindred.domain.errors import ArtifactError, KindredError, StoreError
 from kindred.domain.recommendation import Answer, Candidate, Recommendation, Request, best_first
 from kindred.recommenders.answering.known import left_out
-from kindred.recommenders.systems import AnswersTogether, Recommends
+from kindred.recommenders.recommends import AnswersTogether, Recommends
 from kindred.serving.answering.breaker import Breaker
 from kindred.serving.state.memory import Memory
 

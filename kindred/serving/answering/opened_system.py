@@ -12,9 +12,10 @@ from pathlib import Path
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, StoreError
 from kindred.recommenders.answering.opened import Opened
+from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import read_manifest
-from kindred.recommenders.systems import Recommends, SystemModule
+from kindred.recommenders.systems import SystemModule
 from kindred.serving.answering.ladder import FAILURES, Ladder
 from kindred.serving.answering.together import Together
 from kindred.serving.state.graph_door import GraphDoor

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kindred.domain.recommendation import Answer, Request
-from kindred.recommenders.systems import Recommends
+from kindred.recommenders.recommends import Recommends
 from kindred.serving.answering.ladder import is_plain
 
 EVERY = 500

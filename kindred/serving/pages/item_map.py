@@ -10,7 +10,7 @@ import numpy as np
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.ids import IdMap
 from kindred.recommenders.answering.recommender import Recommender
-from kindred.recommenders.systems import MapsItems
+from kindred.recommenders.recommends import MapsItems
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.http.problems import UnknownError
 

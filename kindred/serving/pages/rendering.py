@@ -16,7 +16,7 @@ from kindred.domain.recommendation import Recommendation
 from kindred.domain.shown import score_text, shortened
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
 from kindred.recommenders.answering.recommender import Recommender
-from kindred.recommenders.systems import MapsItems
+from kindred.recommenders.recommends import MapsItems
 from kindred.serving.http.bare_page import HEADERS
 from kindred.serving.http.problems import status_of
 from kindred.serving.service import Service

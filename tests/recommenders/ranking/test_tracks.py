@@ -35,8 +35,9 @@ from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import Asking, Ranker, load_ranker, rank_candidates
 from kindred.recommenders.ranking.ranker_data import sides_of
 from kindred.recommenders.ranking.ranker_fitting import divide, fit_ranked, ranker_of
+from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.runs import Run
-from kindred.recommenders.systems import Recommends, find_system
+from kindred.recommenders.systems import find_system
 from kindred.recommenders.tracks import SKIPPED, TRACKS
 from kindred.recommenders.training import GraphState
 from kindred.recommenders.two_stages import fit_split
