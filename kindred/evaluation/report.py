@@ -16,11 +16,15 @@ from kindred.evaluation.pooling import UserSums, paired_intervals
 from kindred.evaluation.protocol import LIST_LENGTH, Measured, Outcome, ProtocolResult
 from kindred.evaluation.rating import f1
 from kindred.evaluation.report_text import markdown
+from kindred.evaluation.splits import undecided_share
 
 Report = dict[str, Any]
 
 FEWEST_USERS = 20
 """A bucket with fewer users gets no interval: resampling a handful of people tells nothing of others."""
+
+MOST_UNDECIDED = 0.8
+"""Share of the test events, beyond which the order of a user's events is told to be a guess."""
 
 ABOVE_POPULARITY = {"ranking.delta.popularity.recall@10.low": 0.0}
 """The least that a model has to show before it is worth publishing."""
@@ -51,8 +55,15 @@ def build_report(result: ProtocolResult, selection: str) -> Report:
         report["rating"] = _rating(result)
     if result.variants:
         report["ablation"] = {name: _variant(result, variant) for name, variant in result.variants.items()}
-    report["warnings"] = suspicious(report)
+    report["warnings"] = [*suspicious(report), *_undecided(result)]
     return report
+
+
+def _undecided(result: ProtocolResult) -> list[str]:
+    """A sentence where most of what is held out is no user's last event by its time."""
+    share = undecided_share(result.splits[0])
+    told = f"{share:.0%} of the last events are no later than the one before: judge with `--protocol random`"
+    return [told] if share > MOST_UNDECIDED else []
 
 
 def suspicious(report: Report) -> list[str]:

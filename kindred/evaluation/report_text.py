@@ -160,7 +160,7 @@ def _setting(protocol: Report) -> str:
 
 
 def _warnings(warnings: Sequence[str]) -> str:
-    return "\n".join(["## Too good to believe", "", *(f"* {warning}" for warning in warnings)]) if warnings else ""
+    return "\n".join(["## Warnings", "", *(f"* {warning}" for warning in warnings)]) if warnings else ""
 
 
 def _ranking(section: Report, list_length: int) -> str:

@@ -105,6 +105,20 @@ def temporal_split(interactions: Interactions, tie_order: IntArray | None = None
     )
 
 
+def undecided_share(split: Split) -> float:
+    """Share of the test events as old as another event that is known of their user: none says which came last.
+
+    0 of a split that does not go by the order of a user's events, and of one without a test event.
+    """
+    at = split.interactions.at
+    if split.name != "temporal" or at is None or not len(split.test):
+        return 0.0
+    user, known = split.interactions.user_index, split.known
+    latest = np.full(split.interactions.num_users, np.iinfo(np.int64).min)
+    np.maximum.at(latest, user[known], at[known])
+    return float(np.mean(latest[user[split.test]] == at[split.test]))
+
+
 def random_split(
     interactions: Interactions, seed: int, test_share: float = 0.2, validation_share: float = 0.1
 ) -> Split:

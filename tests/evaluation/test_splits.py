@@ -15,6 +15,7 @@ from kindred.evaluation.splits import (
     random_split,
     split_by,
     temporal_split,
+    undecided_share,
     validation_split,
 )
 
@@ -113,6 +114,13 @@ def test_ties_fall_on_no_favourite_item() -> None:
     interactions = Interactions(pairs, items, 4000, 2, at=np.zeros(8000, dtype=np.int64))
     last_items = temporal_split(interactions).test_events.item_index
     assert 0.45 < last_items.mean() < 0.55
+
+
+@pytest.mark.parametrize(("times", "share"), [([1, 2, 5, 5], 0.5), ([1, 2, 4, 5], 0.0), ([7, 7, 7, 7], 1.0)])
+def test_last_events_that_are_no_later_than_others_are_counted(times: list[int], share: float) -> None:
+    interactions = events([(0, 0, 1, times[0]), (0, 1, 1, times[1]), (1, 0, 1, times[2]), (1, 1, 1, times[3])])
+    assert undecided_share(temporal_split(interactions)) == share
+    assert undecided_share(random_split(interactions, 0)) == 0
 
 
 def test_a_known_order_decides_ties() -> None:
