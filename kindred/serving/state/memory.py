@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -22,6 +22,7 @@ from kindred.recommenders.histories import BEFORE_ALL, Histories, histories_of_t
 from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
 from kindred.serving.state.graph_door import GraphDoor
+from kindred.serving.state.items_now import ItemsNow
 from kindred.serving.state.past import LightEvent, Past, light_columns, read_past
 from kindred.serving.state.stored_events import StoredEvents
 
@@ -50,11 +51,8 @@ class Memory:
         self._new: dict[str, dict[str, Event]] = {}
         self._new_counts: Counter[str] = Counter()
         self._counted: tuple[Past, int, int | None, Mapping[str, int]] | None = None
-        self._new_titles: dict[str, str | None] = {}
-        self._new_numbers: dict[str, dict[str, float]] = {}
-        self._came: dict[str, int] = {}
+        self._items = ItemsNow()
         self._forgotten: set[str] = set()
-        self._gone_items: frozenset[str] = frozenset()
         self._current: dict[str, set[str]] = {}
         self._written: dict[str, set[str]] = {}
 
@@ -162,13 +160,7 @@ class Memory:
         return [*stored, *((item, words) for item, words in new if words and (item, words) not in stored)]
 
     def titles(self, item_ids: Collection[str]) -> dict[str, str]:
-        titles, new = self.past.titles, self._new_titles
-        found = {}
-        for item in item_ids:
-            title = new.get(item) or titles.get(item)
-            if title:
-                found[item] = title
-        return found
+        return self._items.titles(self.past, item_ids)
 
     def members(self, item_id: str, triple: Triple) -> Sequence[str]:
         position = self.past.items.position(item_id)
@@ -178,7 +170,7 @@ class Memory:
         return [ids.external(int(node)) for node in lists.of(position)]
 
     def numbers(self, names: Collection[str]) -> Mapping[str, Mapping[str, float]]:
-        return {name: ChainMap(self._new_numbers.get(name, {}), self.past.numbers[name]) for name in names}
+        return self._items.numbers(self.past, names)
 
     def counts(self, until: int | None) -> Mapping[str, int]:
         past = self.past
@@ -207,9 +199,7 @@ class Memory:
         return Counter(event.target_id for event in events if not _is_skip(event, self.system.skipped_below))
 
     def barred(self, until: int | None) -> Collection[str]:
-        if until is None or not self._came:
-            return self._gone_items
-        return self._gone_items | {item for item, at in self._came.items() if at > until}
+        return self._items.barred(until)
 
     def busy_users(self, count: int) -> list[str]:
         past = self.past
@@ -221,7 +211,7 @@ class Memory:
 
     def knows_item(self, item_id: str) -> bool:
         """Whether there is such an item."""
-        return item_id not in self._gone_items and (item_id in self.past.items or item_id in self._new_titles)
+        return self._items.knows(self.past, item_id)
 
     def light_events(self, user_id: str, until: int | None = None) -> list[LightEvent]:
         """What a user did, without texts and skips, oldest first."""
@@ -252,21 +242,13 @@ class Memory:
 
     def find_items(self, text: str, count: int) -> list[tuple[str, str | None]]:
         """Id and title of items whose id begins so or whose title holds the text, those first that begin so."""
-        wanted = text.casefold()
-        titles = self.past.titles | {item: title for item, title in self._new_titles.items() if title}
-        ranked: list[tuple[int, str, str]] = []
-        for item in {*self.past.items.ids, *self._new_titles} - self._gone_items:
-            title = titles.get(item, "")
-            at = 0 if item.casefold().startswith(wanted) else title.casefold().find(wanted) + 1
-            if at or item.casefold().startswith(wanted):
-                ranked.append((at, title, item))
-        return [(item, title or None) for _, title, item in sorted(ranked)[:count]]
+        return self._items.find(self.past, text, count)
 
     def size(self) -> tuple[int, int, int]:
         """Numbers of users, items and events."""
         users = len({*self.past.users.ids, *self._new} - self._forgotten)
-        items = len({*self.past.items.ids, *self._new_titles} - self._gone_items)
-        return users, items, len(self.past.item_index) + sum(len(events) for events in self._new.values())
+        num_items = len(self._items.ids(self.past))
+        return users, num_items, len(self.past.item_index) + sum(len(events) for events in self._new.values())
 
     def num_events(self, item_id: str) -> int:
         """Events of an item."""
@@ -299,18 +281,12 @@ class Memory:
     def put_items(self, items: Sequence[tuple[str, str | None]], at: int) -> None:
         """Items that came or changed, with their titles; an answer for an earlier time does not hold new ones."""
         with self._lock:
-            for item, title in items:
-                if not self.knows_item(item):
-                    self._came[item] = at
-                if item in self._gone_items:
-                    self._gone_items -= {item}
-                self._new_titles[item] = title
+            self._items.put(self.past, items, at)
 
     def put_numbers(self, item_id: str, numbers: Mapping[str, float]) -> None:
         """What the numbers of an item are now; others that it has stay."""
         with self._lock:
-            for name, value in numbers.items():
-                self._new_numbers.setdefault(name, {})[item_id] = value
+            self._items.put_numbers(item_id, numbers)
 
     def forget_user(self, user_id: str) -> None:
         """As if they had never been there, until an event of theirs comes."""
@@ -326,8 +302,7 @@ class Memory:
     def forget_item(self, item_id: str) -> None:
         """The item is in no answer any more."""
         with self._lock:
-            self._gone_items |= {item_id}
-            self._new_titles.pop(item_id, None)
+            self._items.forget(item_id)
 
     def row_written(self, user_id: str, version: str) -> None:
         """The row of a user in that version says all that was told of them so far."""
