@@ -80,7 +80,6 @@ def _ingest(settings: Settings, files: tuple[Path, Path | None], progress: Progr
     from kindred.graph.statistics import graph_statistics
     from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
     from kindred.ingest.products import product_files
-    from kindred.recommenders.runs import write_json
 
     _heading("ingest")
     noted = settings.data_dir / "demo.json"
@@ -97,6 +96,8 @@ def _ingest(settings: Settings, files: tuple[Path, Path | None], progress: Progr
         summary = ingest_files(store, product_files(*files), encoder_of(settings, progress), options, progress)
         console.result(summary_text(summary))
         content_hash = graph_statistics(store, graph_schema()).content_hash
+    from kindred.recommenders.runs import write_json
+
     write_json(noted, {"files": signature, "graph": settings.effective_graph_url, "content_hash": content_hash})
     return content_hash
 

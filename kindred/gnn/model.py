@@ -47,6 +47,9 @@ class GnnConfig(FitConfig):
     )
     sampled_steps: int = Field(12, ge=1, description="steps of an epoch that sees samples")
     sampled_batch: int = Field(2048, ge=1, description="supervision edges of a step that sees a sample")
+    sampled_validation: int = Field(
+        5, ge=1, description="epochs from one validation to the next where steps see samples: it sees all of the graph"
+    )
     fanout: int = Field(6, ge=2, description="edges of each type that a sampled node brings, half of it the next round")
 
     @model_validator(mode="after")

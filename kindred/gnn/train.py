@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -87,8 +87,11 @@ def train_gnn(
     }
     measure = split.measure if len(split.validation) else None
     validate = (lambda: measure(learner.embeddings())) if measure is not None else None
-    steps = learner.step_losses if _fits(len(rows), config, device) else SampledLearner.of(learner).step_losses
-    result = fit(Objective(network, steps, made_of, validate), config, run)
+    objective = Objective(network, learner.step_losses, made_of, validate)
+    if not _fits(len(rows), config, device):
+        steps = SampledLearner.of(learner).step_losses
+        objective = replace(objective, step_losses=steps, validate_every=config.sampled_validation)
+    result = fit(objective, config, run)
     network.eval()
     manifest: dict[str, Any] = {
         **made_of,

@@ -13,6 +13,7 @@ from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.posts import POSTS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.queries import QUERIES
+from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.system import System
 from kindred.recommenders.tags import TAGS
 from kindred.recommenders.tracks import TRACKS
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from kindred.recommenders.interaction_graph import InteractionGraph
     from kindred.recommenders.judging.evaluating import EvaluationOptions, FitSplit
     from kindred.recommenders.publishing import Published
-    from kindred.recommenders.recommends import Recommends
     from kindred.recommenders.runs import Run
     from kindred.recommenders.training import GraphState
     from kindred.training.fit import RunOptions

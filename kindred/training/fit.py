@@ -67,6 +67,7 @@ class Objective:
             resumed.
         validate: metrics of the network as it is, or None to train for the full number of epochs.
         watch: the validation metric that decides, the higher the better.
+        validate_every: epochs from one validation to the next; the last epoch is always validated.
     """
 
     model: nn.Module
@@ -74,6 +75,11 @@ class Objective:
     made_of: Mapping[str, Any]
     validate: Callable[[], Metrics] | None = None
     watch: str = "ndcg@10"
+    validate_every: int = 1
+
+    def validates(self, epoch: int, config: FitConfig) -> bool:
+        """Whether this epoch is validated, counted from 1."""
+        return self.validate is not None and (epoch % self.validate_every == 0 or epoch == config.epochs)
 
 
 @dataclass
@@ -175,7 +181,7 @@ def _run_epochs(
         run.progress("train", state.epoch, config.epochs)
         learning_rate = schedule(state.metrics, config)
         metrics = _train_epoch(objective, optimizer, state.epoch, learning_rate, config, run)
-        if objective.validate is not None:
+        if objective.validate is not None and objective.validates(state.epoch + 1, config):
             objective.model.eval()
             with torch.no_grad():
                 metrics |= objective.validate()
@@ -217,7 +223,8 @@ def _train_epoch(
 
 
 def _out_of_patience(state: _State, objective: Objective, config: FitConfig) -> bool:
-    return objective.validate is not None and state.epoch - state.best_epoch >= config.patience
+    is_validated = state.epoch > 0 and objective.validates(state.epoch, config)
+    return is_validated and state.epoch - state.best_epoch >= config.patience
 
 
 def _finish_epoch(
@@ -227,7 +234,7 @@ def _finish_epoch(
     epoch = state.epoch + 1
     weights = {name: value.detach().clone() for name, value in objective.model.state_dict().items()}
     tensors = {f"last.{name}": value for name, value in weights.items()} | _optimizer_tensors(optimizer)
-    score = metrics[objective.watch] if objective.validate is not None else math.inf
+    score = metrics.get(objective.watch, -math.inf) if objective.validate is not None else math.inf
     best = score > state.best_score or objective.validate is None
     kept = weights if best else {n.removeprefix("best."): v for n, v in state.tensors.items() if n.startswith("best.")}
     tensors |= {f"best.{name}": value for name, value in kept.items()}

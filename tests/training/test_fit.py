@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,16 @@ def test_it_stops_early_and_keeps_the_best(tmp_path: Path) -> None:
     result = fit(objective, CONFIG, RunOptions(tmp_path))
     assert result.best_epoch == 2 and result.best_score == 0.5 and len(result.metrics) == 5
     assert all(torch.equal(a, b) for a, b in zip(weights(objective), kept[1], strict=True))
+
+
+def test_it_validates_every_few_epochs_and_the_last_one(tmp_path: Path) -> None:
+    objective = replace(line_objective(scores(0.1, 0.5, 0.4)), validate_every=3)
+    result = fit(objective, CONFIG.model_copy(update={"epochs": 8}), RunOptions(tmp_path / "whole"))
+    assert [epoch + 1 for epoch, told in enumerate(result.metrics) if "score" in told] == [3, 6, 8]
+    assert (result.best_epoch, result.best_score) == (6, 0.5)
+    falling = replace(line_objective(scores(0.5, 0.4)), validate_every=3)
+    stopped = fit(falling, CONFIG.model_copy(update={"epochs": 20}), RunOptions(tmp_path / "stopped"))
+    assert stopped.best_epoch == 3 and len(stopped.metrics) == 6
 
 
 @pytest.mark.parametrize("stop_after", [1, 4])

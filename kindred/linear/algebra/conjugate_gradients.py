@@ -25,6 +25,7 @@ def conjugate_gradients(
 
     solution, residual = torch.zeros_like(right_side), right_side.clone()
     direction, length = right_side, inner(residual, residual)
+    del right_side  # whoever asked may have kept no other hold of it
     for _ in range(steps):  # in place: of the largest systems each array has hundreds of megabytes
         image = product(direction)
         step = length / inner(direction, image).clamp(min=1e-20)

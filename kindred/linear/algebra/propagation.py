@@ -8,6 +8,7 @@ what makes the scatter-based layers slow. Its own gradient is slow too, so the b
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,15 @@ class CompressedRows:
     def weighted(self, weights: Tensor) -> CompressedRows:
         """The same entries with other weights, `[num_edges]` in the order of this matrix."""
         return CompressedRows(self.offsets, self.columns, weights)
+
+    def parts(self, rows_a_part: int) -> Iterator[tuple[slice, CompressedRows]]:
+        """Which rows, and these alone, from the first to the last; nothing is copied but offsets."""
+        num_rows = len(self.offsets) - 1
+        for start in range(0, num_rows, rows_a_part):
+            rows = slice(start, min(start + rows_a_part, num_rows))
+            first, last = int(self.offsets[rows.start]), int(self.offsets[rows.stop])
+            offsets = self.offsets[rows.start : rows.stop + 1] - first
+            yield rows, CompressedRows(offsets, self.columns[first:last], self.weights[first:last])
 
     def dots(self, of_rows: Tensor, of_columns: Tensor) -> Tensor:
         """Dot product of its row's and its column's vector for each entry, `[num_edges]`.

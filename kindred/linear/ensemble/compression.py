@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kindred.domain.interactions import FloatArray
 from kindred.linear.algebra.spectral import leading_eigenvectors
-from kindred.linear.ensemble.list_fit import ListFitConfig, fit_lists
+from kindred.linear.ensemble.list_fit import ListFitConfig, best_lists, fit_lists
 from kindred.linear.ensemble.scorer_sum import ScorerSum
 from kindred.linear.inputs.user_features import Feature
 
@@ -50,8 +50,14 @@ def compress(
     if width >= num_items:
         items = np.eye(num_items, dtype=np.float32)
         return {name: total.times(name, items) for name in total.features}, items
-    rows, items = _nearest_of_maps(total, features, width, seed) if total.matrices else _nearest(total, features, width)
-    return fit_lists(total, features, rows, items, lists or ListFitConfig(), seed)
+    lists = lists or ListFitConfig()
+    if total.matrices:
+        rows, items = _nearest_of_maps(total, features, width, seed)
+    else:
+        rows, items = _nearest(total, features, width, lists.max_users, seed)
+    best = best_lists(total, features, rows, items, lists, seed)
+    del total  # larger than all that follows
+    return (rows, items) if best is None else fit_lists(best, rows, items)
 
 
 def _nearest_of_maps(total: ScorerSum, features: dict[str, Feature], width: int, seed: int) -> Space:
@@ -73,7 +79,7 @@ def _nearest_of_maps(total: ScorerSum, features: dict[str, Feature], width: int,
     return {name: np.ascontiguousarray(total.times(name, items)) for name in total.features}, items
 
 
-def _nearest(total: ScorerSum, features: dict[str, Feature], width: int) -> Space:
+def _nearest(total: ScorerSum, features: dict[str, Feature], width: int, max_users: int, seed: int) -> Space:
     """The same where there are factors only, so that no product with all users or items is needed.
 
     Errors count alike for every user, and per item by one over the root of how many know it: what is measured is a mean
@@ -85,11 +91,22 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int) -> Spac
     # items = Q Lᵀ with orthonormal Q: the leading right singular vectors of users · itemsᵀ are Q times those of users
     # · L
     lower = np.linalg.cholesky(item_gram + np.eye(len(item_gram)) * (1e-6 * item_gram.trace() / len(item_gram)))
-    _, rotation = np.linalg.eigh(_gram_of_users(total, features, lower.astype(np.float32)))
+    some = _of_some(features, max_users, seed)
+    _, rotation = np.linalg.eigh(_gram_of_users(total, some, lower.astype(np.float32)))
     rotation = rotation[:, ::-1][:, :width]
     to_items = np.linalg.solve(lower.T, rotation).astype(np.float32)
     to_users = (lower @ rotation).astype(np.float32)
-    return {name: part @ to_users for name, part in total.rows.items()}, (items @ to_items) * known_by**0.5
+    items = (items @ to_items) * known_by**0.5
+    return {name: part @ to_users for name, part in total.rows.items()}, items
+
+
+def _of_some(features: dict[str, Feature], most: int, seed: int) -> dict[str, Feature]:
+    """The features of a seeded sample of the users where there are more than so many."""
+    num_users = next(iter(features.values())).shape[0]
+    if num_users <= most:
+        return features
+    users = np.sort(np.random.default_rng(seed).permutation(num_users)[:most])
+    return {name: feature[users] for name, feature in features.items()}
 
 
 def _gram(rows: FloatArray) -> NDArray[np.float64]:

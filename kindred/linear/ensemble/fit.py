@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -217,8 +217,8 @@ def _learn(fitting: _Fitting, folds: Sequence[HeldOut], text: TextVectors, progr
         if short is None:  # before there are scores to keep: it encodes all users anew, for each length
             encode = partial(fitting.features, fold.known, known_text.events, statistics)
             short = ShortHistories(fold, scorers, features, encode)
-        validation.append(ValidationScores.of(scorers, features, held_out))
-        del scorers, features
+        validation.append(ValidationScores.of(_drained(scorers), features, held_out))
+        del features
     give_back_freed()
     progress("linear scorers of validation folds", len(folds), len(folds))
     progress("weights of the scorers", 0, 1)
@@ -239,40 +239,36 @@ def _fit_all(
     statistics, scorers, features = fitting.scorers(train, text)
     progress("linear scorers of all events", 1, 1)
     progress("one space", 0, 1)
+    weights = learnt.weights or usual_weights(scorer.name for scorer in scorers)
     users = distinct(train.user_index)
     most = max(1, min(config.weights.max_users, config.weights.max_scores // train.num_items))
     sample = np.random.default_rng(seed).permutation(users)[:most]
-    weights, factors, notes = _weighed(learnt, scorers, features, sample)
-    total = ScorerSum((scorer, factors[scorer.name]) for scorer in scorers if scorer.name in factors)
-    del scorers
-    give_back_freed()
+    factors = dict(_factors(scorers, weights, features, sample))
+    notes = []
+    if not learnt.weights:
+        notes, told = [NO_VALIDATION], sum(weights[name] for name in factors)
+        weights = {name: weight / told if name in factors else 0.0 for name, weight in weights.items()}
+    if not factors:
+        notes.append(NOTHING_TOLD)
+        weights, factors = {**weights, POPULARITY: 1.0}, {POPULARITY: 1.0}
     statistics = replace(statistics, history_shrinkage=learnt.shrinkage, typical_history=typical_history(train))
     features |= build_user_features(train, text.events, statistics)
-    sources, items = compress(total, features, config.width, seed, config.lists)
-    del total, features
+    counted = ((scorer, factors[scorer.name]) for scorer in _drained(scorers) if scorer.name in factors)
+    sources, items = compress(ScorerSum(counted), features, config.width, seed, config.lists)
+    del features
     give_back_freed()
-    ensemble = LinearEnsemble(statistics, sources, items, weights, notes=notes)
+    weights = {name: weight if name in factors else 0.0 for name, weight in weights.items()}
+    ensemble = LinearEnsemble(statistics, sources, items, weights, notes=tuple(notes))
     item_text = _told(train, text)
     cold_items = _fit_cold_items(ensemble, train, text, item_text, fitting.learned, config)
     progress("one space", 1, 1)
     return _place_untaken(replace(ensemble, cold_items=cold_items), train, item_text.known)
 
 
-def _weighed(
-    learnt: _Learnt, scorers: Sequence[LinearScorer], features: dict[str, Feature], sample: IntArray
-) -> tuple[dict[str, float], dict[str, float], tuple[str, ...]]:
-    """Weight of each scorer, factor of each that counts, and what is to be said of how they came about.
-
-    A scorer that gives all items of every sampled user one score counts nothing; where none counts, popularity does.
-    """
-    weights = learnt.weights or usual_weights(scorer.name for scorer in scorers)
-    factors = dict(_factors(scorers, weights, features, sample))
-    told = 1.0 if learnt.weights else sum(weights[name] for name in factors)
-    weights = {name: weight / told if name in factors else 0.0 for name, weight in weights.items()}
-    notes = () if learnt.weights else (NO_VALIDATION,)
-    if factors:
-        return weights, factors, notes
-    return {**weights, POPULARITY: 1.0}, {POPULARITY: 1.0}, (*notes, NOTHING_TOLD)
+def _drained(scorers: list[LinearScorer]) -> Iterator[LinearScorer]:
+    """Each of the list, which is empty in the end: none is kept beside what is made of them."""
+    while scorers:
+        yield scorers.pop(0)
 
 
 def _factors(

@@ -42,11 +42,13 @@ class ScorerSum:
                 rights[key] = num_columns, right
                 num_columns += right.shape[1]
             lefts = ((scorer.feature, left), *scorer.added)
-            parts += [(feature, np.float32(factor) * rows, rights[key][0]) for feature, rows in lefts]
+            parts += [(feature, rows, np.float32(factor), rights[key][0]) for feature, rows in lefts]
+            del scorer, left, right, lefts  # what is taken from whoever made it is held here alone
         self.rows: dict[str, FloatArray] = {}
-        for feature, left, start in parts:
+        while parts:
+            feature, left, weight, start = parts.pop(0)
             columns = self.rows.setdefault(feature, np.zeros((len(left), num_columns), dtype=np.float32))
-            columns[:, start : start + left.shape[1]] += left
+            columns[:, start : start + left.shape[1]] += weight * left
         empty = np.zeros((num_items, 0), dtype=np.float32)
         self.items: FloatArray = np.concatenate([empty, *(right for _, right in rights.values())], axis=1)
 

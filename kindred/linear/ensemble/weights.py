@@ -56,7 +56,7 @@ class ValidationScores:
     targets: Targets
 
     @classmethod
-    def of(cls, scorers: Sequence[LinearScorer], features: dict[str, Feature], held_out: HeldOut) -> ValidationScores:
+    def of(cls, scorers: Iterable[LinearScorer], features: dict[str, Feature], held_out: HeldOut) -> ValidationScores:
         """Those of scorers fitted on the fold's known events, whose features these are."""
         scores = {
             scorer.name: torch.from_numpy(in_spreads(scorer.scores(features, held_out.users))) for scorer in scorers

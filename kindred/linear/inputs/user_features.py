@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # an answer to a known user needs no sparse matrix, and impor
     import scipy.sparse as sp
 
 SECONDS_PER_DAY = 86_400
+_EVENTS_A_PART = 65_536
 Feature: TypeAlias = "FloatArray | sp.csr_matrix"
 """One row a user: dense `[num_users, dim]` or sparse `[num_users, num_items]`."""
 
@@ -87,8 +88,11 @@ def time_memberships(events: Interactions, statistics: HistoryStatistics) -> Flo
     knots = statistics.time_knots.astype(np.float64)
     share = np.interp(events.at.astype(np.float64), knots, np.linspace(0, 1, len(knots)))
     centres = (np.arange(statistics.time_bins) + 0.5) / statistics.time_bins
-    closeness = np.exp(-0.5 * ((share[:, None] - centres) / statistics.time_bandwidth) ** 2)
-    memberships: FloatArray = (closeness / closeness.sum(1, keepdims=True)).astype(np.float32)
+    memberships: FloatArray = np.empty((len(share), len(centres)), dtype=np.float32)
+    for start in range(0, len(share), _EVENTS_A_PART):
+        part = slice(start, start + _EVENTS_A_PART)
+        closeness = np.exp(-0.5 * ((share[part, None] - centres) / statistics.time_bandwidth) ** 2)
+        memberships[part] = closeness / closeness.sum(1, keepdims=True)
     return memberships
 
 

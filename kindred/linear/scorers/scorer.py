@@ -12,6 +12,7 @@ from kindred.linear.inputs.user_features import Feature
 
 CONSTANT = 1e-5
 """Scores that differ by less than this share of their size differ by rounding."""
+_USERS_A_PART = 64
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,10 @@ def score_spread(scores: FloatArray) -> float:
     """
     if not scores.size:
         return 0.0
-    deviation = float(np.sqrt(scores.var(axis=1, dtype=np.float64).mean()))
-    size = float(np.sqrt(np.square(scores, dtype=np.float64).mean()))
+    parts = [scores[start : start + _USERS_A_PART] for start in range(0, len(scores), _USERS_A_PART)]
+    variance = np.concatenate([part.var(axis=1, dtype=np.float64) for part in parts])
+    square = np.concatenate([np.square(part, dtype=np.float64).mean(axis=1) for part in parts])
+    deviation, size = float(np.sqrt(variance.mean())), float(np.sqrt(square.mean()))
     return deviation if deviation > CONSTANT * size else 0.0
 
 

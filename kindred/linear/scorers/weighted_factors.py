@@ -12,8 +12,11 @@ import torch
 from torch import Tensor
 
 from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
-from kindred.linear.algebra.propagation import SparseMatrix
+from kindred.linear.algebra.propagation import CompressedRows, SparseMatrix
 from kindred.linear.scorers.scorer_config import FactorConfig
+
+_ROWS_A_PART = 4_096
+"""Rows that are solved together: what a step makes of them stays in the cache instead of being had anew each time."""
 
 
 def weighted_factors(matrix: SparseMatrix, config: FactorConfig, seed: int) -> tuple[Tensor, Tensor]:
@@ -47,14 +50,21 @@ def _factorise(
 def _solve_side(rows: Tensor, others: Tensor, matrix: SparseMatrix, config: FactorConfig) -> Tensor:
     """The rows nearer to their optimum with the other side fixed, `[num_rows, rank]`."""
     gram = others.T @ others
-    known = matrix.forward
-    counts = known.offsets.diff()
+    counts = matrix.forward.offsets.diff()
     of_mean = counts / counts[counts > 0].float().mean()
     ridge = config.ridge * of_mean[:, None].clamp(min=1e-3) ** config.ridge_growth
+    parts = matrix.forward.parts(_ROWS_A_PART)
+    return torch.cat([_solve(known, rows[part], others, gram, ridge[part], config) for part, known in parts])
+
+
+def _solve(
+    known: CompressedRows, rows: Tensor, others: Tensor, gram: Tensor, ridge: Tensor, config: FactorConfig
+) -> Tensor:
+    """The same of some rows, whose equations are their own."""
 
     def product(x: Tensor) -> Tensor:
         scores = known.dots(x, others)
         return x @ gram + ridge * x + known.weighted((config.confidence * known.weights - 1) * scores).multiply(others)
 
-    residual = config.confidence * (matrix @ others) - product(rows)
+    residual = config.confidence * known.multiply(others) - product(rows)
     return rows + conjugate_gradients(product, residual, config.steps, by_row=True)

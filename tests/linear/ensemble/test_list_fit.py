@@ -6,7 +6,7 @@ import torch
 from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
 from kindred.linear.algebra.propagation import SparseMatrix
 from kindred.linear.ensemble.compression import compress
-from kindred.linear.ensemble.list_fit import ListFitConfig, fit_lists
+from kindred.linear.ensemble.list_fit import ListFitConfig, best_lists, fit_lists
 from kindred.linear.ensemble.scorer_sum import ScorerSum
 from kindred.linear.scorers.scorer import LinearScorer
 
@@ -61,7 +61,8 @@ def test_first_places_come_nearer_to_those_of_the_whole_sum(has_matrix):
         space = compress(ScorerSum(weighted), features, WIDTH, 0, ListFitConfig(depth=PLACES, rounds=rounds))
         return error_in_first_places(scores_in(space, features), exact, known)
 
-    assert error(2) < 0.5 * error(0)
+    # without matrices the best are looked for in the narrow space, which of noise keeps little
+    assert error(2) < (0.5 if has_matrix else 0.6) * error(0)
 
 
 def test_the_sum_is_that_of_the_blocks():
@@ -80,7 +81,9 @@ def test_the_sum_is_that_of_the_blocks():
 def test_a_space_that_holds_the_sum_is_not_moved():
     _, features, blocks = world()
     total = ScorerSum([(blocks[1], 1.0)])
-    rows, items = fit_lists(total, features, total.rows, total.items, ListFitConfig(depth=PLACES), 0)
+    best = best_lists(total, features, total.rows, total.items, ListFitConfig(depth=PLACES), 0)
+    assert best is not None
+    rows, items = fit_lists(best, total.rows, total.items)
     np.testing.assert_allclose(
         scores_in((rows, items), features), blocks[1].scores(features, np.arange(features["items"].shape[0])), atol=1e-2
     )
@@ -128,8 +131,7 @@ def test_nobody_with_a_history_changes_nothing():
     features["items"] = sp.csr_matrix((NUM_USERS, NUM_ITEMS), dtype=np.float32)
     rows = {"items": np.ones((NUM_ITEMS, WIDTH), dtype=np.float32)}
     items = np.ones((NUM_ITEMS, WIDTH), dtype=np.float32)
-    fitted_rows, fitted_items = fit_lists(total, features, rows, items, ListFitConfig(), 0)
-    assert fitted_items is items and fitted_rows is rows
+    assert best_lists(total, features, rows, items, ListFitConfig(), 0) is None
 
 
 @pytest.mark.parametrize("by_row", [True, False])
@@ -147,3 +149,15 @@ def test_dots_are_the_products_of_the_entries_alone():
     matrix = SparseMatrix.of(rows, columns, torch.ones(len(rows)), (7, 5))
     of_rows, of_columns = torch.randn(7, 3, generator=generator), torch.randn(5, 3, generator=generator)
     torch.testing.assert_close(matrix.forward.dots(of_rows, of_columns), (of_rows @ of_columns.T)[rows, columns])
+
+
+def test_a_sample_of_the_users_finds_nearly_the_same_space():
+    _, features, blocks = world()
+    weighted = [(block, 0.5) for block in blocks[1:]]
+    exact = exact_scores(weighted, features)
+
+    def error(max_users):
+        space = compress(ScorerSum(weighted), features, WIDTH, 0, ListFitConfig(rounds=0, max_users=max_users))
+        return np.linalg.norm(scores_in(space, features) - exact)
+
+    assert error(NUM_USERS) < error(NUM_USERS // 2) < 1.1 * error(NUM_USERS)
