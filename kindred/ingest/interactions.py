@@ -157,7 +157,7 @@ def _head_of_events(path: Location, given: TableMapping) -> Head:
         check_no_columns(path, plain)
     head = _with_baskets(path, given, plain)
     if not names_both(given.events, head):
-        for name in (outer := lists_of_rows(head)):
+        for name in (outer := list(lists_of_rows(head))):
             within = read_head(path, given.file.model_copy(update={"unfold": name}))
             inner = _with_baskets(path, given, within)
             if names_both(given.events, inner):

@@ -30,7 +30,8 @@ _NO_TABLES = {
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<div")
 _CONTROL = bytes({*range(32)} - {*b"\t\n\r\f\x1b"})
 _MOST_CONTROL, _FEW_CONTROL = 0.1, 4  # share and number of them in a text with a few broken bytes
-_BINARY_TABLES = (b"PAR1", b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")
+_DUCKDB_MAGIC_AT = 8
+_BINARY_TABLES = (b"PAR1", b"ARROW1", b"FEA1", b"ORC", b"\xff\xff\xff\xff")
 
 
 def refuse_no_table(path: Location, head: bytes) -> None:
@@ -45,6 +46,8 @@ def refuse_no_table(path: Location, head: bytes) -> None:
             raise RecordError(f"{path} is {what}", next_step)
     if start[:20].lower().startswith(_HTML):
         raise RecordError(f"{path} is an HTML page, not a table", "look at it: perhaps an address asked you to log in")
+    if head[_DUCKDB_MAGIC_AT:].startswith(b"DUCK"):
+        raise RecordError(f"{path} is a DuckDB database", "export the table: COPY … TO 'table.parquet'")
     if not start.startswith(_BINARY_TABLES) and wide_encoding(head) is None:
         sample = head[:_SAMPLE]
         if len(sample) - len(sample.translate(None, _CONTROL)) > max(_MOST_CONTROL * len(sample), _FEW_CONTROL):

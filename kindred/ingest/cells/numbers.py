@@ -45,6 +45,7 @@ def with_point(value: object, decimal: str) -> object:
     """The text of a number whose decimals stand behind this sign, behind a point; anything else as it is."""
     if not isinstance(value, str) or not decimal:
         return value
+    value = _CURRENCY.sub("", value)
     other = "." if decimal == "," else ","
     if re.fullmatch(rf"\s*[+-]?\d{{1,3}}(?:\{other}\d{{3}})+(?:\{decimal}\d+)?\s*", value):
         value = value.replace(other, "")
@@ -58,7 +59,7 @@ def decimal_of(values: Iterable[object], is_parted_by_semicolons: bool) -> str:
         values: of the column.
         is_parted_by_semicolons: of the cells of the file, as where commas stand before decimals.
     """
-    texts = [without_gaps(value.strip()) for value in values if isinstance(value, str)]
+    texts = [without_gaps(_CURRENCY.sub("", value).strip()) for value in values if isinstance(value, str)]
     commas = [text for text in texts if _is_decimal_comma(text, is_parted_by_semicolons)]
     points = [
         text for text in texts if _DECIMAL_POINT.fullmatch(text) and not re.fullmatch(r"[+-]?\d{1,3}\.\d{3}", text)

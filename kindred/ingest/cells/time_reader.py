@@ -18,6 +18,10 @@ _UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 1e-3, "nanosec
 ORDER = "order"
 """The form of times that are numbers from an unknown beginning, which only say what came first."""
 
+EXCEL = "excel"
+"""The form of times that are days since the end of 1899, as Excel counts them; fractions are times of the day."""
+_EXCEL_S_1970 = 25_569
+
 ReadTime = Callable[[object, str], int | None]
 
 
@@ -31,11 +35,13 @@ def time_reader(form: str | None) -> ReadTime:
         return milliseconds_of
     if form == ORDER:
         return _order
+    if form == EXCEL:
+        return _of_excel
     if form in _UNITS:
         return partial(_of_unit, _UNITS[form])
     if "%" not in form:
         raise SettingsError(
-            f"there is no form of times {form!r}", f"forms are {', '.join((*_UNITS, ORDER))}, %d/%m/%y …"
+            f"there is no form of times {form!r}", f"forms are {', '.join((*_UNITS, ORDER, EXCEL))}, %d/%m/%y …"
         )
     return partial(_of_form, form)
 
@@ -43,6 +49,11 @@ def time_reader(form: str | None) -> ReadTime:
 def _order(value: object, field: str) -> int | None:
     number = count_of(value, field)
     return None if number is None else EARLIEST_TIME * 1000 + int(number * 1000)
+
+
+def _of_excel(value: object, field: str) -> int | None:
+    number = number_of(value, field)
+    return None if number is None else round((number - _EXCEL_S_1970) * 86_400) * 1000
 
 
 def _of_unit(milliseconds: float, value: object, field: str) -> int | None:

@@ -30,6 +30,9 @@ _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
 _ZONE_IN_WORDS = re.compile(r"\s*(?:\[[\w/+-]+\]|\([\w ]+\))$")  # beside its offset, as Java and browsers write it
 _OF_NET = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted) |(?<=\d)\.$")  # what shops print
+_GAP_IN_DAY = re.compile(r"(?<=\d)\.\s+(?=\d)")  # 5. 1. 2023
+_DAY_IN_SIGNS = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")  # 2023年1月5日
+_CLOCK_IN_SIGNS = re.compile(r"(\d{1,2})\s*[时時시点點]\s*(\d{1,2})\s*[分분](?:\s*(\d{1,2})\s*[秒초])?")
 _NO_DAY = re.compile(r"0000-00-00(?:[T ]00:00:00(?:\.0+)?)?")  # what MySQL has for no time
 _FORMS = (
     "%m %d, %Y",  # 09 13, 2009: the reviews of Amazon
@@ -163,6 +166,7 @@ def _of_date_text(text: str) -> int | None:
     if found := _OF_NET.fullmatch(text):
         return int(found[1])
     bare = _ZONE_NAME.sub("", _ZONE_IN_WORDS.sub("", _AROUND_A_DAY.sub("", text)))
+    bare = _in_figures(_GAP_IN_DAY.sub(".", bare))
     try:
         return _of_datetime(datetime.fromisoformat(bare))
     except (ValueError, OverflowError):
@@ -176,6 +180,14 @@ def _of_date_text(text: str) -> int | None:
         return _of_datetime(parsedate_to_datetime(text))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def _in_figures(text: str) -> str:
+    """The time with points and colons where Chinese, Japanese or Korean signs part its figures."""
+    if text.isascii():
+        return text
+    day = _DAY_IN_SIGNS.sub(r"\1-\2-\3 ", text)
+    return " ".join(_CLOCK_IN_SIGNS.sub(lambda found: ":".join(filter(None, found.groups())), day).split())
 
 
 def _no_time(value: object, field: str) -> BadRecord:

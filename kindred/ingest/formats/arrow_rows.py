@@ -1,10 +1,10 @@
-"""Rows of a Parquet, Arrow or Feather file, read in small batches of the columns that are understood."""
+"""Rows of a Parquet, Arrow, Feather or ORC file, read in small batches of the columns that are understood."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,15 +17,22 @@ from kindred.ingest.formats.columns import check_firm_columns, listed_columns, m
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
 
+if TYPE_CHECKING:
+    from pyarrow import orc
+
 PARQUET_MAGIC = b"PAR1"
 ARROW_MAGIC = b"ARROW1"
 STREAM_MAGIC = b"\xff\xff\xff\xff"
 FEATHER_MAGIC = b"FEA1"
+ORC_MAGIC = b"ORC"
 _BATCH_ROWS = 2_048
+_TEXT_BYTES = 256
 
 
 def is_arrow(head: bytes) -> bool:
-    """Whether a file that starts so is Parquet, Arrow or Feather."""
+    """Whether a file that starts so is Parquet, Arrow, Feather or ORC."""
+    if head.startswith(ORC_MAGIC):
+        return b"\0" in head[:_TEXT_BYTES]  # a text may begin so
     return head.startswith((PARQUET_MAGIC, ARROW_MAGIC, FEATHER_MAGIC)) or (
         head.startswith(STREAM_MAGIC) and len(head) > 8 and head[8:9] != b"\xff"
     )
@@ -62,15 +69,18 @@ def arrow_columns(path: Location, file: IO[bytes], head: bytes) -> list[str]:
         raise RecordError(f"{path} can't be read: {error}", "write the file again") from error
 
 
-def _names(column: pa.Field) -> list[str]:
-    """The name of the column, and of those within it."""
-    inner = column.type if pa.types.is_struct(column.type) else ()
-    return [column.name, *(f"{column.name}.{name}" for one in inner for name in _names(one))]
+def _names(column: pa.Field, in_lists: bool = False) -> list[str]:
+    """The name of the column, and of those within it; with `in_lists` also of those within each entry of a list."""
+    kind = column.type
+    while in_lists and (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        kind = kind.value_type
+    inner = kind if pa.types.is_struct(kind) else ()
+    return [column.name, *(f"{column.name}.{name}" for one in inner for name in _names(one, in_lists))]
 
 
 def _columns_to_read(path: Location, schema: pa.Schema, source: Source) -> list[str]:
     """Names of the columns that hold what the source knows."""
-    known = {column.name: _names(column) for column in schema}
+    known = {column.name: _names(column, in_lists=bool(source.unfold)) for column in schema}
     names = [name for inner in known.values() for name in inner]
     columns = [column for column, inner in known.items() if not {*inner}.isdisjoint(source.columns)]
     if twice := [name for name in columns if schema.names.count(name) > 1]:
@@ -97,10 +107,22 @@ def _open(file: IO[bytes], head: bytes) -> Iterator[tuple[pa.Schema, Callable[[l
 
         table = feather.read_table(file, memory_map=False, use_threads=False)
         yield table.schema, lambda columns: table.select(columns).to_batches(_BATCH_ROWS)
+    elif head.startswith(ORC_MAGIC):
+        from pyarrow import orc
+
+        found = orc.ORCFile(file)
+        yield found.schema, lambda columns: _stripes(found, columns)
     else:
         is_stream = head.startswith(STREAM_MAGIC)
         with pa.ipc.open_stream(file) if is_stream else pa.ipc.open_file(file) as reader:
             yield reader.schema, lambda columns: _record_batches(reader, columns)
+
+
+def _stripes(file: orc.ORCFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    for number in range(file.nstripes):
+        stripe = file.read_stripe(number, columns=columns)
+        for start in range(0, stripe.num_rows, _BATCH_ROWS):
+            yield stripe.slice(start, _BATCH_ROWS)
 
 
 def _record_batches(

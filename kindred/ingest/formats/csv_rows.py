@@ -24,6 +24,7 @@ _DELIMITERS = ",\t;|"
 # A quote after a backslash that is followed by more text: doubled quotes alone never make one within quotes.
 _ESCAPED_QUOTE = re.compile(rb'\\"(?![",;|\t\r\n]|\s*$)')
 _NO_ROWS = (b"", rb"\.")  # blank lines, and the end of a COPY of Postgres
+_FRAME = re.compile(rb"[\s|+:=-]*-{3,}[\s|+:=-]*|\(\d+ rows?(?: affected)?\)")  # of tables printed for people
 _ESCAPE = re.compile(rb'\\(["\\])')
 _SEPARATOR_LINE = re.compile(rb'\s*"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's own first line
 
@@ -184,11 +185,17 @@ def cell_values(columns: Sequence[str], cells: Sequence[str | None], source: Sou
     }
 
 
+def _is_no_row(line: bytes) -> bool:
+    """Whether a line holds nothing, or frames a table that psql, sqlcmd or Markdown printed."""
+    bare = line.strip()
+    return bare in _NO_ROWS or (bare[:1] in (b"-", b"|", b"+", b"(") and bool(_FRAME.fullmatch(bare)))
+
+
 def _split_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
     """Lines that make one row, and its cells. What a broken row took to find its closing quote is read again."""
     waiting: deque[Line] = deque()
     while (first := waiting.popleft() if waiting else next(lines, None)) is not None:
-        if first.raw.strip() in _NO_ROWS:
+        if _is_no_row(first.raw):
             continue
         group, cells = [first], _cells([first], dialect)
         if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV and first.raw.count(b'"') % 2:
@@ -219,7 +226,7 @@ def _with_other_quotes(group: list[Line], dialect: Dialect, length: int) -> list
 def _split_plain_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[tuple[list[Line], list[str] | BadRecord]]:
     """Each line and its cells, quotes being characters like any other."""
     for line in lines:
-        if line.raw.strip() not in _NO_ROWS:
+        if not _is_no_row(line.raw):
             text = _text(line.raw, line.length)
             yield [line], text if isinstance(text, BadRecord) else text.split(dialect.delimiter)
 

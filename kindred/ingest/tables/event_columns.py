@@ -7,7 +7,7 @@ from kindred.domain.records import Event
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
-from kindred.ingest.cells.numbers import count_of, decimal_of
+from kindred.ingest.cells.numbers import decimal_of, price_of
 from kindred.ingest.cells.ratings import rating_of
 from kindred.ingest.cells.unrated import NEVER, guess_unrated
 from kindred.ingest.tables.column_names import guess, guesses
@@ -18,7 +18,7 @@ from kindred.ingest.tables.table_head import Head
 from kindred.ingest.tables.time_forms import form_of_times, named_like_times
 
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
-_READERS = {"rating": rating_of, "weight": count_of}
+_READERS = {"rating": rating_of, "weight": price_of}
 
 
 def event_columns(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.columns import listed_columns, nearest
+from kindred.ingest.tables.column_names import is_name_of
 from kindred.ingest.tables.headless import is_number, no_names
 from kindred.ingest.tables.order_table import ORDER_IDS
 from kindred.ingest.tables.table_head import Head, lists_of_rows
@@ -44,12 +45,16 @@ def lacking(path: Location, role: str, option: str, head: Head) -> RecordError:
     """
     if head.separator and not head.layout.columns and any(map(is_number, head.columns)):
         return no_names(path, head.separator.join(head.columns), head.columns)
-    next_step = f"name it: {option} COLUMN"
+    other = "item" if role == "user" else "user"
+    both = option == f"--{role}" and not any(is_name_of(other, name) for name in head.columns)
+    next_step = "name them: --user COLUMN --item COLUMN" if both else f"name it: {option} COLUMN"
     if any(column.casefold() in ORDER_IDS for column in head.columns):
         other = "another table says whose order it was" if role == "user" else "it is the table of orders"
         next_step += f"; if {other}: kindred ingest interactions LINES --order-table ORDERS"
-    if lists := lists_of_rows(head):
-        next_step += f"; what is in the list {lists[0]} must be rows of its own: jq -c '.{lists[0]}[]' FILE"
+    if role == "user" and (head.separator or ".json" in path.name):
+        next_step += "; where a file is of one user alone: put it into a folder user=NAME, each user's into its own"
+    for name, within in lists_of_rows(head).items():
+        next_step += f"; of the entries of {name}, each of them an event: --{role} {' or '.join(within)}"
     if head.separator and head.broken > _MANY_BROKEN:
         rows = f"""awk -F'{head.separator}' '{{for (i = 1; i <= NF; i++) print NR "{head.separator}" $i}}' FILE"""
         next_step = f"if each line is a basket: {rows}, then --columns user,item; else {next_step}"

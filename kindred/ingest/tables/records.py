@@ -22,7 +22,7 @@ from kindred.domain.schema import edge_type_of
 from kindred.ingest.cells.bad_records import checked
 from kindred.ingest.cells.ids import known_id_of
 from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
-from kindred.ingest.cells.numbers import count_of, number_of, whole_of, with_point
+from kindred.ingest.cells.numbers import number_of, price_of, whole_of, with_point
 from kindred.ingest.cells.ratings import Ratings
 from kindred.ingest.cells.texts import long_text_of, name_in, parts_of, raw_text_of, short_text_of
 from kindred.ingest.cells.time_reader import time_reader
@@ -156,7 +156,7 @@ def _values(
         said = with_point(row.get(columns.rating), columns.decimal or "")
         found[held["rating"]] = ratings.read(said, columns.rating)
     if columns.weight and "weight" in held:
-        weight = count_of(with_point(row.get(columns.weight), columns.decimal or ""), columns.weight)
+        weight = price_of(with_point(row.get(columns.weight), columns.decimal or ""), columns.weight)
         if weight is not None and held["weight"] in wholes:
             weight = whole_of(weight, columns.weight)
         found[held["weight"]] = weight if weight is None or held["weight"] in wholes else float(weight)

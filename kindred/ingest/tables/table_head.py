@@ -48,6 +48,8 @@ from kindred.ingest.tables.matrices import (
 
 _SEPARATORS = ("::", "\t", ",", ";", "|")
 _ROWS_LOOKED_AT = 2_000
+_LINES_OF_TITLES = 12
+_SQL = re.compile(r"\s*(?:create table|drop table|insert into|-- (?:mysql|mariadb|postgresql) )", re.IGNORECASE)
 _WHAT_TO_DO = {
     Reason.NOT_AN_OBJECT: "make objects of lists: jq -c '.[] | {user: .[0], item: .[1]}' FILE",
     Reason.LINE_TOO_LONG: "give each row a line of its own: jq -c '.LIST[]' FILE, LIST being where the rows stand",
@@ -141,9 +143,14 @@ def _of_matrix(path: Location, text: str, layout: Layout) -> Head:
     return replace(head, columns=MATRIX[:2] if are_marks else MATRIX, separator=layout.separator)
 
 
-def lists_of_rows(head: Head) -> list[str]:
-    """The columns in which lists of rows of their own stand."""
-    return [name for name in head.columns if any(_are_rows(row.get(name)) for row in head.rows)]
+def lists_of_rows(head: Head) -> dict[str, list[str]]:
+    """The columns in which lists of rows of their own stand, and what the columns of these are called, in full."""
+    found = dict[str, list[str]]()
+    for name in head.columns:
+        value = next((value for row in head.rows if _are_rows(value := row.get(name))), None)
+        if isinstance(value, list):
+            found[name] = [f"{name}.{inner}" for inner in value[0]]
+    return found
 
 
 def _are_rows(value: object) -> bool:
@@ -155,7 +162,7 @@ def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
     source = in_layout(Source([*names, *parted], _never_parsed), layout)
     head = list(islice(read_rows(path, source, silent), _ROWS_LOOKED_AT))
     rows = tuple(flattened(row.value) for row in head if not isinstance(row.value, BadRecord))
-    columns = dict.fromkeys(names or chain.from_iterable(rows))
+    columns = dict.fromkeys(chain(names, *rows) if layout.unfold or not names else names)
     if not columns and head:
         raise _no_row(path, head[0])
     if not columns:
@@ -206,6 +213,24 @@ def _separator(text: str) -> str:
     return max(_SEPARATORS, key=first.count) if any(map(first.count, _SEPARATORS)) else ","
 
 
+def _check_first_line(path: Location, text: str) -> None:
+    """Makes sure that a first line which names no column of users or items stands above no other that does.
+
+    Raises:
+        RecordError: it is a title, or the file holds statements of SQL.
+    """
+    first, *others = text.split("\n")[:_LINES_OF_TITLES]
+    if _SQL.match(first):
+        raise RecordError(f"{path} holds statements of SQL, not a table", "run them, and export the table as CSV")
+    for number, line in enumerate(others, 2):
+        names = cells_of(line.rstrip("\r"), _separator(line))
+        if all(any(is_name_of(role, name) for name in names) for role in ("user", "item")):
+            raise RecordError(
+                f"line {number} of {path} names its columns, not the first: {first[:60].strip()}",
+                f"leave out what stands above: tail -n +{number} FILE",
+            )
+
+
 def _header(path: Location, text: str, separator: str) -> list[str]:
     line = text.split("\n", 1)[0].rstrip("\r")
     names = cells_of(line, separator)
@@ -220,6 +245,8 @@ def _header(path: Location, text: str, separator: str) -> list[str]:
     is_named = any(is_name_of(role, name) for role in ("user", "item", "id") for name in names)
     if "".join(names[:1]).startswith("+--"):
         raise RecordError(f"{path} is a table as mysql prints it for people", "export it: mysql --batch -e 'SELECT …'")
+    if not is_named:
+        _check_first_line(path, text)
     numbers = sum(map(is_number, names))
     if not is_named and any(map(is_value, names)):
         raise no_names(path, text, names)

@@ -12,7 +12,7 @@ from kindred.domain.properties import EARLIEST_TIME
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.missing import MISSING_NUMBERS
 from kindred.ingest.cells.numbers import number_of
-from kindred.ingest.cells.time_reader import ORDER, time_reader
+from kindred.ingest.cells.time_reader import EXCEL, ORDER, time_reader
 from kindred.ingest.cells.times import milliseconds_of
 from kindred.ingest.tables.headless import is_number
 from kindred.ingest.tables.mapping import EventColumns
@@ -21,6 +21,7 @@ from kindred.ingest.tables.table_head import Head
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m-%d-%y", "%d-%m-%y")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S", ", %I:%M:%S %p")
 _FORMS_OF_DAYS = tuple(day + clock for day, clock in product(_DAYS, _CLOCKS))
+_OF_EXCEL = range(36_526, 55_153)  # the years 2000 to 2050
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
 _OF_OTHER_TIMES = re.compile(
@@ -45,7 +46,9 @@ def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[s
         return form, [f"times in {columns.at} are read as {form}: --at-format says otherwise"]
     values = [value for value in values if str(value).strip() not in MISSING_NUMBERS]
     if values and all(_only_orders(value, columns.at) for value in values) and not _are_days(values):
-        return ORDER, [f"the numbers in {columns.at} are no times of our age: they only tell the order of events"]
+        remark = f"the numbers in {columns.at} are no times of our age: they only tell the order of events"
+        is_excel = all(_whole(value) in _OF_EXCEL for value in values)
+        return ORDER, [f"{remark}; if they are Excel's days: --at-format {EXCEL}" if is_excel else remark]
     return None, []
 
 
@@ -83,6 +86,11 @@ def _only_orders(value: object, field: str) -> bool:
     except BadRecord:
         return False
     return number is not None and 0 <= number < EARLIEST_TIME
+
+
+def _whole(value: object) -> int:
+    """A number that tells the order, without its fraction."""
+    return int(number_of(value, "") or 0)
 
 
 def _are_days(values: Sequence[object]) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import silent
@@ -21,7 +22,7 @@ from kindred.ingest.formats.arrow_rows import PARQUET_MAGIC, read_arrow_rows
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.source import Parsed, Source
 from kindred.ingest.interactions import Tables, interaction_files
-from kindred.ingest.tables.mapping import TableMapping
+from kindred.ingest.tables.mapping import EventColumns, TableMapping
 
 DAY = datetime(2025, 3, 1, tzinfo=UTC)
 
@@ -63,6 +64,23 @@ def test_a_missing_outer_column_is_a_missing_inner_one(tmp_path: Path) -> None:
     assert isinstance(last.value, Mapping)
     with pytest.raises(BadRecord, match="the id is missing"):
         tables.files[0].source.parse(last.value)
+
+
+def test_entries_of_lists_are_events_as_those_of_json_are(tmp_path: Path) -> None:
+    lines = [[{"sku": "a", "qty": 2}, {"sku": "b", "qty": 1}], [], [{"sku": "a", "qty": 3}]]
+    table = pa.table({"customer": ["u1", "u2", "u3"], "lines": lines, "ordered_at": [DAY] * 3})
+    day = int(DAY.timestamp())
+    assert events(understood(tmp_path / "t.parquet", table)) == [("u1", "a", day), ("u1", "b", day), ("u3", "a", day)]
+
+
+def test_orc_is_read_and_a_text_that_begins_like_it_is_a_text(tmp_path: Path) -> None:
+    table = pa.table({"user": ["u"] * 3_000, "item": [f"i{n}" for n in range(3_000)], "at": [DAY] * 3_000})
+    orc.write_table(table, tmp_path / "t.orc")
+    found = events(interaction_files(TableMapping(), [tmp_path / "t.orc"]))
+    assert len(found) == 3_000 and found[-1] == ("u", "i2999", int(DAY.timestamp()))
+    (tmp_path / "t.csv").write_text("ORCID,item\nu,a\n")
+    named = TableMapping(events=EventColumns(user="ORCID"))
+    assert events(interaction_files(named, [tmp_path / "t.csv"])) == [("u", "a", None)]
 
 
 def test_names_with_points_that_are_plain_columns_stay_so(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.interactions import interaction_files
 from kindred.ingest.sources.amazon import REVIEWS
-from kindred.ingest.tables.mapping import Layout, TableMapping
+from kindred.ingest.tables.mapping import EventColumns, Layout, TableMapping
 
 WANTED = [("u1", "a", "4"), ("u2", "b", "5")]
 
@@ -54,6 +54,19 @@ def cells(rows: list[Row]) -> list[tuple[object, ...]]:
 def test_a_table_loads_as_programs_write_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     assert cells(rows_of(tmp_path / "t.csv")) == WANTED
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "| user | item | rating |\n|:---|:---|---:|\n| u1 | a | 4 |\n| u2 | b | 5 |\n",
+        " user | item | rating \n------+------+--------\n u1 | a | 4\n u2 | b | 5\n(2 rows)\n\n",
+        "user\titem\trating\n----\t----\t------\nu1\ta\t4\nu2\tb\t5\n\n(2 rows affected)\n",
+    ],
+)
+def test_what_frames_a_printed_table_is_no_row_of_it(tmp_path: Path, printed: str) -> None:
+    (tmp_path / "t.txt").write_text(printed)
+    assert [tuple(str(cell).strip() for cell in row) for row in cells(rows_of(tmp_path / "t.txt"))] == WANTED
 
 
 def test_numbers_of_lines_count_the_line_that_names_the_separator(tmp_path: Path) -> None:
@@ -121,7 +134,9 @@ def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text('{"count": 1, "data": [{"wer": "u1", "was": "a"}]}')
     with pytest.raises(RecordError, match="no column") as raised:
         rows_of(tmp_path / "t.json")
-    assert "jq -c '.data[]' FILE" in raised.value.next_step
+    assert "of the entries of data, each of them an event: --user data.wer or data.was" in raised.value.next_step
+    named = TableMapping(events=EventColumns(user="data.wer", item="data.was"))
+    assert interaction_files(named, [tmp_path / "t.json"]).mapping.file.unfold == "data"
 
 
 def test_quotes_after_backslashes_are_understood_also_far_from_the_head(tmp_path: Path) -> None:

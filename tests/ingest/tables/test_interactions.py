@@ -212,6 +212,13 @@ def test_a_return_is_no_event_and_no_bad_row(tmp_path: Path) -> None:
     assert (summary.accepted, summary.quarantined) == (2, 0)
 
 
+@pytest.mark.parametrize("sign", ["£", "\xa0", "½", "£ ä", "₽"])
+def test_signs_alone_make_utf_8_no_other_encoding(tmp_path: Path, sign: str) -> None:
+    tables = understood(write(tmp_path / "t.csv", f"user,item,text\n1,a,{sign}5\n"))
+    [event] = events_of(tables)
+    assert isinstance(event, Interacted) and event.text == f"{sign}5"
+
+
 def test_a_column_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "reader,book\n1,a\n")
     with pytest.raises(RecordError, match=r"no column 'raeder' \(user\) among reader, book") as raised:
@@ -219,7 +226,7 @@ def test_a_column_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) ->
     assert "reader" in raised.value.next_step
     with pytest.raises(RecordError, match="what columns of the user usually are: wer, was") as raised:
         understood(write(tmp_path / "u.csv", "wer,was\n1,a\n"))
-    assert raised.value.next_step == "name it: --user COLUMN"
+    assert raised.value.next_step.startswith("name them: --user COLUMN --item COLUMN;")
     with pytest.raises(RecordError, match="names no columns") as raised:
         understood(write(tmp_path / "v.csv", "1,2,3\n4,5,6\n"))
     assert "--columns user,item,rating" in raised.value.next_step

@@ -254,6 +254,38 @@ def test_a_table_that_mysql_drew_is_told(tmp_path: Path) -> None:
     assert "--batch" in raised.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("text", "told", "next_step"),
+    [
+        (
+            "Sales of 2023\nby: shop\n\nCustomer;Product;Date\nu1;a;2023-01-01\n",
+            "line 4 of .* names its col",
+            "+4 FILE",
+        ),
+        ("CREATE TABLE r (user_id int, item_id int);\nINSERT INTO r VALUES (1, 2);\n", "statements of SQL", "as CSV"),
+        ("Date,Name,Rating\n2023-01-01,A film,4\n", "no column", "--user COLUMN --item COLUMN; where a file is of one"),
+    ],
+)
+def test_what_stands_where_a_header_is_wanted_is_told(tmp_path: Path, text: str, told: str, next_step: str) -> None:
+    with pytest.raises(RecordError, match=told) as raised:
+        interaction_files(TableMapping(), [written(tmp_path / "t.csv", text)])
+    assert next_step in raised.value.next_step
+
+
+def test_a_database_of_duckdb_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.db").write_bytes(b"\0" * 8 + b"DUCK" + b"\0" * 400)
+    with pytest.raises(RecordError, match="is a DuckDB database"):
+        interaction_files(TableMapping(), [tmp_path / "t.db"])
+
+
+def test_days_of_excel_are_times_where_it_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "user,item,date\nu,a,44927.25\nu,b,44928\n")
+    assert "if they are Excel's days: --at-format excel" in interaction_files(TableMapping(), [path]).remarks[0]
+    known = TableMapping(events=EventColumns(at_format="excel"))
+    jan_1 = 1672531200
+    assert [at for *_, at in events_of(path, known)] == [jan_1 + 6 * 3600, jan_1 + 86_400]
+
+
 @pytest.mark.parametrize("content", ["", "\n", "\ufeff"])
 def test_an_empty_table_is_told(tmp_path: Path, content: str) -> None:
     with pytest.raises(RecordError, match="no column"):
