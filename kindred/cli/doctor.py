@@ -135,9 +135,11 @@ def _attempt(name: str, look: Callable[[], str], remedy: str) -> Check:
 def _device(settings: Settings) -> Check:
     import torch
 
+    from kindred.devices import has_bfloat16
+
     has_cuda = torch.cuda.is_available()
     ok = settings.device != "cuda" or has_cuda
-    bf16 = "with bf16" if torch.cpu._is_avx512_bf16_supported() else "no bf16"
+    bf16 = "with bf16" if has_bfloat16(torch.device("cpu")) else "no bf16"
     found = torch.cuda.get_device_name(0) if has_cuda else f"CPU, {torch.get_num_threads()} threads, {bf16}"
     return Check("device", ok, found, "no GPU is visible: set KINDRED_DEVICE=auto")
 

@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.devices import choose_device, has_bfloat16
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import SettingsError, install_hint
 from kindred.domain.parts import PartMap, in_turn
@@ -81,7 +82,7 @@ def open_text_encoder(
         ArtifactError: the bundled model is not the genuine one.
     """
     check_named(name_or_folder)
-    where = _device(device)
+    where = choose_device(device)
     model = _find_model(name_or_folder, where, cache_folder)
     stored = None if cache_folder is None else VectorCache(cache_folder / model.fingerprint[:24], model.dimension)
     load = cache(model.load)
@@ -108,7 +109,7 @@ class _Loaded:
 @cache
 def _network_of(loaded: _Loaded) -> _Network:
     """The network of this process, loaded once."""
-    return _find_model(loaded.name_or_folder, _device(loaded.device), None).load()
+    return _find_model(loaded.name_or_folder, choose_device(loaded.device), None).load()
 
 
 def _encode_chunk(loaded: _Loaded, texts: Sequence[str]) -> Vectors16:
@@ -168,17 +169,6 @@ def _key(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:KEY_BYTES]
 
 
-def _device(name: str) -> torch.device:
-    import torch
-
-    has_cuda = torch.cuda.is_available()
-    if name not in ("auto", "cpu", "cuda"):
-        raise SettingsError(f"device {name!r} is not known", "use auto, cpu or cuda")
-    if name == "cuda" and not has_cuda:
-        raise SettingsError("device cuda was asked for, but no GPU is visible", "set KINDRED_DEVICE=auto")
-    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
-
-
 def precision(device: torch.device) -> torch.dtype:
     """The number type that encodes fastest without moving a vector by more than 1e-4 of cosine.
 
@@ -188,8 +178,7 @@ def precision(device: torch.device) -> torch.dtype:
 
     if device.type == "cuda":
         return torch.float16
-    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if has_bf16 else torch.float32
+    return torch.bfloat16 if has_bfloat16(device) else torch.float32
 
 
 def _find_model(name_or_folder: str, device: torch.device, cache_folder: Path | None) -> _Model:

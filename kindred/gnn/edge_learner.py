@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kindred.devices import has_bfloat16
 from kindred.domain.interactions import IntArray
 from kindred.domain.rating_scale import RatingScale
 from kindred.gnn.hetero_data import Triple
 from kindred.gnn.losses import RATING_ERRORS
 from kindred.gnn.model import EndVectors, Gnn, GnnConfig, GnnEmbeddings, embed_states
 from kindred.gnn.trained import GraphTensors, row_mask
-from kindred.training.fit import has_bfloat16
 from kindred.training.losses import sampled_softmax_loss
 from kindred.training.sampling import Candidates, KnownPairs, sample_candidates, supervision_folds
 

@@ -14,6 +14,7 @@ import torch_geometric
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
+from kindred.devices import choose_device
 from kindred.domain.errors import SchemaError, SettingsError
 from kindred.domain.interactions import IntArray
 from kindred.domain.rating_scale import STARS, RatingScale
@@ -23,7 +24,7 @@ from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
 from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings
 from kindred.gnn.sampled_learner import SampledLearner
 from kindred.gnn.trained import TrainedGnn
-from kindred.training.fit import Objective, RunOptions, choose_device, fit
+from kindred.training.fit import Objective, RunOptions, fit
 from kindred.training.schedule import Metrics
 
 Measure = Callable[[GnnEmbeddings], Metrics]

@@ -21,9 +21,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from kindred.devices import choose_device, has_bfloat16
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.roc_auc import roc_auc
-from kindred.training.fit import Objective, RunOptions, choose_device, fit, has_bfloat16
+from kindred.training.fit import Objective, RunOptions, fit
 from kindred.training.schedule import FitConfig, Metrics, ReduceOnPlateau
 
 WATCHED, SEPARATION = "ndcg@10", "roc_auc"

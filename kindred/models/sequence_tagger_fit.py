@@ -11,10 +11,11 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kindred.devices import choose_device, has_bfloat16
 from kindred.domain.frames import Frames, Stretches, length_sorted_batches, padded, random_crops, whole_tracks
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.models.sequence_tagger import SequenceTagger, TaggerConfig
-from kindred.training.fit import FitResult, Objective, RunOptions, choose_device, fit, has_bfloat16
+from kindred.training.fit import FitResult, Objective, RunOptions, fit
 from kindred.training.schedule import Metrics
 
 WATCHED = "macro_ap"

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from kindred.devices import choose_device
 from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.models.two_tower import HistoryBatch, ItemBatch, Sizes, TowerConfig, TwoTower
-from kindred.training.fit import Objective, RunOptions, choose_device, fit
+from kindred.training.fit import Objective, RunOptions, fit
 from kindred.training.losses import sampled_softmax_loss
 from kindred.training.sampling import KnownPairs, sample_candidates
 from kindred.training.schedule import Metrics

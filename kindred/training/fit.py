@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kindred.domain.errors import ArtifactError, KindredError, SettingsError
+from kindred.domain.errors import ArtifactError, KindredError
 from kindred.domain.progress import Progress, silent
 from kindred.training.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
 from kindred.training.schedule import FitConfig, Metrics, OptimizerOf, Schedule, adamw, warm_cosine
@@ -106,27 +106,6 @@ class FitResult:
     best_epoch: int
     best_score: float | None
     metrics: tuple[Metrics, ...]
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is a GPU where there is one.
-
-    Raises:
-        SettingsError: there is no such device.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise SettingsError(f"device {name!r} is not known", "use auto, cpu or cuda")
-    has_cuda = torch.cuda.is_available()
-    if name == "cuda" and not has_cuda:
-        raise SettingsError("device cuda was asked for, but no GPU is visible", "use auto or cpu")
-    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bf16; a CPU without such instructions emulates them, slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def fit(

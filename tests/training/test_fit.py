@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kindred.domain.errors import ArtifactError, KindredError, SettingsError
-from kindred.training.fit import METRICS, Objective, RunOptions, choose_device, fit
+from kindred.domain.errors import ArtifactError, KindredError
+from kindred.training.fit import METRICS, Objective, RunOptions, fit
 from kindred.training.schedule import FitConfig, Metrics, ReduceOnPlateau, warm_cosine
 
 CONFIG = FitConfig(epochs=8, patience=3, learning_rate=0.05, warmup_epochs=0, weight_decay=0.0)
@@ -169,15 +169,6 @@ def test_progress_and_tracking_hear_of_every_epoch(tmp_path: Path) -> None:
     fit(line_objective(scores(*[0.5] * 9)), CONFIG, run)
     assert tracked == [1, 2, 3, 4]
     assert told[0] == ("train", 0, 8) and told[-1] == ("train", 4, 4)
-
-
-def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto").type == "cpu"
-    with pytest.raises(SettingsError, match="no GPU"):
-        choose_device("cuda")
-    with pytest.raises(SettingsError, match="'tpu' is not known"):
-        choose_device("tpu")
 
 
 def test_the_learning_rate_falls_on_a_plateau_and_is_a_function_of_the_epochs_so_far() -> None:
