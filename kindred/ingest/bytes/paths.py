@@ -9,8 +9,9 @@ from urllib.request import url2pathname
 
 from kindred.domain.errors import RecordError
 from kindred.files import at_home
+from kindred.ingest.bytes.addresses import scheme_of
 from kindred.ingest.bytes.opening import STANDARD_INPUT
-from kindred.ingest.bytes.remote import Location, find_remote, scheme_of
+from kindred.ingest.bytes.remote import Location, find_remote
 
 _PATTERN_CHARACTERS = frozenset("*?[")
 

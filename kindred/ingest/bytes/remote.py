@@ -10,32 +10,22 @@ No message holds what stands before an @ in an address or behind the ? of a web 
 from __future__ import annotations
 
 import io
-import os
-import re
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kindred.domain.errors import KindredError, RecordError, SettingsError, install_hint
+from kindred.domain.errors import RecordError, SettingsError, install_hint
+from kindred.ingest.bytes.addresses import WEB, scheme_of, shown
+from kindred.ingest.bytes.remote_failures import failures, is_hopeless, refused
 
 RETRY_SECONDS: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0)
 """How long is waited before a lost connection is taken up again, each time that nothing more came."""
 _CHUNK_BYTES = 4 << 20
 _SILENT_SECONDS = 60.0
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_WEB = ("http", "https")
 _EXTRA_OF = {"gs": "gs", "gcs": "gs"}
 _VERSIONS = ("etag", "generation", "content-md5", "last-modified", "lastmodified", "mtime", "created")
-_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_TRIED_AGAIN = (408, 425, 429)  # what a web server says that would answer later
-_NO_ENTRY = ("NoCredentialsError", "PartialCredentialsError", "NoAuthTokenError", "DefaultCredentialsError")
-_HINTS = {
-    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE; of a public bucket FSSPEC_S3_ANON=true",
-    "gs": "set GOOGLE_APPLICATION_CREDENTIALS",
-}
 
 
 @dataclass(frozen=True)
@@ -77,18 +67,6 @@ Location = Path | RemoteFile
 """A file of this machine, or one at an address."""
 
 
-def scheme_of(given: Path | str) -> str:
-    """What kind of address it is: `s3`; empty of what is a path."""
-    found = _ADDRESS.match(given) if isinstance(given, str) else None
-    return found.group(1).lower() if found else ""
-
-
-def shown(url: str) -> str:
-    """The address without a user, a password or a query."""
-    whole = re.sub(r"://[^/]*@", "://", url)
-    return re.split(r"[?#]", whole, maxsplit=1)[0] if scheme_of(url) in _WEB else whole
-
-
 def find_remote(url: str) -> list[RemoteFile]:
     """The files that are meant: one, those of a folder or those that a pattern matches, by name; no hidden ones.
 
@@ -98,12 +76,12 @@ def find_remote(url: str) -> list[RemoteFile]:
     """
     system, path = _connected(url)
     try:
-        if scheme_of(url) in _WEB:
+        if scheme_of(url) in WEB:
             return [_found(url, system.info(path))]
         system.invalidate_cache()
         infos = _infos(system, path)
-    except _failures() as error:
-        raise _refused(url, error) from None
+    except failures() as error:
+        raise refused(url, error) from None
     if not infos:
         raise RecordError(f"no file matches {shown(url)}, or the folder holds none", "check the address")
     return [_found(str(system.unstrip_protocol(name)), infos[name]) for name in sorted(infos, key=PurePosixPath)]
@@ -139,7 +117,7 @@ def _connected(url: str) -> tuple[Any, str]:
     try:
         from fsspec import url_to_fs
 
-        system, path = url_to_fs(url, **(_of_web() if scheme in _WEB else {}))
+        system, path = url_to_fs(url, **(_of_web() if scheme in WEB else {}))
     except ImportError:
         raise SettingsError(
             f"{scheme}:// needs a package that is not installed", install_hint(_EXTRA_OF.get(scheme, "s3"))
@@ -148,8 +126,8 @@ def _connected(url: str) -> tuple[Any, str]:
         raise SettingsError(
             f"there is no kind of address that is called {scheme}://", "give a path, or s3://, gs:// or https://"
         ) from None
-    except _failures() as error:
-        raise _refused(url, error) from None
+    except failures() as error:
+        raise refused(url, error) from None
     return system, path
 
 
@@ -179,10 +157,10 @@ class _Stream(io.RawIOBase):
         for seconds in (*RETRY_SECONDS, None):
             try:
                 chunk = self._next(len(view))
-            except _failures() as error:
+            except failures() as error:
                 self._let_go()
-                if seconds is None or _is_hopeless(error):
-                    raise _refused(self._file.url, error, self._position) from None
+                if seconds is None or is_hopeless(error):
+                    raise refused(self._file.url, error, self._position) from None
                 time.sleep(seconds)
                 continue
             view[: len(chunk)] = chunk
@@ -211,7 +189,7 @@ class _Stream(io.RawIOBase):
     def _from(self, position: int) -> Any:
         """The same file, open at that byte; a web server sends what came before once more."""
         system, path = self._same()
-        if scheme_of(self._file.url) not in _WEB:
+        if scheme_of(self._file.url) not in WEB:
             opened = system.open(path, "rb", _CHUNK_BYTES, cache_type="readahead")
             opened.seek(position)
             return opened
@@ -232,70 +210,3 @@ class _Stream(io.RawIOBase):
         if self._open is not None:
             self._open.close()
             self._open = None
-
-
-def _failures() -> tuple[type[BaseException], ...]:
-    """What is raised where an address can't be read; only a package that was imported raises its own."""
-    found: list[type[BaseException]] = [OSError]
-    if "aiohttp" in sys.modules:
-        from aiohttp import ClientError as WebError
-
-        found.append(WebError)
-    if "botocore" in sys.modules:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        found += [BotoCoreError, ClientError]
-    if "gcsfs" in sys.modules:
-        from gcsfs.retry import HttpError
-        from google.auth.exceptions import GoogleAuthError
-
-        found += [HttpError, GoogleAuthError]
-    return tuple(found)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What is behind an error: of every failure of a web server fsspec says that there is no such file."""
-    cause = error.__cause__
-    is_of_web = isinstance(cause, _failures()) and not hasattr(cause, "response")  # which errors of botocore have
-    return cause if isinstance(error, FileNotFoundError) and cause is not None and is_of_web else error
-
-
-def _status(error: BaseException) -> int:
-    status = getattr(_cause(error), "status", None)
-    return status if isinstance(status, int) else 0
-
-
-def _is_denied(error: BaseException) -> bool:
-    return isinstance(error, PermissionError) or type(error).__name__ in _NO_ENTRY or _status(error) in (401, 403)
-
-
-def _is_hopeless(error: BaseException) -> bool:
-    """Whether the server answered, and would answer the same again."""
-    is_missing = isinstance(_cause(error), FileNotFoundError)
-    status = _status(error)
-    return is_missing or _is_denied(error) or (400 <= status < 500 and status not in _TRIED_AGAIN)
-
-
-def _refused(url: str, error: BaseException, position: int = 0) -> KindredError:
-    """The error in words, after so many bytes."""
-    after = f" after {position:,} bytes" if position else ""
-    message = f"{shown(url)} can't be read{after}: {_reason(url, error)}"
-    if _is_denied(error):
-        return RecordError(message, _HINTS.get(scheme_of(url), "give a user and a password: https://user:password@…"))
-    if _is_hopeless(error):
-        return RecordError(message, "check the address, and that it may be seen")
-    return RecordError(message, "see that the network and the server work, then run the same command again")
-
-
-def _reason(url: str, error: BaseException) -> str:
-    cause = _cause(error)
-    if (status := _status(error)) not in (0, 404):
-        return f"the server says {status} {getattr(cause, 'message', '')}".rstrip()
-    if status or isinstance(cause, FileNotFoundError):
-        said = str(cause)
-        return said if "does not exist" in said else "it does not exist"
-    said = next(iter(str(cause).strip().splitlines()), "") or type(cause).__name__
-    said = re.sub(r"[a-z0-9+.-]+://[^\s'\"]+", lambda found: shown(found.group()), said)
-    for secret in filter(None, map(os.environ.get, _SECRETS)):
-        said = said.replace(secret, "***")
-    return said

@@ -19,8 +19,9 @@ from functools import lru_cache
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Artist, FriendOf, ListenedToArtist, Tag, TaggedArtist, UsedTag, User, content_id
+from kindred.ingest.bytes.addresses import shown
 from kindred.ingest.bytes.paths import Given, is_elsewhere, path_of
-from kindred.ingest.bytes.remote import Location, find_remote, shown
+from kindred.ingest.bytes.remote import Location, find_remote
 from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
 from kindred.ingest.cells.ids import id_of
 from kindred.ingest.cells.numbers import count_of, whole_of

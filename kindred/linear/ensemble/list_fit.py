@@ -15,7 +15,6 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from kindred.devices import has_bfloat16
 from kindred.domain.interactions import FloatArray
 from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
 from kindred.linear.algebra.propagation import CompressedRows, SparseMatrix
