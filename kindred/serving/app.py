@@ -71,6 +71,8 @@ def build_app(service: Service) -> FastAPI:
         version="1",
         summary="What next, why, and right after the last click",
         lifespan=lifespan,
+        docs_url=None,  # the framework's pages load their scripts from elsewhere
+        redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # looked for anew with each request
     )
     for routes in ROUTES:

@@ -1,4 +1,4 @@
-"""The addresses of the pages, all below `/ui`; ids stand in the query, so that any character may be in them."""
+"""The addresses of the pages, nearly all below `/ui`; ids stand in the query, so that any character may be in them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AfterValidator
 from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from kindred.domain.id_text import id_in
+from kindred.serving.http.bare_page import HEADERS
 from kindred.serving.http.problems import UnknownError
+from kindred.serving.pages.api_page import api_page
 from kindred.serving.pages.compare_page import compare_page
 from kindred.serving.pages.files import asset
 from kindred.serving.pages.item_pages import graph_page, item_page, map_page
-from kindred.serving.pages.rendering import Page, link, shown
+from kindred.serving.pages.rendering import Page, html_of, link, shown
 from kindred.serving.pages.run_pages import run_page, runs_page
 from kindred.serving.pages.status_page import status_page
 from kindred.serving.pages.try_page import try_page
@@ -30,6 +32,15 @@ MOST_BYTES = 200_000
 def router(service: Service) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(prefix="/ui", include_in_schema=False)
+    outer = APIRouter(include_in_schema=False)
+
+    @outer.get("/")
+    async def first() -> Response:
+        return RedirectResponse("/ui")
+
+    @outer.get("/docs")
+    async def docs(request: HttpRequest) -> Response:
+        return HTMLResponse(html_of(service, api_page(request.app.openapi())), headers=HEADERS)
 
     @routes.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -87,7 +98,8 @@ def router(service: Service) -> APIRouter:
     async def elsewhere(system: str, rest: str) -> Response:
         return await shown(service, _nowhere(rest))
 
-    return routes
+    outer.include_router(routes)
+    return outer
 
 
 async def _nowhere(rest: str) -> Page:

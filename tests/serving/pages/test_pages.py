@@ -75,6 +75,17 @@ def test_every_page_is_there_and_holds_no_inline_script_or_style(client: Client,
         assert "style" not in page.tags and not names & {"style", "onclick", "onload", "onerror"}
         assert page.tags.count("h1") == 1 and "Kindred" in page.said
     assert client.get("/ui").status_code == 307
+    assert client.get("/").headers["location"] == "/ui"
+
+
+def test_the_interface_is_shown_without_anything_from_elsewhere(client: Client) -> None:
+    page = text_of(client, "/docs")
+    addresses = [value or "" for name, value in page.attributes if name in ("src", "href")]
+    assert all(address.startswith(("/", "#")) for address in addresses)
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}" in page.said
+    assert "event_id" in page.said and "list of" in page.said and "429" in page.said
 
 
 def test_why_shows_what_the_interface_says(client: Client, user: str, item: str) -> None:
