@@ -32,7 +32,7 @@ def build_scorers(train: Interactions, text: TextVectors, context: FitContext) -
         kernels["event text"] = event_text_of_items(train, text.events, statistics.text_mean, shrinkage)
     if text.items is not None:
         kernels["item text"] = unit_rows(text.items - text.items.mean(0))
-    if text.context is not None:  # where a new item belongs in lists is learned apart, see `cold_items.py`
+    if text.context is not None:  # where a new item belongs in lists is learned apart, see `cold_items/fit.py`
         kernels["item context"] = text.context * (item_counts(train) > 0)[:, None]
     scorers = history_scorers(train, kernels, context)
     for name, vectors in kernels.items():
