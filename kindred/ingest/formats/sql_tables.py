@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kindred.domain.errors import RecordError, SettingsError, install_hint
 from kindred.ingest.formats.columns import check_firm_columns, missing_columns
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source, SourceFile
+from kindred.ingest.formats.sql_connections import has_pages, is_hopeless, read_any_time, read_only
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Select, Table
@@ -36,8 +37,6 @@ _PATIENCE = {
     "tcp_user_timeout": 60_000,
 }
 """A server that is gone without a word is given up after about a minute, not after the two hours of the system."""
-_TID_RANGES = (14,)
-"""The first version of PostgreSQL that reads a range of pages without reading the whole table."""
 
 Record = Mapping[str, object]
 T = TypeVar("T")
@@ -134,7 +133,7 @@ class SqlTable:
         key = [column.name for column in table.primary_key.columns]
         if key:
             yield from self._by_key(engine, table, columns, key)
-        elif self._tried(engine, lambda connection: _has_pages(connection, table)):
+        elif self._tried(engine, lambda connection: has_pages(connection, table)):
             yield from self._by_page(engine, table, columns)
         else:
             yield from self._in_one_go(engine, table, columns)
@@ -180,7 +179,7 @@ class SqlTable:
         from sqlalchemy import select
         from sqlalchemy.exc import DBAPIError
 
-        _read_any_time(engine)
+        read_any_time(engine)
         query = select(*(table.columns[name] for name in columns.values()))
         try:
             with engine.connect() as connection:
@@ -216,12 +215,12 @@ class SqlTable:
                 with engine.connect() as connection:
                     return do(read_only(connection))
             except DataError as error:
-                if not _read_any_time(engine):
+                if not read_any_time(engine):
                     raise self._refused(error, "see what it holds, or name a view without that") from None
                 return self._tried(engine, do)
             except DBAPIError as error:
                 lost = isinstance(error, OperationalError) or error.connection_invalidated
-                if not lost or seconds is None or _is_hopeless(error):
+                if not lost or seconds is None or is_hopeless(error):
                     raise self._refused(error, "see that it runs and lets you in, then run the same again") from None
             self.sleep(seconds)
         raise AssertionError("the last try returns or raises")
@@ -238,62 +237,3 @@ def _names(table: str) -> list[str]:
     """The name of a table and those before it; in quotes, as the database writes them, a name may hold a dot."""
     quoted = re.findall(r'"((?:[^"]|"")+)"|([^".]+)', table)
     return [inside.replace('""', '"') or plain for inside, plain in quoted]
-
-
-def _read_any_time(engine: Engine) -> bool:
-    """Reads times that Python does not know, such as `infinity`, as texts from now on; False where that is no news.
-
-    The rows that hold them are bad ones by themselves. psycopg reads others faster without it.
-    """
-    from sqlalchemy import event
-
-    if engine.dialect.driver != "psycopg" or event.contains(engine, "connect", _with_any_time):
-        return False
-    event.listen(engine, "connect", _with_any_time)
-    return True
-
-
-def _with_any_time(connection: Any, _: object) -> None:
-    from psycopg import DataError
-    from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
-
-    def lenient(strict: type[Any]) -> type[Any]:
-        class Lenient(strict):  # type: ignore[misc]
-            def load(self, data: Any) -> object:
-                try:
-                    return super().load(data)
-                except DataError:
-                    return bytes(data).decode()
-
-        return Lenient
-
-    for name, strict in (("date", DateLoader), ("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader)):
-        connection.adapters.register_loader(name, lenient(strict))
-
-
-def read_only(connection: Connection) -> Connection:
-    """The connection, whose transactions can't write where the database knows such."""
-    if connection.dialect.name == "postgresql":
-        return connection.execution_options(postgresql_readonly=True)
-    return connection
-
-
-def _is_hopeless(error: Exception) -> bool:
-    """Whether the server answered, and would answer the same again: a wrong password, no such database or right."""
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    said = str(error)
-    return (state is not None and state[:2] in ("28", "3D", "42")) or any(
-        words in said for words in ("password authentication failed", "does not exist", "no password supplied")
-    )
-
-
-def _has_pages(connection: Connection, table: Table) -> bool:
-    """Whether it is an ordinary table of a PostgreSQL that reads some pages without reading all."""
-    from sqlalchemy import text
-
-    version = connection.dialect.server_version_info or (0,)
-    if connection.dialect.name != "postgresql" or version < _TID_RANGES:
-        return False
-    name = connection.dialect.identifier_preparer.format_table(table)
-    query = text("SELECT relkind = 'r' FROM pg_class WHERE oid = CAST(:name AS regclass)")
-    return bool(connection.execute(query, {"name": name}).scalar_one())

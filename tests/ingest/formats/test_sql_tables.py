@@ -17,7 +17,8 @@ from kindred.graph.open import open_graph
 from kindred.graph.store import QueryLimits
 from kindred.ingest.feed import post_tables
 from kindred.ingest.formats.source import SourceFile
-from kindred.ingest.formats.sql_tables import BATCH_ROWS, SqlTable, read_only, sql_table
+from kindred.ingest.formats.sql_connections import read_only
+from kindred.ingest.formats.sql_tables import BATCH_ROWS, SqlTable, sql_table
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_tables
 from kindred.ingest.searches import search_tables
