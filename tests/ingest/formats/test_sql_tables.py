@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
@@ -48,12 +49,14 @@ _TABLES = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = new_postgres(tmp_path_factory.mktemp("postgres"))
-    server.start()
-    server.run(*_TABLES)
-    yield server
-    server.stop()
+def server() -> Iterator[Postgres]:
+    # Not in pytest's folder: every session that begins closes that to others, and the server may run as another user.
+    with TemporaryDirectory(prefix="kindred-postgres-") as folder:
+        server = new_postgres(Path(folder))
+        server.start()
+        server.run(*_TABLES)
+        yield server
+        server.stop()
 
 
 def _ingested(files: list[SourceFile], folder: Path) -> dict[str, int]:
