@@ -109,6 +109,7 @@ def interaction_files(
     choices = [*_choices("events", given.events, columns, head)]
     choices += _choices("items", given.items, known.columns, known.head)
     unused = {"events": _unused(head, choices, "events" if items else None)}
+    remarks += _lists_left_out(head, unused["events"])
     if items is not None:
         mapping = mapping.model_copy(update={"item_file": known.head.layout})
         unused["items"] = _unused(known.head, choices, "items")
@@ -129,6 +130,18 @@ def _on_layout(found: Layout, given: Layout) -> list[str]:
     if found.columns == CLICKS:
         remarks.append("what was shown and not clicked is left out: `kindred ingest posts --feed` takes both")
     return remarks
+
+
+def _lists_left_out(head: Head, unused: Sequence[str]) -> list[str]:
+    """A remark where columns that are not used hold lists, as the times and ratings of the items of another list."""
+    if not (items := head.layout.unfold):
+        return []
+    lists = [name for name in unused if any(isinstance(row.get(name), list) for row in head.rows)]
+    together = ", ".join(repr(name) for name in (items, *lists))
+    row_each = f"pandas.DataFrame.explode([{together}]) makes rows of them"
+    return (
+        [f"{', '.join(lists)}: lists beside {items}; if they belong together one by one, {row_each}"] if lists else []
+    )
 
 
 def _head_of_first(paths: Sequence[Location], given: TableMapping) -> Head:

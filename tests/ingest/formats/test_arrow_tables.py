@@ -73,6 +73,14 @@ def test_entries_of_lists_are_events_as_those_of_json_are(tmp_path: Path) -> Non
     assert events(understood(tmp_path / "t.parquet", table)) == [("u1", "a", day), ("u1", "b", day), ("u3", "a", day)]
 
 
+def test_lists_beside_that_of_the_items_are_told_of(tmp_path: Path) -> None:
+    table = pa.table({"user": ["u", "v"], "item_ids": [["a", "b"], ["a"]], "ratings": [[4, 5], [1]], "age": [30, 40]})
+    tables = understood(tmp_path / "t.parquet", table)
+    assert len(events(tables)) == 3
+    [told] = [remark for remark in tables.remarks if remark.startswith("ratings: lists beside item_ids")]
+    assert "explode(['item_ids', 'ratings'])" in told
+
+
 def test_orc_is_read_and_a_text_that_begins_like_it_is_a_text(tmp_path: Path) -> None:
     table = pa.table({"user": ["u"] * 3_000, "item": [f"i{n}" for n in range(3_000)], "at": [DAY] * 3_000})
     orc.write_table(table, tmp_path / "t.orc")
