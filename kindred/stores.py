@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,19 @@ def open_graph_writer(settings: Settings) -> GraphStore:
     return with_schema(open_graph(url, server=server), graph_schema())
 
 
-def open_graph_reader(settings: Settings) -> GraphStore:
-    """The graph store in force, open for reading beside other readers; whoever asks closes it."""
+def open_graph_reader(settings: Settings, retry_seconds: float | None = None) -> GraphStore:
+    """The graph store in force, open for reading beside other readers; whoever asks closes it.
+
+    Args:
+        settings: in force.
+        retry_seconds: how long a server that is gone is asked again; None for as long as commands do.
+    """
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_to_read
 
-    return open_to_read(settings.effective_graph_url, graph_schema(), graph_server_of(settings))
+    server = graph_server_of(settings)
+    who = server if retry_seconds is None else replace(server, retry_seconds=retry_seconds)
+    return open_to_read(settings.effective_graph_url, graph_schema(), who)
 
 
 @contextmanager

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class GraphServer:
-    """Who asks a graph server, and for which of its databases; the embedded engine needs neither."""
+    """Who asks a graph server, for which of its databases, and how patiently; the embedded engine needs none of it.
+
+    Attributes:
+        retry_seconds: how long a transaction is tried again after a transient error or a lost connection.
+    """
 
     user: str = "neo4j"
     password: str = ""
     database: str = "neo4j"
+    retry_seconds: float = 20.0
 
     def __repr__(self) -> str:
         return f"GraphServer(user={self.user!r}, database={self.database!r})"

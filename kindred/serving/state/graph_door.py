@@ -17,6 +17,8 @@ from kindred.domain.errors import KindredError, StoreError
 from kindred.graph.store import GraphStore
 
 RETRY_SECONDS = 2.0
+READ_AGAIN_SECONDS = 2.0
+"""How long a server that is gone is asked again for an answer, which goes on without the graph and has a deadline."""
 IDLE_SECONDS = 5.0
 MOST_READING = 8
 """Threads that read at once, half of those that answer: a server that hangs must not hold them all."""
