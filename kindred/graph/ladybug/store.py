@@ -15,6 +15,7 @@ trusted with nothing. One process writes at a time; calls from several threads a
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ from kindred.graph.ladybug.engine import OPEN_ONCE, FolderLock
 from kindred.graph.ladybug.journal import Change, Verb
 from kindred.graph.ladybug.notes import read_notes, write_notes
 from kindred.graph.ladybug.pending import PendingEdges
-from kindred.graph.ladybug.recovery import open_engine
+from kindred.graph.ladybug.recovery import DATABASE, open_engine
 from kindred.graph.ladybug.seal import begin_writing, check_seal, seal
 from kindred.graph.ladybug.statements import Table, engine_columns
 from kindred.graph.ladybug.tables import Tables
@@ -322,9 +323,15 @@ def _ways(edge: EdgeType, node: NodeType) -> list[bool]:
 
 
 def _prepare(folder: Path, read_only: bool) -> None:
-    if read_only and not (folder / "graph.lbug").exists():
+    if read_only and not (folder / DATABASE).exists():
         raise UnfinishedError(f"no graph in {folder}", "run `kindred ingest` first")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"can't make the graph folder {folder}: {error}", "set KINDRED_GRAPH_URL") from error
+    right, done = (os.R_OK, "read") if read_only else (os.W_OK, "written")
+    for path in (folder / DATABASE, folder / "journal"):  # before it is noted that a writer has begun
+        if path.exists() and not os.access(path, right):
+            raise StoreError(
+                f"{path} can't be {done}: Permission denied", "mend its permissions; it need not be damaged"
+            )

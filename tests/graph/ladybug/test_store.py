@@ -146,6 +146,18 @@ def test_one_writer_or_many_readers(folder: Path) -> None:
     EmbeddedGraph(folder).close()
 
 
+def test_a_file_that_may_not_be_written_keeps_writers_out_and_nobody_from_reading(
+    graph: EmbeddedGraph, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph.close()
+    monkeypatch.setattr(os, "access", lambda path, right: right != os.W_OK)
+    with pytest.raises(StoreError, match=r"graph\.lbug can't be written: Permission denied") as caught:
+        EmbeddedGraph(folder)
+    assert "mend its permissions" in caught.value.next_step
+    with closing(EmbeddedGraph(folder, read_only=True)) as reader:
+        assert reader.count(READER) == 2
+
+
 def test_another_process_can_not_write_at_the_same_time(graph: EmbeddedGraph, folder: Path) -> None:
     script = f"from kindred.graph.open import open_graph; open_graph('ladybug:{folder}')"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
