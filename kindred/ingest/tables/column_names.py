@@ -28,8 +28,8 @@ _USUAL = {
     ),
     "item": f"{_ITEM} {_NAMES_OF_ITEMS}",
     "rating": (
-        "rating overall stars star_rating score rating_value user_rating book_rating grade review_overall review_score "
-        "review_rating points is_recommended recommended recommend voted_up vote liked"
+        "rating overall stars star_rating score rating_value user_rating my_rating book_rating grade "
+        "review_overall review_score review_rating points is_recommended recommended recommend voted_up vote liked"
     ),
     "weight": (
         "weight plays play_count played_ratio_pct listens count times quantity hours minutes playtime_forever playtime "

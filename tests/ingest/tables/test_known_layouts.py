@@ -272,6 +272,17 @@ def test_what_stands_where_a_header_is_wanted_is_told(tmp_path: Path, text: str,
     assert next_step in raised.value.next_step
 
 
+def test_exports_of_one_user_each_go_by_their_folders(tmp_path: Path) -> None:
+    for user, rating in (("anna", 5), ("bob", 0)):
+        (tmp_path / f"user={user}").mkdir()
+        export = f"Book Id,Title,My Rating,Date Added\n7,A book,{rating},2021/02/03\n8,Another,{rating},2021/02/04\n"
+        written(tmp_path / f"user={user}" / "library.csv", export)
+    tables = interaction_files(TableMapping(), [tmp_path])
+    assert [file.path.parent.name for file in tables.files] == ["user=anna", "user=bob"]
+    columns = tables.mapping.events
+    assert (columns.user, columns.item, columns.rating, columns.at) == ("user", "Book Id", "My Rating", "Date Added")
+
+
 def test_a_database_of_duckdb_is_told(tmp_path: Path) -> None:
     (tmp_path / "t.db").write_bytes(b"\0" * 8 + b"DUCK" + b"\0" * 400)
     with pytest.raises(RecordError, match="is a DuckDB database"):
