@@ -38,7 +38,7 @@ class EdgeSplit:
     Attributes:
         train: edges to learn from, as messages and as answers.
         validation: edges held back; empty trains for the full number of epochs.
-        measure: judges the vectors after each epoch, on the validation edges that its maker gave it.
+        measure: judges the vectors after an epoch, on the validation edges that its maker gave it.
     """
 
     train: IntArray

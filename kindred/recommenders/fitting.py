@@ -36,7 +36,7 @@ from kindred.training.fit import RunOptions
 from kindred.training.schedule import Metrics
 
 MOST_SCORES_MEASURED = 50_000_000
-"""Users × items that are ranked after each epoch; without a bound that grows faster than the events do."""
+"""Users × items that are ranked after an epoch; without a bound that grows faster than the events do."""
 
 
 def fit_model(
