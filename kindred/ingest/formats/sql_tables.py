@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from kindred.domain.errors import RecordError, SettingsError, install_hint
+from kindred.domain.errors import RecordError, SettingsError, StoreError, install_hint
 from kindred.ingest.formats.columns import check_firm_columns, missing_columns
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source, SourceFile
@@ -25,6 +25,7 @@ from kindred.ingest.formats.sql_connections import has_pages, is_hopeless, read_
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Select, Table
+    from sqlalchemy.exc import DBAPIError
 
 BATCH_ROWS, BATCH_PAGES = 10_000, 64
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -95,7 +96,8 @@ class SqlTable:
         """Every row, numbered from 1 in the order they come.
 
         Raises:
-            RecordError: there is no such table, it lacks a column, or the database can't be reached any more.
+            RecordError: there is no such table, or it lacks a column.
+            StoreError: the database can't be reached, or not any more.
             SettingsError: the driver of the database is missing.
         """
         engine = self._engine()
@@ -208,7 +210,7 @@ class SqlTable:
 
     def _tried(self, engine: Engine, do: Callable[[Connection], T]) -> T:
         """What it returns in a transaction of its own, tried again where the connection is lost."""
-        from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+        from sqlalchemy.exc import DataError, DBAPIError
 
         for seconds in (*self.wait, None):
             try:
@@ -219,18 +221,25 @@ class SqlTable:
                     raise self._refused(error, "see what it holds, or name a view without that") from None
                 return self._tried(engine, do)
             except DBAPIError as error:
-                lost = isinstance(error, OperationalError) or error.connection_invalidated
-                if not lost or seconds is None or is_hopeless(error):
+                if not _is_lost(error) or seconds is None or is_hopeless(error):
                     raise self._refused(error, "see that it runs and lets you in, then run the same again") from None
             self.sleep(seconds)
         raise AssertionError("the last try returns or raises")
 
-    def _refused(self, error: Exception, advice: str) -> RecordError:
+    def _refused(self, error: DBAPIError, advice: str) -> RecordError | StoreError:
         said = str(getattr(error, "orig", error)).strip().splitlines()
         reason = said[0] if said else type(error).__name__
         if self.url.password:
             reason = reason.replace(str(self.url.password), "***")
-        return RecordError(f"table {self.table} can't be read: {reason}", advice)
+        kind = StoreError if _is_lost(error) else RecordError
+        return kind(f"table {self.table} can't be read: {reason}", advice)
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    """Whether there is no connection to the database, rather than a refusal of what it was asked."""
+    from sqlalchemy.exc import OperationalError
+
+    return isinstance(error, OperationalError) or error.connection_invalidated
 
 
 def _names(table: str) -> list[str]:

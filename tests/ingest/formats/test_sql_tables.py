@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import InternalError
 
-from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.errors import RecordError, SettingsError, StoreError
 from kindred.graph.open import open_graph
 from kindred.graph.store import QueryLimits
 from kindred.ingest.feed import post_tables
@@ -102,11 +102,11 @@ def test_a_restarted_server_costs_no_row_and_brings_none_twice(server: Postgres)
 def test_a_server_that_stays_away_is_said_without_the_password(server: Postgres) -> None:
     waited: list[float] = []
     gone = SqlTable(_address(server).set(port=1), "user_data", social_feed.USERS, (0.5, 1.0), waited.append)
-    with pytest.raises(RecordError, match="can't be read") as raised:
+    with pytest.raises(StoreError, match="can't be read") as raised:
         list(gone.rows())
     assert waited == [0.5, 1.0] and "s3cret" not in str(raised.value)
     refused = SqlTable(_address(server).set(password="wrong"), "user_data", social_feed.USERS, (), waited.append)
-    with pytest.raises(RecordError, match="password authentication failed"):
+    with pytest.raises(StoreError, match="password authentication failed"):
         list(refused.rows())
 
 
