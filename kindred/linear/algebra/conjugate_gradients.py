@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+_ROWS_A_PART = 4_096
+
 
 def conjugate_gradients(
     product: Callable[[Tensor], Tensor], right_side: Tensor, steps: int, by_row: bool = False
@@ -23,15 +25,20 @@ def conjugate_gradients(
     def inner(a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum(1, keepdim=True) if by_row else (a * b).sum()
 
-    solution, residual = torch.zeros_like(right_side), right_side.clone()
-    direction, length = right_side, inner(residual, residual)
+    solution = torch.zeros_like(right_side)
+    residual, direction = right_side.clone(), right_side.clone()
     del right_side  # whoever asked may have kept no other hold of it
+    length = inner(residual, residual)
     for _ in range(steps):  # in place: of the largest systems each array has hundreds of megabytes
         image = product(direction)
         step = length / inner(direction, image).clamp(min=1e-20)
-        solution += step * direction
-        residual -= step * image
+        for start in range(0, len(solution), _ROWS_A_PART):
+            part = slice(start, start + _ROWS_A_PART)
+            own = step[part] if by_row else step
+            solution[part] += own * direction[part]
+            residual[part] -= own * image[part]
         del image
         shorter = inner(residual, residual)
-        direction, length = (shorter / length.clamp(min=1e-20) * direction).add_(residual), shorter
+        direction.mul_(shorter / length.clamp(min=1e-20)).add_(residual)
+        length = shorter
     return solution
