@@ -21,6 +21,10 @@ _WORDS = {
     "finite_number": "must be finite",
     "int_from_float": "must be a whole number",
     "json_invalid": "is no JSON: {error}",
+    "too_short": "must hold at least {min_length}",
+    "too_long": "must hold at most {max_length}",
+    "string_too_short": "must have at least so many characters: {min_length}",
+    "string_too_long": "must have at most so many characters: {max_length}",
 }
 _KINDS = {
     "int": "a whole number",

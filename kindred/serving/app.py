@@ -109,7 +109,7 @@ async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
         del where[0]  # the class of one of several shapes that a body may have; fields are in small letters
     place = ".".join(part for part in where if "[" not in part) or "the request"  # no names of validators
     hint = "the OpenAPI description at /docs shows what is taken"
-    if not where and "json" not in request.headers.get("content-type", ""):
+    if not where and request.method != "GET" and "json" not in request.headers.get("content-type", ""):
         hint = "send JSON, and say so with `Content-Type: application/json`"
     return problem(request.scope, 422, "invalid", f"{place}: {refusal(first)}", hint)
 

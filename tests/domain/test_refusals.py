@@ -25,8 +25,8 @@ class Config(BaseModel):
     pairs: Annotated[int, AfterValidator(even)] = 2
     mode: Literal["a", "b"] = "a"
     text: bool = True
-    name: str = ""
-    sizes: tuple[int, ...] = ()
+    name: Annotated[str, Field(min_length=1, max_length=8)] = "a"
+    sizes: Annotated[tuple[int, ...], Field(min_length=1, max_length=2)] = (1,)
     inner: Inner = Inner()
 
 
@@ -42,7 +42,11 @@ class Config(BaseModel):
         ({"mode": "c"}, "must be 'a' or 'b'"),
         ({"text": "perhaps"}, "must be true or false"),
         ({"name": 5}, "must be a text"),
+        ({"name": ""}, "must have at least so many characters: 1"),
+        ({"name": "abcdefghi"}, "must have at most so many characters: 8"),
         ({"sizes": 5}, "must be a list"),
+        ({"sizes": ()}, "must hold at least 1"),
+        ({"sizes": (1, 2, 3)}, "must hold at most 2"),
         ({"inner": 5}, "must be a table of names and values"),
         ({"inner": {"share": 0}}, "must be above 0"),
         ({"inner": {"share": 1}}, "must be below 1"),

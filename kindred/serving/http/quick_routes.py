@@ -52,9 +52,11 @@ class QuickRoute:
         return "GET" if self.body is None else "POST"
 
     def arguments(self, scope: Scope) -> dict[str, Any] | None:
-        """What the endpoint takes beside the request; None where the body can't be read so: the framework says why."""
+        """What the endpoint takes beside the request; None where they can't be read so: the framework says why."""
         if self.body is None:
             return {}
+        if scope["query_string"]:
+            return None
         headers = dict(scope["headers"])
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
             return None

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from kindred.domain.recommendation import Answer, Request
 from kindred.serving.answering.together import MOST_TOGETHER
+from kindred.serving.http.known_parameters import ONLY_KNOWN
 from kindred.serving.http.problems import request_id_of
 from kindred.serving.http.quick_routes import QuickRoute
 from kindred.serving.http.replies import orjson_response
@@ -30,7 +31,12 @@ SystemPath = Annotated[str, Path(description="which recommender", examples=["pro
 SYSTEM_PATH: Parameter = ("system", {"type": "string", "description": "which recommender", "example": "products"})
 USER_PATH: Parameter = ("user_id", {**TypeAdapter(Id).json_schema(), "example": "U00042"})
 DEFAULT_SYSTEM = "products"
-_USER_ID = TypeAdapter(Id)
+
+
+class _OfUser(BaseModel):
+    """Who is named in the path."""
+
+    user_id: Id
 
 
 def quick_routes(service: Service) -> list[QuickRoute]:
@@ -44,7 +50,7 @@ def _of_users(service: Service) -> tuple[QuickRoute, QuickRoute]:
     async def recommendations(http: HttpRequest) -> Response:
         """What next for this user; somebody unknown gets what is popular."""
         asked, name = AskedOfUser.of(http.scope["query_string"]), http.path_params.get("system", DEFAULT_SYSTEM)
-        user_id = _USER_ID.validate_python(http.path_params["user_id"])
+        user_id = _OfUser(user_id=http.path_params["user_id"]).user_id
         answer = await service.answer(name, asked.request(user_id, service.system(name).module.system))
         return orjson_response(answer_value(answer, request_id_of(http), asked.debug))
 
@@ -87,7 +93,7 @@ def _with_bodies(service: Service) -> tuple[tuple[QuickRoute, type[BaseModel]], 
 
 def router(service: Service) -> APIRouter:
     """The routes of answers."""
-    routes = APIRouter(tags=["answers"], responses=PROBLEMS)
+    routes = APIRouter(tags=["answers"], responses=PROBLEMS, dependencies=[ONLY_KNOWN])
 
     for quick, in_path in zip(_of_users(service), ((SYSTEM_PATH, USER_PATH), (USER_PATH,)), strict=True):
         parameters = [*path_parameters(*in_path), *query_parameters(AskedOfUser)]

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from kindred.domain.id_text import id_in
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
@@ -25,8 +35,7 @@ MOST_USERS = 100
 Id = Annotated[
     str,
     Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
-    AfterValidator(check_storable_id),
-    BeforeValidator(lambda value: id_in(value) if isinstance(value, str) else value),
+    BeforeValidator(lambda value: check_storable_id(id_in(value)) if isinstance(value, str) else value),
 ]
 """An id as people know it: no control characters; blanks around it are left out, as ingest leaves them out."""
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
@@ -44,6 +53,14 @@ class Range(Body):
 
     min: Annotated[float | None, Field(allow_inf_nan=False)] = None
     max: Annotated[float | None, Field(allow_inf_nan=False)] = None
+
+
+def _one_of_several(value: object, read: ValidatorFunctionWrapHandler) -> Any:
+    """A condition's value; one that has none of the forms is told of all of them, not of the first."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        raise ValueError('must be a name, true, false, or bounds as {"min": 5, "max": 20}') from error
 
 
 def _bounds(given: bool | Range) -> Bounds:
@@ -79,7 +96,8 @@ class Asked(Body):
     text: Annotated[str, Field(max_length=2_000)] = ""
     queries: Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_length=100)] = []
     where: Annotated[
-        dict[Id, Id | StrictBool | Range], Field(max_length=10, validation_alias=AliasChoices("where", "filters"))
+        dict[Id, Annotated[Id | StrictBool | Range, WrapValidator(_one_of_several)]],
+        Field(max_length=10, validation_alias=AliasChoices("where", "filters")),
     ] = {}
     exclude: Ids = []
     pinned: Annotated[list[Id], Field(max_length=MOST_ITEMS)] = []

@@ -22,6 +22,7 @@ from kindred.recommenders.feed.model import CONTROL, TEST
 from kindred.recommenders.feed.recommender import FeedRecommender
 from kindred.recommenders.feed.tables import FeedTables
 from kindred.recommenders.posts import POSTS
+from kindred.serving.http.known_parameters import ONLY_KNOWN
 from kindred.serving.http.problems import UnknownError
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.replied import PROBLEMS
@@ -33,10 +34,11 @@ PROFILE = ("gender", "age", "country", "city", "exp_group", "os", "source")
 
 def _with_zone(value: object) -> object:
     """A time in ISO form, taken as UTC where it names no zone; anything else is refused."""
-    if not isinstance(value, str):
-        raise ValueError("a time in ISO form is wanted, e.g. 2021-12-01T12:00:00")
-    # A plus sign that stands in a query as it is, and not as %2B, arrives as a blank.
-    found = datetime.fromisoformat(value.strip().replace(" ", "+") if "T" in value else value)
+    try:
+        # A plus sign that stands in a query as it is, and not as %2B, arrives as a blank.
+        found = datetime.fromisoformat(str(value).strip().replace(" ", "+") if "T" in str(value) else str(value))
+    except ValueError as error:
+        raise ValueError("must be a time in ISO form, e.g. 2021-12-01T12:00:00") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -47,7 +49,7 @@ PostId = Annotated[int, Field(ge=0, lt=2**63)]
 
 def router(service: Service) -> APIRouter:
     """The six routes of a feed."""
-    routes = APIRouter(tags=["feed"], responses=PROBLEMS)
+    routes = APIRouter(tags=["feed"], responses=PROBLEMS, dependencies=[ONLY_KNOWN])
 
     @routes.get("/post/recommendations", include_in_schema=False)
     @routes.get("/post/recommendations/")

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed, content_id
+from kindred.serving.http.known_parameters import ONLY_KNOWN
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.asked import Review
 from kindred.serving.routes.replied import PROBLEMS, OfReviews
@@ -21,7 +22,7 @@ SYSTEM = "products"
 
 def router(service: Service) -> APIRouter:
     """The route of reviews."""
-    routes = APIRouter(tags=["answers"], responses=PROBLEMS)
+    routes = APIRouter(tags=["answers"], responses=PROBLEMS, dependencies=[ONLY_KNOWN])
 
     @routes.post("/reviews/", response_model=OfReviews)
     async def of_reviews(http: HttpRequest, reviews: Annotated[list[Review], Body()]) -> Response:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from kindred.domain.errors import RecordError
 from kindred.recommenders.tags import TAGS
+from kindred.serving.http.known_parameters import ONLY_KNOWN
 from kindred.serving.http.problems import UnknownError, request_id_of
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.asked import MOST_ITEMS, Id
@@ -38,7 +39,7 @@ _LAYOUT = "send a .npy file of numbers, [num_frames, frame_dim], as numpy.save w
 
 def router(service: Service) -> APIRouter:
     """The routes of tags; similar tracks are at `/v1/tags/items/{item_id}/similar`."""
-    routes = APIRouter(tags=["tags"], responses=PROBLEMS)
+    routes = APIRouter(tags=["tags"], responses=PROBLEMS, dependencies=[ONLY_KNOWN])
 
     @routes.get("/v1/tags/tracks/{track:path}", response_model=TagsOfTrack)
     async def of_track(http: HttpRequest, track: Id, k: HowMany = 10) -> Response:

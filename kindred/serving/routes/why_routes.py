@@ -10,6 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.explanation import CAVEAT, EvidencePath, Explanation, Standing
+from kindred.serving.http.known_parameters import ONLY_KNOWN
 from kindred.serving.http.problems import request_id_of, unknown_item
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.http.times import iso_time, seconds_of
@@ -23,7 +24,7 @@ At = Annotated[str | None, Query(max_length=40, description="as of this time, IS
 
 def router(service: Service) -> APIRouter:
     """The route of evidence."""
-    routes = APIRouter(tags=["answers"], responses=PROBLEMS)
+    routes = APIRouter(tags=["answers"], responses=PROBLEMS, dependencies=[ONLY_KNOWN])
 
     @routes.get("/v1/{system}/users/{user_id:path}/why/{item_id:path}", response_model=Why)
     async def why(

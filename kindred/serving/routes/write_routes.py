@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from kindred.domain.errors import RecordError
 from kindred.serving.answering.opened_system import OpenedSystem
+from kindred.serving.http.known_parameters import ONLY_KNOWN
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.asked import Id
 from kindred.serving.routes.replied import PROBLEMS
@@ -76,7 +77,7 @@ Nodes = Annotated[list[NewNode], Body(min_length=1, max_length=MOST_EVENTS)]
 
 def router(service: Service) -> APIRouter:
     """The routes of writes."""
-    routes = APIRouter(tags=["writes"], responses=PROBLEMS)
+    routes = APIRouter(tags=["writes"], responses=PROBLEMS, dependencies=[ONLY_KNOWN])
 
     @routes.post("/v1/events", response_model=Written)
     async def events(body: Events) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx
 import orjson
@@ -67,6 +68,26 @@ def test_a_body_is_refused_in_plain_words(client: Client, body: bytes, status: i
     said = client.send_json("/v1/events", b'{"user_id": 5, "item_id": "p"}').json()["error"]
     assert said["message"] == "user_id: must be a text"
     assert "Content-Type: application/json" in client.send("/v1/events", b"{}").json()["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("items/P00007/similar?k=3&where=category%3DMusic", "where: is not known"),
+        ("users/u/why/P00007?k=2", "k: is not known"),
+        ("users/u/recommendations?colour=red", "colour: is not known"),
+        ("users/%00/recommendations", "user_id: control character or lone surrogate"),
+        ("users//recommendations", "user_id: must have at least so many characters: 1"),
+    ],
+)
+def test_every_part_of_an_address_counts(client: Client, path: str, said: str) -> None:
+    path, _, query = path.partition("?")
+    refused = client.get(f"/v1/products/{path}", **dict(parse_qsl(query)))
+    assert (refused.status_code, refused.json()["error"]["message"]) == (422, said)
+    assert "JSON" not in refused.json()["error"]["hint"]
+    for asked in ("recommendations", "rank"):  # read before the framework's own reading, and by it
+        in_query = client.send_json(f"/v1/products/{asked}?k=3", b'{"items": ["P00007"]}' if asked == "rank" else b"{}")
+        assert in_query.json()["error"]["message"] == "k: is not known"
 
 
 @pytest.mark.parametrize("kind", ["application/vnd.shop+json", "Application/JSON; charset=utf-8"])

@@ -1,0 +1,26 @@
+"""Parameters of a query that a route does not take are refused, so that a slip in a name is noticed."""
+
+from __future__ import annotations
+
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from starlette.requests import Request as HttpRequest
+
+from kindred.domain.errors import RecordError
+
+
+async def _only_known(request: HttpRequest) -> None:
+    """Raises: RecordError: the query has a parameter that the documented route has not."""
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)
+    documented = (route.openapi_extra or {}).get("parameters", ())
+    known = {field.alias for field in route.dependant.query_params}
+    known |= {parameter["name"] for parameter in documented if parameter["in"] == "query"}
+    for name in request.query_params:
+        if name not in known:
+            hint = f"it takes {', '.join(sorted(known))}" if known else "it takes no parameters in its query"
+            raise RecordError(f"{name[:40]}: is not known", hint)
+
+
+ONLY_KNOWN = Depends(_only_known)
+"""For the routes that programs ask; pages leave alone what stands in their address."""
