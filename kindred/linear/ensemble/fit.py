@@ -186,13 +186,19 @@ class _Fitting:
         return statistics, scorers, features
 
     def features(
-        self, train: Interactions, event_text: EventText | None, statistics: HistoryStatistics, rows: IntArray
+        self,
+        train: Interactions,
+        event_text: EventText | None,
+        statistics: HistoryStatistics,
+        rows: IntArray,
+        users: IntArray,
     ) -> dict[str, Feature]:
-        """The users' features from these rows of the events alone."""
-        known = train.take(rows)
-        features = build_user_features(known, None if event_text is None else event_text.take(rows), statistics)
+        """These users' features from these rows of the events alone; those of others are void."""
+        own = rows[np.isin(train.user_index[rows], users)]
+        own_text = None if event_text is None else event_text.take(own)
+        features = build_user_features(train.take(own), own_text, statistics)
         if self.learned is not None:
-            features["learned"] = self.learned(known)[0]
+            features["learned"] = self.learned(train.take(rows))[0]
         return features
 
 
@@ -214,7 +220,7 @@ def _learn(fitting: _Fitting, folds: Sequence[HeldOut], text: TextVectors, progr
         fold = held_out.fold
         known_text = text.take(fold.known_rows)
         statistics, scorers, features = fitting.scorers(fold.known, known_text)
-        if short is None:  # before there are scores to keep: it encodes all users anew, for each length
+        if short is None:  # before there are scores to keep: it encodes users anew, for each length
             encode = partial(fitting.features, fold.known, known_text.events, statistics)
             short = ShortHistories(fold, scorers, features, encode)
         validation.append(ValidationScores.of(_drained(scorers), features, held_out))

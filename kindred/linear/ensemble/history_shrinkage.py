@@ -18,8 +18,8 @@ from kindred.linear.ensemble.validation import ValidationFold
 from kindred.linear.inputs.user_features import SUMS, Feature, events_after, history_weight, typical_history
 from kindred.linear.scorers.scorer import LinearScorer, score_spread
 
-EncodeKnown = Callable[[IntArray], dict[str, Feature]]
-"""Rows of a fold's known events -> features of every user from these events alone."""
+EncodeKnown = Callable[[IntArray, IntArray], dict[str, Feature]]
+"""Rows of a fold's known events, some users -> features of these users from these events alone; others' are void."""
 
 LENGTHS = (1, 2, 5)
 SHRINKAGES = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -55,7 +55,7 @@ class ShortHistories:
         whole = row[fold.known.user_index] < 0
         self.shortened = []
         for length in (*LENGTHS, len(fold.known)):
-            rows = encode(np.flatnonzero(whole | (later < length)))
+            rows = encode(np.flatnonzero(whole | (later < length)), chosen)
             scores = {s.name: s.scores(rows, chosen) for s in scorers if self.spread[s.name]}
             self.shortened.append((scores, np.minimum(self.counts, length)))
 

@@ -38,14 +38,15 @@ def simulated(*, last_event_tells):
     return ValidationFold(known, np.arange(len(known)), held_out), scorers
 
 
-def features_of(known, rows):
-    return build_user_features(known.take(rows), None, STATISTICS)
+def features_of(known, rows, users):
+    own = rows[np.isin(known.user_index[rows], users)]
+    return build_user_features(known.take(own), None, STATISTICS)
 
 
 @pytest.mark.parametrize("last_event_tells", [True, False])
 def test_short_histories_are_trusted_as_far_as_they_tell(last_event_tells):
     fold, scorers = simulated(last_event_tells=last_event_tells)
     encode = partial(features_of, fold.known)
-    short = ShortHistories(fold, scorers, encode(fold.known_rows), encode)
+    short = ShortHistories(fold, scorers, encode(fold.known_rows, np.arange(USERS)), encode)
     found = short.best_shrinkage(WEIGHTS)
     assert found == 0 if last_event_tells else found >= SHRINKAGES[2]
