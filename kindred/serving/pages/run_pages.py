@@ -12,6 +12,7 @@ from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import Run, figure_names, figures_of, find_run, finished_runs, model_of, tags_of
 from kindred.recommenders.systems import SYSTEMS
+from kindred.serving.http.problems import PAGES, UnknownError
 from kindred.serving.pages.charts import Bar, bars_of, line_chart
 from kindred.serving.pages.rendering import Page
 from kindred.serving.service import Service
@@ -57,9 +58,12 @@ async def run_page(service: Service, system: str, name: str, beside: str) -> Pag
 
 
 def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str, Any]:
-    folder = runs_folder_of(service.settings, system if system in SYSTEMS else "")
+    folder = runs_folder_of(service.settings, system)
+    finished = finished_runs(folder)[::-1] if system in SYSTEMS else []  # any other name is no folder of ours
+    if name not in {one.name for one in finished}:
+        raise UnknownError(f"there is no finished run {name!r} of {system!r}", f"{PAGES}/runs lists those there are")
     run = find_run(folder, name)
-    others = [other for other in finished_runs(folder)[::-1] if other.name != run.name]
+    others = [other for other in finished if other.name != run.name]
     second = next((other for other in others if other.name == beside), None)
     shown = [run] if second is None else [run, second]
     figures = {one.name: figures_of(one) for one in shown}

@@ -55,7 +55,10 @@ async def try_page(service: Service, system: str, form: str) -> Page:
     declared = opened.module.system
     picks = _picks(sent, fields, opened.memory, declared.rated)
     pasted, q = fields.get("pasted", ""), fields.get("q", "").strip()
-    found = await service.in_thread(partial(opened.memory.find_items, q, FOUND)) if q else []
+    picked = {pick.item_id for pick in picks}
+    wanted = FOUND + 1 + len(picked)
+    found = await service.in_thread(partial(opened.memory.find_items, q, wanted)) if q else []
+    found = [(item, title) for item, title in found if item not in picked]
     answer: Answer | None = None
     problem = ""
     try:
@@ -66,10 +69,11 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         problem = f"{error.message} – {error.next_step}" if error.next_step else error.message
     values = {
         "picks": picks,
-        "titles": opened.memory.titles({pick.item_id for pick in picks}),
+        "titles": opened.memory.titles(picked),
         "pasted": pasted,
         "q": q,
-        "found": [(item, title) for item, title in found if item not in {pick.item_id for pick in picks}],
+        "found": found[:FOUND],
+        "more": len(found) > FOUND,
         "searched": bool(q),
         "answer": answer,
         "problem": problem,

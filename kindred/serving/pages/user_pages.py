@@ -24,14 +24,16 @@ async def find_page(service: Service, system: str, text: str) -> Page:
     """Search for users by the beginning of their id and for items by id or title, with examples."""
     opened = service.system(system)
     text, memory = text.strip(), opened.memory
-    users = await service.in_thread(partial(memory.find_users, text, FOUND)) if text else []
-    items = await service.in_thread(partial(memory.find_items, text, FOUND)) if text else []
+    users = await service.in_thread(partial(memory.find_users, text, FOUND + 1)) if text else []
+    items = await service.in_thread(partial(memory.find_items, text, FOUND + 1)) if text else []
     examples = await service.in_thread(partial(opened.recommender.example_users, EXAMPLES))
     popular = (await service.answer(system, Request(k=EXAMPLES, reasons=False, removed=False))).recommendations
     values = {
         "q": text,
-        "users": users,
-        "items": items,
+        "users": users[:FOUND],
+        "items": items[:FOUND],
+        "more_users": len(users) > FOUND,
+        "more_items": len(items) > FOUND,
         "examples": [(user, len(memory.seen(user, None))) for user in examples],
         "popular": popular,
         "size": memory.size(),

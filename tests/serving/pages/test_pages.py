@@ -12,6 +12,7 @@ import pytest
 from kindred.domain.recommendation import Request
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.runs import finish_run
+from kindred.serving.pages import try_page, user_pages
 from kindred.serving.pages.charts import line_chart, ticks_of
 from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map
 from kindred.serving.pages.rendering import ago, brief, counted
@@ -78,6 +79,18 @@ def test_every_page_is_there_and_holds_no_inline_script_or_style(client: Client,
     assert client.get("/").headers["location"] == "/ui"
 
 
+def test_a_search_says_where_it_shows_the_first_only(
+    client: Client, service: Service, user: str, item: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, letter = user[:1], item[:1]
+    for whole in (user, item):
+        assert "there are more" not in text_of(client, f"/ui/products?q={whole}").said
+    monkeypatch.setattr(user_pages, "FOUND", 2)
+    monkeypatch.setattr(try_page, "FOUND", 2)
+    for path in (f"products?q={start}", f"products?q={letter}", f"products/try?q={letter}"):
+        assert "The first 2; there are more." in text_of(client, f"/ui/{path}").said, path
+
+
 def test_the_interface_is_shown_without_anything_from_elsewhere(client: Client) -> None:
     page = text_of(client, "/docs")
     addresses = [value or "" for name, value in page.attributes if name in ("src", "href")]
@@ -117,7 +130,9 @@ def test_a_page_that_can_not_be_made_says_why_and_offers_the_search(client: Clie
         reply = get(client, f"/ui/{path}")
         assert reply.status_code in (404, 422) and "Search" in reply.text, path
     assert client.get("/ui/static/..%2fpages.py").status_code == 404
-    assert get(client, "/ui/run?system=products&name=../../x").status_code == 503
+    for path in ("", "?system=products&name=../../x", "?system=none&name=x", "?system=..&name=products"):
+        no_run = get(client, f"/ui/run{path}")
+        assert no_run.status_code == 404 and "/ui/runs" in no_run.text, path
     unknown = text_of(client, "/ui/products/user?id=stranger")
     assert "Nobody of this id" in unknown.said
 
