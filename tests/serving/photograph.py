@@ -42,7 +42,7 @@ def _visit(page: Page, width: str, scheme: str) -> None:
         _photograph(page, f"page-user{width}{scheme}")
     page.goto(page.locator(".items .button").nth(2).get_attribute("href") or "")
     page.goto(page.url)  # the first one waits until the model is loaded
-    if (width, scheme) != ("-phone", "-dark"):
+    if not scheme:
         _photograph(page, f"page-why{width}{scheme}")
     if not width and not scheme:
         page.goto("/ui/runs")
