@@ -13,11 +13,13 @@ from urllib.parse import parse_qsl
 from kindred.domain.errors import KindredError, RecordError
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Event, Reviewed
+from kindred.recommenders.system import System
 from kindred.recommenders.systems import SystemModule
 from kindred.serving.http.problems import UnknownError
 from kindred.serving.pages.rendering import Page, longest_bar
 from kindred.serving.service import Service
 from kindred.serving.state.memory import Memory
+from kindred.serving.writes.written import check_rating
 
 YOU = "you"
 SHOWN = 10
@@ -91,7 +93,7 @@ def _request(module: SystemModule, picks: Sequence[Pick], pasted: str) -> Reques
     if module.takes == "searches":
         searches = tuple(line.strip() for line in pasted.splitlines() if line.strip())
         return Request(queries=searches, k=SHOWN, removed=False) if searches else None
-    events = [*_events(target, rated, picks), *_pasted(target, rated, pasted)]
+    events = [*_events(target, rated, picks), *_pasted(module.system, pasted)]
     return Request(events=events, k=SHOWN, removed=False) if events else None
 
 
@@ -125,12 +127,13 @@ def _event(target: type[Event], rated: bool, number: int, item: str, stars: str,
     return target.model_validate(values)
 
 
-def _pasted(target: type[Event], rated: bool, text: str) -> list[Event]:
+def _pasted(system: System, text: str) -> list[Event]:
     """Events of what was pasted: JSON lines as `kindred ingest` reads them, or `id | stars | words` a line.
 
     Raises:
         RecordError: a line that can't be understood, with its number.
     """
+    target = system.target
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if lines and lines[0][1].startswith("{") and target is Reviewed:
         return _json_reviews(text)
@@ -138,7 +141,10 @@ def _pasted(target: type[Event], rated: bool, text: str) -> list[Event]:
     for number, line in lines:
         item, stars, words = [*(part.strip() for part in line.split(_SEPARATOR, 2)), "", ""][:3]
         try:
-            events.append(_event(target, rated, MOST_PICKS + number, item, stars, words))
+            events.append(_event(target, system.rated, MOST_PICKS + number, item, stars, words))
+            check_rating(system, events[-1])
+        except RecordError as error:
+            raise RecordError(f"line {number}: {error.message}") from error
         except ValueError as error:
             raise RecordError(
                 f"line {number} can't be understood", f"write `id {_SEPARATOR} stars {_SEPARATOR} words`"

@@ -40,6 +40,14 @@ Id = Annotated[
 """An id as people know it: no control characters; blanks around it are left out, as ingest leaves them out."""
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")]
+ExcludeSeen = Annotated[bool, Field(description="leave out what the user has had")]
+Diversity = Annotated[float, Field(ge=0, le=1, description="0: the best first; towards 1: the less alike, the better")]
+At = Annotated[
+    str | None,
+    Field(max_length=40, description="answer as of this time, ISO 8601 or seconds", examples=["2026-01-31"]),
+]
+Reasons = Annotated[bool, Field(description="look for a reason for each item")]
+Debug = Annotated[bool, Field(description="tell what was taken out of the best, and why")]
 
 
 class Body(BaseModel):
@@ -70,20 +78,7 @@ def _bounds(given: bool | Range) -> Bounds:
 
 
 class Asked(Body):
-    """A request for recommendations; every field may be left out, so that `{}` asks what is popular.
-
-    Attributes:
-        user_id: who asks.
-        viewed: items that they look at now; each counts like an event that speaks for it.
-        text: what they look for, in their words.
-        queries: what they searched for, the latest last, for systems that go by searches; they take the place of what
-            is known of the user.
-        where: only items of these, e.g. `{"category": "Guitars"}`, and with these numbers, e.g. `{"price":
-            {"max": 20}, "in_stock": true}`; an item of which they are not known is left out.
-        exclude: items that may not be in the answer.
-        pinned: items that come first, in this order.
-        boosts: item → what is added to its score, 1 being the spread of the candidates' scores.
-    """
+    """A request for recommendations; every field may be left out, so that `{}` asks what is popular."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -91,23 +86,44 @@ class Asked(Body):
         json_schema_extra={"examples": [{"user_id": "U00042", "viewed": ["P00007"], "text": "warm tone", "k": 5}]},
     )
 
-    user_id: Id | None = None
-    viewed: Annotated[list[Id], Field(max_length=50)] = []
-    text: Annotated[str, Field(max_length=2_000)] = ""
-    queries: Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_length=100)] = []
+    user_id: Annotated[Id | None, Field(description="who asks")] = None
+    viewed: Annotated[
+        list[Id],
+        Field(max_length=50, description="items that they look at now; each counts like an event that speaks for it"),
+    ] = []
+    text: Annotated[str, Field(max_length=2_000, description="what they look for, in their words")] = ""
+    queries: Annotated[
+        list[Annotated[str, Field(max_length=2_000)]],
+        Field(
+            max_length=100,
+            description="what they searched for, the latest last, for systems that go by searches; in the place of "
+            "what is known of the user",
+        ),
+    ] = []
     where: Annotated[
         dict[Id, Annotated[Id | StrictBool | Range, WrapValidator(_one_of_several)]],
-        Field(max_length=10, validation_alias=AliasChoices("where", "filters")),
+        Field(
+            max_length=10,
+            validation_alias=AliasChoices("where", "filters"),
+            description='only items of these, e.g. {"category": "Guitars"}, and with these numbers, e.g. '
+            '{"price": {"max": 20}, "in_stock": true}; an item of which they are not known is left out',
+        ),
     ] = {}
-    exclude: Ids = []
-    pinned: Annotated[list[Id], Field(max_length=MOST_ITEMS)] = []
-    boosts: Annotated[dict[Id, Annotated[float, Field(ge=-10, le=10)]], Field(max_length=MOST_ITEMS)] = {}
+    exclude: Annotated[Ids, Field(description="items that may not be in the answer")] = []
+    pinned: Annotated[list[Id], Field(max_length=MOST_ITEMS, description="items that come first, in this order")] = []
+    boosts: Annotated[
+        dict[Id, Annotated[float, Field(ge=-10, le=10)]],
+        Field(
+            max_length=MOST_ITEMS,
+            description="item → what is added to its score, 1 being the spread of the candidates' scores",
+        ),
+    ] = {}
     k: K = 10
-    exclude_seen: bool = True
-    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    at: Annotated[str | None, Field(max_length=40)] = None
-    reasons: bool = False
-    debug: bool = False
+    exclude_seen: ExcludeSeen = True
+    diversity: Diversity = 0.0
+    at: At = None
+    reasons: Reasons = False
+    debug: Debug = False
 
     def request(self) -> Request:
         """What it asks a recommender."""
@@ -134,7 +150,7 @@ class AskedOfUser(Body):
     """The query of a request for one user's recommendations."""
 
     k: K = 10
-    exclude_seen: bool = True
+    exclude_seen: ExcludeSeen = True
     category: Annotated[Id | None, Field(description="only items of this category")] = None
     where: Annotated[
         list[Annotated[str, Field(max_length=MAX_ID_LENGTH + 100)]],
@@ -145,15 +161,10 @@ class AskedOfUser(Body):
             examples=[["category=Guitars", "price<=20", "in_stock=yes"]],
         ),
     ] = []
-    diversity: Annotated[
-        float, Field(ge=0, le=1, description="0: the best first; towards 1: the less alike, the better")
-    ] = 0.0
-    at: Annotated[
-        str | None,
-        Field(max_length=40, description="answer as of this time, ISO 8601 or seconds", examples=["2026-01-31"]),
-    ] = None
-    reasons: Annotated[bool, Field(description="look for a reason for each item")] = False
-    debug: Annotated[bool, Field(description="tell what was taken out of the best, and why")] = False
+    diversity: Diversity = 0.0
+    at: At = None
+    reasons: Reasons = False
+    debug: Debug = False
 
     @classmethod
     @lru_cache(maxsize=256)  # most ask in the same few ways
@@ -187,7 +198,7 @@ class AskedOfUser(Body):
 class Batch(Body):
     """Users to answer for, all of the same system."""
 
-    users: Annotated[list[Id], Field(min_length=1, max_length=MOST_USERS)]
+    users: Annotated[list[Id], Field(min_length=1, max_length=MOST_USERS, description="who to answer for")]
     k: K = 10
 
 
@@ -200,8 +211,8 @@ class ToRank(Body):
         json_schema_extra={"examples": [{"user_id": "U00042", "items": ["P00007", "P00011"]}]},
     )
 
-    user_id: Id | None = None
-    items: Annotated[list[Id], Field(min_length=1, max_length=MOST_IDS)]
+    user_id: Annotated[Id | None, Field(description="for whom")] = None
+    items: Annotated[list[Id], Field(min_length=1, max_length=MOST_IDS, description="what to put in order")]
 
     def request(self) -> Request:
         """What it asks a recommender."""

@@ -32,20 +32,18 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class NewEvent(BaseModel):
-    """Something that a user did; what else the system's events hold (`rating`, `text`, `plays` …) stands beside.
-
-    Attributes:
-        event_id: its key: sent twice it counts once. Without one, an event with a time goes by its content.
-        at: when, seconds UTC or ISO 8601; now if not given.
-    """
+    """Something that a user did; what else the system's events hold (`rating`, `text`, `plays` …) stands beside."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE]})
 
-    system: str = "products"
-    user_id: Id
-    item_id: Id
-    event_id: Id | None = None
-    at: int | str | None = None
+    system: Annotated[str, Field(description="of which recommender")] = "products"
+    user_id: Annotated[Id, Field(description="who did it")]
+    item_id: Annotated[Id, Field(description="with what")]
+    event_id: Annotated[
+        Id | None,
+        Field(description="its key: sent twice it counts once. Without one, an event with a time goes by its content"),
+    ] = None
+    at: Annotated[int | str | None, Field(description="when, seconds UTC or ISO 8601; now if not given")] = None
 
 
 class NewNode(BaseModel):
@@ -55,7 +53,7 @@ class NewNode(BaseModel):
         extra="allow", json_schema_extra={"examples": [{"id": "P90001", "title": "Clip-on tuner", "brand": "Snark"}]}
     )
 
-    id: Id
+    id: Annotated[Id, Field(description="what it is called in events and answers")]
 
 
 class Written(BaseModel):

@@ -40,10 +40,15 @@ def event_of(system: System, said: Mapping[str, Any]) -> Event:
         if prop.kind is PropertyKind.FLOAT and type(values.get(prop.name)) is int:
             values[prop.name] = float(values[prop.name])
     event = checked(system.target, values, _NAMES)
+    check_rating(system, event)
+    return event
+
+
+def check_rating(system: System, event: Event) -> None:
+    """Nothing, where the event's rating is on the system's scale. Raises: RecordError."""
     stars = None if system.rating is None else getattr(event, system.rating)
     if stars is not None and system.scale is not None and not system.scale.low <= stars <= system.scale.high:
         raise RecordError(f"rating: {stars:g} is not from {system.scale.low:g} to {system.scale.high:g}")
-    return event
 
 
 def _names_here(name: str) -> str:

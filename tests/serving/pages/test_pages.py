@@ -98,6 +98,9 @@ def test_the_interface_is_shown_without_anything_from_elsewhere(client: Client) 
     for path, methods in client.get("/openapi.json").json()["paths"].items():
         for method in methods:
             assert f"{method.upper()} {path}" in page.said
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    for body in ("Asked", "Batch", "ToRank", "NewEvent", "NewNode"):
+        assert all(field["description"] in page.said for field in schemas[body]["properties"].values()), body
     assert "event_id" in page.said and "list of" in page.said and "429" in page.said
 
 
@@ -155,6 +158,8 @@ def test_who_tries_it_gets_what_a_recommender_answers(client: Client, service: S
     page = text_of(client, f"/ui/products/try?pick={picked[0]}&stars+{picked[0]}=2&pasted={quote(pasted)}")
     assert "encoded just now" in page.said and "Remove" in page.said
     assert ("value", picked[0]) in page.attributes
+    high = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + ' | 9')}")
+    assert "line 1: rating: 9 is not from 1 to 5" in high.said
     bad = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + ' | many')}")
     assert "line 1 can't be understood" in bad.said
     json_line = json.dumps({"reviewerID": "x", "asin": picked[0], "overall": 5.0, "unixReviewTime": 1_500_000_000})
