@@ -132,7 +132,9 @@ class FeedRecommender:
             raise RecordError(f"there is no post {item_id!r}", "ids are those of the posts table")
         reader, when = held.feed.reader(user_id), int(time.time()) if at is None else at
         scores, values = held.order.scores(TEST, reader, when)
-        rank = int((scores > scores[position]).sum()) + 1
+        better = scores > scores[position]
+        better[list(self._removed(held, Request(user_id, at=at), reader, when))] = False
+        rank = int(better.sum()) + 1
         is_candidate = scores[position] > -np.inf
         standing = Standing(float(values(np.array([position]))[0]), rank) if is_candidate else None
         level = "model" if held.order.is_known(reader, when) else "popular"

@@ -106,10 +106,11 @@ def test_best_first_and_as_the_contract_says(client: Client, service: Service, r
     assert client.get("/post/recommendations/", id=5, time="2021-12-20T12:00:00Z").json() == reply.json()
 
 
-def test_why_tells_the_score_of_the_answer(client: Client) -> None:
-    best = client.get("/v1/posts/users/3/recommendations", k=1).json()["items"][0]
-    why = client.get(f"/v1/posts/users/3/why/{best['id']}").json()
-    assert why["now"]["score"] == pytest.approx(best["score"], rel=1e-4)
+def test_why_tells_the_score_of_the_answer_and_the_place_in_it(client: Client) -> None:
+    for reader in range(1, 9):  # what they liked is in no answer, and holds no place
+        best = client.get(f"/v1/posts/users/{reader}/recommendations", k=1).json()["items"][0]
+        why = client.get(f"/v1/posts/users/{reader}/why/{best['id']}").json()
+        assert why["now"] == {"score": pytest.approx(best["score"], rel=1e-4), "rank": 1}, reader
 
 
 def test_readers_alike_in_profile_get_feeds_of_their_own(client: Client) -> None:

@@ -275,4 +275,6 @@ def test_what_a_run_predicted_is_not_what_a_track_carries(client: Client, servic
     assert set(memory.seen(track, None)) == given
     page = client.get("/ui/tags/user", id=track).text
     assert f'What they carried <span class="soft">{len(given)}</span>' in page
+    of_tag = client.get("/ui/tags/item", id=min(given)).text
+    assert "About" in of_tag and "Suits those who liked it" not in of_tag, "tracks are alike, tags are not"
     assert "/ui/tags/map" not in page and client.get("/ui/tags/map").status_code == 404
