@@ -52,7 +52,12 @@ def report(
     settings = settings_of(context)
     declared = {one.name: one for one in settings.experiments}
     if name not in declared:
-        raise SettingsError(f"no experiment {name!r} is declared", f"declared are {', '.join(declared) or 'none'}")
+        hint = (
+            f"declared are {', '.join(declared)}"
+            if declared
+            else "declare it in kindred.toml, as docs/service.md shows"
+        )
+        raise SettingsError(f"no experiment {name!r} is declared", hint)
     system = find_system(declared[name].system).system
     exposures = list(read_exposures(settings.data_dir / "exposures", name))
     with graph_to_read(settings) as store:

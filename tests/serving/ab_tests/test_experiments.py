@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
-from kindred.domain.errors import ArtifactError, GateError, StoreError
+from kindred.domain.errors import ArtifactError, GateError, SettingsError, StoreError
 from kindred.domain.experiments import Arm, Experiment
 from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.domain.records import Interacted, Item, User
@@ -118,6 +118,10 @@ def test_the_command_says_so_and_refuses_groups_of_wrong_sizes(
         assert isinstance(found.exception, GateError) is (name == "skewed")
     assert "pepper" not in CliRunner().invoke(app, ("config", "--json")).output
     assert "pepper" not in CliRunner().invoke(app, ("experiments", "list", "--json")).output
+    for of, hint in (("[]", "declare it in kindred.toml"), (json.dumps(declared), "declared are wider")):
+        monkeypatch.setenv("KINDRED_EXPERIMENTS", of)
+        unknown = CliRunner().invoke(app, ("experiments", "report", "narrower"))
+        assert isinstance(unknown.exception, SettingsError) and hint in unknown.exception.next_step
 
 
 def test_requests_are_answered_as_the_arm_says(tmp_path: Path) -> None:
