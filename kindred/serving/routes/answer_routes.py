@@ -14,10 +14,11 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from kindred.domain.errors import RecordError
 from kindred.domain.recommendation import Answer, Request
 from kindred.serving.answering.together import MOST_TOGETHER
 from kindred.serving.http.known_parameters import ONLY_KNOWN
-from kindred.serving.http.problems import request_id_of
+from kindred.serving.http.problems import UnknownError, request_id_of
 from kindred.serving.http.quick_routes import QuickRoute
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.answer_values import answer_value, ranked_value
@@ -106,7 +107,10 @@ def router(service: Service) -> APIRouter:
     @routes.get("/v1/{system}/items/{item_id:path}/similar", response_model=Recommendations)
     async def similar(http: HttpRequest, system: SystemPath, item_id: Id, k: HowMany = 10) -> Response:
         """Items that suit someone who liked this one."""
-        answer = await service.similar(system, item_id, k)
+        try:
+            answer = await service.similar(system, item_id, k)
+        except RecordError as error:  # all that can be wrong with an id: no item of the version is called so
+            raise UnknownError(error.message, error.next_step) from error
         return orjson_response(answer_value(answer, request_id_of(http)))
 
     return routes

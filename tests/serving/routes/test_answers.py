@@ -48,6 +48,8 @@ def test_a_known_user_needs_no_graph(client: Client, service: Service, published
 def test_what_can_not_be_answered_says_what_to_do(client: Client) -> None:
     unknown = client.get("/v1/nothing/users/u/recommendations")
     assert unknown.status_code == 404 and "products" in unknown.json()["error"]["hint"]
+    no_item = client.get("/v1/products/items/nothing/similar")
+    assert no_item.status_code == 404 and "'nothing'" in no_item.json()["error"]["message"]
     too_many = client.get("/v1/products/users/u/recommendations", k=201)
     assert too_many.status_code == 422 and "k" in too_many.json()["error"]["message"]
     assert too_many.json()["error"]["request_id"] == too_many.headers["x-request-id"]
