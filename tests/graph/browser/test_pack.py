@@ -133,7 +133,7 @@ def test_the_files_of_an_export(tmp_path: Path) -> None:
     assert first == ["// 00 choose whom to ask about", f"// 01 {name}"]  # what the drawer shows
     assert pack_files(ADDRESS) == pack_files(ADDRESS)
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="name another folder"):
+    with pytest.raises(StoreError, match="name another folder"):
         write_pack(tmp_path / "file", ADDRESS)
 
 
