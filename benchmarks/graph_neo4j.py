@@ -163,7 +163,7 @@ def load_into(url: str, size: Size) -> int:
 
 def open_store(url: str, password: str, retry_seconds: float = 20.0) -> Neo4jStore:
     """The graph on a server of this run."""
-    return Neo4jStore(url, GraphServer("neo4j", password, "neo4j"), retry_seconds)
+    return Neo4jStore(url, GraphServer("neo4j", password, "neo4j", retry_seconds))
 
 
 # Figures.

@@ -106,7 +106,7 @@ def open_neo4j(server: Neo4jServer, retry_seconds: float = 5.0) -> Neo4jStore:
     from kindred.graph.neo4j.store import Neo4jStore
     from kindred.graph.server import GraphServer
 
-    return Neo4jStore(server.url, GraphServer("neo4j", server.password, "neo4j"), retry_seconds)
+    return Neo4jStore(server.url, GraphServer("neo4j", server.password, "neo4j", retry_seconds))
 
 
 def clear_graph(server: Neo4jServer) -> None:

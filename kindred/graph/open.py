@@ -34,8 +34,7 @@ def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None 
     if colon and scheme in _SERVER_SCHEMES:
         from kindred.graph.neo4j.store import Neo4jStore
 
-        who = server or GraphServer()
-        return Neo4jStore(url, who, who.retry_seconds)
+        return Neo4jStore(url, server or GraphServer())
     raise SettingsError(f"no graph engine for URL {url!r}", _EXAMPLES)
 
 

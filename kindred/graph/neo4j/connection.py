@@ -41,15 +41,14 @@ class Neo4jConnection:
 
     Args:
         url: `neo4j://`, `neo4j+s://`, `bolt://` … with host and port.
-        server: who we are there, and the database.
-        retry_seconds: how long a transaction is tried again after a transient error or a lost connection.
+        server: who we are there, the database, and how patiently it is asked.
 
     Raises:
         SettingsError: the driver is not installed, or the URL can't be used.
         StoreError: no server there, a wrong password, or a server that is too old.
     """
 
-    def __init__(self, url: str, server: GraphServer, retry_seconds: float = 20.0) -> None:
+    def __init__(self, url: str, server: GraphServer) -> None:
         _check_driver()
         _check_url(url)
         import neo4j
@@ -66,7 +65,7 @@ class Neo4jConnection:
                 connection_acquisition_timeout=POOL_WAIT_SECONDS,
                 liveness_check_timeout=IDLE_SECONDS,
                 max_connection_pool_size=POOL_SIZE,
-                max_transaction_retry_time=retry_seconds,
+                max_transaction_retry_time=server.retry_seconds,
                 notifications_min_severity="OFF",
                 telemetry_disabled=True,
                 user_agent=f"kindred/{version('kindred')}",

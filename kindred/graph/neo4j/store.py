@@ -50,17 +50,16 @@ class Neo4jStore:
 
     Args:
         url: of the server, e.g. `neo4j://localhost:7687`.
-        server: user, password and database.
-        retry_seconds: how long a transaction is tried again before StoreError.
+        server: user, password and database, and how long a transaction is tried again before StoreError.
 
     Raises:
         SettingsError: the driver is not installed, or the URL can't be used.
         StoreError: no server there, a wrong password, or a server that is too old.
     """
 
-    def __init__(self, url: str, server: GraphServer, retry_seconds: float = 20.0) -> None:
+    def __init__(self, url: str, server: GraphServer) -> None:
         self.url = url
-        self._connection = Neo4jConnection(url, server, retry_seconds)
+        self._connection = Neo4jConnection(url, server)
         self._schema = graph_schema()
         self._constrained: frozenset[str] = frozenset()  # full names of tables whose keys the server keeps unique
 

@@ -61,8 +61,8 @@ def test_a_server_that_hangs_is_given_up(neo4j_server: Neo4jServer, monkeypatch:
         if when == "before it is opened":
             way.shut()
         with pytest.raises(StoreError, match="no answer from the graph server"):
-            who = GraphServer("neo4j", neo4j_server.password, "neo4j")
-            with closing(Neo4jStore(way.url, who, retry_seconds=0.0)) as store:
+            who = GraphServer("neo4j", neo4j_server.password, "neo4j", retry_seconds=0.0)
+            with closing(Neo4jStore(way.url, who)) as store:
                 assert store.count(USER) >= 0
                 way.shut()
                 store.count(USER)
