@@ -19,6 +19,9 @@ from torch import Tensor
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 
+ROWS_A_PART = 4_096
+"""Rows that are worked on together: what is made of them stays in the cache instead of being had anew each time."""
+
 
 @dataclass(frozen=True)
 class CompressedRows:
@@ -40,11 +43,11 @@ class CompressedRows:
         """The same entries with other weights, `[num_edges]` in the order of this matrix."""
         return CompressedRows(self.offsets, self.columns, weights)
 
-    def parts(self, rows_a_part: int) -> Iterator[tuple[slice, CompressedRows]]:
-        """Which rows, and these alone, from the first to the last; nothing is copied but offsets."""
+    def parts(self) -> Iterator[tuple[slice, CompressedRows]]:
+        """Which rows, and these alone, `ROWS_A_PART` from the first on; nothing is copied but offsets."""
         num_rows = len(self.offsets) - 1
-        for start in range(0, num_rows, rows_a_part):
-            rows = slice(start, min(start + rows_a_part, num_rows))
+        for start in range(0, num_rows, ROWS_A_PART):
+            rows = slice(start, min(start + ROWS_A_PART, num_rows))
             first, last = int(self.offsets[rows.start]), int(self.offsets[rows.stop])
             offsets = self.offsets[rows.start : rows.stop + 1] - first
             yield rows, CompressedRows(offsets, self.columns[first:last], self.weights[first:last])

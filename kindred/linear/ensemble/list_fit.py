@@ -28,7 +28,6 @@ NARROWER = 4
 LOOKED_AT = 4
 """Among how many times as many: of the best 60 in 11,924 products, 97.7 % are among 120 of the best in 512 of 1,185
 dimensions."""
-_ROWS_A_PART = 4_096
 SEEN = -1e9
 SHORTEST = 0.01
 """A dimension that is shorter than this share of one user's largest entry counts as so long. An item that everyone took
@@ -183,7 +182,7 @@ def _better_items(lists: CompressedRows, items: Tensor, users: Tensor, config: L
         config: see there.
     """
     gram = users.T @ users
-    parts = [_better_rows(own, items[part], users, gram, config) for part, own in lists.parts(_ROWS_A_PART)]
+    parts = [_better_rows(own, items[part], users, gram, config) for part, own in lists.parts()]
     return torch.cat(parts)
 
 

@@ -15,9 +15,6 @@ from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
 from kindred.linear.algebra.propagation import CompressedRows, SparseMatrix
 from kindred.linear.scorers.scorer_config import FactorConfig
 
-_ROWS_A_PART = 4_096
-"""Rows that are solved together: what a step makes of them stays in the cache instead of being had anew each time."""
-
 
 def weighted_factors(matrix: SparseMatrix, config: FactorConfig, seed: int) -> tuple[Tensor, Tensor]:
     """Users `[num_users, dim]` and items `[num_items, dim]`; their products come near 1 for known pairs, else 0.
@@ -53,7 +50,7 @@ def _solve_side(rows: Tensor, others: Tensor, matrix: SparseMatrix, config: Fact
     counts = matrix.forward.offsets.diff()
     of_mean = counts / counts[counts > 0].float().mean()
     ridge = config.ridge * of_mean[:, None].clamp(min=1e-3) ** config.ridge_growth
-    parts = matrix.forward.parts(_ROWS_A_PART)
+    parts = matrix.forward.parts()
     return torch.cat([_solve(known, rows[part], others, gram, ridge[part], config) for part, known in parts])
 
 
