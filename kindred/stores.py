@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,21 +49,15 @@ def open_graph_reader(settings: Settings, retry_seconds: float | None = None) ->
 @contextmanager
 def graph_of(settings: Settings) -> Iterator[GraphStore]:
     """The graph store in force, open for writing, its schema created, closed at the end."""
-    store = open_graph_writer(settings)
-    try:
+    with closing(open_graph_writer(settings)) as store:
         yield store
-    finally:
-        store.close()
 
 
 @contextmanager
 def graph_to_read(settings: Settings) -> Iterator[GraphStore]:
     """The graph store in force, open for reading beside other readers, closed at the end."""
-    store = open_graph_reader(settings)
-    try:
+    with closing(open_graph_reader(settings)) as store:
         yield store
-    finally:
-        store.close()
 
 
 @contextmanager
@@ -80,10 +74,8 @@ def graph_as_it_is(settings: Settings) -> Iterator[GraphStore | None]:
     except (LockedError, UnfinishedError):
         yield None
         return
-    try:
+    with closing(store):
         yield store
-    finally:
-        store.close()
 
 
 def query_graph(

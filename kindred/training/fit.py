@@ -77,9 +77,9 @@ class Objective:
     watch: str = "ndcg@10"
     validate_every: int = 1
 
-    def validates(self, epoch: int, config: FitConfig) -> bool:
-        """Whether this epoch is validated, counted from 1."""
-        return self.validate is not None and (epoch % self.validate_every == 0 or epoch == config.epochs)
+    def validation_after(self, epoch: int, config: FitConfig) -> Callable[[], Metrics] | None:
+        """What validates this epoch, counted from 1; None where it is not validated."""
+        return self.validate if epoch % self.validate_every == 0 or epoch == config.epochs else None
 
 
 @dataclass
@@ -160,10 +160,10 @@ def _run_epochs(
         run.progress("train", state.epoch, config.epochs)
         learning_rate = schedule(state.metrics, config)
         metrics = _train_epoch(objective, optimizer, state.epoch, learning_rate, config, run)
-        if objective.validate is not None and objective.validates(state.epoch + 1, config):
+        if validate := objective.validation_after(state.epoch + 1, config):
             objective.model.eval()
             with torch.no_grad():
-                metrics |= objective.validate()
+                metrics |= validate()
         _finish_epoch(state, objective, optimizer, metrics, run)
         if time.monotonic() - saved > run.save_seconds:
             _save(state, objective, run)
@@ -202,7 +202,7 @@ def _train_epoch(
 
 
 def _out_of_patience(state: _State, objective: Objective, config: FitConfig) -> bool:
-    is_validated = state.epoch > 0 and objective.validates(state.epoch, config)
+    is_validated = objective.validation_after(state.epoch, config) is not None
     return is_validated and state.epoch - state.best_epoch >= config.patience
 
 

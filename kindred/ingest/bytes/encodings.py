@@ -43,22 +43,21 @@ def wide_encoding(head: bytes) -> str | None:
 def is_windows_1252(head: bytes) -> bool:
     """Whether these bytes are text in Windows-1252 (of which Latin-1 is all but a part), and no UTF-8 with a flaw."""
     head = head[: head.rfind(b"\n") + 1] or head
-    if head.isascii() or _VALID_PAIR.search(head) or _is_utf_8(head):
+    # UTF-8 whose only signs are £, ° or the like has no such pair: each is Â and a sign in Windows-1252
+    if head.isascii() or _VALID_PAIR.search(head) or _text_in(head, "utf-8") is not None:
         return False
-    try:
-        text = head.decode("cp1252")
-    except UnicodeDecodeError:
+    text = _text_in(head, "cp1252")
+    if text is None:
         return False
     return all(character.isalpha() or character in _SIGNS for character in set(text) if ord(character) > 127)
 
 
-def _is_utf_8(head: bytes) -> bool:
-    """Whether it is, as where signs such as £ and ° are all that is not ASCII: in Windows-1252 each is Â and a sign."""
+def _text_in(head: bytes, encoding: str) -> str | None:
+    """The text of these bytes; None where they are none in this encoding."""
     try:
-        head.decode()
+        return head.decode(encoding)
     except UnicodeDecodeError:
-        return False
-    return True
+        return None
 
 
 class InUtf8(io.RawIOBase):

@@ -11,6 +11,8 @@ from kindred.domain.errors import RecordError
 
 async def _only_known(request: HttpRequest) -> None:
     """Raises: RecordError: the query has a parameter that the documented route has not."""
+    if not request.query_params:
+        return
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     documented = (route.openapi_extra or {}).get("parameters", ())
