@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -23,7 +23,8 @@ def conjugate_gradients(
     """
 
     def inner(a: Tensor, b: Tensor) -> Tensor:
-        return (a * b).sum(1, keepdim=True) if by_row else (a * b).sum()
+        sums = [(own * b[part]).sum(1, keepdim=True) for part, own in _parts(a)]
+        return torch.cat(sums) if by_row else torch.cat(sums).sum()
 
     solution = torch.zeros_like(right_side)
     residual, direction = right_side.clone(), right_side.clone()
@@ -32,13 +33,18 @@ def conjugate_gradients(
     for _ in range(steps):  # in place: of the largest systems each array has hundreds of megabytes
         image = product(direction)
         step = length / inner(direction, image).clamp(min=1e-20)
-        for start in range(0, len(solution), _ROWS_A_PART):
-            part = slice(start, start + _ROWS_A_PART)
-            own = step[part] if by_row else step
-            solution[part] += own * direction[part]
-            residual[part] -= own * image[part]
+        for part, own in _parts(direction):
+            length_of_step = step[part] if by_row else step
+            solution[part] += length_of_step * own
+            residual[part] -= length_of_step * image[part]
         del image
         shorter = inner(residual, residual)
         direction.mul_(shorter / length.clamp(min=1e-20)).add_(residual)
         length = shorter
     return solution
+
+
+def _parts(rows: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    for start in range(0, len(rows), _ROWS_A_PART):
+        part = slice(start, start + _ROWS_A_PART)
+        yield part, rows[part]

@@ -46,7 +46,7 @@ def compress(
     """
     num_items = len(total.items)
     if not total.matrices and total.items.shape[1] <= width:
-        return total.rows, total.items
+        return total.rows_times(np.eye(total.items.shape[1], dtype=np.float32)), total.items
     if width >= num_items:
         items = np.eye(num_items, dtype=np.float32)
         return {name: total.times(name, items) for name in total.features}, items
@@ -97,7 +97,7 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int, max_use
     to_items = np.linalg.solve(lower.T, rotation).astype(np.float32)
     to_users = (lower @ rotation).astype(np.float32)
     items = (items @ to_items) * known_by**0.5
-    return {name: part @ to_users for name, part in total.rows.items()}, items
+    return total.rows_times(to_users), items
 
 
 def _of_some(features: dict[str, Feature], most: int, seed: int) -> dict[str, Feature]:
@@ -123,7 +123,7 @@ def _gram_of_users(total: ScorerSum, features: dict[str, Feature], lower: FloatA
     gram = np.zeros((len(lower), len(lower)))
     num_users = next(iter(features.values())).shape[0]
     for start in range(0, num_users, _ROWS_A_BATCH):
-        part = {name: features[name][start : start + _ROWS_A_BATCH] for name in total.rows}
+        part = {name: features[name][start : start + _ROWS_A_BATCH] for name in total.features}
         rows = total.user_columns(part) @ lower
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SHORTEST)
         gram += rows.T @ rows

@@ -111,20 +111,20 @@ def fit_lists(
 
     Args:
         best: the lists.
-        rows: of each feature, `[feature_dim, width]`.
+        rows: of each feature, `[feature_dim, width]`; changed in place, since of a large catalogue they are the largest
+            that there is.
         items: `[num_items, width]`.
     """
     lists, encoded, config = best.scores, best.encoded, best.config
     maps = _Maps(best.features)
     columns = torch.from_numpy(np.ascontiguousarray(items))
-    added = torch.zeros(maps.size, items.shape[1])
     for _ in range(config.rounds):
         columns = columns + _better_items(lists.transpose.forward, columns, encoded, config)
         change = _better_maps(lists.forward, maps, encoded, columns, config)
         encoded = encoded + maps.times(change)
-        added += change
+        maps.add_unscaled(change, rows)
         del change
-    return {name: np.add(rows[name], part, out=part) for name, part in maps.unscaled(added).items()}, columns.numpy()
+    return rows, columns.numpy()
 
 
 def _best_unseen(
@@ -262,10 +262,10 @@ class _Maps:
             part.copy_((feature.transpose if isinstance(feature, SparseMatrix) else feature.T) @ users)
         return product
 
-    def unscaled(self, change: Tensor) -> dict[str, FloatArray]:
-        """What a change of the scaled maps is for the rows of each feature, `[feature_dim, width]`."""
-        parts = zip(self.scales.items(), self._split(change), strict=True)
-        return {name: (scale * part).numpy() for (name, scale), part in parts}
+    def add_unscaled(self, change: Tensor, rows: dict[str, FloatArray]) -> None:
+        """Adds what a change of the scaled maps is to the rows of each feature, `[feature_dim, width]`."""
+        for (name, scale), part in zip(self.scales.items(), self._split(change), strict=True):
+            rows[name] += (scale * part).numpy()
 
     def _split(self, change: Tensor) -> tuple[Tensor, ...]:
         return torch.split(change, [len(scale) for scale in self.scales.values()])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,17 +15,18 @@ from kindred.linear.scorers.scorer import LinearScorer
 class ScorerSum:
     """score = Σ over features: feature · (matrix + rows · itemsᵀ).
 
+    Scorers of one map, such as those of even and of late history, hold it once.
+
     Attributes:
         matrices: maps from a feature to all items, by the feature that they read, `[feature_dim, num_items]`.
-        rows: maps of fewer dimensions than items, side by side, by the same, `[feature_dim, num_columns]`.
-        items: their columns of each item, `[num_items, num_columns]`.
+        items: columns of each item, `[num_items, num_columns]`.
     """
 
     def __init__(self, scorers: Iterable[tuple[LinearScorer, float]]):
         """Takes scorers with the factor of their scores; those with one and the same right side share its columns."""
         self.matrices: dict[str, FloatArray] = {}
+        self._maps: dict[tuple[int, int], _Map] = {}
         rights: dict[int, tuple[int, FloatArray]] = {}
-        parts = []
         num_columns = num_items = 0
         for scorer, factor in scorers:
             left, right = scorer.left, scorer.right
@@ -41,49 +43,82 @@ class ScorerSum:
             if key not in rights:
                 rights[key] = num_columns, right
                 num_columns += right.shape[1]
-            lefts = ((scorer.feature, left), *scorer.added)
-            parts += [(feature, rows, np.float32(factor), rights[key][0]) for feature, rows in lefts]
-            del scorer, left, right, lefts  # what is taken from whoever made it is held here alone
-        self.rows: dict[str, FloatArray] = {}
-        while parts:
-            feature, left, weight, start = parts.pop(0)
-            columns = self.rows.setdefault(feature, np.zeros((len(left), num_columns), dtype=np.float32))
-            columns[:, start : start + left.shape[1]] += weight * left
+            for feature, part in ((scorer.feature, left), *scorer.added):
+                self._add(feature, part, np.float32(factor), rights[key][0])
+            del scorer, left, right, part  # what is taken from whoever made it is held here alone
         empty = np.zeros((num_items, 0), dtype=np.float32)
         self.items: FloatArray = np.concatenate([empty, *(right for _, right in rights.values())], axis=1)
+
+    def _add(self, feature: str, left: FloatArray, factor: np.float32, start: int) -> None:
+        own = self._maps.setdefault((id(left), start), _Map(left, slice(start, start + left.shape[1]), {}))
+        own.factors[feature] = own.factors.get(feature, np.float32(0)) + factor
 
     @property
     def features(self) -> list[str]:
         """The features that some scorer reads."""
-        return list(dict.fromkeys([*self.matrices, *self.rows]))
+        return list(dict.fromkeys([*self.matrices, *(name for part in self._maps.values() for name in part.factors)]))
 
     def times(self, feature: str, x: FloatArray) -> FloatArray:
         """The map of that feature times `x`, `[num_items, columns]` -> `[feature_dim, columns]`."""
         parts = [self.matrices[feature] @ x] if feature in self.matrices else []
-        if feature in self.rows:
-            parts.append(self.rows[feature] @ (self.items.T @ x))
+        mine = [part for part in self._maps.values() if feature in part.factors]
+        columns = self.items.T @ x if mine else x
+        parts += [part.factors[feature] * (part.left @ columns[part.columns]) for part in mine]
         product: FloatArray = np.sum(parts, axis=0)
         return product
 
     def transposed_times(self, feature: str, x: FloatArray) -> FloatArray:
         """The product of the other way round, `[feature_dim, columns]` -> `[num_items, columns]`."""
         parts = [self.matrices[feature].T @ x] if feature in self.matrices else []
-        if feature in self.rows:
-            parts.append(self.items @ (self.rows[feature].T @ x))
+        mine = [part for part in self._maps.values() if feature in part.factors]
+        parts += [self.items[:, part.columns] @ (part.factors[feature] * (part.left.T @ x)) for part in mine]
         product: FloatArray = np.sum(parts, axis=0)
         return product
 
-    def user_columns(self, features: dict[str, Feature]) -> FloatArray:
+    def rows_times(self, x: FloatArray) -> dict[str, FloatArray]:
+        """The rows of each feature that has some times `x`, `[num_columns, columns]` -> `[feature_dim, columns]`."""
+        products: dict[str, FloatArray] = {}
+        for part in self._maps.values():
+            product = part.left @ x[part.columns]
+            for feature, factor in part.factors.items():
+                if feature in products:
+                    products[feature] += factor * product
+                else:
+                    products[feature] = factor * product
+        return products
+
+    def user_columns(self, features: Mapping[str, Feature]) -> FloatArray:
         """The users in the columns of `items`, `[num_users, num_columns]`."""
         num_users = next(iter(features.values())).shape[0]
         total: FloatArray = np.zeros((num_users, self.items.shape[1]), dtype=np.float32)
-        for name, rows in self.rows.items():
-            total += np.asarray(features[name] @ rows, dtype=np.float32)
+        for part in self._maps.values():
+            total[:, part.columns] += part.of_users(features)
         return total
 
-    def scores(self, features: dict[str, Feature]) -> FloatArray:
+    def scores(self, features: Mapping[str, Feature]) -> FloatArray:
         """The scores of the users, `[num_users, num_items]`."""
         total: FloatArray = self.user_columns(features) @ self.items.T
         for name, matrix in self.matrices.items():
             total += np.asarray(features[name] @ matrix, dtype=np.float32)
         return total
+
+
+@dataclass(frozen=True)
+class _Map:
+    """A map into some columns of the items, and the factor of each feature that reads it.
+
+    Attributes:
+        left: `[feature_dim, rank]`.
+        columns: which ones, `rank` of them.
+        factors: by feature.
+    """
+
+    left: FloatArray
+    columns: slice
+    factors: dict[str, np.float32]
+
+    def of_users(self, features: Mapping[str, Feature]) -> FloatArray:
+        """The users in these columns, `[num_users, rank]`."""
+        (first, *others) = (factor * features[name] for name, factor in self.factors.items())
+        rows: FloatArray = np.asarray(sum(others, start=first) @ self.left, dtype=np.float32)
+        return rows

@@ -81,9 +81,10 @@ def test_the_sum_is_that_of_the_blocks():
 def test_a_space_that_holds_the_sum_is_not_moved():
     _, features, blocks = world()
     total = ScorerSum([(blocks[1], 1.0)])
-    best = best_lists(total, features, total.rows, total.items, ListFitConfig(depth=PLACES), 0)
+    rows = total.rows_times(np.eye(total.items.shape[1], dtype=np.float32))
+    best = best_lists(total, features, rows, total.items, ListFitConfig(depth=PLACES), 0)
     assert best is not None
-    rows, items = fit_lists(best, total.rows, total.items)
+    rows, items = fit_lists(best, rows, total.items)
     np.testing.assert_allclose(
         scores_in((rows, items), features), blocks[1].scores(features, np.arange(features["items"].shape[0])), atol=1e-2
     )
