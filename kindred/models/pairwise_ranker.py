@@ -49,6 +49,7 @@ class RankerConfig(FitConfig):
     batch_size: int = Field(512, ge=1, description="pairs a step")
     steps: int = Field(64, ge=1, description="most steps an epoch, so that much data is judged as often as little")
     candidates: int = Field(300, ge=1, description="items that retrieval hands over, of which the network ranks")
+    most_events: int = Field(500_000, ge=1, description="with more events retrieval, fitted once, ranks alone")
 
 
 @dataclass(frozen=True)

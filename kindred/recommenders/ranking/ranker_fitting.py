@@ -73,20 +73,33 @@ def fit_ranked(
     events = graph.interactions.take(rows)
     skips = skips_up_to(events, graph.skips)
     parts = divide(events, config, options.seed, temporal=temporal and events.at is not None)
-    enough = int(parts.learn.sum()) >= FEWEST_PAIRS and int(parts.validation.sum()) >= FEWEST_VALIDATION
-    if config.model != OWN_MODEL or not config.network or not enough:
+    wanted = config.model == OWN_MODEL and config.network
+    refused = _why_no_ranker(parts, config.ranker) if wanted else None
+    if not wanted or refused:
         model = fit_model(graph, rows, config, options, temporal=temporal)
-        told = config.model == OWN_MODEL and config.network
-        few: dict[str, object] = {"note": TOO_FEW} if told else {}
-        return Ranked(model, None, _users(model, sides_of(graph, model), events, skips), few)
+        noted: dict[str, object] = {"note": refused} if refused else {}
+        return Ranked(model, None, _users(model, sides_of(graph, model), events, skips), noted)
     read = graph if config.text else without_text(graph)
     base = fit_model(graph, rows[parts.base], config, options, temporal=temporal)
     learned = _learn(read, rows, base, parts, config.ranker, replace(options, folder=options.folder / "ranker"))
     trained = None if base.learned is None else base.learned.gnn
+    del base  # as large as the model that is fitted next
     model = fit_model(graph, rows, config, options, temporal=temporal, network=trained)
     sides, features = sides_of(read, model), PairFeatures.of(read, events, skips)
     ranker = ranker_of(learned.network, sides, features, config.ranker) if learned.is_better else None
     return Ranked(model, ranker, _users(model, sides, events, skips), learned.noted)
+
+
+def _why_no_ranker(parts: Parts, config: RankerConfig) -> str | None:
+    """Why none is learned from events in these parts, or None where one is."""
+    if int(parts.learn.sum()) < FEWEST_PAIRS or int(parts.validation.sum()) < FEWEST_VALIDATION:
+        return TOO_FEW
+    if len(parts.base) > config.most_events:
+        return (
+            f"{len(parts.base):,} events are more than the {config.most_events:,} up to which a ranking is learned "
+            "above retrieval (`ranker.most_events`): it takes a second retrieval to learn from"
+        )
+    return None
 
 
 def _users(model: Model, sides: Sides, events: Interactions, skips: Interactions | None) -> RankedUsers:

@@ -177,6 +177,14 @@ def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> No
         ).all()
 
 
+def test_more_events_than_a_ranking_is_learned_from_are_fitted_once(music: Music, tmp_path: Path) -> None:
+    every = np.arange(len(music.graph.interactions))
+    config = SMALL.model_copy(update={"ranker": RankerConfig(most_events=len(every) - 1)})
+    ranked = fit_ranked(music.graph, every, config, RunOptions(tmp_path, seed=3, device="cpu"))
+    assert ranked.ranker is None and "ranker.most_events" in str(ranked.noted["note"])
+    assert not (tmp_path / "ranker").exists()
+
+
 def small_ranker(music: Music, model: Model) -> Ranker:
     """A ranker with random weights, where the sample is too small for one to be of use."""
     torch.manual_seed(0)
