@@ -48,7 +48,7 @@ from kindred.linear.scorers.scorer import unit_rows
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.publishing import ITEMS, USERS
+from kindred.recommenders.releases import ITEMS, USERS
 
 FIRST_REVIEWS = (0, 1, 2, 5)
 K = 10

@@ -34,7 +34,8 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.model import ANONYMOUS, Model
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.publishing import ITEMS, publish
+from kindred.recommenders.publishing import publish
+from kindred.recommenders.releases import ITEMS
 from kindred.recommenders.training import GraphState, finish_training
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors

@@ -24,15 +24,13 @@ from kindred.graph.tables import edge_table
 from kindred.recommenders.histories import Histories, histories_of_table, read_histories
 from kindred.recommenders.model import ANONYMOUS, Model, load_model
 from kindred.recommenders.new_items import NewItems, read_new_items
-from kindred.recommenders.releases import Release, load_release, next_version, run_of
+from kindred.recommenders.releases import ITEMS, USERS, Release, load_release, next_version, run_of
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System
 from kindred.training.checkpoint import has_checkpoint, read_arrays
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import SystemVectors, VectorStore
 
-USERS, ITEMS = "users", "items"
-"""Collections of a published version, beside `ANONYMOUS`, which holds the one row of an anonymous user."""
 HISTORIES = "histories"
 """Checkpoint of a run that holds the keys of the histories it was trained on."""
 _USERS_PER_READ = 1_000

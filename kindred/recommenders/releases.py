@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from kindred.domain.ids import IdMap
 from kindred.training.checkpoint import read_arrays, write_arrays
 
+USERS, ITEMS = "users", "items"
+"""Collections of a published version, beside `ANONYMOUS`, which holds the one row of an anonymous user."""
 _BEHIND = "."
 
 

@@ -25,6 +25,8 @@ from kindred.files import damage_of, read_with_hash, remedy, seals_of, with_hash
 MANIFEST, TAGS = "manifest.json", "tags.json"
 FILES = "files"
 """Key of the manifest: size and hash of each file of the run."""
+RANKER = "ranker"
+"""Arrays of a run whose answers a network ranks."""
 OWN_MODEL: Final = "gnn"
 """What runs call a system's own model, which is no baseline."""
 _RANKING = ("recall@10", "ndcg@10")

@@ -41,9 +41,8 @@ from qdrant_edge import (
 
 from kindred.domain.embeddings import Vectors
 from kindred.domain.errors import StoreError
-from kindred.vectorstore.rows import Rows
+from kindred.vectorstore.rows import INDEX_FOLDER, Rows
 
-INDEX_FOLDER = "index"
 MIN_RECALL = 0.995
 """Of what comparing all finds: a published ranking may lose half a per cent."""
 _MANIFEST = "index.json"
@@ -70,11 +69,9 @@ class EdgeIndex:
         self._shard = shard
 
     @staticmethod
-    def load(collection: Path) -> EdgeIndex | None:
-        """The index of a collection, None where it has none. Raises StoreError when it can't be read."""
+    def load(collection: Path) -> EdgeIndex:
+        """The index of a collection that has one. Raises StoreError when it can't be read."""
         folder = collection / INDEX_FOLDER
-        if not folder.is_dir():
-            return None
         try:
             manifest = json.loads((folder / _MANIFEST).read_text())
             return EdgeIndex(EdgeShard.load(str(folder)), int(manifest["num_rows"]), int(manifest["min_ef"]))

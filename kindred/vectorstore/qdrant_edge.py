@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kindred.domain.recommendation import Candidate
-from kindred.vectorstore.edge_index import EdgeIndex, build_in_child
 from kindred.vectorstore.exact import best_exact, rank
 from kindred.vectorstore.folder_store import Question
 from kindred.vectorstore.int8 import Codes, write_codes
-from kindred.vectorstore.rows import Rows, View
+from kindred.vectorstore.rows import INDEX_FOLDER, Rows, View
+
+if TYPE_CHECKING:  # most collections have no index, and the engine takes a thirtieth of a short command to import
+    from kindred.vectorstore.edge_index import EdgeIndex
 
 _WARM_UP_SEARCHES = 8
 
@@ -43,9 +46,9 @@ class EdgeSearch:
     where so many are wanted that it is cheaper, all rows are compared.
     """
 
-    def __init__(self, limits: IndexLimits, build: Callable[[Path], None] = build_in_child) -> None:
+    def __init__(self, limits: IndexLimits, build: Callable[[Path], None] | None = None) -> None:
         self._limits = limits
-        self._build = build
+        self._build = build or _build_in_child
         self._indexes: dict[Rows, EdgeIndex | None] = {}
         self._codes: dict[Rows, Codes | None] = {}
         self._lock = Lock()
@@ -97,11 +100,25 @@ class EdgeSearch:
         with self._lock:
             if rows not in self._indexes:
                 self._indexes = {kept: index for kept, index in self._indexes.items() if kept.is_current()}
-                self._indexes[rows] = index = EdgeIndex.load(rows.folder)
+                self._indexes[rows] = index = _load_index(rows.folder)
                 if index is not None:
                     for vector in rows.view().vectors[:: -(-index.num_rows // _WARM_UP_SEARCHES)]:
                         index.nearest(vector, wanted=1)
             return self._indexes[rows]
+
+
+def _build_in_child(collection: Path) -> None:
+    from kindred.vectorstore.edge_index import build_in_child
+
+    build_in_child(collection)
+
+
+def _load_index(collection: Path) -> EdgeIndex | None:
+    if not (collection / INDEX_FOLDER).is_dir():
+        return None
+    from kindred.vectorstore.edge_index import EdgeIndex
+
+    return EdgeIndex.load(collection)
 
 
 def _wanted(question: Question) -> int:

@@ -26,6 +26,7 @@ Mask = NDArray[np.bool_]
 
 VECTORS_FILE = "vectors.f32"
 ROWS_FILE = "rows.jsonl"
+INDEX_FOLDER = "index"
 PUBLISH_AGAIN = "publish the run again: see `kindred runs`"
 _SHAPE_FILE = "collection.json"
 

@@ -16,8 +16,8 @@ from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.listens import LISTENS
-from kindred.recommenders.publishing import ITEMS
-from kindred.recommenders.publishing import USERS as USERS_OF
+from kindred.recommenders.releases import ITEMS
+from kindred.recommenders.releases import USERS as USERS_OF
 from kindred.recommenders.systems import find_system
 from kindred.recommenders.training import GraphState
 from kindred.training.fit import RunOptions

@@ -13,7 +13,8 @@ from kindred.domain.schema import graph_schema
 from kindred.recommenders.histories import read_histories
 from kindred.recommenders.model import load_model
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.publishing import ITEMS, USERS, publish
+from kindred.recommenders.publishing import publish
+from kindred.recommenders.releases import ITEMS, USERS
 from kindred.recommenders.runs import Run
 from tests.recommenders.conftest import Shop, close, ids, latest, published, scores, train, write, write_product
 

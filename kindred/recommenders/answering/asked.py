@@ -9,7 +9,6 @@ from kindred.domain.embeddings import Vectors
 from kindred.domain.recommendation import Candidate, Request
 from kindred.recommenders.answering.askers import Asker
 from kindred.recommenders.answering.opened import Version
-from kindred.recommenders.ranking.ranker import Asking, rank_candidates
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,8 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
     asker, version = asked.asker, asked.version
     if asker is None or version.ranker is None:
         return [candidate.score for candidate in candidates]
+    from kindred.recommenders.ranking.ranker import Asking, rank_candidates
+
     asking = Asking(asker.user_id, asker.seen, asker.past.skipped, asker.history, asker.level == "model")
     return rank_candidates(version.ranker, version.model, asking, candidates)
 

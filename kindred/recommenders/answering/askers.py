@@ -20,7 +20,7 @@ from kindred.recommenders.answering.opened import Version
 from kindred.recommenders.answering.user_pasts import UserPast, UserPasts
 from kindred.recommenders.histories import UNKNOWN_ITEM, Histories, histories_of_records, no_histories
 from kindred.recommenders.model import ANONYMOUS, Model
-from kindred.recommenders.publishing import USERS
+from kindred.recommenders.releases import USERS
 from kindred.recommenders.system import System
 from kindred.vectorstore.store import PublishedVectors
 

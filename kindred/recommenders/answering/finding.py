@@ -12,7 +12,7 @@ from kindred.recommenders.answering.known import Known
 from kindred.recommenders.answering.opened import Version
 from kindred.recommenders.answering.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
-from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.releases import ITEMS
 from kindred.recommenders.system import System
 from kindred.vectorstore.store import PublishedVectors
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,11 +20,14 @@ from kindred.graph.store import GraphStore
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.evidence import Evidence, load_evidence
 from kindred.recommenders.model import Model, load_model
-from kindred.recommenders.ranking.ranker import Ranker, load_ranker
 from kindred.recommenders.releases import Release, load_release, run_of
-from kindred.recommenders.runs import find_run
+from kindred.recommenders.runs import RANKER, find_run
 from kindred.recommenders.system import System, Triple
+from kindred.training.checkpoint import has_checkpoint
 from kindred.vectorstore.store import VectorStore
+
+if TYPE_CHECKING:  # most systems have no ranker
+    from kindred.recommenders.ranking.ranker import Ranker
 
 _VECTORS_KEPT = 10_000
 MOST_RISEN = 200
@@ -122,4 +126,12 @@ def load_version(system: System, runs_folder: Path, name: str) -> Version:
     folder = find_run(runs_folder, run_of(name)).folder
     model = load_model(system, folder)
     evidence = load_evidence(folder, model.users, model.items)
-    return Version(name, load_release(folder, name), model, evidence, load_ranker(folder))
+    return Version(name, load_release(folder, name), model, evidence, _ranker_of(folder))
+
+
+def _ranker_of(folder: Path) -> Ranker | None:
+    if not has_checkpoint(folder, RANKER):
+        return None
+    from kindred.recommenders.ranking.ranker import load_ranker
+
+    return load_ranker(folder)

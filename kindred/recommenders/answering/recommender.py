@@ -24,7 +24,7 @@ from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts
 from kindred.recommenders.answering.user_pasts import UserPasts
 from kindred.recommenders.answering.version_vectors import VersionVectors
 from kindred.recommenders.evidence import are_liked
-from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.releases import ITEMS
 from kindred.recommenders.system import System
 from kindred.vectorstore.store import PublishedVectors, Wanted
 

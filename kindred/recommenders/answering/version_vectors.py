@@ -13,7 +13,7 @@ from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Candidate, best_first
 from kindred.recommenders.answering.opened import Version
 from kindred.recommenders.model import ANONYMOUS
-from kindred.recommenders.publishing import ITEMS, USERS
+from kindred.recommenders.releases import ITEMS, USERS
 from kindred.vectorstore.store import Scalar, Wanted
 
 

@@ -9,8 +9,8 @@ from kindred.recommenders.feed.click_model import ClickModel, fit_click_model
 from kindred.recommenders.feed.model import ARMS, FeedModel, fit_feed_model, ranking_columns, save_posts
 from kindred.recommenders.feed.orders import post_vectors
 from kindred.recommenders.feed.tables import FeedTables, read_clicks, read_feed
-from kindred.recommenders.publishing import ITEMS, Published
-from kindred.recommenders.releases import next_version, run_of
+from kindred.recommenders.publishing import Published
+from kindred.recommenders.releases import ITEMS, next_version, run_of
 from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.system import System
 from kindred.recommenders.training import GraphState, begin_training, made_of, versions_of

@@ -25,9 +25,8 @@ from kindred.recommenders.ranking.pair_features import (
     best_candidates,
     scores_at,
 )
-from kindred.training.checkpoint import has_checkpoint, read_arrays, write_arrays
-
-RANKER = "ranker"
+from kindred.recommenders.runs import RANKER
+from kindred.training.checkpoint import read_arrays, write_arrays
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,12 @@ class Ranker:
         write_arrays(folder, RANKER, arrays, {"candidates": self.candidates})
 
 
-def load_ranker(folder: Path) -> Ranker | None:
-    """What was saved into the folder, None where the run has no ranker.
+def load_ranker(folder: Path) -> Ranker:
+    """What was saved into the folder.
 
     Raises:
         ArtifactError: it is damaged, or of another version.
     """
-    if not has_checkpoint(folder, RANKER):
-        return None
     arrays, manifest = read_arrays(folder, RANKER)
     try:
         scores, features = PairwiseScores.from_state(arrays), PairFeatures.from_state(arrays)

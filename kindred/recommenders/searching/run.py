@@ -21,8 +21,8 @@ from kindred.linear.words.spelling import Spelling
 from kindred.models.two_tower import Sizes, TowerConfig, TwoTower
 from kindred.models.two_tower_fit import TowerInputs, encode_items
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.publishing import ITEMS, USERS, Published
-from kindred.recommenders.releases import next_version
+from kindred.recommenders.publishing import Published
+from kindred.recommenders.releases import ITEMS, USERS, next_version
 from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.searching.histories import NOW, Examples, histories_before, judged_examples, order_examples
 from kindred.recommenders.searching.model import QueryModel, fit_query_model, inputs_of

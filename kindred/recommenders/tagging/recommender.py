@@ -18,8 +18,7 @@ from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.answering.request_parts import OF_TAGS, check_parts
-from kindred.recommenders.publishing import ITEMS
-from kindred.recommenders.releases import run_of
+from kindred.recommenders.releases import ITEMS, run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
 from kindred.recommenders.tagging.release import GIVEN, HEARD, PRIOR, BoolArray, TagRelease, likeliest, load_tag_release

@@ -27,7 +27,8 @@ from kindred.ingest.loading.merging import merge_rows
 from kindred.ingest.loading.staging import SOURCE_COLUMN
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.histories import read_histories
-from kindred.recommenders.publishing import ITEMS, USERS, place_new_items
+from kindred.recommenders.publishing import place_new_items
+from kindred.recommenders.releases import ITEMS, USERS
 from kindred.serving.answering.ladder import FAILURES
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.service import Service

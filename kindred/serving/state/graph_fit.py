@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kindred.domain.errors import KindredError
-from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.releases import ITEMS
 from kindred.recommenders.systems import SystemModule
 from kindred.serving.state.past import Past
 from kindred.vectorstore.store import PublishedVectors

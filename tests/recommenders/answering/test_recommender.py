@@ -18,7 +18,7 @@ from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.histories import histories_of_records, no_histories, read_histories
 from kindred.recommenders.model import ANONYMOUS, load_model
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.publishing import USERS
+from kindred.recommenders.releases import USERS
 from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import ENCODER, Shop, close, ids, latest, load, published, scores, train, write
 

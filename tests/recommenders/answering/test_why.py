@@ -17,7 +17,7 @@ from kindred.domain.schema import graph_schema
 from kindred.recommenders.answering.aspects import shared_aspect
 from kindred.recommenders.answering.known import StoreKnown
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.publishing import ITEMS
+from kindred.recommenders.releases import ITEMS
 from tests.recommenders.answering.test_recommender import a_user, encoded, reviews_of, users_of
 from tests.recommenders.conftest import Shop, ids, latest, published, write
 
