@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from kindred.domain.embeddings import Vectors
 from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.exact import best_exact, rank
 from kindred.vectorstore.folder_store import Question
+from kindred.vectorstore.int8_products import Products
 from kindred.vectorstore.rows import View
 
 Size = TypeVar("Size", float, Vectors)
@@ -33,8 +33,6 @@ _GROUP = 32
 _LOWEST = float(np.finfo(np.float32).min)
 _AT_ONCE = 16
 """Queries of one scan; 100,000 rows have 6 MB of products with so many."""
-_NARROW = 256
-"""Rows of more numbers are compared with one query as they lie."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,6 @@ class Codes:
 
     codes: NDArray[np.int8]
     scales: Vectors
-    _scans: Iterator[int] = field(default_factory=count, repr=False, compare=False)
 
     @staticmethod
     def of(vectors: Vectors) -> Codes:
@@ -74,16 +71,25 @@ class Codes:
         return [found for batch in batches for found in self._best(view, batch)]
 
     def _best(self, view: View, questions: Sequence[Question]) -> Iterator[list[Candidate]]:
-        """The same for questions that share a scan."""
+        """The same for questions that share a scan; what rows score is weighed in one place, which stays in the cache.
+
+        Scores are in units of each query's step; rows that fill up the last group stand at the end.
+        """
         vectors = np.stack([question.vector for question in questions])
         steps = np.maximum(np.abs(vectors).max(axis=1) / _MOST, np.finfo(np.float32).tiny)
-        scores = self._scores(view, vectors, steps)
+        products = self._products(np.round(vectors / steps[:, None]).astype(np.int8))
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) / steps
-        for own, length, question in zip(scores, lengths.tolist(), questions, strict=True):
-            own[question.refused] = -np.inf
+        num_codes, late = len(self.codes), view.vectors[len(self.codes) :]
+        scores = np.empty(-(-len(view) // _GROUP) * _GROUP, np.float32)
+        for own, step, length, question in zip(products, steps, lengths.tolist(), questions, strict=True):
+            np.multiply(own, self.scales[0], out=scores[:num_codes], dtype=np.float32, casting="unsafe")
+            if len(late):
+                scores[num_codes : len(view)] = np.einsum("ij,j->i", late, question.vector) / step
+            scores[len(view) :] = -np.inf
+            scores[question.refused] = -np.inf
             if question.allowed is not None:
-                own[: len(view)][~question.allowed] = -np.inf
-            rows = self._in_reach(own, own.reshape(_GROUP, -1).max(axis=0), length, question.k)
+                scores[: len(view)][~question.allowed] = -np.inf
+            rows = self._in_reach(scores, scores.reshape(_GROUP, -1).max(axis=0), length, question.k)
             too_many = len(rows) > _MAX_RESCORED * len(view)
             yield best_exact(view, question) if too_many else rank(view, rows, question)
 
@@ -111,43 +117,10 @@ class Codes:
         enough = _kth(found - off, k)
         return rows[found + off + 1e-5 * np.abs(found) >= enough]
 
-    def _scores(self, view: View, vectors: Vectors, steps: Vectors) -> Vectors:
-        """Products of queries and rows in units of each query's step, `[num_queries, num_rows]`.
-
-        Rows that fill up the last group stand at the end.
-        """
-        num_codes = len(self.codes)
-        products = self._products(np.round(vectors / steps[:, None]).astype(np.int8))
-        scores = np.empty((len(vectors), -(-len(view) // _GROUP) * _GROUP), np.float32)
-        for own, of_query in zip(scores, products, strict=True):
-            np.multiply(of_query, self.scales[0], out=own[:num_codes], dtype=np.float32, casting="unsafe")
-        if len(view) > num_codes:
-            scores[:, num_codes : len(view)] = (
-                np.einsum("ij,nj->ni", view.vectors[num_codes:], vectors) / steps[:, None]
-            )
-        scores[:, len(view) :] = -np.inf
-        return scores
-
-    def _products(self, queries: NDArray[np.int8]) -> NDArray[Any]:
-        """Products of queries and codes, whole numbers, `[num_queries, num_codes]`.
-
-        The first scan reads the codes as they lie, because to lay them out takes as long as eight scans; so does that
-        for one query of many numbers, which waits for the memory either way.
-        """
-        if next(self._scans) == 0 or (len(queries) == 1 and queries.shape[1] > _NARROW):
-            import simsimd
-
-            return np.asarray(simsimd.cdist(queries, self.codes, metric="dot", out_dtype="float32"))
-        import numkong
-
-        return np.asarray(numkong.dots_packed(queries, self._laid_out))
-
     @cached_property
-    def _laid_out(self) -> Any:
-        """The codes as products of matrices read them."""
-        import numkong
-
-        return numkong.dots_pack(self.codes)
+    def _products(self) -> Products:
+        """Whole numbers, of queries and codes."""
+        return Products(self.codes)
 
     @cached_property
     def _largest(self) -> tuple[float, float]:
