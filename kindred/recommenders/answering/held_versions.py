@@ -40,11 +40,13 @@ class HeldVersions(Generic[AnyVersion]):
     num_others: int = 1
     held: AnyVersion | None = None
     _others: dict[str, AnyVersion] = field(default_factory=dict, repr=False)
+    _named: str = ""
 
     def of(self, name: str | None = None) -> AnyVersion:
         """The version of that name, else the one that answers. Raises: ArtifactError where it can't be read."""
         held = self.held
         if held is not None and name in (None, held.name):
+            self._named = name or self._named
             return held
         name = name or self.published()
         version = self._others.get(name)
@@ -54,9 +56,10 @@ class HeldVersions(Generic[AnyVersion]):
         return version
 
     def hold(self, version: AnyVersion) -> str:
-        """Answers from this version from now on, and keeps the one before beside it; its name."""
+        """Answers from this version from now on; its name. The one before is kept beside it where requests named it."""
         before, self.held = self.held, version
-        self._keep(before or version, self.num_others)
+        is_named = before is not None and before.name == self._named
+        self._keep(before if before is not None and is_named else version, self.num_others)
         return version.name
 
     def _keep(self, version: AnyVersion, num_others: int) -> None:
