@@ -26,6 +26,7 @@ STEPS = (
     "service_events",
     "ranking reviews14",
     "diversity",
+    "one_history",
     "freshness",
     "network",
     "cold_start",
