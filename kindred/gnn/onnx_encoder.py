@@ -40,12 +40,24 @@ class ColumnInput:
 class OnnxEncoder:
     """The encoder of a file.
 
+    Args:
+        model: what the file holds.
+        columns: what it reads of events.
+        name: what an error calls it.
+        again: what its error says to do.
+
     Raises:
         ArtifactError: this version of ONNX Runtime can't run it.
         SettingsError: ONNX Runtime is not installed.
     """
 
-    def __init__(self, model: bytes, columns: Sequence[ColumnInput]) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        columns: Sequence[ColumnInput],
+        name: str = MODEL_FILE,
+        again: str = "export it again with `kindred export onnx`",
+    ) -> None:
         try:
             import onnxruntime
             from onnxruntime.capi import onnxruntime_pybind11_state as refused
@@ -58,10 +70,7 @@ class OnnxEncoder:
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except (*unfit, refused.NotImplemented, refused.RuntimeException) as error:
-            raise ArtifactError(
-                f"ONNX Runtime {onnxruntime.__version__} can't run {MODEL_FILE}: {error}",
-                "export it again with `kindred export onnx`",
-            ) from error
+            raise ArtifactError(f"ONNX Runtime {onnxruntime.__version__} can't run {name}: {error}", again) from error
         self._columns = columns
 
     def encode(
@@ -142,4 +151,4 @@ def load_encoder(folder: Path) -> OnnxEncoder:
         raise ArtifactError(f"{path} can't be read: {error}", remedy(error, again)) from error
     if not whole:
         raise ArtifactError(f"{path} is not what was exported", again)
-    return OnnxEncoder(model, columns)
+    return OnnxEncoder(model, columns, str(path), again)

@@ -155,10 +155,10 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
     runs = finished_runs(runs_folder)
     own = [run for run in runs if not is_baseline(run)]
     if name is None and runs:
-        return _whole((own or runs)[-1])
+        return whole_run((own or runs)[-1])
     for run in runs:
         if run.name == name:
-            return _whole(run)
+            return whole_run(run)
     if name is not None and (runs_folder / name).is_dir():
         raise ArtifactError(f"run {name} did not finish", f"kindred train {runs_folder.name} --resume {name}")
     known = ", ".join(run.name for run in runs[-5:])
@@ -200,7 +200,8 @@ def add_tags(run: Run, tags: Iterable[str]) -> list[str]:
     return noted
 
 
-def _whole(run: Run) -> Run:
+def whole_run(run: Run) -> Run:
+    """The run, of which every file is as it was written. Raises: ArtifactError where one is not."""
     if damage := damage_of_run(run):
         raise ArtifactError(f"run {run.name} is damaged: {damage}", "delete its folder and train again")
     return run

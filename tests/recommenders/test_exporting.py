@@ -13,7 +13,7 @@ import pytest
 
 from kindred.domain.errors import ArtifactError
 from kindred.gnn.model import GnnConfig
-from kindred.gnn.onnx_encoder import MODEL_FILE, OnnxEncoder
+from kindred.gnn.onnx_encoder import MODEL_FILE, OnnxEncoder, load_encoder, write_note
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.exporting import MOST_OFF, export_onnx
 from kindred.recommenders.histories import read_histories
@@ -86,6 +86,13 @@ def test_where_the_file_is_damaged_pytorch_encodes_and_it_is_told(
     assert MODEL_FILE in caplog.text and f"export onnx --system {tmp_path.name} --run {folder.name}" in caplog.text
 
 
-def test_what_the_runtime_can_t_run_is_refused_in_words() -> None:
+def test_what_the_runtime_can_t_run_is_refused_in_words(exported: Run, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"can't run encoder\.onnx"):
         OnnxEncoder(b"something else", ())
+    target = tmp_path / "products" / exported.name / MODEL_FILE
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"something else")
+    write_note(target.parent, target, [])
+    with pytest.raises(ArtifactError, match=rf"can't run .*{exported.name}") as raised:
+        load_encoder(target.parent)
+    assert f"--run {exported.name}" in raised.value.next_step

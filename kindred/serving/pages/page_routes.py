@@ -31,7 +31,14 @@ MOST_BYTES = 200_000
 
 def router(service: Service) -> APIRouter:
     """The routes of the pages."""
-    routes = APIRouter(prefix="/ui", include_in_schema=False)
+    outer = _outside_pages(service)
+    outer.include_router(_pages_of_all(service))
+    outer.include_router(_pages_of_systems(service))
+    return outer
+
+
+def _outside_pages(service: Service) -> APIRouter:
+    """What leads to the pages, and the page of the API."""
     outer = APIRouter(include_in_schema=False)
 
     @outer.get("/")
@@ -41,6 +48,13 @@ def router(service: Service) -> APIRouter:
     @outer.get("/docs")
     async def docs(request: HttpRequest) -> Response:
         return HTMLResponse(html_of(service, api_page(request.app.openapi())), headers=HEADERS)
+
+    return outer
+
+
+def _pages_of_all(service: Service) -> APIRouter:
+    """Pages of no one system; `/runs` is no system's name, so these come before those of systems."""
+    routes = APIRouter(prefix="/ui", include_in_schema=False)
 
     @routes.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -61,6 +75,13 @@ def router(service: Service) -> APIRouter:
     @routes.get("/status")
     async def status() -> Response:
         return await shown(service, status_page(service))
+
+    return routes
+
+
+def _pages_of_systems(service: Service) -> APIRouter:
+    """Pages about one system, and what answers where there is no page."""
+    routes = APIRouter(prefix="/ui", include_in_schema=False)
 
     @routes.get("/{system}")
     async def find(system: str, q: str = "") -> Response:
@@ -98,8 +119,7 @@ def router(service: Service) -> APIRouter:
     async def elsewhere(system: str, rest: str) -> Response:
         return await shown(service, _nowhere(rest))
 
-    outer.include_router(routes)
-    return outer
+    return routes
 
 
 async def _nowhere(rest: str) -> Page:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
 from kindred.recommenders.releases import run_of
-from kindred.recommenders.runs import Run, figure_names, figures_of, find_run, finished_runs, model_of, tags_of
+from kindred.recommenders.runs import Run, figure_names, figures_of, finished_runs, model_of, tags_of, whole_run
 from kindred.recommenders.systems import SYSTEMS
 from kindred.serving.http.problems import PAGES, UnknownError
 from kindred.serving.pages.charts import Bar, bars_of, line_chart
@@ -60,9 +60,10 @@ async def run_page(service: Service, system: str, name: str, beside: str) -> Pag
 def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str, Any]:
     folder = runs_folder_of(service.settings, system)
     finished = finished_runs(folder)[::-1] if system in SYSTEMS else []  # any other name is no folder of ours
-    if name not in {one.name for one in finished}:
+    named = next((one for one in finished if one.name == name), None)
+    if named is None:
         raise UnknownError(f"there is no finished run {name!r} of {system!r}", f"{PAGES}/runs lists those there are")
-    run = find_run(folder, name)
+    run = whole_run(named)
     others = [other for other in finished if other.name != run.name]
     second = next((other for other in others if other.name == beside), None)
     shown = [run] if second is None else [run, second]
