@@ -94,22 +94,32 @@ def main() -> int:
     """Prints what came of it; 1 where an anchor does not hold."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.service_soak", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--reads", type=float, default=READS, help="a second")
+    parser.add_argument("--events", type=float, default=EVENTS, help="a second")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(data_dir=Path(name))
         known = publish_small_shop(settings)
-        soak = run(settings, known["user_id"], known["item_id"], arguments.seconds, arguments.seed)
+        rates = (arguments.reads, arguments.events)
+        soak = run(settings, known["user_id"], known["item_id"], arguments.seconds, arguments.seed, rates)
     print(json.dumps(asdict(soak)) if arguments.json else _text(soak))
     return 0 if soak.passed() else 1
 
 
-def run(settings: Settings, users: list[str], items: list[str], seconds: float, seed: int = 0) -> Soak:
-    """What so many seconds of load and faults left."""
+def run(
+    settings: Settings,
+    users: list[str],
+    items: list[str],
+    seconds: float,
+    seed: int = 0,
+    rates: tuple[float, float] = (READS, EVENTS),
+) -> Soak:
+    """What so many seconds of load, reads and events a second, and faults left."""
     with serving(settings, Starts()) as (process, address):
         soaking = _Soaking(settings.data_dir, address, psutil.Process(process.pid), users, items, seed)
-        asyncio.run(soaking.last(seconds))
+        asyncio.run(soaking.last(seconds, *rates))
         wait_until_applied(settings)
         process.terminate()
         process.wait(60)
@@ -134,10 +144,11 @@ class _Soaking:
         self.soak = Soak()
         self.acknowledged: set[str] = set()
 
-    async def last(self, seconds: float) -> None:
+    async def last(self, seconds: float, reads_a_second: float, events_a_second: float) -> None:
         """Goes on for so many seconds; the last fault ends before they do."""
         end = time.monotonic() + seconds
-        reads, events = (_at_rate(rate, end, one) for rate, one in ((READS, self._read), (EVENTS, self._event)))
+        asked = ((reads_a_second, self._read), (events_a_second, self._event))
+        reads, events = (_at_rate(rate, end, one) for rate, one in asked)
         await asyncio.gather(reads, events, self._break(end - RECOVERY_SECONDS), self._watch(end))
         self._client.close()
 

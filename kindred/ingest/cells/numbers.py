@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -11,6 +11,9 @@ from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
 from kindred.ingest.cells.missing import MISSING_NUMBERS
 from kindred.ingest.cells.texts import decoded
 
+_LARGEST = int(sys.float_info.max)
+_MOST_DIGITS = 300
+"""A whole number of more is read as one with a point, which says that it is not finite, and costs no more."""
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
@@ -22,7 +25,7 @@ _CURRENCY = re.compile(r"^\s*(?:US\$|[$€£₽¥])\s*|\s*(?:[$€£₽¥]|USD|E
 def number_of_text(text: str) -> float | None:
     """The number, of whatever habit can be told from it alone; None where it is none."""
     if text.isdecimal() or _DECIMAL_POINT.fullmatch(text):  # most are, and that is their cost
-        return int(text) if text.isdecimal() else float(text)
+        return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else float(text)
     text = without_gaps(text)
     if _POINTS_AND_COMMA.fullmatch(text):
         text = text.replace(".", "").replace(",", ".")
@@ -31,7 +34,8 @@ def number_of_text(text: str) -> float | None:
     elif _THOUSANDS.fullmatch(text):
         text = text.replace(",", "")
     try:
-        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+        is_whole = text.lstrip("+-").isdecimal() and len(text) <= _MOST_DIGITS
+        return int(text) if is_whole else float(text)
     except ValueError:
         return None
 
@@ -80,7 +84,7 @@ def number_of(value: object, field: str) -> float | None:
     Raises:
         BadRecord: it is no number, or not finite.
     """
-    if type(value) is int:
+    if type(value) is int and -_LARGEST <= value <= _LARGEST:
         return value
     if value is None or value != value:
         return None
@@ -92,7 +96,7 @@ def number_of(value: object, field: str) -> float | None:
         number = number_of_text(text)
     if not isinstance(number, (int, float, Decimal)) or isinstance(number, bool):
         raise BadRecord(Reason.WRONG_TYPE, f"a number is wanted, got {shown(value)}", field)
-    if not math.isfinite(number):
+    if not -_LARGEST <= number <= _LARGEST:
         raise BadRecord(Reason.OUT_OF_RANGE, f"a finite number is wanted, got {shown(value)}", field)
     return int(number) if number == int(number) else float(number)
 

@@ -40,7 +40,7 @@ def rating_of(value: object, field: str) -> tuple[float | None, str]:
         full, half, empty = found.groups()
         return len(full) + 0.5 * bool(half), str(len(full) + bool(half) + len(empty)) if empty else ""
     for form, scale in ((_OUT_OF, None), (_PER_CENT, "100"), (_WITH_STARS, "")):
-        if (found := form.fullmatch(text)) and (part := number_of_text(found[1])) is not None:
+        if (found := form.fullmatch(text)) and (part := number_of_text(found[1])) is not None and math.isfinite(part):
             return float(part), found[2] if scale is None else scale
     raise BadRecord(Reason.WRONG_TYPE, f"a number is wanted, got {shown(value)}", field)
 

@@ -12,6 +12,7 @@ from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Edge, Event, Node, content_id
 from kindred.domain.schema import edge_type_of
 from kindred.ingest.cells.bad_records import BadRecord, checked
+from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.times import seconds_of
 from kindred.ingest.cells.values import given
 from kindred.recommenders.system import System
@@ -38,7 +39,7 @@ def event_of(system: System, said: Mapping[str, Any]) -> Event:
         values["event_id"] = uuid4().hex if at is None else content_id(*(f"{k}={values[k]}" for k in sorted(values)))
     for prop in edge_type_of(system.target).properties:
         if prop.kind is PropertyKind.FLOAT and type(values.get(prop.name)) is int:
-            values[prop.name] = float(values[prop.name])
+            values[prop.name] = float(number_of(values[prop.name], prop.name) or 0)
     event = checked(system.target, values, _NAMES)
     check_rating(system, event)
     return event

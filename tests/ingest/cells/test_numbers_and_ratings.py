@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.domain.records import Interacted
 from kindred.ingest.cells.bad_records import BadRecord
-from kindred.ingest.cells.numbers import decimal_of, number_of_text, with_point
+from kindred.ingest.cells.numbers import decimal_of, number_of, number_of_text, with_point
 from kindred.ingest.cells.ratings import Ratings, rating_of
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.interactions import Tables, interaction_files
@@ -36,6 +37,21 @@ def events(tables: Tables) -> list[Interacted]:
         assert isinstance(event, Interacted)
         found.append(event)
     return found
+
+
+@pytest.mark.parametrize("digits", [400, 5_000])
+@pytest.mark.parametrize("form", ["{}", "-{}", "+{}", "{},5", "{}.5", "{}/10", "{}%", "1e{}", "-nan"])
+def test_a_number_that_no_float_holds_is_refused(form: str, digits: int) -> None:
+    for read in (number_of, rating_of):
+        with pytest.raises(BadRecord):
+            read(form.format("9" * digits), "rating")
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**309, Decimal("1e400"), float("inf")])
+def test_so_is_one_that_is_no_text(value: object) -> None:
+    for read in (number_of, rating_of):
+        with pytest.raises(BadRecord, match="finite"):
+            read(value, "rating")
 
 
 @pytest.mark.parametrize(

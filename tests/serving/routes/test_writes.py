@@ -176,9 +176,10 @@ def test_each_record_is_answered_for_and_repeats_count_once(settings: Settings) 
             good | {"event_id": "e3", "at": "2999-01-01"},
             good | {"event_id": "e4", "colour": "red"},
             good | {"event_id": "e5", "system": "films"},
+            good | {"event_id": "e6", "rating": 10**400},
         ]
         reply = (await client.post("/v1/events", json=told)).json()
-        assert [result["status"] for result in reply["results"]] == ["accepted", "duplicate", *["rejected"] * 4]
+        assert [result["status"] for result in reply["results"]] == ["accepted", "duplicate", *["rejected"] * 5]
         reasons = [result["reason"] for result in reply["results"][2:]]
         assert ["rating" in reasons[0], "at" in reasons[1], "films" in reasons[3]] == [True] * 3
         assert reasons[2] == "colour: there is no such property here"
