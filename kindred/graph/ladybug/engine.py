@@ -99,13 +99,14 @@ class Engine:
     def __init__(self, path: Path, *, read_only: bool) -> None:
         ladybug = _driver()
         self._path = path
+        self._pool_bytes = pool_bytes(read_only)
         if not read_only:
             self._check_file_limit()
         self._connect = ladybug.Connection
         try:
             # Without compression a bulk load stays linear; on disk the light columns are three times as large.
             self._database = ladybug.Database(
-                path, buffer_pool_size=pool_bytes(read_only), compression=False, read_only=read_only
+                path, buffer_pool_size=self._pool_bytes, compression=False, read_only=read_only
             )
             self._connection = ladybug.Connection(self._database)
         except RuntimeError as error:
@@ -219,8 +220,9 @@ class Engine:
             message = _first_line(error)
             if "Buffer manager" in message:
                 raise StoreError(
-                    f"the graph database {self._path} needs more memory than a quarter of this machine's, or 8 GB",
-                    "write such a graph on a larger machine, or into Neo4j (KINDRED_GRAPH_URL)",
+                    f"the graph database {self._path} needs more memory than its {self._pool_bytes >> 20} MB",
+                    "a load takes a quarter of a machine's memory: keep such a graph on a larger machine, or in Neo4j "
+                    "(KINDRED_GRAPH_URL)",
                 ) from error
             raise StoreError(
                 f"the graph database {self._path} failed: {message}",

@@ -68,9 +68,22 @@ def pattern(table: Table) -> str:
     return f"MATCH (s:`{table.source}`)-[x:`{table.type}`]->(t:`{table.target}`)"
 
 
-def read_rows(table: Table, columns: Sequence[str], condition: str = "") -> str:
-    """The columns of every row that fulfils the condition."""
-    return f"{pattern(table)} {condition} {_returned(columns)}"
+def read_rows(table: Table, columns: Sequence[str], conditions: Sequence[str] = ()) -> str:
+    """The columns of every row that fulfils all the conditions."""
+    where = f"WHERE {' AND '.join(f'({condition})' for condition in conditions)}" if conditions else ""
+    return f"{pattern(table)} {where} {_returned(columns)}"
+
+
+def in_part(table: Table) -> str:
+    """The condition of a row that its own place, or that of an edge's source, is from `$first` to before `$after`."""
+    place = f"offset(id({'x' if isinstance(table, NodeType) else 's'}))"
+    return f"{place} >= $first AND {place} < $after"
+
+
+def end_of_places(table: Table) -> str:
+    """The number after the last place that `in_part` asks for."""
+    label = table.label if isinstance(table, NodeType) else table.source
+    return f"MATCH (x:`{label}`) RETURN max(offset(id(x))) + 1 AS `end`"
 
 
 def read_rows_by_key(table: Table, columns: Sequence[str]) -> str:

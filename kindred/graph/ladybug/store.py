@@ -175,7 +175,7 @@ class EmbeddedGraph:
         tables = self._tables
         for edge in self._pending.edges():
             waiting = self._pending.rows(edge)
-            there = tables.engine.rows(statements.read_rows(edge, ["event_id"]))["event_id"]
+            there = tables.all_rows(edge, ["event_id"])["event_id"]
             missing = waiting.filter(pc.invert(pc.is_in(waiting["event_id"], value_set=there)))
             tables.write([Change(Verb.INSERT, edge, missing)])
             self._pending.clear(edge)
@@ -191,7 +191,7 @@ class EmbeddedGraph:
         with self._mutex:
             tables = self._writable_tables()
             self._settle()
-            there = tables.engine.rows(statements.read_rows(table, [key_of(table)]))[key_of(table)]
+            there = tables.all_rows(table, [key_of(table)])[key_of(table)]
             found = there.filter(pc.is_in(there, value_set=wanted))
             if len(found):
                 tables.write([Change(Verb.DELETE, table, pa.table({key_of(table): found}))])
@@ -204,7 +204,7 @@ class EmbeddedGraph:
 
     def read_nodes(self, node: NodeType, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         with self._mutex:
-            return self._tables.read(node, columns, "", {})
+            return self._tables.read(node, columns)
 
     def read_edges(
         self, edge: EdgeType, columns: Sequence[str] | None = None, until: int | None = None
@@ -212,8 +212,8 @@ class EmbeddedGraph:
         with self._mutex:
             self._settle()
             if until is None or not edge.is_event:
-                return self._tables.read(edge, columns, "", {})
-            return self._tables.read(edge, columns, "WHERE x.`at` IS NULL OR x.`at` <= $until", {"until": until})
+                return self._tables.read(edge, columns)
+            return self._tables.read(edge, columns, ["x.`at` IS NULL OR x.`at` <= $until"], {"until": until})
 
     def neighbourhood(
         self, node: NodeType, node_id: str, limit: int = 100, edges: Sequence[EdgeType] | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +23,7 @@ from kindred.graph.ladybug.statements import ROW, Table, engine_columns
 from kindred.graph.rows import BoolArray, full_name, key_of, one_array, positions_of, up_to
 
 BATCH_ROWS = 65_536  # of what is read
+ROWS_ASKED = 1_000_000  # of one answer: three times as many of five columns fit into the engine's 1 GB for who reads
 EXCERPT_CHARACTERS = 1_000  # of a node's text, for Cypher; the engine has a limit, and 1,000 are enough to look at
 STATEMENT_ROWS = 5_000  # of one UNWIND
 BULK_ROWS = 2_000  # from so many rows on, keys are joined here instead of being asked for one by one
@@ -79,17 +82,43 @@ class Tables:
         return pa.schema([fields[name] for name in (declared if columns is None else columns) if name in fields])
 
     def read(
-        self, table: Table, columns: Sequence[str] | None, condition: str, parameters: Mapping[str, object]
+        self,
+        table: Table,
+        columns: Sequence[str] | None,
+        conditions: Sequence[str] = (),
+        parameters: Mapping[str, object] = MappingProxyType({}),
     ) -> Iterator[pa.RecordBatch]:
         """The rows as they are now; texts and vectors are read from disk as the batches are taken."""
         self._light.clear()  # whoever reads has stopped loading
         schema = self.schema(table, columns)
         names, beside = _read_names(table, schema)
-        light = self.engine.rows(cypher.read_rows(table, names or [key_of(table)], condition), parameters)
+        light = self.all_rows(table, names or [key_of(table)], conditions, parameters)
         if beside and len(light):
             # In the order of their rows, texts and vectors are mapped or at least read from front to back.
             light = light.take(pc.sort_indices(light[ROW]))
         return self._batches(table, light.combine_chunks(), schema)
+
+    def all_rows(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        conditions: Sequence[str] = (),
+        parameters: Mapping[str, object] = MappingProxyType({}),
+    ) -> pa.Table:
+        """The columns of all rows that fulfil the conditions.
+
+        The engine holds an answer whole in its own memory, which is bounded, so many rows are asked for in parts.
+        """
+        num_parts = -(-self.count(table) // ROWS_ASKED)
+        if num_parts <= 1:
+            return self.engine.rows(cypher.read_rows(table, columns, conditions), parameters)
+        end = int(self.engine.rows(cypher.end_of_places(table))["end"][0].as_py())
+        statement = cypher.read_rows(table, columns, [*conditions, cypher.in_part(table)])
+        bounds = [end * part // num_parts for part in range(num_parts + 1)]
+        return pa.concat_tables(
+            self.engine.rows(statement, {**parameters, "first": first, "after": after})
+            for first, after in pairwise(bounds)
+        )
 
     def read_of_source(
         self, edge: EdgeType, columns: Sequence[str] | None, source_id: str, until: int | None
@@ -134,7 +163,7 @@ class Tables:
         if len(keys) >= BULK_ROWS:
             name = full_name(table)
             if name not in self._light:
-                self._light = {name: self.engine.rows(cypher.read_rows(table, _light_names(table)))}
+                self._light = {name: self.all_rows(table, _light_names(table))}
             return self._light[name]
         if isinstance(table, EdgeType):
             return self._few_edges(table, keys, rows["source_id"])
@@ -159,14 +188,14 @@ class Tables:
     def _known_keys(self, edge: EdgeType) -> set[str]:
         name = full_name(edge)
         if name not in self._keys:
-            self._keys[name] = set(self.engine.rows(cypher.read_rows(edge, ["event_id"]))["event_id"].to_pylist())
+            self._keys[name] = set(self.all_rows(edge, ["event_id"])["event_id"].to_pylist())
         return self._keys[name]
 
     def missing_nodes(self, label: str, ids: pa.Array) -> pa.Array:
         """Those of the distinct ids that no node of the label has."""
         node = NodeType(label, ())
         if len(ids) >= BULK_ROWS:
-            there = self.engine.rows(cypher.read_rows(node, ["id"]))
+            there = self.all_rows(node, ["id"])
         else:
             there = self.engine.rows(cypher.read_rows_by_key(node, ["id"]), {"keys": ids.to_pylist()})
         return ids.filter(pc.invert(pc.is_in(ids, value_set=there["id"])))

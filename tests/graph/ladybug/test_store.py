@@ -29,7 +29,7 @@ from kindred.graph.open import open_graph
 from kindred.graph.server import GraphServer
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import QueryLimits, UpsertCount
-from tests.graph.graphs import BOOK, CITES, LIKED, READER, SCHEMA, edges_of, like, make_library, nodes_of, table_of
+from tests.graph.graphs import BOOK, CITES, LIKED, READER, SCHEMA, Row, edges_of, like, make_library, nodes_of, table_of
 
 KILLS = 12  # of hundreds of moments at which the load may be killed
 ROOT = Path(__file__).parents[3]
@@ -312,6 +312,26 @@ def test_batches_being_read_do_not_change_when_the_graph_does(graph: EmbeddedGra
     graph.upsert_edges(LIKED, table_of(LIKED, [like("e1", at=2_000_000_000, text="new")]))
     rows = {row["event_id"]: row["text"] for batch in batches for row in batch.to_pylist()}
     assert rows == {f"e{i}": f"old {i}" for i in range(4)}
+
+
+@pytest.mark.parametrize("until", [None, 20])
+def test_what_is_asked_for_in_parts_is_what_is_there(
+    graph: EmbeddedGraph, monkeypatch: pytest.MonkeyPatch, until: int | None
+) -> None:
+    graph.upsert_nodes(READER, table_of(READER, [{"id": f"r{n}"} for n in range(20)]))
+    rows = [like(f"e{n}", reader=f"r{n}", at=n) for n in range(20) if n != 7]
+    graph.upsert_edges(LIKED, table_of(LIKED, rows))
+    graph.delete_nodes(READER, ["r4"])
+
+    def read() -> list[dict[str, Row]]:
+        return [nodes_of(graph, READER), edges_of(graph, LIKED, until=until)]
+
+    whole = read()
+    asked: list[str] = []
+    rows_of = Engine.rows
+    monkeypatch.setattr(embedded_tables, "ROWS_ASKED", 3)
+    monkeypatch.setattr(Engine, "rows", lambda engine, *given: asked.append(given[0]) or rows_of(engine, *given))
+    assert read() == whole and len([statement for statement in asked if "$first" in statement]) > 10
 
 
 def test_a_hub_of_many_edges_costs_no_more_than_others(folder: Path) -> None:
