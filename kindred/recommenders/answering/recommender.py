@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -34,6 +34,8 @@ _OTHERS = 2
 """Versions that are kept beside the one that answers."""
 RANKS = 100
 """Ranks that are looked at to tell where an item stands."""
+_NAMED = 5
+"""Ids of items that are not there which a note names."""
 
 
 class Recommender:
@@ -99,7 +101,8 @@ class Recommender:
         trained = version.model.items
         sources = {item: source if item in trained else "new" for item, source in selection.sources.items()}
         found = _recommendations(selection.chosen, titles, reasons, sources)
-        note = "" if found else self._nothing_left(request, asker)
+        notes = ["" if found else self._nothing_left(request, asker), self._left_aside(request, version, sources)]
+        note = "; ".join(filter(None, notes))
         return self._answer(asker.user_id, found, asker.level, version, selection.removed, note)
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
@@ -273,6 +276,15 @@ class Recommender:
             return f"no {words.item} is left that fits what was asked for"
         num_seen = len(set(asker.seen))
         return f"nothing is left to recommend: all {num_seen} {words.items} are {words.did} already"
+
+    def _left_aside(self, request: Request, version: Version, found: Collection[str]) -> str:
+        """Which items the request names that the version does not know, in words; empty where there are none."""
+        named = [*request.viewed, *(item for item in request.pinned if item not in found)]
+        unknown = [item for item in dict.fromkeys(named) if item not in version.model.items]
+        if not unknown:
+            return ""
+        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+        return f"left aside, not in version {version.name}: {', '.join(unknown[:_NAMED])}{more}"
 
     @cached_property
     def _askers(self) -> Askers:

@@ -101,6 +101,16 @@ def test_what_was_removed_is_told_with_the_reason(shop: Shop) -> None:
     assert set(answer.removed.values()) <= {"already reviewed"}
 
 
+def test_items_that_are_not_there_are_told(shop: Shop) -> None:
+    user, known = a_user(shop), shop.recommender(Request(k=1)).recommendations[0].item_id
+    answer = shop.recommender(
+        Request(user_id=user, viewed=["gone", known], pinned=[known, *(f"n{n}" for n in range(7))])
+    )
+    assert answer.note == f"left aside, not in version {answer.version}: gone, n0, n1, n2, n3 and 3 more"
+    assert ids(answer)[0] == known and len(answer.recommendations) == 10
+    assert not shop.recommender(Request(user_id=user, viewed=[known], pinned=[known])).note
+
+
 def test_an_unknown_user_gets_what_is_popular(shop: Shop) -> None:
     answer = shop.recommender(Request(user_id="never seen", k=5))
     assert answer.level == "popular" and len(answer.recommendations) == 5
