@@ -21,8 +21,7 @@ from kindred.graph.store import LockedError, QueryLimits, UnfinishedError
 
 ENGINE_VERSION = "0.20.4"  # others lose edges or miscount two-hop paths
 FREE_BYTES = 32 << 20  # what the smallest write may need on disk
-BUFFER_POOL_BYTES = 1 << 30  # of who reads; the engine's default takes most of the machine's memory
-MOST_POOL_BYTES = 8 << 30
+LEAST_POOL_BYTES, MOST_TO_READ, MOST_TO_WRITE = 1 << 30, 2 << 30, 8 << 30  # the engine's default takes most there is
 RESULT_CHUNK_ROWS = 65_536
 OPEN_ONCE = "run `kindred graph stats` to mend it"
 _INTERSECTION = re.compile(r"│\s*INTERSECT\s*│")  # the operator's box in a plan
@@ -74,18 +73,15 @@ def pool_bytes(read_only: bool) -> int:
     """How much memory the engine may take for pages.
 
     A bulk load holds all that it writes anew, 1 GB of some 2,000,000 events: who writes may take a quarter of the
-    machine's memory, and takes what the load needs.
+    machine's memory, and takes what the load needs. Who reads has pages and a part of an answer at a time: of
+    10,000,000 events 1 GB does not always hold both.
     """
-    if read_only:
-        return BUFFER_POOL_BYTES
-    import psutil
-
-    return pool_of_writer(psutil.virtual_memory().total)
+    return pool_of(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), read_only)
 
 
-def pool_of_writer(memory: int) -> int:
+def pool_of(memory: int, read_only: bool) -> int:
     """The same of a machine with so many bytes."""
-    return max(BUFFER_POOL_BYTES, min(memory // 4, MOST_POOL_BYTES))
+    return min(max(LEAST_POOL_BYTES, memory // (8 if read_only else 4)), MOST_TO_READ if read_only else MOST_TO_WRITE)
 
 
 class Engine:

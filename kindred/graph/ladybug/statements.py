@@ -75,13 +75,13 @@ def read_rows(table: Table, columns: Sequence[str], conditions: Sequence[str] = 
 
 
 def in_part(table: Table) -> str:
-    """The condition of a row that its own place, or that of an edge's source, is from `$first` to before `$after`."""
-    place = f"offset(id({'x' if isinstance(table, NodeType) else 's'}))"
-    return f"{place} >= $first AND {place} < $after"
+    """The condition of a row that its own offset, or that of an edge's source, is from `$first` to before `$after`."""
+    offset = f"offset(id({'x' if isinstance(table, NodeType) else 's'}))"
+    return f"{offset} >= $first AND {offset} < $after"
 
 
-def end_of_places(table: Table) -> str:
-    """The number after the last place that `in_part` asks for."""
+def end_of_offsets(table: Table) -> str:
+    """The number after the last offset that `in_part` asks for."""
     label = table.label if isinstance(table, NodeType) else table.source
     return f"MATCH (x:`{label}`) RETURN max(offset(id(x))) + 1 AS `end`"
 

@@ -107,16 +107,17 @@ class Tables:
     ) -> pa.Table:
         """The columns of all rows that fulfil the conditions.
 
-        The engine holds an answer whole in its own memory, which is bounded, so many rows are asked for in parts.
+        The engine's memory is bounded and holds an answer whole as long as it is referred to, so many rows are
+        asked for in parts, each of which is copied out of it.
         """
         num_parts = -(-self.count(table) // ROWS_ASKED)
         if num_parts <= 1:
             return self.engine.rows(cypher.read_rows(table, columns, conditions), parameters)
-        end = int(self.engine.rows(cypher.end_of_places(table))["end"][0].as_py())
+        end = int(self.engine.rows(cypher.end_of_offsets(table))["end"][0].as_py())
         statement = cypher.read_rows(table, columns, [*conditions, cypher.in_part(table)])
         bounds = [end * part // num_parts for part in range(num_parts + 1)]
         return pa.concat_tables(
-            self.engine.rows(statement, {**parameters, "first": first, "after": after})
+            self.engine.rows(statement, {**parameters, "first": first, "after": after}).combine_chunks()
             for first, after in pairwise(bounds)
         )
 
