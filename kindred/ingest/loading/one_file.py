@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from kindred.domain.errors import StoreError
 from kindred.domain.progress import Progress, silent
 from kindred.domain.schema import EdgeType, NodeType, graph_schema
-from kindred.ingest.cells.bad_records import BadRecord, bad_record
+from kindred.ingest.cells.bad_records import BadRecord, Reason, bad_record
 from kindred.ingest.formats.columns import listed_columns, missing_columns
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import flattened
@@ -54,10 +54,15 @@ class StagedFile:
     count: FileCount
 
     def refusal(self, max_bad: float, at_least: float = 0.0) -> str:
-        """Why the file can't be loaded; empty where it can."""
-        count = self.count
+        """Why the file can't be loaded; empty where it can.
+
+        Rows that name no user or no item are no faults of a file, as long as they are not most of it: purchases of
+        guests stand in many. Who lets nothing bad pass lets these not pass either.
+        """
+        count, most = self.count, max(max_bad, at_least)
         share = count.num_quarantined / max(count.lines, 1)
-        if share <= max(max_bad, at_least):
+        others = (count.num_quarantined - count.quarantined[Reason.MISSING_ID.value]) / max(count.lines, 1)
+        if share <= most or (max_bad and others <= most and share <= _MOSTLY):
             return ""
         top = ", ".join(f"{reason} {number:,}" for reason, number in count.quarantined.most_common(3))
         message = (

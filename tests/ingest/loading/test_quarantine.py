@@ -111,7 +111,7 @@ def test_above_the_limit_nothing_is_loaded(tmp_path: Path, options: IngestOption
     path.write_bytes(b"\n".join(lines))
     graph = DictGraph()
     with pytest.raises(RecordError, match=r"11 of 100 lines .* time_out_of_range 2") as caught:
-        ingest_files(graph, product_files(path), None, replace(options, max_bad=0.1, dry_run=dry_run))
+        ingest_files(graph, product_files(path), None, replace(options, max_bad=0.09, dry_run=dry_run))
     assert caught.value.exit_code == 3
     assert graph.tables == {} and graph.metadata == {}
     (file,) = options.quarantine.iterdir()
@@ -123,9 +123,24 @@ def test_above_the_limit_nothing_is_loaded(tmp_path: Path, options: IngestOption
 def test_the_limit_holds_for_each_file(tmp_path: Path, options: IngestOptions) -> None:
     reviews, metadata = tmp_path / "reviews", tmp_path / "metadata"
     reviews.write_bytes(json_lines([review(n) for n in range(100)]))
-    metadata.write_bytes(b'{"asin": "P1"}\n{"asin": ""}\n')
+    metadata.write_bytes(b'{"asin": "P1"}\n{"asin": 7.5}\n')
     with pytest.raises(RecordError, match=r"1 of 2 lines of .*metadata"):
         ingest_files(DictGraph(), product_files(reviews, metadata), None, replace(options, max_bad=0.2))
+
+
+def test_rows_that_name_no_user_are_no_fault_of_a_file_unless_they_are_most(
+    tmp_path: Path, options: IngestOptions
+) -> None:
+    path, graph = tmp_path / "reviews.jsonl", DictGraph()
+    usual = replace(options, max_bad=0.05)
+    path.write_bytes(json_lines([review(n) | {"reviewerID": word} for n, word in enumerate(["u", "nan", None, "v"])]))
+    summary = ingest_files(graph, product_files(path), None, usual)
+    assert (summary.accepted, summary.files[0].reasons) == (2, {"missing_id": 2}) and summary.quarantine_file
+    with pytest.raises(RecordError, match="2 of 4 lines"):
+        ingest_files(graph, product_files(path), None, replace(options, max_bad=0.0))
+    path.write_bytes(json_lines([review(n) | {"reviewerID": word} for n, word in enumerate(["u", "", None, "nan"])]))
+    with pytest.raises(RecordError, match="3 of 4 lines"):
+        ingest_files(graph, product_files(path), None, usual)
 
 
 def test_nothing_bad_leaves_no_file(tmp_path: Path, options: IngestOptions) -> None:
