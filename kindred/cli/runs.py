@@ -106,11 +106,12 @@ def _published(settings: Settings, systems: list[str]) -> dict[str, str]:
 
 
 def _row(run: Run, is_published: bool) -> dict[str, Any]:
-    from kindred.recommenders.runs import figures_of, model_of, tags_of
+    from kindred.recommenders.runs import figures_of, tags_of
+    from kindred.recommenders.systems import model_name
 
     return {
         "run": run.name,
-        "model": model_of(run),
+        "model": model_name(run),
         "published": is_published,
         "figures": figures_of(run),
         "tags": tags_of(run),

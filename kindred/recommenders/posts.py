@@ -11,5 +11,6 @@ POSTS = System(
     words=Words("post", "posts", "like", "likes", "liked"),
     context=(About,),
     title="text",
+    model="boosting",
     load_with="kindred ingest posts --feed FILE",
 )

@@ -10,5 +10,6 @@ QUERIES = System(
     target=Bought,
     words=Words("product", "products", "order", "orders", "bought"),
     context=(MadeBy, InCategory),
+    model="two-tower",
     load_with="kindred ingest queries --orders FILE",
 )

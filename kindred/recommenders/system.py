@@ -64,6 +64,7 @@ class System:
             item: such a one is a skip, from which nothing but that is learned; None where events are never skips.
         load_with: the command that loads its events, for messages.
         predicted: property that an event has where a run predicted it, so that no user did it; None where none are.
+        model: what lists of runs call its own model.
     """
 
     name: str
@@ -78,6 +79,7 @@ class System:
     skipped_below: tuple[str, float] | None = None
     load_with: str = field(default="kindred ingest", kw_only=True)
     predicted: str | None = field(default=None, kw_only=True)
+    model: str = field(default="gnn", kw_only=True)
 
     def __post_init__(self) -> None:
         astray = [edge.edge_type for edge in self.context if edge.source.label != self.item_label]

@@ -14,6 +14,7 @@ from kindred.recommenders.posts import POSTS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.queries import QUERIES
 from kindred.recommenders.recommends import Recommends
+from kindred.recommenders.runs import OWN_MODEL, model_of
 from kindred.recommenders.system import System
 from kindred.recommenders.tags import TAGS
 from kindred.recommenders.tracks import TRACKS
@@ -266,6 +267,13 @@ SYSTEMS: Mapping[str, SystemModule] = {
     "posts": of_feed(),
     "tags": of_tags(),
 }
+
+
+def model_name(run: Run) -> str:
+    """What lists of runs call the model of a run."""
+    name = model_of(run)
+    own = SYSTEMS.get(run.manifest["system"])
+    return own.system.model if name == OWN_MODEL and own is not None else name
 
 
 def find_system(name: str) -> SystemModule:

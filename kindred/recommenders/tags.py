@@ -11,6 +11,7 @@ TAGS = System(
     words=Words("tag", "tags", "tag of a track", "tags of tracks", "carried", "track", "tracks"),
     title="name",
     predicted="probability",
+    model="tagger",
     load_with="kindred ingest tags --tags FILE --frames PATH",
 )
 """Tracks take the place of users and tags that of items: which tags fit a track."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
 from kindred.recommenders.releases import run_of
-from kindred.recommenders.runs import Run, figure_names, figures_of, finished_runs, model_of, tags_of, whole_run
-from kindred.recommenders.systems import SYSTEMS
+from kindred.recommenders.runs import Run, figure_names, figures_of, finished_runs, tags_of, whole_run
+from kindred.recommenders.systems import SYSTEMS, model_name
 from kindred.serving.http.problems import PAGES, UnknownError
 from kindred.serving.pages.charts import Bar, bars_of, line_chart
 from kindred.serving.pages.rendering import Page
@@ -37,7 +37,7 @@ def _all_runs(service: Service) -> list[tuple[str, list[str], list[dict[str, Any
         rows = [
             {
                 "name": run.name,
-                "model": model_of(run),
+                "model": model_name(run),
                 "events": run.manifest["events"],
                 "figures": figures_of(run),
                 "tags": tags_of(run),
@@ -74,7 +74,7 @@ def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str,
         "system": system,
         "others": [other.name for other in others],
         "beside": "" if second is None else second.name,
-        "model": model_of(run),
+        "model": model_name(run),
         "facts": _facts(run),
         "weights": _weights(run),
         "curves": [chart for key, title in CURVES if (chart := _curve(histories, key, title)) is not None],
