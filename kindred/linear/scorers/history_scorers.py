@@ -9,6 +9,8 @@ of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -34,6 +36,8 @@ from kindred.linear.scorers.weighted_factors import weighted_factors
 
 MAX_PREFIX, FAINTEST = 50, 1e-5
 """Earlier items of an event that are read at the most, and the weight below which one is not."""
+EVENTS_A_PART = 250_000
+"""Events whose earlier items are held together, but for a user who has more."""
 SPREAD_USERS = 500
 Prefixes = tuple[sp.csr_matrix, sp.csr_matrix]
 """For each event the weighted earlier items of its user, and the item itself, `[num_events, num_items]` both."""
@@ -52,8 +56,8 @@ def history_scorers(train: Interactions, kernels: dict[str, FloatArray], context
     if available.item_matrices:
         # in a spectrum the same regression takes a hundredth of the time
         regressed = available.order and not available.spectrum
-        prefixes = _prefixes(train, context.statistics) if regressed else None
-        scorers += _matrix_scorers(train, kernels, prefixes, config)
+        following = _next_item_weights(train, context.statistics, config.next_ridge) if regressed else None
+        scorers += _matrix_scorers(train, kernels, following, config)
     if available.user_matrix:
         scorers += _few_user_scorers(train, config)
     if available.spectrum:
@@ -62,11 +66,9 @@ def history_scorers(train: Interactions, kernels: dict[str, FloatArray], context
 
 
 def _matrix_scorers(
-    train: Interactions, kernels: dict[str, FloatArray], prefixes: Prefixes | None, config: ScorerConfig
+    train: Interactions, kernels: dict[str, FloatArray], following: FloatArray | None, config: ScorerConfig
 ) -> list[LinearScorer]:
     """EASE on even and on late history, cosine neighbours, next-item regression, EASE with text."""
-    # what takes the most memory comes before there is anything to keep
-    following = None if prefixes is None else _next_item_weights(prefixes, config.next_ridge)
     known, unit = known_items(train), mean_count(train)
     gram, ridge = co_occurrence(known), config.ease_ridge * unit
     are_few = 2 * train.num_users < train.num_items
@@ -90,43 +92,64 @@ def _matrix_scorers(
     return scorers
 
 
-def _next_item_weights(prefixes: Prefixes, ridge: float) -> FloatArray:
+def _next_item_weights(train: Interactions, statistics: HistoryStatistics, ridge: float) -> FloatArray:
     """Regression of each event's item on its user's earlier items, the latest heaviest, `[num_items, num_items]`.
 
     Choi et al., "Session-aware Linear Item-Item Models for Session-based Recommendation" (SLIT), 2021, arXiv
     2103.16104.
     """
-    past, following = prefixes
-    gram = np.asarray((past.T @ past).todense(), dtype=np.float32)
-    cross = np.asarray((past.T @ following).todense(), dtype=np.float32)
+    shape = (train.num_items, train.num_items)
+    gram, cross = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for past, following in _prefixes(train, statistics):
+        gram += np.asarray((past.T @ past).todense(), dtype=np.float32)
+        cross += np.asarray((past.T @ following).todense(), dtype=np.float32)
     mean = max(float(np.diag(gram).mean()), 1e-9)
     weights = ridge_weights(gram, cross, ridge * mean)
     np.fill_diagonal(weights, 0.0)
     return weights
 
 
-def _prefixes(train: Interactions, statistics: HistoryStatistics, power: int = 1) -> Prefixes:
-    """Those of all events, which have times, in their order, user by user; recency fades by this power of its decay."""
+def _prefixes(train: Interactions, statistics: HistoryStatistics, power: int = 1) -> Iterator[Prefixes]:
+    """Those of all events, which have times, in their order, some users at a time: all at once can be fifty per event.
+
+    Args:
+        train: the events.
+        statistics: how recency fades.
+        power: of its decay that it fades by.
+    """
     assert train.at is not None
     order = np.lexsort((np.arange(len(train)), train.at, train.user_index))
-    decay = statistics.recency_decay**power
     users, items = train.user_index[order], train.item_index[order]
+    begins = np.flatnonzero(np.diff(users, prepend=-1, append=-1))
+    start = 0
+    while start < len(users):
+        last = np.searchsorted(begins, start + EVENTS_A_PART, side="right") - 1
+        end = int(max(begins[last], begins[np.searchsorted(begins, start, side="right")]))  # one user at least
+        yield _prefixes_of(users[start:end], items[start:end], train.num_items, statistics, power)
+        start = end
+
+
+def _prefixes_of(
+    users: IntArray, items: IntArray, num_items: int, statistics: HistoryStatistics, power: int
+) -> Prefixes:
+    """The same of the events of some users, in their order."""
+    decay = statistics.recency_decay**power
     rows, columns, weights = [], [], []
-    for back in range(1, min(MAX_PREFIX, len(train))):
+    for back in range(1, min(MAX_PREFIX, len(users))):
         later: IntArray = np.flatnonzero(users[back:] == users[:-back]) + back
         if not len(later) or decay ** (back - 1) < FAINTEST:
             break
         rows.append(later)
         columns.append(items[later - back])
         weights.append(np.full(len(later), decay ** (back - 1), dtype=np.float32))
-    shape = (len(train), train.num_items)
+    shape = (len(users), num_items)
     if not rows:
         return sp.csr_matrix(shape, dtype=np.float32), sp.csr_matrix(shape, dtype=np.float32)
     past = sp.csr_matrix((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
     total = np.asarray(past.sum(1)).ravel()
     past = sp.diags(np.where(total > 0, np.maximum(total, 1e-9) ** -statistics.history_exponent, 0)) @ past
-    ones = np.ones(len(train), dtype=np.float32)
-    following = sp.csr_matrix((ones, (np.arange(len(train)), items)), shape=shape)
+    ones = np.ones(len(users), dtype=np.float32)
+    following = sp.csr_matrix((ones, (np.arange(len(users)), items)), shape=shape)
     return past.tocsr(), following
 
 
@@ -153,10 +176,10 @@ def _mean_next(train: Interactions, rows: FloatArray, statistics: HistoryStatist
     Args:
         power: how soon: recency fades by this power of its decay.
     """
-    past, following = _prefixes(train, statistics, power)
     degree = np.maximum(item_counts(train), 1.0).astype(np.float32)[:, None]
     # items by items first: what follows each event, in the spectrum, would be the largest matrix of the whole fit
-    total: FloatArray = np.asarray((past.T @ following).tocsr() @ rows, dtype=np.float32)
+    parts = ((past.T @ following).tocsr() for past, following in _prefixes(train, statistics, power))
+    total: FloatArray = np.asarray(sum(parts, start=next(parts)) @ rows, dtype=np.float32)
     return total * degree**-0.5
 
 

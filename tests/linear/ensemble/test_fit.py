@@ -15,6 +15,7 @@ from kindred.linear.ensemble.model import LinearEnsemble
 from kindred.linear.ensemble.scorer_sum import ScorerSum
 from kindred.linear.ensemble.validation import WeightConfig, make_folds
 from kindred.linear.inputs.event_text import EventText, TextVectors
+from kindred.linear.scorers import history_scorers
 from kindred.linear.scorers.scorer import LinearScorer
 from kindred.linear.scorers.scorer_config import NetworkConfig, ScorerConfig, SpectralFilter
 from tests.checkerboard import checkerboard
@@ -258,3 +259,20 @@ def test_a_few_users_get_the_space_that_their_scores_span():
     for found in spaces:
         assert np.linalg.norm(found - exact) == pytest.approx(np.linalg.norm(left_out), rel=1e-3)
     np.testing.assert_allclose(spaces[0], spaces[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("config", [QUICK, LARGE], ids=["items by items", "spectrum"])
+def test_how_many_events_are_read_together_changes_nothing(config, monkeypatch):
+    events, item_text, event_text = clustered()
+    events = replace(
+        events, user_index=np.where(events.user_index < 4, 3, events.user_index)
+    )  # one has more than a part
+    text = TextVectors(event_text, item_text)
+    config = replace(config, scorers=replace(config.scorers, network=None))
+    whole = fit_linear_ensemble(events, config, 0, text)
+    assert any("next item" in name and weight for name, weight in whole.scorer_weights.items())
+    monkeypatch.setattr(history_scorers, "EVENTS_A_PART", 10)
+    parts = fit_linear_ensemble(events, config, 0, text)
+    assert parts.scorer_weights == pytest.approx(whole.scorer_weights, abs=1e-4)
+    scores = [one.encode_users(events, event_text) @ one.items.T for one in (whole, parts)]
+    np.testing.assert_allclose(scores[1], scores[0], atol=1e-3 * np.abs(scores[0]).max())
