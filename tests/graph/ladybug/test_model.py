@@ -208,6 +208,6 @@ def without_nulls(rows: Any) -> dict[str, dict[str, Any]]:
 
 
 GraphModel.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestEveryRuleHoldsOverAnyRun = GraphModel.TestCase
