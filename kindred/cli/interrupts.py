@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import signal
 import sys
 import threading
@@ -41,12 +40,14 @@ class _Interrupts:
             self._show(dropped)
 
     def _come_again(self) -> None:
-        if self._is_waiting:
+        main = threading.main_thread().ident
+        if self._is_waiting or main is None:
             return
 
         def send() -> None:
             self._is_waiting = False
-            _thread.interrupt_main()
+            # to the main thread itself: it may sleep or wait, and only a signal of its own wakes it
+            signal.pthread_kill(main, signal.SIGINT)
 
         self._is_waiting = True
         timer = threading.Timer(_AGAIN_SECONDS, send)

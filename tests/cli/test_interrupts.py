@@ -11,7 +11,7 @@ from kindred.cli.interrupts import hear_every_interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test that runs in the background has none
 hear_every_interrupt()
 """
-WAIT = "try:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    print('heard')"
+WAIT = "try:\n    time.sleep(60)\n    print('slept')\nexcept KeyboardInterrupt:\n    print('heard')"
 SWALLOWS = (
     "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept BaseException:\n    pass\nended = True\n"
 )
