@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
+from unicodedata import normalize
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.formats.source import Source
@@ -67,7 +67,7 @@ def listed_columns(found: Iterable[str]) -> str:
 
 def nearest(wanted: Iterable[str], found: Iterable[str]) -> str:
     """The found name that looks most like one of the wanted ones; empty where none does."""
-    pairs = [(_similarity(_plain(want), _plain(name)), name) for want in wanted for name in found if name]
+    pairs = [(_similarity(letters_of(want), letters_of(name)), name) for want in wanted for name in found if name]
     best, name = max(pairs, default=(0.0, ""), key=lambda pair: pair[0])
     return name if best >= _NEAR else ""
 
@@ -78,5 +78,6 @@ def _similarity(first: str, second: str) -> float:
     return SequenceMatcher(None, first, second).ratio()
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
+def letters_of(name: str) -> str:
+    """The letters and digits of a name, of whatever script, in lower case and without accents."""
+    return "".join(letter for letter in normalize("NFKD", name.casefold()) if letter.isalnum())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from kindred.ingest.formats.columns import letters_of
+
 _ITEM = (
     "item item_id parent_asin movie_id asin product_id track_id song_id artist_id book_id isbn article_id news_id "
     "business_id place_id venue_id game_id app_id recipe_id course_id post_id content_id anime_id job_id offer_id "
@@ -59,11 +61,49 @@ _USUAL = {
         "publisher developer developers director directors studio studios store vendor seller"
     ),
 }
+_ABROAD = {
+    "user": (
+        "benutzer benutzer_id nutzer nutzer_id kunde kunden_id kunden_nr kundennummer utilisateur id_utilisateur "
+        "client id_client acheteur usuario id_usuario cliente id_cliente utente id_utente gebruiker klant "
+        "пользователь id_пользователя покупатель клиент id_клиента 用户 用户id 用户编号 客户 客户id 会员 "
+        "会员id ユーザー ユーザーid 顧客id"
+    ),
+    "item": (
+        "artikel_id artikel_nr artikelnummer produkt_id produktnummer artikel produkt buch film_id film id_produit "
+        "produit id_article livre id_producto producto articulo libro pelicula id_produto produto livro filme "
+        "id_prodotto prodotto articolo id_товара товар_id товар артикул продукт книга фильм "
+        "商品id 商品编号 商品 物品id 物品 产品id 产品 电影 书籍 商品コード アイテム"
+    ),
+    "rating": (
+        "bewertung sterne punkte wertung etoiles valoracion calificacion puntuacion estrellas avaliacao valutazione "
+        "voto оценка рейтинг 评分 打分 星级 評価"
+    ),
+    "weight": "menge anzahl quantite cantidad quantidade quantita количество 数量",
+    "at": (
+        "datum zeit zeitpunkt zeitstempel bestelldatum kaufdatum horodatage date_achat date_commande fecha fecha_hora "
+        "data_hora data_compra data_ora дата время 时间 日期 时间戳 日時 日付"
+    ),
+    "text": "kommentar rezension commentaire avis comentario resena recensione отзыв комментарий 评论",
+    "title": (
+        "titel bezeichnung artikelname produktname titre nom_produit titulo titolo название наименование "
+        "标题 名称 商品名"
+    ),
+    "item_text": "beschreibung descripcion descricao descrizione описание 描述 説明",
+    "category": "kategorie kategorien warengruppe categorie categoria категория жанр 类别 分类 类目 カテゴリ",
+    "maker": (
+        "marke hersteller autor autorin verlag marque fabricant auteur marca fabricante autore бренд автор "
+        "производитель 品牌 作者"
+    ),
+}
+"""The same in other languages; without words that mean several things, such as `note`, `nota`, `data` and `nombre`."""
 _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # as in `Rating (1-10)`
 _OF_SEVERAL = re.compile(r"(?:_?details?|_?list|s)$", re.IGNORECASE)
 _OF_ITS_OWNER = frozenset(("id", "name", "title"))
 _WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$|_hash$")
-NAMES = {role: tuple(words.replace("_", "").split()) for role, words in _USUAL.items()}
+NAMES = {
+    role: tuple(map(letters_of, f"{words} {_ABROAD.get('item' if role == 'id' else role, '')}".split()))
+    for role, words in _USUAL.items()
+}
 """Role → names in plain form, the likeliest first."""
 
 
@@ -96,7 +136,7 @@ def is_name_of(role: str, name: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """The name in lower case, letters and digits only, without what programs add to it.
+    """The letters and digits of the name, without what programs add to it.
 
     RecBole adds a type (`user_id:token`), MongoDB and DynamoDB a column within (`user_id.$oid`, `user_id.S`),
     who hides ids `_hash`; an `id`, `name` or `title` within another column is that one's (`user.id`, `product/title`).
@@ -105,4 +145,4 @@ def _plain(name: str) -> str:
     *outer, last = re.split(r"[./](?=[^./\s])", bare)
     if outer and last.casefold() in _OF_ITS_OWNER:
         last = f"{_OF_SEVERAL.sub('', outer[-1])}_{last}"
-    return re.sub(r"[^a-z0-9]", "", last.casefold())
+    return letters_of(last)

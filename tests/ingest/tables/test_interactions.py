@@ -368,3 +368,20 @@ def test_a_mapping_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(KindredError):
         read_mapping(write(path, "event ="))
     assert mapping_text(TableMapping()) == 'event = "INTERACTED"\n'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Kunden-Nr;Artikelnummer;Bewertung;Datum",
+        "id_utilisateur;id_produit;étoiles;date_achat",
+        "Usuario;Artículo;Valoración;Fecha",
+        "пользователь;товар;оценка;дата",
+        "用户ID;商品ID;评分;时间",
+    ],
+)
+def test_names_of_columns_in_other_languages_are_known(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\nu1;p1;4;2021-03-01\nu2;p1;5;2021-03-02\n")
+    events = interaction_files(TableMapping(), [path]).mapping.events
+    assert [events.user, events.item, events.rating, events.at] == header.split(";")
