@@ -81,7 +81,8 @@ def pool_bytes(read_only: bool) -> int:
 
 def pool_of(memory: int, read_only: bool) -> int:
     """The same of a machine with so many bytes."""
-    return min(max(LEAST_POOL_BYTES, memory // (8 if read_only else 4)), MOST_TO_READ if read_only else MOST_TO_WRITE)
+    share, most = (8, MOST_TO_READ) if read_only else (4, MOST_TO_WRITE)
+    return min(max(LEAST_POOL_BYTES, memory // share), most)
 
 
 class Engine:

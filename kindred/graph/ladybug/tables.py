@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -86,7 +85,7 @@ class Tables:
         table: Table,
         columns: Sequence[str] | None,
         conditions: Sequence[str] = (),
-        parameters: Mapping[str, object] = MappingProxyType({}),
+        parameters: Mapping[str, object] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The rows as they are now; texts and vectors are read from disk as the batches are taken."""
         self._light.clear()  # whoever reads has stopped loading
@@ -103,7 +102,7 @@ class Tables:
         table: Table,
         columns: Sequence[str],
         conditions: Sequence[str] = (),
-        parameters: Mapping[str, object] = MappingProxyType({}),
+        parameters: Mapping[str, object] | None = None,
     ) -> pa.Table:
         """The columns of all rows that fulfil the conditions.
 
@@ -117,7 +116,7 @@ class Tables:
         statement = cypher.read_rows(table, columns, [*conditions, cypher.in_part(table)])
         bounds = [end * part // num_parts for part in range(num_parts + 1)]
         return pa.concat_tables(
-            self.engine.rows(statement, {**parameters, "first": first, "after": after}).combine_chunks()
+            self.engine.rows(statement, {**(parameters or {}), "first": first, "after": after}).combine_chunks()
             for first, after in pairwise(bounds)
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-_ROWS_A_PART = 4_096
+from kindred.linear.algebra.propagation import ROWS_A_PART
 
 
 def conjugate_gradients(
@@ -45,6 +45,6 @@ def conjugate_gradients(
 
 
 def _parts(rows: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    for start in range(0, len(rows), _ROWS_A_PART):
-        part = slice(start, start + _ROWS_A_PART)
+    for start in range(0, len(rows), ROWS_A_PART):
+        part = slice(start, start + ROWS_A_PART)
         yield part, rows[part]

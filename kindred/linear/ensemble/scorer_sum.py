@@ -53,6 +53,9 @@ class ScorerSum:
         own = self._maps.setdefault((id(left), start), _Map(left, slice(start, start + left.shape[1]), {}))
         own.factors[feature] = own.factors.get(feature, np.float32(0)) + factor
 
+    def _maps_of(self, feature: str) -> list[_Map]:
+        return [part for part in self._maps.values() if feature in part.factors]
+
     @property
     def features(self) -> list[str]:
         """The features that some scorer reads."""
@@ -61,7 +64,7 @@ class ScorerSum:
     def times(self, feature: str, x: FloatArray) -> FloatArray:
         """The map of that feature times `x`, `[num_items, columns]` -> `[feature_dim, columns]`."""
         parts = [self.matrices[feature] @ x] if feature in self.matrices else []
-        mine = [part for part in self._maps.values() if feature in part.factors]
+        mine = self._maps_of(feature)
         columns = self.items.T @ x if mine else x
         parts += [part.factors[feature] * (part.left @ columns[part.columns]) for part in mine]
         product: FloatArray = np.sum(parts, axis=0)
@@ -70,7 +73,7 @@ class ScorerSum:
     def transposed_times(self, feature: str, x: FloatArray) -> FloatArray:
         """The product of the other way round, `[feature_dim, columns]` -> `[num_items, columns]`."""
         parts = [self.matrices[feature].T @ x] if feature in self.matrices else []
-        mine = [part for part in self._maps.values() if feature in part.factors]
+        mine = self._maps_of(feature)
         parts += [self.items[:, part.columns] @ (part.factors[feature] * (part.left.T @ x)) for part in mine]
         product: FloatArray = np.sum(parts, axis=0)
         return product

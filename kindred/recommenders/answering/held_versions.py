@@ -58,8 +58,7 @@ class HeldVersions(Generic[AnyVersion]):
     def hold(self, version: AnyVersion) -> str:
         """Answers from this version from now on; its name. The one before is kept beside it where requests named it."""
         before, self.held = self.held, version
-        is_named = before is not None and before.name == self._named
-        self._keep(before if before is not None and is_named else version, self.num_others)
+        self._keep(before if before is not None and before.name == self._named else version, self.num_others)
         return version.name
 
     def _keep(self, version: AnyVersion, num_others: int) -> None:
