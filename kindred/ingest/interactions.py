@@ -16,7 +16,7 @@ from kindred.ingest.tables.baskets import basket_column
 from kindred.ingest.tables.column_names import guess
 from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
-from kindred.ingest.tables.json_documents import check_no_columns, check_no_users
+from kindred.ingest.tables.json_documents import check_no_columns, check_no_named_rows, check_no_users
 from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, Layout, TableMapping, find_event_type
 from kindred.ingest.tables.order_table import find_orders
@@ -168,6 +168,7 @@ def _head_of_events(path: Location, given: TableMapping) -> Head:
     plain = read_head(path, given.file)
     if not (given.events.user and given.events.item):
         check_no_columns(path, plain)
+        check_no_named_rows(path, plain)
     head = _with_baskets(path, given, plain)
     if not names_both(given.events, head):
         for name in (outer := list(lists_of_rows(head))):

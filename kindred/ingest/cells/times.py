@@ -28,6 +28,7 @@ _COMPACT = {  # 201403011200 and 20140301120000; as milliseconds these are days 
 }
 _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
 _ZONE_IN_WORDS = re.compile(r"\s*(?:\[[\w/+-]+\]|\([\w ]+\))$")  # beside its offset, as Java and browsers write it
+_GAP_BEFORE_ZONE = re.compile(r"(?<=\d)\s+(?=[+-]\d{2}(?::?\d{2})?$)")  # as Ruby, Snowflake and logs of git write it
 _OF_NET = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted) |(?<=\d)\.$")  # what shops print
 _GAP_IN_DAY = re.compile(r"(?<=\d)\.\s+(?=\d)")  # 5. 1. 2023
@@ -166,9 +167,9 @@ def _of_date_text(text: str) -> int | None:
     if found := _OF_NET.fullmatch(text):
         return int(found[1])
     bare = _ZONE_NAME.sub("", _ZONE_IN_WORDS.sub("", _AROUND_A_DAY.sub("", text)))
-    bare = _in_figures(_GAP_IN_DAY.sub(".", bare))
+    bare = _in_figures(_GAP_IN_DAY.sub(".", bare)).removeprefix("[").removesuffix("]")
     try:
-        return _of_datetime(datetime.fromisoformat(bare))
+        return _of_datetime(datetime.fromisoformat(_GAP_BEFORE_ZONE.sub("", bare)))
     except (ValueError, OverflowError):
         pass
     for form in _FORMS:

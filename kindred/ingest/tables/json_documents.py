@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.tables.column_names import is_name_of
 from kindred.ingest.tables.table_head import Head
 
+_ENDS = ("user", "item")
 _COLUMNS = "write a row each: pandas.DataFrame.to_json(FILE, orient='records', lines=True)"
 _RATINGS = (
     "jq -c 'to_entries[] | .key as $user | .value | to_entries[] | {user: $user, item: .key, rating: .value}' FILE"
@@ -22,7 +26,7 @@ def check_no_columns(path: Location, head: Head) -> None:
     """
     held = _held(head)
     columns = [name for name, value in held.items() if isinstance(value, list) or all(map(str.isdecimal, value))]
-    if {"columns", "data"} <= held.keys() or all(any(is_name_of(r, n) for n in columns) for r in ("user", "item")):
+    if {"columns", "data"} <= held.keys() or all(any(is_name_of(r, n) for n in columns) for r in _ENDS):
         raise RecordError(f"{path} holds one JSON object of columns, and no rows", _COLUMNS)
 
 
@@ -41,6 +45,30 @@ def check_no_users(path: Location, head: Head) -> None:
         f"{path} holds one JSON object of users, e.g. {next(iter(held))[:40]!r}, and no rows",
         f"make rows of it: {_LISTS if lists else _RATINGS}",
     )
+
+
+def check_no_named_rows(path: Location, head: Head) -> None:
+    """Makes sure that a file is no single object whose values are rows: Firebase's, or pandas' `orient="index"`.
+
+    Raises:
+        RecordError: it is one.
+    """
+    if (found := _named_rows(_held(head))) is not None:
+        key, within = found
+        raise RecordError(
+            f"{path} holds one JSON object of rows, e.g. {key[:40]!r}, and no list of them",
+            f"make a list of them: jq -c '{within}[]' FILE",
+        )
+
+
+def _named_rows(held: Mapping[str, object], within: str = ".") -> tuple[str, str] | None:
+    """The name of the first row in an object of rows, and where in the document it stands; None where there is none."""
+    objects = {name: value for name, value in held.items() if isinstance(value, dict)}
+    rows = [name for name, value in objects.items() if all(any(is_name_of(r, n) for n in value) for r in _ENDS)]
+    if len(rows) > 1:
+        return rows[0], within
+    inner = (_named_rows(value, f"{within}[{json.dumps(name)}]") for name, value in objects.items())
+    return next(filter(None, inner), None)
 
 
 def _held(head: Head) -> dict[str, dict[str, object] | list[object]]:

@@ -116,6 +116,8 @@ def test_names_of_several_words_are_one_item(tmp_path: Path, text: str) -> None:
         ('{"columns": ["user", "item"], "data": [["a", "x"]]}', "object of columns", "to_json"),
         ('{"a": ["x", "y"], "b": ["y"]}', "object of users", "item: .value[]"),
         ('{"a": {"x": 4}, "b": {"y": 5}}', "object of users", "rating: .value"),
+        ('{"-Na": {"user": "a", "item": "x"}, "-Nb": {"user": "b", "item": "y"}}', "object of rows", "'.[]'"),
+        ('{"r": {"0": {"uid": 1, "sku": 2}, "1": {"uid": 2, "sku": 2}}}', "object of rows", """'.["r"][]'"""),
         ('[["a", "x"], ["b", "y"]]', "no row can be read", "user: .[0]"),
     ],
 )
