@@ -145,12 +145,22 @@ def _plain(column: pa.Array) -> pa.Array:
         return _plain(column.dictionary).take(column.indices)
     if pa.types.is_string_view(column.type):
         return column.cast(pa.large_string())
+    if _is_binary(column.type):
+        try:
+            return column.cast(pa.large_string())  # what Spark and Hive have written without a word on its kind
+        except pa.ArrowInvalid:
+            return column
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         return column.cast(pa.timestamp("us", column.type.tz), safe=False)
     if pa.types.is_struct(column.type) and column.type.num_fields:
         inner = [_plain(one) for one in column.flatten()]
         return pa.StructArray.from_arrays(inner, names=[one.name for one in column.type], mask=column.is_null())
     return column
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(is_one(kind) for is_one in kinds)
 
 
 def _values_of(batch: pa.RecordBatch) -> Iterator[dict[str, object] | BadRecord]:

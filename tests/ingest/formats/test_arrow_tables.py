@@ -104,6 +104,15 @@ def test_dictionaries_views_and_uuids_are_read(tmp_path: Path) -> None:
     assert [(user[-1], item) for user, item, _ in found] == [("1", "a"), ("2", "b")]
 
 
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(4)])
+def test_bytes_that_are_text_are_text(tmp_path: Path, kind: pa.DataType) -> None:
+    table = pa.table({"user": pa.array([b"2020", b"2021"], kind), "item": pa.array([b"abcd", "éé".encode()], kind)})
+    tables = understood(tmp_path / "t.arrow", table)
+    assert events(tables) == [("2020", "abcd", None), ("2021", "éé", None)]
+    assert tables.choices[0].examples == ("2020", "2021")
+    assert tables.remarks == ["no column of times: every event counts as equally old"]
+
+
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array(["u"]), pa.array(["a"]), pa.array(["b"])], names=["user", "item", "item"])
     with pytest.raises(RecordError, match="names a column twice: item"):
