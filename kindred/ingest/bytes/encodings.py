@@ -14,6 +14,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+AS_UTF_8 = "make it UTF-8: iconv -f ENCODING -t UTF-8 FILE; `ingest interactions` takes --encoding ENCODING"
+"""What to do with a text in an encoding that can't be told."""
 _SAMPLE = 4096
 _FEW = 0.3
 _SIGNS = frozenset("€‚ƒ„…†‡ˆ‰‹‘’“”•–—˜™›  ¡¢£¤¥¦§¨©«¬®¯°±²³´¶·¸¹»¼½¾¿×÷")

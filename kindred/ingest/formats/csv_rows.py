@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kindred.domain.errors import RecordError
+from kindred.ingest.bytes.encodings import AS_UTF_8
 from kindred.ingest.bytes.lines import MAX_LINE_BYTES, Line
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
@@ -139,7 +140,8 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
 
 def _header(cells: list[str] | BadRecord, name: object) -> list[str]:
     if isinstance(cells, BadRecord):
-        raise RecordError(f"the header of {name} can't be read: {cells.message}", "repair the first line")
+        next_step = AS_UTF_8 if cells.reason is Reason.INVALID_UTF8 else "repair the first line"
+        raise RecordError(f"the header of {name} can't be read: {cells.message}", next_step)
     header = [cell.strip() for cell in cells]
     named = [column for column in header if column]
     if len({*named}) != len(named):

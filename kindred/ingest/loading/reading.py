@@ -14,8 +14,10 @@ from pathlib import Path
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.parts import PartMap, in_turn
 from kindred.domain.progress import Progress
+from kindred.ingest.bytes.encodings import AS_UTF_8
 from kindred.ingest.bytes.opening import is_stream, open_file
 from kindred.ingest.bytes.remote import Location, RemoteFile
+from kindred.ingest.cells.bad_records import Reason
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source, SourceFile
@@ -70,7 +72,7 @@ def stage_files(
 def _checked(staged: list[StagedFile], max_bad: float, quarantine: Quarantine) -> list[StagedFile]:
     for file in staged:
         if refusal := file.refusal(max_bad):
-            raise _refused(refusal, quarantine)
+            raise _refused(refusal, file.count, quarantine)
     if not any(file.count.lines for file in staged):
         names = ", ".join(file.name for file in staged[:3]) + (", …" if len(staged) > 3 else "")
         raise RecordError(f"there is no record in {names}; nothing was loaded", "check that the right file was given")
@@ -80,8 +82,11 @@ def _checked(staged: list[StagedFile], max_bad: float, quarantine: Quarantine) -
     return staged
 
 
-def _refused(refusal: str, quarantine: Quarantine) -> RecordError:
-    return RecordError(f"{refusal}; nothing was loaded", f"look into {quarantine.commit()}, or raise --max-bad")
+def _refused(refusal: str, count: FileCount, quarantine: Quarantine) -> RecordError:
+    next_step = f"look into {quarantine.commit()}, or raise --max-bad"
+    if count.quarantined.most_common(1)[0][0] == Reason.INVALID_UTF8:
+        next_step = f"{AS_UTF_8}; or {next_step}"
+    return RecordError(f"{refusal}; nothing was loaded", next_step)
 
 
 def _rereadable(files: Sequence[SourceFile], stack: ExitStack) -> list[SourceFile]:
@@ -124,7 +129,7 @@ def _counts(
         read = _read_elsewhere(files, stage, quarantine, options, progress)
     for count in read:
         if count.given_up:
-            raise _refused(count.given_up, quarantine)
+            raise _refused(count.given_up, count, quarantine)
         yield count
 
 

@@ -196,6 +196,16 @@ def test_an_encoding_is_named_or_told_from_the_file(tmp_path: Path) -> None:
         understood(tmp_path / "a.csv", TableMapping(file=Layout(encoding="klingon")))
 
 
+@pytest.mark.parametrize("header", ["user,item", "用户,商品"])
+def test_an_encoding_that_is_not_told_is_asked_for(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path / "t.csv", f"{header}\n张三,手机\n", "gbk")
+    options = IngestOptions(tmp_path / "s", tmp_path / "q")
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store, pytest.raises(RecordError) as raised:
+        ingest_files(store, understood(path).files, None, options)
+    assert "--encoding ENCODING" in raised.value.next_step
+    assert len(events_of(understood(path, TableMapping(file=Layout(encoding="gbk"))))) == 1
+
+
 def test_bad_rows_are_refused_with_their_reason_and_gaps_are_gaps(tmp_path: Path) -> None:
     text = "user,item,rating,weight\n1,a,good,1\n,a,1,1\n1,,1,1\n1,a,1,many\n1,a,,\n2,b,-3.5,0.25\n"
     events = events_of(understood(write(tmp_path / "t.csv", text)))
