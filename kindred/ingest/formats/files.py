@@ -104,7 +104,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
     head = head.removeprefix(_UTF8_MARK)
     first = head.lstrip().split(b"\n", 1)[0].strip()
     if _ARRAY_START.match(first) or objects_run_on(head):
-        if source.encoding != "utf-8":
+        if source.encoding != "utf-8" and not encoding:
             content = in_utf8(content, source.encoding)
         return _read_json_rows(read_array(path, content), source)
     if b"\x00" in first and not first.startswith(b"{"):
@@ -114,8 +114,9 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
     lines = read_lines(content)
     if is_paragraphs(head):
         return read_paragraphs(lines)
-    if source.encoding != "utf-8":
+    if source.encoding != "utf-8" and not encoding:
         lines = _in_utf8(lines, source.encoding)
+        head = head.decode(source.encoding, errors="replace").encode()
     if dialect := dialect_of(path, head, source):
         return read_csv_rows(lines, dialect, source, path)
     return _read_json_rows(lines, source)

@@ -325,3 +325,7 @@ def test_a_pipe_is_read_as_often_as_a_table_of_any_columns_needs(tmp_path: Path)
 def test_a_header_is_read_in_the_encoding_of_its_table(tmp_path: Path) -> None:
     table = written(tmp_path / "t.csv", "Größe;user;item\n1;u1;b1\n", "latin-1")
     assert interaction_files(TableMapping(), [table]).unused["events"] == ["Größe"]
+    for encoding in ("gbk", "utf-16"):
+        named = TableMapping(file=Layout(encoding=encoding))
+        table = written(tmp_path / "t.csv", "用户,商品\n张三,手机\n", encoding)
+        assert [event[:2] for event in events_of(table, named)] == [("张三", "手机")]
