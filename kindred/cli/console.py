@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TextIO
 import typer
 
 from kindred.domain.errors import KindredError, StoreError
+from kindred.domain.shown import printable
 
 EXIT_CODES = (
     "0 done, 1 unexpected, 2 usage or settings, 3 bad or missing data, 4 a store, service or output that fails, "
@@ -72,9 +73,9 @@ def _finite(value: object) -> object:
 
 
 def note(text: str) -> None:
-    """Prints a remark on stderr; where it can't be read, it is left out."""
+    """Prints a remark on stderr, no control characters of what it quotes; where it can't be read, it is left out."""
     try:
-        typer.echo(text, err=True)
+        typer.echo(printable(text), err=True)
     except (OSError, ValueError):
         _give_up(sys.stderr)
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+_CONTROL = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """The text with U+FFFD for control characters, which could move a terminal's cursor or rename its window."""
+    return text.translate(_CONTROL)
+
 
 def score_text(score: float) -> str:
     """A score with three significant digits, whatever its size: 12.3, 0.0457, 1.2e-07."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kindred.domain.shown import score_text, shortened
+from kindred.domain.shown import printable, score_text, shortened
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,7 @@ def test_scores_keep_three_significant_digits(score: float, shown: str) -> None:
 def test_a_text_is_no_longer_than_there_is_room_for() -> None:
     assert shortened("W" * 100, 100) == "W" * 100
     assert shortened("a b " * 60, 8) == "a b a b…"
+
+
+def test_what_is_quoted_can_not_steer_a_terminal() -> None:
+    assert printable("a\x1b]0;b\x07\x9bc\u00a0é…\n\td") == "a\ufffd]0;b\ufffd\ufffdc\u00a0é…\n\td"

@@ -124,26 +124,34 @@ def _opened(path: Location, content: BufferedReader) -> NpzFile:
     if content.peek(len(_ONE_ARRAY)).startswith(_ONE_ARRAY):
         raise RecordError(f"{path} is one array, not an archive of them", "give the folder that it is in")
     try:
-        return NpzFile(content, allow_pickle=False)
+        archive = NpzFile(content, allow_pickle=False)
     except _UNREADABLE as error:
         raise RecordError(f"{path} can't be read as an .npz archive: {error}", _LAYOUT) from error
+    members = archive.zip.namelist() if archive.zip else []
+    if members and not any(name.endswith(".npy") for name in members):
+        raise RecordError(f"{path} is an archive without arrays", _LAYOUT)
+    return archive
 
 
 def _array(archive: NpzFile, name: str) -> NDArray[Any] | BadRecord:
     try:
-        found: NDArray[Any] = archive[name]
+        found = archive[name]
     except _UNREADABLE as error:
         return BadRecord(Reason.BROKEN_ARRAY, str(error).split("\n")[0][:200])
+    return found if isinstance(found, np.ndarray) else BadRecord(Reason.BROKEN_ARRAY, "no .npy file")
+
+
+def _needed(path: Location, archive: NpzFile, name: str) -> NDArray[Any]:
+    found = _array(archive, name)
+    if isinstance(found, BadRecord):
+        raise RecordError(f"{path} can't be read as an .npz archive: {name}: {found.message}", _LAYOUT)
     return found
 
 
 def _arrays(path: Location, archive: NpzFile) -> tuple[NDArray[Any], NDArray[np.str_], NDArray[Any] | None]:
     """X, IDS as texts, and Y where there is one."""
-    try:
-        frames, ids = archive["X"], archive["IDS"]
-        genres = archive["Y"] if "Y" in archive.files else None
-    except _UNREADABLE as error:
-        raise RecordError(f"{path} can't be read as an .npz archive: {error}", _LAYOUT) from error
+    frames, ids = _needed(path, archive, "X"), _needed(path, archive, "IDS")
+    genres = _needed(path, archive, "Y") if "Y" in archive.files else None
     if frames.ndim != 2 or frames.dtype.kind not in "fiu" or not frames.shape[1]:
         raise RecordError(f"X of {path} is {frames.dtype} {list(frames.shape)}", _LAYOUT)
     for name, array in (("IDS", ids), ("Y", genres)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -270,9 +271,23 @@ def test_what_is_no_archive_is_explained(
     (tmp_path / "torn.npz").write_bytes(archive(tmp_path / "whole.npz").read_bytes()[:-300])
     (tmp_path / "zip.npz").write_bytes(b"PK and then nothing")
     np.savez(tmp_path / "other.npz", X=np.ones(3))
+    for name, members in (("book.xlsx", ("[Content_Types].xml", "xl/workbook.xml")), ("half.npz", ("X", "IDS.npy"))):
+        with zipfile.ZipFile(tmp_path / name, "w") as file:
+            for member in members:
+                file.writestr(member, "<x/>")
     np.save(tmp_path / "one.npy", np.ones((3, 3)))
     (tmp_path / "nothing").mkdir()
-    for name in ("text.npz", "zip.npz", "torn.npz", "other.npz", "one.npy", "nothing", "missing.npz"):
+    for name in (
+        "text.npz",
+        "zip.npz",
+        "torn.npz",
+        "other.npz",
+        "book.xlsx",
+        "half.npz",
+        "one.npy",
+        "nothing",
+        "missing.npz",
+    ):
         with pytest.raises(RecordError, match=name) as caught:
             ingest(graph, options, folder, frames=[tmp_path / name])
         assert caught.value.next_step and "pickle" not in caught.value.message
