@@ -39,6 +39,9 @@ AFTER = 10
 WARM_UP = 0.1
 """Share of the views, the oldest, that only count as history."""
 
+MOST_BEST = 10
+"""So many of the posts that suit a reader best say how likely a like is."""
+
 _LOGIT = ("weights", "mean", "scale")
 TEXT, READERS, EARLY = "text", "readers", "early"
 LIKED, PLACED = "liked", "placed"
@@ -175,15 +178,26 @@ def score(model: FeedModel, arm: str, rows: FloatArray) -> FloatArray:
     return logit.score(rows[:, : len(logit.weights)])
 
 
-def like_chances(model: FeedModel, arm: str, rows: FloatArray, scores: FloatArray) -> FloatArray:
-    """The chance of a like of each of some posts of one request, in the order of their scores.
+def like_chances(model: FeedModel, arm: str, rows: FloatArray, scores: FloatArray, posts: IntArray) -> FloatArray:
+    """The chance of a like of each of some posts of one request; the same whichever others are asked for.
 
-    The trees say how likely the reader likes anything now, the logit how much more one post is liked than another.
+    The trees say how likely the reader likes one of the posts that suit them best, the logit how much more one post is
+    liked than another.
+
+    Args:
+        model: what was learned.
+        arm: which of its two arms.
+        rows: features of every post, `[num_posts, num_features]`.
+        scores: of every post, `[num_posts]`.
+        posts: positions of those asked for.
     """
-    if not len(rows):
+    num_best = min(MOST_BEST, len(scores))
+    if not num_best:
         return np.empty(0)
-    odds = np.exp(scores - scores.max())
-    chances: FloatArray = np.clip(model.arms[arm].boosting.probability(rows).mean() * odds / odds.mean(), 0.0, 1.0)
+    best = np.argpartition(-scores, num_best - 1)[:num_best]
+    odds = np.exp(scores - scores[best].max())
+    usual = model.arms[arm].boosting.probability(rows[best]).mean()
+    chances: FloatArray = np.clip(usual * odds[posts] / odds[best].mean(), 0.0, 1.0)
     return chances
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -28,7 +29,7 @@ class Order(Protocol):
         """Why a post that the reader chose before is left out."""
 
     def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
-        """A score of every post, `[num_posts]`, and the value that an answer shows of some posts, given best first.
+        """A score of every post, `[num_posts]`, and the value that an answer shows of each of some posts.
 
         The score is −inf for those that are no candidates.
         """
@@ -55,7 +56,7 @@ class LikeOrder:
     def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
         rows = self.scorer.all_posts(arm, reader, at)
         scores = score(self.model, arm, rows)
-        return scores, lambda posts: like_chances(self.model, arm, rows[posts], scores[posts])
+        return scores, partial(like_chances, self.model, arm, rows, scores)
 
     def chosen_by(self, reader: int, at: int) -> IntArray:
         return self.feed.liked_by(reader, at)

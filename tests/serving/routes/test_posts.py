@@ -109,6 +109,8 @@ def test_best_first_and_as_the_contract_says(client: Client, service: Service, r
 def test_why_tells_the_score_of_the_answer_and_the_place_in_it(client: Client) -> None:
     for reader in range(1, 9):  # what they liked is in no answer, and holds no place
         best = client.get(f"/v1/posts/users/{reader}/recommendations", k=1).json()["items"][0]
+        among = client.get(f"/v1/posts/users/{reader}/recommendations", k=40).json()["items"]
+        assert among[0] == best, "the chance of a like does not go by how many posts are asked for"
         why = client.get(f"/v1/posts/users/{reader}/why/{best['id']}").json()
         assert why["now"] == {"score": pytest.approx(best["score"], rel=1e-4), "rank": 1}, reader
 
