@@ -1,7 +1,7 @@
 """Latency and recall of vector search: `python -m benchmarks.vector_search [--sizes …] [--dimensions …] [--index]`.
 
 Items in clusters and of uneven length, as trained ones are; users near the clusters. For each size and width: what
-comparing all takes by itself (float32, integers by SimSIMD, integers by PyTorch's quantised layer), then the engine
+comparing all takes by itself (float32, integers by NumKong, integers by PyTorch's quantised layer), then the engine
 that `qdrant-edge:` chooses, `exact:`, and the graph index where it is small enough to build here (`--index`: always;
 100,000 × 512 take 411 CPU-s). Milliseconds are CPU time of one core. Recall@20 against exact search, with none and
 with the 50, 200 and 1,000 nearest excluded.
@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
+import numkong
 import numpy as np
-import simsimd
 import torch
 
 from kindred.domain.embeddings import Embeddings, Vectors
@@ -64,7 +64,7 @@ def raw_scans(items: Vectors, queries: Vectors) -> None:
         tensors = torch.from_numpy(queries)
         scans: dict[str, Callable[[int], object]] = {
             "float32, NumPy": lambda row: np.einsum("ij,j->i", items, queries[row]),
-            "int8, SimSIMD": lambda row: simsimd.cdist(asked[row][None], codes, metric="dot", out_dtype="float32"),
+            "int8, NumKong": lambda row: numkong.cdist(asked[row][None], codes, metric="dot", out_dtype="float32"),
             "int8, PyTorch": lambda row: quantised(tensors[row][None]),
         }
         for name, scan in scans.items():

@@ -45,9 +45,9 @@ class Products:
         is_first = self._num_queries == 0
         self._num_queries += len(queries)
         if is_first or (len(queries) == 1 and queries.shape[1] > _NARROW):
-            import simsimd
+            import numkong
 
-            return np.asarray(simsimd.cdist(queries, self._codes, metric="dot", out_dtype="float32"))
+            return np.asarray(numkong.cdist(queries, self._codes, metric="dot", out_dtype="float32"))
         if self._laid_out is None:
             self._laid_out = _packed(self._codes)
         if self._better is None and self._num_queries >= self._many:
@@ -61,7 +61,7 @@ class Products:
 
 
 def _packed(codes: Codes) -> Multiply:
-    """By NumKong."""
+    """By NumKong, which lays them out once."""
     import numkong
 
     packed = numkong.dots_pack(codes)
