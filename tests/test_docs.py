@@ -26,10 +26,13 @@ def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
 def test_every_experiment_is_dated_titled_with_its_verdict_and_in_the_index() -> None:
     index = (ROOT / "docs" / "experiments.md").read_text("utf-8")
     pages = list((ROOT / "docs" / "experiments").glob("*.md"))
-    assert pages
+    assert pages and "\n## " not in index, "figures stand on the pages, the index leads to them"
     for page in pages:
         assert re.match(r"\d{4}-\d{2}-\d{2}-[a-z0-9-]+$", page.stem)
-        assert re.match(r"# [^\n]+[:,] [^\n]+\n", page.read_text("utf-8")), page
+        date = page.stem[:10]
+        is_verdict = r"# (?!\d{4}-|\d+ November)[^\n]+[:,;] [^\n]+\n\n"
+        top = is_verdict + date + r"[^\n]* · \[all experiments\]\(\.\./experiments\.md\)"
+        assert re.match(top, page.read_text("utf-8")), page
         assert f"(experiments/{page.name})" in index
 
 

@@ -1,4 +1,4 @@
-"""The words that the glossary rules out appear nowhere in the package, whole or as part of a name."""
+"""The words that the glossary rules out appear nowhere in the package, whole or as part of a name, its pages too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CODE = sorted((ROOT / "kindred").rglob("*.py"))
+SHOWN = sorted(path for end in ("cypher", "html", "js") for path in (ROOT / "kindred").rglob(f"*.{end}"))
 GENERATED_WORDS = {"shop.py", "phrases.py"}  # what shops and people say in the sample is data
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -36,7 +37,12 @@ def words_of(source: str) -> set[str]:
     """Every word of a source, parts of names too, in small letters."""
     for name in sorted(names_of_others(source), key=len, reverse=True):
         source = re.sub(rf"\b{re.escape(name)}\b", "", source)
-    return {word.lower() for word in PARTS.findall(source)}
+    return words_in(source)
+
+
+def words_in(text: str) -> set[str]:
+    """The same of what is no Python."""
+    return {word.lower() for word in PARTS.findall(text)}
 
 
 def test_the_page_rules_words_out() -> None:
@@ -48,6 +54,13 @@ def test_the_page_rules_words_out() -> None:
 def test_no_word_that_is_ruled_out_is_used(path: Path) -> None:
     if path.name not in GENERATED_WORDS:
         assert sorted(words_of(path.read_text("utf-8")) & ruled_out()) == []
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nor_on_what_people_see(path: Path) -> None:
+    if not path.name.endswith(".min.js"):
+        words = re.sub(r"{%-? *(?:end)?block|display: *block", "", path.read_text("utf-8"))
+        assert sorted(words_in(words) & ruled_out()) == []
 
 
 def test_words_are_seen_as_parts_of_names_and_names_of_others_are_not() -> None:

@@ -12,7 +12,7 @@ function ringsOf() {
       if (!depth.has(other)) depth.set(other, depth.get(index) + 1) && queue.push(other);
     }
   }
-  nodes.forEach((_, index) => isDrawn(index) && !depth.has(index) && depth.set(index, 1)); // cut off by the legend
+  nodes.forEach((_, index) => isDrawn(index) && !depth.has(index) && depth.set(index, 1)); // alone where the legend hides others
   return depth;
 }
 
@@ -86,7 +86,7 @@ function radiiOf({ depth }, angles) {
   return least.map((radius, ring) => Math.max(radius, (0.85 * least.at(-1) * ring) / (rings.length - 1 || 1)));
 }
 
-function placesInRings(tree) {
+function positionsInRings(tree) {
   const angles = anglesOf(tree), radii = radiiOf(tree, angles);
   const { wide, tall } = roomOf(), stretch = Math.min(Math.max(wide / tall, 0.75), 1.5); // fills a wide window
   return new Map([...angles].map(([index, angle]) => {
@@ -106,9 +106,9 @@ function towardsTheirOthers(siblings, middle, angles) {
 // Pixels for nodes; the rest is for labels beside them.
 const roomOf = () => ({ wide: cy.width() - 2 * Math.min(150, cy.width() * 0.14), tall: cy.height() - 84 });
 
-// Zoom and pan that show all places.
-function viewOf(places) {
-  const xs = [...places.values()].map(({ x }) => x), ys = [...places.values()].map(({ y }) => y);
+// Zoom and pan that show all positions.
+function viewOf(positions) {
+  const xs = [...positions.values()].map(({ x }) => x), ys = [...positions.values()].map(({ y }) => y);
   const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
   const { wide, tall } = roomOf(), zoom = Math.min(wide / Math.max(right - left, 1), tall / Math.max(bottom - top, 1), 1.4);
   return { zoom, pan: { x: cy.width() / 2 - (zoom * (left + right)) / 2, y: cy.height() / 2 - (zoom * (top + bottom)) / 2 } };

@@ -10,7 +10,7 @@ const SHAPES = {
 
 const byId = (id) => document.getElementById(id);
 
-// Where a browser can't draw, the tables stay; view.js ends this once it has drawn.
+// Where a browser shows no picture, the tables stay; view.js ends this once one is drawn.
 function showTablesOnly() {
   document.documentElement.classList.remove("has-script");
   byId("tables").open = true;

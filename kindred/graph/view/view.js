@@ -1,4 +1,4 @@
-// Draws the graph and answers to people; model.js holds the graph, layout.js says where nodes stand.
+// Shows the graph and answers to people; model.js holds the graph, layout.js says where nodes stand.
 "use strict";
 
 const FONT = 'system-ui, "Segoe UI", "DejaVu Sans", sans-serif';
@@ -64,16 +64,16 @@ const drawnEdge = (index) => cy.getElementById(`e${index}`);
 
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
 
-function move(places, animated) {
+function move(positions, animated) {
   const duration = animated && !isCalm.matches ? 350 : 0;
   cy.stop(true).nodes().stop(true);
   if (!duration) {
-    for (const [index, position] of places) drawnNode(index).position(position);
-    cy.viewport(viewOf(places));
+    for (const [index, position] of positions) drawnNode(index).position(position);
+    cy.viewport(viewOf(positions));
     return labelSoon();
   }
-  for (const [index, position] of places) drawnNode(index).animate({ position }, { duration });
-  cy.animate({ ...viewOf(places) }, { duration, complete: labelSoon });
+  for (const [index, position] of positions) drawnNode(index).animate({ position }, { duration });
+  cy.animate({ ...viewOf(positions) }, { duration, complete: labelSoon });
 }
 
 function redraw(animated) {
@@ -90,7 +90,7 @@ function redraw(animated) {
       drawnEdge(index).toggleClass("hidden", !isEdgeDrawn(edge)).data("opacity", isAcross(edge) ? faint : 0.6);
     });
   });
-  move(placesInRings(tree), animated);
+  move(positionsInRings(tree), animated);
   showLegend();
   byId("expand").disabled = numHidden(selected) === 0;
   byId("expand-all").disabled = shown.every(Boolean);
@@ -315,7 +315,7 @@ byId("search").addEventListener("keydown", (event) => {
 });
 byId("expand").addEventListener("click", () => unfold(selected));
 byId("expand-all").addEventListener("click", () => shown.fill(true) && redraw(true));
-byId("fit").addEventListener("click", () => move(placesInRings(treeOf()), true));
+byId("fit").addEventListener("click", () => move(positionsInRings(treeOf()), true));
 byId("save").addEventListener("click", savePicture);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cy.style(drawingStyle()) && label());
 

@@ -137,7 +137,7 @@ def test_a_page_that_can_not_be_made_says_why_and_offers_the_search(client: Clie
         no_run = get(client, f"/ui/run{path}")
         assert no_run.status_code == 404 and "/ui/runs" in no_run.text, path
     unknown = text_of(client, "/ui/products/user?id=stranger")
-    assert "Nobody of this id" in unknown.said
+    assert "No user of this id" in unknown.said
 
 
 @pytest.mark.parametrize(
