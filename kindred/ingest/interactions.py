@@ -12,7 +12,7 @@ from kindred.ingest.bytes.paths import Given, Paths, expand
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.impressions import CLICKS
 from kindred.ingest.formats.source import SourceFile
-from kindred.ingest.tables.baskets import basket_column
+from kindred.ingest.tables.baskets import basket_column, lists_beside
 from kindred.ingest.tables.column_names import guess
 from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
@@ -126,7 +126,8 @@ def _on_layout(found: Layout, given: Layout) -> list[str]:
         remarks.append(f"each cell of the matrix is an event, its user is {users}, its item the column{left_out}")
     if (unfold := found.unfold) and not given.unfold:
         by = f", parted by {found.parted_by!r}," if found.parted_by else ""
-        remarks.append(f"each entry of the lists in {unfold}{by} is an event")
+        beside = f", and with it that of {', '.join(found.beside)}" if found.beside else ""
+        remarks.append(f"each entry of the lists in {unfold}{by} is an event{beside}")
     if found.columns == CLICKS:
         remarks.append("what was shown and not clicked is left out: `kindred ingest posts --feed` takes both")
     return remarks
@@ -187,7 +188,9 @@ def _with_baskets(path: Location, given: TableMapping, head: Head) -> Head:
     found = None if given.file.unfold else basket_column(head, item)
     if found is None:
         return head
-    return read_head(path, head.layout.model_copy(update={"unfold": found[0], "parted_by": found[1]}))
+    items, sign = found
+    beside = lists_beside(head, items, sign)
+    return read_head(path, head.layout.model_copy(update={"unfold": items, "parted_by": sign, "beside": beside}))
 
 
 def _choices(

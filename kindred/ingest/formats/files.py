@@ -61,7 +61,7 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
     parted = {name: value for name, value in partition_of(path).items() if name in source.columns}
     with open_file(path, unpack=not source.is_archive) as file:
         rows = _rows_of(path, file, without_columns(source, parted) if parted else source, remark)
-        rows = unfolded(rows, source.unfold, source.parted_by) if source.unfold else rows
+        rows = unfolded(rows, source.unfold, source.parted_by, source.beside) if source.unfold else rows
         for count, row in enumerate(_with_columns(with_columns(rows, parted) if parted else rows, source), 1):
             if count % _ROWS_PER_REPORT == 0:
                 share = file.share_read

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.texts import listed
 
 
@@ -37,36 +37,60 @@ def flattened(values: Mapping[str, object]) -> Mapping[str, object]:
     return found
 
 
-def unfolded(rows: Iterator[Row], name: str, parted_by: str = "") -> Iterator[Row]:
+def unfolded(rows: Iterator[Row], name: str, parted_by: str = "", beside: Sequence[str] = ()) -> Iterator[Row]:
     """The rows, and for one with a list in the column of this name its entries, the other columns beside each.
 
     Args:
         rows: of the file.
         name: of the column; `outer.inner` where it stands within another, which may hold a list as well.
         parted_by: what stands between the entries where they are one text.
+        beside: columns whose lists go with this one, entry by entry; they stand where it does.
     """
     for row in rows:
         value = row.value
         if isinstance(value, BadRecord):
             yield row
-        else:
-            path = [name] if name in value else name.split(".")
-            yield from (row._replace(value=found) for found in _entries(value, path, parted_by))
+            continue
+        path = [name] if name in value else name.split(".")
+        others = [other if other in value else other.rpartition(".")[2] for other in beside]
+        try:
+            yield from [row._replace(value=found) for found in _entries(value, path, parted_by, others)]
+        except BadRecord as bad:
+            yield row._replace(value=bad)
 
 
-def _entries(value: Mapping[str, object], path: Sequence[str], parted_by: str) -> Iterator[Mapping[str, object]]:
-    """The columns once for each entry of the list that this path leads to."""
+def _entries(
+    value: Mapping[str, object], path: Sequence[str], parted_by: str, beside: Sequence[str]
+) -> Iterator[Mapping[str, object]]:
+    """The columns once for each entry of the list that this path leads to.
+
+    Raises:
+        BadRecord: a list beside it has not as many entries.
+    """
     name, *inner = path
     held = value.get(name)
-    if isinstance(held, str) and not inner:
-        held = listed(held)
-        if isinstance(held, str) and parted_by:
-            held = [part for text in held.split(parted_by) if (part := text.strip())]
+    if not inner:
+        held = entries_of(held, parted_by)
     if isinstance(held, dict) and inner:
         held = [held]
     if not isinstance(held, list):
         yield value
         return
-    for entry in held:
-        within = _entries(entry, inner, parted_by) if inner and isinstance(entry, dict) else (entry,)
-        yield from ({**value, name: one} for one in within)
+    lists = {} if inner else {other: entries_of(value[other], parted_by) for other in beside if other in value}
+    for other, entries in lists.items():
+        if entries is not None and (not isinstance(entries, list) or len(entries) != len(held)):
+            raise BadRecord(Reason.WRONG_TYPE, f"as many entries as in {name}, {len(held)}, are wanted", other)
+    for number, entry in enumerate(held):
+        within = _entries(entry, inner, parted_by, beside) if inner and isinstance(entry, dict) else (entry,)
+        others = {other: entries[number] for other, entries in lists.items() if isinstance(entries, list)}
+        yield from ({**value, **others, name: one} for one in within)
+
+
+def entries_of(value: object, parted_by: str) -> object:
+    """The entries of a list, also of one that was printed into a text or is parted by a sign; else what is there."""
+    if not isinstance(value, str):
+        return value
+    found = listed(value)
+    if isinstance(found, str) and parted_by:
+        return [part for text in found.split(parted_by) if (part := text.strip())]
+    return found

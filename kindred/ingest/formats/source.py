@@ -53,6 +53,7 @@ class Source:
         read_table: reads what is no file at all, such as a table of a database; it is given the source as it is then.
         unfold: the column whose lists hold rows of their own: each becomes a row, with the other columns beside it.
         parted_by: what stands between the entries of such a list where it is a text.
+        beside: columns whose lists go with it, entry by entry.
         is_archive: its files are archives, which are left packed.
         prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
@@ -71,6 +72,7 @@ class Source:
     read_table: Callable[[Source], Iterator[Row]] | None = None
     unfold: str = ""
     parted_by: str = ""
+    beside: Sequence[str] = ()
     is_archive: bool = False
     prepare: Callable[[Iterable[Row]], Source] | None = None
 

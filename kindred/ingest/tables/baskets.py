@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from kindred.ingest.cells.texts import listed
-from kindred.ingest.tables.column_names import is_name_of
+from kindred.ingest.formats.rows import entries_of
+from kindred.ingest.tables.column_names import is_name_of, name_of_entry
 from kindred.ingest.tables.table_head import Head
 
 _SIGNS = ("|", ";", ",", " ")
-_OF_LISTS = re.compile(r"(?:_?(?:list|set|bag|basket|cart)|s)$", re.IGNORECASE)
 _USUAL = 0.2  # share of cells that have the sign: baskets of one item have none
 
 
@@ -33,11 +32,30 @@ def basket_column(head: Head, given: str | None) -> tuple[str, str] | None:
     return None
 
 
+def lists_beside(head: Head, items: str, parted_by: str) -> tuple[str, ...]:
+    """The columns whose lists go with those of the items, entry by entry: ratings and times of the same events.
+
+    They have as many entries in each row, which is several in one at least.
+    """
+    where, _, _ = items.rpartition(".")
+    others = [name for name in head.columns if name != items and name.rpartition(".")[0] == where]
+    return tuple(name for name in others if _go_together(head, items, name, parted_by))
+
+
+def _go_together(head: Head, items: str, other: str, parted_by: str) -> bool:
+    both = [(entries_of(row.get(items), parted_by), entries_of(row.get(other), parted_by)) for row in head.rows]
+    lists = [(len(one), len(two)) for one, two in both if isinstance(one, list) and isinstance(two, list)]
+    missing = sum(two is None for _, two in both)
+    return (
+        len(lists) + missing == len(both) and all(one == two for one, two in lists) and max(lists, default=(0,))[0] > 1
+    )
+
+
 def _holds_items(name: str) -> bool:
     """Whether the column is called as one that holds several items: `items`, `product_ids`, `itemList`, `basket`."""
     last = name.rpartition(".")[2]
-    found = _OF_LISTS.search(last)
-    return last.casefold() in ("basket", "cart") or bool(found and is_name_of("item", last[: found.start()]))
+    entry = name_of_entry(last)
+    return last.casefold() in ("basket", "cart") or (entry != last and is_name_of("item", entry))
 
 
 def _are_ids(value: object) -> bool:

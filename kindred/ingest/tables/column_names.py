@@ -98,6 +98,9 @@ _ABROAD = {
 """The same in other languages; without words that mean several things, such as `note`, `nota`, `data` and `nombre`."""
 _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")  # as in `Rating (1-10)`
 _OF_SEVERAL = re.compile(r"(?:_?details?|_?list|s)$", re.IGNORECASE)
+_OF_LISTS = re.compile(
+    r"^(?:seq|sequence|hist|history)_|(?:_?(?:list|set|bag|basket|cart|seq|fixed)|s)$", re.IGNORECASE
+)
 _OF_ITS_OWNER = frozenset(("id", "name", "title"))
 _WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$|_hash$")
 NAMES = {
@@ -120,6 +123,16 @@ def guesses(role: str, columns: Sequence[str], taken: Collection[str | None]) ->
     by_depth = sorted(columns, key=lambda column: column.count("."), reverse=True)
     free = {_plain(column): column for column in reversed(by_depth) if column not in taken}
     return [free[name] for name in NAMES[role] if name in free]
+
+
+def of_entries(role: str, columns: Sequence[str], taken: Collection[str | None]) -> list[str]:
+    """The columns of lists whose entries are called what columns of this role are: `timestamps`, `rating_list`."""
+    return [name for name in columns if name not in taken and is_name_of(role, name_of_entry(name.rpartition(".")[2]))]
+
+
+def name_of_entry(name: str) -> str:
+    """What one entry of a column of lists is called: `item_id` of `item_ids`, `itemList` or `hist_item_id`."""
+    return _OF_LISTS.sub("", name)
 
 
 def title_beside(item: str, columns: Sequence[str]) -> str | None:

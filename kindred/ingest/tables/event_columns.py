@@ -10,7 +10,7 @@ from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.cells.numbers import decimal_of, price_of
 from kindred.ingest.cells.ratings import rating_of
 from kindred.ingest.cells.unrated import NEVER, guess_unrated
-from kindred.ingest.tables.column_names import guess, guesses
+from kindred.ingest.tables.column_names import guess, guesses, of_entries
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.records import event_properties
@@ -71,9 +71,10 @@ def _guess(role: str, head: Head, taken: set[str]) -> str | None:
     """The column that is called what columns of this role are, if it holds such values."""
     if role == "item" and head.layout.unfold in head.columns:
         return head.layout.unfold  # each entry of it is one
-    names = guesses(role, head.columns, taken)
+    beside = head.layout.beside
+    names = guesses(role, head.columns, taken) or of_entries(role, beside, taken)
     if role in _READERS and (within := head.layout.unfold):  # a number beside a list is of the list as a whole
-        names = [name for name in names if name.startswith(f"{within}.")]
+        names = [name for name in names if name.startswith(f"{within}.") or name in beside]
     name = names[0] if names else None
     if most := _AT_MOST_MISSING.get(role):
         return next((other for other in names if _missing(other, head) <= most), name)

@@ -23,7 +23,7 @@ from kindred.ingest.tables.matrices import rows_of_matrix
 
 def in_layout(source: Source, layout: Layout) -> Source:
     """The source of files that are written so."""
-    source = replace(source, unfold=layout.unfold, parted_by=layout.parted_by)
+    source = replace(source, unfold=layout.unfold, parted_by=layout.parted_by, beside=layout.beside)
     if not layout.separator:
         return replace(source, encoding=layout.encoding or source.encoding)
     source = replace(source, quoted=len(layout.separator) == 1)

@@ -75,6 +75,7 @@ class Layout(_Part):
         encoding: of its characters.
         unfold: the column whose lists hold rows of their own, or several items.
         parted_by: what stands between the entries of such a list where it is a text.
+        beside: columns whose lists go with that one, entry by entry: the ratings of its items, and the times.
         matrix: the column of users, where every other column is an item; `?` if not told.
         absent: the number that stands for no rating in a matrix.
     """
@@ -84,6 +85,7 @@ class Layout(_Part):
     encoding: str = ""
     unfold: str = ""
     parted_by: str = ""
+    beside: tuple[str, ...] = ()
     matrix: str = ""
     absent: str = ""
 

@@ -73,8 +73,21 @@ def test_entries_of_lists_are_events_as_those_of_json_are(tmp_path: Path) -> Non
     assert events(understood(tmp_path / "t.parquet", table)) == [("u1", "a", day), ("u1", "b", day), ("u3", "a", day)]
 
 
-def test_lists_beside_that_of_the_items_are_told_of(tmp_path: Path) -> None:
-    table = pa.table({"user": ["u", "v"], "item_ids": [["a", "b"], ["a"]], "ratings": [[4, 5], [1]], "age": [30, 40]})
+def test_lists_beside_that_of_the_items_go_with_it_entry_by_entry(tmp_path: Path) -> None:
+    day = int(DAY.timestamp())
+    table = pa.table(
+        {"user": ["u", "v"], "item_ids": [["a", "b"], ["a"]], "timestamps": [[day, day + 1], [day]], "age": [30, 40]}
+    )
+    tables = understood(tmp_path / "t.parquet", table)
+    assert events(tables) == [("u", "a", day), ("u", "b", day + 1), ("v", "a", day)]
+    assert "each entry of the lists in item_ids is an event, and with it that of timestamps" in tables.remarks
+    pq.write_table(table.set_column(2, "timestamps", [[[day, day + 1], [day, day]]]), tmp_path / "t.parquet")
+    *_, last = read_rows(tables.files[0].path, tables.files[0].source, silent)
+    assert isinstance(last.value, BadRecord) and "as many entries as in item_ids, 1," in last.value.message
+
+
+def test_lists_of_other_lengths_beside_that_of_the_items_are_told_of(tmp_path: Path) -> None:
+    table = pa.table({"user": ["u", "v"], "item_ids": [["a", "b"], ["a"]], "ratings": [[4, 5], []], "age": [30, 40]})
     tables = understood(tmp_path / "t.parquet", table)
     assert len(events(tables)) == 3
     [told] = [remark for remark in tables.remarks if remark.startswith("ratings: lists beside item_ids")]

@@ -102,6 +102,14 @@ def test_cells_that_hold_several_items_are_as_many_events(tmp_path: Path, cells:
     assert tables.remarks[-1].startswith("each entry of the lists in product_ids")
 
 
+@pytest.mark.parametrize(
+    "header", ["user_id,sequence_item_ids,sequence_ratings,sequence_timestamps", "uid,itemList,rating_list,ts_list"]
+)
+def test_cells_that_hold_the_ratings_and_times_of_several_items_go_with_them(tmp_path: Path, header: str) -> None:
+    table = written(tmp_path / "t.csv", f'{header}\n1,"7,9","4,5","{DAY},{DAY + 1}"\n2,"7","3","{DAY}"\n')
+    assert events_of(table) == [("1", "7", 4.0, DAY), ("1", "9", 5.0, DAY + 1), ("2", "7", 3.0, DAY)]
+
+
 @pytest.mark.parametrize("text", ["user,items\n1,whole milk\n2,soft cheese\n", "user,item\n1,31 4\n2,5 9\n"])
 def test_names_of_several_words_are_one_item(tmp_path: Path, text: str) -> None:
     known = TableMapping(events=EventColumns(item=text[5:].partition("\n")[0]))
