@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.encodings import AS_UTF_8
@@ -24,6 +25,7 @@ csv.field_size_limit(MAX_LINE_BYTES + 1)
 _DELIMITERS = ",\t;|"
 # A quote after a backslash that is followed by more text: doubled quotes alone never make one within quotes.
 _ESCAPED_QUOTE = re.compile(rb'\\"(?![",;|\t\r\n]|\s*$)')
+_ROWS_LOOKED_AT = 100
 _NO_ROWS = (b"", rb"\.")  # blank lines, and the end of a COPY of Postgres
 _FRAME = re.compile(rb"[\s|+:=-]*-{3,}[\s|+:=-]*|\(\d+ rows?(?: affected)?\)")  # of tables printed for people
 _ESCAPE = re.compile(rb'\\(["\\])')
@@ -109,13 +111,16 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
     is_all_known, width = False, 0
     if dialect.escapes_quotes:
         lines = (line._replace(raw=_ESCAPE.sub(_unescaped, line.raw)) for line in lines)
-    split = _split_rows if source.quoted else _split_plain_rows
-    for group, cells in split(lines, dialect):
+    rows = (_split_rows if source.quoted else _split_plain_rows)(lines, dialect)
+    head = list(islice(rows, _ROWS_LOOKED_AT))
+    for group, cells in chain(head, rows):
         length = sum(line.length for line in group) + len(group) - 1
         if header is None:
             if group[0].number == 1 and _SEPARATOR_LINE.fullmatch(group[0].raw):
                 continue
             header, titles = _header(cells, name), cells
+            if _are_named([cells for _, cells in head], len(header)):
+                header = ["", *header]
             check_firm_columns(name, source, header)
             is_all_known = all(name in source.columns for name in header if name)
             continue
@@ -147,6 +152,13 @@ def _header(cells: list[str] | BadRecord, name: object) -> list[str]:
     if len({*named}) != len(named):
         raise RecordError(f"the header of {name} names a column twice: {', '.join(named)}", "rename one of them")
     return header
+
+
+def _are_named(rows: Sequence[list[str] | BadRecord], width: int) -> bool:
+    """Whether each row begins with a number of its own, which the header has no cell for: what R writes by itself."""
+    below = [cells for cells in rows if isinstance(cells, list) and len(cells) > width]
+    numbers = [cells[0] for cells in below if len(cells) == width + 1]
+    return len(numbers) == len(rows) - 1 > 1 and numbers == [str(number) for number, _ in enumerate(numbers, 1)]
 
 
 def _header_again(cells: list[str], header: list[str]) -> list[str]:

@@ -252,4 +252,6 @@ def _header(path: Location, text: str, separator: str) -> list[str]:
         raise no_names(path, text, names)
     if numbers and not is_named and (numbers == len(names) or len({*names}) < len(names) or not all(names[1:-1])):
         raise no_names(path, text, names)
+    if not any(names):
+        raise RecordError(f"the first line of {path} names no columns: {line[:100]}", "write the names into it")
     return [name for name in names if name]

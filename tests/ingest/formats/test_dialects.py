@@ -40,6 +40,7 @@ def cells(rows: list[Row]) -> list[tuple[object, ...]]:
         b'"sep=|"\nuser|item|rating\nu1|a|4\nu2|b|5\n',
         b"user, item, rating\nu1, a, 4\nu2, b, 5\n",
         b'"user", "item", "rating"\n"u1", "a", 4\n"u2", "b", 5\n',
+        b'"user","item","rating"\n"1","u1","a",4\n"2","u2","b",5\n',
         b"user,item,rating\ru1,a,4\ru2,b,5\r",
         b"user\titem\trating\ru1\ta\t4\ru2\tb\t5",
         gzip.compress(b"user,item,rating\nu1,a,4\n", mtime=0) + gzip.compress(b"user,item,rating\nu2,b,5\n", mtime=0),
@@ -54,6 +55,12 @@ def cells(rows: list[Row]) -> list[tuple[object, ...]]:
 def test_a_table_loads_as_programs_write_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     assert cells(rows_of(tmp_path / "t.csv")) == WANTED
+
+
+@pytest.mark.parametrize("rows", ["1,u1,a,4\n", "1,u1,a,4\n1,u2,b,5\n", "1,u1,a,4\nu2,b,5\n", "u1,a,4,7\nu2,b,5,8\n"])
+def test_a_cell_too_many_numbers_no_rows_where_it_does_not_count_them(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "t.csv").write_text("user,item,rating\n" + rows)
+    assert cells(rows_of(tmp_path / "t.csv"))[0] == ("4 cells, the header has 3",)
 
 
 @pytest.mark.parametrize(

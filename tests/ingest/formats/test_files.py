@@ -154,6 +154,7 @@ def test_the_format_is_told_from_the_content(tmp_path: Path, name: str) -> None:
         ("link", b"/annex/objects/MD5E-s9--0.csv\n", "a pointer of git-annex"),
         ("packed", b"of letters first" * 16 + bytes(range(256)), "no text and no table"),
         ("book.pdf", b"%PDF-1.7", "a PDF"),
+        ("rating.mtx", b"%%MatrixMarket matrix coordinate real general\n3 3 1\n1 1 4\n", "a matrix of Matrix Market"),
         ("rating.mat", b"MATLAB 5.0 MAT-file", "a MATLAB file"),
         ("noise", bytes(range(256)) * 9, "no text"),
         ("two.zip", zipped({"a.csv": b"x", "b.csv": b"y"}), "zip archive .* one file alone: a.csv, b.csv"),

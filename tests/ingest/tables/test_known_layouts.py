@@ -273,6 +273,7 @@ def test_a_table_that_mysql_drew_is_told(tmp_path: Path) -> None:
             "+4 FILE",
         ),
         ("CREATE TABLE r (user_id int, item_id int);\nINSERT INTO r VALUES (1, 2);\n", "statements of SQL", "as CSV"),
+        (",,\nu1,a,4\n", "names no columns: ,,", "write the names into it"),
         ("Date,Name,Rating\n2023-01-01,A film,4\n", "no column", "--user COLUMN --item COLUMN; where a file is of one"),
     ],
 )
