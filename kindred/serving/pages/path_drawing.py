@@ -74,6 +74,8 @@ class _Size:
 _WIDE = _Size(width=206, height=78, along=318, across=104, characters=22)
 _NARROW = _Size(width=116, height=94, along=146, across=122, characters=12)
 _STAGES = 4
+_EARLY = (0.297, 0.156)
+"""Where a curve is after a quarter of its way, as shares of its width and height."""
 
 
 def drawing_of(found: Explanation, is_wide: bool) -> Drawing:
@@ -127,12 +129,13 @@ def _edges(path: EvidencePath, cards: list[Card], own: float, is_wide: bool) -> 
 
 
 def _edge_across(first: Card, second: Card, said: str, weight: float) -> Edge:
-    """A curve to the right, its words in the middle."""
+    """A curve to the right, its words in the middle; near its begin where it passes a row that has words there."""
     x1, y1 = first.x + first.width, first.y + first.height / 2
     x2, y2 = second.x, second.y + second.height / 2
     bend = (x2 - x1) / 2
     path = f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
-    return Edge(path, _short(said), (x1 + x2) / 2, (y1 + y2) / 2, weight)
+    right, down = (0.5, 0.5) if abs(y2 - y1) <= _WIDE.across else _EARLY
+    return Edge(path, _short(said), x1 + (x2 - x1) * right, y1 + (y2 - y1) * down, weight)
 
 
 def _edge_down(first: Card, second: Card, said: str, weight: float, own: float) -> Edge:

@@ -39,8 +39,9 @@ def test_a_name_stays_in_its_card(title: str) -> None:
             assert all(sum(1 + (letter in "W傘🎸") for letter in line) <= room for line in card.lines)
 
 
+@pytest.mark.parametrize("is_wide", [True, False])
 @pytest.mark.parametrize(("through", "count"), [(("User",) * 3, 7), (("User", "Category", "User"), 8)])
-def test_words_of_paths_that_meet_stand_apart(through: tuple[str, ...], count: int) -> None:
-    edges = drawing("tent", is_wide=False, through=through).edges
+def test_words_of_paths_that_meet_stand_apart(through: tuple[str, ...], count: int, is_wide: bool) -> None:
+    edges = drawing("tent", is_wide, through=through).edges
     assert len(edges) == count
     assert all(abs(a.x - b.x) > 45 or abs(a.y - b.y) > 20 for a, b in combinations(edges, 2))
