@@ -81,6 +81,7 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         "problem": problem,
         "rated": declared.rated,
         "stars": STARS,
+        "shape": _shape(declared),
         "best": longest_bar(answer.recommendations if answer else ()),
         "examples": (await service.answer(system, Request(k=3, reasons=False, removed=False))).recommendations,
     }
@@ -127,6 +128,12 @@ def _event(target: type[Event], rated: bool, number: int, item: str, stars: str,
     return target.model_validate(values)
 
 
+def _shape(system: System) -> str:
+    """What a pasted line looks like."""
+    stars, words = ["stars"] if system.rated else [], ["words"] if system.event_texts else []
+    return f" {_SEPARATOR} ".join(["id", *stars, *words])
+
+
 def _pasted(system: System, text: str) -> list[Event]:
     """Events of what was pasted: JSON lines as `kindred ingest` reads them, or `id | stars | words` a line.
 
@@ -139,16 +146,15 @@ def _pasted(system: System, text: str) -> list[Event]:
         return _json_reviews(text)
     events = []
     for number, line in lines:
-        item, stars, words = [*(part.strip() for part in line.split(_SEPARATOR, 2)), "", ""][:3]
+        item, *said = (part.strip() for part in line.split(_SEPARATOR, 2 if system.rated else 1))
+        stars, words = [*([] if system.rated else [""]), *said, "", ""][:2]
         try:
             events.append(_event(target, system.rated, MOST_PICKS + number, item, stars, words))
             check_rating(system, events[-1])
         except RecordError as error:
             raise RecordError(f"line {number}: {error.message}") from error
         except ValueError as error:
-            raise RecordError(
-                f"line {number} can't be understood", f"write `id {_SEPARATOR} stars {_SEPARATOR} words`"
-            ) from error
+            raise RecordError(f"line {number} can't be understood", f"write `{_shape(system)}`") from error
     return events
 
 
