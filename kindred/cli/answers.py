@@ -248,15 +248,6 @@ def _print_answers(answers: list[Answer], as_json: bool) -> None:
         console.result("\n\n".join(answer_text(answer) for answer in answers))
 
 
-_LEVELS = {
-    "model": "from the published embeddings",
-    "folded-in": "encoded just now: what they did since the last publish counts",
-    "inductive": "encoded just now from their events: not in the published version",
-    "popular": "nothing is known of this user: what is popular",
-    "similar": "from the published embeddings",
-}
-
-
 def _asked(answer: Answer) -> str:
     """Whom or what the answer is for."""
     if answer.item_id is None:
@@ -267,8 +258,10 @@ def _asked(answer: Answer) -> str:
 def answer_text(answer: Answer) -> str:
     """An answer for people: ranks, scores, titles, reasons."""
     from kindred.domain.shown import score_text
+    from kindred.recommenders.systems import find_system
 
-    lines = [f"{_asked(answer)} ({_LEVELS[answer.level]}, version {answer.version})"]
+    rests_on = find_system(answer.system).system.rests_on(answer.level)
+    lines = [f"{_asked(answer)} ({rests_on}, version {answer.version})"]
     for rank, item in enumerate(answer.recommendations, start=1):
         mark = "  [new]" if item.source == "new" else ""
         name = console.named(item.item_id, item.title)

@@ -96,7 +96,8 @@ def title_of(text: str) -> str:
     words = " ".join(text.split())
     if len(words) <= _LONGEST_TITLE:
         return words
-    return f"{words[:_LONGEST_TITLE].rpartition(' ')[0] or words[:_LONGEST_TITLE]}…"
+    begin = words[:_LONGEST_TITLE].rpartition(" ")[0] or words[:_LONGEST_TITLE]
+    return f"{begin.rstrip('.,;:…') or begin}…"
 
 
 @dataclass(frozen=True)

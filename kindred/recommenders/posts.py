@@ -13,4 +13,5 @@ POSTS = System(
     title="text",
     model="boosting",
     load_with="kindred ingest posts --feed FILE",
+    levels={"model": "from what they were shown and liked up to now", "similar": "by their texts and readers"},
 )

@@ -12,4 +12,5 @@ QUERIES = System(
     context=(MadeBy, InCategory),
     model="two-tower",
     load_with="kindred ingest queries --orders FILE",
+    levels={"model": "from their latest searches", "inductive": "from these searches", "popular": "what is popular"},
 )

@@ -56,6 +56,14 @@ class ListsEveryone(Protocol):
 
 
 @runtime_checkable
+class KnowsSearches(Protocol):
+    """A recommender that goes by what users searched for."""
+
+    def searched(self, user_id: str) -> tuple[str, ...]:
+        """The latest different searches of a user, the latest first."""
+
+
+@runtime_checkable
 class MapsItems(Protocol):
     """A recommender whose items have vectors of their own, which no search of the vector engine goes by."""
 

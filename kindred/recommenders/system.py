@@ -8,7 +8,7 @@ arXiv 2407.20060).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,6 +21,13 @@ from kindred.domain.records import Edge, Event
 from kindred.domain.schema import EdgeType, NodeType, edge_type_of, graph_schema
 
 Triple = tuple[str, str, str]
+_LEVELS = {
+    "model": "from the published embeddings",
+    "folded-in": "encoded just now: what they did since the last publish counts",
+    "inductive": "encoded just now from their events: not in the published version",
+    "popular": "nothing is known of this user: what is popular",
+    "similar": "from the published embeddings",
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ class System:
         load_with: the command that loads its events, for messages.
         predicted: property that an event has where a run predicted it, so that no user did it; None where none are.
         model: what lists of runs call its own model.
+        levels: what an answer of a level rests on, in words, where that is not the usual; see `rests_on`.
     """
 
     name: str
@@ -80,6 +88,7 @@ class System:
     load_with: str = field(default="kindred ingest", kw_only=True)
     predicted: str | None = field(default=None, kw_only=True)
     model: str = field(default="gnn", kw_only=True)
+    levels: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         astray = [edge.edge_type for edge in self.context if edge.source.label != self.item_label]
@@ -110,6 +119,10 @@ class System:
     def titled(self, value: str | None) -> str | None:
         """The title of an item in lists, from the property that names it; None where it has none."""
         return (title_of(value) if self.has_long_titles else value) if value else None
+
+    def rests_on(self, level: str) -> str:
+        """What an answer of this level rests on, in words."""
+        return self.levels.get(level) or _LEVELS.get(level, level)
 
     @property
     def edge(self) -> EdgeType:

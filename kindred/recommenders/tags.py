@@ -13,5 +13,11 @@ TAGS = System(
     predicted="probability",
     model="tagger",
     load_with="kindred ingest tags --tags FILE --frames PATH",
+    levels={
+        "model": "from what the track sounds like",
+        "folded-in": "from the tags that the track has",
+        "popular": "nothing is known of this track: how frequent each tag is",
+        "similar": "by what they sound like",
+    },
 )
 """Tracks take the place of users and tags that of items: which tags fit a track."""

@@ -122,7 +122,8 @@ class FeedRecommender:
         nearest = _best(cosine.astype(np.float64), held.feed.posts, {position: "itself"}, k)
         posts = tuple(_recommendation(held.feed, post, cosine[post], "similar") for post in nearest.tolist())
         title = self.system.titled(held.feed.words[position])
-        return Answer(None, posts, "similar", held.name, system=self.system.name, item_id=item_id, title=title)
+        about = Answer(None, posts, "similar", held.name, system=self.system.name, as_of=held.feed.as_of)
+        return replace(about, item_id=item_id, title=title)
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
         """Where a post stands for a reader; its score is a sum over features, and rests on no path of the graph."""

@@ -135,6 +135,11 @@ class QueryRecommender:
             found = store.query(question, {}, QueryLimits(rows=count))
         return [str(user) for user in found["id"].to_pylist()]
 
+    def searched(self, user_id: str) -> tuple[str, ...]:
+        """The latest different searches of a user, the latest first, as the graph holds them."""
+        with self._opened.graph() as store:
+            return searches_of(store, user_id, None).texts
+
     def refresh(self) -> str:
         """Takes the published version, whole, before the next answer, and keeps it until called again; its name.
 

@@ -40,7 +40,8 @@ async def compare_page(service: Service, system: str, user: str, left: str, righ
     ]
     published = f"{system}{_BETWEEN}{service.system(system).version}"
     left = left if left in choices else published
-    other = next((choice for choice in choices if choice != left), left)
+    own = [choice for choice in choices if choice.partition(_BETWEEN)[0] == system]
+    other = next((choice for choice in own if choice != left), left)
     right = right if right in choices else other
     sides: list[Side] = []
     if user:
@@ -52,6 +53,7 @@ async def compare_page(service: Service, system: str, user: str, left: str, righ
         ]
     common = _common(sides)
     values = {"user": user, "choices": choices, "left": left, "right": right, "sides": sides, "common": common}
+    values["num_own"] = len(own)
     return Page("compare.html", values, system)
 
 

@@ -59,8 +59,10 @@ def _properties(service: Service, opened: OpenedSystem, item: str) -> tuple[Mapp
     except KindredError as error:
         return {}, "", error.message
     shown = shown_properties(view.nodes[0])
-    text = next((shown[name] for name in _NOT_SHOWN if name in shown), "")
-    title = opened.module.system.title
+    system = opened.module.system
+    title = system.title
+    long = (title, *_NOT_SHOWN) if system.has_long_titles else _NOT_SHOWN
+    text = next((shown[name] for name in long if name in shown), "")
     return {name: value for name, value in shown.items() if name not in (*_NOT_SHOWN, title)}, text, ""
 
 

@@ -85,39 +85,39 @@ def _pages_of_systems(service: Service) -> APIRouter:
 
     @routes.get("/{system}")
     async def find(system: str, q: str = "") -> Response:
-        return await shown(service, find_page(service, system, q))
+        return await shown(service, find_page(service, system, q), system)
 
     @routes.get("/{system}/user")
     async def user(system: str, id: Asked = "", k: str = "") -> Response:
-        return await shown(service, user_page(service, system, id, k))
+        return await shown(service, user_page(service, system, id, k), system)
 
     @routes.get("/{system}/why")
     async def why(system: str, user: Asked = "", item: Asked = "") -> Response:
-        return await shown(service, why_page(service, system, user, item))
+        return await shown(service, why_page(service, system, user, item), system)
 
     @routes.get("/{system}/item")
     async def item(system: str, id: Asked = "") -> Response:
-        return await shown(service, item_page(service, system, id))
+        return await shown(service, item_page(service, system, id), system)
 
     @routes.get("/{system}/graph")
     async def graph(system: str, label: str = "", id: Asked = "") -> Response:
-        return await shown(service, graph_page(service, system, label, id))
+        return await shown(service, graph_page(service, system, label, id), system)
 
     @routes.get("/{system}/map")
     async def embedding_map(system: str, only: str = "") -> Response:
-        return await shown(service, map_page(service, system, only))
+        return await shown(service, map_page(service, system, only), system)
 
     @routes.get("/{system}/compare")
     async def compare(system: str, user: Asked = "", left: str = "", right: str = "") -> Response:
-        return await shown(service, compare_page(service, system, user, left, right))
+        return await shown(service, compare_page(service, system, user, left, right), system)
 
     @routes.api_route("/{system}/try", methods=["GET", "POST"])
     async def try_it(system: str, http: HttpRequest) -> Response:
-        return await shown(service, _tried(service, system, http))
+        return await shown(service, _tried(service, system, http), system)
 
     @routes.get("/{system}/{rest:path}")
     async def elsewhere(system: str, rest: str) -> Response:
-        return await shown(service, _nowhere(rest))
+        return await shown(service, _nowhere(rest), system)
 
     return routes
 

@@ -12,11 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from kindred.domain.errors import KindredError
-from kindred.domain.recommendation import Recommendation
+from kindred.domain.recommendation import Answer, Recommendation
 from kindred.domain.shown import score_text, shortened
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.recommends import MapsItems
+from kindred.recommenders.systems import find_system
 from kindred.serving.http.bare_page import HEADERS
 from kindred.serving.http.problems import status_of
 from kindred.serving.service import Service
@@ -27,13 +28,6 @@ _SOURCES = {
     "popular": "popular",
     "similar": "similar",
     "rule": "put here by a rule",
-}
-_LEVELS = {
-    "model": "from the published embeddings",
-    "folded-in": "encoded just now: newer events count",
-    "inductive": "encoded just now from events that are not in the published version",
-    "popular": "nothing is known of this user: what is popular",
-    "similar": "from the published embeddings",
 }
 _SERVED = {
     "engine": "by vector search",
@@ -65,13 +59,13 @@ def longest_bar(items: Iterable[Recommendation]) -> float:
     return max((abs(item.score) for item in items), default=1.0) or 1.0
 
 
-async def shown(service: Service, making: Awaitable[Page]) -> Response:
-    """The page as a reply; where it can't be made, one that says why and what to do next."""
+async def shown(service: Service, making: Awaitable[Page], system: str = "") -> Response:
+    """The page as a reply; where it can't be made, one of the system that says why and what to do next."""
     try:
         page = await making
     except KindredError as error:
         said = {"message": error.message, "hint": error.next_step, "code": status_of(error)}
-        page = Page("problem.html", said, status=status_of(error))
+        page = Page("problem.html", said, system, status_of(error))
     return HTMLResponse(html_of(service, page), page.status, HEADERS)
 
 
@@ -90,8 +84,13 @@ def _environment() -> Environment:
     environment = Environment(loader=PackageLoader("kindred.serving.pages"), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"day": day, "minute": minute, "score": score_text, "percent": percent, "colour": colour}
     environment.filters |= {"counted": counted, "ago": ago, "brief": brief}
-    environment.globals |= {"link": link, "sources": _SOURCES, "levels": _LEVELS, "served": _SERVED}
+    environment.globals |= {"link": link, "sources": _SOURCES, "rests_on": rests_on, "served": _SERVED}
     return environment
+
+
+def rests_on(answer: Answer) -> str:
+    """What an answer rests on, in words."""
+    return find_system(answer.system).system.rests_on(answer.level)
 
 
 def link(path: str, **parameters: object) -> str:

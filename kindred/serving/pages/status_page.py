@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from kindred.domain.errors import KindredError
+from kindred.domain.recommendation import Request
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import figures_of, find_run
@@ -35,8 +36,6 @@ def _status(service: Service, problem: str | None) -> dict[str, Any]:
 
 
 def _system(opened: OpenedSystem) -> dict[str, Any]:
-    recommender = opened.recommender
-    version = recommender.version() if isinstance(recommender, Recommender) else None
     return {
         "name": opened.name,
         "version": opened.version,
@@ -44,11 +43,19 @@ def _system(opened: OpenedSystem) -> dict[str, Any]:
         "misfit": opened.misfit,
         "engine_problem": opened.ladder.breaker.reason,
         "minutes": (time.monotonic() - opened.since) / 60,
-        "as_of": None if version is None else version.release.as_of,
+        "as_of": _as_of(opened),
         "size": opened.memory.size(),
-        "num_stale": opened.memory.num_stale(opened.version),
+        "num_stale": opened.memory.num_stale(opened.version) if isinstance(opened.recommender, Recommender) else None,
         "figures": _figures(opened),
     }
+
+
+def _as_of(opened: OpenedSystem) -> int | None:
+    """The time of the latest event that answers know from the version; None where events have no times."""
+    try:
+        return opened.ladder(Request(k=1, reasons=False, removed=False)).as_of
+    except KindredError:
+        return None
 
 
 def _figures(opened: OpenedSystem) -> dict[str, float]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
+from kindred.domain.errors import StoreError
 from kindred.domain.explanation import CAVEAT
 from kindred.domain.recommendation import Request
 from kindred.recommenders.answering.recommender import Recommender
+from kindred.recommenders.recommends import KnowsSearches
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.http.problems import UnknownError, unknown_item
 from kindred.serving.pages.path_drawing import Drawing, drawing_of
@@ -51,11 +54,13 @@ async def user_page(service: Service, system: str, user: str, size: str) -> Page
     answer = await service.answer(system, Request(user_id=user, k=k, removed=False))
     _load_soon(service.system(system))
     events = memory.light_events(user)[::-1]
+    searches = await service.in_thread(partial(_searches, service.system(system), user))
     titles = memory.titles({event.item_id for event in events[:HISTORY]})
     values = {
         "user": user,
         "answer": answer,
         "events": events[:HISTORY],
+        "searches": searches,
         "num_events": len(events),
         "titles": titles,
         "k": k,
@@ -64,6 +69,13 @@ async def user_page(service: Service, system: str, user: str, size: str) -> Page
         "user_label": service.system(system).module.system.user_label,
     }
     return Page("user.html", values, system)
+
+
+def _searches(opened: OpenedSystem, user: str) -> tuple[str, ...]:
+    """What a user searched for of late, where the system goes by that; nothing while the graph can't be read."""
+    with suppress(StoreError):
+        return opened.recommender.searched(user) if isinstance(opened.recommender, KnowsSearches) else ()
+    return ()
 
 
 def _load_soon(opened: OpenedSystem) -> None:

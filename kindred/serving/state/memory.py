@@ -258,7 +258,9 @@ class Memory:
 
     def num_stale(self, version: str) -> int:
         """Users whose published row does not say all that they did; each is encoded anew when they ask."""
-        return len({*self.past.users.ids, *self._new} - self._current.get(version, set()))
+        past = self.past
+        there = {past.users.external(int(user)) for user in np.flatnonzero(np.diff(past.starts))}
+        return len(((there - self._forgotten) | set(self._new)) - self._current.get(version, set()))
 
     def graph_problem(self) -> str | None:
         """Why the graph can't be read just now, None where nothing is wrong."""

@@ -11,8 +11,11 @@ from typing import Any
 
 import anyio
 import httpx
+import pyarrow as pa
 import pytest
 
+from kindred.domain.schema import graph_schema
+from kindred.graph.open import open_graph
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.serving import service as service_module
 from kindred.serving.background import following
@@ -26,6 +29,15 @@ def test_a_service_on_its_own_graph_is_ready(client: Client) -> None:
     assert (ready["status"], ready["problems"]) == ("ready", [])
     assert client.get("/health/deps").json()["systems"]["products"]["graph"] == "ok"
     assert 'kindred_graph_fits{system="products"} 1.0' in client.get("/metrics").text
+
+
+def test_who_did_nothing_did_nothing_since(settings: Settings) -> None:
+    store = open_graph(settings.effective_graph_url)
+    store.upsert_nodes(graph_schema().node("User"), pa.table({"id": ["only registered"]}))
+    store.close()
+    with opened(settings) as service:
+        opened_system = service.system("products")
+        assert opened_system.memory.num_stale(opened_system.version) == 0
 
 
 def put_no_graph(folder: Path) -> None:

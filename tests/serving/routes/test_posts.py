@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import shutil
 from collections.abc import Iterator
@@ -113,6 +114,14 @@ def test_why_tells_the_score_of_the_answer_and_the_place_in_it(client: Client) -
         assert among[0] == best, "the chance of a like does not go by how many posts are asked for"
         why = client.get(f"/v1/posts/users/{reader}/why/{best['id']}").json()
         assert why["now"] == {"score": pytest.approx(best["score"], rel=1e-4), "rank": 1}, reader
+
+
+def test_a_post_s_page_shows_all_of_it(client: Client) -> None:
+    post = client.get("/post/7").json()
+    page = client.get("/ui/posts/item", id=7).text
+    shown = client.get("/v1/posts/items/7/similar", k=1).json()
+    assert post["text"].split("\n")[-1] in html.unescape(page)
+    assert shown["graph_as_of"] == client.get("/v1/posts/users/7/recommendations").json()["graph_as_of"]
 
 
 def test_readers_alike_in_profile_get_feeds_of_their_own(client: Client) -> None:

@@ -120,6 +120,13 @@ def test_what_is_wrong_is_said_plainly(client: Client, body: dict[str, object], 
     assert reply.status_code == 422 and message in reply.json()["error"]["message"]
 
 
+def test_pages_show_what_somebody_searched_for_and_what_answers_rest_on(client: Client) -> None:
+    page = client.get("/ui/queries/user", id="U00001").text
+    assert "What they searched for" in page and "from their latest searches" in page and "embeddings" not in page
+    status = client.get("/ui/status").text
+    assert "Knows events up to" in status and "did something since" not in status
+
+
 def test_why_as_of_a_time_takes_what_recommendations_take(client: Client) -> None:
     best = client.get("/v1/queries/users/U00001/recommendations", k=1).json()["items"][0]["id"]
     path = f"/v1/queries/users/U00001/why/{best}"
