@@ -1,4 +1,4 @@
-"""Imports never run in a circle, in the text of the code: an import inside a function or for types counts as well."""
+"""Imports never run in a circle in the text of the code, one inside a function or for types counts; files are short."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ def imported(module: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (name if name in MODULES else node.module for name in names)
+
+
+def test_no_file_is_longer_than_one_sitting() -> None:
+    """400 lines are the most, of tests and benchmarks too."""
+    files = [path for room in ("kindred", "tests", "benchmarks") for path in (ROOT / room).rglob("*.py")]
+    lengths = {str(path.relative_to(ROOT)): path.read_bytes().count(b"\n") for path in files}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 def test_nothing_imports_in_a_circle() -> None:

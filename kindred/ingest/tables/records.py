@@ -12,6 +12,7 @@ Names are brought to Unicode form NFC; ids stay as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,7 @@ from kindred.ingest.cells.time_reader import time_reader
 from kindred.ingest.cells.times import key_of_time
 from kindred.ingest.cells.unrated import read_unrated
 from kindred.ingest.cells.values import NO_RATING, NO_TIME, optional
+from kindred.ingest.formats.columns import letters_of
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, category_edge
@@ -40,6 +42,11 @@ _EVENT_PROPERTIES = {
     "text": ("text",),
     "kind": ("kind", "action"),
 }
+_AGAINST = re.compile(
+    "(?:un|dis|undis)liked?|downvoted?|thumbsdown|unfollow(?:ed)?|removed?(?:from[a-z]+)?|removecart|"
+    "skip(?:ped)?|hide|hidden|dismiss(?:ed)?|notinterested|return(?:ed)?|refund(?:ed)?|cancell?(?:ed)?"
+)
+"""Words for what happened, their letters alone, that take an item back or turn it down."""
 _ITEM_PROPERTIES = {"title": ("title", "name"), "text": ("text", "description")}
 
 
@@ -115,8 +122,8 @@ def event_source(
 
     def parse(row: Values) -> Parsed:
         row, notes = flattened(row), list[str]()
-        if columns.weight and "weight" in held and _is_taken_back(row.get(columns.weight), columns):
-            return Parsed((), skipped=f"{columns.weight} below 0: taken back, no event")
+        if why := _no_event(row, columns, held):
+            return Parsed((), skipped=why)
         at_ms = read_time(row.get(columns.at), columns.at) if columns.at else None
         if at_ms is None:
             notes.append(NO_TIME)
@@ -137,6 +144,16 @@ def event_source(
     used = [*names.values(), items.title, items.text, *items.category]
     wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
     return Source(tuple(dict.fromkeys(name for name in used if name)), parse, wanted)
+
+
+def _no_event(row: Values, columns: EventColumns, held: dict[str, str]) -> str:
+    """Why a row says that its user does not want the item, in few words; empty where it does not, or a rating tells."""
+    if columns.weight and "weight" in held and _is_taken_back(row.get(columns.weight), columns):
+        return f"{columns.weight} below 0: taken back, no event"
+    word = row.get(columns.kind) if columns.kind and not columns.rating else None
+    if isinstance(word, str) and _AGAINST.fullmatch(letters_of(word)):
+        return f"{word.strip()} in {columns.kind}: no event for the item"
+    return ""
 
 
 def _is_taken_back(weight: object, columns: EventColumns) -> bool:

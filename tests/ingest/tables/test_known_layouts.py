@@ -26,11 +26,11 @@ def written(path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 
 def records_of(tables: Tables, file: int = 0) -> list[object]:
-    """The record that each row of a file is about."""
+    """The record that each row of a file is about, but for rows that are skipped."""
     found: list[object] = []
     for row in read_rows(tables.files[file].path, tables.files[file].source, lambda *_: None):
         assert not isinstance(row.value, BadRecord)
-        found.append(tables.files[file].source.parse(row.value).records[0])
+        found += tables.files[file].source.parse(row.value).records[:1]
     return found
 
 
@@ -108,6 +108,15 @@ def test_cells_that_hold_several_items_are_as_many_events(tmp_path: Path, cells:
 def test_cells_that_hold_the_ratings_and_times_of_several_items_go_with_them(tmp_path: Path, header: str) -> None:
     table = written(tmp_path / "t.csv", f'{header}\n1,"7,9","4,5","{DAY},{DAY + 1}"\n2,"7","3","{DAY}"\n')
     assert events_of(table) == [("1", "7", 4.0, DAY), ("1", "9", 5.0, DAY + 1), ("2", "7", 3.0, DAY)]
+
+
+def test_a_word_against_the_item_is_no_event_unless_a_rating_says_more(tmp_path: Path) -> None:
+    rows = "1,31,Like,5\n1,4,dislike,1\n1,31,un-like,\n2,4,remove_from_cart,2\n2,31,cart,3\n"
+    path = written(tmp_path / "t.csv", f"user,item,event_type,price\n{rows}")
+    assert [event[:2] for event in events_of(path)] == [("1", "31"), ("2", "31")]
+    parsed = interaction_files(TableMapping(), [path]).files[0].source.parse({"event_type": "dislike"})
+    assert parsed.skipped == "dislike in event_type: no event for the item"
+    assert len(events_of(written(tmp_path / "rated.csv", f"user,item,event_type,rating\n{rows}"))) == 5
 
 
 @pytest.mark.parametrize("text", ["user,items\n1,whole milk\n2,soft cheese\n", "user,item\n1,31 4\n2,5 9\n"])
