@@ -87,6 +87,7 @@ class Applier:
         self._service = service
         self._may_place_at = 0.0
         self._to_place: set[str] = set()
+        self._to_clear: set[str] = set()
 
     def apply(self, batch: Sequence[Entry]) -> None:
         """Brings a batch, oldest first, into the graph and the vectors, and notes that in the journal.
@@ -169,10 +170,13 @@ class Applier:
             self._service.vectors.of(opened.name).upsert(version.name, USERS, embeddings)
 
     def _note_new_items(self, batch: Sequence[Entry]) -> None:
-        """Items that must be placed, at once where one was put, with others in their turn where one was only chosen."""
+        """Systems whose new items must be placed, at once where one was put, else in their turn."""
         for entry in batch:
             value = entry.value
-            opened = None if value["kind"] == DELETE else self._service.systems.get(value["system"])
+            if value["kind"] == DELETE:
+                self._note_deleted(value["label"])
+                continue
+            opened = self._service.systems.get(value["system"])
             if opened is None or not isinstance(opened.recommender, Recommender):
                 continue
             if value["kind"] == NODE and value["label"] == opened.module.system.item_label:
@@ -181,8 +185,15 @@ class Applier:
             elif value["kind"] == EVENT and not _knows(opened.recommender, value["record"]["target_id"]):
                 self._to_place.add(opened.name)
 
+    def _note_deleted(self, label: str) -> None:
+        """The same where somebody is gone who may have chosen some: these are placed without them."""
+        for name, opened in list(self._service.systems.items()):
+            if isinstance(opened.recommender, Recommender) and label == opened.module.system.user_label:
+                self._to_place.add(name)
+                self._to_clear.add(name)
+
     def _place_items(self) -> None:
-        """Rows of every item that the model does not know."""
+        """Rows of every item that the model does not know; one of which nothing is known any more has none."""
         began = time.monotonic()
         for name in list(self._to_place):
             opened = self._service.systems[name]
@@ -196,7 +207,12 @@ class Applier:
                 payloads = [{"title": titles.get(item, "")} for item in new.ids]
                 rows = Embeddings(IdMap(new.ids), new.rows)
                 self._service.vectors.of(name).upsert(version.name, ITEMS, rows, payloads)
+            if name in self._to_clear:
+                placed = {*version.model.items.ids, *new.ids}
+                unplaced = [item for item in opened.memory.past.items.ids if item not in placed]
+                self._service.vectors.of(name).remove(version.name, ITEMS, unplaced)
             self._to_place.discard(name)
+            self._to_clear.discard(name)
         self._may_place_at = time.monotonic() + (time.monotonic() - began) / _PLACING_SHARE
 
     def _compact(self) -> None:

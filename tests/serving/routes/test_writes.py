@@ -272,6 +272,28 @@ def test_a_deleted_user_is_gone_everywhere(settings: Settings, monkeypatch: pyte
     run(settings, look)
 
 
+def test_an_item_that_only_a_deleted_user_chose_goes_with_them(settings: Settings) -> None:
+    async def asks(service: Service, client: httpx.AsyncClient) -> None:
+        async def has_row(is_there: bool) -> None:
+            with anyio.fail_after(20):
+                while (
+                    bool(len(service.vectors.of("products").fetch(version(service), "items", ["N9"]).ids)) != is_there
+                ):
+                    await anyio.sleep(0.05)
+
+        seen, told = items_of(service)[0], []
+        for number, item in enumerate((seen, "N9")):
+            told.append({"user_id": "passing", "item_id": item, "rating": 5, "event_id": f"p{number}"})
+        await client.post("/v1/events", json=told)
+        await has_row(True)
+        assert "N9" in await listed(client, "nobody", 60)
+        await client.delete("/v1/products/users/passing")
+        await has_row(False)
+        assert "N9" not in await listed(client, "nobody", 60)
+
+    run(settings, asks)
+
+
 def test_a_deleted_item_is_in_no_answer(settings: Settings) -> None:
     async def asks(service: Service, client: httpx.AsyncClient) -> None:
         best = (await ids(client, "nobody"))[0]
