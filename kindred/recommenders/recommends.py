@@ -56,6 +56,14 @@ class ListsEveryone(Protocol):
 
 
 @runtime_checkable
+class HoldsGraph(Protocol):
+    """A recommender that answers from what it read of the graph when it took its version."""
+
+    def read_again(self) -> None:
+        """Takes what the graph holds now; the version stays."""
+
+
+@runtime_checkable
 class KnowsSearches(Protocol):
     """A recommender that goes by what users searched for."""
 

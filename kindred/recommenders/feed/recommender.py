@@ -19,7 +19,7 @@ from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.answering.request_parts import OF_FEED, check_parts
-from kindred.recommenders.feed.model import ARMS, TEST
+from kindred.recommenders.feed.model import ARMS, TEST, load_posts
 from kindred.recommenders.feed.orders import Order, load_order
 from kindred.recommenders.feed.tables import FeedTables, read_feed
 from kindred.recommenders.posts import POSTS
@@ -33,11 +33,16 @@ _EXCLUDED = "excluded by the request"
 
 @dataclass(frozen=True)
 class FeedVersion:
-    """What answers: the order of a published model, and the feed as the graph held it when it was taken."""
+    """What answers: the order of a published model, and the feed as the graph held it when it was read.
+
+    Attributes:
+        is_new: which posts came after the training, `[num_posts]`.
+    """
 
     name: str
     feed: FeedTables
     order: Order
+    is_new: NDArray[np.bool_]
 
 
 class FeedRecommender:
@@ -80,7 +85,7 @@ class FeedRecommender:
         scores = np.where(_asked_for(held.feed, request), scores, -np.inf)
         best = _best(scores, held.feed.posts, removed, request.k)
         posts = tuple(
-            _recommendation(held.feed, post, value, "model")
+            _recommendation(held.feed, post, value, "new" if held.is_new[post] else "model")
             for post, value in zip(best.tolist(), values(best).tolist(), strict=True)
         )
         is_known = held.order.is_known(reader, at)
@@ -157,6 +162,10 @@ class FeedRecommender:
             self._answer(held, first, arm)  # loads what the first answer needs
         return self._versions.hold(held)
 
+    def read_again(self) -> None:
+        """Takes the feed as the graph holds it now; the version stays."""
+        self._versions.hold(self._load(self._versions.of().name))
+
     def is_quick(self, request: Request) -> bool:
         """An answer takes milliseconds: it belongs into a thread."""
         return False
@@ -179,7 +188,8 @@ class FeedRecommender:
         run = find_run(self._opened.runs_folder, run_of(name))
         with self._opened.graph() as store:
             feed = read_feed(store)
-            return FeedVersion(name, feed, load_order(run, feed, store))
+            is_new = load_posts(run.folder).positions(feed.posts.ids) < 0
+            return FeedVersion(name, feed, load_order(run, feed, store), is_new)
 
     def _removed(self, held: FeedVersion, request: Request, reader: int, at: int) -> dict[int, str]:
         """Posts that may not be in the answer, by position, and why."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, StoreError
 from kindred.recommenders.answering.opened import Opened
-from kindred.recommenders.recommends import Recommends
+from kindred.recommenders.recommends import HoldsGraph, Recommends
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import read_manifest
 from kindred.recommenders.systems import SystemModule
@@ -25,6 +25,8 @@ from kindred.vectorstore.store import VectorStore
 
 _LOG = logging.getLogger("kindred.serving")
 RETRY_SECONDS = 10.0
+_READING_SHARE = 0.1
+"""Share of the time that may go into reading the graph again because of writes."""
 """A version that could not be taken is tried again after this time."""
 
 
@@ -61,6 +63,7 @@ class OpenedSystem:
     def __post_init__(self) -> None:
         self._refused: str | None = None
         self._again_at = 0.0
+        self._num_read, self._may_read_at = 0, 0.0
         self.ladder = Ladder(self.recommender, self.memory, lambda: self.version, self.memory.graph_problem)
         self.together = Together(self.ladder)
         self._compare()
@@ -79,6 +82,16 @@ class OpenedSystem:
         """As if they had never been there: nothing of them is in memory."""
         self.memory.forget_user(user_id)
         self.ladder.forget_user(user_id)
+
+    def catch_up(self, num_applied: int) -> None:
+        """Has what answers read the graph again where writes came into it; in a tenth of the time at the most."""
+        is_due = num_applied != self._num_read and time.monotonic() >= self._may_read_at
+        if is_due and isinstance(self.recommender, HoldsGraph):
+            began = time.monotonic()
+            with suppress(*FAILURES):  # a graph that is being written is read the next time
+                self.recommender.read_again()
+                self._num_read = num_applied
+            self._may_read_at = time.monotonic() + (time.monotonic() - began) / _READING_SHARE
 
     def follow(self) -> bool:
         """Takes over a newly published version, whole; whether there was one. What answered before goes on if it fails.

@@ -21,6 +21,8 @@ async def follow_versions(service: Service) -> None:
             before = opened.problem
             if await asyncio.to_thread(opened.follow):
                 _LOG.info("system %s answers from version %s", opened.name, opened.version)
+            elif opened.problem is None:
+                await asyncio.to_thread(opened.catch_up, service.live.num_applied[opened.name])
             elif opened.problem is not None and opened.problem != before:
                 _LOG.warning("system %s stays with version %s: %s", opened.name, opened.version, opened.problem)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +29,7 @@ class Live:
         pending: writes that the graph does not hold yet, by number.
         deletions: those that the journal still names, by (label, id).
         applied: the number up to which the graph holds them.
+        num_applied: how many of each system the graph took since the service began.
 
     Args:
         data_dir: the data folder; the journal is in it.
@@ -40,6 +42,7 @@ class Live:
         self.pending: dict[int, Entry] = {}
         self.deletions: dict[tuple[str, str], Entry] = {}
         self.applied = 0
+        self.num_applied: Counter[str] = Counter()
         self._systems = systems
         self._told: dict[str, int] = {}
         self._latest: dict[tuple[str, str], int] = {}
@@ -120,6 +123,9 @@ class Live:
             if version and name in self._systems and self._latest.get((name, user_id), 0) <= through:
                 self._systems[name].memory.row_written(user_id, version)
                 self._latest.pop((name, user_id), None)
+        done = [said.value for seq, said in self.pending.items() if seq <= through]
+        for name in self._systems:  # a deletion is of all systems
+            self.num_applied[name] += sum(value["kind"] == DELETE or value["system"] == name for value in done)
         self.pending = {seq: said for seq, said in self.pending.items() if seq > through}
 
     def _tell(self, name: str, opened: OpenedSystem, entry: Entry) -> None:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import numpy as np
 import pytest
 
@@ -31,7 +33,8 @@ from kindred.settings import Settings
 from kindred.steps import write_answers_to_all
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
-from tests.serving.conftest import Client, opened
+from tests.recommenders.conftest import ENCODER
+from tests.serving.conftest import Client, ask, opened
 
 SALT = "a-salt-of-a-test"
 
@@ -42,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = generate_feed(FeedSample(users=60, posts=40, events=4000, seed=3), folder / "sample")
     store = open_graph(f"ladybug:{folder / 'graph'}")
     options = IngestOptions(folder / "staging", folder / "quarantine")
-    ingest_files(store, post_files(files.users, files.posts, [files.feed]), None, options)
+    ingest_files(store, post_files(files.users, files.posts, [files.feed]), ENCODER, options)
     run = folder / "artifacts/posts/20260101-000000-aaaaaa"
     run.mkdir(parents=True)
     module = SYSTEMS["posts"]
@@ -280,3 +283,23 @@ def test_a_like_that_the_service_was_sent_counts_among_the_most_liked(folder: Pa
         assert client.get("/user/7/feed", limit=2).json()[0] == own
         assert len(client.get(f"/post/{last}/feed", limit=501).json()) == 501
         assert own in client.get(f"/post/{last}/feed", limit=501).json()
+
+
+def test_posts_and_readers_that_come_are_answered_with_once_the_graph_holds_them(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    with opened(Settings(data_dir=data, serve_port=0)) as service:
+
+        async def asks(client: httpx.AsyncClient) -> None:
+            put = {"id": "901", "text": "A walk along the coast.", "topic": "travel"}
+            assert (await client.put("/v1/posts/items", json=[put])).json()["accepted"] == 1
+            assert (await client.put("/v1/posts/users", json=[{"id": "902", "country": "NZ"}])).json()["accepted"] == 1
+            with anyio.fail_after(20):
+                while (await client.get("/user/902")).status_code == 404:
+                    await anyio.sleep(0.05)
+            assert (await client.get("/post/901")).json() == {"id": 901, "text": put["text"], "topic": "travel"}
+            whole = (await client.get("/v1/posts/users/902/recommendations?k=60")).json()["items"]
+            assert {post["id"]: post["source"] for post in whole}["901"] == "new"
+            assert {post["source"] for post in whole if post["id"] != "901"} == {"model"}
+
+        ask(service, asks)
