@@ -14,8 +14,9 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack
 
 from kindred.domain.errors import KindredError, RecordError, SettingsError
 from kindred.domain.id_text import id_in
@@ -290,10 +291,39 @@ def _arrow(table: ArrowStream | ToArrow | None) -> pa.Table:
         kind = type(table).__name__
         raise SettingsError(f"a {kind} is one column and no table", "give a frame: of pandas by series.reset_index()")
     if hasattr(table, "__arrow_c_stream__"):
-        return pa.table(table)
+        try:
+            return _of_plain_types(pa.table(table))
+        except pa.ArrowException:
+            if not hasattr(table, "astype"):
+                raise
+            return _of_plain_types(pa.table(_as_text_where_mixed(table)))
     if table is not None and hasattr(table, "to_arrow"):
         return pa.table(table.to_arrow())
     raise SettingsError(
         f"a {type(table).__name__} is no table",
         "give a path, or a table of pandas, polars (collected), Arrow or what gives Arrow",
     )
+
+
+def _as_text_where_mixed(frame: Any) -> Any:
+    """The frame of pandas with texts in the columns that hold both texts and numbers, as a file of it would have."""
+    frame = frame.copy(deep=False)
+    for name in frame.columns:
+        kinds = {type(value) for value in frame[name].dropna()}
+        if str in kinds and kinds != {str} and all(issubclass(kind, (str, Number)) for kind in kinds):
+            frame[name] = frame[name].map(str, na_action="ignore")
+    return frame
+
+
+def _of_plain_types(table: pa.Table) -> pa.Table:
+    """The table without types that a library adds to those of Arrow, such as intervals of pandas."""
+    import pyarrow as pa
+
+    for index, field in enumerate(table.schema):
+        is_coded = pa.types.is_dictionary(field.type)
+        kind = field.type.value_type if is_coded else field.type
+        if isinstance(kind, pa.ExtensionType):
+            chunks = table.column(index).chunks
+            plain = [one.dictionary.storage.take(one.indices) if is_coded else one.storage for one in chunks]
+            table = table.set_column(index, field.name, pa.chunked_array(plain, kind.storage_type))
+    return table

@@ -13,14 +13,14 @@ import pytest
 
 import kindred
 from kindred.cli.ingest_interactions import TableFlags
-from kindred.domain.errors import KindredError, RecordError
+from kindred.domain.errors import KindredError, RecordError, SettingsError
 
 USERS = [f"u{n % 4}" for n in range(20)]
 ITEMS = [f"i{n % 5}" for n in range(20)]
 
 
 def frame(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"user": USERS, "item": ITEMS, **columns})
+    return pd.DataFrame({"user": USERS, "item": ITEMS} | columns)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,8 @@ def frame(**columns: object) -> pd.DataFrame:
         lambda: frame().astype({"user": "category", "item": "category"}),
         lambda: frame(rating=pd.array([1, None] * 10, dtype="Int64")),
         lambda: frame(at=pd.date_range("2025-03-30 01:30", periods=20, tz="Europe/Berlin", freq="10min")),
+        lambda: frame(user=[n % 4 if n % 3 else str(n % 4) for n in range(20)]),
+        lambda: frame(price=pd.cut(pd.Series(range(20)), 3)),
         lambda: frame().set_index(["user", "item"]).assign(rating=1),
         lambda: pl.DataFrame(
             {
@@ -52,7 +54,7 @@ def test_frames_of_any_types_load(make: Callable[[], kindred.library.Table]) -> 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: pd.DataFrame({"user": [1, "a"] * 10, "item": ITEMS}),
+        lambda: pd.DataFrame({"user": [(1,), "a"] * 10, "item": ITEMS}),
         lambda: pd.DataFrame(list(zip(USERS, ITEMS, ITEMS, strict=True)), columns=["user", "item", "item"]),
         lambda: frame(rating=[1j] * 20),
         lambda: pl.DataFrame({"user": pl.Series([2**70] * 20, dtype=pl.Int128), "item": ITEMS}),
@@ -62,6 +64,14 @@ def test_what_has_no_form_in_arrow_is_told_as_such(make: Callable[[], kindred.li
     with pytest.raises(RecordError, match="table has no form in Arrow") as raised:
         kindred.read_interactions(make())
     assert "astype('string')" in raised.value.next_step
+
+
+def test_columns_that_are_called_by_numbers_are_named_by_them() -> None:
+    numbered = frame(rating=[0, 4] * 10).set_axis([0, 1, 2], axis=1)
+    data = kindred.read_interactions(numbered, user=0, item=1, rating=2, unrated=0)  # type: ignore[arg-type]
+    assert (data.mapping.events.user, data.mapping.events.item, data.mapping.events.unrated) == ("0", "1", "0")
+    with pytest.raises(SettingsError, match="user takes a text, got"):
+        kindred.read_interactions(numbered, user=["0"])  # type: ignore[arg-type]
 
 
 def test_what_was_decided_about_a_table_is_warned_of_in_arguments() -> None:

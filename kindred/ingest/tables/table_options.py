@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Number
 from typing import Literal, TypedDict, TypeVar
 
 from pydantic import BaseModel
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.refusals import did_you_mean
+from kindred.ingest.cells.bad_records import shown
 from kindred.ingest.tables.mapping import EventColumns, TableMapping
 from kindred.ingest.tables.matrices import TO_BE_TOLD
 
@@ -72,25 +74,26 @@ def with_options(mapping: TableMapping, options: TableOptions) -> TableMapping:
     for name in options.keys() - TableOptions.__annotations__.keys():
         near = did_you_mean(name, TableOptions.__annotations__)
         raise SettingsError(f"there is no option {name!r} of tables{near}", "kindred.TableOptions says what there is")
-    events = {name: options.get(name) for name in EventColumns.model_fields}
-    matrix = options.get("matrix") and (options.get("user") or TO_BE_TOLD)
-    category, encoding = options.get("category") or (), options.get("encoding")
+    given = _in_texts(options)
+    events = {name: given.get(name) for name in EventColumns.model_fields}
+    matrix = options.get("matrix") and (given.get("user") or TO_BE_TOLD)
+    category, encoding = options.get("category"), given.get("encoding")
     return TableMapping(
-        event=mapping.event if (event := options.get("event")) is None else event,
+        event=mapping.event if (event := given.get("event")) is None else event,
         events=_with(mapping.events, events | ({"user": None} if matrix else {})),
         items=_with(
             mapping.items,
             {
-                "id": options.get("item_id"),
-                "title": options.get("title"),
-                "text": options.get("item_text"),
-                "category": (category,) if isinstance(category, str) else tuple(category),
+                "id": given.get("item_id"),
+                "title": given.get("title"),
+                "text": given.get("item_text"),
+                "category": tuple(map(str, category if isinstance(category, list | tuple) else _if_given(category))),
             },
         ),
         file=_with(
             mapping.file,
             {
-                "separator": options.get("separator"),
+                "separator": given.get("separator"),
                 "columns": names_in(options.get("columns")),
                 "encoding": encoding,
                 "matrix": matrix,
@@ -98,6 +101,26 @@ def with_options(mapping: TableMapping, options: TableOptions) -> TableMapping:
         ),
         item_file=_with(mapping.item_file, {"columns": names_in(options.get("item_columns")), "encoding": encoding}),
     )
+
+
+def _in_texts(options: TableOptions) -> dict[str, str | None]:
+    """The options that are one text each; a number is its text, as columns of pandas may be called by one.
+
+    Raises:
+        SettingsError: one is neither.
+    """
+    found: dict[str, str | None] = {}
+    for name, value in options.items():
+        if name in ("category", "matrix", "columns", "item_columns"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, str | Number | None):
+            raise SettingsError(f"{name} takes a text, got {shown(value)}", "kindred.TableOptions says what there is")
+        found[name] = None if value is None else str(value)
+    return found
+
+
+def _if_given(value: object) -> tuple[object, ...]:
+    return () if value is None or value == "" else (value,)
 
 
 def _with(part: Part, given: Mapping[str, object]) -> Part:
@@ -109,4 +132,4 @@ def names_in(listed: str | Sequence[str] | None) -> tuple[str, ...]:
     """The names of a list, or of a text with commas between them."""
     if isinstance(listed, str):
         return tuple(name.strip() for name in listed.split(",") if name.strip())
-    return tuple(listed or ())
+    return tuple(map(str, listed or ()))
