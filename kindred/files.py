@@ -18,6 +18,9 @@ from kindred.domain.errors import SettingsError, StoreError
 
 _CHUNK_BYTES = 1 << 20
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # a path keeps but one of two slashes
+_FORMATS = re.compile(
+    r"\.(?:arrow|bz2|csv|feather|gz|html?|jpg|json|jsonl|ndjson|orc|parquet|pdf|pkl|png|sqlite|svg|tsv|xlsx?|xz|zip|zst)"
+)
 Seals = dict[str, tuple[int, str]]
 """Size and hash of each file of a folder, by its path there."""
 
@@ -40,6 +43,18 @@ def at_home(path: Path | str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:  # no one of that name: it is the name of a folder
         return Path(path)
+
+
+def check_ending(path: Path, *fitting: str) -> None:
+    """Makes sure that the name of a file to write promises no other format than these endings do.
+
+    Raises:
+        SettingsError: it does.
+    """
+    if _FORMATS.fullmatch(path.suffix.lower()) and path.suffix.lower() not in fitting:
+        raise SettingsError(
+            f"{path} ends in {path.suffix}, which is not written here", f"name one that ends in {' or '.join(fitting)}"
+        )
 
 
 @contextmanager

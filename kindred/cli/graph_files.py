@@ -111,10 +111,11 @@ def view(
 ) -> None:
     """Show what is around a node, as one page that works offline."""
     from kindred.domain.schema import graph_schema
-    from kindred.files import whole_file
+    from kindred.files import check_ending, whole_file
     from kindred.graph.view.neighbourhood import read_view
     from kindred.graph.view.page import page_of, partly_read
 
+    check_ending(out, ".html", ".htm")
     middle = _node_of(user, product, node)
     with graph_to_read(settings_of(context)) as store:
         found = read_view(store, graph_schema(), middle, hops, limit)

@@ -72,6 +72,7 @@ def test_view_writes_a_page(kindred: Callable[..., str], middle: tuple[str, ...]
         ("view", "--node", "Product:", "-o", "view.html"),
         ("view", "--node", "Nothing:1", "-o", "view.html"),
         ("view", "--user", "nobody", "-o", "view.html"),
+        ("view", "--user", "ann", "-o", "view.png"),
         ("view", "--user", "ann", "-o", "no/such/folder.html"),
         ("export", "--format", "neo4j-admin", "--until", "2010-01-01", "-o", "out"),
     ],

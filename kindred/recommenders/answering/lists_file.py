@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
-from kindred.files import written_whole
+from kindred.files import check_ending, written_whole
 from kindred.ingest.generate.write import write_json_lines
 
 List = tuple[str, Sequence[str], Sequence[float] | None]
@@ -24,9 +24,11 @@ def write_lists(path: Path, lists: Iterable[List], items: str = "products") -> i
         items: what the items are called in the file.
 
     Raises:
-        StoreError: the file can't be written there.
+        SettingsError: the file ends as one of another format does.
+        StoreError: it can't be written there.
     """
-    if path.suffix == ".parquet":
+    check_ending(path, ".parquet", ".jsonl", ".ndjson", ".json")
+    if path.suffix.lower() == ".parquet":
         return _write_parquet(path, iter(lists), items)
     return write_json_lines(path, (_json_row(row, items) for row in lists))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.interactions import FloatArray
 from kindred.domain.progress import Progress, silent
-from kindred.files import written_whole
+from kindred.files import check_ending, written_whole
 from kindred.ingest.bytes.paths import Given, one_file
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.ids import id_of
@@ -68,8 +68,10 @@ def write_predictions(path: Path, tracks: Sequence[str], answers: Iterable[Float
         answers: probabilities of the same tracks in stretches, `[num_rows, num_tags]` each.
 
     Raises:
-        StoreError: the file can't be written there.
+        SettingsError: the file ends as one of another format does.
+        StoreError: it can't be written there.
     """
+    check_ending(path, ".csv")
     written = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

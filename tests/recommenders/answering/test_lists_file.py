@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from kindred.domain.errors import SettingsError
 from kindred.recommenders.answering.lists_file import write_lists
 
 SCORED = [("u1", ["a", "b"], [0.5, 0.25]), ("u2", [], [])]
@@ -28,3 +29,10 @@ def test_both_formats_hold_the_same(
 def test_no_list_is_an_empty_file(tmp_path: Path) -> None:
     assert write_lists(tmp_path / "top.parquet", []) == 0
     assert pq.read_table(tmp_path / "top.parquet").num_rows == 0
+
+
+def test_a_name_that_promises_another_format_is_refused(tmp_path: Path) -> None:
+    for name in ("top.csv", "top.XLSX", "top.jsonl.gz"):
+        with pytest.raises(SettingsError, match="which is not written here"):
+            write_lists(tmp_path / name, PLAIN)
+    assert write_lists(tmp_path / "top.2025-11-28", PLAIN) == 2
