@@ -67,11 +67,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         StoreError: it can't be written.
     """
     try:
-        if path.exists() and not path.is_file():
-            yield path
-        else:
-            with _in_place_of(path.resolve()) as part:  # a link stays a link
-                yield part
+        with _in_place_of(path) as part:
+            yield part
     except OSError as error:
         reason = error.strerror or error
         raise StoreError(f"can't write {path}: {reason}", "free space, or name another file") from error
@@ -79,7 +76,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file of our own to write, which takes the place of `path` when the `with` ends well; else nothing is left.
+    """A file of our own to write, which takes the place of `path` as that of `whole_file` does.
 
     Its mode is that of any new file, as the umask has it. Raises OSError, for the caller to say what to do.
     """
@@ -177,7 +174,11 @@ def _hash(path: Path, size: int) -> str:
 
 
 @contextmanager
-def _in_place_of(target: Path) -> Iterator[Path]:
+def _in_place_of(path: Path) -> Iterator[Path]:
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    target = path.resolve()  # a link stays a link
     part = target.with_name(f".kindred-{uuid4().hex}.part")
     try:
         part.touch()  # some libraries would make the folder

@@ -73,21 +73,30 @@ def test_a_full_disk_is_an_error_and_a_device_is_written_itself() -> None:
     assert not Path(os.devnull).is_file()
 
 
-def test_a_pipe_is_written_itself(tmp_path: Path) -> None:
+def write_for_somebody(path: Path, content: bytes) -> None:
+    with whole_file(path) as part:
+        part.write_bytes(content)
+
+
+WRITERS = pytest.mark.parametrize("write", [write_for_somebody, write_whole])
+
+
+@WRITERS
+def test_a_pipe_is_written_itself(tmp_path: Path, write: Callable[[Path, bytes], None]) -> None:
     pipe, read = tmp_path / "pipe", []
     os.mkfifo(pipe)
-    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
     reader.start()
-    with whole_file(pipe) as part:
-        part.write_text("text")
+    write(pipe, b"text")
+    assert pipe.is_fifo()
     reader.join()
-    assert read == ["text"] and pipe.is_fifo()
+    assert read == ["text"]
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+@WRITERS
+def test_a_link_stays_a_link(tmp_path: Path, write: Callable[[Path, bytes], None]) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "target")
-    with whole_file(tmp_path / "link") as part:
-        part.write_text("text")
+    write(tmp_path / "link", b"text")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_text() == "text"
 
 
