@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from kindred.domain.errors import RecordError
 from kindred.domain.interactions import FloatArray, IntArray
 
+_LAYOUT = "frames are finite numbers, [num_frames, frame_dim]"
 _FRAMES_AT_A_TIME = 4096
 
 
@@ -120,11 +121,11 @@ def check_frames(array: NDArray[Any], name: str) -> None:
         RecordError: they are something else, or there are none.
     """
     if array.dtype.kind not in "fiu":
-        raise RecordError(f"{name} holds {array.dtype}, numbers are wanted")
+        raise RecordError(f"{name} holds {array.dtype}, numbers are wanted", _LAYOUT)
     if array.ndim != 2 or not array.size:
-        raise RecordError(f"{name} has the shape {list(array.shape)}, [num_frames, frame_dim] is wanted")
+        raise RecordError(f"{name} has the shape {list(array.shape)}, [num_frames, frame_dim] is wanted", _LAYOUT)
     for start in range(0, len(array), _FRAMES_AT_A_TIME):
         with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite
             part = array[start : start + _FRAMES_AT_A_TIME].astype(np.float32, copy=False)
         if not np.isfinite(part).all():
-            raise RecordError(f"{name} holds numbers that are not finite")
+            raise RecordError(f"{name} holds numbers that are not finite", _LAYOUT)

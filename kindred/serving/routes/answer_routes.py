@@ -32,6 +32,7 @@ SystemPath = Annotated[str, Path(description="which recommender", examples=["pro
 SYSTEM_PATH: Parameter = ("system", {"type": "string", "description": "which recommender", "example": "products"})
 USER_PATH: Parameter = ("user_id", {**TypeAdapter(Id).json_schema(), "example": "U00042"})
 DEFAULT_SYSTEM = "products"
+_SOON = "it came after that version and is not placed yet: ask again in some seconds; it needs a text or an event"
 
 
 class _OfUser(BaseModel):
@@ -110,7 +111,9 @@ def router(service: Service) -> APIRouter:
         try:
             answer = await service.similar(system, item_id, k)
         except RecordError as error:  # all that can be wrong with an id: no item of the version is called so
-            raise UnknownError(error.message, error.next_step) from error
+            opened = service.system(system)
+            is_placed_soon = opened.module.takes == "events" and opened.memory.knows_item(item_id)
+            raise UnknownError(error.message, _SOON if is_placed_soon else error.next_step) from error
         return orjson_response(answer_value(answer, request_id_of(http)))
 
     return routes

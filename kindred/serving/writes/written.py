@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 from kindred.domain.errors import RecordError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Edge, Event, Node, content_id
+from kindred.domain.refusals import did_you_mean
 from kindred.domain.schema import edge_type_of
-from kindred.ingest.cells.bad_records import BadRecord, checked
+from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
 from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.times import seconds_of
 from kindred.ingest.cells.values import given
@@ -40,9 +41,19 @@ def event_of(system: System, said: Mapping[str, Any]) -> Event:
     for prop in edge_type_of(system.target).properties:
         if prop.kind is PropertyKind.FLOAT and type(values.get(prop.name)) is int:
             values[prop.name] = float(number_of(values[prop.name], prop.name) or 0)
+    _check_names(values, [*system.target.model_fields])
     event = checked(system.target, values, _NAMES)
     check_rating(system, event)
     return event
+
+
+def _check_names(said: Collection[str], known: Sequence[str]) -> None:
+    """Nothing, where all that is said has a place in a record. Raises: BadRecord."""
+    for name in said:
+        if name not in known:
+            there = [_NAMES.get(other, other) for other in known]
+            meant = did_you_mean(name, there) or f"; there are {', '.join(there)}"
+            raise BadRecord(Reason.WRONG_TYPE, f"there is no such property here{meant}", name)
 
 
 def check_rating(system: System, event: Event) -> None:
@@ -69,6 +80,7 @@ def nodes_of(kind: type[Node], context: Sequence[type[Edge]], said: Mapping[str,
         BadRecord: something is missing or can't be kept.
     """
     names = {edge.target.label.lower(): edge for edge in context}
+    _check_names(said, [*kind.model_fields, *names])
     node = checked(kind, {name: value for name, value in said.items() if name not in names}, {})
     found: list[Node | Edge] = [node]
     for name, edge in names.items():

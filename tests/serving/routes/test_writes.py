@@ -182,7 +182,14 @@ def test_each_record_is_answered_for_and_repeats_count_once(settings: Settings) 
         assert [result["status"] for result in reply["results"]] == ["accepted", "duplicate", *["rejected"] * 5]
         reasons = [result["reason"] for result in reply["results"][2:]]
         assert ["rating" in reasons[0], "at" in reasons[1], "films" in reasons[3]] == [True] * 3
-        assert reasons[2] == "colour: there is no such property here"
+        assert reasons[2].startswith(
+            "colour: there is no such property here; there are event_id, user_id, item_id, at,"
+        )
+        slip = (await client.put("/v1/products/items", json=[{"id": "x", "tilte": "y"}])).json()["results"][0]
+        assert slip["reason"] == "tilte: there is no such property here; did you mean title?"
+        assert (await client.put("/v1/products/items", json=[{"id": "bare"}])).json()["accepted"] == 1
+        waits = (await client.get("/v1/products/items/bare/similar")).json()["error"]
+        assert "needs a text or an event" in waits["hint"]
         await applied(service)
         assert (await client.post("/v1/events", json=good)).json()["duplicate"] == 1
         assert (await client.post("/v1/events", json=good | {"rating": "five"})).status_code == 422
