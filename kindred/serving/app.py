@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -33,6 +34,7 @@ from kindred.serving.routes import (
     why_routes,
     write_routes,
 )
+from kindred.serving.routes.examples import with_examples
 from kindred.serving.service import Service
 from kindred.serving.telemetry.tracing import Tracing
 
@@ -52,6 +54,12 @@ TASKS = (follow_versions, watch_graph, apply_writes, give_back_memory)
 """Each runs beside the requests until the service ends."""
 
 
+class _App(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Its description, with an example of every operation."""
+        return with_examples(super().openapi())
+
+
 def build_app(service: Service) -> FastAPI:
     """The application of a service."""
 
@@ -66,7 +74,7 @@ def build_app(service: Service) -> FastAPI:
             with suppress(asyncio.CancelledError, Exception):  # of one that failed it was told
                 await task
 
-    app = FastAPI(
+    app = _App(
         title="Kindred",
         version="1",
         summary="What next, why, and right after the last click",

@@ -47,7 +47,7 @@ def _outside_pages(service: Service) -> APIRouter:
 
     @outer.get("/docs")
     async def docs(request: HttpRequest) -> Response:
-        return HTMLResponse(html_of(service, api_page(request.app.openapi())), headers=HEADERS)
+        return HTMLResponse(html_of(service, api_page(request.app.openapi(), str(request.base_url))), headers=HEADERS)
 
     return outer
 
