@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TextIO
 
 import typer
 
-from kindred.domain.errors import KindredError, StoreError
+from kindred.domain.errors import KindredError, SettingsError, StoreError
 from kindred.domain.shown import printable
 
 EXIT_CODES = (
@@ -212,6 +212,10 @@ def run(command: Callable[[], object], debug: bool = False, flags: str = "") -> 
         _end(f"error: can't write: {error.strerror} — {_REDIRECT}", StoreError.exit_code, debug)
     except MemoryError as error:
         _end(f"error: there is not enough memory: {error or 'none is left'} — {_LESS}", StoreError.exit_code, debug)
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            _end(_unexpected(error), UNEXPECTED, debug)
+        _end(f"error: {error.object[:100]!r} is no text in UTF-8 — write it so", SettingsError.exit_code, debug)
     except Exception as error:  # noqa: BLE001 - the one process edge
         _end(_unexpected(error), UNEXPECTED, debug)
 

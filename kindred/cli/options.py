@@ -47,12 +47,17 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def given_id(value: str | None) -> str | None:
-    """Callback of options that take an id: an empty one is a slip in the command, not somebody unknown."""
+    """Callback of options that take an id: what no id can be is a slip in the command, not somebody unknown."""
+    from kindred.domain.properties import check_storable_id
+
     if value is None:
         return None
     if not (found := id_in(value)):
         raise typer.BadParameter("an id is never empty")
-    return found
+    try:
+        return check_storable_id(found)
+    except ValueError as error:
+        raise typer.BadParameter(f"no id holds a {error}") from error
 
 
 def command_line(context: typer.Context, *words: str) -> str:

@@ -35,6 +35,7 @@ def fail_with(error: BaseException) -> Callable[[], None]:
         (OSError(28, "No space left on device", "/data/x"), 4),
         (OSError(27, "File too large", "/data/x"), 4),
         (FileNotFoundError(2, "No such file", "/data/x"), 1),
+        (UnicodeEncodeError("utf-8", "u\udcff", 1, 2, "surrogates not allowed"), 2),
         (MemoryError("Unable to allocate 72 TiB"), 4),
         (GateError("odd"), 5),
         (KeyboardInterrupt(), 130),

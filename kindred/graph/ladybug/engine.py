@@ -26,6 +26,9 @@ RESULT_CHUNK_ROWS = 65_536
 OPEN_ONCE = "run `kindred graph stats` to mend it"
 _INTERSECTION = re.compile(r"│\s*INTERSECT\s*│")  # the operator's box in a plan
 
+_NO_TEXT = "Unable to cast Python instance of type <class 'str'>"
+_HALF_A_PAIR = ("a value holds half of a surrogate pair, which is no text", "write it in UTF-8")
+
 
 class FolderLock:
     """A graph folder taken by one writer, or by any number of readers, until it is closed.
@@ -215,6 +218,8 @@ class Engine:
             return self._connection.execute(statement, dict(parameters or {}))
         except RuntimeError as error:
             message = _first_line(error)
+            if _NO_TEXT in message:
+                raise SchemaError(*_HALF_A_PAIR) from error
             if "Buffer manager" in message:
                 raise StoreError(
                     f"the graph database {self._path} needs more memory than its {self._pool_bytes >> 20} MB",
@@ -264,6 +269,8 @@ def _query_error(error: RuntimeError, limits: QueryLimits) -> SchemaError:
         return SchemaError("the query would change the graph", "only reading queries are allowed")
     if "Buffer manager" in message:
         return SchemaError("the query needs too much memory", "narrow it, or add a LIMIT")
+    if _NO_TEXT in message:
+        return SchemaError(*_HALF_A_PAIR)
     return SchemaError(f"the query failed: {message}", "see `kindred graph stats` for what is there")
 
 

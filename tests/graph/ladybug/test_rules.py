@@ -121,6 +121,13 @@ def test_awkward_names_survive_the_round_trip_and_stay_inside_their_query(store:
         assert answer.to_pylist() == [{"id": name}]
 
 
+def test_half_of_a_surrogate_pair_is_no_text_and_no_damage(store: GraphStore) -> None:
+    with pytest.raises(SchemaError, match="surrogate pair"):
+        store.query("MATCH (u:User) WHERE u.id = $id RETURN u.id AS id", {"id": "u\udcff"}, QueryLimits())
+    with pytest.raises(SchemaError, match="surrogate pair"):
+        store.neighbourhood(USER, "u\udcff")
+
+
 def test_neighbours_are_seen_from_both_ends_newest_first(store: GraphStore) -> None:
     fill(store)
     store.upsert_edges(REVIEWED, reviews(("e3", "u1", "p2", 300, 3.0, "later")))

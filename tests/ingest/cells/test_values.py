@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import typer
 
 from kindred.cli.options import given_id
 from kindred.domain.id_text import id_in
@@ -97,3 +98,9 @@ def test_an_id_is_the_same_however_it_is_written(tmp_path: Path, written: str) -
     users.write_text(f'"{written}"\n', "utf-8")
     assert id_of(written) == id_in(written) == given_id(written) == "7" and read_users(users) == ["7"]
     assert known_id_of(" NULL ") is None
+
+
+@pytest.mark.parametrize("written", ["", " ", "u\udcff", "u\x1b[31m"])
+def test_what_no_id_can_be_is_refused_where_one_is_given(written: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        given_id(written)
