@@ -136,11 +136,11 @@ class ServiceError(Exception):
     """
 
     def __init__(self, message: str, status: int | None = None, problem: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
         problem = problem or {}
+        self.hint = str(problem.get("hint", ""))
+        super().__init__(f"{message} — {self.hint}" if self.hint else message)
         self.status = status
         self.code = str(problem.get("code", ""))
-        self.hint = str(problem.get("hint", ""))
         self.request_id = str(problem.get("request_id", ""))
 
 

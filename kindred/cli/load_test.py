@@ -10,6 +10,13 @@ import typer
 from kindred.cli import console
 from kindred.cli.options import AsJson, SystemName, settings_of
 
+_HINTS = {
+    "401": "give a key with --key",
+    "403": "give a key with the scope read with --key",
+    "404": "publish a version of the system, or name another with --system",
+    "429": "ask at a lower rate, or raise KINDRED_SERVE_RATE",
+}
+"""What to do where the service refused, by the status of its replies."""
 MOST_USERS = 500
 
 
@@ -45,4 +52,6 @@ def load_test(
     report = run_load(Load(where, users, rate, seconds, system, key))
     console.json_result(asdict(report)) if as_json else console.result(report_text(report))
     if report.statuses.get("200", 0) < report.requests:
-        raise GateError("not every request was answered", "see the service's log, or ask at a lower rate")
+        refused = next((status for status in _HINTS if status in report.statuses), "")
+        hint = _HINTS.get(refused, "see the service's log, or ask at a lower rate")
+        raise GateError("not every request was answered", hint)

@@ -25,6 +25,7 @@ _QUESTIONS = ("/recommendations", "/recommendations/batch", "/rank", "/reviews",
 """Ends of paths that are asked with a body and change nothing."""
 NPY = b"\x93NUMPY"
 """How an array begins, and no JSON does."""
+_AS_PASSWORD = "load the page again and give a key with the scope read as the password; any user name will do"
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 
 
@@ -172,7 +173,8 @@ def _unknown(path: str) -> Refusal:
     # A browser that is challenged with `Basic` asks for a password, and sends the key as it.
     asks_for = "Basic" if is_page(path) else "Bearer"
     headers = {"WWW-Authenticate": f'{asks_for} realm="Kindred"'}
-    return Refusal(401, "unauthorized", "no valid key", f"send `Authorization: Bearer KEY`; {MAKE_ONE}", headers)
+    hint = _AS_PASSWORD if is_page(path) else f"send `Authorization: Bearer KEY`; {MAKE_ONE}"
+    return Refusal(401, "unauthorized", "no valid key", hint, headers)
 
 
 def _check_host(scope: Scope, headers: Mapping[bytes, bytes]) -> None:

@@ -84,7 +84,8 @@ def test_a_public_address_whose_keys_vanish_stays_shut(tmp_path: Path) -> None:
 
 def test_a_browser_sends_its_key_as_a_password(door: Door) -> None:
     key = door.key(KeyScope.READ)
-    assert door.ask("GET", "/ui").headers["www-authenticate"].startswith("Basic")
+    asked = door.ask("GET", "/ui")
+    assert asked.headers["www-authenticate"].startswith("Basic") and "as the password" in asked.text
     basic = base64.b64encode(f"anything:{key}".encode()).decode()
     assert door.ask("GET", "/ui", headers={"Authorization": f"Basic {basic}"}).status_code == 200
     assert door.ask("GET", "/ui", headers={"Authorization": "Basic %%%"}).status_code == 401
