@@ -1,7 +1,8 @@
 """Parts of the work on a Ray cluster: the only module that knows Ray.
 
-Tasks and the object store are all that is used of it: what is to be done is a function and its parts, a lost worker's
-parts are done again by others, and results come back in order, so they are those of one process.
+For parts, tasks and the object store are all that is used of it: what is to be done is a function and its parts, a lost
+worker's parts are done again by others, and results come back in order, so they are those of one process. What several
+processes train together is Ray Train's matter: it starts them as one process group, and anew where one was lost.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 from kindred.domain.errors import KindredError, StoreError, install_hint
-from kindred.domain.parts import Part, PartMap, Result, Shared
+from kindred.domain.parts import Part, PartMap, Result, Shared, Together
 
 LOCAL = "ray:local"
 _REACH_SECONDS = 5.0
 _PARTS_A_PROCESSOR = 2  # in flight: one that runs, one that waits
 _RETRIES = 8  # of a part whose worker was lost
+_BEGUN_AGAIN = 20  # at most, what processes do together, where one was lost
+_FEWEST_TOGETHER = 2
+_LOOK_SECONDS = 1.0
 
 
 @contextmanager
@@ -47,6 +52,76 @@ def ray_parts(url: str) -> Iterator[PartMap]:
         yield parts
     finally:
         ray.shutdown()
+
+
+def ray_together(url: str) -> Together:
+    """The `Together` of a Ray cluster: two processes, or one a machine where there are more machines.
+
+    Each call connects to the cluster and leaves it, with the errors of `ray_parts`.
+    """
+
+    def together(work: Callable[[Shared], None], shared: Shared, waiting: Callable[[], None]) -> None:
+        ray = _import_ray()
+        _connect(ray, url)
+        try:
+            machines = sum(node["Alive"] for node in ray.nodes())
+            # as a task of the cluster: from outside of it, Ray Train can't be driven
+            task = ray.remote(num_cpus=0, max_retries=_RETRIES)(_drive)
+            asked = task.remote(ray.put((work, shared)), max(_FEWEST_TOGETHER, machines))
+            while not ray.wait([asked], timeout=_LOOK_SECONDS)[0]:
+                waiting()
+            refused = _result(ray, asked)
+        finally:
+            ray.shutdown()
+        if refused is not None:
+            raise refused
+
+    return together
+
+
+def _drive(job: tuple[Callable[[Any], None], object], workers: int) -> KindredError | None:
+    """Has workers do the job as one process group, begun again where one was lost; what they refused, if they did."""
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    ray = _import_ray()
+    refusal = ray.remote(num_cpus=0)(_Refusal).remote()
+    with TemporaryDirectory(prefix="kindred-") as notes:  # Ray's own; checkpoints are the job's matter
+        TorchTrainer(
+            _do_job,
+            train_loop_config={"job": job, "refusal": refusal},
+            torch_config=TorchConfig(backend="gloo"),
+            scaling_config=ScalingConfig(num_workers=workers),
+            run_config=RunConfig(storage_path=notes, failure_config=FailureConfig(max_failures=_BEGUN_AGAIN)),
+        ).fit()
+    refused: KindredError | None = ray.get(refusal.told.remote())
+    return refused
+
+
+class _Refusal:
+    """An actor that is told why the workers should not begin again."""
+
+    def __init__(self) -> None:
+        self.error: KindredError | None = None
+
+    def tell(self, error: KindredError) -> None:
+        self.error = error
+
+    def told(self) -> KindredError | None:
+        return self.error
+
+
+def _do_job(config: Mapping[str, Any]) -> None:
+    """What each worker does: nothing, where one refused the job before."""
+    ray = _import_ray()
+    work, shared = config["job"]
+    refusal = config["refusal"]
+    if ray.get(refusal.told.remote()) is None:
+        try:
+            work(shared)
+        except KindredError as error:
+            ray.get(refusal.tell.remote(error))
+            raise
 
 
 def _import_ray() -> ModuleType:

@@ -17,6 +17,7 @@ from kindred.stores import (
     graph_to_read,
     parts_of,
     runs_folder_of,
+    together_of,
     vectors_of,
 )
 
@@ -109,7 +110,7 @@ def _train_and_keep(
     with graph_to_read(settings) as store, tracking as track:
         statistics = graph_statistics(store, graph_schema())
         state = GraphState(url, statistics.content_hash, until)
-        return module.train(store, config, replace(options, track=track), state)
+        return module.train(store, config, replace(options, track=track, together=together_of(settings)), state)
 
 
 def evaluate_run(

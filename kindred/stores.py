@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kindred.domain.parts import PartMap, in_turn
+from kindred.domain.parts import PartMap, Together, in_turn
 from kindred.domain.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -142,6 +142,15 @@ def parts_of(settings: Settings) -> Iterator[PartMap]:
             yield parts
     else:
         yield in_turn
+
+
+def together_of(settings: Settings) -> Together | None:
+    """Who trains a network that outgrows a step of this process: the cluster that the settings name, or nobody else."""
+    if not settings.engine:
+        return None
+    from kindred.cluster import ray_together
+
+    return ray_together(settings.engine)
 
 
 def encoder_for(settings: Settings, store: GraphStore) -> TextEncoder:

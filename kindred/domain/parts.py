@@ -1,4 +1,4 @@
-"""Work on many parts of a whole, by whoever does it: this process, or a cluster."""
+"""Work on many parts of a whole, or together on one thing, by whoever does it: this process, or a cluster."""
 
 from __future__ import annotations
 
@@ -23,6 +23,21 @@ class PartMap(Protocol):
                 results, so it may be done again where a process was lost.
             shared: what every part needs; sent once.
             parts: one call of `work` each.
+        """
+        ...
+
+
+class Together(Protocol):
+    """Does one piece of work in several processes at once, which can average their gradients."""
+
+    def __call__(self, work: Callable[[Shared], None], shared: Shared, waiting: Callable[[], None]) -> None:
+        """Returns when all of them are done; where one was lost, all begin again.
+
+        Args:
+            work: a function of a module, which other processes find by its name; begun again, it goes on from what it
+                kept in a folder that all of them see.
+            shared: its argument, the same in all of them.
+            waiting: called about once a second.
         """
         ...
 

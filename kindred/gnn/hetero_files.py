@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.ids import IdMap
-from kindred.gnn.hetero_data import REVERSE_PREFIX, reverse_of
+from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple, reverse_of
 from kindred.gnn.layer_input import layer_input
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def write_hetero_data(data: HeteroData, ids: dict[str, IdMap], folder: Path) -> 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / IDS).unlink(missing_ok=True)
-        _save(_named_tensors(data), folder / TENSORS)
+        write_tensors(data, folder / TENSORS)
         (folder / IDS).write_text(
             json.dumps({label: ids[label].ids for label in data.node_types}, ensure_ascii=False), "utf-8"
         )
@@ -59,10 +60,10 @@ def _named_tensors(data: HeteroData) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Writes the tensors, to be read by whoever may look into the folder; a full disk is an OSError."""
+def write_tensors(data: HeteroData, path: Path) -> None:
+    """Writes the tensors alone, to be read by whoever may look into the folder; a full disk is an OSError."""
     try:
-        save_file(tensors, path)
+        save_file(_named_tensors(data), path)
     except SafetensorError as error:
         raise OSError(str(error)) from error
     path.chmod(path.parent.stat().st_mode & 0o666)  # the library lets only the owner read
@@ -77,12 +78,12 @@ def read_back(folder: Path | str) -> tuple[HeteroData, dict[str, IdMap]]:
     Raises:
         ArtifactError: the folder holds no whole export.
     """
-    data, ids = read_tensors(Path(folder))
+    data, ids = read_export(Path(folder))
     ready = layer_input(data)
     return ready, {label: ids[label] for label in ready.node_types}
 
 
-def read_tensors(folder: Path) -> tuple[HeteroData, dict[str, IdMap]]:
+def read_export(folder: Path) -> tuple[HeteroData, dict[str, IdMap]]:
     """What `write_hetero_data` was given, equal in every type, name and tensor.
 
     Raises:
@@ -90,14 +91,31 @@ def read_tensors(folder: Path) -> tuple[HeteroData, dict[str, IdMap]]:
     """
     try:
         ids = {label: IdMap(names) for label, names in json.loads((folder / IDS).read_text("utf-8")).items()}
-        tensors = load_file(folder / TENSORS)
+        return read_tensors(folder / TENSORS, {label: len(names) for label, names in ids.items()}), ids
     except (OSError, ValueError, SafetensorError) as error:
         raise ArtifactError(f"{folder} holds no whole export: {error}", "export it again") from error
+
+
+def read_tensors(path: Path, num_nodes: Mapping[str, int], edge_types: Iterable[Triple] = ()) -> HeteroData:
+    """What `write_tensors` was given, memory-mapped.
+
+    Args:
+        path: of the file.
+        num_nodes: of each node type.
+        edge_types: the order that they shall have; that of their names where none are given.
+
+    Raises:
+        OSError: the file can't be read.
+        SafetensorError: it holds something else.
+    """
     from torch_geometric.data import HeteroData
 
+    tensors = load_file(path)
     data = HeteroData()
-    for label, names in ids.items():
-        data[label].num_nodes = len(names)
+    for label, number in num_nodes.items():
+        data[label].num_nodes = number
+    for triple in edge_types:
+        _ = data[triple]  # is there from now on
     for key in sorted(tensors):
         *type_parts, name = key.split(_SEPARATOR)
         if len(type_parts) == 1:
@@ -106,4 +124,4 @@ def read_tensors(folder: Path) -> tuple[HeteroData, dict[str, IdMap]]:
         triple = (type_parts[0], type_parts[1], type_parts[2])
         data[triple][name] = tensors[key]
         data[reverse_of(triple)][name] = tensors[key].flip(0) if name == "edge_index" else tensors[key]
-    return data, ids
+    return data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -15,17 +15,22 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from kindred.devices import choose_device
-from kindred.domain.errors import SchemaError, SettingsError
+from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.domain.interactions import IntArray
 from kindred.domain.rating_scale import STARS, RatingScale
 from kindred.gnn.edge_learner import EdgeLearner
 from kindred.gnn.graph_features import fit_graph_features, forward_types
 from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
+from kindred.gnn.hetero_files import read_tensors, write_tensors
 from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings
 from kindred.gnn.sampled_learner import SampledLearner
 from kindred.gnn.trained import TrainedGnn
-from kindred.training.fit import Objective, RunOptions, fit
+from kindred.training.fit import METRICS, Objective, RunOptions, fit
 from kindred.training.schedule import Metrics
+from kindred.training.together import rank
+
+GRAPH = "graph.safetensors"
+"""Of a run that several processes train: what they read, there as long as they train."""
 
 Measure = Callable[[GnnEmbeddings], Metrics]
 """Validation: vectors of a graph of training edges → metrics, `ndcg@10` among them, over the full catalogue."""
@@ -70,6 +75,8 @@ def train_gnn(
     """
     _check(data, target, split)
     device = choose_device(run.device)
+    if run.together is not None and not _fits(len(split.train), config, device):
+        run = _train_together(_Order.of(data, target, split, config, run, scale), run, config.epochs)
     rows = torch.from_numpy(np.sort(split.train))
     features = fit_graph_features(data, {target: rows}, config.text_dim)
     with torch.random.fork_rng(devices=[]):
@@ -102,8 +109,70 @@ def train_gnn(
         "epochs": len(result.metrics),
     }
     trained = TrainedGnn(network, config, target, manifest)
-    trained.save(run.folder)
+    if rank() == 0:
+        trained.save(run.folder)
     return trained
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A training that several processes do together: the arguments of `train_gnn`, the graph in a file of the run."""
+
+    num_nodes: Mapping[str, int]
+    edge_types: Sequence[Triple]
+    target: Triple
+    split: EdgeSplit
+    config: GnnConfig
+    run: RunOptions
+    scale: RatingScale
+
+    @classmethod
+    def of(
+        cls,
+        data: HeteroData,
+        target: Triple,
+        split: EdgeSplit,
+        config: GnnConfig,
+        run: RunOptions,
+        scale: RatingScale,
+    ) -> _Order:
+        """What the processes are told, the graph written."""
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(data, run.folder / GRAPH)
+        num_nodes = {label: int(data[label].num_nodes) for label in data.node_types}
+        quiet = RunOptions(run.folder.resolve(), run.seed, "cpu", resume=True, save_seconds=run.save_seconds)
+        return cls(num_nodes, data.edge_types, target, split, config, quiet, scale)
+
+
+def _train_together(order: _Order, run: RunOptions, epochs: int) -> RunOptions:
+    """Lets them train, and tells how to go on from what they made."""
+    assert run.together is not None
+    metrics = run.folder / METRICS
+    done = 0
+
+    def tell() -> None:
+        nonlocal done
+        if metrics.exists() and (now := metrics.read_bytes().count(b"\n")) != done:
+            done = now
+            run.progress("train", done, epochs)
+
+    try:
+        run.together(_train_ordered, order, tell)
+    finally:
+        (run.folder / GRAPH).unlink(missing_ok=True)
+    return replace(run, resume=True)
+
+
+def _train_ordered(order: _Order) -> None:
+    """What each of the processes does; after one was lost, all go on from the last checkpoint."""
+    path = order.run.folder / GRAPH
+    if not path.exists():
+        raise StoreError(
+            f"{path} is not there on a worker of the cluster",
+            "put the data folder (KINDRED_DATA_DIR) on a disk that every machine mounts alike",
+        )
+    data = read_tensors(path, order.num_nodes, order.edge_types)
+    train_gnn(data, order.target, order.split, order.config, order.run, order.scale)
 
 
 def _fits(num_edges: int, config: GnnConfig, device: torch.device) -> bool:

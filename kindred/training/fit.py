@@ -1,7 +1,8 @@
 """The one training loop: steps, validation, early stopping, the best weights kept, checkpoints that resume bit by bit.
 
 Every random choice of an epoch is a function of the seed and the number of the epoch, so a run that was interrupted
-and resumed takes the same steps as one that was not.
+and resumed takes the same steps as one that was not. Where several processes train together, all take every step, and
+the first of them validates and writes.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from kindred.domain.errors import ArtifactError, KindredError
+from kindred.domain.parts import Together
 from kindred.domain.progress import Progress, silent
 from kindred.training.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
 from kindred.training.schedule import FitConfig, Metrics, OptimizerOf, Schedule, adamw, warm_cosine
+from kindred.training.together import average_gradients, of_first, rank
 
 CHECKPOINT, METRICS = "training", "metrics.jsonl"
 
@@ -44,6 +47,7 @@ class RunOptions:
         progress: told of every epoch.
         track: given the metrics of every epoch.
         save_seconds: least time between two checkpoints; a kill loses no more than that.
+        together: who trains a network of which a step sees a sample only; this process alone where None.
     """
 
     folder: Path
@@ -53,6 +57,7 @@ class RunOptions:
     progress: Progress = silent
     track: Track = untracked
     save_seconds: float = 20.0
+    together: Together | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def _run_epochs(
         if validate := objective.validation_after(state.epoch + 1, config):
             objective.model.eval()
             with torch.no_grad():
-                metrics |= validate()
+                metrics |= of_first(validate)
         _finish_epoch(state, objective, optimizer, metrics, run)
         if time.monotonic() - saved > run.save_seconds:
             _save(state, objective, run)
@@ -181,7 +186,7 @@ def _train_epoch(
 ) -> dict[str, float]:
     """Mean of every loss over the steps of one epoch."""
     rng = np.random.default_rng([run.seed, epoch])
-    torch.manual_seed(int(rng.integers(2**62)))
+    torch.manual_seed(int(rng.integers(2**62)) + rank())
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     objective.model.train()
@@ -190,6 +195,7 @@ def _train_epoch(
     for losses in objective.step_losses(rng):
         optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()  # type: ignore[no-untyped-call]
+        average_gradients(objective.model)
         nn.utils.clip_grad_norm_(objective.model.parameters(), config.gradient_norm)
         optimizer.step()
         steps += 1
@@ -221,8 +227,9 @@ def _finish_epoch(
     state.tensors, state.metrics, state.epoch = tensors, [*state.metrics, line], epoch
     if best:
         state.best_epoch, state.best_score = epoch, score
-    with (run.folder / METRICS).open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    if rank() == 0:
+        with (run.folder / METRICS).open("a") as file:
+            file.write(json.dumps(line) + "\n")
     run.track(metrics, epoch)
 
 
@@ -232,6 +239,8 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def _save(state: _State, objective: Objective, run: RunOptions) -> None:
+    if rank():
+        return
     manifest = {
         "epoch": state.epoch,
         "best_epoch": state.best_epoch,
@@ -277,5 +286,5 @@ def _load_model(model: nn.Module, tensors: Mapping[str, Tensor], which: str) -> 
 
 def _rewrite_metrics(folder: Path, state: _State) -> None:
     """Brings the metrics file back to the epoch the run goes on from."""
-    lines = "".join(json.dumps(line) + "\n" for line in state.metrics)
-    (folder / METRICS).write_text(lines)
+    if rank() == 0:
+        (folder / METRICS).write_text("".join(json.dumps(line) + "\n" for line in state.metrics))

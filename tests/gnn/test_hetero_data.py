@@ -14,7 +14,7 @@ from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.schema import arrow_schema, graph_schema
 from kindred.gnn.graph_features import fit_graph_features
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
-from kindred.gnn.hetero_files import IDS, read_tensors, write_hetero_data
+from kindred.gnn.hetero_files import IDS, read_export, write_hetero_data
 from kindred.graph.open import open_graph
 from tests.gnn.graphs import REVIEWED, TableStore, vectors_column
 
@@ -200,9 +200,9 @@ def test_empty_graph() -> None:
 def test_files_bring_back_the_same(tmp_path: Path) -> None:
     data, ids = read_hetero_data(TableStore(tables()), graph_schema())
     write_hetero_data(data, ids, tmp_path)
-    again, again_ids = read_tensors(tmp_path)
+    again, again_ids = read_export(tmp_path)
     assert again_ids == ids
     assert_same(again, data)
     (tmp_path / IDS).unlink()
     with pytest.raises(ArtifactError, match="holds no whole export"):
-        read_tensors(tmp_path)
+        read_export(tmp_path)
