@@ -10,7 +10,7 @@ however many chunks they span.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -25,8 +25,14 @@ NEGATIVE_SLOPE = 0.2
 Gradients = tuple[Tensor | None, ...]
 
 
+class EdgeRows(Protocol):
+    """A row for each edge, read a stretch at a time: a tensor, or what works a stretch out when it is read."""
+
+    def __getitem__(self, part: slice, /) -> Tensor: ...
+
+
 def transformer_attention(
-    query: Tensor, key: Tensor, value: Tensor, edge: Tensor | None, adjacency: Adjacency, heads: int
+    query: Tensor, key: Tensor, value: Tensor, edge: EdgeRows | None, adjacency: Adjacency, heads: int
 ) -> Tensor:
     """Sum over a target's edges of weight · (value + edge), the weights a softmax of query · (key + edge) / √dim.
 
@@ -37,20 +43,23 @@ def transformer_attention(
         query: `[num_targets, heads * dim]`.
         key: `[num_sources, heads * dim]`.
         value: `[num_sources, heads * dim]`.
-        edge: `[num_edges, heads * dim]`, or None.
+        edge: `[num_edges, heads * dim]`, or None; a tensor where gradients are taken.
         adjacency: the edges.
         heads: attention heads.
 
     Returns:
         `[num_targets, heads * dim]`, zero where a target has no edge.
     """
+    query, key, value = map(_exact, (query, key, value))
     with torch.autocast(query.device.type, enabled=False):
-        result: Tensor = _TransformerAttention.apply(*map(_exact, (query, key, value)), edge, adjacency, heads)  # type: ignore[no-untyped-call]
+        if not torch.is_grad_enabled():
+            return _attend(query, key, value, edge, adjacency, heads)[0]
+        result: Tensor = _TransformerAttention.apply(query, key, value, edge, adjacency, heads)  # type: ignore[no-untyped-call]
     return result
 
 
 def gatv2_attention(
-    source: Tensor, target: Tensor, edge: Tensor | None, scorer: Tensor, adjacency: Adjacency
+    source: Tensor, target: Tensor, edge: EdgeRows | None, scorer: Tensor, adjacency: Adjacency
 ) -> Tensor:
     """Sum over a target's edges of weight · source, the weights a softmax of scorer · leaky(source + target + edge).
 
@@ -59,15 +68,18 @@ def gatv2_attention(
     Args:
         source: `[num_sources, heads * dim]`.
         target: `[num_targets, heads * dim]`.
-        edge: `[num_edges, heads * dim]`, or None.
+        edge: `[num_edges, heads * dim]`, or None; a tensor where gradients are taken.
         scorer: `[heads, dim]`.
         adjacency: the edges.
 
     Returns:
         `[num_targets, heads * dim]`, zero where a target has no edge.
     """
+    source, target = _exact(source), _exact(target)
     with torch.autocast(source.device.type, enabled=False):
-        result: Tensor = _Gatv2Attention.apply(_exact(source), _exact(target), edge, scorer, adjacency)  # type: ignore[no-untyped-call]
+        if not torch.is_grad_enabled():
+            return _attend_gatv2(source, target, edge, scorer, adjacency)[0]
+        result: Tensor = _Gatv2Attention.apply(source, target, edge, scorer, adjacency)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -91,10 +103,37 @@ def _spread(width: int, like: Tensor) -> Tensor:
     return torch.eye(heads, dtype=like.dtype, device=like.device).repeat_interleave(width // heads, dim=1)
 
 
-def _rows(table: Tensor, index: Tensor, edge: Tensor | None, part: slice) -> Tensor:
+def _rows(table: Tensor, index: Tensor, edge: EdgeRows | None, part: slice) -> Tensor:
     """A fresh chunk of table rows, the edges' own part added, `[chunk, width]`."""
     rows = table.index_select(0, index)
     return rows if edge is None else rows.add_(edge[part])
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, edge: EdgeRows | None, adjacency: Adjacency, heads: int
+) -> tuple[Tensor, Tensor]:
+    """Output `[num_targets, heads * dim]` and weights `[num_edges, heads]` of `transformer_attention`."""
+    logits = query.new_empty(adjacency.num_edges, heads)
+    spread = _spread(query.shape[1], logits)
+
+    def score(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+        for part, source, target in chunks:
+            products = _rows(key, source, edge, part).mul_(query.index_select(0, target))
+            logits[part] = _head_sums(products, heads)
+        return ()
+
+    def combine(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+        combined = torch.zeros_like(query)
+        for part, source, target in chunks:
+            messages = _rows(value, source, edge, part).mul_(weights[part] @ spread)
+            accumulate(combined, target, adjacency.by_target, part, messages)
+        return (combined,)
+
+    sweep(adjacency, score)
+    scale = (query.shape[1] // heads) ** -0.5
+    weights = segment_softmax(logits.mul_(scale), adjacency.by_target, adjacency.target)
+    (output,) = sweep(adjacency, combine)
+    return output, weights
 
 
 class _TransformerAttention(torch.autograd.Function):
@@ -102,26 +141,7 @@ class _TransformerAttention(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, edge: Tensor | None, adjacency: Adjacency, heads: int
     ) -> Tensor:
-        logits = query.new_empty(adjacency.num_edges, heads)
-        spread = _spread(query.shape[1], logits)
-
-        def score(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
-            for part, source, target in chunks:
-                products = _rows(key, source, edge, part).mul_(query.index_select(0, target))
-                logits[part] = _head_sums(products, heads)
-            return ()
-
-        def combine(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
-            combined = torch.zeros_like(query)
-            for part, source, target in chunks:
-                messages = _rows(value, source, edge, part).mul_(weights[part] @ spread)
-                accumulate(combined, target, adjacency.by_target, part, messages)
-            return (combined,)
-
-        sweep(adjacency, score)
-        scale = (query.shape[1] // heads) ** -0.5
-        weights = segment_softmax(logits.mul_(scale), adjacency.by_target, adjacency.target)
-        (output,) = sweep(adjacency, combine)
+        output, weights = _attend(query, key, value, edge, adjacency, heads)
         ctx.save_for_backward(query, key, value, edge, weights, output)
         ctx.adjacency = adjacency
         return output
@@ -157,32 +177,40 @@ class _TransformerAttention(torch.autograd.Function):
         return *sweep(graph, differentiate), to_edge, None, None
 
 
+def _attend_gatv2(
+    source: Tensor, target: Tensor, edge: EdgeRows | None, scorer: Tensor, adjacency: Adjacency
+) -> tuple[Tensor, Tensor]:
+    """Output `[num_targets, heads * dim]` and weights `[num_edges, heads]` of `gatv2_attention`."""
+    heads = len(scorer)
+    logits = source.new_empty(adjacency.num_edges, heads)
+    spread = _spread(source.shape[1], logits)
+
+    def score(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+        for part, source_index, target_index in chunks:
+            joined = _rows(source, source_index, edge, part).add_(target.index_select(0, target_index))
+            torch.nn.functional.leaky_relu_(joined, NEGATIVE_SLOPE)
+            logits[part] = _head_sums(joined.mul_(scorer.reshape(-1)), heads)
+        return ()
+
+    def combine(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
+        combined = torch.zeros_like(target)
+        for part, source_index, target_index in chunks:
+            messages = source.index_select(0, source_index).mul_(weights[part] @ spread)
+            accumulate(combined, target_index, adjacency.by_target, part, messages)
+        return (combined,)
+
+    sweep(adjacency, score)
+    weights = segment_softmax(logits, adjacency.by_target, adjacency.target)
+    (output,) = sweep(adjacency, combine)
+    return output, weights
+
+
 class _Gatv2Attention(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, source: Tensor, target: Tensor, edge: Tensor | None, scorer: Tensor, adjacency: Adjacency
     ) -> Tensor:
-        heads = len(scorer)
-        logits = source.new_empty(adjacency.num_edges, heads)
-        spread = _spread(source.shape[1], logits)
-
-        def score(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
-            for part, source_index, target_index in chunks:
-                joined = _rows(source, source_index, edge, part).add_(target.index_select(0, target_index))
-                torch.nn.functional.leaky_relu_(joined, NEGATIVE_SLOPE)
-                logits[part] = _head_sums(joined.mul_(scorer.reshape(-1)), heads)
-            return ()
-
-        def combine(chunks: Iterator[Chunk]) -> tuple[Tensor, ...]:
-            combined = torch.zeros_like(target)
-            for part, source_index, target_index in chunks:
-                messages = source.index_select(0, source_index).mul_(weights[part] @ spread)
-                accumulate(combined, target_index, adjacency.by_target, part, messages)
-            return (combined,)
-
-        sweep(adjacency, score)
-        weights = segment_softmax(logits, adjacency.by_target, adjacency.target)
-        (output,) = sweep(adjacency, combine)
+        output, weights = _attend_gatv2(source, target, edge, scorer, adjacency)
         ctx.save_for_backward(source, target, edge, scorer, weights, output)
         ctx.adjacency = adjacency
         return output

@@ -14,12 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kindred.gnn.adjacency import Adjacency
-from kindred.gnn.attention import gatv2_attention, transformer_attention
+from kindred.gnn.attention import EdgeRows, gatv2_attention, transformer_attention
 from kindred.gnn.graph_features import GraphFeatures
 from kindred.gnn.hetero_data import Triple, reverse_of
 from kindred.gnn.segments import segment_mean
 
 ConvName = Literal["transformer", "gat"]
+
+MANY_EDGES = 2_000_000
+"""With more of a type, whose projections take .5 GB, they are worked out anew by each walk that only reads."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,21 @@ class Incoming:
     triple: Triple
     neighbour_label: str
     adjacency: Adjacency
-    edge: Tensor | None
+    edge: EdgeRows | None
     mean_features: Tensor
+
+
+@dataclass(frozen=True)
+class ProjectedWhenRead:
+    """`EdgeRows` of so many edges that all of their projections would fill the memory."""
+
+    features: Tensor
+    projection: nn.Module
+
+    def __getitem__(self, part: slice, /) -> Tensor:
+        """`[part, hidden_dim]`."""
+        projected: Tensor = self.projection(self.features[part])
+        return projected
 
 
 class TransformerAttention(nn.Module):
@@ -78,7 +94,7 @@ class TransformerAttention(nn.Module):
         self.heads = heads
         self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
 
-    def forward(self, source: Tensor, target: Tensor, edge: Tensor | None, adjacency: Adjacency) -> Tensor:
+    def forward(self, source: Tensor, target: Tensor, edge: EdgeRows | None, adjacency: Adjacency) -> Tensor:
         """`[num_targets, dim]`."""
         source = as_factor(source)
         return transformer_attention(
@@ -95,7 +111,7 @@ class Gatv2Attention(nn.Module):
         self.scorer = nn.Parameter(torch.empty(heads, dim // heads))
         nn.init.xavier_uniform_(self.scorer)
 
-    def forward(self, source: Tensor, target: Tensor, edge: Tensor | None, adjacency: Adjacency) -> Tensor:
+    def forward(self, source: Tensor, target: Tensor, edge: EdgeRows | None, adjacency: Adjacency) -> Tensor:
         """`[num_targets, dim]`."""
         return gatv2_attention(self.source(source), self.target(target), edge, self.scorer, adjacency)
 
@@ -163,10 +179,15 @@ class HeteroEncoder(nn.Module):
             )
         return states
 
-    def project_edges(self, triple: Triple, features: Tensor) -> Tensor | None:
+    def project_edges(self, triple: Triple, features: Tensor) -> EdgeRows | None:
         """`[num_edges, hidden_dim]`, None where edges of this type have no features."""
         key = _key(triple)
-        return self.edge_inputs[key](features) if key in self.edge_inputs else None
+        if key not in self.edge_inputs:
+            return None
+        if len(features) > MANY_EDGES and not torch.is_grad_enabled():
+            return ProjectedWhenRead(features, self.edge_inputs[key])
+        projected: Tensor = self.edge_inputs[key](features)
+        return projected
 
     def first_state(self, label: str, features: Tensor, incoming: Iterable[Incoming]) -> Tensor:
         """What a node is before any message, `[num_nodes, hidden_dim]`."""
@@ -224,7 +245,7 @@ def dropout_factors(rows: Tensor, share: float) -> Tensor:
     return kept.to(rows.dtype).mul_(256 / (256 - dropped))
 
 
-def both_ways(relation: Relation, edge: Tensor | None) -> tuple[Incoming, Incoming]:
+def both_ways(relation: Relation, edge: EdgeRows | None) -> tuple[Incoming, Incoming]:
     """The edges as they arrive at their targets, and, walked back, at their sources."""
     source, _, target = relation.triple
     forward, backward = relation.adjacency, relation.adjacency.reversed()

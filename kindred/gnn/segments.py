@@ -8,6 +8,8 @@ from torch.nn.functional import embedding_bag
 
 from kindred.gnn.adjacency import Grouping
 
+_ROWS_AT_ONCE = 262_144  # a copy of all rows of ten million edges takes longer to get from the system than to fill
+
 
 def segment_sum(values: Tensor, grouping: Grouping) -> Tensor:
     """Sum of the rows of each node's edges, zero where it has none, `[num_nodes, dim]`; not differentiable.
@@ -24,10 +26,10 @@ def segment_sum(values: Tensor, grouping: Grouping) -> Tensor:
 
 
 def segment_softmax(logits: Tensor, grouping: Grouping, index: Tensor) -> Tensor:
-    """Softmax over each node's edges, head by head, `[num_edges, heads]`; not differentiable.
+    """Softmax over each node's edges, head by head, `[num_edges, heads]`, in place; not differentiable.
 
     Args:
-        logits: `[num_edges, heads]`.
+        logits: `[num_edges, heads]`, overwritten.
         grouping: edges by the node they are normalised over.
         index: that node of each edge, `[num_edges]`.
     """
@@ -35,8 +37,13 @@ def segment_softmax(logits: Tensor, grouping: Grouping, index: Tensor) -> Tensor
         return logits
     ordered = logits if grouping.order is None else logits.index_select(0, grouping.order)
     peaks = torch.segment_reduce(ordered, "max", offsets=grouping.offsets, axis=0, initial=-torch.inf)
-    weights = logits.sub(peaks.index_select(0, index)).exp_()
-    return weights.div_(segment_sum(weights, grouping).index_select(0, index))
+    parts = list(zip(*(torch.split(rows, _ROWS_AT_ONCE) for rows in (logits, index)), strict=True))
+    for rows, nodes in parts:
+        rows.sub_(peaks.index_select(0, nodes)).exp_()
+    sums = segment_sum(logits, grouping)
+    for rows, nodes in parts:
+        rows.div_(sums.index_select(0, nodes))
+    return logits
 
 
 def segment_mean(values: Tensor, grouping: Grouping) -> Tensor:
