@@ -47,8 +47,9 @@ def main() -> None:
         one_hits, two_hits = (_hits(model, split, whole=whole) for model in (alone, two))
         lead = paired_bootstrap(two_hits, one_hits, np.random.default_rng(0))
         print(f"{name}: {METRIC} {one_hits.mean():.4f} alone, {two_hits.mean():.4f} by two, {lead}", flush=True)
-    killed = _fitted(graph, split, _killing(ray_together(LOCAL), arguments.kills))
-    print(f"largest difference after {arguments.kills} kills: {_difference(two, killed)} (anchor 0)")
+    victims: list[int] = []
+    killed = _fitted(graph, split, _killing(ray_together(LOCAL), arguments.kills, victims))
+    print(f"largest difference after {len(victims)} kills: {_difference(two, killed)} (anchor 0)")
 
 
 def _fitted(graph: InteractionGraph, split: Split, together: Together | None) -> Model:
@@ -67,12 +68,12 @@ def _hits(model: Model, split: Split, *, whole: bool) -> np.ndarray:
     return evaluate_ranking(score, split.test_events, split.known_events, ks=(10,)).per_user[METRIC]
 
 
-def _killing(together: Together, kills: int) -> Together:
+def _killing(together: Together, kills: int, victims: list[int]) -> Together:
     """The same while a worker is killed now and then."""
 
     def killed(work, shared, waiting):  # type: ignore[no-untyped-def]
         ended = threading.Event()
-        killer = threading.Thread(target=_kill, args=(kills, ended), daemon=True)
+        killer = threading.Thread(target=_kill, args=(kills, victims, ended), daemon=True)
         killer.start()
         together(work, shared, waiting)
         ended.set()
@@ -81,15 +82,14 @@ def _killing(together: Together, kills: int) -> Together:
     return killed
 
 
-def _kill(kills: int, ended: threading.Event) -> None:
+def _kill(kills: int, victims: list[int], ended: threading.Event) -> None:
     for number in range(kills):
         while not (workers := _workers()) and not ended.wait(0.2):
             pass
         if ended.wait(random.Random(number).uniform(0, 15)) or not (workers := _workers()):
             continue
-        victim = workers[number % len(workers)]
-        print(f"worker {victim} is killed", flush=True)
-        os.kill(victim, signal.SIGKILL)
+        victims.append(workers[number % len(workers)])
+        os.kill(victims[-1], signal.SIGKILL)
 
 
 def _workers() -> list[int]:

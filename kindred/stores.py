@@ -145,7 +145,7 @@ def parts_of(settings: Settings) -> Iterator[PartMap]:
 
 
 def together_of(settings: Settings) -> Together | None:
-    """Who trains a network that outgrows a step of this process: the cluster that the settings name, or nobody else."""
+    """Who trains a network of which a step sees a sample: the cluster in the settings, or this process where None."""
     if not settings.engine:
         return None
     from kindred.cluster import ray_together

@@ -1,7 +1,7 @@
 """The steps of a training on a graph of which no step could hold all messages: each sees what is around its batch.
 
-Where several processes train together, all draw the same batch and the same candidates, and each predicts its share of
-the batch, from neighbours of its own drawing: their mean loss is that of the batch.
+Where several processes train together, all sample the same batch and the same candidates, and each predicts its share
+of the batch, from neighbours that it samples itself: their mean loss is that of the batch.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class SampledLearner:
     def losses(self, supervised: IntArray, rng: np.random.Generator) -> Mapping[str, Tensor]:
         """Losses of predicting these positions of `rows` from a sample of the messages of all others."""
         whole = self.whole
-        asked, drawing = _share(whole.ask(supervised, rng), rng)
+        asked, own_rng = _share(whole.ask(supervised, rng), rng)
         sources, targets = (distinct(ends) for ends in whole.ends[:, asked.supervised].numpy())
         targets = distinct(targets, asked.candidates.items)
         with autocast(device_of(whole.network)):
-            vectors = self.vectors((sources, targets), whole.rows[supervised].numpy(), drawing)
+            vectors = self.vectors((sources, targets), whole.rows[supervised].numpy(), own_rng)
             return whole.losses_of(vectors, asked, (sources, targets))
 
     def vectors(
@@ -75,11 +75,11 @@ class SampledLearner:
 
 
 def _share(asked: Asked, rng: np.random.Generator) -> tuple[Asked, np.random.Generator]:
-    """What this process is asked of it, and what draws its neighbours; `rng` goes on alike in the whole group."""
+    """What this process is asked of it, and what samples its neighbours; `rng` goes on alike in the whole group."""
     size, own = group_size(), rank()
     if size == 1:
         return asked, rng
-    drawing = np.random.default_rng([int(rng.integers(2**62)), own])
+    own_rng = np.random.default_rng([int(rng.integers(2**62)), own])
     others = np.setdiff1d(asked.supervised, asked.ranked, assume_unique=True)  # whose ratings alone are predicted
     ranked = asked.ranked[own::size]
-    return Asked(np.sort(np.concatenate([ranked, others[own::size]])), ranked, asked.candidates), drawing
+    return Asked(np.sort(np.concatenate([ranked, others[own::size]])), ranked, asked.candidates), own_rng

@@ -22,7 +22,7 @@ def rank() -> int:
 
 def group_size() -> int:
     """How many processes train together."""
-    return distributed.get_world_size() if _in_group() else 1
+    return len(distributed.get_process_group_ranks(None)) if _in_group() else 1
 
 
 def of_first(make: Callable[[], Made]) -> Made:
