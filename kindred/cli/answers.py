@@ -56,12 +56,16 @@ def published_text(module: SystemModule, done: Published) -> str:
     """What a published version holds, for people."""
     if done.summary:
         return done.summary
+    from kindred.domain.shown import counted
+
     words = module.system.words
-    text = f"{done.counts['users']:,} {words.users}, {done.counts['items']:,} {words.items}"
+    items = counted(done.counts["items"], words.item, words.items)
+    text = f"{counted(done.counts['users'], words.user, words.users)}, {items}"
     if done.encoded:
-        text += f"; {done.encoded:,} users encoded anew, who did or came something since the training"
+        users = counted(done.encoded, words.user, words.users)
+        text += f"; {users} encoded anew, who came or did something since the training"
     if done.new_items:
-        text += f"; {done.new_items:,} new {words.items} placed by their texts"
+        text += f"; {counted(done.new_items, f'new {words.item}', f'new {words.items}')} placed"
     return text
 
 

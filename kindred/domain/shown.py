@@ -18,3 +18,8 @@ def score_text(score: float) -> str:
 def shortened(text: str, characters: int) -> str:
     """The text where it has at most so many characters, else its beginning and an ellipsis, no longer than that."""
     return text if len(text) <= characters else f"{text[: characters - 1].rstrip()}…"
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """A number of things as people write it: 1 review, 2,000 reviews."""
+    return f"{number:,} {one if number == 1 else several}"

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 import typer.main
 
-from kindred.cli.answers import _at_most, _check_beside_all
+from kindred.cli.answers import _at_most, _check_beside_all, published_text
 from kindred.cli.app import app
 from kindred.domain.errors import SettingsError
+from kindred.recommenders.publishing import Published
+from kindred.recommenders.systems import SYSTEMS
 
 
 def test_at_most_takes_a_label_and_a_count() -> None:
@@ -28,3 +30,9 @@ def test_an_option_that_the_answer_would_not_go_by_is_refused(given: str, named:
     command = typer.main.get_command(app).commands["recommend"]  # type: ignore[attr-defined]
     with pytest.raises(SettingsError, match=named):
         _check_beside_all(command.make_context("recommend", given.split()))
+
+
+def test_what_was_published_is_told_in_numbers_as_people_write_them() -> None:
+    one = Published("v", {"users": 1, "items": 2_000}, None, encoded=1, new_items=1)
+    anew = "1 user encoded anew, who came or did something since the training"
+    assert published_text(SYSTEMS["products"], one) == f"1 user, 2,000 products; {anew}; 1 new product placed"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.experiments import Experiment
+from kindred.domain.shown import counted
 from kindred.evaluation.bootstrap import Interval
 from kindred.evaluation.experiments import (
     POWER,
@@ -184,7 +185,8 @@ def report_text(report: ExperimentReport) -> str:
         f"sample ratio {ratio} (p = {report.ratio.p_value:.3g})",
     ]
     for arm in report.arms:
-        lines.append(f"{arm.name}: {arm.num_users:,} users, {arm.num_exposures:,} exposures, hit rate {arm.rate:.4f}")
+        users, exposures = counted(arm.num_users, "user", "users"), counted(arm.num_exposures, "exposure", "exposures")
+        lines.append(f"{arm.name}: {users}, {exposures}, hit rate {arm.rate:.4f}")
         if arm.against_control is not None:
             lines.append(f"  {_verdict(arm.against_control, arm.days, report.days)}")
         for name, interval in (arm.off_policy or {}).items():

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Answer, Recommendation
-from kindred.domain.shown import score_text, shortened
+from kindred.domain.shown import counted, score_text, shortened
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.recommends import MapsItems
@@ -107,11 +107,6 @@ def day(seconds: int | None) -> str:
 def minute(seconds: float | None) -> str:
     """A day and time, UTC."""
     return "–" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%-d %b %Y, %H:%M} UTC"
-
-
-def counted(number: int, one: str, several: str) -> str:
-    """A number of things as people write it: 1 review, 2,000 reviews."""
-    return f"{number:,} {one if number == 1 else several}"
 
 
 def brief(name: str, room: int = 100) -> str:

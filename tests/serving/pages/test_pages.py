@@ -10,12 +10,13 @@ import httpx
 import pytest
 
 from kindred.domain.recommendation import Request
+from kindred.domain.shown import counted
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.runs import finish_run
 from kindred.serving.pages import try_page, user_pages
 from kindred.serving.pages.charts import line_chart, ticks_of
 from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map
-from kindred.serving.pages.rendering import ago, brief, counted
+from kindred.serving.pages.rendering import ago, brief
 from kindred.serving.service import Service
 from kindred.stores import runs_folder_of
 from tests.serving.conftest import Client, Published
