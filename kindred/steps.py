@@ -110,7 +110,9 @@ def _train_and_keep(
     with graph_to_read(settings) as store, tracking as track:
         statistics = graph_statistics(store, graph_schema())
         state = GraphState(url, statistics.content_hash, until)
-        return module.train(store, config, replace(options, track=track, together=together_of(settings)), state)
+        # who writes the graph, or needs the memory, is not kept waiting until the end of the training
+        told = replace(options, track=track, together=together_of(settings), has_read=store.close)
+        return module.train(store, config, told, state)
 
 
 def evaluate_run(

@@ -15,6 +15,7 @@ from kindred.domain.errors import NotPublishedError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
 from kindred.graph.store import GraphStore
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.training import BegunRun, read_begun_run
@@ -71,3 +72,21 @@ def test_a_training_that_is_killed_while_it_reads_the_graph_can_be_resumed(
     with pytest.raises(StoreError):
         steps.train_system(Settings(data_dir=tmp_path, seed=3), "products", ModelConfig(text=False), 7)
     assert begun == [BegunRun(ModelConfig(text=False), 3, 7)]
+
+
+def test_the_graph_can_be_written_while_a_model_learns_from_it(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    reviews = tmp_path / "reviews.jsonl"
+    reviews.write_text('{"reviewerID": "u", "asin": "p", "overall": 5, "unixReviewTime": 1400000000}\n')
+    with graph_of(settings) as store:
+        ingest_files(
+            store, product_files([str(reviews)]), None, IngestOptions(tmp_path / "staging", tmp_path / "quarantine")
+        )
+    stages = []
+
+    def write(stage: str, done: int, total: int) -> None:
+        with graph_of(settings):
+            stages.append(stage)
+
+    run = steps.train_system(settings, "products", ModelConfig(network=False), None, write)
+    assert stages and run.manifest["events"] == 1

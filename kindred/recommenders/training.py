@@ -52,6 +52,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         RecordError: the graph holds no event of the system.
     """
     graph = read_interaction_graph(system, store, state.until, text=config.text)
+    options.has_read()
     return train_on(graph, config, options, state)
 
 

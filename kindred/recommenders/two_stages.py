@@ -35,6 +35,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         RecordError: the graph holds no event of the system.
     """
     graph = read_interaction_graph(system, store, state.until, text=config.text)
+    options.has_read()
     begin_training(options.folder, config, options, state)
     ranked = fit_ranked(graph, np.arange(len(graph.interactions)), config, options)
     if ranked.ranker is not None:

@@ -35,6 +35,10 @@ def untracked(metrics: Metrics, step: int) -> None:
     """Tracks nothing."""
 
 
+def nothing() -> None:
+    """Does nothing."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """Where and how a run runs.
@@ -48,6 +52,7 @@ class RunOptions:
         track: given the metrics of every epoch.
         save_seconds: least time between two checkpoints; a kill loses no more than that.
         together: who trains a network of which a step sees a sample only; this process alone where None.
+        has_read: called when the graph was read and nothing more is asked of its store.
     """
 
     folder: Path
@@ -58,6 +63,7 @@ class RunOptions:
     track: Track = untracked
     save_seconds: float = 20.0
     together: Together | None = None
+    has_read: Callable[[], None] = nothing
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,12 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     begin_training(options.folder, config, options, state)
     if config.target == "clicks":
         log = read_clicks(store, feed.readers, feed.posts, state.until)
+        options.has_read()
         clicks = fit_click_model(log, int(log.at[-1]) + 1, options.seed)
         clicks.save(options.folder)
         noted = _of_clicks(clicks, len(log))
     else:
+        options.has_read()
         text = feed.text if config.text else None
         likes = fit_feed_model(feed.log, text, int(feed.log.at[-1]) + 1, options.seed)
         likes.save(options.folder)

@@ -53,7 +53,8 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         RecordError: the graph holds no product.
     """
     begin_training(options.folder, config, options, state)
-    log = read_search_log(store, state.until)
+    log, encoder = read_search_log(store, state.until), store.read_metadata().get("encoder")
+    options.has_read()
     examples = examples_of(log)
     model, made = fit_query_model(log, examples, None, config.tower, options)
     _save_towers(options.folder, model, log.products.ids, made)
@@ -67,7 +68,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         "notes": [] if len(examples) else ["no orders and no judgements: words and vectors evenly, untrained"],
         "gnn": None,
         "towers": made,
-        "encoder": store.read_metadata().get("encoder"),
+        "encoder": encoder,
         "versions": versions_of("torch"),
     }
     return finish_run(options.folder, manifest)

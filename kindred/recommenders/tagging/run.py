@@ -30,6 +30,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     """
     begin_training(options.folder, config, options, state)
     tables = read_tag_tables(store, state.until)
+    options.has_read()
     frames = tables.open_frames()
     tracks = training_tracks(tables, frames)
     if len(tracks.rows) >= _FEWEST:
