@@ -33,6 +33,7 @@ _VECTORS_KEPT = 10_000
 MOST_RISEN = 200
 LATER = "the published version knows later events than the time asked for"
 POPULAR_THEN = f"{LATER}: popular up to that time"
+NOTHING_THEN = f"{LATER}, and nothing that fits had happened up to then"
 
 
 @dataclass(frozen=True)

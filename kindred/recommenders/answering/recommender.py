@@ -18,7 +18,7 @@ from kindred.recommenders.answering.askers import Asker, Askers, EncodedRows
 from kindred.recommenders.answering.finding import Finder
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import Known, StoreKnown, left_out
-from kindred.recommenders.answering.opened import LATER, POPULAR_THEN, Opened, Version, load_version
+from kindred.recommenders.answering.opened import LATER, NOTHING_THEN, POPULAR_THEN, Opened, Version, load_version
 from kindred.recommenders.answering.reasons import Told, explain
 from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts
 from kindred.recommenders.answering.user_pasts import UserPasts
@@ -268,7 +268,7 @@ class Recommender:
         best = best_first((one for one in there if self._finder.not_asked_for(asked, one) is None), request.k)
         titles = self._known.titles([candidate.item_id for candidate in best])
         found = _recommendations(best, titles, {}, dict.fromkeys(counts, "popular"))
-        return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN)
+        return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN if found else NOTHING_THEN)
 
     def _nothing_left(self, request: Request, asker: Asker) -> str:
         words = self.system.words

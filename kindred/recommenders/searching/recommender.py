@@ -23,7 +23,7 @@ from kindred.graph.store import QueryLimits
 from kindred.linear.words.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
 from kindred.recommenders.answering.held_versions import HeldVersions
-from kindred.recommenders.answering.opened import POPULAR_THEN, Opened
+from kindred.recommenders.answering.opened import NOTHING_THEN, POPULAR_THEN, Opened
 from kindred.recommenders.answering.request_parts import OF_SEARCHES, check_parts
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
@@ -238,8 +238,8 @@ class QueryRecommender:
             with self._opened.graph() as store:
                 for batch in store.read_edges(edge_type_of(Bought), ["target_id"], request.at):
                     np.add.at(counts, release.products.ids.known_positions(batch["target_id"].to_pylist()), 1)
-            note = POPULAR_THEN
             allowed = allowed & (counts > 0)
+            note = POPULAR_THEN if allowed.any() else NOTHING_THEN
         scores = np.where(allowed, counts, -np.inf)
         best = _best_of(scores, request.k)
         chosen = _recommendations(release, list(best), best, dict.fromkeys(best, POPULAR))

@@ -209,6 +209,8 @@ def test_an_answer_as_of_a_time_knows_nothing_later(client: Client, service: Ser
     asked = [times[0] - 1, times[len(times) // 2], times[-1]]
     paths = [(f"/v1/products/users/{who}/recommendations", at) for who in (user, "new one") for at in asked]
     before = [client.get(path, at=at).json()["items"] for path, at in paths]
+    nothing = client.get(paths[0][0], at=1).json()
+    assert nothing["items"] == [] and nothing["note"].endswith("nothing that fits had happened up to then")
     products = ids(client.get(f"/v1/products/users/{user}/recommendations"))
     later = [
         Reviewed(event_id=f"late {who} {item}", source_id=who, target_id=item, rating=5, at=times[-1] + 60)

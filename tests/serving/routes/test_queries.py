@@ -136,3 +136,5 @@ def test_why_as_of_a_time_takes_what_recommendations_take(client: Client) -> Non
     early = client.get(path, at="2000-01-01T00:00:00Z").json()
     assert early == {**client.get(path, at=946684800).json(), "request_id": early["request_id"]}
     assert client.get(path, at="2100-01-01").json()["now"]["rank"] == 1
+    nothing = client.get("/v1/queries/users/U00001/recommendations", at="2000-01-01").json()
+    assert nothing["items"] == [] and nothing["note"].endswith("nothing that fits had happened up to then")
