@@ -7,7 +7,7 @@ of them. They are read where a history must be encoded or the model is published
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,7 +20,9 @@ from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.rating_scale import RatingScale
+from kindred.gnn.columns import Column
 from kindred.gnn.onnx_encoder import OnnxEncoder, can_run, has_encoder, load_encoder
+from kindred.linear.cold_items.rows import NEAREST
 from kindred.linear.ensemble.model import LinearEnsemble
 from kindred.linear.inputs.user_features import ITEM_SUMS
 from kindred.recommenders.histories import Histories, no_histories
@@ -142,16 +144,49 @@ class Model:
         Raises:
             ArtifactError: the model does not look at what a user did, or does not know the item.
         """
-        self._need_histories()
         position = self.items.position(item_id)
         if position is None:
             raise ArtifactError(f"{self.system.words.item} {item_id!r} was not there in training", "train again")
-        one = np.zeros(1, dtype=np.int64)
-        best = None if self.scale is None else np.full(1, self.scale.high, dtype=np.float32)
-        event = Interactions(one, np.array([position]), 1, len(self.items), rating=best)
-        columns = {} if best is None or self.system.rating is None else {self.system.rating: best}
-        row: Vectors = (self.encode(Histories(event, dict(columns))) - self.anonymous)[0]
+        row: Vectors = self.rows_of_single_events(np.array([position]))[0]
         return row
+
+    def similarity_to_row(self, row: Vectors) -> Vectors:
+        """The same of an item that came after training and was placed at this row: the mean of the items most like it.
+
+        Its row is compared by cosine, less what all new items have in common: the row of one of which nothing is known.
+
+        Raises:
+            ArtifactError: the model does not look at what a user did, or can't place new items.
+        """
+        cold = self.ranking.cold_items
+        if cold is None:
+            raise ArtifactError("this model can't place new items", "train again")
+        own = row - cold.encode(np.zeros((1, len(cold.text_mean)), dtype=np.float32))[0]
+        own -= (own @ cold.constant) / (cold.constant @ cold.constant) * cold.constant  # it grows with first events
+        items = self.ranking.items
+        similarity = (items @ own) / np.maximum(np.linalg.norm(items, axis=1), np.finfo(np.float32).tiny)
+        nearest = np.argsort(-similarity, kind="stable")[:NEAREST]
+        weights = np.maximum(similarity[nearest], 0)
+        mean: Vectors = weights @ self.rows_of_single_events(nearest) / max(weights.sum(), np.finfo(np.float32).tiny)
+        return mean.astype(np.float32)
+
+    def rows_of_single_events(self, item_index: IntArray, columns: Mapping[str, Column] | None = None) -> Vectors:
+        """What each of some events that speak for an item adds to the row of an anonymous user, `[num_events, width]`.
+
+        Args:
+            item_index: position of the item of each; −1 for an unknown one, of which the event's text tells.
+            columns: what else is known of the events.
+
+        Raises:
+            ArtifactError: the model does not look at what a user did.
+        """
+        self._need_histories()
+        num = len(item_index)
+        best = None if self.scale is None else np.full(num, self.scale.high, dtype=np.float32)
+        events = Interactions(np.arange(num), item_index, num, len(self.items), rating=best)
+        rated = {} if best is None or self.system.rating is None else {self.system.rating: best}
+        rows: Vectors = self.encode(Histories(events, {**rated, **(columns or {})})) - self.anonymous
+        return rows
 
     def contributions(self, histories: Histories, item_ids: Sequence[str]) -> FloatArray:
         """What each event adds to the score of each item, `[num_events, len(item_ids)]`; 0 for unknown items."""

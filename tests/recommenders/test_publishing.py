@@ -72,6 +72,10 @@ def test_a_new_product_enters_at_the_next_publish(changing: Shop) -> None:
     answer = changing.recommender(Request(k=100))
     found = {item.item_id: item.source for item in answer.recommendations}
     assert found["brand-new"] == "new" and set(found.values()) == {"new", "popular"}
+    own, same = (set(ids(changing.recommender.similar(item))) for item in ("brand-new", like))
+    assert len(own & same) >= 3 and "brand-new" not in own
+    shown = changing.recommender(Request(viewed=["brand-new"]))
+    assert not shown.note and shown.level == "inductive" and "brand-new" not in ids(shown)
 
 
 def test_a_new_product_without_words_enters_by_who_reviewed_it(changing: Shop) -> None:

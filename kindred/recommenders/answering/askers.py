@@ -11,7 +11,6 @@ import numpy as np
 
 from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, StoreError
-from kindred.domain.interactions import Interactions
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Event
 from kindred.gnn.columns import Column
@@ -215,8 +214,7 @@ class Askers:
 
     def _with_context(self, own: Asker, request: Request, version: Version) -> Asker:
         """The same with what they look at or say now: a row is a sum over events, so each adds what it says alone."""
-        known = [item for item in request.viewed if item in version.model.items]
-        added = [version.similarity_vector(item) for item in known]
+        added = list(version.similarity_vectors(request.viewed, self.vectors).values())
         if request.text and version.model.reads_text:
             added.append(text_vector(version.model, self.encoder(), request.text))
         if not added:
@@ -228,14 +226,9 @@ class Askers:
 
 def text_vector(model: Model, encoder: TextEncoder, text: str) -> Vectors:
     """What an event that speaks for an item with these words adds to the row of an anonymous user, `[width]`."""
-    system = model.system
-    one = np.zeros(1, dtype=np.int64)
-    best = None if model.scale is None else np.full(1, model.scale.high, dtype=np.float32)
-    event = Interactions(one, one + UNKNOWN_ITEM, 1, len(model.items), rating=best)
-    columns: dict[str, Column] = {} if best is None or system.rating is None else {system.rating: best}
-    if system.event_vector is not None:
-        columns[system.event_vector] = encoder.encode([text])
-    row: Vectors = (model.encode(Histories(event, columns)) - model.anonymous)[0]
+    name = model.system.event_vector
+    columns: dict[str, Column] = {} if name is None else {name: encoder.encode([text])}
+    row: Vectors = model.rows_of_single_events(np.array([UNKNOWN_ITEM]), columns)[0]
     return row
 
 

@@ -20,11 +20,11 @@ from kindred.graph.store import GraphStore
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.evidence import Evidence, load_evidence
 from kindred.recommenders.model import Model, load_model
-from kindred.recommenders.releases import Release, load_release, run_of
+from kindred.recommenders.releases import ITEMS, Release, load_release, run_of
 from kindred.recommenders.runs import RANKER, find_run
 from kindred.recommenders.system import System, Triple
 from kindred.training.checkpoint import has_checkpoint
-from kindred.vectorstore.store import VectorStore
+from kindred.vectorstore.store import PublishedVectors, VectorStore
 
 if TYPE_CHECKING:  # most systems have no ranker
     from kindred.recommenders.ranking.ranker import Ranker
@@ -116,6 +116,19 @@ class Version:
                 self._similarity.clear()
             self._similarity[item_id] = self.model.similarity_vector(item_id)
         return self._similarity[item_id]
+
+    def similarity_vectors(self, item_ids: Sequence[str], vectors: PublishedVectors) -> dict[str, Vectors]:
+        """The same of each of these items that is published, those that were placed after training too."""
+        later = [item for item in item_ids if item not in self.model.items]
+        placed = vectors.fetch(self.name, ITEMS, later) if later else None
+        found = {} if placed is None else dict(zip(placed.ids.ids, placed.vectors, strict=True))
+        return {
+            item: self.similarity_vector(item)
+            if item in self.model.items
+            else self.model.similarity_to_row(found[item])
+            for item in dict.fromkeys(item_ids)
+            if item in self.model.items or item in found
+        }
 
     @cached_property
     def _similarity(self) -> dict[str, Vectors]:

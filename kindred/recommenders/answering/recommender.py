@@ -112,12 +112,13 @@ class Recommender:
             RecordError: the published version does not know the item.
         """
         version = self.version()
-        if item_id not in version.model.items or item_id in self._known.barred(None):
+        vectors = version.similarity_vectors([item_id], self._vectors)
+        if not vectors or item_id in self._known.barred(None):
             word = self.system.words.item
             raise RecordError(f"{word} {item_id!r} is not in version {version.name}", "ingest it, train and publish")
         request = Request(k=k, exclude=frozenset([item_id]), reasons=False)
         excluded = dict.fromkeys(self._known.barred(None), "no longer there") | {item_id: "asked about"}
-        asked = Asked(request, version, version.similarity_vector(item_id), excluded)
+        asked = Asked(request, version, vectors[item_id], excluded)
         selection = self._finder.selection(asked, "similar", k)
         titles = self._known.titles([item_id, *(candidate.item_id for candidate in selection.chosen)])
         found = _recommendations(selection.chosen, titles, {}, selection.sources)
@@ -281,6 +282,8 @@ class Recommender:
         """Which items the request names that the version does not know, in words; empty where there are none."""
         named = [*request.viewed, *(item for item in request.pinned if item not in found)]
         unknown = [item for item in dict.fromkeys(named) if item not in version.model.items]
+        placed = self._vectors.fetch(version.name, ITEMS, unknown).ids if unknown else ()
+        unknown = [item for item in unknown if item not in placed]
         if not unknown:
             return ""
         more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
