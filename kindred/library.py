@@ -79,6 +79,16 @@ class Trained:
     run: Run
 
 
+@contextmanager
+def _in_words_of_python() -> Iterator[None]:
+    """Errors of the command line in the terms of this module: arguments for options."""
+    try:
+        yield
+    except KindredError as error:
+        error.next_step = _in_words(error.next_step)
+        raise
+
+
 def read_interactions(
     table: Table,
     *,
@@ -148,6 +158,7 @@ def _read(given: Mapping[str, Table | None], known: TableMapping, folder: Path, 
         return Data(system, folder, tables.mapping, ingest(_settings(folder), tables.files, max_bad))
 
 
+@_in_words_of_python()
 def train(data: Data, *, model: ModelName = "gnn", epochs: int | None = None, seed: int = 7) -> Trained:
     """A model trained on all the data and ready to answer.
 
@@ -171,6 +182,7 @@ def train(data: Data, *, model: ModelName = "gnn", epochs: int | None = None, se
     return Trained(data, run)
 
 
+@_in_words_of_python()
 def evaluate(trained: Trained, *, protocol: Literal["temporal", "random"] = "temporal", seeds: int = 1) -> Report:
     """How good models of these settings are on events held out of the data, beside every baseline.
 
@@ -234,17 +246,8 @@ def _system_of(event: str) -> str:
     return system
 
 
-@contextmanager
-def _in_words_of_python() -> Iterator[None]:
-    """Errors of the command line in the terms of this module: arguments for options."""
-    try:
-        yield
-    except KindredError as error:
-        error.next_step = _in_words(error.next_step)
-        raise
-
-
 def _in_words(text: str) -> str:
+    text = re.sub(r"`--([a-z-]+) ([a-z]+)`", lambda option: f"`{option[1].replace('-', '_')}='{option[2]}'`", text)
     return re.sub(r"--([a-z-]+)( [A-Z%]| none\b)?", _argument, text)
 
 

@@ -106,6 +106,9 @@ def test_a_polars_frame_without_ratings_is_ranked_by_what_others_had(
     assert [answer.level for answer in answers] == ["model", "model", "popular"]
     trained = outputs[3][1]["trained"]
     assert isinstance(trained, kindred.Trained) and trained.data.mapping.events.weight == "minutes"
+    with pytest.raises(kindred.KindredError, match="no times") as raised:
+        kindred.evaluate(trained)
+    assert raised.value.next_step == "use the random protocol: `protocol='random'`"
 
 
 def test_arrow_and_a_path_in_a_folder_that_stays(folder: Path, outputs: list[tuple[str, dict[str, object]]]) -> None:

@@ -153,6 +153,8 @@ class Model:
     def similarity_to_row(self, row: Vectors) -> Vectors:
         """The same of an item that came after training and was placed at this row: the mean of the items most like it.
 
+        Zeros where its row says no more than that it is new.
+
         Its row is compared by cosine, less what all new items have in common: the row of one of which nothing is known.
 
         Raises:

@@ -109,13 +109,16 @@ class Recommender:
         """The k items that suit best someone of whom only that they liked this item is known.
 
         Raises:
-            RecordError: the published version does not know the item.
+            RecordError: the published version does not know the item, or nothing that says what it is like.
         """
         version = self.version()
         vectors = version.similarity_vectors([item_id], self._vectors)
         if not vectors or item_id in self._known.barred(None):
             word = self.system.words.item
             raise RecordError(f"{word} {item_id!r} is not in version {version.name}", "ingest it, train and publish")
+        if not vectors[item_id].any():
+            told = f"nothing tells what is similar to {self.system.words.item} {item_id!r}"
+            raise RecordError(told, "give it a text, a category or events, and publish")
         request = Request(k=k, exclude=frozenset([item_id]), reasons=False)
         excluded = dict.fromkeys(self._known.barred(None), "no longer there") | {item_id: "asked about"}
         asked = Asked(request, version, vectors[item_id], excluded)
