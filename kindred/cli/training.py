@@ -1,4 +1,4 @@
-"""`kindred train-gnn`, `train`, `evaluate`, `runs`: from a graph to a run and its report."""
+"""`kindred train-gnn`, `train`, `evaluate`: from a graph to a run and its report."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Splits, metrics, baselines and reports; no store is ever seen here."""
+"""Splits, metrics, intervals and reports; no store is ever seen here."""

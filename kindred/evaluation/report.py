@@ -71,7 +71,7 @@ def suspicious(report: Report) -> list[str]:
 
     A rating MSE under 0.85 × that of the user + item bias predictor, or a recall@10 twice that of the best baseline:
     ratings hold that much noise, and tuned models beat good baselines by tenths, not by multiples. A model that reads
-    the review it is asked about is what usually does. Planted data, whose text decides the next event, can pass these
+    the event it is asked about is what usually does. Planted data, whose text decides the next event, can pass these
     lines honestly.
     """
     found = []

@@ -75,7 +75,7 @@ def temporal_split(interactions: Interactions, tie_order: IntArray | None = None
     A user's only event is train: without any history there is nothing to predict from. Of two events the first is train
     and the second test. Sources often know the day only; events of one user at the same time are ordered by a hash of
     (user, item, time, rating), which follows neither the rows nor anything that a model could guess. File or id order
-    would: ids often follow a product's age, and the test items would be the newer and less popular ones.
+    would: ids often follow an item's age, and the test items would be the newer and less popular ones.
 
     Args:
         interactions: every event.

@@ -1,1 +1,1 @@
-"""The graph as tensors, and the networks and filters that learn from it."""
+"""The graph as tensors, and the network that learns from it."""

@@ -1,8 +1,8 @@
 """Expected ratings: a closed-form correction of the cosine rating.
 
-The cosine loss (absolute error) predicts a median, and where most reviews have five stars that is nearly always five.
+The cosine loss (absolute error) predicts a median, and where most events have five stars that is nearly always five.
 The mean square is judged by the expectation, so this read-out blends, by ridge regression, the cosine rating with the
-biases of user and product. It is fitted on training edges only: for each of a few folds, biases and messages leave
+biases of user and item. It is fitted on training edges only: for each of a few folds, biases and messages leave
 the fold out, and the fold's ratings are regressed on what was predicted without them.
 """
 
@@ -36,7 +36,7 @@ CosineRatings = Callable[[IntArray, IntArray], FloatArray]
 
 @dataclass(frozen=True)
 class RatingBiases:
-    """Shrunken mean deviations from the mean rating: products first, then users from what the products leave.
+    """Shrunken mean deviations from the mean rating: items first, then users from what the items leave.
 
     Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filtering", 2010.
     """
@@ -48,12 +48,12 @@ class RatingBiases:
 
 
 def fit_biases(train: Interactions, source_shrinkage: float, target_shrinkage: float) -> RatingBiases:
-    """Biases of these rated events; without a rating of their own, users and products have none.
+    """Biases of these rated events; without a rating of their own, users and items have none.
 
     Args:
         train: events with ratings.
         source_shrinkage: ratings of zero deviation added to each user's own.
-        target_shrinkage: the same for products.
+        target_shrinkage: the same for items.
     """
     rating = _ratings(train)
     mean = float(rating.mean()) if len(rating) else 0.0
@@ -65,7 +65,7 @@ def fit_biases(train: Interactions, source_shrinkage: float, target_shrinkage: f
 
 @dataclass(frozen=True)
 class RatingCalibration:
-    """Expected rating = intercept + weights · (user bias, product bias, cosine rating).
+    """Expected rating = intercept + weights · (user bias, item bias, cosine rating).
 
     Attributes:
         biases: of all training edges.
@@ -82,7 +82,7 @@ class RatingCalibration:
     def expect(self, source_index: IntArray, target_index: IntArray, cosine_rating: FloatArray) -> FloatArray:
         """Expected rating of each pair, within the scale, `[num_pairs]`.
 
-        Pass −1 for a user or product that is not in the graph.
+        Pass −1 for a user or item that is not in the graph.
         """
         source = np.where(source_index >= 0, self.biases.source_bias[source_index], 0.0)
         target = np.where(target_index >= 0, self.biases.target_bias[target_index], 0.0)
@@ -162,7 +162,7 @@ def fit_calibration(
 def _held_out_signals(
     train: Interactions, folds: list[IntArray], cosine: FloatArray, shrinkage: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """User bias, product bias and cosine rating of each edge, none of them told of its own fold, `[num_edges, 3]`."""
+    """User bias, item bias and cosine rating of each edge, none of them told of its own fold, `[num_edges, 3]`."""
     signals = np.zeros((len(train), 3))
     signals[:, 2] = cosine
     for fold in folds:

@@ -1,4 +1,4 @@
-"""Encoding of nodes that the graph does not hold, without training: a user from reviews, a product from text.
+"""Encoding of nodes that the graph does not hold, without training: a user from events, an item from text.
 
 What is kept of a graph are the states of its nodes before and after each layer (`TrainedGnn.states`). A new node
 walks through the layers beside them: in each layer it reads its neighbours' kept states, and no kept state reads the
@@ -67,13 +67,13 @@ class NewVectors:
 
 
 def encode_new_sources(trained: TrainedGnn, kept: NodeStates, edges: NewEdges, num_nodes: int) -> NewVectors:
-    """Vectors of new sources of the target edge type (users) from their edges (reviews).
+    """Vectors of new sources of the target edge type (users) from their edges (events).
 
     One without edges gets those of the anonymous one.
 
     Args:
         trained: the network.
-        kept: states of the graph; for products it does not hold, see `with_new_nodes`.
+        kept: states of the graph; for items it does not hold, see `with_new_nodes`.
         edges: of the target type.
         num_nodes: how many new sources there are.
     """
@@ -88,7 +88,7 @@ def with_new_nodes(
 ) -> NodeStates:
     """The kept states and, after those of this label, the states of new nodes known by their attributes alone.
 
-    So a review of a product that is not in the graph still counts: its product has a position now.
+    So an event of an item that is not in the graph still counts: its item has a position now.
     """
     added = new_states(trained, kept, label, (columns, num_nodes), ())
     return [{**layer, label: torch.cat([layer[label], new])} for layer, new in zip(kept, added, strict=True)]

@@ -40,7 +40,7 @@ class ItemText:
     Attributes:
         known: all that is known of each.
         new: what was known of it after each of `EVENT_COUNTS` events: the same where items have texts of their own,
-            otherwise the mean of so many first reviews, of one at least. Later ones say more of an item, so it would be
+            otherwise the mean of so many first events, of one at least. Later ones say more of an item, so it would be
             placed better than a new one ever is, and more of them bring it into more lists.
     """
 

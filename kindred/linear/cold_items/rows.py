@@ -105,7 +105,7 @@ class ColdItemMap:
         and should not be published.
 
         Args:
-            text: title and description, or the mean of the first reviews' texts where items have none, from the encoder
+            text: title and description, or the mean of the first events' texts where items have none, from the encoder
                 of the training; zeros where there is no text, `[num_new, text_dim]`.
             events: who chose them already; None where no user has.
         """

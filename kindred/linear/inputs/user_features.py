@@ -42,7 +42,7 @@ class HistoryStatistics:
         history_exponent: a sum over n events is divided by n ^ history_exponent; 0 lets long histories count in full,
             1 makes a mean.
         recency_decay: weight of an event relative to the next one of the same user.
-        text_mean: mean review vector, `[text_dim]`, empty where events have no text.
+        text_mean: mean vector of the events' texts, `[text_dim]`, empty where events have no text.
         time_knots: evenly spaced quantiles of the event times in seconds UTC, empty where times mean nothing.
         time_bins: number of periods, each with the same number of training events.
         time_bandwidth: width of a period's soft edges, as a share of all training events.

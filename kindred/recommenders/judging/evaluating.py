@@ -29,7 +29,7 @@ SELECTION_OF_EASE = (
 SELECTION_OF_GIVEN = (
     "early stopping and the weight of each part of the ranking are chosen on events held out of the known ones; other "
     "settings than the defaults were given: if `kindred tune` found them on this data, it looked at each user's last "
-    "review but one, which the temporal protocol never tests and the random one may"
+    "event but one, which the temporal protocol never tests and the random one may"
 )
 
 

@@ -1,4 +1,4 @@
-"""Compares the recipes of two runs: fitted on the same known reviews, asked the same questions."""
+"""Compares the recipes of two runs: fitted on the same known events, asked the same questions."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The events are split as the temporal protocol splits them. A trial fits a model on the train part and is judged on each
 user's last event before the test; a test event is neither learnt from nor ranked, nor does it take an item out of
-the ranking. So settings found here may be judged on the temporal protocol's test reviews afterwards, but not on those
+the ranking. So settings found here may be judged on the temporal protocol's test events afterwards, but not on those
 of the random one, among which validation events may be.
 
 The study is a journal of JSON lines in the folder: kill it, and the trials that had ended are there.
