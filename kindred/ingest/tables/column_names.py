@@ -31,11 +31,13 @@ _USUAL = {
     "item": f"{_ITEM} {_NAMES_OF_ITEMS}",
     "rating": (
         "rating overall stars star_rating score rating_value user_rating my_rating book_rating grade "
-        "review_overall review_score review_rating points is_recommended recommended recommend voted_up vote liked"
+        "review_overall review_score review_rating points is_recommended recommended recommend voted_up vote liked "
+        "label is_click clicked"
     ),
     "weight": (
         "weight plays play_count played_ratio_pct listens count times quantity hours minutes playtime_forever playtime "
-        "listen_count hours_played qty item_quantity lineitem_quantity watch_ratio"
+        "listen_count hours_played play_hours number_of_times num_repeat qty item_quantity lineitem_quantity "
+        "watch_ratio"
     ),
     "at": (
         "at timestamp time time_ms timestamp_ms unix_review_time datetime date_time date created_at event_time ts "
@@ -44,7 +46,7 @@ _USUAL = {
         "server_timestamp_epoch_ms"
     ),
     "text": "text review_text review comment review_body body content",
-    "kind": "kind event_type event_name action event behavior behavior_type action_type feedback_type",
+    "kind": "kind event_type event_name action event behavior behavior_type action_type feedback_type interaction_type",
     "id": f"{_ITEM} id",
     "title": (
         "title name movie_title item_name product_name product_title book_title track_name song_name prod_name "
