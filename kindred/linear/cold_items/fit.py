@@ -17,7 +17,6 @@ import numpy as np
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.algebra.ridge import ridge_weights
 from kindred.linear.cold_items.folds import (
-    LIST,
     NEVER,
     EncodeEvents,
     FoldLesson,
@@ -252,10 +251,12 @@ def _ratio(wanted: float, given: float) -> float:
 def _offset(exams: list[_Exam], number: int, max_share: float) -> float:
     """The offset at which new items with so many events take this share of the positions in all lists.
 
-    Where it asks for more than there is, all of them; where for none, one less than the first needs.
+    Where it asks for more than there is, all of them; where for none, one less than the first needs. Positions that no
+    known item is left for, as in small catalogues, tell nothing.
     """
     lacking = np.sort(np.concatenate([exam.missing(number).ravel() for exam in exams])) if exams else np.zeros(0)
-    positions = sum(len(exam.fold.lists.users) for exam in exams) * LIST
+    lacking = lacking[np.abs(lacking) < -NEVER / 2]
+    positions = sum(np.count_nonzero(exam.fold.lists.best > NEVER / 2) for exam in exams)
     allowed = min(int(max_share * positions), len(lacking))
     if not len(lacking):
         return 0.0

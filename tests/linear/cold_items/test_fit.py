@@ -90,6 +90,15 @@ def test_new_items_take_more_positions_the_more_they_are_allowed():
     assert shares[0] < 0.02 < shares[1] < 0.4 < shares[2]
 
 
+def test_users_who_have_nearly_all_do_not_keep_new_items_out():
+    train, text, _ = two_themes_each()
+    known = np.setdiff1d(np.arange(NUM_ITEMS), NEW)
+    users = np.concatenate([train.user_index, USERS + np.repeat(np.arange(12), len(known))])
+    fans = Interactions(users, np.concatenate([train.item_index, np.tile(known, 12)]), USERS + 12, NUM_ITEMS)
+    cold = fit(fans, text)
+    assert np.abs(cold.offsets).max() < 100, "of the size of scores, so that a row's own part is not rounded away"
+
+
 def test_every_user_sees_the_offset_the_anonymous_one_as_well():
     train, text, _ = two_themes_each()
     constant = fit(train, text).constant
