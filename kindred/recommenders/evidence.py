@@ -6,8 +6,8 @@ is found in memory without a query.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,12 +59,14 @@ class Evidence:
         items: item ids by position.
         fans: of each item the users who liked it.
         context: edge type → of each item the nodes that its edges of that type lead to, and the ids of such nodes.
+        names: edge type → id → what people call the node, where that is not its id.
     """
 
     users: IdMap
     items: IdMap
     fans: Lists
     context: dict[str, tuple[Lists, IdMap]]
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def common_fans(self, first: str, second: str, besides: str | None = None) -> list[str]:
         """Users who liked both items, by id, without `besides`."""
@@ -80,6 +82,10 @@ class Evidence:
         for edge_type, (lists, ids) in self.context.items():
             for node in self._common(lists, ids, first, second):
                 yield edge_type, node
+
+    def name_of(self, edge_type: str, node: str) -> str:
+        """What people call a node that edges of this type lead to."""
+        return self.names.get(edge_type, {}).get(node, node)
 
     def members(self, item_id: str, edge_type: str) -> list[str]:
         """The nodes that an item's edges of one type lead to; none for an unknown item."""
@@ -101,9 +107,8 @@ class Evidence:
         arrays = {"fans.starts": self.fans.starts, "fans.members": self.fans.members}
         for edge_type, (lists, _) in self.context.items():
             arrays |= {f"{edge_type}.starts": lists.starts, f"{edge_type}.members": lists.members}
-        write_arrays(
-            folder, EVIDENCE, arrays, {"context": {name: list(ids) for name, (_, ids) in self.context.items()}}
-        )
+        ids = {name: list(ids) for name, (_, ids) in self.context.items()}
+        write_arrays(folder, EVIDENCE, arrays, {"context": ids, "names": {k: dict(v) for k, v in self.names.items()}})
 
 
 def load_evidence(folder: Path, users: IdMap, items: IdMap) -> Evidence:
@@ -114,7 +119,7 @@ def load_evidence(folder: Path, users: IdMap, items: IdMap) -> Evidence:
         return Lists(arrays[f"{name}.starts"], arrays[f"{name}.members"])
 
     context = {name: (lists(name), IdMap(ids)) for name, ids in manifest["context"].items()}
-    return Evidence(users, items, lists("fans"), context)
+    return Evidence(users, items, lists("fans"), context, manifest.get("names", {}))
 
 
 def evidence_of(graph: InteractionGraph) -> Evidence:
@@ -126,7 +131,10 @@ def evidence_of(graph: InteractionGraph) -> Evidence:
     for source, edge_type, target in graph.system.triples[1:]:
         items, nodes = graph.data[source, edge_type, target].edge_index.numpy()
         context[edge_type] = (Lists.group(items, nodes, events.num_items), graph.ids[target])
-    return Evidence(graph.users, graph.items, fans, context)
+    names = {
+        edge_type: graph.names[target] for _, edge_type, target in graph.system.triples[1:] if target in graph.names
+    }
+    return Evidence(graph.users, graph.items, fans, context, names)
 
 
 def are_liked(

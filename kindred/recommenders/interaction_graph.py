@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ class InteractionGraph:
         item_text: mean vector of each item's own texts, `[num_items, text_dim]`, or None.
         until: only events up to this time are in it, seconds UTC; None for all.
         skips: events that say that a user did not want an item; none of them is an edge of `data`.
+        names: label → id → what people call it, of nodes that items lead to and that have a name beside their id.
     """
 
     system: System
@@ -53,6 +54,7 @@ class InteractionGraph:
     item_text: FloatArray | None
     until: int | None = None
     skips: Interactions | None = None
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def users(self) -> IdMap:
@@ -125,6 +127,7 @@ def read_interaction_graph(
         _item_text(data, system),
         until,
         skips,
+        _names(system, store),
     )
 
 
@@ -168,6 +171,17 @@ def _take_skips(system: System, data: HeteroData, ids: Mapping[str, IdMap]) -> I
         for name, tensor in list(data[triple].items()):
             data[triple][name] = tensor[:, kept] if name == "edge_index" else tensor[kept]
     return Interactions(users, items, len(ids[system.user_label]), len(ids[system.item_label]), at=times)
+
+
+def _names(system: System, store: GraphStore) -> dict[str, dict[str, str]]:
+    """Label → id → name, of the nodes that items lead to."""
+    nodes = [graph_schema().node(label) for label in dict.fromkeys(target for *_, target in system.triples[1:])]
+    named = [node for node in nodes if any(p.name == "name" for p in node.properties)]
+    found = {}
+    for node in named:
+        rows = [row for batch in store.read_nodes(node, ["id", "name"]) for row in batch.to_pylist()]
+        found[node.label] = {row["id"]: row["name"] for row in rows if row["name"]}
+    return found
 
 
 def _event_text(stored: torch.Tensor | None) -> NDArray[np.float16] | None:

@@ -14,11 +14,11 @@ from kindred.recommenders.products import PRODUCTS
 USERS, ITEMS = IdMap(["ann", "bob", "cy"]), IdMap(["a", "b", "c"])
 
 
-def evidence() -> Evidence:
+def evidence(names: dict[str, dict[str, str]] | None = None) -> Evidence:
     """Ann and Bob liked a and b, Cy liked c; b and c are of one brand."""
     fans = Lists.group(np.array([0, 1, 0, 1, 2, 0]), np.array([0, 0, 1, 1, 2, 0]), 3)
     brands = Lists.group(np.array([1, 2]), np.array([0, 0]), 3)
-    return Evidence(USERS, ITEMS, fans, {"MADE_BY": (brands, IdMap(["Acme"]))})
+    return Evidence(USERS, ITEMS, fans, {"MADE_BY": (brands, IdMap(["Acme"]))}, names or {})
 
 
 def told(shares: list[list[float]], liked: list[bool], items: list[str]) -> Told:
@@ -49,6 +49,14 @@ def test_the_next_event_speaks_where_the_strongest_has_no_path() -> None:
     reasons = explain(PRODUCTS, evidence(), told([[0.1], [0.9]], [True, True], ["b", "a"]), ["c"], {})
     assert reasons["c"].text == "you reviewed b; both made by Acme"
     assert reasons["c"].path == ("ann", "REVIEWED", "b", "MADE_BY", "Acme", "MADE_BY", "c")
+
+
+def test_what_items_share_goes_by_its_name_where_it_has_one(tmp_path: Path) -> None:
+    evidence({"MADE_BY": {"Acme": "The Acme Company"}}).save(tmp_path)
+    again = load_evidence(tmp_path, USERS, ITEMS)
+    reasons = explain(PRODUCTS, again, told([[0.1]], [True], ["b"]), ["c"], {})
+    assert reasons["c"].text == "you reviewed b; both made by The Acme Company"
+    assert reasons["c"].path[-3:] == ("Acme", "MADE_BY", "c")
 
 
 def test_no_reason_is_made_up() -> None:

@@ -13,6 +13,7 @@ from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.recommenders.answering.recommender import Opened
+from kindred.recommenders.evidence import evidence_of
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.listens import LISTENS
@@ -41,7 +42,7 @@ def fill(store: GraphStore) -> None:
         if rng.random() < (0.6 if n % 2 == m % 2 else 0.05)
     ]
     tags = [TaggedArtist(event_id=a.id, source_id=a.id, target_id=f"t{n % 2}") for n, a in enumerate(artists)]
-    for label, nodes in (("User", users), ("Artist", artists), ("Tag", [Tag(id="t0"), Tag(id="t1")])):
+    for label, nodes in (("User", users), ("Artist", artists), ("Tag", [Tag(id="t0", name="even"), Tag(id="t1")])):
         store.upsert_nodes(schema.node(label), to_table(schema.node(label), nodes))
     for edge, rows in ((ListenedToArtist, listens), (TaggedArtist, tags)):
         store.upsert_edges(edge_type_of(edge), to_table(edge_type_of(edge), rows))
@@ -74,6 +75,7 @@ def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_p
     assert np.mean(own) > 0.9
     reasons = [item.reason.text for answer in found for item in answer.recommendations if item.reason]
     assert reasons and all(text.startswith("you listened to “Artist") for text in reasons)
+    assert [evidence_of(graph).name_of("TAGGED", tag) for tag in ("t0", "t1")] == ["even", "t1"]
     told = recommender.why("u00", found[0].recommendations[0].item_id)
     assert {path.kind for path in told.paths} <= {"people", "shared"} and told.paths and not told.paths[0].quotes
     assert told.paths[0].text.startswith("you listened to “Artist") and "(" not in told.paths[0].text

@@ -76,5 +76,6 @@ def _reason(
         return Reason(f"you {did} {name}; {others} {they} both", (*start, event, fans[0], event, theirs))
     for edge_type, node in evidence.in_common(mine, theirs):
         words = edge_type.lower().replace("_", " ")
-        return Reason(f"you {did} {name}; both {words} {node}", (*start, edge_type, node, edge_type, theirs))
+        shared = f"both {words} {evidence.name_of(edge_type, node)}"
+        return Reason(f"you {did} {name}; {shared}", (*start, edge_type, node, edge_type, theirs))
     return None

@@ -165,7 +165,13 @@ def _paths_from(question: Question, item: str, rows: IntArray) -> Iterator[Found
         yield _liked_both(question, people, start)
     for edge_type, label, node in _in_common(question, item):
         words = edge_type.lower().replace("_", " ")
-        yield Found("shared", f"{start}; both {words} {node}", (PathNode(label, node),), (edge_type, edge_type))
+        name = question.version.evidence.name_of(edge_type, node)
+        yield Found(
+            "shared",
+            f"{start}; both {words} {name}",
+            (PathNode(label, node, None if name == node else name),),
+            (edge_type, edge_type),
+        )
 
 
 def _start(question: Question, item: str, rows: IntArray) -> str:
