@@ -80,8 +80,8 @@ def test_ids_with_slashes_are_addresses_like_any_other(settings: Settings) -> No
         await applied(service)
         other = (await client.get("/v1/users/new/one/recommendations?k=200")).json()
         assert other["user_id"] == "new/one" and item in [found["id"] for found in other["items"]]
-        similar = await client.get(f"{of_item}/similar")
-        assert item in similar.text, "the item of the address is spoken of"
+        similar = (await client.get(f"{of_item}/similar")).json()
+        assert similar["level"] == "similar" and item not in [found["id"] for found in similar["items"]]
         why = (await client.get(f"{of_user}/why/{items_of(service)[0]}")).json()
         assert why["user_id"] == user and why["item"]["id"] == items_of(service)[0]
         assert (await client.delete(of_user)).json() == {"deleted": user}
