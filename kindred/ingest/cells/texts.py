@@ -16,6 +16,12 @@ from kindred.ingest.cells.literals import decode_literal
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
+_CLOSING = {"[": "]", "(": ")", "{": "}"}
+_QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_NUMBER = r"[-+]?\d+(?:\.\d*)?(?:e[-+]\d+)?"
+_ENTRY = re.compile(f"{_QUOTED}|{_NUMBER}")
+_OF_NUMPY = re.compile(rf"\[\s*(?:{_QUOTED}(?:\s+{_QUOTED})*|{_NUMBER}(?:\s+{_NUMBER})*)\s*\]")
+
 
 def text_of(value: object, field: str) -> str:
     """The text in form NFC, its HTML entities decoded once; empty where there is none.
@@ -96,17 +102,27 @@ def parts_of(value: object) -> list[object]:
 
 
 def listed(value: object) -> object:
-    """A list that was printed into a text, as JSON or as Python prints it; anything else as it is."""
-    if not isinstance(value, str) or not (text := value.strip()).startswith("[") or not text.endswith("]"):
+    """A list that was printed into a text, as JSON, Python or NumPy prints it, or a tuple or set; else as it is."""
+    if not isinstance(value, str) or (text := value.strip())[:1] not in _CLOSING or text[-1:] != _CLOSING[text[0]]:
         return value
+    if text[0] == "[":
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass
+        if _OF_NUMPY.fullmatch(text):
+            return [_entry(entry) for entry in _ENTRY.findall(text)]
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return decode_literal(text)
+        found = decode_literal(text)
     except BadRecord:
         return value
+    if isinstance(found, set):
+        return sorted(found, key=str)
+    return list(found) if isinstance(found, list | tuple) else value
+
+
+def _entry(printed: str) -> object:
+    return decode_literal(printed) if printed[0] in "'\"" else printed.removesuffix(".")
 
 
 def name_of(text: str) -> str:

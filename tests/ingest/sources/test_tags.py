@@ -86,7 +86,9 @@ def test_tags_may_stand_in_cells_of_their_own_at_the_end_of_a_row(
 def test_tags_of_a_cell_may_be_parted_in_any_way(
     tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
 ) -> None:
-    (tmp_path / "tags.csv").write_text("track,tags\n1,5;6\n2,hip hop|rock\n3, 7  8 \n4,7 inch\n")
+    (tmp_path / "tags.csv").write_text(
+        "track,tags\n1,5;6\n2,hip hop|rock\n3, 7  8 \n4,7 inch\n5,[Late Night]\n6,['a b' 'c']\n"
+    )
     ingest(graph, options, folder, [tmp_path / "tags.csv"])
     assert pairs(graph) == {
         ("1", "5"),
@@ -96,6 +98,9 @@ def test_tags_of_a_cell_may_be_parted_in_any_way(
         ("3", "7"),
         ("3", "8"),
         ("4", "7 inch"),
+        ("5", "[Late Night]"),
+        ("6", "a b"),
+        ("6", "c"),
     }
 
 

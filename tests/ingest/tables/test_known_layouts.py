@@ -93,7 +93,10 @@ def test_lists_of_events_within_lines_are_events(tmp_path: Path, line: str) -> N
     assert events_of(path, tables.mapping) == events_of(path)
 
 
-@pytest.mark.parametrize("cells", ['"31, 4"', "31|4", "31 4", "\"['31', '4']\"", '"[31,4]"'])
+@pytest.mark.parametrize(
+    "cells",
+    ['"31, 4"', "31|4", "31 4", "\"['31', '4']\"", '"[31,4]"', '"(31, 4)"', '"{31, 4}"', "[31 4]", "\"['31'\n '4']\""],
+)
 def test_cells_that_hold_several_items_are_as_many_events(tmp_path: Path, cells: str) -> None:
     path = written(tmp_path / "t.csv", f"user,product_ids,date\n1,{cells},2020-03-01\n2,9,2020-03-01\n")
     tables = interaction_files(TableMapping(), [path])
