@@ -202,10 +202,12 @@ def _check_one(asker: Asker) -> None:
 def _requests(request: Request, asker: Asker, system: str) -> list[Request]:
     """One request a user."""
     if asker.reviews is not None:
+        from kindred.ingest.bytes.streams import kept_streams
         from kindred.ingest.reviews import read_events
         from kindred.recommenders.systems import find_system
 
-        of_users = read_events(asker.reviews, find_system(system).system.target)
+        with kept_streams([asker.reviews]) as kept:
+            of_users = read_events(kept.files[0], find_system(system).system.target)
         return [replace(request, events=events) for events in of_users.values()]
     if asker.users is None:
         return [replace(request, user_id=asker.user, queries=tuple(asker.queries or ()))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from kindred.domain.errors import RecordError
+from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.domain.records import Event, Reviewed
 from kindred.ingest.bytes.paths import Given, one_file
@@ -31,10 +31,13 @@ def read_events(given: Given, event: type[Event]) -> dict[str, list[Event]]:
 
     Raises:
         RecordError: the file can't be read, lacks a column, an event in it is bad, or there is none.
+        SettingsError: such events are not those of a user.
     """
     if event is Reviewed:
         return read_reviews(given)
-    name = next(name for name, known in event_types().items() if known is event)
+    name = next((name for name, known in event_types().items() if known is event), None)
+    if name is None:
+        raise SettingsError(f"{event.edge_type} events are not read from a file", "ask for an id that the graph has")
     (file,) = interaction_files(TableMapping(event=name), given).files
     return _read(file.path, file.source, event)
 

@@ -182,7 +182,9 @@ def remove_run(runs_folder: Path, name: str) -> None:
     """
     folder = runs_folder / name
     if name not in {path.name for path in runs_folder.glob("*") if path.is_dir()}:
-        raise ArtifactError(f"no run named {name!r} in {runs_folder}", "see `kindred runs`")
+        others = sorted(path.parent.name for path in runs_folder.parent.glob("*/*") if path.name == name)
+        next_step = f"add {' or '.join(f'`--system {other}`' for other in others)}" if others else "see `kindred runs`"
+        raise ArtifactError(f"no run named {name!r} in {runs_folder}", next_step)
     (folder / MANIFEST).unlink(missing_ok=True)  # from here on it is no finished run
     rmtree(folder)
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
+import threading
+from pathlib import Path
+
 import pytest
 import typer.main
 
-from kindred.cli.answers import _at_most, _check_beside_all, published_text
+from kindred.cli.answers import Asker, _at_most, _check_beside_all, _requests, published_text
 from kindred.cli.app import app
 from kindred.domain.errors import SettingsError
+from kindred.domain.recommendation import Request
 from kindred.recommenders.publishing import Published
 from kindred.recommenders.systems import SYSTEMS
 
@@ -36,3 +41,14 @@ def test_what_was_published_is_told_in_numbers_as_people_write_them() -> None:
     one = Published("v", {"users": 1, "items": 2_000}, None, encoded=1, new_items=1)
     anew = "1 user encoded anew, who came or did something since the training"
     assert published_text(SYSTEMS["products"], one) == f"1 user, 2,000 products; {anew}; 1 new product placed"
+
+
+def test_events_come_through_a_pipe_too_and_are_those_of_users(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text("user,item\nu,a\nu,b\nv,a\n"), daemon=True)
+    writer.start()
+    asked = _requests(Request(), Asker(reviews=str(pipe)), "interactions")
+    assert [len(one.events) for one in asked] == [2, 1]
+    with pytest.raises(SettingsError, match="not read from a file"):
+        _requests(Request(), Asker(reviews=str(tmp_path)), "tags")

@@ -114,6 +114,10 @@ def test_a_run_is_removed_whole_and_nothing_else(tmp_path: Path) -> None:
         with pytest.raises(ArtifactError, match="no run named"):
             remove_run(tmp_path, name)
     assert first.exists()
+    other = new_run_folder(tmp_path / "tracks", "a")
+    with pytest.raises(ArtifactError) as raised:
+        remove_run(tmp_path / "listens", other.name)
+    assert raised.value.next_step == "add `--system tracks`"
 
 
 def test_tags_are_kept_in_order_once_each(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from kindred.ingest.formats.source import Source, Values
 _ALSO_CALLED = {
     "user": ("user_id", "user_name", "username", "uid"),
     "track": ("track_id", "recording_mbid", "spotify_track_uri", "track_uri", "item_id", "song_id"),
-    "timestamp": ("listened_at", "ts", "endTime", "played_at"),
+    "timestamp": ("listened_at", "ts", "uts", "endTime", "played_at"),
     "title": ("track_name", "master_metadata_track_name", "trackName", "trackname", "recording_name"),
     "artist": ("artist_name", "master_metadata_album_artist_name", "artistName", "artistname"),
     "album": ("release_name", "master_metadata_album_album_name", "album_name", "albumName"),
@@ -34,6 +34,8 @@ _ALSO_CALLED = {
 OF_TRACK = tuple(name for ours in ("track", "title", "artist", "album") for name in _ALSO_CALLED[ours])
 _PLAYED, _RATIO, _KIND, _MILLISECONDS = "ms_played", "played_ratio_pct", "event_type", "duration_ms"
 _WITHIN = ("track_metadata", "additional_info")
+_OF_NAMED = "track_mbid"
+"""Beside it `track` is a name, as in tables of scrobbles."""
 _LEAST_PLAYED = 30_000
 """Milliseconds from which a listen counts, as streaming services count."""
 _SPOKEN = {
@@ -45,7 +47,7 @@ _HEARD, _LEFT = {"listen", "play", "scrobble", "like"}, {"dislike", "skip"}
 _MOST_KIND_CHARACTERS = 40
 COLUMNS = (
     *dict.fromkeys(name for names in _ALSO_CALLED.values() for name in names),
-    *(_PLAYED, _RATIO, _KIND, _MILLISECONDS, *_WITHIN, *_SPOKEN),
+    *(_PLAYED, _RATIO, _KIND, _MILLISECONDS, _OF_NAMED, *_WITHIN, *_SPOKEN),
 )
 TIMES = _ALSO_CALLED["timestamp"]
 WANTED = {
@@ -61,6 +63,8 @@ def usual(row: Values) -> dict[str, object]:
     for within in _WITHIN:
         if isinstance(inner := found.get(within), dict):
             found = {**inner, **found}
+    if _OF_NAMED in found:
+        found = {"title": found.get("track"), **found, "track": found[_OF_NAMED]}
     for name, others in _ALSO_CALLED.items():
         if (also := next((other for other in (name, *others) if not is_missing(found.get(other))), None)) is not None:
             found[name] = found[also]

@@ -192,6 +192,8 @@ SPOTIFY = {
             1,
             None,
         ),
+        ({"user": "u", "uts": MOMENT, "artist": "A", "track": "T", "track_mbid": ""}, "A – T", None, None),
+        ({"user": "u", "uts": MOMENT, "artist": "A", "track": "T", "track_mbid": "m1"}, "m1", None, None),
         (
             {"user_id": "u", "timestamp": MOMENT, "artist_name": "A", "track_id": "", "track_name": "T"},
             "A – T",
