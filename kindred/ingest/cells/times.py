@@ -34,6 +34,7 @@ _AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted) |(?<=\d)\.$")  # what
 _GAP_IN_DAY = re.compile(r"(?<=\d)\.\s+(?=\d)")  # 5. 1. 2023
 _DAY_IN_SIGNS = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")  # 2023年1月5日
 _CLOCK_IN_SIGNS = re.compile(r"(\d{1,2})\s*[时時시点點]\s*(\d{1,2})\s*[分분](?:\s*(\d{1,2})\s*[秒초])?")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d*)?)?\s*(?:([ap])\.?m\.?)?", re.IGNORECASE)
 _NO_DAY = re.compile(r"0000-00-00(?:[T ]00:00:00(?:\.0+)?)?")  # what MySQL has for no time
 _FORMS = (
     "%m %d, %Y",  # 09 13, 2009: the reviews of Amazon
@@ -115,6 +116,25 @@ def milliseconds_of(value: object, field: str) -> int | None:
     if isinstance(value, (float, Decimal)) and math.isfinite(value):
         return _of_number(float(value), field)
     raise _no_time(value, field)
+
+
+def clock_of(value: object, field: str) -> int:
+    """The time of a day in whole milliseconds since its beginning; 0 where there is none.
+
+    Raises:
+        BadRecord: it is no time of a day.
+    """
+    text = "" if value is None or value != value else str(value).strip()
+    if text in MISSING_NUMBERS:
+        return 0
+    if not (found := _CLOCK.fullmatch(text)):
+        raise BadRecord(
+            Reason.WRONG_TYPE, f"no time of a day: {text[:100]!r}; 17:05, 17:05:09 or 5:05 PM are read", field
+        )
+    hour, minute, second = (int(part or 0) for part in found.groups()[:3])
+    if half := found[4]:
+        hour = hour % 12 + (12 if half in "pP" else 0)
+    return ((hour * 60 + minute) * 60 + second) * 1000
 
 
 def _of_integer(value: int, field: str) -> int:

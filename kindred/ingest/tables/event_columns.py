@@ -15,7 +15,7 @@ from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.records import event_properties
 from kindred.ingest.tables.table_head import Head
-from kindred.ingest.tables.time_forms import form_of_times, named_like_times
+from kindred.ingest.tables.time_forms import form_of_times, holds_clocks, holds_days, named_like_times
 
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _READERS = {"rating": rating_of, "weight": price_of}
@@ -31,6 +31,7 @@ def event_columns(
         SettingsError: one is given that such events do not have.
     """
     columns = _with_guesses(path, event, given, head)
+    columns = columns.model_copy(update={"clock": columns.clock or _clock_beside(columns, head)})
     at_format, remarks = form_of_times(columns, head)
     remarks += _passed_over(given, columns, head)
     remarks += _words_for_numbers(event, columns, head)
@@ -55,7 +56,7 @@ def _with_guesses(path: Location, event: type[Event], given: EventColumns, head:
     held = event_properties(event)
     found = {role: name for role, name in given.by_role().items() if name}
     check_there(path, found, head)
-    for role in found.keys() - {"user", "item", "at"} - held.keys():
+    for role in found.keys() - {"user", "item", "at", "clock"} - held.keys():
         raise SettingsError(f"{event.edge_type} events have no {role}", f"they have {', '.join(('at', *held))}")
     for role in ("user", "item", "rating", "at", "text", "weight", "kind"):
         if role not in found and (role in ("user", "item", "at") or role in held):
@@ -69,6 +70,8 @@ def _with_guesses(path: Location, event: type[Event], given: EventColumns, head:
 
 def _guess(role: str, head: Head, taken: set[str]) -> str | None:
     """The column that is called what columns of this role are, if it holds such values."""
+    if role == "at":
+        taken = {*taken, *(name for name in guesses("at", head.columns, taken) if holds_clocks(name, head))}
     if role == "item" and head.layout.unfold in head.columns:
         return head.layout.unfold  # each entry of it is one
     beside = head.layout.beside
@@ -81,6 +84,14 @@ def _guess(role: str, head: Head, taken: set[str]) -> str | None:
     if role in _READERS and name and not _holds(role, name, head):
         return _guess(role, head, {*taken, name})  # such as the weight of a person, `137lbs`
     return named_like_times(head, taken) if role == "at" and name is None else name
+
+
+def _clock_beside(columns: EventColumns, head: Head) -> str | None:
+    """The column of times of the day beside one of days; None where there is none."""
+    if columns.at is None or not holds_days(columns.at, head):
+        return None
+    names = guesses("at", head.columns, {name for name in columns.by_role().values() if name})
+    return next((name for name in names if holds_clocks(name, head)), None)
 
 
 def _missing(name: str, head: Head) -> float:

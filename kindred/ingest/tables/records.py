@@ -27,7 +27,7 @@ from kindred.ingest.cells.numbers import number_of, price_of, whole_of, with_poi
 from kindred.ingest.cells.ratings import Ratings
 from kindred.ingest.cells.texts import long_text_of, name_in, parts_of, raw_text_of, short_text_of
 from kindred.ingest.cells.time_reader import time_reader
-from kindred.ingest.cells.times import key_of_time
+from kindred.ingest.cells.times import clock_of, key_of_time
 from kindred.ingest.cells.unrated import read_unrated
 from kindred.ingest.cells.values import NO_RATING, NO_TIME, optional
 from kindred.ingest.formats.columns import letters_of
@@ -127,6 +127,8 @@ def event_source(
         at_ms = read_time(row.get(columns.at), columns.at) if columns.at else None
         if at_ms is None:
             notes.append(NO_TIME)
+        elif columns.clock:
+            at_ms += clock_of(row.get(columns.clock), columns.clock)
         values = _values(row, columns, held, wholes, ratings)
         if columns.rating and values.get("rating") is None:
             notes.append(NO_RATING)
@@ -141,7 +143,7 @@ def event_source(
             about = [_node(event.target, happened.target_id)]
         return Parsed((happened, _node(User, happened.source_id), *about), notes)
 
-    used = [*names.values(), items.title, items.text, *items.category]
+    used = [*names.values(), columns.clock, items.title, items.text, *items.category]
     wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
     return Source(tuple(dict.fromkeys(name for name in used if name)), parse, wanted)
 

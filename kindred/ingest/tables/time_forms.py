@@ -13,7 +13,7 @@ from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.missing import MISSING_NUMBERS
 from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.time_reader import EXCEL, ORDER, time_reader
-from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.cells.times import clock_of, milliseconds_of
 from kindred.ingest.tables.headless import is_number
 from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.table_head import Head
@@ -22,6 +22,7 @@ _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y",
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S", ", %I:%M:%S %p")
 _FORMS_OF_DAYS = tuple(day + clock for day, clock in product(_DAYS, _CLOCKS))
 _OF_EXCEL = range(36_526, 55_153)  # the years 2000 to 2050
+_MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0*)?)?|12:00:00 AM)$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
 _OF_OTHER_TIMES = re.compile(
@@ -50,6 +51,25 @@ def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[s
         is_excel = all(_whole(value) in _OF_EXCEL for value in values)
         return ORDER, [f"{remark}; if they are Excel's days: --at-format {EXCEL}" if is_excel else remark]
     return None, []
+
+
+def holds_clocks(name: str, head: Head) -> bool:
+    """Whether the column tells the time of a day alone, which stands in another."""
+    values = [value for row in head.rows if (value := row.get(name)) not in (None, "") and value == value]
+    return bool(values) and all(":" in str(value) and _is_clock(value) for value in values)
+
+
+def holds_days(name: str, head: Head) -> bool:
+    """Whether the times in the column are days, without times of the day."""
+    values = [str(row[name]).strip() for row in head.rows if row.get(name) not in (None, "")]
+    return all(_are_days([value]) or not (":" in _MIDNIGHT.sub("", value) or is_number(value)) for value in values)
+
+
+def _is_clock(value: object) -> bool:
+    try:
+        return clock_of(value, "") >= 0
+    except BadRecord:
+        return False
 
 
 def columns_like_times(head: Head) -> list[str]:

@@ -350,3 +350,23 @@ def test_a_header_is_read_in_the_encoding_of_its_table(tmp_path: Path) -> None:
         named = TableMapping(file=Layout(encoding=encoding))
         table = written(tmp_path / "t.csv", "用户,商品\n张三,手机\n", encoding)
         assert [event[:2] for event in events_of(table, named)] == [("张三", "手机")]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "user,item,date,time\nu,a,2020-03-01,17:05:09\nu,b,2020-03-02,\n",
+        "user,item,time,date\nu,a,5:05:09 PM,3/1/2020\nu,b,,3/13/2020\n",
+        "user,item,Date,Time\nu,a,2020-03-01 00:00:00,17:05:09\nu,b,20200302,\n",
+    ],
+)
+def test_times_of_the_day_may_stand_beside_their_days(tmp_path: Path, rows: str) -> None:
+    first, second = events_of(written(tmp_path / "t.csv", rows))
+    assert first == ("u", "a", None, DAY + 17 * 3600 + 5 * 60 + 9) and second[3] in (DAY + 86_400, DAY + 12 * 86_400)
+
+
+def test_times_of_the_day_alone_are_no_times(tmp_path: Path) -> None:
+    table = written(tmp_path / "t.csv", "user,item,time\nu,a,17:05\n")
+    assert interaction_files(TableMapping(), [table]).mapping.events.at is None
+    whole = written(tmp_path / "w.csv", f"user,item,timestamp,time\nu,a,{DAY},17:05\n")
+    assert events_of(whole) == [("u", "a", None, DAY)]
