@@ -11,12 +11,12 @@ import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from numbers import Number
+from numbers import Integral, Number
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack, get_args
 
 from kindred.domain.errors import KindredError, RecordError, SettingsError
 from kindred.domain.id_text import id_in
@@ -170,9 +170,14 @@ def train(data: Data, *, model: ModelName = "gnn", epochs: int | None = None, se
 
     Raises:
         RecordError: the data holds no event.
+        SettingsError: there is no such model, or no such number of epochs.
     """
     from kindred.recommenders.config import ModelConfig
+    from kindred.recommenders.model import ModelName
 
+    _check_one_of("model", model, get_args(ModelName))
+    if epochs is not None:
+        _check_count("epochs", epochs)
     config = ModelConfig(model=model, text=model == "gnn")
     if epochs is not None:
         config = config.model_copy(update={"gnn": config.gnn.model_copy(update={"epochs": epochs})})
@@ -190,17 +195,27 @@ def evaluate(trained: Trained, *, protocol: Literal["temporal", "random"] = "tem
         trained: whose settings to judge.
         protocol: each user's last event is held out, or 20 % at random.
         seeds: so many splits and fits.
+
+    Raises:
+        SettingsError: there is no such protocol, or no such number of seeds.
     """
     from kindred.recommenders.judging.evaluating import EvaluationOptions
 
+    _check_one_of("protocol", protocol, ("temporal", "random"))
+    _check_count("seeds", seeds)
     options = EvaluationOptions(protocol, range(seeds))
     return evaluate_run(_settings(trained.data.folder), trained.run, options)[0]
 
 
 def recommend(trained: Trained, user: str, *, k: int = 10) -> Answer:
-    """The best k items that a user has not had yet, and why; for an unknown user what is popular."""
+    """The best k items that a user has not had yet, and why; for an unknown user what is popular.
+
+    Raises:
+        SettingsError: `user` is no id, or k no number of items.
+    """
+    _check_count("k", k)
     with open_recommender(trained) as recommender:
-        return recommender(Request(user_id=id_in(str(user)), k=k))
+        return recommender(Request(user_id=_id("user", user), k=k))
 
 
 def similar(trained: Trained, item: str, *, k: int = 10) -> Answer:
@@ -208,9 +223,11 @@ def similar(trained: Trained, item: str, *, k: int = 10) -> Answer:
 
     Raises:
         RecordError: the item was not there in training.
+        SettingsError: `item` is no id, or k no number of items.
     """
+    _check_count("k", k)
     with open_recommender(trained) as recommender:
-        return recommender.similar(id_in(str(item)), k)
+        return recommender.similar(_id("item", item), k)
 
 
 @contextmanager
@@ -233,7 +250,29 @@ def _known(mapping: str | Path | TableMapping | None) -> TableMapping:
 
     if mapping is None:
         return TableMapping()
-    return mapping if isinstance(mapping, TableMapping) else read_mapping(Path(mapping))
+    if isinstance(mapping, TableMapping):
+        return mapping
+    if not isinstance(mapping, str | Path):
+        raise SettingsError(f"mapping is a path or a TableMapping, got {mapping!r}", "name columns by user=, item= …")
+    return read_mapping(Path(mapping))
+
+
+def _check_one_of(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise SettingsError(f"{name} is one of {', '.join(known)}, got {value!r}", f"e.g. {name}={known[0]!r}")
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise SettingsError(f"{name} is a whole number of at least 1, got {value!r}", f"e.g. {name}=10")
+
+
+def _id(name: str, value: object) -> str:
+    """The id that a text or a number is."""
+    found = id_in(str(value)) if isinstance(value, str | Number) and not isinstance(value, bool) else ""
+    if not found:
+        raise SettingsError(f"{name} is an id, a text or a number, got {value!r}", "ask for one at a time")
+    return found
 
 
 def _system_of(event: str) -> str:

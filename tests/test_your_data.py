@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -150,6 +150,26 @@ def test_what_is_refused_says_what_to_do(folder: Path) -> None:
     assert "reset_index" in raised.value.next_step
     with pytest.raises(kindred.KindredError, match="no recommender is trained on ADDED_TO_CART events"):
         kindred.read_interactions("loans.csv", user="reader", item="book", event="ADDED_TO_CART")
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda trained: kindred.train(trained.data, model="nosuch"), "model is one of gnn, ease"),
+        (lambda trained: kindred.train(trained.data, epochs=0), "epochs is a whole number"),
+        (lambda trained: kindred.evaluate(trained, protocol="nosuch"), "protocol is one of temporal, random"),
+        (lambda trained: kindred.recommend(trained, "r00", k=2.5), "k is a whole number"),
+        (lambda trained: kindred.similar(trained, "b00", k=0), "k is a whole number"),
+        (lambda trained: kindred.recommend(trained, None), "user is an id"),
+        (lambda trained: kindred.recommend(trained, ["r00", "r01"]), "user is an id"),
+        (lambda trained: kindred.read_interactions("loans.csv", mapping={"user": "reader"}), "mapping is a path"),
+    ],
+)
+def test_arguments_that_are_none_are_refused_in_words(
+    outputs: list[tuple[str, dict[str, object]]], call: Callable[[object], object], told: str
+) -> None:
+    with pytest.raises(kindred.KindredError, match=told):
+        call(outputs[3][1]["trained"])
 
 
 def test_every_public_name_is_there_typed_and_named_on_the_page(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def run_protocol(
 
     Raises:
         SettingsError: there is no seed.
-        RecordError: a split leaves nothing to test.
+        RecordError: a split leaves nothing to test, or nothing to learn from.
     """
     splits = [split_by(config.protocol, interactions, seed) for seed in config.seeds]
     return evaluate_splits(splits, fit_model, config, progress)
@@ -163,12 +163,18 @@ def evaluate_splits(
 
     Raises:
         SettingsError: there is no split, or their number is not that of the seeds.
-        RecordError: a split has nothing to test.
+        RecordError: a split has nothing to test, or nothing to learn from.
     """
     if len(splits) == 0 or len(splits) != len(config.seeds):
         raise SettingsError(
             f"{len(splits)} splits for {len(config.seeds)} seeds", "give one seed for each split, at least one"
         )
+    for split in splits:
+        for what, events in (("test", split.test), ("learn from", split.train)):
+            if len(events) == 0:
+                raise RecordError(
+                    f"the {split.name} split leaves no event to {what}", "use more data or another protocol"
+                )
     rounds = []
     steps = _Steps(progress, len(splits) * (1 + len(config.baselines.ranking) + len(config.baselines.rating)))
     for split, seed in zip(splits, config.seeds, strict=True):
@@ -203,8 +209,6 @@ def _measure_split(
     split: Split, fitted: FittedModel, config: ProtocolConfig, steps: _Steps
 ) -> tuple[dict[str, Measured], ...]:
     """Model, ranking baselines, rating baselines and variants of one split, each by name."""
-    if len(split.test) == 0:
-        raise RecordError(f"the {split.name} split leaves no event to test", "use more data or another protocol")
     known = split.known_events
     bench = _Bench(
         known, split.test_events, config, history_bucket(known), popularity_bucket(known), _item_vectors(known, config)

@@ -212,9 +212,11 @@ def test_each_split_needs_one_seed(seeds: tuple[int, ...]) -> None:
         evaluate_splits(splits, fit_community, ProtocolConfig("random", seeds=seeds))
 
 
-def test_a_split_without_test_events_is_refused() -> None:
-    with pytest.raises(RecordError, match="no event to test"):  # bad data, exit code 3
-        evaluate_splits([split_of(communities(), test=[])], fit_community, ProtocolConfig("random"))
+def test_a_split_without_events_to_test_or_to_learn_from_is_refused() -> None:
+    every = list(range(len(communities())))
+    for test, what in (list[int](), "test"), (every, "learn from"):  # bad data, exit code 3
+        with pytest.raises(RecordError, match=f"no event to {what}"):
+            evaluate_splits([split_of(communities(), test=test)], fit_community, ProtocolConfig("random"))
 
 
 def test_events_without_a_rating_are_ranked_and_not_rated() -> None:
