@@ -25,7 +25,9 @@ _TRUTHS = {
 
 
 def cell_of(cell: str) -> str | None:
-    """The text of a CSV cell; None where it stands for nothing."""
+    """The text of a CSV cell, also of one written as `="007"` for Excel to keep as it is; None where there is none."""
+    if cell[:2] == '="' and len(cell) > 2 and cell[-1] == '"':
+        cell = cell[2:-1]
     return None if cell in MISSING_CELLS else cell
 
 

@@ -39,6 +39,7 @@ def cells(rows: list[Row]) -> list[tuple[object, ...]]:
         b"\xef\xbb\xbfsep=,\nuser,item,rating\nu1,a,4\nu2,b,5\n",
         b'"sep=|"\nuser|item|rating\nu1|a|4\nu2|b|5\n',
         b"user, item, rating\nu1, a, 4\nu2, b, 5\n",
+        b'user,item,rating\n="u1",="a",="4"\n"=""u2""","=""b""",5\n',
         b'"user", "item", "rating"\n"u1", "a", 4\n"u2", "b", 5\n',
         b'"user","item","rating"\n"1","u1","a",4\n"2","u2","b",5\n',
         b"user,item,rating\ru1,a,4\ru2,b,5\r",
