@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,39 @@ def test_a_torn_tail_loses_only_itself(
     np.testing.assert_array_equal(vectors, _vectors(kept))
 
 
+@pytest.mark.parametrize("name", ["keys", "vectors.f16", "sums.crc32"])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: b"{}" + bytes(len(content) - 2),
+        lambda content: content[:5] + bytes([content[5] ^ 4]) + content[6:],
+    ],
+)
+def test_what_is_damaged_is_encoded_again_and_not_served(
+    tmp_path: Path, name: str, damaged: Callable[[bytes], bytes]
+) -> None:
+    _fill(tmp_path, [1, 2, 3, 4])
+    path = tmp_path / name
+    path.write_bytes(damaged(path.read_bytes()))
+    cache, keys, expected = VectorCache(tmp_path, DIMENSION), [_key(n) for n in (1, 2, 3, 4)], _vectors([1, 2, 3, 4])
+    positions, vectors = cache.find(keys)
+    assert len(positions) < 4
+    np.testing.assert_array_equal(vectors, expected[positions])
+    cache.add(keys, expected)
+    for opened in (cache, VectorCache(tmp_path, DIMENSION)):
+        positions, vectors = opened.find(keys)
+        assert positions.tolist() == [0, 1, 2, 3]
+        np.testing.assert_array_equal(vectors, expected)
+
+
+def test_what_was_kept_before_there_were_sums_is_found(tmp_path: Path) -> None:
+    _fill(tmp_path, [1, 2])
+    (tmp_path / "sums.crc32").unlink()
+    np.testing.assert_array_equal(_fill(tmp_path, [3]).find([_key(n) for n in (1, 2, 3)])[1], _vectors([1, 2, 3]))
+
+
 def test_vectors_without_their_keys_are_overwritten(tmp_path: Path) -> None:
     _fill(tmp_path, [1])
     with (tmp_path / "vectors.f16").open("ab") as file:
@@ -90,6 +124,7 @@ def test_vectors_without_their_keys_are_overwritten(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 import numpy as np
 from kindred.features.cache import VectorCache
