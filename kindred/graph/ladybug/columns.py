@@ -26,6 +26,7 @@ from kindred.domain.arrow_values import flags_array
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import Property
+from kindred.graph.ladybug.seal import SealedFiles
 from kindred.graph.rows import positions_array, vector_matrix
 
 RowNumbers = NDArray[np.int64]
@@ -39,6 +40,7 @@ class Column(Protocol):
     """One property of many rows."""
 
     name: str
+    paths: tuple[Path, ...]
 
     def num_rows(self) -> int:
         """Rows that are whole in every file of the column."""
@@ -59,6 +61,7 @@ class TextColumn:
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
         self._text, self._ends, self._known = (folder / f"{name}.{end}" for end in ("text", "ends", "known"))
+        self.paths: tuple[Path, ...] = (self._text, self._ends, self._known)
 
     def num_rows(self) -> int:
         written = min(_size(self._ends) // _END.itemsize - 1, _size(self._known))
@@ -111,6 +114,7 @@ class VectorColumn:
         self.name = name
         self.length = length
         self._vectors, self._known = folder / f"{name}.{length}.f16", folder / f"{name}.known"
+        self.paths: tuple[Path, ...] = (self._vectors, self._known)
 
     def num_rows(self) -> int:
         return min(_size(self._vectors) // (self.length * _HALF.itemsize), _size(self._known))
@@ -144,15 +148,24 @@ class RowColumns:
         folder: where its files are.
         properties: of the table; only texts and vectors matter here.
         writable: whether rows may be added; then rows torn half-way are taken away first.
+        sealed: what the files were when the graph was closed last; None where that is not known.
+
+    Raises:
+        StoreError: to be written, but a file is damaged.
     """
 
-    def __init__(self, folder: Path, properties: Sequence[Property], *, writable: bool) -> None:
+    def __init__(
+        self, folder: Path, properties: Sequence[Property], *, writable: bool, sealed: SealedFiles | None = None
+    ) -> None:
         self._folder = folder
+        self._sealed = sealed
         self._texts = [p.name for p in properties if p.kind is PropertyKind.TEXT]
         self._vectors = [p.name for p in properties if p.kind is PropertyKind.VECTOR]
         if writable and (self._texts or self._vectors):
             folder.mkdir(parents=True, exist_ok=True)
         self._columns = self._found()
+        if writable:  # what damage makes look torn would be taken away
+            self.check(self._columns, all_read=False)
         # Columns of properties that are no longer declared count as well: their rows belong to other nodes or edges.
         others = (_size(path) for path in folder.glob("*.known"))
         self._num_rows = max([0, *(column.num_rows() for column in self._columns.values()), *others])
@@ -165,6 +178,17 @@ class RowColumns:
             for path in sorted(self._folder.glob(f"{name}.*.f16")):
                 found[name] = VectorColumn(self._folder, name, int(path.suffixes[-2][1:]))
         return found
+
+    def check(self, names: Iterable[str], *, all_read: bool) -> None:
+        """Makes sure, once, that these columns are what was written; large ones only where all of them is read.
+
+        Raises:
+            StoreError: one is damaged.
+        """
+        for name in names:
+            if self._sealed is not None and name in self._columns:
+                for path in self._columns[name].paths:
+                    self._sealed.check(path, all_read=all_read)
 
     def _resize_all(self) -> None:
         for column in self._columns.values():
@@ -210,7 +234,12 @@ class RowColumns:
         return np.arange(first, first + num_rows, dtype=np.int64)
 
     def take(self, name: str, rows: RowNumbers) -> pa.Array:
-        """The texts or vectors of these rows, null for `NO_ROW`; a run of rows is mapped, not copied."""
+        """The texts or vectors of these rows, null for `NO_ROW`; a run of rows is mapped, not copied.
+
+        Raises:
+            StoreError: they are damaged.
+        """
+        self.check([name], all_read=False)
         return self._columns[name].take(rows)
 
 

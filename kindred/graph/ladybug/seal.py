@@ -21,7 +21,7 @@ from kindred.graph.store import UnfinishedError
 
 SEAL = "seal.json"
 MAGIC = b"LBUG"  # how a database file begins
-CHECKED_BYTES = 128 << 20  # a database up to this size is read through at every opening: 40 ms
+CHECKED_BYTES = 128 << 20  # a file up to this size is read through before anything of it is answered: 40 ms
 CHUNK_BYTES = 4 << 20
 
 
@@ -50,17 +50,35 @@ def check_seal(folder: Path, *, read_only: bool) -> str | None:
         return None
     files, writing, schema = sealed
     for name, file in files.items():
-        size = _size(folder / name)
         if name == DATABASE and writing:
             _check_begin(folder / name)
-        elif size < file.size or (size > file.size and not writing):
-            raise _damaged(folder / name, f"it has {size:,} bytes, and was closed with {file.size:,}")
+        else:
+            _check_size(folder / name, file, may_have_grown=writing)
     if writing and read_only:
         raise UnfinishedError(f"a process that wrote the graph in {folder} was interrupted", OPEN_ONCE)
     database = files.get(DATABASE)
     if database is not None and not writing and database.size <= CHECKED_BYTES:
         _check_content(folder / DATABASE, database)
     return None if writing else schema
+
+
+class SealedFiles:
+    """The files of an open graph folder, each compared once with what it was when the graph was closed last."""
+
+    def __init__(self, folder: Path) -> None:
+        sealed = _read(folder)
+        self._left = {} if sealed is None else {folder / name: file for name, file in sealed[0].items()}
+
+    def check(self, path: Path, *, all_read: bool) -> None:
+        """Makes sure that what was sealed of a file is as it was left; a larger one only where all of it is read.
+
+        Raises:
+            StoreError: it is damaged.
+        """
+        file = self._left.get(path)
+        if file is not None and (all_read or file.size <= CHECKED_BYTES):
+            _check_content(path, file)
+            self._left.pop(path, None)
 
 
 def begin_writing(folder: Path) -> None:
@@ -83,11 +101,13 @@ def seal(folder: Path, schema: str | None) -> None:
 def verify(folder: Path) -> list[str]:
     """What is damaged of a graph folder that no process writes, a sentence each; every byte is read."""
     sealed = _read(folder)
+    files, writing = ({}, False) if sealed is None else sealed[:2]
     problems = []
-    for name, file in ({} if sealed is None else sealed[0]).items():
-        if name == DATABASE and sealed is not None and sealed[1]:
+    for name, file in files.items():
+        if name == DATABASE and writing:
             continue
         try:
+            _check_size(folder / name, file, may_have_grown=writing)
             _check_content(folder / name, file)
         except StoreError as error:
             problems.append(str(error))
@@ -114,10 +134,13 @@ def _check_begin(path: Path) -> None:
         raise _damaged(path, "it is no database of the embedded engine")
 
 
-def _check_content(path: Path, file: Sealed) -> None:
+def _check_size(path: Path, file: Sealed, *, may_have_grown: bool) -> None:
     size = _size(path)
-    if size < file.size:
+    if size < file.size or (size > file.size and not may_have_grown):
         raise _damaged(path, f"it has {size:,} bytes, and was closed with {file.size:,}")
+
+
+def _check_content(path: Path, file: Sealed) -> None:
     if _crc32(path, 0, file.size, 0) != file.crc32:
         raise _damaged(path, "its content is not what was written")
 

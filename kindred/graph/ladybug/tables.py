@@ -18,6 +18,7 @@ from kindred.graph.ladybug import statements as cypher
 from kindred.graph.ladybug.columns import NO_ROW, RowColumns, RowNumbers
 from kindred.graph.ladybug.engine import Engine
 from kindred.graph.ladybug.journal import Change, Journal, Verb
+from kindred.graph.ladybug.seal import SealedFiles
 from kindred.graph.ladybug.statements import ROW, Table, engine_columns
 from kindred.graph.rows import BoolArray, full_name, key_of, one_array, positions_of, up_to
 
@@ -40,6 +41,7 @@ class Tables:
         self._journal = Journal(folder / "journal")
         self._is_checkpointed = True
         self._writable = writable
+        self._sealed = SealedFiles(folder)
         self._columns: dict[str, RowColumns] = {}
         # What is remembered of one table from write to write, until it changes: all light rows for a load of many
         # batches, all keys for a trickle of single events.
@@ -50,7 +52,9 @@ class Tables:
         """The texts and vectors of a table."""
         name = full_name(table)
         if name not in self._columns:
-            self._columns[name] = RowColumns(self._folder / name, table.properties, writable=self._writable)
+            self._columns[name] = RowColumns(
+                self._folder / name, table.properties, writable=self._writable, sealed=self._sealed
+            )
         return self._columns[name]
 
     def schema_changed(self) -> None:
@@ -93,6 +97,7 @@ class Tables:
         names, beside = _read_names(table, schema)
         light = self.all_rows(table, names or [key_of(table)], conditions, parameters)
         if beside and len(light):
+            self.beside(table).check(schema.names, all_read=True)
             # In the order of their rows, texts and vectors are mapped or at least read from front to back.
             light = light.take(pc.sort_indices(light[ROW]))
         return self._batches(table, light.combine_chunks(), schema)
