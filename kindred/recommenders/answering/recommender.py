@@ -20,7 +20,7 @@ from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import Known, StoreKnown, left_out
 from kindred.recommenders.answering.opened import LATER, NOTHING_THEN, POPULAR_THEN, Opened, Version, load_version
 from kindred.recommenders.answering.reasons import Told, explain
-from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts
+from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts, left_aside, named_items
 from kindred.recommenders.answering.user_pasts import UserPasts
 from kindred.recommenders.answering.version_vectors import VersionVectors
 from kindred.recommenders.evidence import are_liked
@@ -34,8 +34,6 @@ _OTHERS = 2
 """Versions that are kept beside the one that answers."""
 RANKS = 100
 """Ranks that are looked at to tell where an item stands."""
-_NAMED = 5
-"""Ids of items that are not there which a note names."""
 
 
 class Recommender:
@@ -283,14 +281,11 @@ class Recommender:
 
     def _left_aside(self, request: Request, version: Version, found: Collection[str]) -> str:
         """Which items the request names that the version does not know, in words; empty where there are none."""
+        items = version.model.items
         named = [*request.viewed, *(item for item in request.pinned if item not in found)]
-        unknown = [item for item in dict.fromkeys(named) if item not in version.model.items]
-        placed = self._vectors.fetch(version.name, ITEMS, unknown).ids if unknown else ()
-        unknown = [item for item in unknown if item not in placed]
-        if not unknown:
-            return ""
-        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
-        return f"left aside, not in version {version.name}: {', '.join(unknown[:_NAMED])}{more}"
+        others = [item for item in dict.fromkeys([*named, *named_items(request)]) if item not in items]
+        placed = set(self._vectors.fetch(version.name, ITEMS, others).ids) if others else set()  # since it was trained
+        return left_aside([item for item in others if item not in placed], items, version.name)
 
     @cached_property
     def _askers(self) -> Askers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from collections.abc import Set as AbstractSet
 
 from kindred.domain.errors import SettingsError
@@ -30,6 +31,23 @@ OF_EVENTS = frozenset(_WORDS) - {"queries"}
 OF_SEARCHES = frozenset({"queries", "text", "at", "where", "bounds", "exclude", "among", "version"})
 OF_FEED = frozenset({"at", "where", "exclude", "among", "version"})
 OF_TAGS = frozenset({"exclude", "among", "version"})
+
+_NAMED = 5
+"""Ids of items that are not there which a note names."""
+
+
+def named_items(request: Request) -> list[str]:
+    """Items that the request says something about but does not ask to be shown, each once."""
+    return list(dict.fromkeys([*sorted(request.exclude), *request.boosts, *(request.among or ())]))
+
+
+def left_aside(named: Iterable[str], there: Container[str], version: str) -> str:
+    """Which of the items that a request names a version does not have, in words; empty where there are none."""
+    unknown = [item for item in dict.fromkeys(named) if item not in there]
+    if not unknown:
+        return ""
+    more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+    return f"left aside, not in version {version}: {', '.join(unknown[:_NAMED])}{more}"
 
 
 def check_parts(system: System, request: Request, heeded: AbstractSet[str]) -> None:

@@ -18,7 +18,7 @@ from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.answering.opened import Opened
-from kindred.recommenders.answering.request_parts import OF_FEED, check_parts
+from kindred.recommenders.answering.request_parts import OF_FEED, check_parts, left_aside, named_items
 from kindred.recommenders.feed.model import ARMS, TEST, load_posts
 from kindred.recommenders.feed.orders import Order, load_order
 from kindred.recommenders.feed.tables import FeedTables, read_feed
@@ -89,6 +89,8 @@ class FeedRecommender:
             for post, value in zip(best.tolist(), values(best).tolist(), strict=True)
         )
         is_known = held.order.is_known(reader, at)
+        nothing = "" if posts else "there is no post left to recommend that fits what was asked for"
+        aside = left_aside(named_items(request), held.feed.posts, held.name)
         return Answer(
             request.user_id,
             posts,
@@ -97,7 +99,7 @@ class FeedRecommender:
             {held.feed.posts.external(post): why for post, why in removed.items()} if request.removed else {},
             self.system.name,
             held.feed.as_of,
-            "" if posts else "there is no post left to recommend that fits what was asked for",
+            "; ".join(filter(None, [nothing, aside])),
         )
 
     def most_liked(self, at: int | None, limit: int) -> list[str]:

@@ -24,7 +24,7 @@ from kindred.linear.words.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.opened import NOTHING_THEN, POPULAR_THEN, Opened
-from kindred.recommenders.answering.request_parts import OF_SEARCHES, check_parts
+from kindred.recommenders.answering.request_parts import OF_SEARCHES, check_parts, left_aside, named_items
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.searching.asked_searches import (
@@ -47,6 +47,7 @@ WORDS, VECTORS, BOTH, POPULAR = "words", "vectors", "words and vectors", "popula
 """What found a product: it is among the first by its words, by vectors, by both; or it is what most people order."""
 _RANKS = 100
 """Ranks that are looked at to tell where a product stands."""
+_NOTHING_LEFT = "no product is left that fits what was asked for"
 _NOTED = 60  # characters of a query in a note or reason
 
 
@@ -273,6 +274,7 @@ class QueryRecommender:
     def _answer(
         self, request: Request, chosen: tuple[Recommendation, ...], level: str, release: Release, note: str
     ) -> Answer:
+        aside = left_aside(named_items(request), release.products.ids, release.name)
         return Answer(
             request.user_id,
             chosen,
@@ -280,7 +282,7 @@ class QueryRecommender:
             release.name,
             system=self.system.name,
             as_of=release.as_of,
-            note=note or ("" if chosen else "no product is left that fits what was asked for"),
+            note="; ".join(filter(None, [note or ("" if chosen else _NOTHING_LEFT), aside])),
         )
 
     @cached_property

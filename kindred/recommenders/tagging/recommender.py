@@ -17,7 +17,7 @@ from kindred.domain.interactions import FloatArray
 from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.opened import Opened
-from kindred.recommenders.answering.request_parts import OF_TAGS, check_parts
+from kindred.recommenders.answering.request_parts import OF_TAGS, check_parts, left_aside, named_items
 from kindred.recommenders.releases import ITEMS, run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
@@ -89,7 +89,8 @@ class TagRecommender:
             Recommendation(release.tags[tag], p, release.tag_names.get(release.tags[tag])) for tag, p in chosen
         )
         removed = {release.tags[tag]: "given" for tag in np.flatnonzero(barred).tolist()} if request.removed else {}
-        return Answer(request.user_id, tags, level, held.name, removed, self.system.name)
+        note = left_aside(named_items(request), release.tags, held.name)
+        return Answer(request.user_id, tags, level, held.name, removed, self.system.name, note=note)
 
     def of_track(self, track: str, k: int) -> tuple[list[TrackTag], str] | None:
         """The k likeliest tags of a track, given ones too, and what the answer rests on; None for no such track."""

@@ -108,7 +108,11 @@ def test_items_that_are_not_there_are_told(shop: Shop) -> None:
     )
     assert answer.note == f"left aside, not in version {answer.version}: gone, n0, n1, n2, n3 and 3 more"
     assert ids(answer)[0] == known and len(answer.recommendations) == 10
-    assert not shop.recommender(Request(user_id=user, viewed=[known], pinned=[known])).note
+    told = shop.recommender(Request(exclude=frozenset({"b", "a", known}), boosts={"c": 1.0, known: 1.0}))
+    assert told.note == f"left aside, not in version {answer.version}: a, b, c"
+    rules = {"exclude": frozenset([known]), "boosts": {known: 1.0}, "among": [known]}
+    assert "left aside" in shop.recommender(Request(among=["d", known])).note
+    assert "left aside" not in shop.recommender(Request(user_id=user, viewed=[known], pinned=[known], **rules)).note
 
 
 def test_an_unknown_user_gets_what_is_popular(shop: Shop) -> None:

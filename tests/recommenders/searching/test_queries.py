@@ -110,7 +110,9 @@ def test_a_user_gets_nothing_that_they_bought(searching: Searching) -> None:
 
 def test_conditions_and_exclusions_hold(searching: Searching) -> None:
     first = asked(searching, "tent")[0]
-    answer = searching.recommender(Request(queries=["tent"], exclude=frozenset([first]), where={"category": "Baking"}))
+    rules = {"exclude": frozenset([first, "gone"]), "where": {"category": "Baking"}}
+    answer = searching.recommender(Request(queries=["tent"], **rules))
+    assert answer.note.endswith(f"left aside, not in version {answer.version}: gone")
     groups = searching.log.products
     column = groups.group_names.index("category Baking")
     baking = {groups.ids.external(int(row)) for row in groups.groups[:, [column]].nonzero()[0]}
