@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from kindred.domain.errors import SettingsError, StoreError, install_hint
+from kindred.domain.errors import RecordError, SettingsError, StoreError, install_hint
 from kindred.files import whole_file
 
 if TYPE_CHECKING:
@@ -42,9 +42,12 @@ def write_dgl(data: HeteroData, path: Path) -> None:
 
     Raises:
         SettingsError: DGL is not installed.
+        RecordError: there is no edge: DGL has no such graph.
         StoreError: the file can't be written.
     """
     dgl = _dgl()
+    if not data.edge_types:
+        raise RecordError("a graph without edges can't be written for DGL", "load events first: `kindred ingest`")
     with whole_file(path) as part:
         try:
             dgl.save_graphs(str(part), [to_dgl(data)])

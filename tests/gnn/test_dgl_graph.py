@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch_geometric.data import HeteroData
 
-from kindred.domain.errors import SettingsError, StoreError
+from kindred.domain.errors import RecordError, SettingsError, StoreError
 from kindred.gnn.dgl_graph import to_dgl, write_dgl
 from kindred.gnn.layer_input import layer_input
 from tests.gnn.graphs import REVIEWED, checkerboard
@@ -57,6 +57,8 @@ def test_a_file_reads_back(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "no" / "folder", tmp_path / "graph.dgl" / "below", Path("/dev/full")):
         with pytest.raises(StoreError, match="can't write"):
             write_dgl(data, place)
+    with pytest.raises(RecordError, match="without edges"):
+        write_dgl(HeteroData(User={"num_nodes": 2}), tmp_path / "empty.dgl")
 
 
 @needs_dgl
