@@ -76,7 +76,7 @@ def train_gnn(
     _check(data, target, split)
     device = choose_device(run.device)
     if run.together is not None and not _fits(len(split.train), config, device):
-        run = _train_together(_Order.of(data, target, split, config, run, scale), run, config.epochs)
+        run = _train_together(_Order.of(data, target, split, config, run, scale), run)
     rows = torch.from_numpy(np.sort(split.train))
     features = fit_graph_features(data, {target: rows}, config.text_dim)
     with torch.random.fork_rng(devices=[]):
@@ -144,7 +144,7 @@ class _Order:
         return cls(num_nodes, data.edge_types, target, split, config, quiet, scale)
 
 
-def _train_together(order: _Order, run: RunOptions, epochs: int) -> RunOptions:
+def _train_together(order: _Order, run: RunOptions) -> RunOptions:
     """Lets them train, and tells how to go on from what they made."""
     assert run.together is not None
     metrics = run.folder / METRICS
@@ -154,7 +154,7 @@ def _train_together(order: _Order, run: RunOptions, epochs: int) -> RunOptions:
         nonlocal done
         if metrics.exists() and (now := metrics.read_bytes().count(b"\n")) != done:
             done = now
-            run.progress("train", done, epochs)
+            run.progress("train", done, order.config.epochs)
 
     try:
         run.together(_train_ordered, order, tell)
