@@ -25,9 +25,9 @@ from kindred.vectorstore.store import VectorStore
 
 _LOG = logging.getLogger("kindred.serving")
 RETRY_SECONDS = 10.0
+"""A version that could not be taken is tried again after this time."""
 _READING_SHARE = 0.1
 """Share of the time that may go into reading the graph again because of writes."""
-"""A version that could not be taken is tried again after this time."""
 
 
 @dataclass
