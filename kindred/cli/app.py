@@ -9,22 +9,24 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli import answers, console, experiments, training
+from kindred.cli import answers, console, training
 from kindred.cli import graph_files as graph_files  # adds `graph view` and `graph export`
 from kindred.cli import ingest_interactions as ingest_interactions  # adds `ingest interactions`
 from kindred.cli import ingest_music as ingest_music  # adds `ingest tracks` and `ingest tags`
 from kindred.cli import ingest_text as ingest_text  # adds `ingest posts`, `ingest clicks` and `ingest queries`
-from kindred.cli.ab_tests import experiments_app
 from kindred.cli.bare_ids import AskingCommand
 from kindred.cli.browser_guide import browser_guide_app
+from kindred.cli.compare import compare
 from kindred.cli.config import config_app
-from kindred.cli.data import generate_app, ingest_app
 from kindred.cli.demo import demo
 from kindred.cli.doctor import doctor
+from kindred.cli.experiments import experiments_app
 from kindred.cli.explore import explore_app
 from kindred.cli.export import export_app
+from kindred.cli.generate import generate_app
 from kindred.cli.graph import graph_app
 from kindred.cli.home_paths import read_home_paths
+from kindred.cli.ingest import ingest_app
 from kindred.cli.keys import keys_app
 from kindred.cli.load_test import load_test
 from kindred.cli.predict import predict
@@ -32,6 +34,7 @@ from kindred.cli.refresh import refresh
 from kindred.cli.runs import runs_app
 from kindred.cli.serve import serve
 from kindred.cli.simulate import simulate_app
+from kindred.cli.tune import tune
 from kindred.cli.why import why
 
 _EPILOG = f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5"
@@ -77,9 +80,9 @@ app.add_typer(graph_app, name="graph")
 app.add_typer(explore_app, name="explore")
 app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)
 app.command("train", epilog="Example: kindred train tracks")(training.train_system)
-app.command("tune", epilog="Example: kindred tune --trials 30 --timeout 3600 --resume")(experiments.tune)
+app.command("tune", epilog="Example: kindred tune --trials 30 --timeout 3600 --resume")(tune)
 app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
-app.command("compare", epilog="Example: kindred compare RUN RUN --protocol random --seeds 5")(experiments.compare)
+app.command("compare", epilog="Example: kindred compare RUN RUN --protocol random --seeds 5")(compare)
 app.add_typer(runs_app, name="runs")
 app.command("publish", epilog="Example: kindred publish")(answers.publish)
 app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)

@@ -13,7 +13,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.answers import answer_text
-from kindred.cli.data import summary_text
+from kindred.cli.ingest import summary_text
 from kindred.cli.options import settings_of
 from kindred.steps import evaluate_run, publish_run, recommender_of, train_system
 from kindred.stores import encoder_of, graph_of, runs_folder_of

@@ -1,103 +1,67 @@
-"""`kindred compare`, `tune`: two runs side by side, and better settings for the next one."""
+"""`kindred experiments`: the A/B tests that the settings declare, and what they have found."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, SystemName, command_line, settings_of
-from kindred.cli.training import Protocol
-from kindred.stores import graph_to_read, runs_folder_of
+from kindred.cli.options import AsJson, settings_of
+from kindred.stores import graph_to_read
 
-if TYPE_CHECKING:
-    from kindred.recommenders.judging.tuning import TuningResult
+experiments_app = typer.Typer(
+    help="A/B tests that the settings declare, and what they have found so far.",
+    epilog="Example: kindred experiments report wider --window 7d",
+    no_args_is_help=True,
+)
 
 
-def compare(
-    context: typer.Context,
-    first: Annotated[str, typer.Argument(metavar="RUN", help="Name of a run.")],
-    second: Annotated[str, typer.Argument(metavar="RUN", help="Name of the run to compare it with.")],
-    protocol: Annotated[Protocol, typer.Option(help="Each user's last event, or 20 % at random.")] = Protocol.TEMPORAL,
-    seeds: Annotated[int, typer.Option(min=1, help="Splits and fits of either, seeded 0, 1, …")] = 1,
-    system: SystemName = "products",
-    as_json: AsJson = False,
-) -> None:
-    """Judge the settings of two runs on the same events: the first minus the second, with paired intervals."""
-    from kindred.recommenders.runs import find_run
-    from kindred.recommenders.systems import find_system
-
-    settings = settings_of(context)
-    find_system(system).check_usual("comparing runs")
-    folder = runs_folder_of(settings, system)
-    runs = find_run(folder, first), find_run(folder, second)
-    from kindred.evaluation.comparison import comparison_text  # only now: these bring PyTorch
-    from kindred.recommenders.interaction_graph import read_interaction_graph
-    from kindred.recommenders.judging.evaluating import EvaluationOptions
-    from kindred.recommenders.judging.run_comparison import check_same_data, compare_runs
-    from kindred.training.fit import RunOptions
-
-    check_same_data(*runs)
-    with graph_to_read(settings) as store:
-        graph = read_interaction_graph(find_system(system).system, store, runs[0].manifest["graph"]["until"])
-    folder = runs[0].folder / "comparison" / f"{runs[1].name}-{protocol.value}"
-    with console.Bars() as bars:
-        options = RunOptions(folder, device=settings.device, progress=bars)
-        comparison = compare_runs(graph, runs, EvaluationOptions(protocol.value, range(seeds)), options)
+@experiments_app.command("list", epilog="Example: kindred experiments list --json")
+def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
+    """The experiments in force, their arms and shares."""
+    declared = settings_of(context).experiments
     if as_json:
-        console.json_result(comparison.as_json())
-    else:
-        console.result(comparison_text(comparison))
-        console.note(f"written to {folder}")
-
-
-def tune(
-    context: typer.Context,
-    trials: Annotated[int, typer.Option(min=1, help="Settings to try in all, the defaults first.")] = 30,
-    timeout: Annotated[
-        float | None, typer.Option(min=0, metavar="S", help="Begin no trial after so many seconds.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study of this graph.")] = False,
-    system: SystemName = "products",
-    as_json: AsJson = False,
-) -> None:
-    """Search for better settings on each user's last event before the test; needs the extra `tune`."""
-    from kindred.domain.schema import graph_schema
-    from kindred.graph.statistics import graph_statistics
-    from kindred.recommenders.interaction_graph import read_interaction_graph
-    from kindred.recommenders.judging.tuning import TuningOptions
-    from kindred.recommenders.judging.tuning import tune as search
-    from kindred.recommenders.systems import find_system
-    from kindred.training.fit import RunOptions
-
-    settings = settings_of(context)
-    find_system(system).check_usual("the search for settings")
-    with graph_to_read(settings) as store:
-        content_hash = graph_statistics(store, graph_schema()).content_hash
-        graph = read_interaction_graph(find_system(system).system, store)
-    folder = settings.data_dir / "artifacts" / "tuning" / f"{system}-{content_hash[:12]}"
-    with console.Bars() as bars:
-        options = RunOptions(folder, settings.seed, settings.device, resume=resume, progress=bars)
-        result = search(graph, TuningOptions(trials, timeout), options)
-    if as_json:
-        console.json_result(result.as_json())
-    else:
-        console.result(tuning_text(result))
-        train = command_line(context, "train", system, "--config", str(result.config_file))
-        console.note(f"next: {train}, then {command_line(context, 'evaluate', '--system', system)}")
-
-
-def tuning_text(result: TuningResult) -> str:
-    """What a search found, for people."""
-    lines = [f"{len(result.trials)} trials; NDCG@10 on validation: defaults {result.defaults:.4f}, "]
-    lines[0] += f"best {result.best.value:.4f} (trial {result.best.number}, {result.gain:+.4f})"
-    lines += [
-        f"  {name} {value:g}" if isinstance(value, float) else f"  {name} {value}"
-        for name, value in result.best.params.items()
+        console.json_result([one.model_dump(mode="json", exclude={"salt"}) for one in declared])
+        return
+    rows = [
+        (one.name, one.system, arm.name, f"{arm.share}%", arm.version, arm.diversity, arm.explore or None)
+        for one in declared
+        for arm in one.arms
     ]
-    lines.append(
-        "This is a validation figure: the best of many tries on the same events flatters itself. What the settings "
-        "are worth, `kindred evaluate` and `kindred compare` tell on the test events."
-    )
-    return "\n".join([*lines, f"settings: {result.config_file}"])
+    console.result(console.table(["experiment", "system", "arm", "share", "version", "diversity", "explore"], rows))
+
+
+@experiments_app.command("report", epilog="Example: kindred experiments report wider --window 7d --json")
+def report(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Name of a declared experiment.")],
+    window: Annotated[
+        str, typer.Option(metavar="TIME", help="How long after an exposure an event counts: 90s, 30m, 6h, 7d.")
+    ] = "1d",
+    as_json: AsJson = False,
+) -> None:
+    """Users and hit rate of each arm, the sample ratio, differences with intervals; exit code 5 if the ratio is off."""
+    from kindred.cli.durations import seconds_in
+    from kindred.domain.errors import GateError, SettingsError
+    from kindred.recommenders.systems import find_system
+    from kindred.serving.ab_tests.experiment_report import report_json, report_of, report_text
+    from kindred.serving.ab_tests.experiments import read_exposures
+
+    seconds = seconds_in(window)
+    settings = settings_of(context)
+    declared = {one.name: one for one in settings.experiments}
+    if name not in declared:
+        hint = (
+            f"declared are {', '.join(declared)}"
+            if declared
+            else "declare it in kindred.toml, as docs/service.md shows"
+        )
+        raise SettingsError(f"no experiment {name!r} is declared", hint)
+    system = find_system(declared[name].system).system
+    exposures = list(read_exposures(settings.data_dir / "exposures", name))
+    with graph_to_read(settings) as store:
+        found = report_of(declared[name], system, store, exposures, seconds)
+    console.json_result(report_json(found)) if as_json else console.result(report_text(found))
+    if not found.ratio.holds:
+        raise GateError(f"the arms of experiment {name} are not of the declared sizes", "find out why first")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from kindred.cli import console
-from kindred.cli.data import LoadOptions, Namespaces, ingest_app, load
+from kindred.cli.ingest import LoadOptions, Namespaces, ingest_app, load
 from kindred.cli.options import with_groups
 
 if TYPE_CHECKING:

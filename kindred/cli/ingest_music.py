@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kindred.cli.data import LoadOptions, Namespaces, Renaming, Sql, ingest_app, load
+from kindred.cli.ingest import LoadOptions, Namespaces, Renaming, Sql, ingest_app, load
 from kindred.cli.many_files import FILES, ManyFilesCommand
 from kindred.cli.options import settings_of, with_groups
 
