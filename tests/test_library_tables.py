@@ -14,6 +14,7 @@ import pytest
 import kindred
 from kindred.cli.ingest_interactions import TableFlags
 from kindred.domain.errors import KindredError, RecordError, SettingsError
+from kindred.ingest.tables.memory_tables import Table
 
 USERS = [f"u{n % 4}" for n in range(20)]
 ITEMS = [f"i{n % 5}" for n in range(20)]
@@ -47,7 +48,7 @@ def frame(**columns: object) -> pd.DataFrame:
         ),
     ],
 )
-def test_frames_of_any_types_load(make: Callable[[], kindred.library.Table]) -> None:
+def test_frames_of_any_types_load(make: Callable[[], Table]) -> None:
     assert {table.name: table.records for table in kindred.read_interactions(make()).summary.tables}["User"] == 4
 
 
@@ -60,7 +61,7 @@ def test_frames_of_any_types_load(make: Callable[[], kindred.library.Table]) -> 
         lambda: pl.DataFrame({"user": pl.Series([2**70] * 20, dtype=pl.Int128), "item": ITEMS}),
     ],
 )
-def test_what_has_no_form_in_arrow_is_told_as_such(make: Callable[[], kindred.library.Table]) -> None:
+def test_what_has_no_form_in_arrow_is_told_as_such(make: Callable[[], Table]) -> None:
     with pytest.raises(RecordError, match="table has no form in Arrow") as raised:
         kindred.read_interactions(make())
     assert "astype('string')" in raised.value.next_step
@@ -115,7 +116,7 @@ def test_lines_of_orders_and_who_made_them_may_be_two_tables() -> None:
         lambda: pa.table({"who": ["u", "v"], "a": [5, None], "b": [1.5, 2]}),
     ],
 )
-def test_a_matrix_in_memory_is_an_event_a_cell(make: Callable[[], kindred.library.Table]) -> None:
+def test_a_matrix_in_memory_is_an_event_a_cell(make: Callable[[], Table]) -> None:
     with pytest.warns(UserWarning, match="each cell of the matrix is an event"):
         data = kindred.read_interactions(make(), matrix=True)
     counts = {table.name: table.records for table in data.summary.tables}

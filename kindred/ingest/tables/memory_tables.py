@@ -1,0 +1,104 @@
+"""Tables in memory, of pandas, polars, Arrow and others: written to files, for all tables are read from files."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Number
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from kindred.domain.errors import KindredError, RecordError, SettingsError
+
+
+class ArrowStream(Protocol):
+    """A table that gives itself as a stream of Arrow: a pandas, polars or Arrow table and many others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A capsule of the stream (the Arrow PyCapsule interface)."""
+
+
+class ToArrow(Protocol):
+    """A table that becomes one of Arrow."""
+
+    def to_arrow(self) -> object:
+        """The table of Arrow."""
+
+
+Table = str | Path | ArrowStream | ToArrow
+"""A file of any format that `kindred ingest interactions` reads, here or at an address, or a table in memory."""
+
+
+@contextmanager
+def file_of(table: Table | None, name: str, as_text: bool) -> Iterator[Path | str]:
+    """The file itself, or one that a table in memory is written to: CSV where text is wanted, as of matrices."""
+    if isinstance(table, (str, Path)):
+        yield table
+        return
+    with tempfile.TemporaryDirectory(prefix="kindred-") as folder:
+        path = Path(folder) / name
+        try:
+            rows = _arrow(table)
+            if as_text:
+                with path.open("w", encoding="utf-8", newline="") as text:
+                    columns = (column.to_pylist() for column in rows.columns)
+                    csv.writer(text).writerows([rows.column_names, *zip(*columns, strict=True)])
+            else:
+                with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as writer:
+                    writer.write_table(rows)
+        except (pa.ArrowException, ValueError, TypeError, LookupError) as error:
+            raise RecordError(
+                f"{name} has no form in Arrow: {error}",
+                "give each column a name of its own and one type, e.g. frame['user'].astype('string')",
+            ) from error
+        try:
+            yield path
+        except KindredError as error:
+            error.args = (error.args[0].replace(str(path), name),)
+            error.message = error.message.replace(str(path), name)
+            raise
+
+
+def _arrow(table: ArrowStream | ToArrow | None) -> pa.Table:
+    if hasattr(table, "to_frame") and not hasattr(table, "columns"):
+        kind = type(table).__name__
+        raise SettingsError(f"a {kind} is one column and no table", "give a frame: of pandas by series.reset_index()")
+    if hasattr(table, "__arrow_c_stream__"):
+        try:
+            return _of_plain_types(pa.table(table))
+        except pa.ArrowException:
+            if not hasattr(table, "astype"):
+                raise
+            return _of_plain_types(pa.table(_as_text_where_mixed(table)))
+    if table is not None and hasattr(table, "to_arrow"):
+        return pa.table(table.to_arrow())
+    raise SettingsError(
+        f"a {type(table).__name__} is no table",
+        "give a path, or a table of pandas, polars (collected), Arrow or what gives Arrow",
+    )
+
+
+def _as_text_where_mixed(frame: Any) -> Any:
+    """The frame of pandas with texts in the columns that hold both texts and numbers, as a file of it would have."""
+    frame = frame.copy(deep=False)
+    for name in frame.columns:
+        kinds = {type(value) for value in frame[name].dropna()}
+        if str in kinds and kinds != {str} and all(issubclass(kind, (str, Number)) for kind in kinds):
+            frame[name] = frame[name].map(str, na_action="ignore")
+    return frame
+
+
+def _of_plain_types(table: pa.Table) -> pa.Table:
+    """The table without types that a library adds to those of Arrow, such as intervals of pandas."""
+    for index, field in enumerate(table.schema):
+        is_coded = pa.types.is_dictionary(field.type)
+        kind = field.type.value_type if is_coded else field.type
+        if isinstance(kind, pa.ExtensionType):
+            chunks = table.column(index).chunks
+            plain = [one.dictionary.storage.take(one.indices) if is_coded else one.storage for one in chunks]
+            table = table.set_column(index, field.name, pa.chunked_array(plain, kind.storage_type))
+    return table
