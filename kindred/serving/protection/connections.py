@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,6 +20,45 @@ _LATE = ("408 Request Timeout", "too_slow", f"no whole head of a request within 
 _NO_HTTP = ("400 Bad Request", "invalid", "this is no request of HTTP that can be read")
 _LONG = ("431 Request Header Fields Too Large", "too_long", f"the headers are longer than {HEAD_BYTES:,} bytes")
 
+
+class _WholeReplies:
+    """A transport that waits with the head of a reply for its body: each piece costs a call of the system at both ends.
+
+    Args:
+        transport: sends the bytes; all but `write` and `close` is its own.
+        loop: a head that nothing follows in this turn of it goes alone.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Sends the bytes, a head with what comes after it."""
+        if self._head:
+            data, self._head = self._head + data, b""
+            self._transport.write(data)
+        elif data.endswith(b"\r\n\r\n") and data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._end_wait)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Closes the connection once all is sent."""
+        self._end_wait()
+        self._transport.close()
+
+    def _end_wait(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+
 if HttpToolsProtocol is not None:
 
     class Connection(HttpToolsProtocol):
@@ -31,7 +70,7 @@ if HttpToolsProtocol is not None:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             """One that asks nothing goes as one does that asks nothing more."""
-            super().connection_made(transport)
+            super().connection_made(cast(asyncio.Transport, _WholeReplies(transport, self.loop)))
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, transport.close)
 
         def connection_lost(self, exc: Exception | None) -> None:

@@ -75,6 +75,36 @@ def test_a_head_that_comes_whole_and_too_long_is_refused_with_what_follows(after
     assert b"POST hello" in replies(head + b"a" * 60_000 + b"\r\n\r\n" + (after if after == b"body" else b""))
 
 
+class Sent:
+    """A transport that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+    def close(self) -> None:
+        self.pieces.append(b"closed")
+
+
+def test_a_reply_is_sent_in_one_piece_and_a_head_that_nothing_follows_alone() -> None:
+    head = b"HTTP/1.1 200 OK\r\n\r\n"
+
+    async def main() -> list[bytes]:
+        sent = Sent()
+        transport = connections._WholeReplies(sent, asyncio.get_running_loop())  # type: ignore[arg-type]
+        for piece in (head, b"body", b"more", head):
+            transport.write(piece)
+        await asyncio.sleep(0)
+        transport.write(head)
+        transport.close()
+        return sent.pieces
+
+    assert asyncio.run(main()) == [head + b"body", b"more", head, head, b"closed"]
+    assert replies(WHOLE.replace(b"GET", b"HEAD"), app=HeadRequests(says_hello)).startswith(b"HTTP/1.1 200 ")
+
+
 def test_head_is_answered_as_get_without_the_body() -> None:
     async def main() -> httpx.Response:
         transport = httpx.ASGITransport(HeadRequests(says_hello))
