@@ -42,7 +42,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Users and hit rate of each arm, the sample ratio, differences with intervals; exit code 5 if the ratio is off."""
-    from kindred.cli.durations import seconds_in
+    from kindred.cli.times import seconds_in
     from kindred.domain.errors import GateError, SettingsError
     from kindred.recommenders.systems import find_system
     from kindred.serving.ab_tests.experiment_report import report_json, report_of, report_text

@@ -174,10 +174,3 @@ def copy(
         console.json_result(asdict(report))
     else:
         console.result(f"{report.num_nodes:,} nodes and {report.num_edges:,} edges, content hash {report.content_hash}")
-
-
-def seconds_of(timestamp: datetime | None) -> int | None:
-    """Seconds UTC of a timestamp given on the command line; one without a zone is UTC."""
-    if timestamp is None:
-        return None
-    return int((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp())

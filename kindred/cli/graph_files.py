@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.graph import graph_app, seconds_of
+from kindred.cli.graph import graph_app
 from kindred.cli.options import AsJson, given_id, settings_of
+from kindred.cli.times import seconds_of
 from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:

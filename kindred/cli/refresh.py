@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.durations import seconds_in
 from kindred.cli.options import AsJson, SystemName, settings_of
+from kindred.cli.times import seconds_in
 from kindred.domain.errors import GateError, KindredError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kindred.cli import console
-from kindred.cli.graph import seconds_of
 from kindred.cli.options import AsJson, SystemName, command_line, settings_of, with_groups
+from kindred.cli.times import seconds_of
 from kindred.domain.errors import SettingsError
 from kindred.steps import evaluate_run, resume_training
 from kindred.steps import train_system as run_training
@@ -51,7 +51,7 @@ class Target(StrEnum):
 
 
 class Protocol(StrEnum):
-    """How reviews are held out."""
+    """How events are held out."""
 
     TEMPORAL = "temporal"
     RANDOM = "random"

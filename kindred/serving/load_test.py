@@ -19,7 +19,6 @@ import numpy as np
 from kindred.domain.errors import SettingsError, StoreError
 from kindred.serving.protection.keys import is_loopback
 
-MOST_RATE, MOST_SECONDS = 2_000, 600
 _QUANTILES = (0.5, 0.9, 0.95, 0.99, 1.0)
 
 

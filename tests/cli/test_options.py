@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
-from kindred.cli.durations import seconds_in
+from kindred.cli.times import seconds_in
 from kindred.domain.errors import SettingsError
 from kindred.recommenders.systems import SYSTEMS
 from kindred.settings import OF_COMMANDS, unknown_settings

@@ -32,8 +32,6 @@ from kindred.recommenders.system import System
 from kindred.serving.ab_tests.experiments import Exposure, by_arm
 
 DAY = 86_400
-WINDOW = DAY
-"""Seconds after an exposure in which an event with one of its items is a hit, where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def report_of(
     system: System,
     store: GraphStore,
     exposures: Sequence[Exposure],
-    window: int = WINDOW,
+    window: int,
     now: float | None = None,
 ) -> ExperimentReport:
     """The report of an experiment as of now.

@@ -8,7 +8,6 @@ from functools import partial
 from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Recommendation
 from kindred.domain.schema import graph_schema
-from kindred.graph.store import GraphStore
 from kindred.graph.view.neighbourhood import View, read_view
 from kindred.graph.view.page import shown_properties, view_parts
 from kindred.serving.answering.opened_system import OpenedSystem
@@ -84,8 +83,7 @@ async def graph_page(service: Service, system: str, label: str, node: str) -> Pa
 
 def _view(service: Service, label: str, node: str) -> View:
     with service.graph.read() as store:
-        reader: GraphStore = store
-        return read_view(reader, graph_schema(), (label, node), hops=2, limit=NODES)
+        return read_view(store, graph_schema(), (label, node), hops=2, limit=NODES)
 
 
 async def map_page(service: Service, system: str, only: str) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,14 +138,12 @@ def _report(report: dict[str, Any]) -> dict[str, Any]:
     shown |= {"protocol": report["protocol"], "warnings": report.get("warnings", []), "meanings": meanings()}
     if ranking := report.get("ranking"):
         shown["ranking"] = [(metric, _compared(ranking, metric)) for metric in RANKING]
-        shown["lists"] = _lists(ranking)
+        shown["lists"] = _beside_baselines(ranking, LIST_COLUMNS)
         shown["by_history"] = [
             (bucket, part["users"], part["model"].get("recall@10")) for bucket, part in ranking["by_history"].items()
         ]
     if rating := report.get("rating"):
-        names = [name for name in RATING_COLUMNS if name in rating["model"]]
-        everyone = {"model": rating["model"], **rating["baselines"]}
-        shown["rating"] = (names, [(who, [figures.get(name) for name in names]) for who, figures in everyone.items()])
+        shown["rating"] = _beside_baselines(rating, RATING_COLUMNS)
         shown["lower"] = sorted(LOWER_IS_BETTER)
     return shown
 
@@ -162,7 +160,8 @@ def _compared(ranking: dict[str, Any], metric: str) -> list[Bar]:
     return bars_of(values, notes)
 
 
-def _lists(ranking: dict[str, Any]) -> tuple[list[str], list[tuple[str, list[float]]]]:
-    names = [name for name in LIST_COLUMNS if name in ranking["model"]]
-    everyone = {"model": ranking["model"], **ranking["baselines"]}
+def _beside_baselines(part: dict[str, Any], columns: Iterable[str]) -> tuple[list[str], list[tuple[str, list[float]]]]:
+    """Those of the columns that the model has figures of, and the figures of the model and each baseline."""
+    names = [name for name in columns if name in part["model"]]
+    everyone = {"model": part["model"], **part["baselines"]}
     return names, [(who, [figures.get(name) for name in names]) for who, figures in everyone.items()]

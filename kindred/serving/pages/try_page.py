@@ -103,11 +103,10 @@ def _picks(sent: Sequence[tuple[str, str]], fields: dict[str, str], memory: Memo
     ids = [value for name, value in sent if name == "pick"]
     if fields.get("add"):
         ids.append(fields["add"])
-    chosen = [item for item in dict.fromkeys(ids) if item != fields.get("remove") and memory.knows_item(item)]
+    wanted = [item for item in dict.fromkeys(ids) if item != fields.get("remove") and memory.knows_item(item)]
+    chosen = wanted[:MOST_PICKS]
     given = {item: fields.get(f"stars {item}", STARS[0]) for item in chosen}
-    return [Pick(item, (given[item] if given[item] in STARS else STARS[0]) if rated else "") for item in chosen][
-        :MOST_PICKS
-    ]
+    return [Pick(item, (given[item] if given[item] in STARS else STARS[0]) if rated else "") for item in chosen]
 
 
 def _events(target: type[Event], rated: bool, picks: Sequence[Pick]) -> list[Event]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -22,13 +22,12 @@ from kindred.serving.http.problems import UnknownError, request_id_of
 from kindred.serving.http.quick_routes import QuickRoute
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.answer_values import answer_value, ranked_value
-from kindred.serving.routes.asked import MOST_ITEMS, Asked, AskedOfUser, Batch, Id, ToRank
+from kindred.serving.routes.asked import MOST_ITEMS, Asked, AskedOfUser, Batch, Id, SystemPath, ToRank
 from kindred.serving.routes.openapi import Parameter, path_parameters, query_parameters
 from kindred.serving.routes.replied import PROBLEMS, Batched, Ranking, Recommendations
 from kindred.serving.service import Service
 
 HowMany = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many items")]
-SystemPath = Annotated[str, Path(description="which recommender", examples=["products"])]
 SYSTEM_PATH: Parameter = ("system", {"type": "string", "description": "which recommender", "example": "products"})
 USER_PATH: Parameter = ("user_id", {**TypeAdapter(Id).json_schema(), "example": "U00042"})
 DEFAULT_SYSTEM = "products"

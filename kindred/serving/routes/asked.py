@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
+from fastapi import Path
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -38,6 +39,7 @@ Id = Annotated[
     BeforeValidator(lambda value: check_storable_id(id_in(value)) if isinstance(value, str) else value),
 ]
 """An id as people know it: no control characters; blanks around it are left out, as ingest leaves them out."""
+SystemPath = Annotated[str, Path(description="which recommender", examples=["products"])]
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")]
 ExcludeSeen = Annotated[bool, Field(description="leave out what the user has had")]

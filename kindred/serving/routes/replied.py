@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 
 class OfReviews(BaseModel):
@@ -45,20 +45,6 @@ class TagsOfTrack(BaseModel):
         rests_on: sound, tags or prior: what the track sounds like, the tags that it has, or how frequent tags are.
         model: the published version that answered.
     """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "track": "4259",
-                    "tags": [{"tag": "59", "name": None, "probability": 0.83, "given": False}],
-                    "rests_on": "sound",
-                    "model": "20261127-171500-0a1b2c",
-                    "request_id": "",
-                }
-            ]
-        }
-    )
 
     track: str | None
     tags: list[TagOfTrack]

@@ -15,7 +15,7 @@ from kindred.serving.http.problems import request_id_of, unknown_item
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.http.times import iso_time, seconds_of
 from kindred.serving.routes.answer_routes import DEFAULT_SYSTEM
-from kindred.serving.routes.asked import Id
+from kindred.serving.routes.asked import Id, SystemPath
 from kindred.serving.routes.replied import PROBLEMS, Why
 from kindred.serving.service import Service
 
@@ -29,7 +29,7 @@ def router(service: Service) -> APIRouter:
     @routes.get("/v1/{system}/users/{user_id:path}/why/{item_id:path}", response_model=Why)
     async def why(
         http: HttpRequest,
-        system: Annotated[str, Path(examples=["products"])],
+        system: SystemPath,
         user_id: Annotated[Id, Path(examples=["U00042"])],
         item_id: Annotated[Id, Path(examples=["P00007"])],
         at: At = None,

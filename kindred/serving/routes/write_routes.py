@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from kindred.domain.errors import RecordError
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.http.known_parameters import ONLY_KNOWN
 from kindred.serving.http.replies import orjson_response
-from kindred.serving.routes.asked import Id
+from kindred.serving.routes.asked import Id, SystemPath
 from kindred.serving.routes.replied import PROBLEMS
 from kindred.serving.service import Service
 from kindred.serving.writes.written import delete_value, event_of, event_value, node_value, nodes_of, reason_of
@@ -91,24 +91,24 @@ def router(service: Service) -> APIRouter:
         return _written(results)
 
     @routes.put("/v1/{system}/items", response_model=Written)
-    async def items(system: Annotated[str, Path(examples=["products"])], body: Nodes) -> Response:
+    async def items(system: SystemPath, body: Nodes) -> Response:
         """Put items that are new or have changed; one with text is recommended to whom it fits."""
         return await _put(service, service.system(system), body, is_item=True)
 
     @routes.put("/v1/{system}/users", response_model=Written)
-    async def users(system: Annotated[str, Path(examples=["products"])], body: Nodes) -> Response:
+    async def users(system: SystemPath, body: Nodes) -> Response:
         """Put users with what is known of them."""
         return await _put(service, service.system(system), body, is_item=False)
 
     @routes.delete("/v1/{system}/items/{item_id:path}")
-    async def delete_item(system: Annotated[str, Path(examples=["products"])], item_id: Id) -> Response:
+    async def delete_item(system: SystemPath, item_id: Id) -> Response:
         """Delete an item and its edges; it is in no answer any more."""
         label = service.system(system).module.system.item_label
         await service.live.write([delete_value(system, label, item_id)])
         return orjson_response({"deleted": item_id})
 
     @routes.delete("/v1/{system}/users/{user_id:path}")
-    async def delete_user(system: Annotated[str, Path(examples=["products"])], user_id: Id) -> Response:
+    async def delete_user(system: SystemPath, user_id: Id) -> Response:
         """Delete a user: out of memory at once, out of the graph, the vectors and the journal soon after."""
         label = service.system(system).module.system.user_label
         await service.live.write([delete_value(system, label, user_id)])

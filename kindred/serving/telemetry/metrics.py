@@ -81,11 +81,13 @@ class _States:
         """Gauges by system."""
         age = GaugeMetricFamily("kindred_model_age_seconds", "Since the version was taken over.", labels=("system",))
         engine = GaugeMetricFamily("kindred_engine_up", "Whether the vector engine is asked.", labels=("system",))
-        stale = GaugeMetricFamily("kindred_version_refused", "Whether a newer version was damaged.", labels=("system",))
+        refused = GaugeMetricFamily(
+            "kindred_version_refused", "Whether a newer version was refused.", labels=("system",)
+        )
         fits = GaugeMetricFamily("kindred_graph_fits", "Whether the graph may be the version's.", labels=("system",))
         for name, opened in list(self._systems.items()):
             fits.add_metric([name], float(opened.misfit is None))
             age.add_metric([name], time.monotonic() - opened.since)
             engine.add_metric([name], float(opened.ladder.breaker.state == "closed"))
-            stale.add_metric([name], float(opened.problem is not None))
-        yield from (age, engine, stale, fits)
+            refused.add_metric([name], float(opened.problem is not None))
+        yield from (age, engine, refused, fits)

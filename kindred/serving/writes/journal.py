@@ -194,12 +194,15 @@ class OneProcess:
 
 
 def _line(entry: Entry) -> bytes:
-    content = orjson.dumps({"seq": entry.seq, "time": entry.time, "value": entry.value})
-    return b"%08x %b\n" % (zlib.crc32(content), content)
+    return _with_checksum({"seq": entry.seq, "time": entry.time, "value": entry.value})
 
 
 def _header(numbers_from: int) -> bytes:
-    content = orjson.dumps({"from": numbers_from})
+    return _with_checksum({"from": numbers_from})
+
+
+def _with_checksum(value: Mapping[str, Any]) -> bytes:
+    content = orjson.dumps(value)
     return b"%08x %b\n" % (zlib.crc32(content), content)
 
 

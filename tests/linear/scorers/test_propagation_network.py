@@ -146,6 +146,7 @@ def test_principal_axes_give_the_spread_of_the_strongest_directions():
 
 
 QUICK = RankingConfig(weights=WeightConfig(rounds=1, folds=1))
+BRIEF = replace(SMALL, steps=5)
 
 
 def weights_of(events, event_text, network):
@@ -156,8 +157,8 @@ def weights_of(events, event_text, network):
 
 def test_the_ensemble_weighs_it_where_there_are_events_enough():
     events, event_text, _ = reviews()
-    assert {NETWORK, RECENT_NETWORK} <= set(weights_of(events, event_text, SMALL))
+    assert {NETWORK, RECENT_NETWORK} <= set(weights_of(events, event_text, BRIEF))
     few = np.arange(49)
-    assert NETWORK not in weights_of(events.take(few), event_text.take(few), SMALL)
-    assert NETWORK not in weights_of(events, event_text, replace(SMALL, most_events=150))
+    assert NETWORK not in weights_of(events.take(few), event_text.take(few), BRIEF)
+    assert NETWORK not in weights_of(events, event_text, replace(BRIEF, most_events=150))
     assert NETWORK not in weights_of(events, event_text, None)

@@ -1,8 +1,9 @@
-"""Lengths of time as people write them: `90s`, `30m`, `6h`, `7d`."""
+"""Times, and lengths of time, as people write them on the command line: `2026-01-31`, `90s`, `30m`, `6h`, `7d`."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import typer
 
@@ -19,3 +20,10 @@ def seconds_in(text: str) -> int:
     if seconds > _MOST_DAYS * _UNITS["d"]:
         raise typer.BadParameter(f"{text!r} is too long a time; write {_MOST_DAYS}d at most")
     return seconds
+
+
+def seconds_of(timestamp: datetime | None) -> int | None:
+    """Seconds UTC of a timestamp given on the command line; one without a zone is UTC."""
+    if timestamp is None:
+        return None
+    return int((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp())
