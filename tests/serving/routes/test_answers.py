@@ -15,8 +15,9 @@ from kindred.domain.records import Reviewed
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.products import PRODUCTS
 from kindred.serving.service import Service
+from kindred.settings import Settings
 from tests.recommenders.conftest import ENCODER
-from tests.serving.conftest import Client, Published
+from tests.serving.conftest import Client, Published, opened
 
 
 def users_of(published: Published) -> list[str]:
@@ -202,28 +203,30 @@ def test_reviews_in_five_products_out_for_each_writer(client: Client, published:
     assert client.post("/reviews/", []).json() == {"recommendations": []}
 
 
-def test_an_answer_as_of_a_time_knows_nothing_later(client: Client, service: Service, published: Published) -> None:
+def test_an_answer_as_of_a_time_knows_nothing_later(settings: Settings, published: Published) -> None:
     """Whatever comes later changes no answer for an earlier time."""
     times = sorted(int(row["unixReviewTime"]) for row in published.reviews)
     user = users_of(published)[1]
     asked = [times[0] - 1, times[len(times) // 2], times[-1]]
-    paths = [(f"/v1/products/users/{who}/recommendations", at) for who in (user, "new one") for at in asked]
-    before = [client.get(path, at=at).json()["items"] for path, at in paths]
-    nothing = client.get(paths[0][0], at=1).json()
-    assert nothing["items"] == [] and nothing["note"].endswith("nothing that fits had happened up to then")
-    products = ids(client.get(f"/v1/products/users/{user}/recommendations"))
-    later = [
-        Reviewed(event_id=f"late {who} {item}", source_id=who, target_id=item, rating=5, at=times[-1] + 60)
-        for who in (user, "new one")
-        for item in products[:3]
-    ]
-    memory = service.system("products").memory
-    memory.add_events(later)
-    memory.put_items([("came later", "Later")], times[-1] + 60)
-    assert [client.get(path, at=at).json()["items"] for path, at in paths] == before
-    now = client.get(f"/v1/products/users/{user}/recommendations")
-    assert now.json()["level"] == "folded-in" and not set(products[:3]) & set(ids(now))
-    assert client.get("/v1/products/users/new one/recommendations").json()["level"] == "inductive"
+    with opened(settings) as service:
+        client = Client(service)
+        paths = [(f"/v1/products/users/{who}/recommendations", at) for who in (user, "new one") for at in asked]
+        before = [client.get(path, at=at).json()["items"] for path, at in paths]
+        nothing = client.get(paths[0][0], at=1).json()
+        assert nothing["items"] == [] and nothing["note"].endswith("nothing that fits had happened up to then")
+        products = ids(client.get(f"/v1/products/users/{user}/recommendations"))
+        later = [
+            Reviewed(event_id=f"late {who} {item}", source_id=who, target_id=item, rating=5, at=times[-1] + 60)
+            for who in (user, "new one")
+            for item in products[:3]
+        ]
+        memory = service.system("products").memory
+        memory.add_events(later)
+        memory.put_items([("came later", "Later")], times[-1] + 60)
+        assert [client.get(path, at=at).json()["items"] for path, at in paths] == before
+        now = client.get(f"/v1/products/users/{user}/recommendations")
+        assert now.json()["level"] == "folded-in" and not set(products[:3]) & set(ids(now))
+        assert client.get("/v1/products/users/new one/recommendations").json()["level"] == "inductive"
 
 
 def test_a_path_that_nothing_answers_is_told_where_all_are_listed(client: Client) -> None:

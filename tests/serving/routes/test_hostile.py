@@ -17,12 +17,11 @@ from kindred.ingest.cells import times
 from kindred.serving.http.times import seconds_of
 from kindred.serving.service import Service
 from kindred.settings import Settings
-from tests.serving.conftest import Published, opened, settings_in
+from tests.serving.conftest import Published, opened
 
 
-@pytest.fixture(scope="module")
-def service(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    settings: Settings = settings_in(published, tmp_path_factory.mktemp("hostile") / "data")
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Service]:
     with opened(settings.model_copy(update={"serve_rate": 0})) as service:
         yield service
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -133,23 +134,28 @@ def test_a_file_that_asks_for_nothing_known_is_explained(
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_predicted_tags_are_edges_beside_given_ones_and_the_next_run_replaces_them(audio: Audio) -> None:
-    now = edges(audio.settings)
+def test_predicted_tags_are_edges_beside_given_ones_and_the_next_run_replaces_them(
+    audio: Audio, tmp_path: Path
+) -> None:
+    settings = audio.settings.model_copy(update={"data_dir": tmp_path / "data"})
+    copytree(audio.settings.data_dir, settings.data_dir)
+    runs, name = settings.data_dir / "artifacts" / "tags", audio.run.name
+    now = edges(settings)
     predicted = {pair: said for pair, said in now.items() if said[0] is not None}
     assert {pair: said for pair, said in now.items() if said[0] is None} == audio.given
-    assert len(predicted) > 100 and {run for _, run in predicted.values()} == {audio.run.name}
+    assert len(predicted) > 100 and {run for _, run in predicted.values()} == {name}
     assert min(chance for chance, _ in predicted.values() if chance is not None) >= 0.1
     assert not set(predicted) & set(audio.given)
-    assert publish_run(audio.settings, audio.run).replaced is None and edges(audio.settings) == now
-    with graph_of(audio.settings) as store:
-        other = RunOptions(audio.run.folder.parent / "20260101-000001-bbbbbb", seed=4, device="cpu")
+    assert publish_run(settings, find_run(runs, name)).replaced is None and edges(settings) == now
+    with graph_of(settings) as store:
+        other = RunOptions(runs / "20260101-000001-bbbbbb", seed=4, device="cpu")
         again = SYSTEMS["tags"].train(store, TINY, other, GraphState(store.url, "test"))
-    publish_run(audio.settings, again)
-    after = edges(audio.settings)
+    publish_run(settings, again)
+    after = edges(settings)
     assert {run for _, run in after.values()} == {None, again.name}
     assert {pair: said for pair, said in after.items() if said[0] is None} == audio.given
-    publish_run(audio.settings, find_run(audio.run.folder.parent, audio.run.name))
-    assert {run for _, run in edges(audio.settings).values()} == {None, audio.run.name}
+    publish_run(settings, find_run(runs, name))
+    assert {run for _, run in edges(settings).values()} == {None, name}
 
 
 def test_tags_of_a_track_are_those_that_were_published(client: Client, audio: Audio) -> None:
