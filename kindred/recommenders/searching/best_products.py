@@ -1,7 +1,7 @@
-"""The best products for one history, out of very many: every score is estimated in eight bits, few are worked out.
+"""The best products for one history, out of very many: every score is bounded, few are worked out.
 
-An estimate comes with how far it may be off, so the products that are among the best for certain, or may be, are known
-before a single one is compared in full. What comes out are the best by `ProductIndex.scores`.
+What the likeliest products score says how much the best have at least; all that may have as much are compared in full.
+What comes out are the best by `ProductIndex.scores`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from kindred.vectorstore.int8 import reached_by
 
 _ROUNDING = 1e-5
 """Of a sum in single precision."""
+_LIKELY = 64
+"""Products that are worked out first, beside twice as many as are asked for."""
 
 
 @dataclass(frozen=True)
@@ -50,29 +52,34 @@ class _Sum:
     """A score of every product.
 
     Attributes:
-        near: about what it is, `[num_products]`.
-        off: how far that may be off.
+        most: what it does not pass, `[num_products]`.
         exact: what it is, of products by position.
     """
 
-    near: FloatArray
-    off: float
+    most: FloatArray
     exact: Callable[[IntArray], FloatArray]
 
-    def plus(self, near: FloatArray, off: float, exact: Callable[[IntArray], FloatArray]) -> _Sum:
+    def plus(self, most: FloatArray, exact: Callable[[IntArray], FloatArray]) -> _Sum:
         """The sum with another score."""
-        return _Sum(self.near + near, self.off + off, lambda rows: self.exact(rows) + exact(rows))
+        return _Sum(self.most + most, lambda rows: self.exact(rows) + exact(rows))
 
     def best(self, k: int, allowed: NDArray[np.bool_] | None = None) -> tuple[IntArray, FloatArray]:
         """Positions of the k best that are allowed, and the score of each; best first, ties by position."""
-        near = self.near if allowed is None else np.where(allowed, self.near, -np.inf)
-        floor = reached_by(near, min(k, len(near))) - 2 * (self.off + _ROUNDING)
-        rows = np.flatnonzero(near >= max(floor, float(np.finfo(np.float32).min)))
+        most = self.most if allowed is None else np.where(allowed, self.most, -np.inf)
+        likely = self._reaching(most, reached_by(most, _LIKELY + 2 * k))
+        reached = np.partition(self.exact(likely), -k)[-k] if len(likely) >= k else -np.inf
+        rows = self._reaching(most, float(reached) - _ROUNDING)
         if not len(rows):
             return rows, np.zeros(0, np.float32)
         scores = self.exact(rows)
         best = rows_of_best(scores, k)
         return rows[best], scores[best]
+
+    @staticmethod
+    def _reaching(most: FloatArray, floor: float) -> IntArray:
+        """Positions of the allowed ones that may reach a score."""
+        rows: IntArray = np.flatnonzero(most >= max(floor, float(np.finfo(np.float32).min)))
+        return rows
 
 
 def best_products(
@@ -90,7 +97,7 @@ def best_products(
     words = index.parts(asked, weights, ["words"])["words"][0]
     vectors = _with_feedback(index, _by_vectors(index, asked, weights), words, weights)
     weighted = np.float32(weights.words) * words
-    rows, scores = vectors.plus(weighted, 0.0, lambda some: weighted[some]).best(k, allowed)
+    rows, scores = vectors.plus(weighted, lambda some: weighted[some]).best(k, allowed)
     if not len(rows):
         nothing = np.zeros(0, np.bool_)
         return BestProducts(rows, scores, nothing, nothing)
@@ -104,7 +111,7 @@ def _by_vectors(index: ProductIndex, asked: AskedQueries, weights: Weights) -> _
     """The score by vectors and by popularity, without feedback."""
     text = np.einsum("s,sd->d", slot_shares(asked, weights.decay)[0], asked.vectors[0]).astype(np.float32)
     popularity = np.float32(weights.popularity) * index.popularity
-    found = _Sum(popularity, 0.0, lambda rows: popularity[rows])
+    found = _Sum(popularity, lambda rows: popularity[rows])
     vectors = {"title": text, "text": text} | ({} if asked.tower is None else {"tower": asked.tower[0]})
     for name, vector in vectors.items():
         if getattr(weights, name) and name in index.vectors:
@@ -115,7 +122,7 @@ def _by_vectors(index: ProductIndex, asked: AskedQueries, weights: Weights) -> _
 def _with_products(found: _Sum, index: ProductIndex, name: str, vector: FloatArray) -> _Sum:
     """The sum with the products of the vectors that a score compares with and a vector."""
     vectors = index.vectors[name]
-    return found.plus(*index.codes(name).estimates(vector), lambda rows: np.einsum("ij,j->i", vectors[rows], vector))
+    return found.plus(index.bounds(name).at_most(vector), lambda rows: np.einsum("ij,j->i", vectors[rows], vector))
 
 
 def _with_feedback(index: ProductIndex, vectors: _Sum, words: FloatArray, weights: Weights) -> _Sum:
@@ -123,12 +130,12 @@ def _with_feedback(index: ProductIndex, vectors: _Sum, words: FloatArray, weight
     if not (weights.feedback or weights.groups):
         return vectors
     weighted = np.float32(weights.words) * words
-    best, scores = vectors.plus(weighted, 0.0, lambda rows: weighted[rows]).best(FEEDBACK_DEPTH)
+    best, scores = vectors.plus(weighted, lambda rows: weighted[rows]).best(FEEDBACK_DEPTH)
     chances = trust(scores[None])[0]
     if weights.feedback:
         centre = np.float32(weights.feedback) * (chances @ index.title_vectors[best])
         vectors = _with_products(vectors, index, "title", centre)
     if weights.groups:
         shared = np.float32(weights.groups) * index.sharing_groups(best[None], chances[None])[0]
-        vectors = vectors.plus(shared, 0.0, lambda rows: shared[rows])
+        vectors = vectors.plus(shared, lambda rows: shared[rows])
     return vectors

@@ -16,7 +16,7 @@ from kindred.linear.words.bm25 import Bm25, fit_bm25, words_of
 from kindred.linear.words.spelling import Spelling, fit_spelling
 from kindred.models.two_tower import HISTORY
 from kindred.recommenders.searching.search_log import Products
-from kindred.vectorstore.int8 import Codes
+from kindred.vectorstore.bounds import Bounds
 
 FEATURES = ("words", "title", "text", "feedback", "groups", "tower", "popularity")
 """Scores that are added up, each by its weight."""
@@ -100,14 +100,14 @@ class ProductIndex:
         vectors = {"title": self.title_vectors, "text": self.text_vectors}
         return vectors if self.towers is None else vectors | {"tower": self.towers}
 
-    def codes(self, name: str) -> Codes:
-        """The vectors of a score in eight bits a number; made when they are first asked for."""
-        if name not in self._codes:
-            self._codes[name] = Codes.of(self.vectors[name])
-        return self._codes[name]
+    def bounds(self, name: str) -> Bounds:
+        """Of products of the vectors of a score; made when they are first asked for."""
+        if name not in self._bounds:
+            self._bounds[name] = Bounds.of(self.vectors[name])
+        return self._bounds[name]
 
     @cached_property
-    def _codes(self) -> dict[str, Codes]:
+    def _bounds(self) -> dict[str, Bounds]:
         return {}
 
     def meant(self, query: str) -> str:
