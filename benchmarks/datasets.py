@@ -126,14 +126,15 @@ def read_lastfm(data: Path) -> tuple[Interactions, FloatArray]:
     return interactions, rows[:, 2].astype(np.float32)
 
 
-def split_random(interactions: Interactions, seed: int, share: float = 0.2) -> Split:
-    """A seeded draw of `share` of all events as test."""
+def split_random(interactions: Interactions, seed: int) -> Split:
+    """A seeded sample of a fifth of all events as test."""
     order = np.random.default_rng(seed).permutation(len(interactions))
-    size = round(len(interactions) * share)
+    size = round(len(interactions) * 0.2)
     held_out = np.zeros(len(interactions), dtype=bool)
     held_out[order[:size]] = True
-    name = f"random {round((1 - share) * 100)}/{round(share * 100)}, seed {seed}"
-    return Split(name, interactions.take(~held_out), interactions.take(held_out), temporal=False)
+    return Split(
+        f"random 80/20, seed {seed}", interactions.take(~held_out), interactions.take(held_out), temporal=False
+    )
 
 
 def split_last(interactions: Interactions) -> Split:

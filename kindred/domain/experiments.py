@@ -72,6 +72,6 @@ class Experiment(BaseModel):
         return None
 
 
-def bucket_of(user_id: str | int, salt: str, num_buckets: int = NUM_BUCKETS) -> int:
-    """From 0 to `num_buckets` - 1, spread evenly over users, and for another salt independently."""
-    return int(md5(f"{user_id}{salt}".encode(), usedforsecurity=False).hexdigest(), 16) % num_buckets
+def bucket_of(user_id: str | int, salt: str) -> int:
+    """From 0 to `NUM_BUCKETS` - 1, spread evenly over users, and for another salt independently."""
+    return int(md5(f"{user_id}{salt}".encode(), usedforsecurity=False).hexdigest(), 16) % NUM_BUCKETS

@@ -11,6 +11,7 @@ from kindred.evaluation.bootstrap import Interval
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+_NUM_SAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,7 @@ class Ratios:
         return Interval(float(mean), float(low), float(high))
 
 
-def clustered_ratios(
-    top: FloatArray, bottom: FloatArray, person: IntArray, rng: np.random.Generator, num_samples: int = 1000
-) -> Ratios:
+def clustered_ratios(top: FloatArray, bottom: FloatArray, person: IntArray, rng: np.random.Generator) -> Ratios:
     """The ratios sum(top) / sum(bottom) with a bootstrap over people (Efron, "Bootstrap Methods", 1979).
 
     Args:
@@ -44,7 +43,6 @@ def clustered_ratios(
         bottom: the same below the line, 1 for a plain mean, `[num_cases, num_ratios]`.
         person: whose case it is, `[num_cases]`.
         rng: source of the samples.
-        num_samples: number of resamples.
 
     Raises:
         ValueError: there is no case.
@@ -56,7 +54,7 @@ def clustered_ratios(
     np.add.at(above, index, top)
     np.add.at(below, index, bottom)
     drawn = np.stack(
-        [np.bincount(rng.integers(0, len(people), len(people)), minlength=len(people)) for _ in range(num_samples)]
+        [np.bincount(rng.integers(0, len(people), len(people)), minlength=len(people)) for _ in range(_NUM_SAMPLES)]
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         return Ratios(above.sum(0) / below.sum(0), (drawn @ above) / (drawn @ below))

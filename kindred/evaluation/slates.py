@@ -17,6 +17,9 @@ from kindred.domain.sessions import sessions_of
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 HOUR = 3600
+SILENCE = 1800
+"""Seconds after which a session is over."""
+_FEWEST_POSTS = 5
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,12 @@ class Slates:
         return len(self.reader)
 
 
-def build_slates(
-    reader: IntArray, post: IntArray, at: IntArray, since: int, after: int = 0, silence: int = 1800, least: int = 5
-) -> Slates:
+def build_slates(reader: IntArray, post: IntArray, at: IntArray, since: int, after: int = 0) -> Slates:
     """One request a session that begins at `since` or later, before its view number `after` (1 s before the first).
 
-    A post shown twice in the hour counts once; requests with fewer than `least` posts are left out.
+    A post shown twice in the hour counts once; requests with fewer than five posts are left out.
     """
-    sessions = sessions_of(reader, at, silence)
+    sessions = sessions_of(reader, at, SILENCE)
     by_session = np.lexsort((np.arange(len(at)), sessions))
     starts = np.flatnonzero(np.diff(sessions[by_session], prepend=-1))
     ends = np.append(starts[1:], len(at))
@@ -61,7 +62,7 @@ def build_slates(
         low, high = np.searchsorted(at[own], [time, time + HOUR])
         shown = own[low:high]
         _, once = np.unique(post[shown], return_index=True)
-        if len(once) >= least:
+        if len(once) >= _FEWEST_POSTS:
             kept.append((who, time, shown[np.sort(once)]))
     lengths = [len(shown) for _, _, shown in kept]
     return Slates(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
+from kindred.domain.ids import IdMap
 from kindred.domain.schema import EdgeType, NodeType
 from kindred.graph.store import GraphStore
 
@@ -20,6 +21,20 @@ def node_table(store: GraphStore, node: NodeType, columns: Sequence[str]) -> pa.
     """The nodes of one label; the same columns, of no type, where there are none."""
     batches = [batch for batch in store.read_nodes(node, columns) if len(batch)]
     return pa.Table.from_batches(batches) if batches else pa.table({name: [] for name in columns})
+
+
+def ids_of_nodes(store: GraphStore, node: NodeType) -> IdMap:
+    """The id of every node of one label, sorted."""
+    return IdMap.sorted(i for batch in store.read_nodes(node, ["id"]) for i in batch.column("id").to_pylist())
+
+
+def texts_of_nodes(store: GraphStore, node: NodeType, name: str) -> dict[str, str]:
+    """This property of every node that has it and where it is not empty, by id."""
+    found: dict[str, str] = {}
+    for batch in store.read_nodes(node, ["id", name]):
+        rows = zip(batch.column("id").to_pylist(), batch.column(name).to_pylist(), strict=True)
+        found.update((node_id, value) for node_id, value in rows if value)
+    return found
 
 
 def numbers_of_nodes(store: GraphStore, node: NodeType, names: Iterable[str]) -> dict[str, dict[str, float]]:

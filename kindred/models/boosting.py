@@ -75,21 +75,20 @@ class Boosting:
         return booster
 
 
-def fit_boosting(features: FloatArray, yes: NDArray[np.bool_], seed: int, rounds: int = ROUNDS) -> Boosting:
+def fit_boosting(features: FloatArray, yes: NDArray[np.bool_], seed: int) -> Boosting:
     """Trees fitted by LightGBM (Ke et al., 2017) with the logistic loss.
 
     Args:
         features: `[num_rows, num_features]`.
         yes: `[num_rows]`.
         seed: of the trees.
-        rounds: how many trees.
 
     Raises:
         SettingsError: LightGBM is not installed.
     """
     lightgbm = _lightgbm()
     data = lightgbm.Dataset(features, yes.astype(np.float64))
-    return Boosting(lightgbm.train({**_SETTINGS, "seed": seed}, data, rounds).model_to_string())
+    return Boosting(lightgbm.train({**_SETTINGS, "seed": seed}, data, ROUNDS).model_to_string())
 
 
 def fit_ranking(

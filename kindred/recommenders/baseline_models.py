@@ -32,7 +32,7 @@ from kindred.linear.ensemble.scorer_sum import ScorerSum
 from kindred.linear.inputs.user_features import HistoryStatistics, build_user_features
 from kindred.linear.scorers.scorer import LinearScorer
 from kindred.recommenders.baselines import ease_map_on
-from kindred.recommenders.model import ANONYMOUS, BaselineName, distinct, encode_plain
+from kindred.recommenders.model import ANONYMOUS, BaselineName, encode_plain, first_of_each_pair
 
 MAX_ITEMS = 20_000
 """Above this a matrix of items by items needs more memory than a laptop has."""
@@ -70,7 +70,7 @@ def fit_baseline(
         users, items = _factors(train, name, width, seed)
         sources = {"items": _fold_in(train, users, items)}
     else:
-        features = build_user_features(distinct(train), None, statistics)
+        features = build_user_features(first_of_each_pair(train), None, statistics)
         split = validation_split(train, seed, temporal=temporal and train.at is not None)
         sources, items = compress(ScorerSum([(_scorer(split, name), 1.0)]), features, width, seed)
     counts = np.bincount(train.item_index, minlength=train.num_items).astype(np.float32)
@@ -118,6 +118,6 @@ def _factors(train: Interactions, name: BaselineName, width: int, seed: int) -> 
 
 def _fold_in(train: Interactions, users: FloatArray, items: FloatArray) -> FloatArray:
     """What each item adds to the row of somebody who came after training, `[num_items, width]`."""
-    matrix = build_user_features(distinct(train), None, _statistics(train.num_items))["items"]
+    matrix = build_user_features(first_of_each_pair(train), None, _statistics(train.num_items))["items"]
     added: FloatArray = items @ nearest_map(np.asarray(matrix @ items), users)
     return added

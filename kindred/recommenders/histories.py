@@ -100,6 +100,11 @@ def event_columns(data: HeteroData, system: System) -> Iterator[tuple[str, Colum
             yield name, tensor.numpy()
 
 
+def telling_properties(system: System) -> list[str]:
+    """The properties that change what an event says of its user."""
+    return [name for name in (system.rating, system.skipped_below and system.skipped_below[0]) if name]
+
+
 def are_skipped(system: System, columns: Mapping[str, Column]) -> NDArray[np.bool_] | None:
     """Which events are skips, `[num_events]`; None where none is."""
     if system.skipped_below is None or system.skipped_below[0] not in columns:

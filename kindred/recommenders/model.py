@@ -314,7 +314,7 @@ def load_model(system: System, folder: Path) -> Model:
         raise ArtifactError(f"the model in {folder} does not fit this version: {error}", "train again") from error
 
 
-def distinct(events: Interactions) -> Interactions:
+def first_of_each_pair(events: Interactions) -> Interactions:
     """The first event of each user with each known item."""
     pairs = events.user_index * np.int64(events.num_items) + events.item_index
     first = np.sort(np.unique(pairs, return_index=True)[1])
@@ -323,7 +323,7 @@ def distinct(events: Interactions) -> Interactions:
 
 def encode_plain(ensemble: LinearEnsemble, events: Interactions) -> Vectors:
     """Rows of a baseline's users from these events alone, `[num_users, width]`; to know an item twice is to know it."""
-    known = distinct(events)
+    known = first_of_each_pair(events)
     has_some = np.bincount(known.user_index, minlength=events.num_users) > 0
     rows: Vectors = np.where(has_some[:, None], ensemble.encode_users(known), ensemble.sources[ANONYMOUS])
     return np.asarray(rows, dtype=np.float32)

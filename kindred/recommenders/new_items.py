@@ -35,13 +35,15 @@ class NewItems:
 
 @dataclass(frozen=True)
 class Choosers:
-    """Who chose each of some items first.
+    """Who chose each of the new items first.
 
     Attributes:
+        new: ids of the new items by position.
         items: position of the item of each event, `[num_events]`.
         user_ids: who chose it.
     """
 
+    new: IdMap
     items: IntArray
     user_ids: Sequence[str]
 
@@ -70,7 +72,7 @@ def read_new_items(
     context = None if model.context is None else model.context.read(system, store, new)
     dim = len(model.ranking.cold_items.text_mean) - (0 if context is None else context.shape[1])
     text = np.stack([own if (own := own_text[item]) is not None else np.zeros(dim, np.float32) for item in new])
-    first, event_text = _first_events(system, store, model, choosers, (new, until))
+    first, event_text = _first_events(system, store, model, choosers, until)
     if not any_text and event_text is not None:
         text = event_text
     told = text if context is None else np.hstack([text, context])
@@ -108,11 +110,11 @@ def _first_choosers(events: Histories, users: IdMap, new: IdMap) -> Choosers:
             if len(of_item) < MOST_EVENTS:
                 of_item[int(events.events.user_index[row])] = None
     pairs = [(item, user) for item, of_item in found.items() for user in of_item]
-    return Choosers(np.array([item for item, _ in pairs], np.int64), [users.external(user) for _, user in pairs])
+    return Choosers(new, np.array([item for item, _ in pairs], np.int64), [users.external(user) for _, user in pairs])
 
 
 def _first_events(
-    system: System, store: GraphStore, model: Model, choosers: Choosers, of: tuple[IdMap, int | None]
+    system: System, store: GraphStore, model: Model, choosers: Choosers, until: int | None
 ) -> tuple[FirstEvents, FloatArray | None]:
     """The sum of the rows of each new item's choosers, from what else they did, and the mean text of their events.
 
@@ -121,9 +123,9 @@ def _first_events(
         store: the graph.
         model: encodes the choosers.
         choosers: who chose which of the new items.
-        of: the new items, and the time up to which events count.
+        until: events up to this time count, seconds UTC.
     """
-    new, until = of
+    new = choosers.new
     counts = np.bincount(choosers.items, minlength=len(new))
     rows = np.zeros((len(new), model.ranking.items.shape[1]), dtype=np.float32)
     if not len(choosers.items):

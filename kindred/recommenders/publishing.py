@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
-from kindred.domain.schema import NodeType
 from kindred.gnn.onnx_encoder import can_run, has_encoder
 from kindred.graph.store import GraphStore
-from kindred.graph.tables import edge_table
-from kindred.recommenders.histories import Histories, histories_of_table, read_histories
+from kindred.graph.tables import edge_table, ids_of_nodes, texts_of_nodes
+from kindred.recommenders.histories import Histories, histories_of_table, read_histories, telling_properties
 from kindred.recommenders.model import ANONYMOUS, Model, load_model
 from kindred.recommenders.new_items import NewItems, read_new_items
 from kindred.recommenders.releases import ITEMS, USERS, Release, load_release, next_version, run_of
@@ -63,7 +62,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     """Makes the run the published version of its system; where it is already and the graph is the same, nothing."""
     model = load_model(system, run.folder)
     until = run.manifest["graph"]["until"]
-    users = _node_ids(store, system)
+    users = ids_of_nodes(store, system.user)
     now, as_of = _light_histories(system, store, model, users, until)
     new = read_new_items(system, store, model, now, users, until)
     titles = read_titles(system, store)
@@ -102,7 +101,7 @@ def _export_encoder(system: System, run: Run, model: Model) -> None:
 
 def place_new_items(system: System, store: GraphStore, model: Model) -> NewItems:
     """Rows of the items that the graph holds now and the model does not know, as `publish` would make them."""
-    users = _node_ids(store, system)
+    users = ids_of_nodes(store, system.user)
     now, _ = _light_histories(system, store, model, users, None)
     return read_new_items(system, store, model, now, users, None)
 
@@ -113,15 +112,6 @@ def read_titles(system: System, store: GraphStore) -> dict[str, str]:
         return {}
     named = texts_of_nodes(store, system.item, system.title)
     return {item: title for item, value in named.items() if (title := system.titled(value))}
-
-
-def texts_of_nodes(store: GraphStore, node: NodeType, name: str) -> dict[str, str]:
-    """This property of every node that has it and where it is not empty, by id."""
-    found: dict[str, str] = {}
-    for batch in store.read_nodes(node, ["id", name]):
-        rows = zip(batch.column("id").to_pylist(), batch.column(name).to_pylist(), strict=True)
-        found.update((node_id, value) for node_id, value in rows if value)
-    return found
 
 
 def _is_same(run: Run, version: str, release: Release) -> bool:
@@ -144,10 +134,6 @@ def _free_version(run: Run, here: SystemVectors, release: Release) -> str:
     return next_version(run.name, versions)
 
 
-def _node_ids(store: GraphStore, system: System) -> IdMap:
-    return IdMap.sorted(i for batch in store.read_nodes(system.user, ["id"]) for i in batch.column("id").to_pylist())
-
-
 def _light_histories(
     system: System, store: GraphStore, model: Model, users: IdMap, until: int | None
 ) -> tuple[Histories, int | None]:
@@ -159,11 +145,6 @@ def _light_histories(
     histories = histories_of_table(system, model.items, users, table)
     times = histories.events.at
     return histories, None if times is None else int(times.max())
-
-
-def telling_properties(system: System) -> list[str]:
-    """The properties that change what an event says of its user."""
-    return [name for name in (system.rating, system.skipped_below and system.skipped_below[0]) if name]
 
 
 def _user_rows(system: System, store: GraphStore, model: Model, run: Run, release: Release) -> tuple[Vectors, int]:

@@ -39,10 +39,8 @@ HEADER_TYPES = {
 _BYTE_TEXTS = np.array([f"{byte:04d}{DELIMITER}".encode() for byte in (*range(128), *range(-128, 0))], dtype="S5")
 
 
-def write_admin_files(
-    store: GraphStore, schema: GraphSchema, folder: Path, progress: Progress = silent, database: str = "neo4j"
-) -> str:
-    """The command that loads the graph into a stopped server, where it replaces that database.
+def write_admin_files(store: GraphStore, schema: GraphSchema, folder: Path, progress: Progress = silent) -> str:
+    """The command that loads the graph into a stopped server, where it replaces the database `neo4j`.
 
     Args:
         store: the graph to export, on any engine.
@@ -63,7 +61,7 @@ def write_admin_files(
             f"can't write {error.filename or folder}: {error.strerror}", "free space, or name another folder"
         ) from error
     fixed = ["--multiline-fields=true", "--array-delimiter=U+001F", "--bad-tolerance=0", "--overwrite-destination=true"]
-    return shlex.join(["neo4j-admin", "database", "import", "full", database, *options, *fixed])
+    return shlex.join(["neo4j-admin", "database", "import", "full", "neo4j", *options, *fixed])
 
 
 def _write_tables(store: GraphStore, schema: GraphSchema, folder: Path, progress: Progress) -> Iterator[str]:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.interactions import IntArray, Interactions
 
 ROWS_A_PART = 4_096
 """Rows that are worked on together: what is made of them stays in the cache instead of being had anew each time."""
@@ -130,23 +130,16 @@ class _Propagate(torch.autograd.Function):
 
 
 def interaction_matrix(
-    interactions: Interactions,
-    user_exponent: float = 0.0,
-    item_exponent: float = 0.0,
-    weights: FloatArray | None = None,
+    interactions: Interactions, user_exponent: float = 0.0, item_exponent: float = 0.0
 ) -> SparseMatrix:
-    """Users by items, weight / (user degree ^ user_exponent · item degree ^ item_exponent), `[num_users, num_items]`.
+    """Users by items, 1 / (user degree ^ user_exponent · item degree ^ item_exponent), `[num_users, num_items]`.
 
     Exponents of ½ and ½ give the symmetric normalisation of LightGCN (He et al., 2020, arXiv 2002.02126). Repeated
-    events of a pair add up; degrees are sums of weights.
+    events of a pair add up.
     """
     users, items = interactions.user_index, interactions.item_index
-    value = np.ones(len(users), dtype=np.float64) if weights is None else weights.astype(np.float64)
-    scaled = (
-        value
-        * _inverse_power(users, value, interactions.num_users, user_exponent)
-        * _inverse_power(items, value, interactions.num_items, item_exponent)
-    )
+    by_user = _inverse_power(users, interactions.num_users, user_exponent)
+    scaled = by_user * _inverse_power(items, interactions.num_items, item_exponent)
     return SparseMatrix.of(
         torch.from_numpy(users),
         torch.from_numpy(items),
@@ -155,8 +148,8 @@ def interaction_matrix(
     )
 
 
-def _inverse_power(positions: IntArray, values: np.ndarray, size: int, exponent: float) -> np.ndarray:
+def _inverse_power(positions: IntArray, size: int, exponent: float) -> np.ndarray:
     """degree ^ −exponent of each event's node, `[num_events]`."""
-    degree = np.bincount(positions, values, minlength=size)
-    result: np.ndarray = np.maximum(degree, 1e-12)[positions] ** -exponent
+    degree = np.bincount(positions, minlength=size).astype(np.float64)
+    result: np.ndarray = degree[positions] ** -exponent
     return result

@@ -20,8 +20,7 @@ from kindred.linear.inputs.known_items import dot_scores
 from kindred.recommenders.answering.held_versions import published_version
 from kindred.recommenders.answering.opened import Opened, Version, load_version
 from kindred.recommenders.diversity import at_most_of_each
-from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped
-from kindred.recommenders.publishing import telling_properties
+from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped, telling_properties
 from kindred.recommenders.ranking.latest_events import LatestEvents
 from kindred.recommenders.ranking.pair_features import best_candidates, scores_at
 from kindred.recommenders.ranking.ranker import RankedUsers, Ranker

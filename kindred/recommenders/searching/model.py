@@ -38,7 +38,6 @@ from kindred.recommenders.searching.product_index import (
 from kindred.recommenders.searching.search_log import Links, SearchLog
 from kindred.training.fit import RunOptions
 
-DEFAULTS = Weights()
 GRIDS: Mapping[str, tuple[float, ...]] = {
     "decay": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
     "tower": (0.0, 0.5, 1.0, 2.0, 4.0),
@@ -194,12 +193,10 @@ def _with_towers(
     return replace(model, towers=towers, index=replace(model.index, towers=encode_items(towers, inputs))), made
 
 
-def fit_weights(
-    parts: Sequence[tuple[ProductIndex, AskedQueries, csr_matrix]], start: Weights = DEFAULTS
-) -> tuple[Weights, float]:
+def fit_weights(parts: Sequence[tuple[ProductIndex, AskedQueries, csr_matrix]]) -> tuple[Weights, float]:
     """The weights that rank the held-out rows best, and how well: coordinate ascent over fixed grids."""
 
-    best, score = start, 0.0
+    best, score = Weights(), 0.0
     for decay in GRIDS["decay"]:
         weights, found = _fit_sums(parts, replace(best, decay=decay))
         if found > score + _LEAST_GAIN:

@@ -20,7 +20,7 @@ from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.records import Bought, Edge, InCategory, Judged, LedTo, MadeBy, Product, Query, Searched, User
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.graph.store import GraphStore
-from kindred.graph.tables import edge_table, node_table, numbers_of_nodes
+from kindred.graph.tables import edge_table, ids_of_nodes, node_table, numbers_of_nodes
 from kindred.recommenders.queries import QUERIES
 
 EXACT = 100.0
@@ -129,9 +129,7 @@ def read_search_log(store: GraphStore, until: int | None = None) -> SearchLog:
     products = _read_products(store)
     table = node_table(store, graph_schema().node(Query.label), ["id", "text_embedding"])
     queries = IdMap.sorted(table.column("id").to_pylist())
-    users = IdMap.sorted(
-        i for b in store.read_nodes(graph_schema().node(User.label), ["id"]) for i in b["id"].to_pylist()
-    )
+    users = ids_of_nodes(store, graph_schema().node(User.label))
     vectors = _vectors(table, "text_embedding", queries, products.title_vectors.shape[1])
     return SearchLog(
         products,

@@ -15,7 +15,8 @@ from kindred.domain.interactions import FloatArray
 from kindred.domain.records import Tag, Tagged, Track, content_id
 from kindred.domain.schema import arrow_schema, edge_type_of, graph_schema
 from kindred.graph.store import GraphStore
-from kindred.recommenders.publishing import Published, read_titles, texts_of_nodes
+from kindred.graph.tables import texts_of_nodes
+from kindred.recommenders.publishing import Published, read_titles
 from kindred.recommenders.releases import ITEMS, USERS, next_version, run_of
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System

@@ -16,10 +16,10 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.schema import graph_schema
 from kindred.gnn.columns import Column, edge_columns
 from kindred.graph.store import GraphStore
-from kindred.graph.tables import numbers_of_nodes
+from kindred.graph.tables import ids_of_nodes, numbers_of_nodes
 from kindred.recommenders.evidence import Lists
-from kindred.recommenders.histories import BEFORE_ALL, Histories, are_skipped
-from kindred.recommenders.publishing import read_titles, telling_properties
+from kindred.recommenders.histories import BEFORE_ALL, Histories, are_skipped, telling_properties
+from kindred.recommenders.publishing import read_titles
 from kindred.recommenders.system import System, Triple
 
 
@@ -155,8 +155,7 @@ def light_columns(system: System, at: IntArray, rating: FloatArray) -> dict[str,
 
 def read_past(system: System, store: GraphStore) -> Past:
     """The past of a system, as the graph holds it now."""
-    users = IdMap.sorted(i for b in store.read_nodes(system.user, ["id"]) for i in b.column("id").to_pylist())
-    items = IdMap.sorted(i for b in store.read_nodes(system.item, ["id"]) for i in b.column("id").to_pylist())
+    users, items = ids_of_nodes(store, system.user), ids_of_nodes(store, system.item)
     names = ["source_id", "target_id", "event_id", "at", *telling_properties(system)]
     batches = [batch for batch in _events(system, store, names) if len(batch)]
     order, columns = edge_columns(system.edge, batches)
