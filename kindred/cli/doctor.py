@@ -103,10 +103,11 @@ def _versions(settings: Settings) -> str:
 
 
 def _runs(folder: Path) -> str:
-    from kindred.recommenders.runs import damage_of_run, finished_runs
+    from kindred.recommenders.runs import damage_of_run, damaged_runs, finished_runs
 
     found = finished_runs(folder)
-    if bad := [damage for run in found if (damage := damage_of_run(run))]:
+    bad = [error.message for error in damaged_runs(folder).values()]
+    if bad := bad + [damage for run in found if (damage := damage_of_run(run))]:
         raise ArtifactError("; ".join(bad), "delete the run's folder and train again")
     return f"{len(found)} whole"
 

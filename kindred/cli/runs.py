@@ -30,28 +30,40 @@ def runs(
     system: Annotated[str | None, typer.Option("--system", metavar="NAME", help="Only of this recommender.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List finished runs."""
+    """List finished runs; a damaged one is named at the end."""
     if context.invoked_subcommand is not None:
         return
-    from kindred.recommenders.runs import figure_names, finished_runs, unfinished_runs
+    from kindred.domain.errors import ArtifactError
+    from kindred.recommenders.runs import damaged_runs, figure_names, finished_runs, unfinished_runs
     from kindred.recommenders.systems import SYSTEMS, find_system
 
     settings = settings_of(context)
     names = list(SYSTEMS) if system is None else [find_system(system).system.name]
     found = [(name, run) for name in names for run in finished_runs(runs_folder_of(settings, name))]
     marks = _published(settings, names) if found else {}
-    rows = [_row(run, run.name == marks.get(name)) for name, run in found]
+    damaged = [error for name in names for error in damaged_runs(runs_folder_of(settings, name)).values()]
+    rows = []
+    for name, run in found:
+        try:
+            rows.append(_row(run, run.name == marks.get(name)))
+        except ArtifactError as error:  # its figures or its tags
+            damaged.append(error)
     if as_json:
         console.json_result(rows)
-        return
-    figures = figure_names(row["figures"] for row in rows)
-    header = [*_HEADER, *figures, "tags", "published"]
-    console.result(console.table(header, [_cells(row, figures) for row in rows]))
-    for name in names:
-        for run in unfinished_runs(runs_folder_of(settings, name)):
-            go_on = command_line(context, "train", name, "--resume", run)
-            delete = command_line(context, "runs", "rm", run, "--system", name)
-            console.note(f"run {run} of {name} did not finish: go on with {go_on}, or delete it with {delete}")
+    else:
+        figures = figure_names(row["figures"] for row in rows)
+        header = [*_HEADER, *figures, "tags", "published"]
+        console.result(console.table(header, [_cells(row, figures) for row in rows]))
+        for name in names:
+            for unfinished in unfinished_runs(runs_folder_of(settings, name)):
+                go_on = command_line(context, "train", name, "--resume", unfinished)
+                delete = command_line(context, "runs", "rm", unfinished, "--system", name)
+                console.note(
+                    f"run {unfinished} of {name} did not finish: go on with {go_on}, or delete it with {delete}"
+                )
+    if damaged:
+        steps = dict.fromkeys(error.next_step for error in damaged)
+        raise ArtifactError("; ".join(error.message for error in damaged), "; ".join(steps))
 
 
 @runs_app.command("rm", epilog="Example: kindred runs rm 20260102-030405-abcdef")

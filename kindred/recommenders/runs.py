@@ -86,9 +86,25 @@ def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
 
 
 def finished_runs(runs_folder: Path) -> list[Run]:
-    """Finished runs, oldest first."""
-    manifests = sorted(runs_folder.glob(f"*/{MANIFEST}"))
-    return [Run(path.parent.name, path.parent, _read_json(path)) for path in manifests]
+    """Finished runs whose manifest can be read, oldest first."""
+    return [run for run in _found_runs(runs_folder).values() if isinstance(run, Run)]
+
+
+def damaged_runs(runs_folder: Path) -> dict[str, ArtifactError]:
+    """Names of the runs whose manifest can't be read, oldest first, and what is the matter with each."""
+    found = _found_runs(runs_folder).items()
+    return {name: error for name, error in found if isinstance(error, ArtifactError)}
+
+
+def _found_runs(runs_folder: Path) -> dict[str, Run | ArtifactError]:
+    found: dict[str, Run | ArtifactError] = {}
+    for path in sorted(runs_folder.glob(f"*/{MANIFEST}")):
+        name = path.parent.name
+        try:
+            found[name] = Run(name, path.parent, _read_json(path))
+        except ArtifactError as error:
+            found[name] = error
+    return found
 
 
 def unfinished_runs(runs_folder: Path) -> list[str]:
@@ -150,12 +166,17 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
     Without a name, and where there are baselines alone, it is the newest of those.
 
     Raises:
-        ArtifactError: there is no such finished run.
+        ArtifactError: there is no such finished run, or it is damaged, or without a name a newer one is.
     """
-    runs = finished_runs(runs_folder)
+    runs, damaged = finished_runs(runs_folder), damaged_runs(runs_folder)
+    if name in damaged:
+        raise damaged[name]
     own = [run for run in runs if not is_baseline(run)]
-    if name is None and runs:
-        return whole_run((own or runs)[-1])
+    if name is None and (runs or damaged):
+        newest = (own or runs)[-1:]
+        if newer := [other for other in damaged if not newest or other > newest[0].name]:
+            raise damaged[newer[-1]]
+        return whole_run(newest[0])
     for run in runs:
         if run.name == name:
             return whole_run(run)

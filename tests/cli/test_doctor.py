@@ -15,7 +15,9 @@ from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.publish import publish_collections
 
 
-def test_verify_names_every_damaged_version_and_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     store = open_vectors("qdrant-edge:data/vectors")
     items = Embeddings(IdMap(["a", "b"]), np.eye(2, dtype=np.float32))
@@ -25,7 +27,7 @@ def test_verify_names_every_damaged_version_and_run(tmp_path: Path, monkeypatch:
     for name in ("run-1", "run-2"):
         (runs / name).mkdir(parents=True)
         (runs / name / "config.json").write_text("{}")
-        finish_run(runs / name, {"config": {"model": "gnn"}})
+        finish_run(runs / name, {"config": {"model": "gnn"}, "system": "products", "graph": {"content_hash": "a"}})
 
     def verified() -> dict[str, dict[str, object]]:
         checks = json.loads(CliRunner().invoke(app, ["doctor", "--verify", "--json"]).stdout)
@@ -39,6 +41,11 @@ def test_verify_names_every_damaged_version_and_run(tmp_path: Path, monkeypatch:
     assert not found["versions"]["ok"] and str(store_file) in str(found["versions"]["found"])
     assert not found["runs of products"]["ok"] and str(run_file) in str(found["runs of products"]["found"])
     assert "publish" in str(found["versions"]["remedy"]) and "train" in str(found["runs of products"]["remedy"])
+    (manifest := runs / "run-1" / "manifest.json").write_bytes(b"")
+    told = str(verified()["runs of products"]["found"])
+    assert str(manifest) in told and str(run_file) in told
+    listed = CliRunner().invoke(app, ["runs"])
+    assert "run-2" in listed.stdout and "run-1" not in listed.stdout and str(manifest) in str(listed.exception)
 
 
 def test_a_folder_that_can_not_be_written_is_one_red_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

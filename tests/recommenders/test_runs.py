@@ -9,6 +9,7 @@ import pytest
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.recommenders.runs import (
     add_tags,
+    damaged_runs,
     find_run,
     finish_run,
     finished_runs,
@@ -75,13 +76,19 @@ def test_a_run_of_another_system_is_pointed_at(tmp_path: Path) -> None:
     assert raised.value.next_step == "train one with `kindred train products`"
 
 
-def test_a_broken_manifest_names_the_folder(tmp_path: Path) -> None:
-    folder = new_run_folder(tmp_path, "a")
-    finish_run(folder, {})
-    (folder / "manifest.json").write_text("{")
+def test_a_broken_manifest_names_the_folder_and_hides_no_other_run(tmp_path: Path) -> None:
+    for name in ("1", "2", "3"):
+        (tmp_path / name).mkdir()
+        finish_run(tmp_path / name, {"config": {}})
+    (tmp_path / "2" / "manifest.json").write_text("{")
+    assert [run.name for run in finished_runs(tmp_path)] == ["1", "3"] and list(damaged_runs(tmp_path)) == ["2"]
+    assert find_run(tmp_path).name == "3" and find_run(tmp_path, "1").name == "1"
     with pytest.raises(ArtifactError, match="manifest") as raised:
-        finished_runs(tmp_path)
-    assert str(folder) in raised.value.next_step
+        find_run(tmp_path, "2")
+    assert str(tmp_path / "2") in raised.value.next_step
+    remove_run(tmp_path, "3")
+    with pytest.raises(ArtifactError, match="manifest"):  # an older one would take its place without a word
+        find_run(tmp_path)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RecordError])

@@ -10,7 +10,15 @@ from typing import Any
 
 from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
 from kindred.recommenders.releases import run_of
-from kindred.recommenders.runs import Run, figure_names, figures_of, finished_runs, tags_of, whole_run
+from kindred.recommenders.runs import (
+    Run,
+    damaged_runs,
+    figure_names,
+    figures_of,
+    finished_runs,
+    tags_of,
+    whole_run,
+)
 from kindred.recommenders.systems import SYSTEMS, model_name
 from kindred.serving.http.problems import PAGES, UnknownError
 from kindred.serving.pages.charts import Bar, bars_of, line_chart
@@ -24,7 +32,10 @@ CURVES = (("recall@10", "recall@10 on validation"), ("loss", "loss"))
 
 async def runs_page(service: Service) -> Page:
     """Every finished run of every system."""
-    return Page("runs.html", {"groups": await service.in_thread(partial(_all_runs, service))})
+    groups = await service.in_thread(partial(_all_runs, service))
+    folders = [runs_folder_of(service.settings, system) for system in SYSTEMS]
+    damaged = [f"{folder.name} {name}" for folder in folders for name in damaged_runs(folder)]
+    return Page("runs.html", {"groups": groups, "damaged": damaged})
 
 
 def _all_runs(service: Service) -> list[tuple[str, list[str], list[dict[str, Any]]]]:

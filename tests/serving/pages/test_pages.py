@@ -189,7 +189,10 @@ def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: 
     weights = {"control": {"popular": 0.25}, "test": {"popular": 0.125}}
     counts = {"events": 9, "users": 3, "items": 4, "seed": 1}
     finish_run(folder, {"system": "posts", "config": {"model": "gnn"}, "weights": weights, **counts})
+    (broken := folder.parent / "1" / "manifest.json").parent.mkdir()
+    broken.write_text("{")
     listed = Text(client.get("/ui/runs").text).said
+    assert "Damaged, and left out: posts 1" in listed
     assert "slate auc" in listed and "0.5912" in listed and "boosting" in listed
     shown = Text(client.get("/ui/run", system="posts", name=folder.name).text).said
     assert "logged, start: 7 requests" in shown and "test: popular" in shown
