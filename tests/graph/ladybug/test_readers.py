@@ -78,9 +78,18 @@ def test_a_reader_beside_a_writer_is_told_who_writes(tmp_path: Path) -> None:
     assert caught.value.exit_code == 4 and "one process writes, or many read" in caught.value.next_step
 
 
-def test_a_new_or_older_graph_is_made_ready_to_be_read(tmp_path: Path) -> None:
+def test_where_no_graph_is_an_empty_one_is_read_and_nothing_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "graph"
+    for _ in range(2):
+        with closing(open_to_read(f"ladybug:{folder}", SCHEMA)) as store:
+            assert store.count(LIKED) == 0 and not list(store.read_nodes(READER)) and store.url == f"ladybug:{folder}"
+            with pytest.raises(StoreError, match="read-only"):
+                store.upsert_nodes(READER, table_of(READER, [{"id": "x"}]))
+        assert not folder.parent.exists()
+
+
+def test_a_graph_without_the_schema_is_made_ready_to_be_read(tmp_path: Path) -> None:
+    EmbeddedGraph(tmp_path / "graph").close()
     for _ in range(2):
         with closing(open_to_read(f"ladybug:{tmp_path / 'graph'}", SCHEMA)) as store:
             assert store.count(LIKED) == 0
-            with pytest.raises(StoreError, match="read-only"):
-                store.upsert_nodes(READER, table_of(READER, [{"id": "x"}]))
