@@ -12,7 +12,7 @@ from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
 from kindred.ingest.cells.missing import MISSING_NUMBERS
 from kindred.ingest.cells.numbers import count_of, number_of
 from kindred.ingest.cells.texts import raw_text_of
-from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.cells.times import NO_TIMES, milliseconds_of
 
 _UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
 ORDER = "order"
@@ -47,18 +47,20 @@ def time_reader(form: str | None) -> ReadTime:
 
 
 def _order(value: object, field: str) -> int | None:
+    if number_of(value, field) == -1:
+        return None
     number = count_of(value, field)
     return None if number is None else EARLIEST_TIME * 1000 + int(number * 1000)
 
 
 def _of_excel(value: object, field: str) -> int | None:
     number = number_of(value, field)
-    return None if number is None else round((number - _EXCEL_S_1970) * 86_400) * 1000
+    return None if number is None or number in (0, -1) else round((number - _EXCEL_S_1970) * 86_400) * 1000
 
 
 def _of_unit(milliseconds: float, value: object, field: str) -> int | None:
     number = number_of(value, field)
-    return None if number is None else int(number * milliseconds)
+    return None if number is None or number in (0, -1) else int(number * milliseconds)
 
 
 def _of_form(form: str, value: object, field: str) -> int | None:
@@ -69,4 +71,5 @@ def _of_form(form: str, value: object, field: str) -> int | None:
         read = datetime.strptime(text, form)
     except ValueError as error:
         raise BadRecord(Reason.WRONG_TYPE, f"a time like {form} is wanted, got {shown(text)}", field) from error
-    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+    found = int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+    return None if found in NO_TIMES else found

@@ -35,6 +35,8 @@ _GAP_IN_DAY = re.compile(r"(?<=\d)\.\s+(?=\d)")  # 5. 1. 2023
 _DAY_IN_SIGNS = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")  # 2023年1月5日
 _CLOCK_IN_SIGNS = re.compile(r"(\d{1,2})\s*[时時시点點]\s*(\d{1,2})\s*[分분](?:\s*(\d{1,2})\s*[秒초])?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d*)?)?\s*(?:([ap])\.?m\.?)?", re.IGNORECASE)
+NO_TIMES = frozenset((0, -1, -1000, -62_135_596_800_000))
+"""Milliseconds of what programs write for no time: 0 and -1 in any unit, as days in 1970 too, and .NET's year 1."""
 _NO_DAY = re.compile(r"0000-00-00(?:[T ]00:00:00(?:\.0+)?)?")  # what MySQL has for no time
 _FORMS = (
     "%m %d, %Y",  # 09 13, 2009: the reviews of Amazon
@@ -94,11 +96,16 @@ def key_of_time(milliseconds: int | None) -> str:
 
 
 def milliseconds_of(value: object, field: str) -> int | None:
-    """The time in whole milliseconds UTC; without a zone it is UTC. None where there is none: null, NaN, no text.
+    """The time in whole milliseconds UTC; without a zone it is UTC. None where there is none: null, NaN, no text, 0, -1.
 
     Raises:
         BadRecord: it is no time.
     """
+    found = _milliseconds_of(value, field)
+    return None if found in NO_TIMES else found
+
+
+def _milliseconds_of(value: object, field: str) -> int | None:
     if value is None or value != value:
         return None
     if isinstance(value, bytes):

@@ -22,6 +22,7 @@ _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y",
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S", ", %I:%M:%S %p")
 _FORMS_OF_DAYS = tuple(day + clock for day, clock in product(_DAYS, _CLOCKS))
 _OF_EXCEL = range(36_526, 55_153)  # the years 2000 to 2050
+_NO_TIMES = frozenset(("0", "0.0", "-1", "-1.0"))
 _MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0*)?)?|12:00:00 AM)$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
@@ -45,7 +46,7 @@ def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[s
     values = [row.get(columns.at) for row in head.rows if row.get(columns.at) is not None]
     if form := _form_of_days(columns.at, values):
         return form, [f"times in {columns.at} are read as {form}: --at-format says otherwise"]
-    values = [value for value in values if str(value).strip() not in MISSING_NUMBERS]
+    values = [value for value in values if str(value).strip() not in MISSING_NUMBERS | _NO_TIMES]
     if values and all(_only_orders(value, columns.at) for value in values) and not _are_days(values):
         remark = f"the numbers in {columns.at} are no times of our age: they only tell the order of events"
         is_excel = all(_whole(value) in _OF_EXCEL for value in values)

@@ -15,6 +15,7 @@ from kindred.domain.id_text import id_in
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.ids import id_of, known_id_of
 from kindred.ingest.cells.numbers import number_of
+from kindred.ingest.cells.time_reader import time_reader
 from kindred.ingest.cells.times import milliseconds_of
 from kindred.ingest.cells.values import given
 from kindred.ingest.tables.user_lists import read_users
@@ -87,9 +88,21 @@ def test_times_as_databases_and_browsers_write_them(text: object, wanted: str) -
     assert datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat() == f"{wanted}+00:00"
 
 
-@pytest.mark.parametrize("text", ["0000-00-00", "0000-00-00 00:00:00"])
-def test_the_zero_date_of_mysql_is_no_time(text: str) -> None:
-    assert milliseconds_of(text, "at") is None
+@pytest.mark.parametrize(
+    ("no_time", "form"),
+    [
+        *((text, None) for text in ("0000-00-00", "0000-00-00 00:00:00", "1970-01-01", "0001-01-01T00:00:00")),
+        *(
+            (number, form)
+            for number in (-1, "-1", -1.0)
+            for form in (None, "seconds", "milliseconds", "excel", "order")
+        ),
+        *((zero, form) for zero in (0, "0", 0.0) for form in (None, "seconds", "nanoseconds", "excel")),
+        ("01.01.1970", "%d.%m.%Y"),
+    ],
+)
+def test_what_programs_write_for_no_time_is_none(no_time: object, form: str | None) -> None:
+    assert time_reader(form)(no_time, "at") is None
 
 
 @pytest.mark.parametrize("written", [" 7 ", "7\t", "7.0", " 7.00\u00a0"])
