@@ -212,7 +212,7 @@ def test_an_answer_as_of_a_time_knows_nothing_later(settings: Settings, publishe
         client = Client(service)
         paths = [(f"/v1/products/users/{who}/recommendations", at) for who in (user, "new one") for at in asked]
         before = [client.get(path, at=at).json()["items"] for path, at in paths]
-        nothing = client.get(paths[0][0], at=1).json()
+        nothing = client.get(paths[0][0], at="1990-01-01").json()
         assert nothing["items"] == [] and nothing["note"].endswith("nothing that fits had happened up to then")
         products = ids(client.get(f"/v1/products/users/{user}/recommendations"))
         later = [

@@ -130,11 +130,12 @@ def test_pages_show_what_somebody_searched_for_and_what_answers_rest_on(client: 
 def test_why_as_of_a_time_takes_what_recommendations_take(client: Client) -> None:
     best = client.get("/v1/queries/users/U00001/recommendations", k=1).json()["items"][0]["id"]
     path = f"/v1/queries/users/U00001/why/{best}"
-    for at in ("9" * 30, "1e30", str(2**63), "soon"):
+    for at in ("9" * 30, "1e30", str(2**63), "soon", "1999", "0", "-1"):
         reply = client.get(path, at=at)
         assert reply.status_code == 422 and "is no time" in reply.json()["error"]["message"], at
     early = client.get(path, at="2000-01-01T00:00:00Z").json()
     assert early == {**client.get(path, at=946684800).json(), "request_id": early["request_id"]}
+    assert early == {**client.get(path, at="20000101").json(), "request_id": early["request_id"]}
     assert client.get(path, at="2100-01-01").json()["now"]["rank"] == 1
     nothing = client.get("/v1/queries/users/U00001/recommendations", at="2000-01-01").json()
     assert nothing["items"] == [] and nothing["note"].endswith("nothing that fits had happened up to then")
