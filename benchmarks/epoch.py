@@ -26,8 +26,9 @@ from torch_geometric.nn import GATv2Conv, TransformerConv
 
 from kindred.gnn.edge_learner import EdgeLearner
 from kindred.gnn.encoder import ConvName, EncoderShape, HeteroEncoder, Relation, both_ways
+from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.graph_features import GraphFeatures, fit_graph_features, forward_types
-from kindred.gnn.hetero_data import Triple, reverse_of
+from kindred.gnn.hetero_data import reverse_of
 from kindred.gnn.model import Gnn, GnnConfig
 
 TARGET: Triple = ("User", "REVIEWED", "Product")

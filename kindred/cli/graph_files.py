@@ -87,16 +87,17 @@ def _export_networkx(store: GraphStore, form: ExportFormat, out: Path, until: in
 
 def _export_tensors(store: GraphStore, form: ExportFormat, out: Path, until: int | None) -> None:
     from kindred.domain.schema import graph_schema
-    from kindred.gnn.dgl_graph import write_dgl
-    from kindred.gnn.hetero_data import read_hetero_data
-    from kindred.gnn.hetero_files import write_hetero_data
-    from kindred.gnn.layer_input import layer_input
 
-    data, ids = read_hetero_data(store, graph_schema(), until=until)
     if form is ExportFormat.DGL:
-        write_dgl(layer_input(data), out)
-    else:
-        write_hetero_data(data, ids, out)
+        from kindred.gnn.dgl_graph import write_dgl
+        from kindred.gnn.hetero_data import read_hetero_data
+        from kindred.gnn.layer_input import layer_input
+
+        write_dgl(layer_input(read_hetero_data(store, graph_schema(), until=until)[0]), out)
+    else:  # PyTorch, which it can do without, would take most of the time and memory
+        from kindred.gnn.graph_arrays import read_graph_arrays, write_graph_arrays
+
+        write_graph_arrays(*read_graph_arrays(store, graph_schema(), until=until), out)
 
 
 @graph_app.command("view", epilog="Example: kindred graph view --user U00042 -o view.html")

@@ -13,7 +13,7 @@ from torch import Tensor
 from kindred.devices import has_bfloat16
 from kindred.domain.interactions import IntArray
 from kindred.domain.rating_scale import RatingScale
-from kindred.gnn.hetero_data import Triple
+from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.losses import RATING_ERRORS
 from kindred.gnn.model import EndVectors, Gnn, GnnConfig, GnnEmbeddings, embed_states
 from kindred.gnn.trained import GraphTensors, row_mask

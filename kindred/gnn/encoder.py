@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from kindred.gnn.adjacency import Adjacency
 from kindred.gnn.attention import EdgeRows, gatv2_attention, transformer_attention
+from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.graph_features import GraphFeatures
-from kindred.gnn.hetero_data import Triple, reverse_of
+from kindred.gnn.hetero_data import reverse_of
 from kindred.gnn.segments import segment_mean
 
 ConvName = Literal["transformer", "gat"]

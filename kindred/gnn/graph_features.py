@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
+from kindred.gnn.graph_arrays import Triple
+from kindred.gnn.hetero_data import REVERSE_PREFIX
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData

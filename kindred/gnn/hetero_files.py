@@ -11,40 +11,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from kindred.domain.errors import ArtifactError, StoreError
+from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
-from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple, reverse_of
+from kindred.gnn.graph_arrays import IDS, SEPARATOR, TENSORS, Triple
+from kindred.gnn.hetero_data import REVERSE_PREFIX, reverse_of
 from kindred.gnn.layer_input import layer_input
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
-
-TENSORS, IDS = "tensors.safetensors", "ids.json"
-_SEPARATOR = "|"  # between the parts of a tensor's name: `User|REVIEWED|Product|rating`
-
-
-def write_hetero_data(data: HeteroData, ids: dict[str, IdMap], folder: Path) -> None:
-    """Writes `tensors.safetensors` and `ids.json` into the folder.
-
-    The ids come last, and without them nothing reads back. The tensors are those of `read_hetero_data`; what follows
-    from them is derived when reading, not stored.
-
-    Raises:
-        StoreError: the folder can't be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / IDS).unlink(missing_ok=True)
-        write_tensors(data, folder / TENSORS)
-        (folder / IDS).write_text(
-            json.dumps({label: ids[label].ids for label in data.node_types}, ensure_ascii=False), "utf-8"
-        )
-    except FileExistsError as error:
-        raise StoreError(f"{folder} is a file, and the export is a folder", "name another folder") from error
-    except OSError as error:
-        raise StoreError(
-            f"can't write {error.filename or folder}: {error.strerror or error}", "free space, or name another folder"
-        ) from error
 
 
 def _named_tensors(data: HeteroData) -> dict[str, torch.Tensor]:
@@ -52,11 +26,11 @@ def _named_tensors(data: HeteroData) -> dict[str, torch.Tensor]:
     for label in data.node_types:
         for name, value in data[label].items():
             if isinstance(value, torch.Tensor):
-                tensors[_SEPARATOR.join([label, name])] = value.contiguous()
+                tensors[SEPARATOR.join([label, name])] = value.contiguous()
     for triple in data.edge_types:
         if not triple[1].startswith(REVERSE_PREFIX):
             for name, value in data[triple].items():
-                tensors[_SEPARATOR.join([*triple, name])] = value.contiguous()
+                tensors[SEPARATOR.join([*triple, name])] = value.contiguous()
     return tensors
 
 
@@ -84,7 +58,7 @@ def read_back(folder: Path | str) -> tuple[HeteroData, dict[str, IdMap]]:
 
 
 def read_export(folder: Path) -> tuple[HeteroData, dict[str, IdMap]]:
-    """What `write_hetero_data` was given, equal in every type, name and tensor.
+    """What `read_hetero_data` makes of the graph that was exported, equal in every type, name and tensor.
 
     Raises:
         ArtifactError: the folder holds no whole export.
@@ -117,7 +91,7 @@ def read_tensors(path: Path, num_nodes: Mapping[str, int], edge_types: Iterable[
     for triple in edge_types:
         _ = data[triple]  # is there from now on
     for key in sorted(tensors):
-        *type_parts, name = key.split(_SEPARATOR)
+        *type_parts, name = key.split(SEPARATOR)
         if len(type_parts) == 1:
             data[type_parts[0]][name] = tensors[key]
             continue

@@ -24,7 +24,7 @@ from kindred.domain.errors import SchemaError
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.gnn.adjacency import EdgeOrder
 from kindred.gnn.encoder import Incoming, Relation, both_ways
-from kindred.gnn.hetero_data import Triple
+from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.model import EndVectors
 from kindred.gnn.trained import NodeStates, TrainedGnn
 from kindred.training.checkpoint import read_checkpoint, write_checkpoint

@@ -15,8 +15,8 @@ from torch.nn import functional
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.rating_scale import STARS, RatingScale
 from kindred.gnn.encoder import ConvName, EncoderShape, HeteroEncoder, as_factor
+from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.graph_features import GraphFeatures
-from kindred.gnn.hetero_data import Triple
 from kindred.gnn.losses import RatingLoss
 from kindred.training.schedule import FitConfig
 

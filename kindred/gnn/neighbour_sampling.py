@@ -22,7 +22,7 @@ from kindred.domain.distinct import distinct
 from kindred.domain.interactions import IntArray
 from kindred.gnn.adjacency import EdgeOrder
 from kindred.gnn.encoder import Relation
-from kindred.gnn.hetero_data import Triple
+from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.trained import GraphTensors
 
 

@@ -19,8 +19,9 @@ from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.domain.interactions import IntArray
 from kindred.domain.rating_scale import STARS, RatingScale
 from kindred.gnn.edge_learner import EdgeLearner
+from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.graph_features import fit_graph_features, forward_types
-from kindred.gnn.hetero_data import REVERSE_PREFIX, Triple
+from kindred.gnn.hetero_data import REVERSE_PREFIX
 from kindred.gnn.hetero_files import read_tensors, write_tensors
 from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings
 from kindred.gnn.sampled_learner import SampledLearner

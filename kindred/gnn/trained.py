@@ -15,8 +15,8 @@ from kindred.domain.interactions import IntArray
 from kindred.domain.rating_scale import RatingScale
 from kindred.gnn.adjacency import EdgeOrder
 from kindred.gnn.encoder import Relation
+from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.graph_features import GraphFeatures
-from kindred.gnn.hetero_data import Triple
 from kindred.gnn.model import Gnn, GnnConfig, GnnEmbeddings, embed_states
 from kindred.training.checkpoint import read_checkpoint, write_checkpoint
 

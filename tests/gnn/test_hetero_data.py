@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,10 @@ from torch_geometric.data import HeteroData
 
 from kindred.domain.errors import ArtifactError, SchemaError, StoreError
 from kindred.domain.schema import arrow_schema, graph_schema
+from kindred.gnn.graph_arrays import IDS, read_graph_arrays, write_graph_arrays
 from kindred.gnn.graph_features import fit_graph_features
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
-from kindred.gnn.hetero_files import IDS, read_export, write_hetero_data
+from kindred.gnn.hetero_files import read_export
 from kindred.graph.open import open_graph
 from tests.gnn.graphs import REVIEWED, TableStore, vectors_column
 
@@ -199,10 +202,16 @@ def test_empty_graph() -> None:
 
 def test_files_bring_back_the_same(tmp_path: Path) -> None:
     data, ids = read_hetero_data(TableStore(tables()), graph_schema())
-    write_hetero_data(data, ids, tmp_path)
+    write_graph_arrays(*read_graph_arrays(TableStore(tables()), graph_schema()), tmp_path)
     again, again_ids = read_export(tmp_path)
     assert again_ids == ids
     assert_same(again, data)
     (tmp_path / IDS).unlink()
     with pytest.raises(ArtifactError, match="holds no whole export"):
         read_export(tmp_path)
+
+
+def test_an_export_takes_no_pytorch() -> None:
+    """Which would be nearly all of its time and memory."""
+    code = "import sys, kindred.gnn.graph_arrays; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

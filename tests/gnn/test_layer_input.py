@@ -14,8 +14,9 @@ from torch_geometric.nn import GraphSAGE, HeteroConv, HGTConv, TransformerConv, 
 from torch_geometric.transforms import RandomLinkSplit
 
 from kindred.domain.schema import graph_schema
+from kindred.gnn.graph_arrays import read_graph_arrays, write_graph_arrays
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
-from kindred.gnn.hetero_files import read_back, write_hetero_data
+from kindred.gnn.hetero_files import read_back
 from kindred.gnn.layer_input import layer_input
 from kindred.graph.open import open_graph
 from tests.gnn.graphs import REVIEWED, TableStore
@@ -28,12 +29,12 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A shop with embeddings on nodes and edges, or every domain without any; written and read as a user does."""
     folder = tmp_path_factory.mktemp("exported")
     if request.param == "texts":
-        data, ids = read_hetero_data(TableStore(tables()), graph_schema())
+        arrays = read_graph_arrays(TableStore(tables()), graph_schema())
     else:
         with closing(open_graph(f"ladybug:{folder / 'graph'}")) as store:
             build_town(store)
-            data, ids = read_hetero_data(store, graph_schema())
-    write_hetero_data(data, ids, folder / "export")
+            arrays = read_graph_arrays(store, graph_schema())
+    write_graph_arrays(*arrays, folder / "export")
     return read_back(str(folder / "export"))[0]
 
 
@@ -129,7 +130,7 @@ def test_reverse_types_share_what_they_carry() -> None:
 
 
 def test_the_files_can_be_read_by_who_may_look_into_the_folder(tmp_path: Path) -> None:
-    data, ids = read_hetero_data(TableStore(tables()), graph_schema())
-    write_hetero_data(data, ids, tmp_path / "export")
+    arrays = read_graph_arrays(TableStore(tables()), graph_schema())
+    write_graph_arrays(*arrays, tmp_path / "export")
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "export").iterdir()}
     assert modes == {(tmp_path / "export").stat().st_mode & 0o666}

@@ -96,7 +96,7 @@ def key_of_time(milliseconds: int | None) -> str:
 
 
 def milliseconds_of(value: object, field: str) -> int | None:
-    """The time in whole milliseconds UTC; without a zone it is UTC. None where there is none: null, NaN, no text, 0, -1.
+    """The time in whole milliseconds UTC; without a zone it is UTC. None for none: null, NaN, no text, 0, -1.
 
     Raises:
         BadRecord: it is no time.
