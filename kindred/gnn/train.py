@@ -84,16 +84,7 @@ def train_gnn(
         torch.manual_seed(run.seed)
         network = Gnn(features, data.node_types, forward_types(data), config, scale).to(device)
     learner = EdgeLearner.of(data, target, rows, network, config)
-    made_of = {
-        "config": config.model_dump(),
-        "target": list(target),
-        "data": content_hash(data, target, split),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "pyg": torch_geometric.__version__,
-        },
-    }
+    made_of = _made_of(data, target, split, config)
     measure = split.measure if len(split.validation) else None
     validate = (lambda: measure(learner.embeddings())) if measure is not None else None
     objective = Objective(network, learner.step_losses, made_of, validate)
@@ -113,6 +104,13 @@ def train_gnn(
     if rank() == 0:
         trained.save(run.folder)
     return trained
+
+
+def _made_of(data: HeteroData, target: Triple, split: EdgeSplit, config: GnnConfig) -> dict[str, Any]:
+    """What a training goes by, as its manifest says it; one that is resumed must go by the same."""
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "pyg": torch_geometric.__version__}
+    data_hash = content_hash(data, target, split)
+    return {"config": config.model_dump(), "target": list(target), "data": data_hash, "versions": versions}
 
 
 @dataclass(frozen=True)

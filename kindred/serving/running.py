@@ -79,16 +79,21 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
             lifespan="on",
         )
         server = uvicorn.Server(config)
-
-        def told_to_stop(number: int, frame: FrameType | None) -> None:
-            server.handle_exit(number, frame)
-            last = threading.Timer(STOP_SECONDS, _end_at_once)
-            last.daemon = True
-            last.start()
-
-        for stop in (signal.SIGINT, signal.SIGTERM):  # also one that comes before its loop runs, or again at the end
-            signal.signal(stop, told_to_stop)
+        _stop_on_signals(server)
         server.run([listener])  # in the loop of uvloop where it is installed
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    """Has SIGINT and SIGTERM end the server in order, also before its loop runs, or where they come again."""
+
+    def told_to_stop(number: int, frame: FrameType | None) -> None:
+        server.handle_exit(number, frame)
+        last = threading.Timer(STOP_SECONDS, _end_at_once)
+        last.daemon = True
+        last.start()
+
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, told_to_stop)
 
 
 def _end_at_once() -> None:

@@ -224,7 +224,6 @@ def _load_towers(folder: Path, config: TowerConfig, inputs: TowerInputs) -> tupl
     towers = TwoTower(config, sizes, torch.zeros(config.width, sizes.text), torch.from_numpy(inputs.pad))
     towers.load_state_dict(tensors)
     towers.eval()
-    towers.eval()
     return towers, weights
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Answer, Request
-from kindred.serving.pages.rendering import Page
+from kindred.serving.pages.rendering import Page, problem_text
 from kindred.serving.service import Service
 
 SHOWN = 15
@@ -66,7 +66,7 @@ async def _asked(service: Service, choice: str, user: str) -> tuple[Answer | Non
     try:
         return await service.answer(system, request), ""
     except KindredError as error:
-        return None, f"{error.message}; {error.next_step}" if error.next_step else error.message
+        return None, problem_text(error)
 
 
 def _moves(answer: Answer | None, other: Answer | None) -> dict[str, int | None]:

@@ -13,7 +13,7 @@ from kindred.graph.view.page import shown_properties, view_parts
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.http.problems import unknown_item
 from kindred.serving.pages.item_map import read_map
-from kindred.serving.pages.rendering import Page, longest_bar
+from kindred.serving.pages.rendering import Page, longest_bar, problem_text
 from kindred.serving.service import Service
 
 SIMILAR = 12
@@ -31,7 +31,7 @@ async def item_page(service: Service, system: str, item: str) -> Page:
     try:
         similar = (await service.similar(system, item, SIMILAR)).recommendations
     except KindredError as error:
-        note = f"{error.message}; {error.next_step}"
+        note = problem_text(error)
     properties, text, degraded = await service.in_thread(partial(_properties, service, opened, item))
     values = {
         "item": item,

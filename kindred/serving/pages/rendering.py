@@ -59,6 +59,11 @@ def longest_bar(items: Iterable[Recommendation]) -> float:
     return max((abs(item.score) for item in items), default=1.0) or 1.0
 
 
+def problem_text(error: KindredError) -> str:
+    """What is wrong, and what to do next, in one line of a page."""
+    return f"{error.message}; {error.next_step}" if error.next_step else error.message
+
+
 async def shown(service: Service, making: Awaitable[Page], system: str = "") -> Response:
     """The page as a reply; where it can't be made, one of the system that says why and what to do next."""
     try:

@@ -16,7 +16,7 @@ from kindred.domain.records import Event, Reviewed
 from kindred.recommenders.system import System
 from kindred.recommenders.systems import SystemModule
 from kindred.serving.http.problems import UnknownError
-from kindred.serving.pages.rendering import Page, longest_bar
+from kindred.serving.pages.rendering import Page, longest_bar, problem_text
 from kindred.serving.service import Service
 from kindred.serving.state.memory import Memory
 from kindred.serving.writes.written import check_rating
@@ -61,14 +61,7 @@ async def try_page(service: Service, system: str, form: str) -> Page:
     wanted = FOUND + 1 + len(picked)
     found = await service.in_thread(partial(opened.memory.find_items, q, wanted)) if q else []
     found = [(item, title) for item, title in found if item not in picked]
-    answer: Answer | None = None
-    problem = ""
-    try:
-        request = _request(opened.module, picks, pasted)
-        if request is not None:
-            answer = await service.answer(system, request)
-    except KindredError as error:
-        problem = f"{error.message} – {error.next_step}" if error.next_step else error.message
+    answer, problem = await _answered(service, opened.module, picks, pasted)
     values = {
         "picks": picks,
         "titles": opened.memory.titles(picked),
@@ -86,6 +79,17 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         "examples": (await service.answer(system, Request(k=3, reasons=False, removed=False))).recommendations,
     }
     return Page("try.html", values, system)
+
+
+async def _answered(
+    service: Service, module: SystemModule, picks: Sequence[Pick], pasted: str
+) -> tuple[Answer | None, str]:
+    """What is recommended, None where nothing was asked; and what is wrong with what was asked."""
+    try:
+        request = _request(module, picks, pasted)
+        return (None if request is None else await service.answer(module.system.name, request)), ""
+    except KindredError as error:
+        return None, problem_text(error)
 
 
 def _request(module: SystemModule, picks: Sequence[Pick], pasted: str) -> Request | None:
