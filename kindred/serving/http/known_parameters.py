@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from fastapi import Depends
 from fastapi.routing import APIRoute
 from starlette.requests import Request as HttpRequest
@@ -18,7 +20,12 @@ async def _only_known(request: HttpRequest) -> None:
     documented = (route.openapi_extra or {}).get("parameters", ())
     known = {field.alias for field in route.dependant.query_params}
     known |= {parameter["name"] for parameter in documented if parameter["in"] == "query"}
-    for name in request.query_params:
+    check_known(request.query_params, known)
+
+
+def check_known(given: Iterable[str], known: Collection[str]) -> None:
+    """That a route takes every parameter that it was given. Raises: RecordError."""
+    for name in given:
         if name not in known:
             hint = f"it takes {', '.join(sorted(known))}" if known else "it takes no parameters in its query"
             raise RecordError(f"{name[:40]}: is not known", hint)

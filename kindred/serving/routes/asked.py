@@ -24,6 +24,7 @@ from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 from kindred.domain.recommendation import Bounds, Request
 from kindred.recommenders.answering.conditions import conditions_of
 from kindred.recommenders.system import System
+from kindred.serving.http.known_parameters import check_known
 from kindred.serving.http.times import seconds_of
 
 MOST_ITEMS = 200
@@ -171,8 +172,9 @@ class AskedOfUser(Body):
     @classmethod
     @lru_cache(maxsize=256)  # most ask in the same few ways
     def of(cls, query: bytes) -> AskedOfUser:
-        """The query as it was sent; of what is given twice the last counts. Raises: ValidationError."""
+        """The query as it was sent; of what is given twice the last counts. Raises: ValidationError, RecordError."""
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+        check_known(given, cls.model_fields)
         return cls.model_validate({name: sent if name == "where" else sent[-1] for name, sent in given.items()})
 
     def request(self, user_id: str, system: System) -> Request:

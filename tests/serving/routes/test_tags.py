@@ -172,6 +172,8 @@ def test_tags_of_a_track_are_those_that_were_published(client: Client, audio: Au
     unknown = client.get("/v1/tags/tracks/nobody")
     assert unknown.status_code == 404 and unknown.json()["error"]["code"] == "unknown"
     listed = client.get("/v1/tags/users/unheard/recommendations", k=10).json()
+    told = client.post("/v1/tags/recommendations", {"user_id": "unheard", "exclude": ["1", "gone"]}).json()
+    assert told["note"].startswith("left aside, ") and told["note"].endswith(": gone")
     assert {"1", "2"}.isdisjoint(item["id"] for item in listed["items"])
 
 
