@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,32 @@ class Affinity:
         return profile.astype(np.float32)
 
 
-def reduced(vectors: NDArray[np.float32], dim: int, equal: float = 0.0) -> NDArray[np.float32]:
-    """Vectors on their first principal axes, of mean squared length 1, `[num_rows, dim]`; rows of zeros stay zeros.
+@dataclass(frozen=True)
+class Axes:
+    """What vectors are reduced by, so that one that comes later is reduced as those of the training were.
+
+    Attributes:
+        mean: of the vectors, `[wide]`.
+        axes: the first principal ones, `[wide, dim]`.
+        spread: what each axis is divided by, `[dim]`.
+        scale: what all are divided by, `[1]`.
+    """
+
+    mean: NDArray[np.floating[Any]]
+    axes: NDArray[np.floating[Any]]
+    spread: NDArray[np.floating[Any]]
+    scale: NDArray[np.floating[Any]]
+
+    def of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors on these axes, `[num_rows, dim]`; rows of zeros stay zeros."""
+        there = np.abs(vectors).sum(axis=1) > 0
+        centred = np.where(there[:, None], vectors - self.mean, 0.0)
+        result: NDArray[np.float32] = (centred @ self.axes / self.spread / float(self.scale[0])).astype(np.float32)
+        return result
+
+
+def axes_of(vectors: NDArray[np.float32], dim: int, equal: float = 0.0) -> Axes:
+    """The first principal axes of vectors, on which their mean squared length is 1; rows of zeros do not count.
 
     Args:
         vectors: `[num_rows, wide]`.
@@ -72,14 +97,19 @@ def reduced(vectors: NDArray[np.float32], dim: int, equal: float = 0.0) -> NDArr
             What tells posts apart a little may be what readers care about a lot.
     """
     there = np.abs(vectors).sum(axis=1) > 0
-    centred = np.where(there[:, None], vectors - vectors[there].mean(axis=0), 0.0) if there.any() else vectors
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    small = centred @ axes[:, ::-1][:, :dim]
+    mean = vectors[there].mean(axis=0) if there.any() else np.zeros(vectors.shape[1], vectors.dtype)
+    centred = np.where(there[:, None], vectors - mean, 0.0)
+    axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :dim]
+    small = centred @ axes
     num = max(int(there.sum()), 1)
-    small = small / np.maximum(np.sqrt((small**2).sum(axis=0) / num), 1e-6) ** equal
-    scale = float(np.sqrt((small**2).sum() / num)) or 1.0
-    result: NDArray[np.float32] = (small / scale).astype(np.float32)
-    return result
+    spread = np.maximum(np.sqrt((small**2).sum(axis=0) / num), 1e-6) ** equal
+    scale = float(np.sqrt(((small / spread) ** 2).sum() / num)) or 1.0
+    return Axes(mean, axes, spread, np.array([scale]))
+
+
+def reduced(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """Vectors on their own first principal axes, `[num_rows, dim]`."""
+    return axes_of(vectors, dim).of(vectors)
 
 
 def reader_space(log: FeedLog, worth: NDArray[np.float32], dim: int) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ which depends on the reader and the place in the session most of all, comes from
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.ids import IdMap
 from kindred.features.feed import FEATURES, SLATE_FEATURES, FeedFeatures
-from kindred.features.feed_affinity import Affinity, reader_space, reduced
+from kindred.features.feed_affinity import Affinity, Axes, axes_of, reader_space
 from kindred.features.feed_log import MILLION, FeedLog, FloatArray, IntArray
 from kindred.models.boosting import Boosting, fit_boosting
 from kindred.models.conditional_logit import ConditionalLogit, fit_conditional_logit
@@ -31,7 +31,7 @@ POST_IDS = "feed_posts"
 """Checkpoint beside it that holds the ids of the posts that its spaces are of."""
 TEXT_DIM, READERS_DIM, EARLY_DIM = 32, 16, 4
 TEXT_EQUAL = 0.5
-"""How far the spreads of the axes of texts are made equal; see `reduced`."""
+"""How far the spreads of the axes of texts are made equal; see `axes_of`."""
 GRAPH_SHARE = 0.4
 """Share of the views, the oldest, that the space of readers is made of; later ones train the weights of it."""
 AFTER = 10
@@ -71,16 +71,20 @@ class FeedModel:
     Attributes:
         arms: by name.
         spaces: name → vectors of posts, `[num_posts, dim]`.
+        text_axes: what vectors of texts become those of the space of texts by; None where there is no such space.
     """
 
     arms: Mapping[str, Arm]
     spaces: Spaces
+    text_axes: Axes | None = None
 
     def save(self, folder: Path) -> None:
         """Writes it into a run's folder."""
         arrays: dict[str, NDArray[np.generic]] = {f"space.{name}": rows for name, rows in self.spaces.items()}
         for name, arm in self.arms.items():
             arrays |= {f"{name}.{part}": getattr(arm.logit, part) for part in _LOGIT}
+        if self.text_axes is not None:
+            arrays |= {f"axes.{part}": array for part, array in asdict(self.text_axes).items()}
         noted = {"spaces": list(self.spaces), "boosting": {name: arm.boosting.text for name, arm in self.arms.items()}}
         write_arrays(folder, MODEL, arrays, noted)
 
@@ -93,7 +97,9 @@ def load_feed_model(folder: Path) -> FeedModel:
             name: Arm(ConditionalLogit(*(arrays[f"{name}.{part}"] for part in _LOGIT)), Boosting(text))
             for name, text in noted["boosting"].items()
         }
-        return FeedModel(arms, {name: arrays[f"space.{name}"] for name in noted["spaces"]})
+        axes = {field.name: arrays[f"axes.{field.name}"] for field in fields(Axes)} if "axes.mean" in arrays else None
+        spaces = {name: arrays[f"space.{name}"] for name in noted["spaces"]}
+        return FeedModel(arms, spaces, None if axes is None else Axes(**axes))
     except KeyError as error:
         raise ArtifactError(f"the model in {folder} lacks {error}", "train again") from error
 
@@ -213,18 +219,17 @@ def fit_feed_model(log: FeedLog, text: NDArray[np.float32] | None, until: int, s
     known = log.until(until)
     if not known.liked.any():
         raise RecordError("no view of the feed was liked", "load more with `kindred ingest posts --feed FILE`")
-    spaces = _spaces(known, text)
+    axes = None if text is None else axes_of(text, TEXT_DIM, TEXT_EQUAL)
+    spaces = _spaces(known, {} if text is None or axes is None else {TEXT: axes.of(text)})
     scorer = FeedScorer(known, spaces)
     arms = {name: _fit_arm(name, known, scorer, seed) for name in ARMS}
-    return FeedModel(arms, spaces)
+    return FeedModel(arms, spaces, axes)
 
 
-def _spaces(known: FeedLog, text: NDArray[np.float32] | None) -> Spaces:
+def _spaces(known: FeedLog, of_texts: Spaces) -> Spaces:
     old = known.until(int(known.at[int(len(known) * GRAPH_SHARE)]))
-    spaces: dict[str, NDArray[np.float32]] = {} if text is None else {TEXT: reduced(text, TEXT_DIM, TEXT_EQUAL)}
-    spaces[READERS] = reader_space(old, worth_of(old, LIKED), READERS_DIM)
-    spaces[EARLY] = reader_space(old, worth_of(old, PLACED), EARLY_DIM)
-    return spaces
+    of_readers = reader_space(old, worth_of(old, LIKED), READERS_DIM)
+    return {**of_texts, READERS: of_readers, EARLY: reader_space(old, worth_of(old, PLACED), EARLY_DIM)}
 
 
 def asked_rows(log: FeedLog, arm: str) -> Learned:

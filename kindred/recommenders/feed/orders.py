@@ -14,7 +14,15 @@ from kindred.domain.ids import IdMap, rows_at
 from kindred.features.feed_log import FloatArray, IntArray
 from kindred.graph.store import GraphStore
 from kindred.recommenders.feed.click_model import ClickModel, ClickScorer, load_click_model, model_of_arm
-from kindred.recommenders.feed.model import FeedModel, FeedScorer, like_chances, load_feed_model, load_posts, score
+from kindred.recommenders.feed.model import (
+    TEXT,
+    FeedModel,
+    FeedScorer,
+    like_chances,
+    load_feed_model,
+    load_posts,
+    score,
+)
 from kindred.recommenders.feed.tables import FeedTables, read_clicks
 from kindred.recommenders.runs import Run
 
@@ -106,17 +114,26 @@ def load_order(run: Run, feed: FeedTables, store: GraphStore) -> Order:
         placed = ClickModel(model.ranking, model.names, _placed(model.vectors, known, feed.posts))
         return ClickOrder(placed, ClickScorer(read_clicks(store, feed.readers, feed.posts)))
     likes = load_feed_model(folder)
-    spaces = {name: _placed(vectors, known, feed.posts) for name, vectors in likes.spaces.items()}
-    return LikeOrder(likes, FeedScorer(feed.log, spaces), feed)
+    return LikeOrder(likes, FeedScorer(feed.log, _spaces_now(likes, known, feed)), feed)
 
 
-def post_vectors(run: Run, posts: IdMap) -> NDArray[np.float32]:
-    """A vector of each of these posts by a run's model, zeros for those that came after the training."""
+def post_vectors(run: Run, feed: FeedTables) -> NDArray[np.float32]:
+    """A vector of each post by a run's model; of one that came after the training what its text says, else zeros."""
     known = load_posts(run.folder)
     if predicts_clicks(run):
-        return _placed(load_click_model(run.folder).vectors, known, posts)
-    spaces = load_feed_model(run.folder).spaces.values()
-    return np.concatenate([_placed(vectors, known, posts) for vectors in spaces], axis=1)
+        return _placed(load_click_model(run.folder).vectors, known, feed.posts)
+    spaces = _spaces_now(load_feed_model(run.folder), known, feed)
+    return np.concatenate(list(spaces.values()), axis=1)
+
+
+def _spaces_now(likes: FeedModel, known: IdMap, feed: FeedTables) -> dict[str, NDArray[np.float32]]:
+    """The spaces of a model for the posts that there are now, those of later ones by their texts."""
+    spaces = {name: _placed(vectors, known, feed.posts) for name, vectors in likes.spaces.items()}
+    axes, text = likes.text_axes, feed.text
+    if axes is not None and text is not None and text.shape[1] == len(axes.mean):
+        late = known.positions(feed.posts.ids) < 0
+        spaces[TEXT][late] = axes.of(text[late])
+    return spaces
 
 
 def predicts_clicks(run: Run) -> bool:

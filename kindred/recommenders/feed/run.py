@@ -49,7 +49,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     if before is not None and run_of(before) == run.name:
         return Published(before, counts, None, 0, 0)
     version = next_version(run.name, here.versions())
-    embeddings = Embeddings(feed.posts, post_vectors(run, feed.posts))
+    embeddings = Embeddings(feed.posts, post_vectors(run, feed))
     publish_collections(here, version, {ITEMS: embeddings}, None, PublishOptions(searched=(ITEMS,)))
     return Published(version, counts, before, 0, 0)
 

@@ -25,6 +25,7 @@ from kindred.ingest.feed import post_files
 from kindred.ingest.generate.feed import FeedSample, generate_feed
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.feed.model import load_feed_model, load_posts
 from kindred.recommenders.feed.recommender import FeedRecommender
 from kindred.recommenders.systems import SYSTEMS
 from kindred.recommenders.training import GraphState
@@ -203,6 +204,9 @@ def test_only_posts_of_a_topic_or_of_those_given(client: Client, rows: list[dict
     assert got == found
     ranked = client.post("/v1/posts/rank", {"user_id": "5", "items": ["7", "none", "3"]}).json()
     assert {post["id"] for post in ranked["items"]} == {"7", "3"} and ranked["unknown"] == ["none"]
+    assert ranked["note"].startswith("left aside, ") and ranked["note"].endswith(": none")
+    left = client.post(path, {"user_id": "5", "exclude": ["7", "gone"]}).json()
+    assert left["note"].endswith(": gone") and "7" not in {post["id"] for post in left["items"]}
 
 
 @pytest.mark.parametrize(
@@ -301,5 +305,14 @@ def test_posts_and_readers_that_come_are_answered_with_once_the_graph_holds_them
             whole = (await client.get("/v1/posts/users/902/recommendations?k=60")).json()["items"]
             assert {post["id"]: post["source"] for post in whole}["901"] == "new"
             assert {post["source"] for post in whole if post["id"] != "901"} == {"model"}
+            recommender = service.system("posts").recommender
+            feed, model = recommender.feed(), load_feed_model(folder / "artifacts/posts/20260101-000000-aaaaaa")
+            came, spaces = feed.posts.position("901"), recommender._versions.of().order.scorer.spaces
+            assert feed.text is not None and feed.text[came].any() and model.text_axes is not None
+            there = load_posts(folder / "artifacts/posts/20260101-000000-aaaaaa")
+            text = feed.text[feed.posts.positions(there.ids)]  # what the training read, and made its rows of
+            np.testing.assert_allclose(model.text_axes.of(text), model.spaces["text"], atol=1e-6)
+            np.testing.assert_array_equal(spaces["text"][came], model.text_axes.of(feed.text[[came]])[0])
+            assert spaces["text"][came].any() and not spaces["readers"][came].any()
 
         ask(service, asks)
