@@ -43,8 +43,8 @@ class Tables:
         self._writable = writable
         self._sealed = SealedFiles(folder)
         self._columns: dict[str, RowColumns] = {}
-        # What is remembered of one table from write to write, until it changes: all light rows for a load of many
-        # batches, all keys for a trickle of single events.
+        # What is remembered of one table from write to write, until it changes: all light rows or, until one of them
+        # comes again, their keys for a load of many batches; all keys for a trickle of single events.
         self._light: dict[str, pa.Table] = {}
         self._keys: dict[str, set[str]] = {}
 
@@ -166,13 +166,21 @@ class Tables:
         """Light rows, those with the keys of the given rows among them; None where there is none of these."""
         keys = rows[key_of(table)]
         if len(keys) >= BULK_ROWS:
-            name = full_name(table)
-            if name not in self._light:
-                self._light = {name: self.all_rows(table, _light_names(table))}
-            return self._light[name]
+            return self._many_rows(table, keys)
         if isinstance(table, EdgeType):
             return self._few_edges(table, keys, rows["source_id"])
         return self._rows_by_key(table, keys.to_pylist())
+
+    def _many_rows(self, table: Table, keys: pa.ChunkedArray) -> pa.Table | None:
+        """All light rows, where one has a key of these: of rows that are all new, keys are all that is held."""
+        name, key, columns = full_name(table), key_of(table), _light_names(table)
+        if name not in self._light:
+            self._light = {name: self.all_rows(table, [key])}
+        if self._light[name].num_columns < len(columns):
+            if not pc.any(pc.is_in(keys, value_set=self._light[name][key])).as_py():
+                return None
+            self._light = {name: self.all_rows(table, columns)}
+        return self._light[name]
 
     def _few_edges(self, edge: EdgeType, keys: pa.ChunkedArray, sources: pa.ChunkedArray) -> pa.Table | None:
         """Light rows of a few edges: found at their source node if they are where they were, else by reading all."""
