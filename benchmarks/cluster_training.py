@@ -8,17 +8,14 @@ first two are compared over the users, their networks' by themselves too; of the
 from __future__ import annotations
 
 import argparse
-import os
-import random
-import signal
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import datasets
+from benchmarks.killing import kills_of
 from benchmarks.product_graphs import read_product_data, reviews14_lines
 from kindred.cluster import LOCAL, ray_together
 from kindred.domain.parts import Together
@@ -72,37 +69,10 @@ def _killing(together: Together, kills: int, victims: list[int]) -> Together:
     """The same while a worker is killed now and then."""
 
     def killed(work, shared, waiting):  # type: ignore[no-untyped-def]
-        ended = threading.Event()
-        killer = threading.Thread(target=_kill, args=(kills, victims, ended), daemon=True)
-        killer.start()
-        together(work, shared, waiting)
-        ended.set()
-        killer.join()
+        with kills_of(b"RayTrainWorker", kills, 15.0, victims):
+            together(work, shared, waiting)
 
     return killed
-
-
-def _kill(kills: int, victims: list[int], ended: threading.Event) -> None:
-    for number in range(kills):
-        while not (workers := _workers()) and not ended.wait(0.2):
-            pass
-        if ended.wait(random.Random(number).uniform(0, 15)) or not (workers := _workers()):
-            continue
-        victims.append(workers[number % len(workers)])
-        os.kill(victims[-1], signal.SIGKILL)
-
-
-def _workers() -> list[int]:
-    """Processes of Ray Train's workers."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if b"RayTrainWorker" in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-            except OSError:  # it has ended
-                continue
-    return sorted(found)
 
 
 def _difference(one: Model, other: Model) -> float:

@@ -56,6 +56,10 @@ def killed_once(folder: str, number: int) -> int:
     return number
 
 
+def took_too_long(**_: object) -> None:
+    raise Exception("The current node timed out during startup.")
+
+
 def refuse(message: str, _: int) -> int:
     raise RecordError(message, "look there")
 
@@ -142,6 +146,9 @@ def test_what_can_not_be_used_is_said_in_a_line_and_ends_with_4(monkeypatch: pyt
     there = {"python": "3.9", "ray": "2.9.0", "kindred": "0.0.1"}
     with pytest.raises(StoreError, match="runs other versions: python"):
         _check_versions("ray://127.0.0.1:9", there)
+    with monkeypatch.context() as slow, pytest.raises(StoreError, match="ray:local can't be used: The current node"):
+        slow.setattr(pytest.importorskip("ray"), "init", took_too_long)
+        ray_parts("ray:local").__enter__()
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(StoreError, match="not installed") as raised:
         ray_parts("ray:local").__enter__()
