@@ -53,6 +53,9 @@ def test_it_asks_and_tells(address: str, published: Published) -> None:
         assert first not in [item["id"] for item in client.recommend(user, k=3)["items"]]
         assert client.put_items([{"id": "P 90 001", "title": "Clip-on tuner"}])["accepted"] == 1
         client.delete_item("P 90 001")
+        assert client.put_users([{"id": "new one", "country": "NZ"}])["accepted"] == 1
+        client.delete_user("new one")
+        assert client.recommend("new one", k=1)["level"] == "popular"
         assert client.recommend(user, where=["price<=0", "in_stock=yes"])["items"] == []
         with pytest.raises(ServiceError, match="422"):
             client.recommend(user, where=["price"])
