@@ -53,8 +53,8 @@ def clustered_ratios(top: FloatArray, bottom: FloatArray, person: IntArray, rng:
     above, below = (np.zeros((len(people), values.shape[1])) for values in (top, bottom))
     np.add.at(above, index, top)
     np.add.at(below, index, bottom)
-    drawn = np.stack(
+    samples = np.stack(
         [np.bincount(rng.integers(0, len(people), len(people)), minlength=len(people)) for _ in range(_NUM_SAMPLES)]
     )
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Ratios(above.sum(0) / below.sum(0), (drawn @ above) / (drawn @ below))
+        return Ratios(above.sum(0) / below.sum(0), (samples @ above) / (samples @ below))
