@@ -7,21 +7,16 @@ import time
 from typing import Literal
 
 FAILURES = 3
+"""So many in a row open it."""
 REST_SECONDS = 2.0
+"""So long it stays open; then one try decides."""
 State = Literal["closed", "open", "half-open"]
 
 
 class Breaker:
-    """Says whether something may be tried now. Thread-safe; Nygard, "Release It!", 2007.
+    """Says whether something may be tried now. Thread-safe; Nygard, "Release It!", 2007."""
 
-    Args:
-        failures: so many in a row open it.
-        rest_seconds: so long it stays open; then one try decides.
-    """
-
-    def __init__(self, failures: int = FAILURES, rest_seconds: float = REST_SECONDS) -> None:
-        self._most = failures
-        self._rest = rest_seconds
+    def __init__(self) -> None:
         self._num_failed = 0
         self._opened_at = 0.0
         self._is_trying = False
@@ -30,10 +25,10 @@ class Breaker:
 
     def allows(self) -> bool:
         """Whether to try; of those who ask while it is half-open, the first may."""
-        if self._num_failed < self._most:
+        if self._num_failed < FAILURES:
             return True
         with self._lock:
-            if self._is_trying or time.monotonic() - self._opened_at < self._rest:
+            if self._is_trying or time.monotonic() - self._opened_at < REST_SECONDS:
                 return False
             self._is_trying = True
             return True
@@ -53,6 +48,6 @@ class Breaker:
     @property
     def state(self) -> State:
         """Open while it says no, half-open once one may try."""
-        if self._num_failed < self._most:
+        if self._num_failed < FAILURES:
             return "closed"
-        return "open" if time.monotonic() - self._opened_at < self._rest else "half-open"
+        return "open" if time.monotonic() - self._opened_at < REST_SECONDS else "half-open"

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -18,7 +19,8 @@ from kindred.domain.recommendation import Answer, Request
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
 from kindred.recommenders.runs import find_run
-from kindred.serving.answering.breaker import Breaker
+from kindred.serving.answering import breaker as breaker_module
+from kindred.serving.answering.breaker import FAILURES, REST_SECONDS, Breaker
 from kindred.serving.answering.ladder import Ladder
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.answering.sampled_recall import SampledRecall
@@ -126,13 +128,15 @@ def test_sampled_answers_are_compared_with_the_exact_ones(service: Service) -> N
     assert shares == [1.0, 0.8, 1.0]
 
 
-def test_a_breaker_opens_rests_and_lets_one_try() -> None:
-    breaker = Breaker(failures=2, rest_seconds=0.05)
-    for _ in range(2):
+def test_a_breaker_opens_rests_and_lets_one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(breaker_module, "time", SimpleNamespace(monotonic=lambda: now))
+    breaker = Breaker()
+    for _ in range(FAILURES):
         assert breaker.allows()
         breaker.failed(StoreError("no"))
     assert not breaker.allows() and breaker.state == "open"
-    time.sleep(0.06)
+    now += REST_SECONDS
     assert breaker.allows() and not breaker.allows()
     breaker.succeeded()
     assert breaker.allows() and breaker.state == "closed"
