@@ -30,7 +30,10 @@ _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
 _ZONE_IN_WORDS = re.compile(r"\s*(?:\[[\w/+-]+\]|\([\w ]+\))$")  # beside its offset, as Java and browsers write it
 _GAP_BEFORE_ZONE = re.compile(r"(?<=\d)\s+(?=[+-]\d{2}(?::?\d{2})?$)")  # as Ruby, Snowflake and logs of git write it
 _OF_NET = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
-_AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted) |(?<=\d)\.$")  # what shops print
+_AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted|[A-Z][a-z]+day,) |(?<=\d)\.$")  # what shops print
+_BEFORE_A_CLOCK = re.compile(r"(?<=\d)(?:,? at |, )(?=\d{1,2}:\d)")  # November 28, 2025 at 10:15 and 28.11.2025, 10:15
+_HALF = re.compile(r"(?<=\d)\s*[ap]\.?m\b\.?", re.IGNORECASE)
+_HOUR = re.compile(r"(\d{1,2}):\d")
 _GAP_IN_DAY = re.compile(r"(?<=\d)\.\s+(?=\d)")  # 5. 1. 2023
 _DAY_IN_SIGNS = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")  # 2023年1月5日
 _CLOCK_IN_SIGNS = re.compile(r"(\d{1,2})\s*[时時시点點]\s*(\d{1,2})\s*[分분](?:\s*(\d{1,2})\s*[秒초])?")
@@ -46,6 +49,8 @@ _FORMS = (
     "%d %b %Y",
     "%b %d %Y",
     "%b %d %Y %I:%M%p",
+    "%b %d, %Y %H:%M",
+    "%B %d, %Y %H:%M",
     "%Y-%m-%d",  # as in ISO, but not filled up with zeros
     "%Y-%m-%d %H:%M",
     "%Y-%m-%d %H:%M:%S",
@@ -56,7 +61,11 @@ _FORMS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M:%S.%f",
     "%Y.%m.%d",
+    "%Y.%m.%d %H:%M",
+    "%Y.%m.%d %H:%M:%S",
     "%d.%m.%y",
+    "%d.%m.%y %H:%M",
+    "%d.%m.%y %H:%M:%S",
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
@@ -70,6 +79,7 @@ _FORMS = (
     "%d-%b-%y",  # of Oracle
     "%d-%b-%y %I.%M.%S.%f %p",
     "%d-%b-%Y",
+    "%d-%b-%Y %H:%M",
     "%d-%b-%Y %H:%M:%S",
     "%d/%b/%Y:%H:%M:%S %z",  # of web servers
 )
@@ -194,6 +204,7 @@ def _of_date_text(text: str) -> int | None:
     if found := _OF_NET.fullmatch(text):
         return int(found[1])
     bare = _ZONE_NAME.sub("", _ZONE_IN_WORDS.sub("", _AROUND_A_DAY.sub("", text)))
+    bare = _BEFORE_A_CLOCK.sub(" ", bare)
     bare = _in_figures(_GAP_IN_DAY.sub(".", bare)).removeprefix("[").removesuffix("]")
     try:
         return _of_datetime(datetime.fromisoformat(_GAP_BEFORE_ZONE.sub("", bare)))
@@ -204,10 +215,22 @@ def _of_date_text(text: str) -> int | None:
             return _of_datetime(datetime.strptime(bare, form))
         except (ValueError, OverflowError):
             continue
+    if half := _HALF.search(bare):  # of the day, which `parsedate_to_datetime` would leave out
+        return _in_half(bare, half)
     try:
         return _of_datetime(parsedate_to_datetime(text))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def _in_half(text: str, half: re.Match[str]) -> int | None:
+    """The time whose hour counts from the begin of that half of a day; None where it can't."""
+    hour = _HOUR.search(text)
+    found = _of_date_text(text[: half.start()] + text[half.end() :])
+    if found is None or hour is None or not 1 <= int(hour[1]) <= 12:
+        return None
+    first = 12 if "p" in half[0].lower() else 0
+    return found + (int(hour[1]) % 12 + first - int(hour[1])) * 3_600_000
 
 
 def _in_figures(text: str) -> str:

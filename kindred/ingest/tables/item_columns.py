@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,12 +22,13 @@ from kindred.ingest.tables.column_names import guess, guesses, title_beside
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, TableMapping, category_edge
-from kindred.ingest.tables.records import item_properties, item_source
+from kindred.ingest.tables.records import item_properties, item_source, says_yes
 from kindred.ingest.tables.table_head import Head, read_head
 
 _SHOWN_VALUES = 3
 _ITEMS_LOOKED_AT = 100_000
 _MUCH_MORE = 2  # times as many items of the events must be in a column that is called otherwise
+_FEWEST_GENRES = 5  # columns of 0 and 1 that are taken for genres unasked
 _BETWEEN_CATEGORIES = (";", ",")
 
 
@@ -101,7 +102,15 @@ def _with_guesses(path: Location, event: type[Event], given: ItemColumns, head: 
     if not categories and category_edge(event.target) is not None:
         of = [name for role in ("category", "maker") for name in guesses(role, head.columns, taken)]
         categories = tuple(name for name in of if any(row.get(name) not in (None, "") for row in head.rows))
+        categories = categories or _flags(head, taken)
     return ItemColumns(**found, category=categories, parted_by=given.parted_by)
+
+
+def _flags(head: Head, taken: Collection[str | None]) -> tuple[str, ...]:
+    """The columns of 0 and 1, a genre each, of a table that has many: one alone may say anything."""
+    free = [name for name in head.columns if name not in taken]
+    found = [name for name in free if head.rows and all(says_yes(row.get(name)) is not None for row in head.rows)]
+    return tuple(found) if len(found) >= _FEWEST_GENRES else ()
 
 
 def _with_parts(columns: ItemColumns, head: Head) -> tuple[ItemColumns, list[str]]:

@@ -5,7 +5,7 @@
   nothing, and a table that comes again with more columns adds to the events that are there. Without times a user and an
   item make one event.
 * items: an id, a title, a text and categories (a list, also of objects with a name, or "a|b", "a;b", "a, b" where the
-  column shows it; blanks part those of RecBole's `token_seq`).
+  column shows it; blanks part those of RecBole's `token_seq`; or several columns of 0 and 1, each called as one).
 
 Names are brought to Unicode form NFC; ids stay as they are.
 """
@@ -36,6 +36,8 @@ from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, category_edge
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
+_FEWEST_FLAGS = 3
+_YES, _NO = frozenset(("1", "1.0", "true")), frozenset(("0", "0.0", "false"))
 _EVENT_PROPERTIES = {
     "rating": ("rating",),
     "weight": ("weight", "plays"),
@@ -90,6 +92,9 @@ class _Items:
 
     def _categories(self, row: Values, notes: list[str]) -> Iterable[str]:
         names: dict[str, None] = {}
+        flags = {column: says_yes(row.get(column)) for column in self.columns.category}
+        if len(flags) >= _FEWEST_FLAGS and None not in flags.values():
+            return [name for name in (name_in(column, column) for column, yes in flags.items() if yes) if name]
         for column in self.columns.category:
             separator = None if column.endswith(":token_seq") else self.columns.parted_by or "|"
             for part in parts_of(row.get(column)):
@@ -98,6 +103,12 @@ class _Items:
                 found = (optional(name_in, name, column, notes) for name in text.split(separator))
                 names.update(dict.fromkeys(name for name in found if name))
         return names
+
+
+def says_yes(value: object) -> bool | None:
+    """Whether a cell says yes, as 1 or true; None where it says neither yes nor no."""
+    text = str(value).strip().casefold()
+    return True if text in _YES else False if text in _NO else None
 
 
 def event_source(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.domain.records import Interacted, Item
+from kindred.domain.records import Category, Interacted, Item
 from kindred.ingest.bytes.streams import kept_streams
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.formats.files import read_rows
@@ -212,6 +212,15 @@ def test_a_file_known_by_name_is_read_in_the_encoding_that_it_has(tmp_path: Path
     movies = written(tmp_path / "movies.dat", "31::Édison (1894)::Short\n", encoding)
     tables = interaction_files(TableMapping(), [written(tmp_path / "ratings.dat", "1::31::5::1583020800\n")], movies)
     assert records_of(tables, 1) == [Item(id="31", title="Édison (1894)")]
+
+
+def test_columns_of_0_and_1_are_a_genre_each(tmp_path: Path) -> None:
+    movies = written(tmp_path / "u.item", "31|Gold|01-Jan-1995||http://x|0|1|1" + "|0" * 15 + "|1\n")
+    tables = interaction_files(TableMapping(), [written(tmp_path / "u.data", "1\t31\t2\t1260759144\n")], movies)
+    row = next(read_rows(movies, tables.files[1].source, lambda *_: None)).value
+    assert not isinstance(row, BadRecord)
+    records = tables.files[1].source.parse(row).records
+    assert [record.id for record in records if isinstance(record, Category)] == ["Action", "Adventure", "Western"]
 
 
 @pytest.mark.parametrize(
