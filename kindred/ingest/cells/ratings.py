@@ -15,8 +15,10 @@ _OUT_OF = re.compile(r"(.+?)\s*(?:/|out of|of|von|sur)\s*(\d+)(?:\s*stars?)?", r
 _PER_CENT = re.compile(r"(.+?)\s*%")
 _WITH_STARS = re.compile(r"(.+?)\s*stars?", re.IGNORECASE)
 _STARS = re.compile("([★⭐]*)(½?)([☆✩]*)")
-_YES = frozenset(("true", "yes", "up", "thumbs up", "like", "liked", "recommended", "👍"))
-_NO = frozenset(("false", "no", "down", "thumbs down", "dislike", "disliked", "not recommended", "👎"))
+_TRUTHS, _UNTRUTHS = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
+_YES = frozenset((*_TRUTHS, "up", "upvote", "positive", "thumbs up", "like", "liked", "recommended", "👍"))
+_AGAINST = ("down", "downvote", "negative", "thumbs down", "dislike", "disliked", "not recommended", "👎")
+_NO = frozenset((*_UNTRUTHS, *_AGAINST))
 
 
 def rating_of(value: object, field: str) -> tuple[float | None, str]:

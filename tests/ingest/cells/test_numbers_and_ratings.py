@@ -134,6 +134,8 @@ def test_between_commas_thousands_are_thousands() -> None:
         ("1 star", 1, ""),
         (True, 1, "yes or no"),
         ("Thumbs down", 0, "yes or no"),
+        ("N", 0, "yes or no"),
+        ("t", 1, "yes or no"),
         ("-3.5", -3.5, ""),
         (4, 4, ""),
         (None, None, ""),
