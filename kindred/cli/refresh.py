@@ -55,7 +55,7 @@ def refresh(
         try:
             with console.Bars() as bars:
                 done = once(settings, system, options, bars)
-            _print(done, as_json)
+            _print(done, as_json, again=seconds is not None)
             if seconds is None and done.missed:
                 raise GateError(line_of(done), "see its report, or allow more with --worse-by")
         except KindredError as error:
@@ -72,12 +72,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _print(done: Refreshed, as_json: bool) -> None:
+def _print(done: Refreshed, as_json: bool, again: bool) -> None:
+    """Says what changed; of a run that is too bad and will not be followed by another, the error says it."""
     if as_json:
         console.result(json.dumps(asdict(done), ensure_ascii=False))
     elif not done.missed:
         console.result(line_of(done))
-    else:
+    elif again:
         console.note(line_of(done))
 
 
