@@ -13,7 +13,7 @@ from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.impressions import CLICKS
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.tables.baskets import basket_column, lists_beside
-from kindred.ingest.tables.column_names import guess
+from kindred.ingest.tables.column_names import guess, is_name_of, name_of_entry
 from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
 from kindred.ingest.tables.json_documents import check_no_columns, check_no_named_rows, check_no_users
@@ -110,6 +110,11 @@ def interaction_files(
     choices += _choices("items", given.items, known.columns, known.head)
     unused = {"events": _unused(head, choices, "events" if items else None)}
     remarks += _lists_left_out(head, unused["events"])
+    remarks += [
+        f"{name} holds items as well, which are not read: the same again with --item {name} adds them"
+        for name in unused["events"]
+        if is_name_of("item", name_of_entry(name)) and basket_column(head, name)
+    ]
     if items is not None:
         mapping = mapping.model_copy(update={"item_file": known.head.layout})
         unused["items"] = _unused(known.head, choices, "items")

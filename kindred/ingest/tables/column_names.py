@@ -103,6 +103,7 @@ _OF_SEVERAL = re.compile(r"(?:_?details?|_?list|s)$", re.IGNORECASE)
 _OF_LISTS = re.compile(
     r"^(?:seq|sequence|hist|history)_|(?:_?(?:list|set|bag|basket|cart|seq|fixed)|s)$", re.IGNORECASE
 )
+_OF_RECBOLE = re.compile(r":\w+_seq$")
 _OF_ITS_OWNER = frozenset(("id", "name", "title"))
 _WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$|_hash$")
 NAMES = {
@@ -133,8 +134,8 @@ def of_entries(role: str, columns: Sequence[str], taken: Collection[str | None])
 
 
 def name_of_entry(name: str) -> str:
-    """What one entry of a column of lists is called: `item_id` of `item_ids`, `itemList` or `hist_item_id`."""
-    return _OF_LISTS.sub("", name)
+    """What one entry of a column of lists is called: `item_id` of `item_ids` or `item_id_list:token_seq`."""
+    return _OF_LISTS.sub("", _OF_RECBOLE.sub("", name))
 
 
 def title_beside(item: str, columns: Sequence[str]) -> str | None:

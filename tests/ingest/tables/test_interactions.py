@@ -122,13 +122,6 @@ def test_yambda_whose_times_only_tell_the_order(tmp_path: Path) -> None:
     assert tables.mapping.events.at_format == "order" and "order" in tables.remarks[0]
 
 
-@pytest.mark.parametrize(("times", "seconds"), [("0 -1", [None, None]), (f"0 {DAY}", [None, DAY])])
-def test_zeros_are_no_order_of_events(tmp_path: Path, times: str, seconds: list[int | None]) -> None:
-    rows = "".join(f"u,{number},{time}\n" for number, time in enumerate(times.split()))
-    tables = understood(write(tmp_path / "t.csv", f"user,item,at\n{rows}"))
-    assert [e.at for e in events_of(tables) if isinstance(e, Interacted)] == seconds
-
-
 def test_columns_within_columns_are_found_and_can_be_named(tmp_path: Path) -> None:
     shown = {"product_id": "p1", "name": "Pan", "price": {"amount": 5}}
     row = {"userId": "u1", "event": "Viewed", "timestamp": "2020-03-01", "properties": shown}

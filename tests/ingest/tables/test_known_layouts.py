@@ -214,6 +214,23 @@ def test_a_file_known_by_name_is_read_in_the_encoding_that_it_has(tmp_path: Path
     assert records_of(tables, 1) == [Item(id="31", title="Édison (1894)")]
 
 
+@pytest.mark.parametrize(("times", "seconds"), [("0 -1", [None, None]), ("0 1583020800", [None, 1583020800])])
+def test_zeros_are_no_order_of_events(tmp_path: Path, times: str, seconds: list[int | None]) -> None:
+    rows = "".join(f"u,{number},{time}\n" for number, time in enumerate(times.split()))
+    tables = interaction_files(TableMapping(), [written(tmp_path / "t.csv", f"user,item,at\n{rows}")])
+    assert [record.at for record in records_of(tables) if isinstance(record, Interacted)] == seconds
+
+
+def test_the_items_of_a_session_of_recbole_are_told_and_can_be_taken(tmp_path: Path) -> None:
+    header = "session_id:token\titem_id_list:token_seq\titem_id:token\n"
+    path = written(tmp_path / "s.inter", f"{header}s\ti1\ti2\ns\ti1 i2\ti3\n")
+    tables = interaction_files(TableMapping(), [path])
+    assert any("--item item_id_list:token_seq" in remark for remark in tables.remarks)
+    before = TableMapping(events=EventColumns(item="item_id_list:token_seq"))
+    assert [event[1] for event in events_of(path)] == ["i2", "i3"]
+    assert [event[1] for event in events_of(path, before)] == ["i1", "i1", "i2"]
+
+
 def test_columns_of_0_and_1_are_a_genre_each(tmp_path: Path) -> None:
     movies = written(tmp_path / "u.item", "31|Gold|01-Jan-1995||http://x|0|1|1" + "|0" * 15 + "|1\n")
     tables = interaction_files(TableMapping(), [written(tmp_path / "u.data", "1\t31\t2\t1260759144\n")], movies)
