@@ -52,5 +52,5 @@ def why_text(found: Explanation) -> str:
 def _standing(standing: Standing) -> str:
     from kindred.domain.shown import score_text
 
-    rank = "below the first 100" if standing.rank is None else f"rank {standing.rank}"
+    rank = "not among the first 100" if standing.rank is None else f"rank {standing.rank}"
     return f"{rank}, score {score_text(standing.score)}"
