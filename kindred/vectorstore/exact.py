@@ -40,8 +40,6 @@ def best_exact(view: View, question: Question) -> list[Candidate]:
     scores = np.einsum("ij,j->i", view.vectors, question.vector)
     slack = _ROUNDING * np.abs(scores).max()
     scores[question.refused] = -np.inf
-    if question.allowed is not None:
-        scores[~question.allowed] = -np.inf
     place = max(0, len(scores) - question.k)
     last_score = np.partition(scores, place)[place]
     rows = np.flatnonzero((scores >= last_score - slack) & (scores > -np.inf))

@@ -16,7 +16,7 @@ from kindred.domain.errors import StoreError
 from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.checks import checked_name, checked_query
 from kindred.vectorstore.folders import VersionFolders, system_folders
-from kindred.vectorstore.rows import Mask, Rows, View
+from kindred.vectorstore.rows import Rows, View
 from kindred.vectorstore.store import Scalar, Wanted
 
 
@@ -27,13 +27,11 @@ class Question:
     Attributes:
         vector: `[dimension]`, finite.
         refused: rows that must not come back, `[num_refused]`.
-        allowed: rows that may, `[num_rows]`; None for all.
     """
 
     vector: Vectors
     k: int
     refused: NDArray[np.int64]
-    allowed: Mask | None
 
 
 class Search(Protocol):
@@ -130,18 +128,9 @@ class FolderSystem:
         return self._rows(version, collection).count()
 
     def search(
-        self,
-        version: str,
-        collection: str,
-        vector: Vectors,
-        k: int,
-        exclude: Collection[str] = (),
-        where: Mapping[str, Scalar] | None = None,
+        self, version: str, collection: str, vector: Vectors, k: int, exclude: Collection[str] = ()
     ) -> list[Candidate]:
-        rows = self._rows(version, collection)
-        view = rows.view()
-        allowed = rows.matching(where, view) if where else None
-        return self._search.best(rows, view, [_question(rows, view, Wanted(vector, k, exclude), allowed)])[0]
+        return self.search_all(version, collection, [Wanted(vector, k, exclude)])[0]
 
     def search_all(self, version: str, collection: str, wanted: Sequence[Wanted]) -> list[list[Candidate]]:
         rows = self._rows(version, collection)
@@ -170,10 +159,10 @@ class FolderSystem:
             raise StoreError(f"version {version} was dropped or sealed just now", "ask again") from error
 
 
-def _question(rows: Rows, view: View, wanted: Wanted, allowed: Mask | None = None) -> Question:
+def _question(rows: Rows, view: View, wanted: Wanted) -> Question:
     """A search as rows of the view. Raises: SchemaError where it can't be asked."""
     query = checked_query(wanted.vector, rows.dimension, wanted.k)
     refused = rows.rows_of(wanted.exclude, view)
     if len(view.superseded):
         refused = np.concatenate([refused, view.superseded])
-    return Question(query, wanted.k, refused, allowed)
+    return Question(query, wanted.k, refused)

@@ -87,8 +87,6 @@ class Codes:
                 scores[num_codes : len(view)] = np.einsum("ij,j->i", late, question.vector) / step
             scores[len(view) :] = -np.inf
             scores[question.refused] = -np.inf
-            if question.allowed is not None:
-                scores[: len(view)][~question.allowed] = -np.inf
             rows = self._in_reach(scores, scores.reshape(_GROUP, -1).max(axis=0), length, question.k)
             too_many = len(rows) > _MAX_RESCORED * len(view)
             yield best_exact(view, question) if too_many else rank(view, rows, question)

@@ -67,13 +67,11 @@ class EdgeSearch:
         return [self._by_index(index, rows, view, question) for question in questions]
 
     def _by_index(self, index: EdgeIndex, rows: Rows, view: View, question: Question) -> list[Candidate]:
-        wanted = _wanted(question)
+        wanted = question.k + len(question.refused)
         is_cheaper = len(view) >= index.effort(wanted) * self._limits.rows_per_ef
         if wanted < index.num_rows and is_cheaper:
             found = np.concatenate([index.nearest(question.vector, wanted), np.arange(index.num_rows, len(view))])
             found = found[~np.isin(found, question.refused)]
-            if question.allowed is not None:
-                found = found[question.allowed[found]]
             if len(found) >= question.k:
                 return rank(view, found, question)
         return self._compare_all(rows, view, [question])[0]
@@ -119,12 +117,3 @@ def _load_index(collection: Path) -> EdgeIndex | None:
     from kindred.vectorstore.edge_index import EdgeIndex
 
     return EdgeIndex.load(collection)
-
-
-def _wanted(question: Question) -> int:
-    """How many of the best are needed so that k are left, if those that may come back are spread evenly."""
-    wanted = question.k + len(question.refused)
-    if question.allowed is None:
-        return wanted
-    num_allowed = int(question.allowed.sum())
-    return wanted * len(question.allowed) // max(1, num_allowed)

@@ -53,7 +53,6 @@ class ServerSystem:
         self._url = url
         self._client = client
         self._kinds: dict[str, _Kind] = {}
-        self._indexed: set[tuple[str, str]] = set()
 
     def create(self, version: str, collection: str, dimension: int) -> None:
         name = self._name(version, collection)
@@ -81,7 +80,6 @@ class ServerSystem:
         if any(_ID in row for row in rows):
             raise SchemaError(f"a payload has the key {_ID!r}, which holds the id", "give it another name")
         with translated(self._url):
-            self._index_payloads(name, rows)
             for start in range(0, len(vectors), _POINTS_PER_REQUEST):
                 batch = slice(start, start + _POINTS_PER_REQUEST)
                 ids = embeddings.ids.ids[batch]
@@ -154,7 +152,6 @@ class ServerSystem:
             for name in names:
                 self._client.delete_collection(name)
                 self._kinds.pop(name, None)
-                self._indexed = {pair for pair in self._indexed if pair[0] != name}
 
     def damage(self, version: str) -> str | None:
         try:
@@ -170,26 +167,14 @@ class ServerSystem:
             return self._client.count(name, exact=True).count
 
     def search(
-        self,
-        version: str,
-        collection: str,
-        vector: Vectors,
-        k: int,
-        exclude: Collection[str] = (),
-        where: Mapping[str, Scalar] | None = None,
+        self, version: str, collection: str, vector: Vectors, k: int, exclude: Collection[str] = ()
     ) -> list[Candidate]:
-        return self._found(version, collection, [Wanted(vector, k, exclude)], where or {})[0]
+        return self.search_all(version, collection, [Wanted(vector, k, exclude)])[0]
 
     def search_all(self, version: str, collection: str, wanted: Sequence[Wanted]) -> list[list[Candidate]]:
-        return self._found(version, collection, wanted, {})
-
-    def _found(
-        self, version: str, collection: str, wanted: Sequence[Wanted], where: Mapping[str, Scalar]
-    ) -> list[list[Candidate]]:
         name = self._name(version, collection)
         kind = self._kind(name)
-        conditions = [_condition(key, value) for key, value in where.items()]
-        requests = [_query(kind, one, conditions) for one in wanted]
+        requests = [_query(kind, one) for one in wanted]
         with translated(self._url):
             answers = self._client.query_batch_points(name, requests)
         return [_kept(answer.points, one) for answer, one in zip(answers, wanted, strict=True)]
@@ -272,14 +257,6 @@ class ServerSystem:
     def _alias(self, collection: str, suffix: str = "") -> str:
         return f"{self.system}{SEPARATOR}{collection}{suffix}"
 
-    def _index_payloads(self, name: str, rows: Sequence[Mapping[str, Scalar]]) -> None:
-        """Declares what payloads are filtered by, before they come: later it takes a search through all of them."""
-        kinds = {key: _schema(value) for row in rows for key, value in row.items()}
-        for key, schema in kinds.items():
-            if (name, key) not in self._indexed:
-                self._client.create_payload_index(name, key, field_schema=schema)
-                self._indexed.add((name, key))
-
     def _wait_for_index(self, name: str) -> None:
         deadline = time.monotonic() + _INDEXING_SECONDS
         while self._client.get_collection(name).status != models.CollectionStatus.GREEN:
@@ -309,7 +286,7 @@ def _point_id(external: str) -> str:
     return str(uuid5(_POINT_IDS, external))
 
 
-def _query(kind: _Kind, wanted: Wanted, conditions: Sequence[models.FieldCondition]) -> models.QueryRequest:
+def _query(kind: _Kind, wanted: Wanted) -> models.QueryRequest:
     """A search as the server takes it. Raises: SchemaError where it can't be asked."""
     query = checked_query(wanted.vector, kind.dimension, wanted.k)
     is_exact = kind.num_points <= _EXACT_POINTS
@@ -318,7 +295,7 @@ def _query(kind: _Kind, wanted: Wanted, conditions: Sequence[models.FieldConditi
     refused = models.HasIdCondition(has_id=[_point_id(external) for external in dict.fromkeys(wanted.exclude)])
     return models.QueryRequest(
         query=query.tolist(),
-        filter=models.Filter(must=[*conditions], must_not=[refused] if is_exact and wanted.exclude else None),
+        filter=models.Filter(must_not=[refused]) if is_exact and wanted.exclude else None,
         params=models.SearchParams(exact=is_exact, hnsw_ef=max(_MIN_EF, _EF_PER_WANTED * limit)),
         limit=limit,
         with_payload=[_ID],
@@ -330,19 +307,6 @@ def _kept(points: Sequence[models.ScoredPoint], wanted: Wanted) -> list[Candidat
     candidates = [Candidate(str((point.payload or {})[_ID]), float(point.score)) for point in points]
     excluded = set(wanted.exclude)
     return best_first((candidate for candidate in candidates if candidate.item_id not in excluded), wanted.k)
-
-
-def _schema(value: Scalar) -> models.PayloadSchemaType:
-    if isinstance(value, bool):
-        return models.PayloadSchemaType.BOOL
-    return models.PayloadSchemaType.KEYWORD if isinstance(value, str) else models.PayloadSchemaType.FLOAT
-
-
-def _condition(key: str, value: Scalar) -> models.FieldCondition:
-    """Equality; of numbers as a range, because a match takes whole ones only."""
-    if isinstance(value, bool | str):
-        return models.FieldCondition(key=key, match=models.MatchValue(value=value))
-    return models.FieldCondition(key=key, range=models.Range(gte=value, lte=value))
 
 
 def _assign(alias: str, name: str) -> models.CreateAliasOperation:

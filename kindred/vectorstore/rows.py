@@ -22,8 +22,6 @@ from kindred.domain.ids import IdMap
 from kindred.vectorstore.checks import checked_payloads, checked_vectors
 from kindred.vectorstore.store import Excluded, Scalar
 
-Mask = NDArray[np.bool_]
-
 VECTORS_FILE = "vectors.f32"
 ROWS_FILE = "rows.jsonl"
 INDEX_FOLDER = "index"
@@ -77,7 +75,6 @@ class Rows:
         self._ids: list[str] = []
         self._row_of: dict[str, int] = {}
         self._superseded: list[int] = []
-        self._rows_with: dict[tuple[str, str, Scalar], list[int]] = {}
         self._view = View(self._ids, np.empty((0, self.dimension), np.float32), np.empty(0, np.int64))
         self._born = self._birth()
 
@@ -128,17 +125,6 @@ class Rows:
         num_rows = len(view)  # rows that came since the view was taken are not of it
         found = [row for external in ids if (row := self._row_of.get(external, num_rows)) < num_rows]
         return np.array(found, dtype=np.int64)
-
-    def matching(self, where: Mapping[str, Scalar], view: View) -> Mask:
-        """Which rows of the view have all these payload values, `[num_rows]`."""
-        mask = np.ones(len(view), dtype=bool)
-        for key, value in where.items():
-            with self._lock:
-                rows = np.array(self._rows_with.get(_token(key, value), ()), dtype=np.int64)
-            has_value = np.zeros(len(view), dtype=bool)
-            has_value[rows[rows < len(view)]] = True
-            mask &= has_value
-        return mask
 
     def fetch(self, ids: Sequence[str]) -> Embeddings:
         """Vectors of those of the ids that are there, in the order asked, each once."""
@@ -214,8 +200,6 @@ class Rows:
                 self._superseded.append(row)
                 continue
             self._row_of[external] = row
-            for key, value in payload.items():
-                self._rows_with.setdefault(_token(key, value), []).append(row)
         self._view = View(self._ids, vectors, np.array(self._superseded, dtype=np.int64))
         self._bytes_read += len(tail)
 
@@ -237,12 +221,6 @@ class Rows:
                 PUBLISH_AGAIN,
             )
         return external, payload
-
-
-def _token(key: str, value: Scalar) -> tuple[str, str, Scalar]:
-    """A dictionary key under which only like values meet: Python's True equals 1, a payload's does not."""
-    kind = "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
-    return key, kind, value
 
 
 def _dimension(shape_path: Path) -> int:

@@ -16,7 +16,6 @@ Rules that every implementation keeps (tests/vectorstore/test_contract.py):
   `remove`, which takes an id out until it comes again. When they return they are on the disk, and in the next search of
   every process.
 * What is no longer what was written (the sealed part, or what was appended) is an ArtifactError, never an answer.
-* `where` compares like with like: a boolean never equals a number, 1 equals 1.0.
 """
 
 from __future__ import annotations
@@ -81,15 +80,9 @@ class PublishedVectors(Protocol):
         """The version that readers get, None before the first publish."""
 
     def search(
-        self,
-        version: str,
-        collection: str,
-        vector: Vectors,
-        k: int,
-        exclude: Collection[str] = (),
-        where: Mapping[str, Scalar] | None = None,
+        self, version: str, collection: str, vector: Vectors, k: int, exclude: Collection[str] = ()
     ) -> list[Candidate]:
-        """The k best of a collection, `exclude`d ids left out without losing recall, `where` payload values equal."""
+        """The k best of a collection, `exclude`d ids left out without losing recall."""
 
     def search_all(self, version: str, collection: str, wanted: Sequence[Wanted]) -> list[list[Candidate]]:
         """What each of several searches finds; all together cost less than one by one."""

@@ -57,7 +57,7 @@ def answer(store: VectorStore) -> list[object]:
     version = vectors.published()
     assert version is not None
     user = vectors.fetch(version, "users", ["user-00003"]).vectors[0]
-    found = vectors.search(version, "items", user, 10, exclude=["item-00005"], where={"kind": "a"})
+    found = vectors.search(version, "items", user, 10, exclude=["item-00005"])
     return [version, user.tolist(), [(c.item_id, c.score) for c in found]]
 
 

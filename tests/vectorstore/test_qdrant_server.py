@@ -1,4 +1,4 @@
-"""What only a server does: aliases, payload indexes, errors of the network."""
+"""What only a server does: aliases, errors of the network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
 # What the stand-in for a server says about itself.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Local mode performs exact"),
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
     pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection"),
 ]
 

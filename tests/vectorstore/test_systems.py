@@ -25,7 +25,6 @@ MakeEmbeddings = Callable[..., Embeddings]
 # What the stand-in for a server says about itself.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Local mode performs exact"),
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
     pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection"),
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from kindred.domain.recommendation import Candidate, best_first
 from kindred.recommenders.answering.opened import Version
 from kindred.recommenders.model import ANONYMOUS
 from kindred.recommenders.releases import ITEMS, USERS
-from kindred.vectorstore.store import Scalar, Wanted
+from kindred.vectorstore.store import Wanted
 
 
 class VersionVectors:
@@ -31,13 +31,7 @@ class VersionVectors:
         return self._version.name
 
     def search(
-        self,
-        version: str,
-        collection: str,
-        vector: Vectors,
-        k: int,
-        exclude: Collection[str] = (),
-        where: Mapping[str, Scalar] | None = None,
+        self, version: str, collection: str, vector: Vectors, k: int, exclude: Collection[str] = ()
     ) -> list[Candidate]:
         """The k best items of the version, `exclude`d ones left out."""
         ids, rows = self._items
