@@ -23,7 +23,17 @@ def seconds_in(text: str) -> int:
 
 
 def seconds_of(timestamp: datetime | None) -> int | None:
-    """Seconds UTC of a timestamp given on the command line; one without a zone is UTC."""
+    """Seconds UTC of a timestamp given on the command line; one without a zone is UTC.
+
+    Raises:
+        SettingsError: it is older than any event, as the second of 1970 is that a year alone is read as.
+    """
+    from kindred.domain.errors import SettingsError
+    from kindred.domain.properties import EARLIEST_TIME
+
     if timestamp is None:
         return None
-    return int((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp())
+    seconds = int((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp())
+    if seconds < EARLIEST_TIME:
+        raise SettingsError(f"{timestamp} is before every event, which are of 1990 at the earliest", "write 2026-11-27")
+    return seconds

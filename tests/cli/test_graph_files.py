@@ -75,6 +75,7 @@ def test_view_writes_a_page(kindred: Callable[..., str], middle: tuple[str, ...]
         ("view", "--user", "ann", "-o", "view.png"),
         ("view", "--user", "ann", "-o", "no/such/folder.html"),
         ("export", "--format", "neo4j-admin", "--until", "2010-01-01", "-o", "out"),
+        ("export", "--format", "graphml", "--until", "1999", "-o", "out"),
     ],
 )
 def test_what_can_t_be_written_names_the_next_step(kindred: Callable[..., str], arguments: tuple[str, ...]) -> None:
