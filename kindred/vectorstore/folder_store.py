@@ -95,7 +95,8 @@ class FolderSystem:
         self._rows(version, collection).append(embeddings, payloads)
 
     def remove(self, version: str, collection: str, ids: Sequence[str]) -> None:
-        self._rows(version, collection).remove(ids)
+        if collection in self._folders.collections(version):
+            self._rows(version, collection).remove(ids)
 
     def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
         self._folders.require(version, counts)

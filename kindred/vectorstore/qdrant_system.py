@@ -92,7 +92,8 @@ class ServerSystem:
     def remove(self, version: str, collection: str, ids: Sequence[str]) -> None:
         name = self._name(version, collection)
         with translated(self._url):
-            self._client.delete(name, [_point_id(external) for external in ids], wait=True)
+            if self._client.collection_exists(name):
+                self._client.delete(name, [_point_id(external) for external in ids], wait=True)
 
     def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
         with translated(self._url):

@@ -109,7 +109,10 @@ class SystemVectors(PublishedVectors, Protocol):
         """Writes vectors (and payloads, row by row) by id. Raises SchemaError for vectors of another size."""
 
     def remove(self, version: str, collection: str, ids: Sequence[str]) -> None:
-        """Takes rows out; those that are not there are passed over. As durable and as soon seen as an `upsert`."""
+        """Takes rows out, as durable and as soon seen as an `upsert`.
+
+        Rows that are not there are passed over, and so is a collection that the version does not have.
+        """
 
     def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
         """Declares a version whole and makes it durable, and the searched ones of its collections fast to search.
