@@ -93,22 +93,29 @@ def _whole_graph(settings: Settings) -> str:
 
 
 def _versions(settings: Settings) -> str:
+    from kindred.recommenders.releases import check_version
+
     with vectors_of(settings) as store:
         systems = [store.of(system) for system in store.systems()]
         versions = [(vectors, version) for vectors in systems for version in vectors.versions()]
+        answering = [(vectors.system, version) for vectors in systems if (version := vectors.published())]
         bad = [f"{vectors.system} {damage}" for vectors, version in versions if (damage := vectors.damage(version))]
     if bad:
         raise ArtifactError("; ".join(bad), "publish the run again: `kindred publish RUN`")
+    for system, version in answering:
+        check_version(settings.data_dir / "artifacts" / system, version)
     return f"{len(versions)} whole"
 
 
 def _runs(folder: Path) -> str:
-    from kindred.recommenders.runs import damage_of_run, damaged_runs, finished_runs
+    from kindred.recommenders.runs import damage_of_run, damaged_runs, figures_of, finished_runs
 
     found = finished_runs(folder)
     bad = [error.message for error in damaged_runs(folder).values()]
     if bad := bad + [damage for run in found if (damage := damage_of_run(run))]:
         raise ArtifactError("; ".join(bad), "delete the run's folder and train again")
+    for run in found:
+        figures_of(run)  # of its newest report, which no list of the run's files holds
     return f"{len(found)} whole"
 
 

@@ -116,9 +116,11 @@ def read_titles(system: System, store: GraphStore) -> dict[str, str]:
 
 def _is_same(run: Run, version: str, release: Release) -> bool:
     """Whether this version of the run holds what the release would."""
-    return (
-        run_of(version) == run.name and _noted(run, version) and load_release(run.folder, version).same_content(release)
-    )
+    if run_of(version) != run.name or not _noted(run, version):
+        return False
+    with suppress(ArtifactError):  # a damaged one is written anew
+        return load_release(run.folder, version).same_content(release)
+    return False
 
 
 def _noted(run: Run, version: str) -> bool:

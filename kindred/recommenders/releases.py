@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.ids import IdMap
+from kindred.recommenders.runs import find_run
 from kindred.training.checkpoint import read_arrays, write_arrays
 
 USERS, ITEMS = "users", "items"
@@ -71,7 +73,7 @@ class Release:
 
 def load_release(run_folder: Path, version: str) -> Release:
     """What was noted of a version. Raises: ArtifactError where there is nothing whole."""
-    arrays, noted = read_arrays(run_folder, f"release-{version}")
+    arrays, noted = read_release(run_folder, version)
     return Release(
         version,
         tuple(noted["users"]),
@@ -81,6 +83,19 @@ def load_release(run_folder: Path, version: str) -> Release:
         noted["until"],
         noted["titles"],
     )
+
+
+def read_release(run_folder: Path, version: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """What is noted of a version, of any system. Raises: ArtifactError where there is nothing whole."""
+    again = f"publish it again: `kindred publish {run_folder.name} --system {run_folder.parent.name}`"
+    return read_arrays(run_folder, f"release-{version}", again)
+
+
+def check_version(runs_folder: Path, version: str) -> None:
+    """That the run of a version, and what is noted of the version there, are whole. Raises: ArtifactError."""
+    folder = find_run(runs_folder, run_of(version)).folder
+    if any(folder.glob(f"release-{version}[.-]*")):  # of posts nothing is noted
+        read_release(folder, version)
 
 
 def run_of(version: str) -> str:

@@ -181,7 +181,9 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
         if run.name == name:
             return whole_run(run)
     if name is not None and (runs_folder / name).is_dir():
-        raise ArtifactError(f"run {name} did not finish", f"kindred train {runs_folder.name} --resume {name}")
+        raise ArtifactError(
+            f"run {name} did not finish", f"go on with `kindred train {runs_folder.name} --resume {name}`"
+        )
     known = ", ".join(run.name for run in runs[-5:])
     train = f"train one with `kindred train {runs_folder.name}`"
     found = [path.parent for path in runs_folder.parent.glob(f"*/*/{MANIFEST}") if path.parents[1] != runs_folder]

@@ -78,32 +78,32 @@ def read_checkpoint(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[st
         raise ArtifactError(f"{path} can't be read: {error}", "train again") from error
 
 
-def read_arrays(folder: Path, name: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The same as numpy arrays.
+def read_arrays(folder: Path, name: str, again: str = "train again") -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The same as numpy arrays; `again` says how to have one that is damaged written anew.
 
     Raises:
         ArtifactError: there is none, it is damaged, or it is of another format.
     """
     from safetensors.numpy import load
 
-    content, manifest, path = _read_whole(folder, name)
+    content, manifest, path = _read_whole(folder, name, again)
     try:
         return load(content), manifest
     except SafetensorError as error:
-        raise ArtifactError(f"{path} can't be read: {error}", "train again") from error
+        raise ArtifactError(f"{path} can't be read: {error}", again) from error
 
 
-def _read_whole(folder: Path, name: str) -> tuple[bytes, dict[str, Any], Path]:
+def _read_whole(folder: Path, name: str, again: str = "train again") -> tuple[bytes, dict[str, Any], Path]:
     """Content and manifest of a checkpoint, its hash checked, and the path of its tensors."""
     path = folder / f"{name}.json"
     try:
         whole = read_with_hash(path)
         if whole["format"] != FORMAT:
-            raise ArtifactError(f"{path} has format {whole['format']}, this version reads {FORMAT}", "train again")
+            raise ArtifactError(f"{path} has format {whole['format']}, this version reads {FORMAT}", again)
         tensors = folder / whole["tensors"]
         content, manifest = tensors.read_bytes(), whole["manifest"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path} is missing or damaged: {error}", remedy(error, "train again")) from error
+        raise ArtifactError(f"{path} is missing or damaged: {error}", remedy(error, again)) from error
     if hashlib.sha256(content).hexdigest() != whole["sha256"]:
-        raise ArtifactError(f"{tensors} is not the file that {path} was written with", "train again")
+        raise ArtifactError(f"{tensors} is not the file that {path} was written with", again)
     return content, manifest, tensors

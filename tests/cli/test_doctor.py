@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from kindred.cli.app import app
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
+from kindred.recommenders.releases import Release
 from kindred.recommenders.runs import finish_run
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.publish import publish_collections
@@ -22,12 +23,12 @@ def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(
     store = open_vectors("qdrant-edge:data/vectors")
     items = Embeddings(IdMap(["a", "b"]), np.eye(2, dtype=np.float32))
     runs = Path("data/artifacts/products")
-    for system in ("products", "listens"):
-        publish_collections(store.of(system), "v1", {"items": items})
-    for name in ("run-1", "run-2"):
-        (runs / name).mkdir(parents=True)
-        (runs / name / "config.json").write_text("{}")
-        finish_run(runs / name, {"config": {"model": "gnn"}, "system": "products", "graph": {"content_hash": "a"}})
+    for folder in (runs / "run-1", runs / "run-2", Path("data/artifacts/listens/v1")):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        finish_run(folder, {"config": {"model": "gnn"}, "system": folder.parent.name, "graph": {"content_hash": "a"}})
+    for system, version in (("products", "run-1"), ("listens", "v1")):
+        publish_collections(store.of(system), version, {"items": items})
 
     def verified() -> dict[str, dict[str, object]]:
         checks = json.loads(CliRunner().invoke(app, ["doctor", "--verify", "--json"]).stdout)
@@ -46,6 +47,31 @@ def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(
     assert str(manifest) in told and str(run_file) in told
     listed = CliRunner().invoke(app, ["runs"])
     assert "run-2" in listed.stdout and "run-1" not in listed.stdout and str(manifest) in str(listed.exception)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "check", "remedy"),
+    [
+        ("run-1/manifest.json", "versions", "kindred train products --resume run-1"),
+        ("run-1/release-run-1.json", "versions", "kindred publish run-1 --system products"),
+        ("run-1/evaluation/temporal/report.json", "runs of products", "delete the folder"),
+    ],
+)
+def test_verify_is_red_where_what_answers_or_is_listed_is_not_whole(
+    damaged: str, check: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    items = Embeddings(IdMap(["a", "b"]), np.eye(2, dtype=np.float32))
+    publish_collections(open_vectors("qdrant-edge:data/vectors").of("products"), "run-1", {"items": items})
+    (run := Path("data/artifacts/products/run-1") / "evaluation/temporal").mkdir(parents=True)
+    (run / "report.json").write_text('{"figures": {}}')
+    finish_run(run.parents[1], {"config": {"model": "gnn"}, "system": "products", "graph": {"content_hash": "a"}})
+    Release("run-1", (), np.zeros(0, dtype=np.uint64), (), None, None, {}).save(run.parents[1])
+    file = run.parents[2] / damaged
+    file.unlink() if file.name == "manifest.json" else file.write_bytes(b"")
+    checks = json.loads(CliRunner().invoke(app, ["doctor", "--verify", "--json"]).stdout)
+    found = {one["name"].split(" in ")[0]: one for one in checks}[check]
+    assert not found["ok"] and remedy in found["remedy"], found
 
 
 def test_a_folder_that_can_not_be_written_is_one_red_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

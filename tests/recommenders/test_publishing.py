@@ -7,6 +7,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
+from kindred.domain.errors import ArtifactError
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed
 from kindred.domain.schema import graph_schema
@@ -14,7 +15,7 @@ from kindred.recommenders.histories import read_histories
 from kindred.recommenders.model import load_model
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
-from kindred.recommenders.releases import ITEMS, USERS
+from kindred.recommenders.releases import ITEMS, USERS, load_release
 from kindred.recommenders.runs import Run
 from tests.recommenders.conftest import Shop, close, ids, latest, published, scores, train, write, write_product
 
@@ -102,3 +103,9 @@ def test_publishing_one_run_after_another_and_going_back(changing: Shop) -> None
     assert changing.recommender(Request(user_id=user)).version == other.name
     assert changing.vectors.of("products").rollback() == changing.run.name
     assert replace(changing.recommender(Request(user_id=user)), removed={}) == replace(first, removed={})
+    (changing.run.folder / f"release-{first.version}.json").write_bytes(b"")
+    with pytest.raises(ArtifactError, match="is missing or damaged") as raised:
+        load_release(changing.run.folder, first.version)
+    assert f"`kindred publish {changing.run.name} --system " in raised.value.next_step
+    assert publish(PRODUCTS, changing.run, changing.store, changing.vectors).replaced == first.version
+    assert changing.recommender(Request(user_id=user)).recommendations == first.recommendations

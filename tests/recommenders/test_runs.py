@@ -30,7 +30,7 @@ def test_a_folder_is_a_run_only_once_its_manifest_is_there(tmp_path: Path) -> No
     assert finished_runs(tmp_path) == [run] and find_run(tmp_path) == run == find_run(tmp_path, whole.name)
     with pytest.raises(ArtifactError, match="did not finish") as raised:
         find_run(tmp_path, half.name)
-    assert f"--resume {half.name}" in raised.value.next_step
+    assert f"--resume {half.name}`" in raised.value.next_step
     assert unfinished_runs(tmp_path) == [half.name]
     (whole / "manifest.json").unlink()
     with pytest.raises(ArtifactError, match="no finished run") as raised:

@@ -22,7 +22,7 @@ from kindred.models.two_tower import Sizes, TowerConfig, TwoTower
 from kindred.models.two_tower_fit import TowerInputs, encode_items
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.publishing import Published
-from kindred.recommenders.releases import ITEMS, USERS, next_version
+from kindred.recommenders.releases import ITEMS, USERS, next_version, read_release
 from kindred.recommenders.runs import Run, finish_run
 from kindred.recommenders.searching.histories import NOW, Examples, histories_before, judged_examples, order_examples
 from kindred.recommenders.searching.model import QueryModel, fit_query_model, inputs_of
@@ -30,7 +30,7 @@ from kindred.recommenders.searching.product_index import ProductIndex, Weights, 
 from kindred.recommenders.searching.search_log import Products, SearchLog, read_search_log
 from kindred.recommenders.system import System
 from kindred.recommenders.training import GraphState, begin_training, made_of, recipe_of, versions_of
-from kindred.training.checkpoint import read_arrays, read_checkpoint, write_arrays, write_checkpoint
+from kindred.training.checkpoint import read_checkpoint, write_arrays, write_checkpoint
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import Scalar, VectorStore
@@ -181,7 +181,7 @@ def load_release(folder: Path, name: str, config: TowerConfig) -> Release:
     Raises:
         ArtifactError: there is nothing whole of that name.
     """
-    arrays, noted = read_arrays(folder, f"release-{name}")
+    arrays, noted = read_release(folder, name)
     num = len(noted["products"])
     titles, texts = (arrays[f"{of}_vectors"].astype(np.float32) for of in ("title", "text"))
     groups = _csr_of(arrays, "groups", (num, len(noted["group_names"])))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings
+from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
 from kindred.domain.records import Tag, Tagged, Track, content_id
@@ -66,8 +68,11 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
 
 def _is_same(run: Run, version: str, release: TagRelease) -> bool:
     """Whether this version is of the run and says what the release does."""
-    is_noted = run_of(version) == run.name and has_checkpoint(run.folder, f"release-{version}")
-    return is_noted and load_tag_release(run.folder, version).same_content(release)
+    if run_of(version) != run.name or not has_checkpoint(run.folder, f"release-{version}"):
+        return False
+    with suppress(ArtifactError):  # a damaged one is written anew
+        return load_tag_release(run.folder, version).same_content(release)
+    return False
 
 
 def _summary(release: TagRelease) -> str:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
-from kindred.training.checkpoint import read_arrays, write_arrays
+from kindred.recommenders.releases import read_release
+from kindred.training.checkpoint import write_arrays
 
 BoolArray = NDArray[np.bool_]
 HEARD, GIVEN, PRIOR = "sound", "tags", "prior"
@@ -74,7 +75,7 @@ def likeliest(chances: FloatArray) -> list[int]:
 
 def load_tag_release(folder: Path, version: str) -> TagRelease:
     """What a version says. Raises: ArtifactError where there is nothing whole."""
-    arrays, noted = read_arrays(folder, f"release-{version}")
+    arrays, noted = read_release(folder, version)
     try:
         tags = tuple(noted["tags"])
         given = np.unpackbits(arrays["given"], axis=1, count=len(tags)).astype(np.bool_)
