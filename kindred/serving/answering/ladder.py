@@ -6,6 +6,7 @@ among users like them → what is popular.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ LISTS_KEPT = 10_000
 LATEST_ITEMS = 20
 MOST_ALIKE = 500
 NO_ENGINE, NO_VECTORS = "the vector engine fails", "the vectors can't be read"
+NO_TEXTS = "the graph can't be read: without the user's texts"
 TOO_LATE = "the best answer would have come too late"
 INSTEAD = {
     "exact": "compared in memory with what the model learned",
@@ -42,7 +44,7 @@ class Ladder:
         recommender: answers through the vector engine.
         memory: what is known without it.
         version: names the version that answers.
-        graph_problem: says what is wrong with the graph, None where nothing is.
+        graph_problem: says what is wrong with the graph or was since a time, None where nothing is.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Ladder:
         recommender: Recommends,
         memory: Memory,
         version: Callable[[], str],
-        graph_problem: Callable[[], str | None],
+        graph_problem: Callable[[float], str | None],
     ) -> None:
         self._recommender = recommender
         self._memory = memory
@@ -65,19 +67,20 @@ class Ladder:
             return self._recommender(request)
         if not self.breaker.allows():
             return self.below(request)
+        began = time.monotonic()
         try:
             answer = self._recommender(request)
         except FAILURES as error:
             self.breaker.failed(error)
             return self.below(request)
-        return self._good(request, answer)
+        return self._good(request, answer, began)
 
-    def _good(self, request: Request, answer: Answer) -> Answer:
+    def _good(self, request: Request, answer: Answer, began: float) -> Answer:
         """The answer of the best level, kept for when it fails."""
         self.breaker.succeeded()
         if is_plain(request):
             self._keep(request, answer)
-        return self._without_texts(request, answer)
+        return self._without_texts(request, answer, began)
 
     def together(self, requests: Sequence[Request]) -> list[Answer | Exception]:
         """What each of several requests that are quick gets: its answer, or the error of the request itself."""
@@ -85,8 +88,8 @@ class Ladder:
         recommender = self._recommender if usual and self.breaker.state == "closed" else None
         if len(requests) > 1 and isinstance(recommender, AnswersTogether):
             with suppress(KindredError, *FAILURES):  # each is tried alone then, and fails alone
-                answers = recommender.together(requests)
-                return [self._good(request, answer) for request, answer in zip(requests, answers, strict=True)]
+                began, answers = time.monotonic(), recommender.together(requests)
+                return [self._good(request, answer, began) for request, answer in zip(requests, answers, strict=True)]
         return [self._alone(request) for request in requests]
 
     def _alone(self, request: Request) -> Answer | Exception:
@@ -170,11 +173,11 @@ class Ladder:
             for label, node in request.where.items()
         )
 
-    def _without_texts(self, request: Request, answer: Answer) -> Answer:
+    def _without_texts(self, request: Request, answer: Answer, began: float) -> Answer:
         """The answer, said to be degraded where the graph could not be asked what the user wrote."""
-        if answer.level in ("model", "popular") or request.events or self._graph_problem() is None:
+        if answer.level in ("model", "popular") or request.events or self._graph_problem(began) is None:
             return answer
-        return replace(answer, degraded=True, note=answer.note or "the graph can't be read: without the user's texts")
+        return replace(answer, degraded=True, note=answer.note or NO_TEXTS)
 
 
 def is_plain(request: Request) -> bool:

@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, StoreError
+from kindred.domain.explanation import Explanation
 from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.recommends import HoldsGraph, Recommends
 from kindred.recommenders.releases import run_of
@@ -77,6 +78,14 @@ class OpenedSystem:
         self.misfit = misfit(self.module, self.version, made_of, self.memory.past, self.vectors.of(self.name))
         if self.misfit is not None:
             _LOG.warning("system %s: the graph is not the one of its version: %s", self.name, self.misfit)
+
+    def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
+        """The evidence for an item; its note says where the graph could not be asked for words of users."""
+        began = time.monotonic()
+        found = self.recommender.why(user_id, item_id, at)
+        if found.note or self.memory.graph_problem(began) is None:
+            return found
+        return replace(found, note="the graph can't be read: without the words of users")
 
     def forget_user(self, user_id: str) -> None:
         """As if they had never been there: nothing of them is in memory."""

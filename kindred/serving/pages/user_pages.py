@@ -92,7 +92,7 @@ async def why_page(service: Service, system: str, user: str, item: str) -> Page:
         raise UnknownError("why what, for whom?", "open a user and choose why beside an item")
     if not opened.memory.knows_item(item):
         raise unknown_item(opened.module.system, item)
-    found = await service.in_thread(partial(opened.recommender.why, user, item))
+    found = await service.in_thread(partial(opened.why, user, item))
     drawings: tuple[Drawing, ...] = ()
     if found.paths:
         drawings = (drawing_of(found, is_wide=True), drawing_of(found, is_wide=False))

@@ -38,7 +38,7 @@ def router(service: Service) -> APIRouter:
         opened = service.system(system)
         if not opened.memory.knows_item(item_id):
             raise unknown_item(opened.module.system, item_id)
-        found = await service.in_thread(partial(opened.recommender.why, user_id, item_id, seconds_of(at)))
+        found = await service.in_thread(partial(opened.why, user_id, item_id, seconds_of(at)))
         return orjson_response(why_value(found, request_id_of(http)))
 
     @routes.get("/v1/users/{user_id:path}/why/{item_id:path}", response_model=Why)

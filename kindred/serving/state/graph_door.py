@@ -47,6 +47,7 @@ class GraphDoor:
         self._turning_since: float | None = None
         self._num_waiting = 0
         self._failed: KindredError | None = None
+        self._last_failure: KindredError | None = None
         self._failed_at = 0.0
         self._changed = threading.Condition()
 
@@ -134,13 +135,14 @@ class GraphDoor:
                 self._turning_since = None
                 self._changed.notify_all()
 
-    def problem(self) -> str | None:
-        """Why the graph can't be read, or could not just now; None where nothing is wrong."""
+    def problem(self, since: float = math.inf) -> str | None:
+        """Why the graph can't be read, could not just now, or could not since a time; None where nothing is wrong."""
         with self._changed:
             if self._hangs():
                 return str(self._no_answer())
-        recent = time.monotonic() - self._failed_at < RETRY_SECONDS
-        return str(self._failed) if self._failed is not None and recent else None
+        failed = self._failed if self._failed_at < since else self._last_failure
+        recent = min(time.monotonic(), since) - self._failed_at < RETRY_SECONDS
+        return str(failed) if failed is not None and recent else None
 
     def look(self) -> str | None:
         """Reads the least there is: why the graph can't be read, None where nothing is wrong."""
@@ -178,7 +180,8 @@ class GraphDoor:
             return self._reader
 
     def _note_failure(self, error: KindredError) -> None:
-        self._failed, self._failed_at = error, time.monotonic()
+        self._failed = self._last_failure = error
+        self._failed_at = time.monotonic()
 
     def _close_reader(self) -> None:
         if self._reader is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -262,9 +263,9 @@ class Memory:
         there = {past.users.external(int(user)) for user in np.flatnonzero(np.diff(past.starts))}
         return len(((there - self._forgotten) | set(self._new)) - self._current.get(version, set()))
 
-    def graph_problem(self) -> str | None:
-        """Why the graph can't be read just now, None where nothing is wrong."""
-        return self._graph.problem()
+    def graph_problem(self, since: float = math.inf) -> str | None:
+        """Why the graph can't be read just now, or could not since a time; None where nothing is wrong."""
+        return self._graph.problem(since)
 
     # what writers tell
 

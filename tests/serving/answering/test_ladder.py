@@ -112,6 +112,25 @@ def test_texts_are_not_read_by_another_encoder_than_made_the_vectors_of_the_grap
         assert (answer["served_by"], answer["degraded"]) == ("engine", False)
 
 
+def test_answers_without_the_texts_of_a_damaged_graph_say_so_however_long_they_take(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kindred.serving.state.graph_door.RETRY_SECONDS", 0.0)
+    vectors = next((settings.data_dir / "graph/columns/User-REVIEWED-Product").glob("text_embedding*.f16"))
+    vectors.write_bytes(bytes([vectors.read_bytes()[0] ^ 1]) + vectors.read_bytes()[1:])
+    with opened(settings) as service:
+        client = Client(service)
+        item = client.get(f"/v1/products/users/{USER}/recommendations?k=1").json()["items"][0]["id"]
+        assert client.post("/v1/events", {"user_id": USER, "item_id": item, "rating": 5}).status_code == 200
+        answer = client.get(f"/v1/products/users/{USER}/recommendations?k=3").json()
+        assert answer["level"] == "folded-in" and answer["degraded"], answer
+        why = client.get(f"/v1/products/users/{USER}/why/{answer['items'][0]['id']}").json()
+        assert {answer["note"], why["note"]} == {
+            "the graph can't be read: without the user's texts",
+            "the graph can't be read: without the words of users",
+        }
+
+
 def test_sampled_answers_are_compared_with_the_exact_ones(service: Service) -> None:
     recommender, shares = service.system("products").recommender, list[float]()
     recall = SampledRecall(recommender, shares.append, every=3)
