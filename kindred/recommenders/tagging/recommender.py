@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kindred.recommenders.tagging.answers import Tagger
 
 LEVELS = {HEARD: "model", GIVEN: "folded-in", PRIOR: "popular"}
+_GIVEN_ALREADY = "the track was given this tag: it is not predicted"
 _NO_PATHS = "a predicted tag rests on what the track sounds like, and on no path of the graph"
 
 
@@ -164,12 +165,11 @@ class TagRecommender:
         held = self.version()
         if item_id not in held.release.tags:
             raise RecordError(f"there is no tag {item_id!r}", "tags are those of the training")
-        answer = self(Request(user_id=user_id, k=len(held.release.tags), exclude_seen=False))
-        ranks = {item.item_id: (rank, item.score) for rank, item in enumerate(answer.recommendations, 1)}
-        rank, chance = ranks[item_id]
+        answer = self(Request(user_id=user_id, k=len(held.release.tags)))
+        ranks = {item.item_id: (item.score, rank) for rank, item in enumerate(answer.recommendations, 1)}
         name = held.release.tag_names.get(item_id)
-        standing = Standing(chance, rank)
-        said = (name, standing, (), None, answer.level, held.name, None, _NO_PATHS)
+        standing, note = Standing(*ranks.get(item_id, (1.0, None))), _NO_PATHS if item_id in ranks else _GIVEN_ALREADY
+        said = (name, standing, (), None, answer.level, held.name, None, note)
         return Explanation(self.system.name, user_id, item_id, *said)
 
     def example_users(self, count: int) -> list[str]:

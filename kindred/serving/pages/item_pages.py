@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Recommendation
 from kindred.domain.schema import graph_schema
+from kindred.graph.store import QueryLimits
 from kindred.graph.view.neighbourhood import View, read_view
 from kindred.graph.view.page import shown_properties, view_parts
 from kindred.serving.answering.opened_system import OpenedSystem
@@ -42,7 +44,7 @@ async def item_page(service: Service, system: str, item: str) -> Page:
         "properties": properties,
         "text": text,
         "degraded": degraded,
-        "context": _context(opened, item),
+        "context": await service.in_thread(partial(_context, service, opened, item)),
         "num_events": opened.memory.num_events(item),
         "item_label": opened.module.system.item_label,
     }
@@ -65,13 +67,25 @@ def _properties(service: Service, opened: OpenedSystem, item: str) -> tuple[Mapp
     return {name: value for name, value in shown.items() if name not in (*_NOT_SHOWN, title)}, text, ""
 
 
-def _context(opened: OpenedSystem, item: str) -> list[tuple[str, str, str]]:
-    """Words of the edge, label and id of what the item leads to."""
-    return [
-        (triple[1].lower().replace("_", " "), triple[2], node)
-        for triple in opened.module.system.triples[1:]
-        for node in opened.memory.members(item, triple)
-    ]
+def _context(service: Service, opened: OpenedSystem, item: str) -> list[tuple[str, str, str, str]]:
+    """Words of the edge, label, id and name of what the item leads to."""
+    found = []
+    for triple in opened.module.system.triples[1:]:
+        nodes = opened.memory.members(item, triple)
+        names = names_of(service, triple[2], nodes)
+        found += [(triple[1].lower().replace("_", " "), triple[2], node, names.get(node) or node) for node in nodes]
+    return found
+
+
+def names_of(service: Service, label: str, nodes: Sequence[str]) -> Mapping[str, str | None]:
+    """Names of nodes, by id; none where their kind has none, or the graph can't be read."""
+    if not nodes or all(one.name != "name" for one in graph_schema().node(label).properties):
+        return {}
+    question = f"MATCH (n:{label}) WHERE n.id IN $ids RETURN n.id AS id, n.name AS name"
+    with suppress(KindredError), service.graph.read() as store:
+        rows = store.query(question, {"ids": list(nodes)}, QueryLimits(rows=len(nodes)))
+        return dict(zip(rows["id"].to_pylist(), rows["name"].to_pylist(), strict=True))
+    return {}
 
 
 async def graph_page(service: Service, system: str, label: str, node: str) -> Page:

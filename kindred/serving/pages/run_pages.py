@@ -116,9 +116,15 @@ def _weights(run: Run) -> list[Bar]:
 
 
 def _history(folder: Path) -> list[dict[str, float]]:
-    """What each epoch of a training noted; nothing where it noted nothing that can be read."""
+    """What each epoch of a training noted; nothing where it noted nothing that can be read.
+
+    Of several trainings, each in a folder of its own, the first: the last is on all there is, and judges nothing.
+    """
+    parts = sorted(folder.glob("*/metrics.jsonl"))
+    own = folder / "metrics.jsonl"
     try:
-        return [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+        noted = (parts[0] if parts and not own.exists() else own).read_text("utf-8")
+        return [json.loads(line) for line in noted.splitlines()]
     except (OSError, ValueError):
         return []
 

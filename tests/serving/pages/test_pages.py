@@ -7,13 +7,15 @@ from html.parser import HTMLParser
 from urllib.parse import parse_qs, quote
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from kindred.domain.recommendation import Request
+from kindred.domain.schema import graph_schema
 from kindred.domain.shown import counted
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.runs import finish_run
-from kindred.serving.pages import try_page, user_pages
+from kindred.serving.pages import item_pages, try_page, user_pages
 from kindred.serving.pages.charts import line_chart, ticks_of
 from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map
 from kindred.serving.pages.rendering import ago, brief
@@ -235,3 +237,10 @@ def test_ticks_are_round_and_hold_the_values() -> None:
     chart = line_chart("loss", {"a": [(1, 2.0), (2, 1.0)], "b": [(2, 3.0)]})
     assert chart is not None and chart.table == (("1", ("2", "–")), ("2", ("1", "3")))
     assert line_chart("nothing", {"a": [(1, 2.0)]}) is None
+
+
+def test_what_an_item_leads_to_is_called_by_its_name(service: Service) -> None:
+    with service.graph.write() as store:
+        store.upsert_nodes(graph_schema().node("Artist"), pa.table({"id": ["a1", "a2"], "name": ["Marpha", None]}))
+    assert item_pages.names_of(service, "Artist", ["a1", "a2"]) == {"a1": "Marpha", "a2": None}
+    assert item_pages.names_of(service, "Category", ["Kitchen"]) == {}

@@ -125,6 +125,9 @@ def test_pages_show_what_somebody_searched_for_and_what_answers_rest_on(client: 
     assert "What they searched for" in page and "from their latest searches" in page and "embeddings" not in page
     status = client.get("/ui/status").text
     assert "Knows events up to" in status and "did something since" not in status
+    run = client.get("/ui/runs").text.split("/ui/run?system=queries&amp;name=")[1].split('"')[0]
+    shown = client.get("/ui/run", system="queries", name=run).text
+    assert "on validation" in shown and "not trained in epochs" not in shown, "towers are"
 
 
 def test_why_as_of_a_time_takes_what_recommendations_take(client: Client) -> None:

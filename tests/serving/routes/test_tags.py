@@ -257,6 +257,14 @@ def test_why_a_tag_says_how_likely_it_is(client: Client, audio: Audio) -> None:
     assert why["now"]["rank"] == 1 and why["now"]["score"] == best["probability"] and "sounds like" in why["note"]
 
 
+def test_why_a_tag_ranks_it_among_those_that_are_recommended(client: Client, audio: Audio) -> None:
+    track, given = next(pair for pair, (probability, _) in audio.given.items() if probability is None)
+    first = client.get(f"/v1/tags/users/{track}/recommendations", k=1).json()["items"][0]
+    assert client.get(f"/v1/tags/users/{track}/why/{first['id']}").json()["now"]["rank"] == 1
+    why = client.get(f"/v1/tags/users/{track}/why/{given}").json()
+    assert why["now"] == {"score": 1.0, "rank": None} and "was given this tag" in why["note"]
+
+
 def test_the_pages_speak_of_tracks_and_offer_nothing_to_try(client: Client) -> None:
     found = client.get("/ui/tags").text
     assert "Tracks to begin with" in found and "Try it" not in found
