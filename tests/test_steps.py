@@ -39,7 +39,7 @@ def test_who_asks_a_system_that_is_not_published_is_told_which_are(tmp_path: Pat
         version.seal("20260101-000000-aaaaaa", {"items": 1})
         version.publish("20260101-000000-aaaaaa")
     with (
-        pytest.raises(NotPublishedError, match="ask `--system interactions`, or train with `kindred train products`"),
+        pytest.raises(NotPublishedError, match="ask `--system interactions`, or publish a run with `kindred publish"),
         recommender_of(settings, "products") as recommender,
     ):
         recommender(request)

@@ -143,12 +143,14 @@ def load_encoder(folder: Path) -> OnnxEncoder:
     """
     path = folder / MODEL_FILE
     again = f"export it again with `kindred export onnx --system {folder.parent.name} --run {folder.name}`"
+    reading = folder / NOTE_FILE
     try:
-        noted, model = read_with_hash(folder / NOTE_FILE), path.read_bytes()
+        noted = read_with_hash(reading)
         columns = [ColumnInput(**column) for column in noted["columns"]]
-        whole = sha256(model).hexdigest() == noted["sha256"]
+        reading, hashed = path, noted["sha256"]
+        model = path.read_bytes()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path} can't be read: {error}", remedy(error, again)) from error
-    if not whole:
+        raise ArtifactError(f"{reading} can't be read: {error}", remedy(error, again)) from error
+    if sha256(model).hexdigest() != hashed:
         raise ArtifactError(f"{path} is not what was exported", again)
     return OnnxEncoder(model, columns, str(path), again)

@@ -97,7 +97,7 @@ class Service:
                 self.systems[name] = opened
         if not self.systems:
             raise ArtifactError(
-                "nothing is published yet", "train with `kindred train products`, then `kindred publish`"
+                "nothing is published yet", "publish a run with `kindred publish`, after `kindred train products`"
             )
 
     def system(self, name: str) -> OpenedSystem:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kindred.domain.recommendation import Candidate, best_first
+from kindred.domain.recommendation import Candidate, Request, best_first
 from kindred.recommenders.answering.asked import Asked, excluded_reason, scored_anew
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.answering.opened import Version
@@ -76,6 +76,17 @@ class Finder:
             if not bounds.admit(asked.numbers[name].get(candidate.item_id)):
                 return f"{name} is not what was asked for"
         return None
+
+    def met_by_none(self, version: Version, request: Request) -> str:
+        """The first condition that no item at all meets, in words; empty where some meet each."""
+        item = self._system.words.item
+        for name, values in self._known.numbers(request.bounds).items():
+            if not values:
+                return f"no {item} has a {name}"
+        for label, node in request.where.items():
+            if not any(node in self._nodes(version, one, label) for one in version.model.items):
+                return f"no {item} is of {label} {node}"
+        return ""
 
     def _pipeline(self, asked: Asked, level: str) -> Pipeline[Asked]:
         name = level if level in ("popular", "similar") else "model"

@@ -78,5 +78,5 @@ def published_version(system: System, vectors: PublishedVectors) -> str:
     name = vectors.published()
     if name is not None:
         return name
-    hint = f"`kindred train {system.name}`, then `kindred publish --system {system.name}`"
-    raise NotPublishedError(f"nothing is published yet of system {system.name}", f"train with {hint}")
+    hint = f"publish a run with `kindred publish --system {system.name}`, after `kindred train {system.name}`"
+    raise NotPublishedError(f"nothing is published yet of system {system.name}", hint)

@@ -99,7 +99,10 @@ class Recommender:
         trained = version.model.items
         sources = {item: source if item in trained else "new" for item, source in selection.sources.items()}
         found = _recommendations(selection.chosen, titles, reasons, sources)
-        notes = ["" if found else self._nothing_left(request, asker), self._left_aside(request, version, sources)]
+        notes = [
+            "" if found else self._nothing_left(request, asker, version),
+            self._left_aside(request, version, sources),
+        ]
         note = "; ".join(filter(None, notes))
         return self._answer(asker.user_id, found, asker.level, version, selection.removed, note)
 
@@ -272,8 +275,10 @@ class Recommender:
         found = _recommendations(best, titles, {}, dict.fromkeys(counts, "popular"))
         return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN if found else NOTHING_THEN)
 
-    def _nothing_left(self, request: Request, asker: Asker) -> str:
+    def _nothing_left(self, request: Request, asker: Asker, version: Version) -> str:
         words = self.system.words
+        if unmet := self._finder.met_by_none(version, request):
+            return unmet
         if request.where or request.bounds:
             return f"no {words.item} is left that fits what was asked for"
         num_seen = len(set(asker.seen))

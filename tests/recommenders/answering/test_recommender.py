@@ -11,7 +11,7 @@ import pytest
 
 from kindred.domain.embeddings import Vectors
 from kindred.domain.errors import ArtifactError, RecordError, SettingsError
-from kindred.domain.recommendation import Request
+from kindred.domain.recommendation import Bounds, Request
 from kindred.domain.records import Reviewed
 from kindred.domain.schema import graph_schema
 from kindred.recommenders.answering.recommender import Opened, Recommender
@@ -210,7 +210,10 @@ def test_only_what_was_asked_for(shop: Shop) -> None:
     assert set(ids(answer)) == members
     assert ids(shop.recommender(Request(where={"category": category}, k=3))) == ids(answer)[:3]
     nothing = shop.recommender(Request(where={"category": "no such"}))
-    assert not nothing.recommendations and "fits what was asked" in nothing.note
+    assert not nothing.recommendations and nothing.note == "no product is of category no such"
+    assert shop.recommender(Request(bounds={"price": Bounds(most=20)})).note == "no product has a price"
+    others = Request(where={"category": category}, exclude=sorted(members))
+    assert "fits what was asked" in shop.recommender(others).note
     with pytest.raises(SettingsError, match="no colour") as raised:
         shop.recommender(Request(where={"colour": "red"}))
     assert "category" in raised.value.next_step
