@@ -25,6 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     home.mkdir()
     (tmp_path / "work").mkdir()
+    (tmp_path / "events.csv").write_text("user,item,time\nann,tent,1600000000\n")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.delenv("KINDRED_DATA_DIR", raising=False)
@@ -38,12 +39,13 @@ def kindred(*arguments: str) -> str:
 
 
 def test_the_data_folder_may_be_at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kindred("--data-dir", "~/flag", "graph", "stats")
+    load = ("ingest", "interactions", str(home.with_name("events.csv")))
+    kindred("--data-dir", "~/flag", *load)
     Path(".env").write_text("KINDRED_DATA_DIR=~/dotenv\n")
-    kindred("graph", "stats")
+    kindred(*load)
     assert load_settings().effective_vector_url == f"qdrant-edge:{home / 'dotenv' / 'vectors'}"
     monkeypatch.setenv("KINDRED_DATA_DIR", "~/environment")
-    kindred("graph", "stats")
+    kindred(*load)
     assert {path.name for path in home.iterdir()} == {"flag", "dotenv", "environment"}
     assert {path.name for path in Path().iterdir()} == {".env"}
 
@@ -53,9 +55,9 @@ def test_urls_may_be_at_home(home: Path, url: str) -> None:
     with closing(open_graph("ladybug:~/graph")) as store:
         store.create_schema(graph_schema())
     open_vectors(url).close()
-    kindred("--graph-url", "ladybug:~/other", "--vector-url", url, "graph", "stats")
+    kindred("--graph-url", "ladybug:~/graph", "--vector-url", url, "graph", "stats")
     kindred("graph", "copy", "--from", "ladybug:~/graph", "--to", "ladybug:~/copy")
-    assert {"graph", "other", "copy"} <= {path.name for path in home.iterdir()} and not list(Path().iterdir())
+    assert {"graph", "copy"} <= {path.name for path in home.iterdir()} and not list(Path().iterdir())
 
 
 def test_files_of_a_command_may_be_at_home(home: Path) -> None:

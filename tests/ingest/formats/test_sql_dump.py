@@ -171,7 +171,7 @@ def test_three_tables_of_one_dump_become_one_graph(tmp_path: Path, graph: DictGr
         "INSERT INTO user_data VALUES (1, 0, 30, 'Narnia', NULL, 2, 'iOS', 'ads'), (2);",
         "COPY public.post_text_df (post_id, text, topic) FROM stdin;",
         "9\tText\tsport\n\\.",
-        "INSERT INTO feed_data VALUES (1, '2021-01-01 00:00:00', 9, 'like', 0), (1, '1970-01-01', 9, 'view', 0);",
+        "INSERT INTO feed_data VALUES (1, '2021-01-01 00:00:00', 9, 'like', 0), (1, '1970-01-05', 9, 'view', 0);",
     )
     path.write_bytes(gzip.compress(path.read_bytes()))
     summary = ingest_files(graph, post_files(dump=path), None, options)

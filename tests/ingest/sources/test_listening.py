@@ -115,7 +115,7 @@ def test_bad_events_are_quarantined_and_every_line_counts_once(
         {"track": "t1", "at": MOMENT},
         {"user": "u", "track": "t1"},
         {"user": "u", "track": "t1", "at": "yesterday"},
-        {"user": "u", "track": "t1", "at": 0},
+        {"user": "u", "track": "t1", "at": 5},
         {"user": "u", "track": "t1", "at": MOMENT, "share": 1.5},
         {"user": "u", "track": "t1", "at": MOMENT, "plays": -1},
         {"user": "u", "track": "t1", "at": MOMENT, "plays": 1.5},
