@@ -118,14 +118,14 @@ def _published(settings: Settings, systems: list[str]) -> dict[str, str]:
 
 
 def _row(run: Run, is_published: bool) -> dict[str, Any]:
-    from kindred.recommenders.runs import figures_of, tags_of
+    from kindred.recommenders.runs import shown_figures, tags_of
     from kindred.recommenders.systems import model_name
 
     return {
         "run": run.name,
         "model": model_name(run),
         "published": is_published,
-        "figures": figures_of(run),
+        "figures": shown_figures(run),
         "tags": tags_of(run),
         **run.manifest,
     }

@@ -137,15 +137,27 @@ def figures_of(run: Run, protocol: str = "*") -> dict[str, float]:
     """The figures of the newest evaluation of a run's settings by that protocol; none where there was none.
 
     They are those of its ranking, unless the report names others.
+
+    Raises:
+        ArtifactError: the report is damaged.
     """
     reports = sorted(run.folder.glob(f"evaluation/{protocol}/report.json"), key=lambda path: path.stat().st_mtime_ns)
     if not reports:
         return {}
     report = _read_json(reports[-1])
-    if "figures" in report:
-        return {name: round(float(value), 4) for name, value in report["figures"].items()}
-    means = report["ranking"]["model"]
-    return {name: round(float(means[name]), 4) for name in _RANKING}
+    try:
+        told = report["figures"] if "figures" in report else report["ranking"]["model"]
+        return {name: round(float(told[name]), 4) for name in (told if "figures" in report else _RANKING)}
+    except (LookupError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{reports[-1]} holds no figures", f"run `kindred evaluate {run.name}` again") from error
+
+
+def shown_figures(run: Run) -> dict[str, float]:
+    """The same for a list of runs, which no damaged report ends: it has none then, and `doctor --verify` names it."""
+    try:
+        return figures_of(run)
+    except ArtifactError:
+        return {}
 
 
 def figure_names(figures: Iterable[Mapping[str, float]]) -> list[str]:
@@ -155,7 +167,7 @@ def figure_names(figures: Iterable[Mapping[str, float]]) -> list[str]:
 
 def run_summary(run: Run) -> str:
     """One line on a run: model, data, figures."""
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in figures_of(run).items()) or "not evaluated"
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in shown_figures(run).items()) or "not evaluated"
     model = model_of(run) if is_baseline(run) else f"the model of {run.manifest['system']}"
     return f"{model}, from {run.manifest['events']:,} events ({figures})"
 

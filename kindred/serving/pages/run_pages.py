@@ -14,8 +14,8 @@ from kindred.recommenders.runs import (
     Run,
     damaged_runs,
     figure_names,
-    figures_of,
     finished_runs,
+    shown_figures,
     tags_of,
     whole_run,
 )
@@ -50,7 +50,7 @@ def _all_runs(service: Service) -> list[tuple[str, list[str], list[dict[str, Any
                 "name": run.name,
                 "model": model_name(run),
                 "events": run.manifest["events"],
-                "figures": figures_of(run),
+                "figures": shown_figures(run),
                 "tags": tags_of(run),
                 "is_current": current is not None and run_of(current) == run.name,
                 "is_kept": run.name in map(run_of, published),
@@ -78,7 +78,7 @@ def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str,
     others = [other for other in finished if other.name != run.name]
     second = next((other for other in others if other.name == beside), None)
     shown = [run] if second is None else [run, second]
-    figures = {one.name: figures_of(one) for one in shown}
+    figures = {one.name: shown_figures(one) for one in shown}
     histories = {one.name: _history(one.folder) for one in shown}
     return {
         "run": run,
@@ -138,12 +138,15 @@ def _curve(histories: Mapping[str, list[dict[str, float]]], key: str, title: str
 
 
 def _reports(run: Run) -> list[dict[str, Any]]:
+    """The reports that can be read."""
     found = []
     for path in sorted(run.folder.glob("evaluation/*/report.json")):
         try:
-            found.append(json.loads(path.read_text("utf-8")))
+            report = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError):
             continue
+        if "summary" in report or "protocol" in report:
+            found.append(report)
     return found
 
 

@@ -10,7 +10,7 @@ from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Request
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.releases import run_of
-from kindred.recommenders.runs import figures_of, find_run
+from kindred.recommenders.runs import find_run, shown_figures
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.pages.rendering import Page
 from kindred.serving.service import Service
@@ -63,4 +63,4 @@ def _figures(opened: OpenedSystem) -> dict[str, float]:
         run = find_run(opened.runs_folder, run_of(opened.version))
     except KindredError:
         return {}
-    return figures_of(run)
+    return shown_figures(run)

@@ -198,6 +198,10 @@ def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: 
     assert "slate auc" in listed and "0.5912" in listed and "boosting" in listed
     shown = Text(client.get("/ui/run", system="posts", name=folder.name).text).said
     assert "logged, start: 7 requests" in shown and "test: popular" in shown
+    for damaged in ("{", '{"figures": 7}'):
+        (evaluation / "report.json").write_text(damaged)
+        assert folder.name in Text(client.get("/ui/runs").text).said
+        assert client.get("/ui/run", system="posts", name=folder.name).status_code == 200
 
 
 @pytest.mark.parametrize("left_out", ["nothing", "rating"])
