@@ -108,10 +108,10 @@ def _versions(settings: Settings) -> str:
 
 
 def _runs(folder: Path) -> str:
-    from kindred.recommenders.runs import damage_of_run, damaged_runs, figures_of, finished_runs
+    from kindred.recommenders.runs import damage_of_run, figures_of, read_runs
 
-    found = finished_runs(folder)
-    bad = [error.message for error in damaged_runs(folder).values()]
+    found, damaged = read_runs(folder)
+    bad = [error.message for error in damaged.values()]
     if bad := bad + [damage for run in found if (damage := damage_of_run(run))]:
         raise ArtifactError("; ".join(bad), "delete the run's folder and train again")
     for run in found:

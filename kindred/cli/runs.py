@@ -34,14 +34,15 @@ def runs(
     if context.invoked_subcommand is not None:
         return
     from kindred.domain.errors import ArtifactError
-    from kindred.recommenders.runs import damaged_runs, figure_names, finished_runs, unfinished_runs
+    from kindred.recommenders.runs import figure_names, read_runs, unfinished_runs
     from kindred.recommenders.systems import SYSTEMS, find_system
 
     settings = settings_of(context)
     names = list(SYSTEMS) if system is None else [find_system(system).system.name]
-    found = [(name, run) for name in names for run in finished_runs(runs_folder_of(settings, name))]
+    read = {name: read_runs(runs_folder_of(settings, name)) for name in names}
+    found = [(name, run) for name, (runs, _) in read.items() for run in runs]
     marks = _published(settings, names) if found else {}
-    damaged = [error for name in names for error in damaged_runs(runs_folder_of(settings, name)).values()]
+    damaged = [error for _, errors in read.values() for error in errors.values()]
     rows = []
     for name, run in found:
         try:
@@ -118,14 +119,14 @@ def _published(settings: Settings, systems: list[str]) -> dict[str, str]:
 
 
 def _row(run: Run, is_published: bool) -> dict[str, Any]:
-    from kindred.recommenders.runs import shown_figures, tags_of
+    from kindred.recommenders.runs import figures_of, tags_of
     from kindred.recommenders.systems import model_name
 
     return {
         "run": run.name,
         "model": model_name(run),
         "published": is_published,
-        "figures": shown_figures(run),
+        "figures": figures_of(run),
         "tags": tags_of(run),
         **run.manifest,
     }

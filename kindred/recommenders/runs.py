@@ -87,24 +87,20 @@ def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
 
 def finished_runs(runs_folder: Path) -> list[Run]:
     """Finished runs whose manifest can be read, oldest first."""
-    return [run for run in _found_runs(runs_folder).values() if isinstance(run, Run)]
+    return read_runs(runs_folder)[0]
 
 
-def damaged_runs(runs_folder: Path) -> dict[str, ArtifactError]:
-    """Names of the runs whose manifest can't be read, oldest first, and what is the matter with each."""
-    found = _found_runs(runs_folder).items()
-    return {name: error for name, error in found if isinstance(error, ArtifactError)}
-
-
-def _found_runs(runs_folder: Path) -> dict[str, Run | ArtifactError]:
-    found: dict[str, Run | ArtifactError] = {}
+def read_runs(runs_folder: Path) -> tuple[list[Run], dict[str, ArtifactError]]:
+    """The same, and by name, oldest first too, what is the matter with each run whose manifest can't be read."""
+    runs: list[Run] = []
+    damaged: dict[str, ArtifactError] = {}
     for path in sorted(runs_folder.glob(f"*/{MANIFEST}")):
         name = path.parent.name
         try:
-            found[name] = Run(name, path.parent, _read_json(path))
+            runs.append(Run(name, path.parent, _read_json(path)))
         except ArtifactError as error:
-            found[name] = error
-    return found
+            damaged[name] = error
+    return runs, damaged
 
 
 def unfinished_runs(runs_folder: Path) -> list[str]:
@@ -146,9 +142,11 @@ def figures_of(run: Run, protocol: str = "*") -> dict[str, float]:
         return {}
     report = _read_json(reports[-1])
     try:
-        told = report["figures"] if "figures" in report else report["ranking"]["model"]
-        return {name: round(float(told[name]), 4) for name in (told if "figures" in report else _RANKING)}
-    except (LookupError, TypeError, ValueError) as error:
+        if "figures" in report:
+            return {name: round(float(value), 4) for name, value in report["figures"].items()}
+        means = report["ranking"]["model"]
+        return {name: round(float(means[name]), 4) for name in _RANKING}
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ArtifactError(f"{reports[-1]} holds no figures", f"run `kindred evaluate {run.name}` again") from error
 
 
@@ -180,7 +178,7 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
     Raises:
         ArtifactError: there is no such finished run, or it is damaged, or without a name a newer one is.
     """
-    runs, damaged = finished_runs(runs_folder), damaged_runs(runs_folder)
+    runs, damaged = read_runs(runs_folder)
     if name in damaged:
         raise damaged[name]
     own = [run for run in runs if not is_baseline(run)]

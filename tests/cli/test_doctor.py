@@ -47,6 +47,9 @@ def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(
     assert str(manifest) in told and str(run_file) in told
     listed = CliRunner().invoke(app, ["runs"])
     assert "run-2" in listed.stdout and "run-1" not in listed.stdout and str(manifest) in str(listed.exception)
+    (report := runs / "run-2" / "evaluation" / "temporal" / "report.json").parent.mkdir(parents=True)
+    report.write_text('{"figures": 7}')
+    assert str(report) in str(CliRunner().invoke(app, ["runs"]).exception)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.recommenders.runs import (
     add_tags,
-    damaged_runs,
     find_run,
     finish_run,
     finished_runs,
     new_run_folder,
+    read_runs,
     remove_run,
     resumable_or_gone,
     tags_of,
@@ -81,7 +81,7 @@ def test_a_broken_manifest_names_the_folder_and_hides_no_other_run(tmp_path: Pat
         (tmp_path / name).mkdir()
         finish_run(tmp_path / name, {"config": {}})
     (tmp_path / "2" / "manifest.json").write_text("{")
-    assert [run.name for run in finished_runs(tmp_path)] == ["1", "3"] and list(damaged_runs(tmp_path)) == ["2"]
+    assert [run.name for run in finished_runs(tmp_path)] == ["1", "3"] and list(read_runs(tmp_path)[1]) == ["2"]
     assert find_run(tmp_path).name == "3" and find_run(tmp_path, "1").name == "1"
     with pytest.raises(ArtifactError, match="manifest") as raised:
         find_run(tmp_path, "2")

@@ -12,9 +12,9 @@ from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import (
     Run,
-    damaged_runs,
     figure_names,
     finished_runs,
+    read_runs,
     shown_figures,
     tags_of,
     whole_run,
@@ -32,19 +32,18 @@ CURVES = (("recall@10", "recall@10 on validation"), ("loss", "loss"))
 
 async def runs_page(service: Service) -> Page:
     """Every finished run of every system."""
-    groups = await service.in_thread(partial(_all_runs, service))
-    folders = [runs_folder_of(service.settings, system) for system in SYSTEMS]
-    damaged = [f"{folder.name} {name}" for folder in folders for name in damaged_runs(folder)]
+    groups, damaged = await service.in_thread(partial(_all_runs, service))
     return Page("runs.html", {"groups": groups, "damaged": damaged})
 
 
-def _all_runs(service: Service) -> list[tuple[str, list[str], list[dict[str, Any]]]]:
-    """Each system that has runs, the names of their figures, and the runs, newest first."""
-    groups = []
+def _all_runs(service: Service) -> tuple[list[tuple[str, list[str], list[dict[str, Any]]]], list[str]]:
+    """Each system that has runs, the names of their figures, and the runs, newest first; and which are damaged."""
+    groups, damaged = [], []
     for system in SYSTEMS:
         published = service.vectors.of(system).versions()
         current = service.systems[system].version if system in service.systems else None
-        runs = finished_runs(runs_folder_of(service.settings, system))[::-1]
+        runs, errors = read_runs(runs_folder_of(service.settings, system))
+        damaged += [f"{system} {name}" for name in errors]
         rows = [
             {
                 "name": run.name,
@@ -55,11 +54,11 @@ def _all_runs(service: Service) -> list[tuple[str, list[str], list[dict[str, Any
                 "is_current": current is not None and run_of(current) == run.name,
                 "is_kept": run.name in map(run_of, published),
             }
-            for run in runs
+            for run in reversed(runs)
         ]
         if rows:
             groups.append((system, figure_names(row["figures"] for row in rows), rows))
-    return groups
+    return groups, damaged
 
 
 async def run_page(service: Service, system: str, name: str, beside: str) -> Page:
