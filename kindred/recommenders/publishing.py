@@ -23,10 +23,10 @@ from kindred.graph.tables import edge_table, ids_of_nodes, texts_of_nodes
 from kindred.recommenders.histories import Histories, histories_of_table, read_histories, telling_properties
 from kindred.recommenders.model import ANONYMOUS, Model, load_model
 from kindred.recommenders.new_items import NewItems, read_new_items
-from kindred.recommenders.releases import ITEMS, USERS, Release, load_release, next_version, run_of
+from kindred.recommenders.releases import ITEMS, USERS, Release, holds_same, load_release, next_version
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System
-from kindred.training.checkpoint import has_checkpoint, read_arrays
+from kindred.training.checkpoint import read_arrays
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import SystemVectors, VectorStore
 
@@ -77,7 +77,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
         ANONYMOUS: Embeddings(IdMap([ANONYMOUS]), model.anonymous),
     }
     counts = {name: len(embeddings.ids) for name, embeddings in collections.items()}
-    if before is not None and _is_same(run, before, release):
+    if before is not None and holds_same(run, before, release, load_release):
         return Published(before, counts, None, encoded, len(new.ids))
     version = _free_version(run, here, release)
     release = Release(version, release.users, release.keys, new.ids, as_of, until, titles)
@@ -114,24 +114,11 @@ def read_titles(system: System, store: GraphStore) -> dict[str, str]:
     return {item: title for item, value in named.items() if (title := system.titled(value))}
 
 
-def _is_same(run: Run, version: str, release: Release) -> bool:
-    """Whether this version of the run holds what the release would."""
-    if run_of(version) != run.name or not _noted(run, version):
-        return False
-    with suppress(ArtifactError):  # a damaged one is written anew
-        return load_release(run.folder, version).same_content(release)
-    return False
-
-
-def _noted(run: Run, version: str) -> bool:
-    return has_checkpoint(run.folder, f"release-{version}")
-
-
 def _free_version(run: Run, here: SystemVectors, release: Release) -> str:
     """The version that holds this content already, published once and not now; else a new name."""
     versions, now = here.versions(), here.published()
     for version in versions:
-        if version != now and _is_same(run, version, release):
+        if version != now and holds_same(run, version, release, load_release):
             return version
     return next_version(run.name, versions)
 

@@ -6,21 +6,31 @@ published again on a graph that has changed since gets a number behind.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
-from kindred.recommenders.runs import find_run
-from kindred.training.checkpoint import read_arrays, write_arrays
+from kindred.recommenders.runs import Run, find_run
+from kindred.training.checkpoint import has_checkpoint, read_arrays, write_arrays
 
 USERS, ITEMS = "users", "items"
 """Collections of a published version, beside `ANONYMOUS`, which holds the one row of an anonymous user."""
 _BEHIND = "."
+
+
+class _Comparable(Protocol):
+    def same_content(self, other: Self) -> bool: ...
+
+
+Notes = TypeVar("Notes", bound=_Comparable)
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,15 @@ def check_version(runs_folder: Path, version: str) -> None:
     folder = find_run(runs_folder, run_of(version)).folder
     if any(folder.glob(f"release-{version}[.-]*")):  # of posts nothing is noted
         read_release(folder, version)
+
+
+def holds_same(run: Run, version: str, release: Notes, load: Callable[[Path, str], Notes]) -> bool:
+    """Whether a version is of the run, and what is noted of it, as `load` reads it, holds what the release would."""
+    if run_of(version) != run.name or not has_checkpoint(run.folder, f"release-{version}"):
+        return False
+    with suppress(ArtifactError):  # a damaged one is written anew
+        return load(run.folder, version).same_content(release)
+    return False
 
 
 def run_of(version: str) -> str:

@@ -11,7 +11,6 @@ from kindred.vectorstore.int8 import Codes
 
 _NUMBERS = 128
 _SAMPLE = 8_192
-_BATCH_ROWS = 16_384
 _ROUNDING = 1e-6  # of a squared length in single precision, of rows about as long as 1
 
 
@@ -38,13 +37,8 @@ class Bounds:
         sample = vectors[:: max(1, len(vectors) // _SAMPLE)].astype(np.float64)
         _, axes = np.linalg.eigh(sample.T @ sample)
         first = np.ascontiguousarray(axes[:, ::-1][:, :_NUMBERS], np.float32)
-        along = np.empty((len(vectors), first.shape[1]), np.float32)
-        others = np.empty(len(vectors), np.float32)
-        for start in range(0, len(vectors), _BATCH_ROWS):
-            rows = slice(start, start + _BATCH_ROWS)
-            np.matmul(vectors[rows], first, out=along[rows])
-            others[rows] = _length_beside(vectors[rows], along[rows])
-        return Bounds(first, Codes.of(along), others)
+        along = vectors @ first
+        return Bounds(first, Codes.of(along), _length_beside(vectors, along))
 
     def at_most(self, vector: Vectors) -> Vectors:
         """What no product of a row with a vector passes, `[num_rows]`."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
 from kindred.domain.records import Tag, Tagged, Track, content_id
@@ -19,14 +17,13 @@ from kindred.domain.schema import arrow_schema, edge_type_of, graph_schema
 from kindred.graph.store import GraphStore
 from kindred.graph.tables import texts_of_nodes
 from kindred.recommenders.publishing import Published, read_titles
-from kindred.recommenders.releases import ITEMS, USERS, next_version, run_of
+from kindred.recommenders.releases import ITEMS, USERS, holds_same, next_version
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System
 from kindred.recommenders.tagging.answers import load_tagger
 from kindred.recommenders.tagging.predicting import TrackAnswers
 from kindred.recommenders.tagging.release import GIVEN, HEARD, PRIOR, TagRelease, load_tag_release
 from kindred.recommenders.tagging.tables import TagTables, read_tag_tables
-from kindred.training.checkpoint import has_checkpoint
 from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.store import VectorStore
 
@@ -57,22 +54,13 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     before = here.published()
     counts = {USERS: len(release.tracks), ITEMS: len(sound.ids)}
     summary = _summary(release)
-    if before is not None and _is_same(run, before, release):
+    if before is not None and holds_same(run, before, release, load_tag_release):
         return Published(before, counts, None, 0, 0, summary)
     version = next_version(run.name, here.versions())
     release.save(run.folder, version)
     num_edges = replace_predicted(store, run.name, version, release)
     publish_collections(here, version, {ITEMS: sound}, None, PublishOptions(searched=(ITEMS,)))
     return Published(version, counts, before, 0, 0, f"{summary}; {num_edges:,} predicted tags are edges now")
-
-
-def _is_same(run: Run, version: str, release: TagRelease) -> bool:
-    """Whether this version is of the run and says what the release does."""
-    if run_of(version) != run.name or not has_checkpoint(run.folder, f"release-{version}"):
-        return False
-    with suppress(ArtifactError):  # a damaged one is written anew
-        return load_tag_release(run.folder, version).same_content(release)
-    return False
 
 
 def _summary(release: TagRelease) -> str:
