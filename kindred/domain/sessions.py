@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+from kindred.domain.interactions import IntArray
 
 
 def sessions_of(person: IntArray, at: IntArray, silence: int) -> IntArray:

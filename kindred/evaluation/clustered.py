@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.evaluation.bootstrap import Interval
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 _NUM_SAMPLES = 1000
 
 
@@ -23,8 +21,8 @@ class Ratios:
         samples: `[num_samples, num_ratios]`.
     """
 
-    means: FloatArray
-    samples: FloatArray
+    means: DoubleArray
+    samples: DoubleArray
 
     def interval(self, column: int, less: int | None = None) -> Interval:
         """One ratio with its 95 per cent percentile interval; or one less another, in the same samples of people."""
@@ -35,7 +33,7 @@ class Ratios:
         return Interval(float(mean), float(low), float(high))
 
 
-def clustered_ratios(top: FloatArray, bottom: FloatArray, person: IntArray, rng: np.random.Generator) -> Ratios:
+def clustered_ratios(top: DoubleArray, bottom: DoubleArray, person: IntArray, rng: np.random.Generator) -> Ratios:
     """The ratios sum(top) / sum(bottom) with a bootstrap over people (Efron, "Bootstrap Methods", 1979).
 
     Args:

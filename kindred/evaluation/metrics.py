@@ -18,12 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from kindred.domain.distinct import distinct
-from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
+from kindred.domain.interactions import DoubleArray, FloatArray, IntArray, Interactions, Scorer
 
-DoubleArray = NDArray[np.float64]
 METRICS = ("recall", "ndcg", "mrr", "hit_rate")
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import IntArray
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.evaluation.bootstrap import Interval
 from kindred.evaluation.metrics import RankingResult
 from kindred.evaluation.rating import RatingResult
 
-DoubleArray = NDArray[np.float64]
 _CHUNK = 64
 
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.domain.sessions import sessions_of
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 HOUR = 3600
 SILENCE = 1800
 """Seconds after which a session is over."""
@@ -73,12 +72,12 @@ def build_slates(reader: IntArray, post: IntArray, at: IntArray, since: int, aft
     )
 
 
-def slate_auc(request: IntArray, score: FloatArray, liked: NDArray[np.bool_]) -> FloatArray:
+def slate_auc(request: IntArray, score: DoubleArray, liked: NDArray[np.bool_]) -> DoubleArray:
     """The share of pairs of one liked and one other post that are in order, ties half, a request; NaN without pairs."""
     return np.array([_auc(score[rows], liked[rows]) for rows in _groups(request)])
 
 
-def slate_hit_rate(request: IntArray, score: FloatArray, liked: NDArray[np.bool_], k: int = 5) -> FloatArray:
+def slate_hit_rate(request: IntArray, score: DoubleArray, liked: NDArray[np.bool_], k: int = 5) -> DoubleArray:
     """The chance that a liked post is among the first k, equal scores in random order, a request."""
     return np.array([_hit_chance(score[rows], liked[rows], k) for rows in _groups(request)])
 
@@ -87,14 +86,14 @@ def _groups(request: IntArray) -> list[IntArray]:
     return np.split(np.arange(len(request)), np.flatnonzero(np.diff(request)) + 1) if len(request) else []
 
 
-def _auc(score: FloatArray, liked: NDArray[np.bool_]) -> float:
+def _auc(score: DoubleArray, liked: NDArray[np.bool_]) -> float:
     above, below = score[liked], score[~liked]
     if len(above) == 0 or len(below) == 0:
         return float("nan")
     return float(np.mean(np.sign(above[:, None] - below[None, :])) / 2 + 0.5)
 
 
-def _hit_chance(score: FloatArray, liked: NDArray[np.bool_], k: int) -> float:
+def _hit_chance(score: DoubleArray, liked: NDArray[np.bool_], k: int) -> float:
     """Exact over the orders of equal scores: those surely above, and the chance among the ties at the border."""
     if len(score) <= k:
         return float(liked.any())
@@ -114,8 +113,8 @@ def none_chance(num: int, num_liked: int, k: int) -> float:
 
 
 def near_auc(
-    request: IntArray, score: FloatArray, liked: NDArray[np.bool_], place: IntArray, within: int = 5
-) -> FloatArray:
+    request: IntArray, score: DoubleArray, liked: NDArray[np.bool_], place: IntArray, within: int = 5
+) -> DoubleArray:
     """The same as `slate_auc` of pairs that were shown at most so far apart; NaN without such pairs.
 
     Likes grow rarer along a session, so whoever foresees which posts a feed puts first is right about many pairs far
@@ -124,7 +123,7 @@ def near_auc(
     return np.array([_near(score[rows], liked[rows], place[rows], within) for rows in _groups(request)])
 
 
-def _near(score: FloatArray, liked: NDArray[np.bool_], place: IntArray, within: int) -> float:
+def _near(score: DoubleArray, liked: NDArray[np.bool_], place: IntArray, within: int) -> float:
     close = np.abs(place[liked][:, None] - place[~liked][None, :]) <= within
     if not close.any():
         return float("nan")

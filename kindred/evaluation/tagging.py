@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray
 from kindred.domain.roc_auc import roc_auc
 
 BoolArray = NDArray[np.bool_]
-DoubleArray = NDArray[np.float64]
 Scores = NDArray[np.floating]
 
 

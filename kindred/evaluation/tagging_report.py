@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray
 from kindred.evaluation.bootstrap import Interval
 from kindred.evaluation.tagging import (
     BoolArray,
-    DoubleArray,
     Ranked,
     Reliability,
     f1,

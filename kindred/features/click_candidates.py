@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.distinct import distinct
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.click_contexts import Asked, contexts
 from kindred.features.clicks import ClickFeatures, ranks_in
-from kindred.features.decayed import FloatArray, IntArray
 
 _TICK = 10_000
 _POPULAR = ((1, 200), (3, 250), (4, 250), (5, 150))
@@ -41,10 +41,10 @@ class Candidates:
 
     request: IntArray
     article: IntArray
-    plain: FloatArray
+    plain: DoubleArray
     is_short: NDArray[np.bool_]
     keys: Mapping[str, IntArray]
-    shares: Mapping[str, FloatArray]
+    shares: Mapping[str, DoubleArray]
 
 
 class CandidateFinder:
@@ -87,7 +87,7 @@ class CandidateFinder:
         return self._popular
 
 
-def _highest(values: FloatArray, most: int) -> IntArray:
+def _highest(values: DoubleArray, most: int) -> IntArray:
     """Rows of the highest values, in no order; of equal ones the first."""
     if most >= len(values):
         return np.arange(len(values))

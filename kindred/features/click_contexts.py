@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kindred.domain.interactions import IntArray
 from kindred.features.click_log import CODES, ClickLog
-from kindred.features.decayed import IntArray
 
 DEPTH = 8
 """Clicks of a reader that are looked back at."""

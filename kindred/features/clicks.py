@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.click_contexts import (
     AFTER,
     DEPTH,
@@ -28,7 +29,7 @@ from kindred.features.click_contexts import (
     last_article,
 )
 from kindred.features.click_log import CODES, MINUTE, SESSION, ClickLog
-from kindred.features.decayed import DecayedCounts, FloatArray, IntArray
+from kindred.features.decayed import DecayedCounts
 
 _PRIOR_WEIGHT = 5.0
 
@@ -79,12 +80,12 @@ class ClickFeatures:
         """One number that grows by reader and time."""
         return reader * self._span + np.clip(at - self._first, 0, self._span - 1)
 
-    def popular(self, at: int) -> FloatArray:
+    def popular(self, at: int) -> DoubleArray:
         """Faded counts of every article before a time, `[num_articles, half-lives of everyone]`."""
         articles = np.arange(self.log.num_articles)
         return self._of["everyone"][0].before(articles, np.full(len(articles), at))
 
-    def followers(self, asked: Asked, request: int, half_life: int = 3) -> tuple[IntArray, FloatArray]:
+    def followers(self, asked: Asked, request: int, half_life: int = 3) -> tuple[IntArray, DoubleArray]:
         """Articles that others clicked right after one of this reader's last three, and how often, faded."""
         counts, num = self._of[LAST][0], self.log.num_articles
         row = asked.row[request, :3]
@@ -102,8 +103,8 @@ class ClickFeatures:
         request: IntArray,
         article: IntArray,
         keys: Mapping[str, IntArray] | None = None,
-        known: Mapping[str, FloatArray] | None = None,
-    ) -> tuple[list[str], FloatArray]:
+        known: Mapping[str, DoubleArray] | None = None,
+    ) -> tuple[list[str], DoubleArray]:
         """Names of the features, and those of each row, `[num_rows, num_features]`.
 
         Args:
@@ -137,8 +138,8 @@ class ClickFeatures:
         request: IntArray,
         article: IntArray,
         names: Sequence[str] = SHARES,
-        known: Mapping[str, FloatArray] | None = None,
-    ) -> dict[str, FloatArray]:
+        known: Mapping[str, DoubleArray] | None = None,
+    ) -> dict[str, DoubleArray]:
         """Logarithm of the share of each row's article among the clicks of its context, `[num_rows, half-lives]`."""
         there = known or {}
         logs = {"everyone": there["everyone"] if there else self._popularity(asked, request, article)}
@@ -153,24 +154,24 @@ class ClickFeatures:
             logs[name] = self._share(of, key, asked, request, article, logs[KINDS[of].prior])
         return logs
 
-    def _popularity(self, asked: Asked, request: IntArray, article: IntArray) -> FloatArray:
+    def _popularity(self, asked: Asked, request: IntArray, article: IntArray) -> DoubleArray:
         by_article, total = self._of["everyone"]
         counts = by_article.before(article, asked.at[request])
         everything = total.before(np.zeros(len(asked), dtype=np.int64), asked.at)[request]
-        share: FloatArray = np.log((counts + 1e-3) / (everything + 1.0))
+        share: DoubleArray = np.log((counts + 1e-3) / (everything + 1.0))
         return share
 
     def _share(
-        self, name: str, key: IntArray, asked: Asked, request: IntArray, article: IntArray, prior: FloatArray
-    ) -> FloatArray:
+        self, name: str, key: IntArray, asked: Asked, request: IntArray, article: IntArray, prior: DoubleArray
+    ) -> DoubleArray:
         by_article, total = self._of[name]
         counts = by_article.before(both(key[request], article, self.log.num_articles), asked.at[request])
         mass = total.before(key, asked.at)[request]
         usual = np.exp(prior[:, PRIOR_AT[KINDS[name].prior]])[:, None]
-        share: FloatArray = np.log((counts + _PRIOR_WEIGHT * usual) / (mass + _PRIOR_WEIGHT))
+        share: DoubleArray = np.log((counts + _PRIOR_WEIGHT * usual) / (mass + _PRIOR_WEIGHT))
         return share
 
-    def _of_articles(self, asked: Asked, request: IntArray, article: IntArray) -> dict[str, FloatArray]:
+    def _of_articles(self, asked: Asked, request: IntArray, article: IntArray) -> dict[str, DoubleArray]:
         at = asked.at[request]
         number, first, last = self._of["everyone"][0].history(article, at)
         return {
@@ -181,7 +182,7 @@ class ClickFeatures:
 
     def _followed(
         self, asked: Asked, keys: Mapping[str, IntArray], request: IntArray, article: IntArray
-    ) -> dict[str, FloatArray]:
+    ) -> dict[str, DoubleArray]:
         """How often, and not only in which share, the article was clicked after the last one."""
         by_article, total = self._of[LAST]
         counts = by_article.before(both(keys[LAST][request], article, self.log.num_articles), asked.at[request])
@@ -197,8 +198,8 @@ class ClickFeatures:
         }
 
     def _since_last_visit(
-        self, asked: Asked, request: IntArray, article: IntArray, now: FloatArray
-    ) -> dict[str, FloatArray]:
+        self, asked: Asked, request: IntArray, article: IntArray, now: DoubleArray
+    ) -> dict[str, DoubleArray]:
         """What the article was to everybody when the reader's session before this one ended, NaN without one."""
         known = asked.left >= 0
         left = np.where(known, self.log.at[asked.left], 0) if len(self.log) else np.zeros(len(asked), dtype=np.int64)
@@ -211,7 +212,7 @@ class ClickFeatures:
             "is_new": np.where(there, first > left[request], np.nan),
         }
 
-    def _of_requests(self, asked: Asked, keys: Mapping[str, IntArray], request: IntArray) -> dict[str, FloatArray]:
+    def _of_requests(self, asked: Asked, keys: Mapping[str, IntArray], request: IntArray) -> dict[str, DoubleArray]:
         """What is the same for all articles of a request; the last one's clicks are those before the reader's own."""
         last = last_article(self.log, asked)
         when = np.where(last >= 0, self.log.at[asked.row[:, 0]], 0) if len(self.log) else asked.at
@@ -225,11 +226,11 @@ class ClickFeatures:
         return {name: value[request].astype(np.float64) for name, value in once.items()}
 
 
-def _flat(shares: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def _flat(shares: Mapping[str, DoubleArray]) -> dict[str, DoubleArray]:
     return {f"{name}_{n}": of[:, n] for name, of in shares.items() for n in range(of.shape[1])}
 
 
-def ranks_in(request: IntArray, score: FloatArray) -> IntArray:
+def ranks_in(request: IntArray, score: DoubleArray) -> IntArray:
     """The rank of each row's score within its request, best 0, ties in the order given, `[num_rows]`."""
     order = np.lexsort((-score, request))
     starts = np.flatnonzero(np.diff(request[order], prepend=-1))

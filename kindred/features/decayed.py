@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from kindred.domain.interactions import DoubleArray, IntArray
+
 _FORGOTTEN = 80.0
 """Half-lives after which nothing is left of an event."""
 
@@ -24,7 +24,7 @@ class DecayedCounts:
         half_lives: in the unit of `at`, `[num_half_lives]`.
     """
 
-    def __init__(self, keys: IntArray, at: IntArray, half_lives: FloatArray) -> None:
+    def __init__(self, keys: IntArray, at: IntArray, half_lives: DoubleArray) -> None:
         there = np.flatnonzero(keys >= 0)
         order = there[np.lexsort((at[there], keys[there]))]
         sorted_keys, self._at = keys[order], at[order]
@@ -38,7 +38,7 @@ class DecayedCounts:
         new[self._starts] = True
         self._value = np.stack([_values(self._at, new, half_life) for half_life in half_lives.tolist()], axis=1)
 
-    def before(self, keys: IntArray, at: IntArray) -> FloatArray:
+    def before(self, keys: IntArray, at: IntArray) -> DoubleArray:
         """The faded count of each key at a time, of events before it, `[num_rows, num_half_lives]`."""
         if not len(self._at):
             return np.zeros((len(keys), len(self._half_lives)))
@@ -57,10 +57,10 @@ class DecayedCounts:
         number = np.where(there, row - start + 1, 0)
         return number, np.where(there, self._at[start], -1), np.where(there, self._at[row], -1)
 
-    def _faded(self, row: IntArray, at: IntArray) -> FloatArray:
+    def _faded(self, row: IntArray, at: IntArray) -> DoubleArray:
         """What the counts right after these events are worth at a time that is not before them."""
         ages = (self._at[row] - at)[:, None] / self._half_lives
-        faded: FloatArray = self._value[row] * np.exp2(ages)
+        faded: DoubleArray = self._value[row] * np.exp2(ages)
         return faded
 
     def _rank(self, keys: IntArray) -> IntArray:
@@ -77,12 +77,12 @@ class DecayedCounts:
         return np.where(there, row, 0), there
 
 
-def _values(at: IntArray, new: NDArray[np.bool_], half_life: float) -> FloatArray:
+def _values(at: IntArray, new: NDArray[np.bool_], half_life: float) -> DoubleArray:
     """The faded count of its key right after each event, itself included, `[num_events]`; `new` where a key begins.
 
     Kept as logarithms, counted from a clock that stands still through long silences and jumps between keys.
     """
     gaps = np.minimum(np.diff(at, prepend=0) / half_life, _FORGOTTEN)
     clock = np.cumsum(np.where(new, _FORGOTTEN, gaps))
-    values: FloatArray = np.exp2(np.logaddexp2.accumulate(clock) - clock)
+    values: DoubleArray = np.exp2(np.logaddexp2.accumulate(clock) - clock)
     return values

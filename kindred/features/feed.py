@@ -8,13 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.feed_log import (
     LABEL_SECONDS,
     MILLION,
     SESSION_SECONDS,
     FeedLog,
-    FloatArray,
-    IntArray,
     TimedCounts,
     smoothed,
 )
@@ -112,7 +111,7 @@ class FeedFeatures:
     def _labelled(self, keys: IntArray) -> TimedCounts:
         return TimedCounts(keys, self.log.at + LABEL_SECONDS, self.log.liked)
 
-    def rows(self, reader: IntArray, post: IntArray, at: IntArray) -> FloatArray:
+    def rows(self, reader: IntArray, post: IntArray, at: IntArray) -> DoubleArray:
         """The features of each row, in the order of `FEATURES`, `[num_rows, num_features]`.
 
         Args:
@@ -125,7 +124,7 @@ class FeedFeatures:
         values = {**self._of_posts(reader, post, at, known), **known}
         return np.stack([values[name] for name in FEATURES], axis=1)
 
-    def all_posts(self, reader: int, at: int) -> FloatArray:
+    def all_posts(self, reader: int, at: int) -> DoubleArray:
         """The features of every post for one reader at one time, `[num_posts, num_features]`."""
         post, topic = np.arange(self.log.num_posts), np.arange(self.log.num_topics + 1)
         once = self._of_times(np.array([reader]), np.array([at]))
@@ -138,15 +137,15 @@ class FeedFeatures:
         """Views of a reader whose labels are known before a time."""
         return int(self._by_reader.before(np.array([reader]), np.array([at]))[0][0])
 
-    def of_post(self, post: IntArray, at: IntArray, since: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
+    def of_post(self, post: IntArray, at: IntArray, since: IntArray | None = None) -> tuple[DoubleArray, DoubleArray]:
         """Views and likes of each post whose labels are known before a time, and not before `since`."""
         return self._by_post.before(post, at, since)
 
-    def of_reader_topic(self, reader: IntArray, post: IntArray, at: IntArray) -> tuple[FloatArray, FloatArray]:
+    def of_reader_topic(self, reader: IntArray, post: IntArray, at: IntArray) -> tuple[DoubleArray, DoubleArray]:
         """The same of each reader and the topic of a post."""
         return self._by_reader_topic.before(reader * (self.log.num_topics + 1) + self.log.topic[post], at)
 
-    def _of_times(self, reader: IntArray, at: IntArray) -> dict[str, FloatArray]:
+    def _of_times(self, reader: IntArray, at: IntArray) -> dict[str, DoubleArray]:
         """What is the same for all posts, and the like rate of everybody under `rate`."""
         views, likes = self._all.before(np.zeros_like(at), at)
         rate = smoothed(likes, views, 0.1, 100.0)
@@ -164,8 +163,8 @@ class FeedFeatures:
         }
 
     def _of_topics(
-        self, reader: IntArray, topic: IntArray, at: IntArray, known: Mapping[str, FloatArray]
-    ) -> dict[str, FloatArray]:
+        self, reader: IntArray, topic: IntArray, at: IntArray, known: Mapping[str, DoubleArray]
+    ) -> dict[str, DoubleArray]:
         """What is the same for all posts of a topic, and the like rate of the topic under `topic_rate`."""
         log, topics = self.log, self.log.num_topics + 1
         rate, own, usual = known["rate"], known["reader_rate"], known["place_rate"]
@@ -190,8 +189,8 @@ class FeedFeatures:
         }
 
     def _of_posts(
-        self, reader: IntArray, post: IntArray, at: IntArray, known: Mapping[str, FloatArray]
-    ) -> dict[str, FloatArray]:
+        self, reader: IntArray, post: IntArray, at: IntArray, known: Mapping[str, DoubleArray]
+    ) -> dict[str, DoubleArray]:
         topic_rate, usual = known["topic_rate"], known["place_rate"]
         post_views, post_likes = self._by_post.before(post, at)
         week_views, _ = self._by_post.before(post, at, at - _WEEK)
@@ -205,7 +204,7 @@ class FeedFeatures:
             "post_place": np.log(smoothed(shown_rate, shown, usual, 2 * _PLACE_WEIGHT) / usual),
         }
 
-    def _place_sums(self, of: str, keys: IntArray, at: IntArray) -> tuple[FloatArray, FloatArray]:
+    def _place_sums(self, of: str, keys: IntArray, at: IntArray) -> tuple[DoubleArray, DoubleArray]:
         views, total = self._place_of[of].before(keys, at)
         return views, total / MILLION
 
@@ -214,7 +213,7 @@ class FeedFeatures:
         rows, there = self._last_view(reader, at)
         return np.where(there, self.log.topic[self.log.post[rows]], -1) if len(self.log) else rows - 1
 
-    def _position(self, reader: IntArray, at: IntArray) -> FloatArray:
+    def _position(self, reader: IntArray, at: IntArray) -> DoubleArray:
         """Views of each reader in the session that a view at the time would belong to."""
         rows, there = self._last_view(reader, at)
         if not len(self.log):

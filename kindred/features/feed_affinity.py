@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.features.feed_log import LABEL_SECONDS, FeedLog, FloatArray, IntArray
+from kindred.domain.interactions import DoubleArray, IntArray
+from kindred.features.feed_log import LABEL_SECONDS, FeedLog
 
 DEPTH = 256
 """Views of a reader that are looked back at."""
@@ -34,7 +35,7 @@ class Affinity:
         self._starts = np.searchsorted(log.reader[order], np.arange(log.num_readers + 1))
         self._post, self._worth = log.post[order], worth[order]
 
-    def of_posts(self, reader: IntArray, post: IntArray, at: IntArray) -> FloatArray:
+    def of_posts(self, reader: IntArray, post: IntArray, at: IntArray) -> DoubleArray:
         """The affinity of each row, `[num_rows]`."""
         found = np.zeros(len(reader))
         for start in range(0, len(reader), _ROWS):
@@ -43,9 +44,9 @@ class Affinity:
             found[rows] = np.einsum("nd,nd->n", profile, self.vectors[post[rows]])
         return found
 
-    def of_all_posts(self, reader: int, at: int) -> FloatArray:
+    def of_all_posts(self, reader: int, at: int) -> DoubleArray:
         """The affinity of every post for one reader at one time, `[num_posts]`."""
-        affinity: FloatArray = (self.vectors @ self.profiles(np.array([reader]), np.array([at]))[0]).astype(np.float64)
+        affinity: DoubleArray = (self.vectors @ self.profiles(np.array([reader]), np.array([at]))[0]).astype(np.float64)
         return affinity
 
     def profiles(self, reader: IntArray, at: IntArray) -> NDArray[np.float32]:

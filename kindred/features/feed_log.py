@@ -13,10 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.domain.sessions import place_in, sessions_of
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 LABEL_SECONDS = 180
 SESSION_SECONDS = 1800
@@ -106,7 +104,7 @@ class TimedCounts:
         self._sorted = composite[order]
         self._sums = np.concatenate([[0], np.cumsum(amount[order], dtype=np.int64)])
 
-    def before(self, keys: IntArray, at: IntArray, since: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
+    def before(self, keys: IntArray, at: IntArray, since: IntArray | None = None) -> tuple[DoubleArray, DoubleArray]:
         """Events of each key that were known before `at` and not before `since`, and the sum of their amounts."""
         end = np.searchsorted(self._sorted, keys * self._span + self._clipped(at))
         begins = keys * self._span if since is None else keys * self._span + self._clipped(since)
@@ -119,9 +117,9 @@ class TimedCounts:
         return clipped
 
 
-def smoothed(likes: FloatArray, views: FloatArray, prior: FloatArray | float, weight: float) -> FloatArray:
+def smoothed(likes: DoubleArray, views: DoubleArray, prior: DoubleArray | float, weight: float) -> DoubleArray:
     """The like rate, drawn to a prior that counts as `weight` views."""
-    rate: FloatArray = (likes + weight * prior) / (views + weight)
+    rate: DoubleArray = (likes + weight * prior) / (views + weight)
     return rate
 
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import SettingsError, install_hint
+from kindred.domain.interactions import DoubleArray
 
 if TYPE_CHECKING:
     import lightgbm
 
-FloatArray = NDArray[np.float64]
 ROUNDS = 60
 _SETTINGS = {
     "objective": "binary",
@@ -54,12 +54,12 @@ class Boosting:
 
     text: str
 
-    def probability(self, features: FloatArray) -> FloatArray:
+    def probability(self, features: DoubleArray) -> DoubleArray:
         """The probability of a yes, of each row, `[num_rows]`."""
-        found: FloatArray = np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float64)
+        found: DoubleArray = np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float64)
         return found
 
-    def score(self, features: FloatArray) -> FloatArray:
+    def score(self, features: DoubleArray) -> DoubleArray:
         """The sum of the trees, of each row, higher is better, `[num_rows]`."""
         found = self._booster.predict(features, raw_score=True, num_threads=1)
         return np.asarray(found, dtype=np.float64)
@@ -75,7 +75,7 @@ class Boosting:
         return booster
 
 
-def fit_boosting(features: FloatArray, yes: NDArray[np.bool_], seed: int) -> Boosting:
+def fit_boosting(features: DoubleArray, yes: NDArray[np.bool_], seed: int) -> Boosting:
     """Trees fitted by LightGBM (Ke et al., 2017) with the logistic loss.
 
     Args:

@@ -10,27 +10,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from kindred.domain.interactions import DoubleArray, IntArray
 
 
 @dataclass(frozen=True)
 class ConditionalLogit:
     """Weights of features that were centred and scaled, `[num_features]` each."""
 
-    weights: FloatArray
-    mean: FloatArray
-    scale: FloatArray
+    weights: DoubleArray
+    mean: DoubleArray
+    scale: DoubleArray
 
-    def score(self, features: FloatArray) -> FloatArray:
+    def score(self, features: DoubleArray) -> DoubleArray:
         """A score of each row, higher is better, `[num_rows]`."""
         scaled = self.weights / self.scale
-        score: FloatArray = features @ scaled - float(self.mean @ scaled)
+        score: DoubleArray = features @ scaled - float(self.mean @ scaled)
         return score
 
 
 def fit_conditional_logit(
-    features: FloatArray, group: IntArray, liked: NDArray[np.bool_], ridge: float = 100.0
+    features: DoubleArray, group: IntArray, liked: NDArray[np.bool_], ridge: float = 100.0
 ) -> ConditionalLogit:
     """The weights under which the liked rows are likeliest, each among the rows of its group.
 
@@ -50,7 +49,7 @@ def fit_conditional_logit(
     x = (features - mean) / scale
     liked_sum = x[liked].sum(axis=0)
 
-    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+    def loss(weights: DoubleArray) -> tuple[float, DoubleArray]:
         score = x @ weights
         score -= np.repeat(np.maximum.reduceat(score, starts), sizes)
         exponent = np.exp(score)

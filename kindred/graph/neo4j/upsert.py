@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from kindred.domain.errors import SchemaError
+from kindred.domain.interactions import IntArray
 from kindred.domain.schema import KEY_COLUMNS, EdgeType, NodeType
 from kindred.graph.neo4j import statements as cypher
 from kindred.graph.neo4j.connection import KeyTakenError, Neo4jConnection
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from neo4j import ManagedTransaction
 
 UpsertSlice = Callable[["ManagedTransaction", pa.Table, bool], UpsertCount]
-IntArray = NDArray[np.int64]
 
 TRANSACTION_BYTES = 16 << 20  # of Arrow data, 15,000 reviews with vectors: the server's heap needs ten times as much
 STATEMENT_ROWS = 20_000  # with four times fewer an edge costs the server a third more, for its end points

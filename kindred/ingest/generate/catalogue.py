@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.ingest.generate.aspects import ASPECT_NAMES
-from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler, apportion
+from kindred.ingest.generate.sampler import Sampler, apportion
 from kindred.ingest.generate.shop import BRANDS, SHELVES, STYLES
 
 START = 1_514_764_800  # 2018-01-01 UTC
@@ -40,15 +41,15 @@ class Catalogue:
     noun: IntArray
     style: IntArray
     brand: IntArray
-    quality: FloatArray
-    level: FloatArray
-    fame: FloatArray
+    quality: DoubleArray
+    level: DoubleArray
+    fame: DoubleArray
     shelf_start: IntArray
 
     def __len__(self) -> int:
         return len(self.number)
 
-    def famous(self, season: IntArray, shelf: IntArray, uniform: FloatArray) -> IntArray:
+    def famous(self, season: IntArray, shelf: IntArray, uniform: DoubleArray) -> IntArray:
         """Products sampled from those shelves in proportion to their attraction in those seasons; all of one shape."""
         first = season * len(self) + self.shelf_start[shelf]
         last = season * len(self) + self.shelf_start[shelf + 1]
@@ -87,7 +88,7 @@ def build_catalogue(num_products: int, sampler: Sampler) -> Catalogue:
     )
 
 
-def _qualities(shelf: IntArray, brand: IntArray, sampler: Sampler) -> FloatArray:
+def _qualities(shelf: IntArray, brand: IntArray, sampler: Sampler) -> DoubleArray:
     """Two strengths (one often the signature of the brand), two weaknesses, the rest in between."""
     num_products, num_aspects = len(shelf), len(ASPECT_NAMES)
     signature = sampler.below(np.full(len(ALL_BRANDS), num_aspects))
@@ -105,7 +106,7 @@ def _qualities(shelf: IntArray, brand: IntArray, sampler: Sampler) -> FloatArray
     return quality
 
 
-def _fame(shelf: IntArray, shelf_start: IntArray, sampler: Sampler) -> FloatArray:
+def _fame(shelf: IntArray, shelf_start: IntArray, sampler: Sampler) -> DoubleArray:
     """Attraction falls with the rank on the shelf as Zipf's law has it; over time it rises, peaks and fades."""
     num_products = len(shelf)
     key = sampler.uniform(num_products)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.ingest.generate.music import END, GENRES, MOODS, START, Listeners, Sessions, Tracks, fit_of
-from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler
+from kindred.ingest.generate.sampler import Sampler
 
 CONSIDERED = 10  # tracks that a listener looks at before a choice of their own
 RADIO, SAME_ARTIST = 0.3, 0.2  # shares of tracks that are played to them, and that follow from the artist before
@@ -19,14 +20,14 @@ class Choices:
     """How tracks come to be played: running sums of fame over all tracks, and over each mood, genre and artist."""
 
     tracks: Tracks
-    everything: FloatArray
-    by_mood: list[tuple[IntArray, FloatArray]]
-    by_genre: list[tuple[IntArray, FloatArray]]
-    by_artist: list[tuple[IntArray, FloatArray]]
+    everything: DoubleArray
+    by_mood: list[tuple[IntArray, DoubleArray]]
+    by_genre: list[tuple[IntArray, DoubleArray]]
+    by_artist: list[tuple[IntArray, DoubleArray]]
 
     @classmethod
     def of(cls, tracks: Tracks) -> Choices:
-        def grouped(column: IntArray, size: int) -> list[tuple[IntArray, FloatArray]]:
+        def grouped(column: IntArray, size: int) -> list[tuple[IntArray, DoubleArray]]:
             members = [np.flatnonzero(column == value) for value in range(size)]
             return [(rows, np.cumsum(tracks.fame[rows])) for rows in members]
 
@@ -71,8 +72,8 @@ def _fill(
     rows: IntArray,
     columns: slice,
     group: IntArray,
-    groups: list[tuple[IntArray, FloatArray]],
-    pick: FloatArray,
+    groups: list[tuple[IntArray, DoubleArray]],
+    pick: DoubleArray,
 ) -> None:
     """Puts members of each row's group, by fame, into those columns, in place."""
     for value in np.unique(group[rows]).tolist():

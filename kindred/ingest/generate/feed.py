@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.errors import SettingsError, StoreError
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.ingest.generate.feed_words import ANGLES, CITIES, CLOSINGS, TOPICS
-from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler
+from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.write import write_csv
 
 START = 1_633_046_400  # 2021-10-01
@@ -69,19 +70,19 @@ class FeedTruth:
 
     topic: IntArray
     angle: IntArray
-    exposure: FloatArray
+    exposure: DoubleArray
     gender: IntArray
     age: IntArray
-    own: FloatArray
-    to_topic: FloatArray
-    to_angle: FloatArray
+    own: DoubleArray
+    to_topic: DoubleArray
+    to_angle: DoubleArray
 
-    def rate(self, reader: IntArray, post: IntArray, at: IntArray, position: IntArray) -> FloatArray:
+    def rate(self, reader: IntArray, post: IntArray, at: IntArray, position: IntArray) -> DoubleArray:
         """The probability of a like, for each view: reader, post, seconds UTC, and place in the session from 0."""
         along = RATE_FIRST + (RATE_LAST - RATE_FIRST) * np.minimum(position, POSITIONS) / POSITIONS
         drift = DRIFT[0] + (DRIFT[1] - DRIFT[0]) * np.clip((at - START) / (DAYS * 86_400), 0.0, 1.0)
         liking = self.to_topic[reader, self.topic[post]] * self.to_angle[reader, self.angle[post]]
-        rate: FloatArray = np.clip(along * drift * self.own[reader] * liking, 0.002, 0.9)
+        rate: DoubleArray = np.clip(along * drift * self.own[reader] * liking, 0.002, 0.9)
         return rate
 
 
@@ -117,9 +118,9 @@ def feed_truth(sample: FeedSample) -> FeedTruth:
     )
 
 
-def _factors(sampler: Sampler, num: int, kinds: int, spread: float) -> FloatArray:
+def _factors(sampler: Sampler, num: int, kinds: int, spread: float) -> DoubleArray:
     factors = np.clip(1.0 + spread * sampler.bell(num, kinds), 0.15, 2.5)
-    scaled: FloatArray = factors / (factors.sum(axis=1, keepdims=True) / kinds)
+    scaled: DoubleArray = factors / (factors.sum(axis=1, keepdims=True) / kinds)
     return scaled
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler
+from kindred.domain.interactions import DoubleArray, IntArray
+from kindred.ingest.generate.sampler import Sampler
 
 START, END = 1_640_995_200, 1_704_067_200  # 2022 and 2023, seconds UTC
 GENRES = (
@@ -64,9 +65,9 @@ class Tracks:
     artist: IntArray
     genre: IntArray
     mood: IntArray
-    energy: FloatArray
-    quality: FloatArray
-    fame: FloatArray
+    energy: DoubleArray
+    quality: DoubleArray
+    fame: DoubleArray
     released: IntArray
     duration: IntArray
 
@@ -90,9 +91,9 @@ class Listeners:
     moods: IntArray
     drift: IntArray
     genres: IntArray
-    energy: FloatArray
-    bias: FloatArray
-    sharpness: FloatArray
+    energy: DoubleArray
+    bias: DoubleArray
+    sharpness: DoubleArray
 
     def moods_at(self, listener: IntArray, at: IntArray) -> IntArray:
         """The moods that these listeners like at these times, `[num, 3]`."""
@@ -107,7 +108,7 @@ class Sessions:
     listener: IntArray
     moods: IntArray
     mood: IntArray
-    energy: FloatArray
+    energy: DoubleArray
 
     def at(self, rows: IntArray) -> Sessions:
         """Those at these rows."""
@@ -164,7 +165,7 @@ def begin_sessions(listeners: Listeners, listener: IntArray, at: IntArray, sampl
     return Sessions(listener, moods, moods[np.arange(num), chosen], energy)
 
 
-def fit_of(tracks: Tracks, listeners: Listeners, sessions: Sessions, track: IntArray) -> FloatArray:
+def fit_of(tracks: Tracks, listeners: Listeners, sessions: Sessions, track: IntArray) -> DoubleArray:
     """How well each track fits its session, `[num]` or `[num, num_candidates]`, as `track` has it."""
     aside = (slice(None), *([None] * (track.ndim - 1)))
     mood = tracks.mood[track]
@@ -173,7 +174,7 @@ def fit_of(tracks: Tracks, listeners: Listeners, sessions: Sessions, track: IntA
     own = listeners.genres[sessions.listener]
     genre = (tracks.genre[track] == own[:, 0][aside]) | (tracks.genre[track] == own[:, 1][aside])
     away = np.abs(tracks.energy[track] - sessions.energy[aside])
-    fit: FloatArray = (
+    fit: DoubleArray = (
         MOOD_WORTH * interest + GENRE_WORTH * genre - ENERGY_COST * away + QUALITY_WORTH * tracks.quality[track]
     )
     return fit
@@ -186,7 +187,7 @@ def shares_of(
     track: IntArray,
     repetitions: NDArray[np.integer],
     sampler: Sampler,
-) -> FloatArray:
+) -> DoubleArray:
     """The share of its track that each session listens to, 0 to 1, `[num]`.
 
     Args:
@@ -202,15 +203,15 @@ def shares_of(
     return logistic(1.3 * (readiness - FATIGUE * repetitions + NOISE * sampler.bell(len(track))))
 
 
-def goes_on(share: FloatArray, sampler: Sampler) -> NDArray[np.bool_]:
+def goes_on(share: DoubleArray, sampler: Sampler) -> NDArray[np.bool_]:
     """Whether each session goes on after a track listened to that far, `[num]`."""
     return sampler.chance(0.35 + 0.6 * share, len(share))
 
 
-def logistic(x: FloatArray) -> FloatArray:
+def logistic(x: DoubleArray) -> DoubleArray:
     """1 / (1 + exp(−x)) by products alone, equal on every machine, within 1e-3: exp(x) is (1 + x / 2¹²)^(2¹²)."""
     power = 1.0 + np.clip(x, -20.0, 20.0) / 4096.0
     for _ in range(12):
         power = power * power
-    result: FloatArray = power / (1.0 + power)
+    result: DoubleArray = power / (1.0 + power)
     return result

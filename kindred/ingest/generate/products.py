@@ -24,11 +24,12 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.interactions import IntArray
 from kindred.domain.progress import Progress, silent
 from kindred.ingest.generate.aspects import ASPECTS
 from kindred.ingest.generate.catalogue import ALL_BRANDS, Catalogue, build_catalogue
 from kindred.ingest.generate.phrases import DESCRIPTIONS
-from kindred.ingest.generate.sampler import IntArray, Sampler
+from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.shop import FIRST_NAMES, LINES, SHELVES, STYLES, SURNAME_INITIALS
 from kindred.ingest.generate.tastes import choose, review_counts, sample_users
 from kindred.ingest.generate.wording import Phrasebook, phrasebook, spoken_aspects, word

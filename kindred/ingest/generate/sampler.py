@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from kindred.domain.interactions import DoubleArray, IntArray
 
 
 class Sampler:
@@ -24,15 +23,15 @@ class Sampler:
     def __init__(self, *key: int) -> None:
         self._bits = np.random.PCG64(np.random.SeedSequence(key))
 
-    def uniform(self, *shape: int) -> FloatArray:
+    def uniform(self, *shape: int) -> DoubleArray:
         """Values in [0, 1)."""
         raw = self._bits.random_raw(int(np.prod(shape)))
         return ((raw >> np.uint64(11)).astype(np.float64) * 2.0**-53).reshape(shape)
 
-    def bell(self, *shape: int) -> FloatArray:
+    def bell(self, *shape: int) -> DoubleArray:
         """Values of mean 0 and deviation 1 within ±3.5: four uniforms summed, close to normal without a logarithm."""
         parts = self.uniform(4, *shape)
-        total: FloatArray = (parts[0] + parts[1] + parts[2] + parts[3] - 2.0) * 1.7320508075688772
+        total: DoubleArray = (parts[0] + parts[1] + parts[2] + parts[3] - 2.0) * 1.7320508075688772
         return total
 
     def noise(self, *shape: int) -> NDArray[np.float32]:
@@ -49,11 +48,11 @@ class Sampler:
         sampled: IntArray = (self.uniform(*limits.shape) * limits).astype(np.int64)
         return sampled
 
-    def chance(self, probability: float | FloatArray, num: int) -> NDArray[np.bool_]:
+    def chance(self, probability: float | DoubleArray, num: int) -> NDArray[np.bool_]:
         """True with that probability, `[num]`."""
         return self.uniform(num) < probability
 
-    def weighted(self, cumulative: FloatArray, num: int) -> IntArray:
+    def weighted(self, cumulative: DoubleArray, num: int) -> IntArray:
         """Positions sampled in proportion to the weights whose running sum is `cumulative`, `[num]`."""
         found = np.searchsorted(cumulative, self.uniform(num) * cumulative[-1], side="right")
         positions: IntArray = np.minimum(found, len(cumulative) - 1).astype(np.int64)
@@ -72,7 +71,7 @@ def one_allowed(allowed: NDArray[np.bool_], sampler: Sampler) -> IntArray:
     return column
 
 
-def apportion(total: int, weights: FloatArray, caps: IntArray) -> IntArray:
+def apportion(total: int, weights: DoubleArray, caps: IntArray) -> IntArray:
     """Whole shares that sum to `total` exactly, in proportion to `weights` as far as `caps` allow.
 
     Args:

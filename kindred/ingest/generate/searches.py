@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.interactions import IntArray
 from kindred.domain.progress import Progress, silent
 from kindred.ingest.generate.catalogue import ALL_BRANDS, Catalogue, build_catalogue, seasons
 from kindred.ingest.generate.products import CATALOGUE, METADATA, metadata_rows, product_id, user_id
-from kindred.ingest.generate.sampler import IntArray, Sampler
+from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.shop import SHELVES, STYLES
 from kindred.ingest.generate.tastes import choose, review_counts, sample_users
 from kindred.ingest.generate.write import write_json_lines

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.ingest.generate.sampler import IntArray, Sampler, one_allowed
+from kindred.domain.interactions import IntArray
+from kindred.ingest.generate.sampler import Sampler, one_allowed
 from kindred.ingest.generate.tag_tree import BoolArray, TagTree
 
 Frames = NDArray[np.float32]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.ingest.generate.sampler import IntArray, Sampler
+from kindred.domain.interactions import IntArray
+from kindred.ingest.generate.sampler import Sampler
 
 BoolArray = NDArray[np.bool_]
 

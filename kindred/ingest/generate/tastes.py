@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.ingest.generate.catalogue import END, MATTERS, START, Catalogue, seasons
-from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler, apportion, one_allowed
+from kindred.ingest.generate.sampler import Sampler, apportion, one_allowed
 from kindred.ingest.generate.shop import COMMUNITIES, SHELVES, STYLES
 
 CONSIDERED = 24  # products that a user looks at before each choice
@@ -44,9 +45,9 @@ class Users:
     community: IntArray
     second: IntArray
     cares: IntArray
-    mood: FloatArray
-    stretch: FloatArray
-    verified: FloatArray
+    mood: DoubleArray
+    stretch: DoubleArray
+    verified: DoubleArray
     since: IntArray
     until: IntArray
     num_reviews: IntArray
@@ -88,7 +89,7 @@ class Purchases:
 
     visits: Visits
     product: IntArray
-    match: FloatArray
+    match: DoubleArray
     verified: NDArray[np.bool_]
     stars: IntArray
 
@@ -189,10 +190,10 @@ def _sample_products(catalogue: Catalogue, users: Users, visits: Visits, which: 
     return product
 
 
-def _match(catalogue: Catalogue, users: Users, user: IntArray, product: IntArray) -> FloatArray:
+def _match(catalogue: Catalogue, users: Users, user: IntArray, product: IntArray) -> DoubleArray:
     first, second = users.cares[user, 0], users.cares[user, 1]
     quality = catalogue.quality
-    matched: FloatArray = CARE[0] * quality[product, first] + CARE[1] * quality[product, second]
+    matched: DoubleArray = CARE[0] * quality[product, first] + CARE[1] * quality[product, second]
     return matched
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.errors import SettingsError
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.domain.progress import Progress, silent
 from kindred.ingest.generate.choices import Choices
 from kindred.ingest.generate.music import (
@@ -28,7 +29,7 @@ from kindred.ingest.generate.music import (
     goes_on,
     shares_of,
 )
-from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler, apportion
+from kindred.ingest.generate.sampler import Sampler, apportion
 from kindred.ingest.generate.write import write_json_lines
 
 LISTENERS_A_CHUNK = 2000
@@ -135,7 +136,7 @@ def _event_counts(sample: TrackSample) -> IntArray:
 
 def _listen(
     choices: Choices, listeners: Listeners, who: IntArray, counts: IntArray, sampler: Sampler
-) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+) -> tuple[IntArray, IntArray, IntArray, DoubleArray]:
     """User, track, time and share of every event of these listeners, by user and time."""
     tracks = choices.tracks
     since = START + (0.6 * sampler.uniform(len(who)) * (END - START)).astype(np.int64)

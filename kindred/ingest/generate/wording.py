@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.ingest.generate.aspects import ASPECTS, expand
 from kindred.ingest.generate.catalogue import MATTERS, Catalogue
 from kindred.ingest.generate.phrases import ASIDES, BLAND, HEADLINES, OPENERS, VERDICTS
-from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler, one_allowed
+from kindred.ingest.generate.sampler import Sampler, one_allowed
 from kindred.ingest.generate.shop import SHELVES
 from kindred.ingest.generate.tastes import Purchases, Users
 
@@ -125,7 +126,7 @@ def word(book: Phrasebook, catalogue: Catalogue, purchases: Purchases, aspects: 
     return Wording(texts, [said[part] for part in book.sample(headline, sampler).tolist()])
 
 
-def _impression(catalogue: Catalogue, product: IntArray, aspects: IntArray, sampler: Sampler) -> FloatArray:
+def _impression(catalogue: Catalogue, product: IntArray, aspects: IntArray, sampler: Sampler) -> DoubleArray:
     """What users make of those aspects: the truth and some error, `[num_reviews, 2]`."""
-    impression: FloatArray = catalogue.quality[product[:, None], aspects] + MISJUDGED * sampler.bell(*aspects.shape)
+    impression: DoubleArray = catalogue.quality[product[:, None], aspects] + MISJUDGED * sampler.bell(*aspects.shape)
     return impression

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.clustered import clustered_ratios
 from kindred.evaluation.report import Report
 from kindred.features.click_candidates import Candidates
 from kindred.features.click_log import ClickLog
 from kindred.features.clicks import ranks_in
-from kindred.features.decayed import FloatArray, IntArray
 from kindred.recommenders.feed.click_model import ClickScorer, batches, fit_click_model, warm_clicks
 from kindred.recommenders.feed.model import CONTROL, TEST
 
@@ -65,20 +65,20 @@ def judge_clicks(log: ClickLog, since: int, seed: int) -> Report:
     return _report(log, since, rows, values, float(np.concatenate(held).mean()))
 
 
-def _ranks(found: Candidates, right: NDArray[np.bool_], scores: FloatArray, num_requests: int) -> IntArray:
+def _ranks(found: Candidates, right: NDArray[np.bool_], scores: DoubleArray, num_requests: int) -> IntArray:
     """The rank of the right article of each request, best 0, −1 where it is no candidate."""
     ranks = np.full(num_requests, -1)
     ranks[found.request[right]] = ranks_in(found.request, scores)[right]
     return ranks
 
 
-def _metrics(ranks: IntArray) -> FloatArray:
+def _metrics(ranks: IntArray) -> DoubleArray:
     """Hit and reciprocal rank of each request, `[num_requests, 2]`."""
     there = ranks >= 0
     return np.stack([there & (ranks < K), np.where(there, 1 / (np.maximum(ranks, 0) + 1.0), 0.0)], axis=1).astype(float)
 
 
-def _report(log: ClickLog, since: int, rows: IntArray, values: Mapping[str, FloatArray], held: float) -> Report:
+def _report(log: ClickLog, since: int, rows: IntArray, values: Mapping[str, DoubleArray], held: float) -> Report:
     cases = np.concatenate(list(values.values()), axis=1)
     ratios = clustered_ratios(cases, np.ones_like(cases), log.reader[rows], np.random.default_rng(0))
     column = {pair: n for n, pair in enumerate((name, metric) for name in values for metric in _METRICS)}

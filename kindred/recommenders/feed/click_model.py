@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError, RecordError
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.click_candidates import CandidateFinder, Candidates
 from kindred.features.click_contexts import Asked
 from kindred.features.click_log import ClickLog
 from kindred.features.clicks import ClickFeatures
-from kindred.features.decayed import FloatArray, IntArray
 from kindred.features.feed_affinity import graph_space
 from kindred.models.boosting import Boosting, fit_ranking
 from kindred.recommenders.feed.model import CONTROL
@@ -81,13 +81,13 @@ class ClickScorer:
         asked = self.features.asked(reader, at, lag)
         return asked, self._finder.find(reader, asked)
 
-    def rows(self, asked: Asked, found: Candidates) -> tuple[list[str], FloatArray]:
+    def rows(self, asked: Asked, found: Candidates) -> tuple[list[str], DoubleArray]:
         """Names and values of the features of the candidates that the trees rank."""
         short = found.is_short
         known = {name: share[short] for name, share in found.shares.items()}
         return self.features.rows(asked, found.request[short], found.article[short], found.keys, known)
 
-    def scores(self, model: ClickModel | None, asked: Asked, found: Candidates) -> FloatArray:
+    def scores(self, model: ClickModel | None, asked: Asked, found: Candidates) -> DoubleArray:
         """A score of each candidate, higher is better, `[num_rows]`; the plain one without a model.
 
         Candidates that the trees do not rank come after those that they do; ties are in the plain order.
@@ -95,7 +95,7 @@ class ClickScorer:
         if model is None or not found.is_short.any():
             return found.plain
         ranked = model.ranking.score(self.rows(asked, found)[1])
-        scores: FloatArray = found.plain - found.plain.max() + ranked.min() - 1.0
+        scores: DoubleArray = found.plain - found.plain.max() + ranked.min() - 1.0
         scores[found.is_short] = ranked + _TIE * found.plain[found.is_short]
         return scores
 

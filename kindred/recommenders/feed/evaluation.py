@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.ids import IdMap
+from kindred.domain.interactions import IntArray
 from kindred.domain.roc_auc import roc_auc
 from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.report import Report, write_summary
-from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
+from kindred.features.feed_log import LABEL_SECONDS, FeedLog
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.feed import FeedSample, FeedTruth, feed_texts, feed_truth
 from kindred.recommenders.feed.click_evaluation import judge_clicks, known_until

@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.evaluation.clustered import Ratios, clustered_ratios
 from kindred.evaluation.report import Report
 from kindred.evaluation.slates import Slates, build_slates, near_auc, none_chance, slate_auc, slate_hit_rate
-from kindred.features.feed_log import FeedLog, FloatArray, IntArray
+from kindred.features.feed_log import FeedLog
 from kindred.ingest.generate.feed import FeedTruth
 from kindred.recommenders.feed.ladder import Asked, Ranker, ask, ask_all
 from kindred.recommenders.feed.model import FeedScorer
@@ -69,7 +70,7 @@ def logged(ladder: Ladder, since: int) -> Report:
     return report
 
 
-Values = dict[str, dict[str, FloatArray]]
+Values = dict[str, dict[str, DoubleArray]]
 
 
 def _measure_slates(ladder: Ladder, slates: Slates) -> tuple[Values, IntArray]:
@@ -142,7 +143,7 @@ def over_all_posts(ladder: Ladder, since: int, truth: FeedTruth | None, seed: in
     return {"requests": len(chosen), **_of_cases(measured, list(ladder.rankers), slates.reader[chosen])}
 
 
-def _of_cases(cases: Mapping[str, FloatArray], names: list[str], who: IntArray) -> Report:
+def _of_cases(cases: Mapping[str, DoubleArray], names: list[str], who: IntArray) -> Report:
     full = clustered_ratios(cases["full"], np.ones_like(cases["full"]), who, np.random.default_rng(0))
     matched = clustered_ratios(cases["likes"], cases["views"], who, np.random.default_rng(0))
     report: Report = {
@@ -154,7 +155,7 @@ def _of_cases(cases: Mapping[str, FloatArray], names: list[str], who: IntArray) 
     return report
 
 
-def _full(log: FeedLog, own: IntArray, at: int, scores: Mapping[str, FloatArray], left: IntArray) -> list[float]:
+def _full(log: FeedLog, own: IntArray, at: int, scores: Mapping[str, DoubleArray], left: IntArray) -> list[float]:
     """Whether a post of the first five is liked within the hour, and later; ranker by ranker."""
     one = np.zeros(len(left), dtype=np.int64)
     later = own[log.liked[own] & (log.at[own] >= at)]
@@ -164,7 +165,7 @@ def _full(log: FeedLog, own: IntArray, at: int, scores: Mapping[str, FloatArray]
 
 
 def _matched(
-    scores: Mapping[str, FloatArray], post: IntArray, liked: NDArray[np.bool_]
+    scores: Mapping[str, DoubleArray], post: IntArray, liked: NDArray[np.bool_]
 ) -> tuple[list[float], list[float]]:
     """Likes and views of the shown posts that are in the first tenth; equal scores at its border count in part."""
     top, bottom = [], []
@@ -180,7 +181,7 @@ def _matched(
 
 
 def _simulated(
-    truth: FeedTruth, asked: Asked, scores: Mapping[str, FloatArray], left: IntArray, rng: np.random.Generator
+    truth: FeedTruth, asked: Asked, scores: Mapping[str, DoubleArray], left: IntArray, rng: np.random.Generator
 ) -> list[float]:
     """The chance of a like among five posts shown one after another, of each ranker and of the truth itself."""
     rate = truth.rate(asked.reader, asked.post, asked.at, np.zeros(len(asked.post), dtype=np.int64))
@@ -194,7 +195,7 @@ def _simulated(
     return chances
 
 
-def _reached(cases: FloatArray, names: list[str], who: IntArray) -> Report:
+def _reached(cases: DoubleArray, names: list[str], who: IntArray) -> Report:
     """The hit rate of each, and the share of the oracle's lift over random that it reaches."""
     ratios = clustered_ratios(cases, np.ones_like(cases), who, np.random.default_rng(0))
     floor, ceiling = cases[:, names.index(RANDOM)], cases[:, names.index(ORACLE)]

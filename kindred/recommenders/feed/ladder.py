@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.feed import READER_FEATURES
-from kindred.features.feed_log import LABEL_SECONDS, FeedLog, FloatArray, IntArray
+from kindred.features.feed_log import LABEL_SECONDS, FeedLog
 from kindred.models.boosting import fit_boosting
 from kindred.recommenders.feed.model import (
     CONTROL,
@@ -37,16 +38,16 @@ class Asked:
     reader: IntArray
     post: IntArray
     at: IntArray
-    values: FloatArray
+    values: DoubleArray
     names: tuple[str, ...]
 
-    def column(self, name: str) -> FloatArray:
+    def column(self, name: str) -> DoubleArray:
         """One feature, `[num_rows]`."""
-        found: FloatArray = self.values[:, self.names.index(name)]
+        found: DoubleArray = self.values[:, self.names.index(name)]
         return found
 
 
-Ranker = Callable[[Asked], FloatArray]
+Ranker = Callable[[Asked], DoubleArray]
 
 
 def feature_names(scorer: FeedScorer) -> tuple[str, ...]:
@@ -112,7 +113,7 @@ def _boosted(log: FeedLog, scorer: FeedScorer, until: int, seed: int) -> dict[st
     return rankers
 
 
-def _trees(values: FloatArray, liked: NDArray[np.bool_], columns: list[int], seed: int) -> Ranker:
+def _trees(values: DoubleArray, liked: NDArray[np.bool_], columns: list[int], seed: int) -> Ranker:
     trees = fit_boosting(values[:, columns], liked, seed)
     return lambda asked: trees.probability(asked.values[:, columns])
 
@@ -140,7 +141,7 @@ class Neighbours:
         cosine.setdiag(0.0)
         self._cosine = cosine.tocsr()
 
-    def __call__(self, asked: Asked) -> FloatArray:
+    def __call__(self, asked: Asked) -> DoubleArray:
         """The score of each row, `[num_rows]`."""
         scores = np.zeros(len(asked.post))
         times, index = np.unique(np.stack([asked.reader, asked.at]), axis=1, return_inverse=True)

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.ids import IdMap
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.feed import FEATURES, SLATE_FEATURES, FeedFeatures
 from kindred.features.feed_affinity import Affinity, Axes, axes_of, reader_space
-from kindred.features.feed_log import MILLION, FeedLog, FloatArray, IntArray
+from kindred.features.feed_log import MILLION, FeedLog
 from kindred.models.boosting import Boosting, fit_boosting
 from kindred.models.conditional_logit import ConditionalLogit, fit_conditional_logit
 from kindred.training.checkpoint import read_arrays, write_arrays
@@ -144,12 +145,12 @@ class FeedScorer:
             Affinity(log, spaces[space], worth_of(log, by)) for space, by in _AFFINITIES if space in spaces
         ]
 
-    def rows(self, arm: str, reader: IntArray, post: IntArray, at: IntArray) -> FloatArray:
+    def rows(self, arm: str, reader: IntArray, post: IntArray, at: IntArray) -> DoubleArray:
         """All features of an arm, of each row; those that rank first, `[num_rows, num_features]`."""
         more = [affinity.of_posts(reader, post, at) for affinity in self._of_arm(arm)]
         return _joined(more, self.features.rows(reader, post, at))
 
-    def all_posts(self, arm: str, reader: int, at: int) -> FloatArray:
+    def all_posts(self, arm: str, reader: int, at: int) -> DoubleArray:
         """The same of every post, for one reader at one time, `[num_posts, num_features]`."""
         more = [affinity.of_all_posts(reader, at) for affinity in self._of_arm(arm)]
         return _joined(more, self.features.all_posts(reader, at))
@@ -158,7 +159,7 @@ class FeedScorer:
         return self._affinities if arm == TEST else []
 
 
-def _joined(more: list[FloatArray], features: FloatArray) -> FloatArray:
+def _joined(more: list[DoubleArray], features: DoubleArray) -> DoubleArray:
     return np.column_stack([*more, features]) if more else features
 
 
@@ -178,13 +179,13 @@ def worth_of(log: FeedLog, by: str) -> NDArray[np.float32]:
     return centred
 
 
-def score(model: FeedModel, arm: str, rows: FloatArray) -> FloatArray:
+def score(model: FeedModel, arm: str, rows: DoubleArray) -> DoubleArray:
     """A score of each row, higher is better, `[num_rows]`."""
     logit = model.arms[arm].logit
     return logit.score(rows[:, : len(logit.weights)])
 
 
-def like_chances(model: FeedModel, arm: str, rows: FloatArray, scores: FloatArray, posts: IntArray) -> FloatArray:
+def like_chances(model: FeedModel, arm: str, rows: DoubleArray, scores: DoubleArray, posts: IntArray) -> DoubleArray:
     """The chance of a like of each of some posts of one request; the same whichever others are asked for.
 
     The trees say how likely the reader likes one of the posts that suit them best, the logit how much more one post is
@@ -203,7 +204,7 @@ def like_chances(model: FeedModel, arm: str, rows: FloatArray, scores: FloatArra
     best = np.argpartition(-scores, num_best - 1)[:num_best]
     odds = np.exp(scores - scores[best].max())
     usual = model.arms[arm].boosting.probability(rows[best]).mean()
-    chances: FloatArray = np.clip(usual * odds[posts] / odds[best].mean(), 0.0, 1.0)
+    chances: DoubleArray = np.clip(usual * odds[posts] / odds[best].mean(), 0.0, 1.0)
     return chances
 
 

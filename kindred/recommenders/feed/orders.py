@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.ids import IdMap, rows_at
-from kindred.features.feed_log import FloatArray, IntArray
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.graph.store import GraphStore
 from kindred.recommenders.feed.click_model import ClickModel, ClickScorer, load_click_model, model_of_arm
 from kindred.recommenders.feed.model import (
@@ -26,7 +26,7 @@ from kindred.recommenders.feed.model import (
 from kindred.recommenders.feed.tables import FeedTables, read_clicks
 from kindred.recommenders.runs import Run
 
-Values = Callable[[IntArray], FloatArray]
+Values = Callable[[IntArray], DoubleArray]
 
 
 class Order(Protocol):
@@ -36,7 +36,7 @@ class Order(Protocol):
     def chosen(self) -> str:
         """Why a post that the reader chose before is left out."""
 
-    def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
+    def scores(self, arm: str, reader: int, at: int) -> tuple[DoubleArray, Values]:
         """A score of every post, `[num_posts]`, and the value that an answer shows of each of some posts.
 
         The score is −inf for those that are no candidates.
@@ -61,7 +61,7 @@ class LikeOrder:
     feed: FeedTables
     chosen: str = "liked before"
 
-    def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
+    def scores(self, arm: str, reader: int, at: int) -> tuple[DoubleArray, Values]:
         rows = self.scorer.all_posts(arm, reader, at)
         scores = score(self.model, arm, rows)
         return scores, partial(like_chances, self.model, arm, rows, scores)
@@ -87,7 +87,7 @@ class ClickOrder:
     scorer: ClickScorer
     chosen: str = "clicked before"
 
-    def scores(self, arm: str, reader: int, at: int) -> tuple[FloatArray, Values]:
+    def scores(self, arm: str, reader: int, at: int) -> tuple[DoubleArray, Values]:
         log = self.scorer.log
         lag = max(at * 1000 - int(log.at[-1]) - 1, 0) if len(log) else 0
         asked, found = self.scorer.asked(np.array([reader]), np.array([at * 1000]), lag)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
+from kindred.domain.interactions import IntArray
 from kindred.domain.records import About, Liked, Post, User, Viewed
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.features.click_log import CODES, ClickLog
-from kindred.features.feed_log import LABEL_SECONDS, FeedLog, IntArray
+from kindred.features.feed_log import LABEL_SECONDS, FeedLog
 from kindred.graph.store import GraphStore
 from kindred.graph.tables import edge_table, node_table
 

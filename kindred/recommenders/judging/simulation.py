@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.evaluation.bootstrap import Interval, paired_bootstrap
 from kindred.ingest.generate.choices import Choices
 from kindred.ingest.generate.music import END, Tracks, begin_sessions, build_listeners, build_tracks, goes_on, shares_of
-from kindred.ingest.generate.sampler import FloatArray, IntArray, Sampler
+from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.tracks import TrackSample
 
 MOST_TRACKS = 30
@@ -36,7 +37,7 @@ class Simulated:
         tracks: recommended tracks that were begun, `[num_sessions]`.
     """
 
-    seconds: FloatArray
+    seconds: DoubleArray
     tracks: IntArray
 
     @property
