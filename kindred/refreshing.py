@@ -44,7 +44,7 @@ class Refreshed:
 
     Attributes:
         system: what was refreshed.
-        run: name of the new run; None where the graph is the one that the run which answers was trained on.
+        run: name of the new run; None where the data are those that the run which answers was trained on.
         version: what answers now; that before where the new run is not good enough.
         is_published: whether the new run answers.
         figure: NDCG@10 of the new run's settings on the events of now, or the first figure of the system's own report;
@@ -84,7 +84,7 @@ def refresh(
 
     with _alone(settings, system):
         serving, version = _serving(settings, system)
-        if serving is not None and options.config is None and _graph_hash(settings) == _trained_on(serving):
+        if serving is not None and options.config is None and _data_hash(settings, system) == _trained_on(serving):
             return Refreshed(system, None, version, False)
         config = options.config or (ModelConfig() if serving is None else recipe_of(serving))
         run = train_system(settings, system, config, None, progress)
@@ -121,17 +121,18 @@ def _serving(settings: Settings, system: str) -> tuple[Run | None, str | None]:
     return (None if version is None else runs.get(run_of(version))), version
 
 
-def _graph_hash(settings: Settings) -> str:
-    from kindred.domain.schema import graph_schema
-    from kindred.graph.statistics import graph_statistics
+def _data_hash(settings: Settings, system: str) -> str:
+    from kindred.recommenders.data_hash import data_hash
+    from kindred.recommenders.systems import find_system
 
     with graph_to_read(settings) as store:
-        return graph_statistics(store, graph_schema()).content_hash
+        return data_hash(find_system(system).system, store)
 
 
 def _trained_on(run: Run) -> str | None:
+    """The hash of what the run learned from; None where that was the graph as of a time, or is not noted."""
     graph = run.manifest["graph"]
-    return None if graph["until"] is not None else str(graph["content_hash"])
+    return None if graph["until"] is not None else graph.get("data_hash")
 
 
 def _judged(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:

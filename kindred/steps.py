@@ -97,6 +97,7 @@ def _train_and_keep(
 ) -> Run:
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
+    from kindred.recommenders.data_hash import data_hash
     from kindred.recommenders.training import GraphState, begin_training
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
@@ -109,7 +110,7 @@ def _train_and_keep(
     tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
     with graph_to_read(settings) as store, tracking as track:
         statistics = graph_statistics(store, graph_schema())
-        state = GraphState(url, statistics.content_hash, until)
+        state = GraphState(url, statistics.content_hash, until, data_hash(module.system, store))
         # who writes the graph, or needs the memory, is not kept waiting until the end of the training
         told = replace(options, track=track, together=together_of(settings), has_read=store.close)
         return module.train(store, config, told, state)

@@ -77,7 +77,7 @@ def test_a_signal_ends_it_between_two_refreshes(data: Path, first: dict[str, obj
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdout is not None
-        assert "the graph is as it was" in child.stdout.readline()
+        assert "its data are as they were" in child.stdout.readline()
         child.send_signal(signal.SIGTERM)
         assert child.wait(30) == 130
 

@@ -85,7 +85,7 @@ def _print(done: Refreshed, as_json: bool, again: bool) -> None:
 def line_of(done: Refreshed) -> str:
     """What changed, in one line."""
     if done.run is None:
-        return f"{done.system}: the graph is as it was; {done.version} answers on"
+        return f"{done.system}: its data are as they were; {done.version} answers on"
     figure = f"{done.judged_by.replace('ndcg', 'NDCG')} {done.figure:.4f}" + (
         "" if done.before is None else f" (before: {done.before:.4f})"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kindred.domain.records import About, Liked
+from kindred.domain.records import About, Liked, Viewed
 from kindred.recommenders.system import System, Words
 
 POSTS = System(
@@ -10,6 +10,7 @@ POSTS = System(
     target=Liked,
     words=Words("post", "posts", "like", "likes", "liked"),
     context=(About,),
+    reads=(Viewed,),
     title="text",
     model="boosting",
     load_with="kindred ingest posts --feed FILE",

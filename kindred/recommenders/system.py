@@ -70,6 +70,7 @@ class System:
         skipped_below: property of an event and the value below which the event says that the user did not want the
             item: such a one is a skip, from which nothing but that is learned; None where events are never skips.
         load_with: the command that loads its events, for messages.
+        reads: edge types that it learns from beside its events and the context.
         predicted: property that an event has where a run predicted it, so that no user did it; None where none are.
         model: what lists of runs call its own model.
         levels: what an answer of a level rests on, in words, where that is not the usual; see `rests_on`.
@@ -86,6 +87,7 @@ class System:
     maker: type[Edge] | None = None
     skipped_below: tuple[str, float] | None = None
     load_with: str = field(default="kindred ingest", kw_only=True)
+    reads: tuple[type[Edge], ...] = field(default=(), kw_only=True)
     predicted: str | None = field(default=None, kw_only=True)
     model: str = field(default="gnn", kw_only=True)
     levels: Mapping[str, str] = field(default_factory=dict, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kindred.domain.records import Tagged
+from kindred.domain.records import PerformedBy, Tagged
 from kindred.recommenders.system import System, Words
 
 TAGS = System(
@@ -10,6 +10,7 @@ TAGS = System(
     target=Tagged,
     words=Words("tag", "tags", "tag of a track", "tags of tracks", "carried", "track", "tracks"),
     title="name",
+    reads=(PerformedBy,),
     predicted="probability",
     model="tagger",
     load_with="kindred ingest tags --tags FILE --frames PATH",

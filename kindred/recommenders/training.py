@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -28,11 +28,16 @@ CONFIG = "config.json"
 
 @dataclass(frozen=True)
 class GraphState:
-    """What a run was trained on: where the graph is, its content, and the time that it was read as of."""
+    """What a run was trained on: where the graph is, its content, the time that it was read as of, and its own data.
+
+    Attributes:
+        data_hash: of what the system learns from; None where it was not asked for.
+    """
 
     url: str
     content_hash: str
     until: int | None = None
+    data_hash: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def _recipe(config: ModelConfig, options: RunOptions, state: GraphState) -> dict
     return {
         "config": config.model_dump(mode="json"),
         "seed": options.seed,
-        "graph": {"url": state.url, "content_hash": state.content_hash, "until": state.until},
+        "graph": asdict(state),
     }
 
 
