@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, NodeType, Property
+from kindred.domain.schema import NodeType, Property, Table
 
 Digests = NDArray[np.uint64]
 
@@ -27,7 +27,7 @@ class ContentHash:
     def __init__(self) -> None:
         self._sum = np.zeros(2, np.uint64)
 
-    def add(self, table: NodeType | EdgeType, rows: pa.RecordBatch | pa.Table) -> None:
+    def add(self, table: Table, rows: pa.RecordBatch | pa.Table) -> None:
         """Takes more rows of a table; a column that is missing counts as null."""
         self._sum += row_digests(table, rows).sum(axis=0, dtype=np.uint64)
 
@@ -36,13 +36,13 @@ class ContentHash:
         return self._sum.astype(">u8").tobytes().hex()
 
 
-def row_digests(table: NodeType | EdgeType, rows: pa.RecordBatch | pa.Table) -> Digests:
+def row_digests(table: Table, rows: pa.RecordBatch | pa.Table) -> Digests:
     """One 128-bit digest for each row, `[num_rows, 2]`."""
     digests = [blake2b(content, digest_size=_DIGEST_BYTES).digest() for content in _canonical_rows(table, rows)]
     return np.frombuffer(b"".join(digests), dtype="<u8").reshape(len(digests), 2).astype(np.uint64)
 
 
-def _canonical_rows(table: NodeType | EdgeType, rows: pa.RecordBatch | pa.Table) -> list[bytes]:
+def _canonical_rows(table: Table, rows: pa.RecordBatch | pa.Table) -> list[bytes]:
     """The name of the table, then `name:length:value` of each property that is not null, by name."""
     if not rows.num_rows:
         return []

@@ -34,7 +34,7 @@ class Frames(Protocol):
 
 
 class FramesInMemory:
-    """Frames that are there as arrays, `[num_frames, frame_dim]` each."""
+    """Frames held in memory, an array `[num_frames, frame_dim]` for each track."""
 
     def __init__(self, arrays: Sequence[FloatArray], frame_dim: int) -> None:
         self._arrays = arrays
@@ -48,7 +48,7 @@ class FramesInMemory:
 
 @dataclass(frozen=True)
 class SomeFrames:
-    """The frames of some tracks of others, by their place among `rows`."""
+    """The frames of some of the tracks of other `Frames`, by position in `rows`."""
 
     of: Frames
     rows: IntArray

@@ -8,6 +8,6 @@ _WHOLE = re.compile(r"(-?\d+)\.0+")
 
 
 def id_in(text: str) -> str:
-    """The id that a text holds: no blanks around it, and "7.0", which tools write that know NaN, is "7"."""
+    """The id that a text holds, without blanks around it; "7.0" is "7", as pandas writes a column with missing ids."""
     bare = text.strip()
     return found[1] if ".0" in bare and (found := _WHOLE.fullmatch(bare)) else bare

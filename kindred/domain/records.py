@@ -67,7 +67,7 @@ def content_id(*parts: str | int) -> str:
 
 
 class User(Node):
-    """Someone who acts; what is known of them beyond the id comes from the profiles of a feed."""
+    """Someone who acts; all but the id comes from profiles of a feed (`exp_group`: their group in its A/B tests)."""
 
     label = "User"
 

@@ -70,6 +70,10 @@ class EdgeType:
         return any(p.name == "at" for p in self.properties)
 
 
+Table = NodeType | EdgeType
+"""A node or edge table."""
+
+
 @dataclass(frozen=True)
 class GraphSchema:
     """Every label and edge type that a graph may hold."""
@@ -159,7 +163,7 @@ def _arrow_types() -> dict[PropertyKind, pa.DataType]:
     }
 
 
-def arrow_schema(table: NodeType | EdgeType, vector_length: int | None = None) -> pa.Schema:
+def arrow_schema(table: Table, vector_length: int | None = None) -> pa.Schema:
     """Columns of one node or edge table.
 
     Args:
@@ -177,7 +181,7 @@ def arrow_schema(table: NodeType | EdgeType, vector_length: int | None = None) -
     return pa.schema(fields)
 
 
-def to_table(table: NodeType | EdgeType, records: Sequence[Node | Edge]) -> pa.Table:
+def to_table(table: Table, records: Sequence[Node | Edge]) -> pa.Table:
     """The records as Arrow columns, embeddings left out (the loader adds those)."""
     import pyarrow as pa
 

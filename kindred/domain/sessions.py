@@ -1,4 +1,4 @@
-"""Sessions: what one person did without a long silence, and where in its session each event stood."""
+"""Sessions: what one person did without a long silence; and how many of a group come before each of its members."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def sessions_of(person: IntArray, at: IntArray, silence: int) -> IntArray:
     return sessions
 
 
-def place_in(session: IntArray) -> IntArray:
-    """The place of each event in its session, from 0, in the order they are given in, `[num_events]`."""
-    order = np.argsort(session, kind="stable")
-    starts = np.flatnonzero(np.diff(session[order], prepend=-1))
-    ranks = np.empty(len(session), dtype=np.int64)
-    ranks[order] = np.arange(len(session)) - np.repeat(starts, np.diff(np.append(starts, len(session))))
+def place_in(group: IntArray) -> IntArray:
+    """How many of its group, a number from 0 on, come before each one in the order given, `[num]`."""
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    ranks = np.empty(len(group), dtype=np.int64)
+    ranks[order] = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
     return ranks

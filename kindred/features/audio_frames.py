@@ -115,10 +115,10 @@ def _look_over(path: Path) -> tuple[_Layout, int]:
 
 
 def check_frames(array: NDArray[Any], name: str) -> None:
-    """Passes frames `[num_frames, frame_dim]` of finite numbers.
+    """Checks that an array holds frames: `[num_frames, frame_dim]`, at least one, of finite numbers.
 
     Raises:
-        RecordError: they are something else, or there are none.
+        RecordError: it holds something else.
     """
     if array.dtype.kind not in "fiu":
         raise RecordError(f"{name} holds {array.dtype}, numbers are wanted", _LAYOUT)

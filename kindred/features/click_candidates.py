@@ -17,13 +17,13 @@ from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.click_contexts import Asked, contexts
 from kindred.features.clicks import ClickFeatures, ranks_in
 
-_TICK = 10_000
+_TICK = 10_000  # milliseconds
 _POPULAR = ((1, 200), (3, 250), (4, 250), (5, 150))
-"""Half-life of the count of everyone's clicks, and how many of the most popular by it."""
-_FOLLOWERS = 300
-_LEAST = 0.02
+"""Number of a half-life in `KINDS["everyone"]`, and how many of the most popular by it are candidates."""
+_FOLLOWERS, _LEAST = 300, 0.02
+"""At most so many that were clicked right after, each at least so often (a faded count)."""
 _SHORT = (("everyone", 1, 40), ("last", 1, 50), ("last", 3, 30), ("after_second", 1, 20), ("region", 1, 15))
-"""Share, its half-life, and how many of the first by it are ranked by every feature."""
+"""Share, the number of its half-life, and how many of the first by it are ranked by every feature."""
 
 
 @dataclass(frozen=True)

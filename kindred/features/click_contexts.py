@@ -16,6 +16,7 @@ from kindred.features.click_log import CODES, ClickLog
 DEPTH = 8
 """Clicks of a reader that are looked back at."""
 _FAR = 3
+"""Places in a session from which on all count as one."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of context: how its counts fade, minutes, and the kind that few counts are drawn to."""
+    """A kind of context: the half-lives of its counts in minutes, and the kind whose shares stand in for few counts."""
 
     half_lives: tuple[float, ...]
     prior: str = "everyone"

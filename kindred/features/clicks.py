@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kindred.domain.interactions import DoubleArray, IntArray
+from kindred.domain.sessions import place_in
 from kindred.features.click_contexts import (
     AFTER,
     DEPTH,
@@ -32,6 +33,7 @@ from kindred.features.click_log import CODES, MINUTE, SESSION, ClickLog
 from kindred.features.decayed import DecayedCounts
 
 _PRIOR_WEIGHT = 5.0
+"""Clicks that the share of the prior kind of context counts as."""
 
 
 class ClickFeatures:
@@ -86,7 +88,13 @@ class ClickFeatures:
         return self._of["everyone"][0].before(articles, np.full(len(articles), at))
 
     def followers(self, asked: Asked, request: int, half_life: int = 3) -> tuple[IntArray, DoubleArray]:
-        """Articles that others clicked right after one of this reader's last three, and how often, faded."""
+        """Articles that others clicked right after one of this reader's last three, and how often, faded.
+
+        Args:
+            asked: the requests.
+            request: which of them.
+            half_life: by which of the half-lives of such counts they fade.
+        """
         counts, num = self._of[LAST][0], self.log.num_articles
         row = asked.row[request, :3]
         found, often = [np.empty(0, dtype=np.int64)], [np.empty(0)]
@@ -233,7 +241,6 @@ def _flat(shares: Mapping[str, DoubleArray]) -> dict[str, DoubleArray]:
 def ranks_in(request: IntArray, score: DoubleArray) -> IntArray:
     """The rank of each row's score within its request, best 0, ties in the order given, `[num_rows]`."""
     order = np.lexsort((-score, request))
-    starts = np.flatnonzero(np.diff(request[order], prepend=-1))
     ranks = np.empty(len(request), dtype=np.int64)
-    ranks[order] = np.arange(len(request)) - np.repeat(starts, np.diff(np.append(starts, len(request))))
+    ranks[order] = place_in(request[order])
     return ranks

@@ -40,8 +40,6 @@ class DecayedCounts:
 
     def before(self, keys: IntArray, at: IntArray) -> DoubleArray:
         """The faded count of each key at a time, of events before it, `[num_rows, num_half_lives]`."""
-        if not len(self._at):
-            return np.zeros((len(keys), len(self._half_lives)))
         row, there = self._last(keys, at)
         counts = np.zeros((len(keys), len(self._half_lives)))
         counts[there] = self._faded(row[there], at[there])
@@ -49,10 +47,10 @@ class DecayedCounts:
 
     def history(self, keys: IntArray, at: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """How many events of each key there were before a time, when the first and when the last; −1 for no time."""
-        row, there = self._last(keys, at)
         if not len(self._at):
             none = np.full(len(keys), -1)
             return none + 1, none, none
+        row, there = self._last(keys, at)
         start = self._starts[np.minimum(self._rank(keys), len(self.keys) - 1)]
         number = np.where(there, row - start + 1, 0)
         return number, np.where(there, self._at[start], -1), np.where(there, self._at[row], -1)

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.feed_log import (
+    FIRST_RATE,
     LABEL_SECONDS,
     MILLION,
     SESSION_SECONDS,
     FeedLog,
     TimedCounts,
+    overall_rate,
     smoothed,
 )
 
@@ -148,10 +150,10 @@ class FeedFeatures:
     def _of_times(self, reader: IntArray, at: IntArray) -> dict[str, DoubleArray]:
         """What is the same for all posts, and the like rate of everybody under `rate`."""
         views, likes = self._all.before(np.zeros_like(at), at)
-        rate = smoothed(likes, views, 0.1, 100.0)
+        rate = overall_rate(likes, views)
         num_views, num_likes = self._by_reader.before(reader, at)
         views_placed, place_rate = self._place_sums("all", np.zeros_like(at), at)
-        usual = smoothed(place_rate, views_placed, 0.1, 10.0)
+        usual = smoothed(place_rate, views_placed, FIRST_RATE, 10.0)
         return {
             "rate": rate,
             "reader_rate": smoothed(num_likes, num_views, rate, _READER_WEIGHT),
@@ -159,7 +161,7 @@ class FeedFeatures:
             "place_rate": usual,
             "session_position": self._position(reader, at),
             "hour": (at // 3600 % 24).astype(np.float64),
-            "weekday": ((at // 86_400 + 3) % 7).astype(np.float64),
+            "weekday": ((at // 86_400 + 3) % 7).astype(np.float64),  # Monday 0; 1 January 1970 was a Thursday
         }
 
     def _of_topics(

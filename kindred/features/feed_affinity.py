@@ -14,8 +14,9 @@ from kindred.features.feed_log import LABEL_SECONDS, FeedLog
 DEPTH = 256
 """Views of a reader that are looked back at."""
 _WEIGHT = 16.0
+"""Views of no worth that are added to a reader's, so that few views make a short profile."""
 _ROWS = 4096
-_ITERATIONS = 10
+_ITERATIONS = 10  # of subspace iteration
 
 
 class Affinity:

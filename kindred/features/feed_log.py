@@ -20,8 +20,12 @@ LABEL_SECONDS = 180
 SESSION_SECONDS = 1800
 """A session ends after this much silence."""
 MILLION = 1_000_000
+FIRST_RATE = 0.1
+"""The like rate that is taken while no label is known."""
 _PLACE_GROUPS = np.array([1, 3, 6, 11, 16, 21, 31])
 """Where one group of positions in a session ends and the next begins; the first place is 0."""
+_PLACE_WEIGHT = 50.0
+"""Views that the overall rate counts as beside those of a group of places."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,21 @@ class FeedLog:
         return place_in(self.session)
 
     @cached_property
-    def place_rate(self) -> IntArray:
-        """See `place_rates`."""
-        return place_rates(self)
+    def usual_rate(self) -> IntArray:
+        """The like rate of all views whose labels were known when each view happened, in millionths, `[num_views]`."""
+        all_alike = np.zeros(len(self), dtype=np.int64)
+        views, likes = TimedCounts(all_alike, self.at + LABEL_SECONDS, self.liked).before(all_alike, self.at)
+        return np.rint(overall_rate(likes, views) * MILLION).astype(np.int64)
 
     @cached_property
-    def usual_rate(self) -> IntArray:
-        """See `usual_rates`."""
-        return usual_rates(self)
+    def place_rate(self) -> IntArray:
+        """The like rate of the place in its session where each view stood, as known then, in millionths, `[num_views]`.
+
+        Likes grow rarer along a session, whatever is shown: of a view at its head more likes are to be expected.
+        """
+        group = np.searchsorted(_PLACE_GROUPS, self.place, side="right")
+        views, likes = TimedCounts(group, self.at + LABEL_SECONDS, self.liked).before(group, self.at)
+        return np.rint(smoothed(likes, views, self.usual_rate / MILLION, _PLACE_WEIGHT) * MILLION).astype(np.int64)
 
     def until(self, at: int) -> FeedLog:
         """The views before a time; those whose label is not known yet count as not liked."""
@@ -118,24 +129,11 @@ class TimedCounts:
 
 
 def smoothed(likes: DoubleArray, views: DoubleArray, prior: DoubleArray | float, weight: float) -> DoubleArray:
-    """The like rate, drawn to a prior that counts as `weight` views."""
+    """The like rate, smoothed by a prior rate that counts as `weight` views."""
     rate: DoubleArray = (likes + weight * prior) / (views + weight)
     return rate
 
 
-def usual_rates(log: FeedLog) -> IntArray:
-    """The like rate of all views whose labels were known when each view happened, in millionths, `[num_views]`."""
-    everything = np.zeros(len(log), dtype=np.int64)
-    views, likes = TimedCounts(everything, log.at + LABEL_SECONDS, log.liked).before(everything, log.at)
-    return np.rint(smoothed(likes, views, 0.1, 100.0) * MILLION).astype(np.int64)
-
-
-def place_rates(log: FeedLog) -> IntArray:
-    """The like rate of the place in its session where each view stood, as known when it happened, in millionths.
-
-    Likes grow rarer along a session, whatever is shown: of a view at its head more likes are to be expected.
-    """
-    group = np.searchsorted(_PLACE_GROUPS, log.place, side="right")
-    known_at = log.at + LABEL_SECONDS
-    views, likes = TimedCounts(group, known_at, log.liked).before(group, log.at)
-    return np.rint(smoothed(likes, views, log.usual_rate / MILLION, 50.0) * MILLION).astype(np.int64)
+def overall_rate(likes: DoubleArray, views: DoubleArray) -> DoubleArray:
+    """The like rate of all views, smoothed by `FIRST_RATE` as by 100 views."""
+    return smoothed(likes, views, FIRST_RATE, 100.0)

@@ -90,7 +90,7 @@ def open_text_encoder(
     def work(chunks: Iterable[list[str]]) -> Iterator[Vectors16]:
         if parts is in_turn:
             return (load().encode(chunk) for chunk in chunks)
-        return parts(_encode_chunk, _Loaded(name_or_folder, device), chunks)
+        return parts(_encode_chunk, _Named(name_or_folder, device), chunks)
 
     def encode(texts: Sequence[str]) -> Vectors16:
         return _encode(texts, model.dimension, _Encoding(work, stored, progress))
@@ -99,25 +99,27 @@ def open_text_encoder(
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """The arguments that open a network, for other processes."""
+class _Named:
+    """Which encoder another process is to load, and onto which device."""
 
     name_or_folder: str
     device: str
 
 
 @cache
-def _network_of(loaded: _Loaded) -> _Network:
+def _network_of(named: _Named) -> _Network:
     """The network of this process, loaded once."""
-    return _find_model(loaded.name_or_folder, choose_device(loaded.device), None).load()
+    return _find_model(named.name_or_folder, choose_device(named.device), None).load()
 
 
-def _encode_chunk(loaded: _Loaded, texts: Sequence[str]) -> Vectors16:
-    return _network_of(loaded).encode(texts)
+def _encode_chunk(named: _Named, texts: Sequence[str]) -> Vectors16:
+    return _network_of(named).encode(texts)
 
 
 @dataclass(frozen=True)
 class _Encoding:
+    """How texts become vectors: who encodes chunks of them, where vectors are kept, and who is told."""
+
     work: Callable[[Iterable[list[str]]], Iterator[Vectors16]]
     stored: VectorCache | None
     progress: Progress

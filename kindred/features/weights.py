@@ -35,7 +35,7 @@ class BertShape:
 
 
 def check_named(encoder: str) -> None:
-    """That an encoder given as a folder is there; whether a name can be had is found out when it is opened.
+    """Checks that an encoder given as a folder is there; whether a name can be had is seen when it is opened.
 
     Raises:
         SettingsError: there is no such folder.
@@ -60,7 +60,7 @@ def bundled_folder() -> Path:
 
 
 def verify_bundled(sha256: str) -> None:
-    """Passes for the genuine weights. Raises ArtifactError for any other."""
+    """Checks that these are the genuine weights. Raises: ArtifactError where they are not."""
     if sha256 != BUNDLED_SHA256:
         raise ArtifactError(
             f"the bundled text encoder is not the genuine {BUNDLED_NAME}: sha256 of its weights is {sha256[:16]}…, "

@@ -43,15 +43,15 @@ def edge_columns(
     return order, dict(columns_of(batches, wanted, positions))
 
 
-def light_column(batches: Sequence[pa.RecordBatch], name: str, empty_type: pa.DataType) -> pa.ChunkedArray:
-    """One column of all batches."""
+def joined_column(batches: Sequence[pa.RecordBatch], name: str, empty_type: pa.DataType) -> pa.ChunkedArray:
+    """One column of all batches; of that type where there is no batch."""
     return pa.chunked_array([batch.column(name) for batch in batches], type=None if batches else empty_type)
 
 
 def _canonical_order(batches: Sequence[pa.RecordBatch], edge: EdgeType) -> Positions:
     """Row of each edge in the order (`at`, `event_id`)."""
-    ids = light_column(batches, "event_id", pa.string())
-    at = values_of(light_column(batches, "at", pa.int64()))[0] if edge.is_event else np.zeros(len(ids), np.int64)
+    ids = joined_column(batches, "event_id", pa.string())
+    at = values_of(joined_column(batches, "at", pa.int64()))[0] if edge.is_event else np.zeros(len(ids), np.int64)
     if len(ids) <= FEW_ROWS:
         keys = list(zip(at.tolist(), ids.to_pylist(), strict=True))
         return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a step is asked.
+class Supervision:
+    """What a step predicts.
 
     Attributes:
-        supervised: positions in `rows` of the edges to predict, which messages may not run along.
-        ranked: those of them that are ranked.
-        candidates: among what.
+        edges: positions in `rows` of the edges to predict, which messages may not run along.
+        ranked: those of them whose target is ranked among the candidates.
+        candidates: targets to rank.
     """
 
-    supervised: IntArray
+    edges: IntArray
     ranked: IntArray
     candidates: Candidates
 
@@ -100,36 +100,39 @@ class EdgeLearner:
 
     def losses(self, supervised: IntArray, rng: np.random.Generator) -> Mapping[str, Tensor]:
         """Losses of predicting these positions of `rows` from the messages of all others."""
-        asked = self.ask(supervised, rng)
+        supervision = self.supervision(supervised, rng)
         with autocast(device_of(self.network)):
-            return self.losses_of(self.vectors(supervised), asked)
+            return self.losses_of(self.vectors(supervised), supervision)
 
-    def ask(self, supervised: IntArray, rng: np.random.Generator) -> Asked:
-        """What a step that supervises these positions of `rows` is asked."""
+    def supervision(self, supervised: IntArray, rng: np.random.Generator) -> Supervision:
+        """What a step predicts of these positions of `rows`: all their ratings, and the targets of at most so many."""
         most = self.config.ranking_batch
         ranked = supervised if len(supervised) <= most else rng.choice(supervised, most, replace=False)
         answers = self.ends[1, ranked].numpy()
-        return Asked(supervised, ranked, sample_candidates(self.popularity, self.config.candidates, answers, rng))
+        return Supervision(supervised, ranked, sample_candidates(self.popularity, self.config.candidates, answers, rng))
 
     def losses_of(
-        self, vectors: tuple[EndVectors, EndVectors], asked: Asked, nodes: tuple[IntArray, IntArray] | None = None
+        self,
+        vectors: tuple[EndVectors, EndVectors],
+        supervision: Supervision,
+        nodes: tuple[IntArray, IntArray] | None = None,
     ) -> Mapping[str, Tensor]:
-        """The losses of these answers.
+        """The losses of what these vectors predict.
 
         Args:
             vectors: of both ends.
-            asked: see there.
+            supervision: what is to be predicted.
             nodes: whose vectors they are, positions of sources and of targets, ascending; all of them where None.
         """
         device, losses = device_of(self.network), {}
         if self.ratings is not None:
-            rated = self.ratings[asked.supervised]
+            rated = self.ratings[supervision.edges]
             if (is_rated := ~rated.isnan()).any():
-                ends = _rows_of(self.ends[:, asked.supervised].numpy(), nodes).to(device)
+                ends = _rows_of(self.ends[:, supervision.edges].numpy(), nodes).to(device)
                 predicted = _pair_ratings(*vectors, ends[:, is_rated], self.network.scale)
                 losses["rating"] = RATING_ERRORS[self.config.rating_loss](predicted, rated[is_rated])
         if self.config.ranking_weight:
-            losses["ranking"] = self._ranking_loss(vectors, asked, nodes)
+            losses["ranking"] = self._ranking_loss(vectors, supervision, nodes)
         total = losses.get("rating", torch.zeros((), device=device))
         if "ranking" in losses:
             total = total + self.config.ranking_weight * losses["ranking"]
@@ -161,11 +164,11 @@ class EdgeLearner:
             )
 
     def _ranking_loss(
-        self, vectors: tuple[EndVectors, EndVectors], asked: Asked, nodes: tuple[IntArray, IntArray] | None
+        self, vectors: tuple[EndVectors, EndVectors], supervision: Supervision, nodes: tuple[IntArray, IntArray] | None
     ) -> Tensor:
         source, target = vectors
-        source_index, answers = self.ends[:, asked.ranked].numpy()
-        items, log_expected = asked.candidates.items, asked.candidates.log_expected
+        source_index, answers = self.ends[:, supervision.ranked].numpy()
+        items, log_expected = supervision.candidates.items, supervision.candidates.log_expected
         device = device_of(self.network)
         rows = _rows_of(source_index[None], nodes and nodes[:1]).to(device)[0]
         columns = _rows_of(items[None], nodes and nodes[1:]).to(device)[0]

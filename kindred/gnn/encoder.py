@@ -145,13 +145,13 @@ class HeteroEncoder(nn.Module):
                 self.node_inputs[label] = nn.Linear(features.node_dim(label), dim)
         for triple in self.triples:
             if features.edge_dim(triple):
-                self.edge_inputs[_key(triple)] = nn.Linear(features.edge_dim(triple), dim, bias=False)
+                self.edge_inputs[module_key(triple)] = nn.Linear(features.edge_dim(triple), dim, bias=False)
             for direction in (triple, reverse_of(triple)):
-                self.mean_inputs[_key(direction)] = nn.Linear(features.edge_dim(triple) + 1, dim, bias=False)
+                self.mean_inputs[module_key(direction)] = nn.Linear(features.edge_dim(triple) + 1, dim, bias=False)
         directions = [d for triple in self.triples for d in (triple, reverse_of(triple))]
         attention = _ATTENTION[shape.conv]
         self.attentions = nn.ModuleList(
-            nn.ModuleDict({_key(d): attention(dim, shape.heads) for d in directions}) for _ in range(shape.layers)
+            nn.ModuleDict({module_key(d): attention(dim, shape.heads) for d in directions}) for _ in range(shape.layers)
         )
         self.skips = nn.ModuleList(
             nn.ModuleDict({label: nn.Linear(dim, dim) for label in self.labels}) for _ in range(shape.layers)
@@ -182,7 +182,7 @@ class HeteroEncoder(nn.Module):
 
     def project_edges(self, triple: Triple, features: Tensor) -> EdgeRows | None:
         """`[num_edges, hidden_dim]`, None where edges of this type have no features."""
-        key = _key(triple)
+        key = module_key(triple)
         if key not in self.edge_inputs:
             return None
         if len(features) > MANY_EDGES and not torch.is_grad_enabled():
@@ -196,7 +196,7 @@ class HeteroEncoder(nn.Module):
         if label in self.node_inputs:
             state = state + self.node_inputs[label](features)
         for arriving in incoming:
-            state = state + self.mean_inputs[_key(arriving.triple)](arriving.mean_features)
+            state = state + self.mean_inputs[module_key(arriving.triple)](arriving.mean_features)
         normed: Tensor = self.norms[0][label](state)  # type: ignore[index]
         return normed
 
@@ -216,7 +216,7 @@ class HeteroEncoder(nn.Module):
         update = self.skips[layer][label](factor)  # type: ignore[index]
         for arriving in incoming:
             if arriving.adjacency.num_edges:
-                attention = self.attentions[layer][_key(arriving.triple)]  # type: ignore[index]
+                attention = self.attentions[layer][module_key(arriving.triple)]  # type: ignore[index]
                 update = update + attention(
                     neighbours[arriving.neighbour_label], factor, arriving.edge, arriving.adjacency
                 )
@@ -267,5 +267,6 @@ def _mean_features(features: Tensor, adjacency: Adjacency) -> Tensor:
     return torch.cat([means, counts], dim=1)
 
 
-def _key(triple: Triple) -> str:
+def module_key(triple: Triple) -> str:
+    """The edge type as a name of modules, which takes no dots."""
     return "__".join(triple)

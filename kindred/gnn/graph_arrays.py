@@ -17,8 +17,8 @@ import pyarrow as pa
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, Property
-from kindred.gnn.columns import Column, Positions, column_properties, columns_of, edge_columns, light_column
+from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, Property, Table
+from kindred.gnn.columns import Column, Positions, column_properties, columns_of, edge_columns, joined_column
 from kindred.graph.store import GraphStore
 
 Triple = tuple[str, str, str]
@@ -89,7 +89,7 @@ def _columns(properties: Iterable[Property], vectors: bool) -> list[Property]:
 def _read_nodes(store: GraphStore, node: NodeType, properties: Sequence[Property]) -> tuple[IdMap, Columns]:
     expected = store.count(node)
     batches = _read_whole(store.read_nodes(node, ["id", *(p.name for p in properties)]))
-    column = light_column(batches, "id", pa.string())
+    column = joined_column(batches, "id", pa.string())
     _check_count(node, expected, len(column))
     ids = IdMap.sorted(column.to_pylist())
     return ids, dict(columns_of(batches, properties, ids.positions_of_column(column)))
@@ -121,7 +121,7 @@ def _read_whole(batches: Iterator[pa.RecordBatch]) -> list[pa.RecordBatch]:
     return [batch for batch in batches if len(batch)]
 
 
-def _check_count(table: NodeType | EdgeType, expected: int, read: int) -> None:
+def _check_count(table: Table, expected: int, read: int) -> None:
     if read != expected:
         raise StoreError(
             f"the graph counts {expected} rows of {table.name} but {read} were read",
@@ -130,7 +130,7 @@ def _check_count(table: NodeType | EdgeType, expected: int, read: int) -> None:
 
 
 def _positions(batches: Sequence[pa.RecordBatch], edge: EdgeType, column: str, ids: IdMap) -> Positions:
-    externals = light_column(batches, column, pa.string())
+    externals = joined_column(batches, column, pa.string())
     positions = ids.positions_of_column(externals)
     if (positions < 0).any():
         first = int(np.flatnonzero(positions < 0)[0])

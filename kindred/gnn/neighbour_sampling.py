@@ -25,6 +25,8 @@ from kindred.gnn.encoder import Relation
 from kindred.gnn.graph_arrays import Triple
 from kindred.gnn.trained import GraphTensors
 
+_ROWS_AT_ONCE = 65_536
+
 
 @dataclass(frozen=True)
 class SampledGraph:
@@ -104,9 +106,6 @@ class _EdgesOfEnds:
         sums.index_add_(0, where, -features[rows].float())
         means = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], 0.0)
         return torch.cat([means, torch.log1p(counts)[:, None]], dim=1)
-
-
-_ROWS_AT_ONCE = 65_536
 
 
 class NeighbourSampler:

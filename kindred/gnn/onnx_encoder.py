@@ -78,7 +78,7 @@ class OnnxEncoder:
     ) -> FloatArray:
         """Ranking vectors of users from these events alone, `[num_users, dim]`.
 
-        An event of no user's, with an item of which nothing is known, goes along: runtimes dislike tables without rows.
+        One more user with one more event goes along and is left out again: some runtimes fail on tables without rows.
 
         Args:
             user_index: of each event, `[num_events]`.

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from kindred.domain.errors import SettingsError, install_hint
 from kindred.gnn.attention import NEGATIVE_SLOPE
-from kindred.gnn.encoder import Gatv2Attention, TransformerAttention
+from kindred.gnn.encoder import Gatv2Attention, TransformerAttention, module_key
 from kindred.gnn.graph_features import TIME_BINS, FeatureColumn
 from kindred.gnn.hetero_data import reverse_of
 from kindred.gnn.inductive import with_new_nodes
@@ -34,7 +34,7 @@ class SourceEncoder(nn.Module):
         super().__init__()
         source, _, target = trained.target
         network, encoder = trained.network, trained.network.encoder
-        forward, backward = "__".join(trained.target), "__".join(reverse_of(trained.target))
+        forward, backward = module_key(trained.target), module_key(reverse_of(trained.target))
         self.columns = nn.ModuleList(_Column(column) for column in encoder.features.edges.get(trained.target, ()))
         self.project_edges = dict(encoder.edge_inputs.items()).get(forward)
         self.mean_input = encoder.mean_inputs[backward]

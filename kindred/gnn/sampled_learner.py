@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kindred.domain.distinct import distinct
 from kindred.domain.interactions import IntArray
-from kindred.gnn.edge_learner import Asked, EdgeLearner, autocast, device_of
+from kindred.gnn.edge_learner import EdgeLearner, Supervision, autocast, device_of
 from kindred.gnn.model import EndVectors
 from kindred.gnn.neighbour_sampling import NeighbourSampler
 from kindred.training.together import group_size, rank
@@ -49,12 +49,12 @@ class SampledLearner:
     def losses(self, supervised: IntArray, rng: np.random.Generator) -> Mapping[str, Tensor]:
         """Losses of predicting these positions of `rows` from a sample of the messages of all others."""
         whole = self.whole
-        asked, own_rng = _share(whole.ask(supervised, rng), rng)
-        sources, targets = (distinct(ends) for ends in whole.ends[:, asked.supervised].numpy())
-        targets = distinct(targets, asked.candidates.items)
+        own, own_rng = _share(whole.supervision(supervised, rng), rng)
+        sources, targets = (distinct(ends) for ends in whole.ends[:, own.edges].numpy())
+        targets = distinct(targets, own.candidates.items)
         with autocast(device_of(whole.network)):
             vectors = self.vectors((sources, targets), whole.rows[supervised].numpy(), own_rng)
-            return whole.losses_of(vectors, asked, (sources, targets))
+            return whole.losses_of(vectors, own, (sources, targets))
 
     def vectors(
         self, ends: tuple[IntArray, IntArray], unseen: IntArray, rng: np.random.Generator
@@ -74,12 +74,12 @@ class SampledLearner:
         )
 
 
-def _share(asked: Asked, rng: np.random.Generator) -> tuple[Asked, np.random.Generator]:
-    """What this process is asked of it, and what samples its neighbours; `rng` goes on alike in the whole group."""
+def _share(whole: Supervision, rng: np.random.Generator) -> tuple[Supervision, np.random.Generator]:
+    """This process's share, and what samples its neighbours; `rng` goes on alike in the whole group."""
     size, own = group_size(), rank()
     if size == 1:
-        return asked, rng
+        return whole, rng
     own_rng = np.random.default_rng([int(rng.integers(2**62)), own])
-    others = np.setdiff1d(asked.supervised, asked.ranked, assume_unique=True)  # whose ratings alone are predicted
-    ranked = asked.ranked[own::size]
-    return Asked(np.sort(np.concatenate([ranked, others[own::size]])), ranked, asked.candidates), own_rng
+    others = np.setdiff1d(whole.edges, whole.ranked, assume_unique=True)  # whose ratings alone are predicted
+    ranked = whole.ranked[own::size]
+    return Supervision(np.sort(np.concatenate([ranked, others[own::size]])), ranked, whole.candidates), own_rng

@@ -77,7 +77,7 @@ def train_gnn(
     _check(data, target, split)
     device = choose_device(run.device)
     if run.together is not None and not _fits(len(split.train), config, device):
-        run = _train_together(_Order.of(data, target, split, config, run, scale), run)
+        run = _train_together(_SharedTraining.of(data, target, split, config, run, scale), run)
     rows = torch.from_numpy(np.sort(split.train))
     features = fit_graph_features(data, {target: rows}, config.text_dim)
     with torch.random.fork_rng(devices=[]):
@@ -107,15 +107,15 @@ def train_gnn(
 
 
 def _made_of(data: HeteroData, target: Triple, split: EdgeSplit, config: GnnConfig) -> dict[str, Any]:
-    """What a training goes by, as its manifest says it; one that is resumed must go by the same."""
+    """What a training is made of, for its manifest; one that is resumed must be made of the same."""
     versions = {"python": platform.python_version(), "torch": torch.__version__, "pyg": torch_geometric.__version__}
     data_hash = content_hash(data, target, split)
     return {"config": config.model_dump(), "target": list(target), "data": data_hash, "versions": versions}
 
 
 @dataclass(frozen=True)
-class _Order:
-    """A training that several processes do together: the arguments of `train_gnn`, the graph in a file of the run."""
+class _SharedTraining:
+    """A training by several processes: the arguments of `train_gnn`, the graph being in a file of the run."""
 
     num_nodes: Mapping[str, int]
     edge_types: Sequence[Triple]
@@ -134,8 +134,8 @@ class _Order:
         config: GnnConfig,
         run: RunOptions,
         scale: RatingScale,
-    ) -> _Order:
-        """What the processes are told, the graph written."""
+    ) -> _SharedTraining:
+        """The training, its graph written."""
         run.folder.mkdir(parents=True, exist_ok=True)
         write_tensors(data, run.folder / GRAPH)
         num_nodes = {label: int(data[label].num_nodes) for label in data.node_types}
@@ -143,8 +143,8 @@ class _Order:
         return cls(num_nodes, data.edge_types, target, split, config, quiet, scale)
 
 
-def _train_together(order: _Order, run: RunOptions) -> RunOptions:
-    """Lets them train, and tells how to go on from what they made."""
+def _train_together(shared: _SharedTraining, run: RunOptions) -> RunOptions:
+    """Has several processes train; the options with which this one goes on from their last checkpoint."""
     assert run.together is not None
     metrics = run.folder / METRICS
     done = 0
@@ -153,25 +153,25 @@ def _train_together(order: _Order, run: RunOptions) -> RunOptions:
         nonlocal done
         if metrics.exists() and (now := metrics.read_bytes().count(b"\n")) != done:
             done = now
-            run.progress("train", done, order.config.epochs)
+            run.progress("train", done, shared.config.epochs)
 
     try:
-        run.together(_train_ordered, order, tell)
+        run.together(_train_share, shared, tell)
     finally:
         (run.folder / GRAPH).unlink(missing_ok=True)
     return replace(run, resume=True)
 
 
-def _train_ordered(order: _Order) -> None:
+def _train_share(shared: _SharedTraining) -> None:
     """What each of the processes does; after one was lost, all go on from the last checkpoint."""
-    path = order.run.folder / GRAPH
+    path = shared.run.folder / GRAPH
     if not path.exists():
         raise StoreError(
             f"{path} is not there on a worker of the cluster",
             "put the data folder (KINDRED_DATA_DIR) on a disk that every machine mounts alike",
         )
-    data = read_tensors(path, order.num_nodes, order.edge_types)
-    train_gnn(data, order.target, order.split, order.config, order.run, order.scale)
+    data = read_tensors(path, shared.num_nodes, shared.edge_types)
+    train_gnn(data, shared.target, shared.split, shared.config, shared.run, shared.scale)
 
 
 def _fits(num_edges: int, config: GnnConfig, device: torch.device) -> bool:

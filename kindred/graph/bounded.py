@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import IO
 
 import psutil
@@ -24,6 +23,7 @@ from kindred.graph.cypher import check_parameters, check_read_only
 from kindred.graph.query_process import request_of
 from kindred.graph.server import GraphServer
 from kindred.graph.store import QueryLimits
+from kindred.processes import child_environment
 
 GRACE_SECONDS = 1.0  # for the engine's own limit, which says more
 LOOK_SECONDS = 0.01
@@ -48,7 +48,7 @@ def bounded_query(
             stdin=subprocess.PIPE,
             stdout=answer,
             stderr=errors,
-            env={**os.environ, "PYTHONPATH": _import_path()},
+            env=child_environment(),
         )
         try:
             assert process.stdin is not None
@@ -107,10 +107,3 @@ def _answer(code: int, answer: IO[bytes], errors: IO[bytes]) -> pa.Table:
         raise _KINDS.get(error["kind"], StoreError)(error["message"], error["next_step"])
     with pa.ipc.open_stream(answer.read()) as stream:
         return stream.read_all()
-
-
-def _import_path() -> str:
-    """Where this very package is found, whatever folder we run in."""
-    given = os.environ.get("PYTHONPATH")
-    here = str(Path(__file__).parents[2])
-    return f"{here}{os.pathsep}{given}" if given else here

@@ -5,10 +5,9 @@ from __future__ import annotations
 from kindred.domain.errors import SettingsError
 from kindred.domain.schema import GraphSchema
 from kindred.files import at_home
-from kindred.graph.server import GraphServer
+from kindred.graph.server import SCHEMES, GraphServer
 from kindred.graph.store import GraphStore, with_schema
 
-_SERVER_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 _EXAMPLES = "for example ladybug:data/graph or neo4j://localhost:7687"
 
 
@@ -31,7 +30,7 @@ def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None 
         from kindred.graph.ladybug.store import EmbeddedGraph
 
         return EmbeddedGraph(at_home(rest), read_only=read_only)
-    if colon and scheme in _SERVER_SCHEMES:
+    if colon and scheme in SCHEMES:
         from kindred.graph.neo4j.store import Neo4jStore
 
         return Neo4jStore(url, server or GraphServer())
@@ -40,7 +39,7 @@ def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None 
 
 def is_server(url: str) -> bool:
     """Whether the graph at a URL is a server's, which takes readers and writers at once."""
-    return url.partition(":")[0] in _SERVER_SCHEMES
+    return url.partition(":")[0] in SCHEMES
 
 
 def open_to_read(url: str, schema: GraphSchema, server: GraphServer | None = None) -> GraphStore:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from kindred.domain import arrow_compute as pc
 from kindred.domain.errors import SchemaError
-from kindred.domain.schema import EdgeType, NodeType, arrow_schema
+from kindred.domain.properties import PropertyKind
+from kindred.domain.schema import KEY_COLUMNS, EdgeType, NodeType, Property, Table, arrow_schema
 
-Table = NodeType | EdgeType
 BoolArray = NDArray[np.bool_]
 Halves = NDArray[np.float16]
 
@@ -58,6 +58,31 @@ def fitted(table: Table, rows: pa.Table) -> pa.Table:
     _check_keys(table, fit[key_of(table)])
     _check_finite(table, fit)
     return fit
+
+
+def stored_schema(table: Table, lengths: Mapping[str, int], columns: Sequence[str] | None) -> pa.Schema:
+    """Arrow schema of the named columns, or of all; a vector that was never written has no column.
+
+    Args:
+        table: the node or edge type.
+        lengths: of the vectors that were written, by property.
+        columns: their names; all of them where None.
+
+    Raises:
+        SchemaError: a name that the table does not declare.
+    """
+    fields = {field.name: field for field in arrow_schema(table)}
+    for name, length in lengths.items():
+        fields[name] = pa.field(name, pa.list_(pa.float16(), length))
+    declared = [prop.name for prop in table.properties]
+    if unknown := [name for name in columns or () if name not in declared]:
+        raise SchemaError(f"{table.name} has no property {unknown[0]!r}", f"its properties are {', '.join(declared)}")
+    return pa.schema([fields[name] for name in (declared if columns is None else columns) if name in fields])
+
+
+def told_of_neighbours(edge: EdgeType) -> list[Property]:
+    """The properties that a `Neighbour` tells: all but the edge's key, its ends and vectors."""
+    return [prop for prop in edge.properties if prop.kind is not PropertyKind.VECTOR and prop.name not in KEY_COLUMNS]
 
 
 def _fitted_field(table: Table, field: pa.Field, given: pa.DataType) -> pa.Field:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, Property
+from kindred.domain.schema import KEY_COLUMNS, GraphSchema, NodeType, Property, Table
 
-Table = NodeType | EdgeType
 SCHEMA_HEADER = ("label or edge", "property", "type", "required", "encoded")
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from kindred.domain.content_hash import ContentHash
 from kindred.domain.progress import Progress, silent
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Table
 from kindred.graph.store import GraphStore
 
 
@@ -47,9 +47,7 @@ def graph_statistics(store: GraphStore, schema: GraphSchema, progress: Progress 
     )
 
 
-def _add(
-    content: ContentHash, store: GraphStore, table: NodeType | EdgeType, progress: Progress
-) -> tuple[int, list[int]]:
+def _add(content: ContentHash, store: GraphStore, table: Table, progress: Progress) -> tuple[int, list[int]]:
     """Number of rows, and the bounds of the times in them."""
     columns = [prop.name for prop in table.properties if prop.kind is not PropertyKind.VECTOR]
     batches = store.read_nodes(table, columns) if isinstance(table, NodeType) else store.read_edges(table, columns)

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from kindred.domain.errors import StoreError
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Table
 
 Scalar = str | int | float | bool | None
 
@@ -88,7 +88,7 @@ class GraphStore(Protocol):
     def delete_edges(self, edge: EdgeType, event_ids: Sequence[str]) -> int:
         """Deletes edges; the number that were there."""
 
-    def count(self, table: NodeType | EdgeType) -> int:
+    def count(self, table: Table) -> int:
         """Rows of one node or edge table."""
 
     def read_nodes(self, node: NodeType, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

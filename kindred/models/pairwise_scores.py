@@ -18,6 +18,7 @@ from kindred.domain.interactions import FloatArray, IntArray
 
 EPSILON = 1e-5
 """Of the layer normalisation, as PyTorch has it."""
+_ROOT_2_BY_PI = 0.7978845608
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,13 @@ class PairwiseScores:
         return np.asarray(logits + weights["last.bias"][0], dtype=np.float32)
 
     def _normalised(self, hidden: FloatArray, layer: int) -> FloatArray:
-        """Layer normalisation, then GELU."""
+        """Layer normalisation, then GELU by tanh (Hendrycks and Gimpel, 2016, arXiv 1606.08415), as PyTorch has it."""
         hidden = hidden - hidden.mean(axis=1, keepdims=True)
         variance = np.einsum("ij,ij->i", hidden, hidden, dtype=np.float32) / np.float32(hidden.shape[1])
         hidden = np.asarray(hidden / np.sqrt(variance + EPSILON)[:, None], dtype=np.float32)
         scale, shift = self.weights[f"norms.{layer}.weight"], self.weights[f"norms.{layer}.bias"]
         hidden = np.asarray(hidden * scale + shift, dtype=np.float32)
-        inner = np.float32(0.7978845608) * (hidden + np.float32(0.044715) * hidden * hidden * hidden)
+        inner = np.float32(_ROOT_2_BY_PI) * (hidden + np.float32(0.044715) * hidden * hidden * hidden)
         return np.asarray(np.float32(0.5) * hidden * (np.float32(1) + np.tanh(inner)), dtype=np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:

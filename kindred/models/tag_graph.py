@@ -127,12 +127,12 @@ def tag_chances(network: TagGraph, given: NDArray[np.bool_]) -> FloatArray:
 
 
 def save_tag_graph(network: TagGraph, folder: Path) -> None:
-    """Writes it into a folder."""
+    """Writes the network into a folder; `load_tag_graph` brings it back."""
     write_checkpoint(folder, CHECKPOINT, network.state_dict(), {"num_tags": len(network.bias)})
 
 
 def load_tag_graph(folder: Path) -> TagGraph:
-    """The network of a folder.
+    """The network that was saved into a folder.
 
     Raises:
         ArtifactError: it is missing, damaged or of another version.

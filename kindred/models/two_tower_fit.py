@@ -181,7 +181,7 @@ class _Steps:
             candidates = sample_candidates(popularity, config.candidates, item[rows], rng)
             items, expected = candidates.items, candidates.log_expected
             if pool is not None and expected is not None:
-                items, expected = _with(self._hard(users, pool, rng), items, expected)
+                items, expected = _with_hard(self._hard(users, pool, rng), items, expected)
             scores = users @ self.towers.encode_items(self.inputs.items(items)).T
             positive = torch.from_numpy(np.searchsorted(items, item[rows]))
             excluded = torch.from_numpy(known.among(latest[rows], items))
@@ -211,7 +211,7 @@ class _Steps:
         return sampled_softmax_loss(scores / config.temperature, positive, log_expected, excluded)
 
 
-def _with(hard: IntArray, items: IntArray, expected: FloatArray) -> tuple[IntArray, FloatArray]:
+def _with_hard(hard: IntArray, items: IntArray, expected: FloatArray) -> tuple[IntArray, FloatArray]:
     """The candidates and the hard negatives, which are there for certain."""
     together = distinct(items, hard)
     log_expected = np.zeros(len(together), dtype=np.float32)
@@ -223,7 +223,7 @@ def _with(hard: IntArray, items: IntArray, expected: FloatArray) -> tuple[IntArr
 def encode_items(towers: TwoTower, inputs: TowerInputs, items: IntArray | None = None) -> FloatArray:
     """Vectors of these products, of all unless named, `[num_items, width]`."""
     rows = np.arange(len(inputs.item_text)) if items is None else items
-    with _judging(towers), torch.no_grad():
+    with _without_dropout(towers), torch.no_grad():
         parts = [towers.encode_items(inputs.items(rows[i : i + _ROWS])).numpy() for i in range(0, len(rows), _ROWS)]
     return np.concatenate(parts)
 
@@ -231,7 +231,7 @@ def encode_items(towers: TwoTower, inputs: TowerInputs, items: IntArray | None =
 def encode_histories(towers: TwoTower, inputs: TowerInputs, histories: QueryHistories) -> FloatArray:
     """Vectors of histories, `[num_rows, width]`."""
     parts = [np.zeros((0, towers.config.width), dtype=np.float32)]
-    with _judging(towers), torch.no_grad():
+    with _without_dropout(towers), torch.no_grad():
         for start in range(0, len(histories), _ROWS):
             batch = inputs.histories(histories.take(slice(start, start + _ROWS)))
             parts.append(towers.encode_histories(batch).numpy())
@@ -239,7 +239,7 @@ def encode_histories(towers: TwoTower, inputs: TowerInputs, histories: QueryHist
 
 
 @contextmanager
-def _judging(towers: TwoTower) -> Iterator[None]:
+def _without_dropout(towers: TwoTower) -> Iterator[None]:
     """The towers without dropout, and afterwards as they were."""
     if not towers.training:  # to say so to each layer takes a quarter of what one history does
         yield

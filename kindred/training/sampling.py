@@ -13,7 +13,7 @@ from kindred.domain.interactions import FloatArray, IntArray
 
 
 def supervision_folds(num_rows: int, num_folds: int, rng: np.random.Generator) -> Iterator[IntArray]:
-    """`num_folds` random disjoint parts of `range(num_rows)`, together all of it, sizes differing by one at most."""
+    """At most `num_folds` random disjoint parts that make up `range(num_rows)`, of equal size but for one row."""
     order = rng.permutation(num_rows)
     for fold in np.array_split(order, num_folds):
         if len(fold):

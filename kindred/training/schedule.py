@@ -34,12 +34,12 @@ as it would have."""
 
 
 def adamw(parameters: Iterable[nn.Parameter], config: FitConfig) -> torch.optim.Optimizer:
-    """Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, arXiv 1711.05101."""
+    """AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, arXiv 1711.05101."""
     return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
 def warm_cosine(metrics: Sequence[Metrics], config: FitConfig) -> float:
-    """A linear warm-up, and down to a tenth along a cosine."""
+    """The learning rate of the next epoch: a linear warm-up, then down to a tenth along a cosine."""
     epoch = len(metrics)
     warmup = min(1.0, (epoch + 1) / (config.warmup_epochs + 1))
     cosine = 0.5 * (1 + math.cos(math.pi * epoch / config.epochs))

@@ -16,7 +16,6 @@ are in clusters more of it is better; both are measured. int8 is not used: it co
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -41,6 +40,7 @@ from qdrant_edge import (
 
 from kindred.domain.embeddings import Vectors
 from kindred.domain.errors import StoreError
+from kindred.processes import child_environment
 from kindred.vectorstore.rows import INDEX_FOLDER, Rows
 
 MIN_RECALL = 0.995
@@ -104,10 +104,8 @@ def build_in_child(collection: Path) -> None:
     Raises:
         StoreError: the building process failed.
     """
-    package = Path(__file__).resolve().parents[2]
-    search_path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "kindred.vectorstore.edge_index", str(collection)]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": search_path}, capture_output=True, text=True)
+    done = subprocess.run(command, env=child_environment(), capture_output=True, text=True)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise StoreError(f"no index of {collection.name}: {reason}", "see that memory and disk suffice, publish again")

@@ -93,7 +93,7 @@ class VersionFolders:
             raise _unusable(self.root, error) from error
 
     def collection(self, version: str, collection: str) -> Path:
-        """Folder of a collection. Raises ArtifactError when there is none."""
+        """Folder of a collection. Raises: StoreError where there is none."""
         folder = self.version(version) / checked_name(collection)
         if not folder.is_dir():
             raise StoreError(f"version {version} has no collection {collection!r}", "publish it again")
@@ -113,7 +113,7 @@ class VersionFolders:
         return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
 
     def require(self, version: str, counts: Mapping[str, int]) -> None:
-        """Passes where a version that is being built holds exactly `counts`. Raises StoreError otherwise."""
+        """Checks that a version is being built and holds exactly `counts`. Raises: StoreError where it does not."""
         folder = self._building / checked_name(version)
         if (self._sealed / version).exists() or not folder.exists():
             raise StoreError(f"version {version} is not being built", "create its collections first")
@@ -132,7 +132,12 @@ class VersionFolders:
         sync(self._sealed)
 
     def publish(self, version: str) -> None:
-        """Points readers at a sealed version. Raises StoreError when it is not sealed, or not what was sealed."""
+        """Points readers at a sealed version.
+
+        Raises:
+            StoreError: it is not sealed.
+            ArtifactError: it is not what was sealed.
+        """
         with self._exclusive():
             self._verify(version)
             now = self.pointer()
@@ -140,7 +145,7 @@ class VersionFolders:
                 self._point(Pointer(version, now.published or now.previous))
 
     def rollback(self) -> str:
-        """Points readers at the version before; its name. Raises StoreError when there is none."""
+        """Points readers at the version before; its name. Raises: ArtifactError where there is none, or none whole."""
         with self._exclusive():
             previous = self.pointer().previous
             if previous is None:
@@ -150,7 +155,7 @@ class VersionFolders:
             return previous
 
     def pointer(self) -> Pointer:
-        """What is published. Raises StoreError when the pointer can't be read."""
+        """What is published. Raises: ArtifactError where the pointer can't be read."""
         path = self.root / _POINTER
         try:
             found = read_with_hash(path)

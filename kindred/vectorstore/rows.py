@@ -108,7 +108,7 @@ class Rows:
         return self._view
 
     def count(self) -> int:
-        """Ids."""
+        """How many ids the collection holds."""
         view = self.view()
         return len(view) - len(view.superseded)
 

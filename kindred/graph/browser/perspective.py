@@ -9,7 +9,7 @@ import re
 import uuid
 
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Table
 
 _BLOOM_VERSION = "2.21.0"
 _MADE_AT = 1_577_836_800_000  # milliseconds; fixed, so that equal schemas give equal files
@@ -135,7 +135,7 @@ def _template(number: int, phrase: str, cypher: str) -> Json:
     }
 
 
-def _columns(table: NodeType | EdgeType) -> list[dict[str, str]]:
+def _columns(table: Table) -> list[dict[str, str]]:
     """Properties that people may see: all but vectors and the edge's end points."""
     hidden = ("source_id", "target_id")
     seen = [p for p in table.properties if p.kind is not PropertyKind.VECTOR and p.name not in hidden]

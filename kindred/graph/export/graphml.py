@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from kindred.domain.progress import Progress, silent
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property, Table
 from kindred.files import whole_file
-from kindred.graph.export.light_tables import Exported, Table, light_columns
+from kindred.graph.export.light_tables import Exported, light_columns
 from kindred.graph.store import GraphStore
 
 _HEAD = """\

@@ -12,13 +12,11 @@ import pyarrow as pa
 
 from kindred.domain.progress import Progress
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType
+from kindred.domain.schema import GraphSchema, NodeType, Table
 from kindred.graph.store import GraphStore
 
 _HEAVY = (PropertyKind.TEXT, PropertyKind.VECTOR)
 _BATCH_ROWS = 20_000
-
-Table = NodeType | EdgeType
 
 
 def light_columns(table: Table) -> list[str]:

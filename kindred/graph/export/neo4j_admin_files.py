@@ -18,7 +18,7 @@ from pyarrow import csv
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.progress import Progress, silent
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Table
 from kindred.graph.neo4j.statements import METADATA, VECTORS
 from kindred.graph.neo4j.values import HALF
 from kindred.graph.rows import full_name, is_vector, vector_matrix
@@ -67,7 +67,7 @@ def write_admin_files(store: GraphStore, schema: GraphSchema, folder: Path, prog
 def _write_tables(store: GraphStore, schema: GraphSchema, folder: Path, progress: Progress) -> Iterator[str]:
     """Writes one file a table that has rows; the option that names each."""
     lengths: dict[str, int] = {}
-    tables: list[NodeType | EdgeType] = [*schema.nodes, *schema.edges]
+    tables: list[Table] = [*schema.nodes, *schema.edges]
     for done, table in enumerate(tables):
         progress("export", done, len(tables))
         is_node = isinstance(table, NodeType)
@@ -91,9 +91,7 @@ def _notes(metadata: Mapping[str, str], lengths: Mapping[str, int]) -> dict[str,
     return notes
 
 
-def _write_table(
-    table: NodeType | EdgeType, batches: Iterator[pa.RecordBatch], path: Path, lengths: dict[str, int]
-) -> bool:
+def _write_table(table: Table, batches: Iterator[pa.RecordBatch], path: Path, lengths: dict[str, int]) -> bool:
     """Whether there was a row; notes the lengths of the vectors in `lengths`."""
     writer = None
     try:
@@ -113,7 +111,7 @@ def _write_table(
     return writer is not None
 
 
-def _header(table: NodeType | EdgeType, column: str) -> str:
+def _header(table: Table, column: str) -> str:
     if isinstance(table, EdgeType) and column in ("source_id", "target_id"):
         return f":START_ID({table.source})" if column == "source_id" else f":END_ID({table.target})"
     if isinstance(table, NodeType) and column == "id":

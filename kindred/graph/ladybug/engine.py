@@ -16,7 +16,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
-from kindred.graph.ladybug.statements import Table, copy_rows
+from kindred.domain.schema import Table
+from kindred.graph.ladybug.statements import copy_rows
 from kindred.graph.store import LockedError, QueryLimits, UnfinishedError
 
 ENGINE_VERSION = "0.20.4"  # others lose edges or miscount two-hop paths

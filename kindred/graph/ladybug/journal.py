@@ -22,9 +22,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from kindred.domain.errors import StoreError
-from kindred.domain.schema import EdgeType, NodeType
+from kindred.domain.schema import EdgeType, NodeType, Table
 from kindred.files import sync
-from kindred.graph.ladybug.statements import Table
 from kindred.graph.rows import full_name
 
 _HEAD = struct.Struct("<II")

@@ -10,10 +10,8 @@ from xxhash import xxh3_128
 
 from kindred.domain.errors import SchemaError
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property, Table
 from kindred.graph.rows import key_of
-
-Table = NodeType | EdgeType
 
 # The row of a node's or edge's texts and vectors, which the engine does not hold.
 ROW = "_row"

@@ -24,8 +24,7 @@ import pyarrow as pa
 
 from kindred.domain import arrow_compute as pc
 from kindred.domain.errors import SchemaError, StoreError
-from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import KEY_COLUMNS, EdgeType, GraphSchema, NodeType, graph_schema
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Table, graph_schema
 from kindred.graph.answers import answer_table
 from kindred.graph.cypher import check_aggregates, check_parameters, check_read_only
 from kindred.graph.ladybug import statements
@@ -36,9 +35,9 @@ from kindred.graph.ladybug.notes import read_notes, write_notes
 from kindred.graph.ladybug.pending import PendingEdges
 from kindred.graph.ladybug.recovery import DATABASE, open_engine
 from kindred.graph.ladybug.seal import begin_writing, check_seal, seal
-from kindred.graph.ladybug.statements import Table, engine_columns
+from kindred.graph.ladybug.statements import engine_columns
 from kindred.graph.ladybug.tables import Tables
-from kindred.graph.rows import BoolArray, filled_nodes, fitted, key_of, newer_edges, vector_lengths
+from kindred.graph.rows import BoolArray, filled_nodes, fitted, key_of, newer_edges, told_of_neighbours, vector_lengths
 from kindred.graph.store import Neighbour, QueryLimits, UnfinishedError, UpsertCount
 
 PENDING_ROWS = 2_000_000  # of one edge type, in memory as well: 0.3 GB
@@ -246,7 +245,7 @@ class EmbeddedGraph:
         light = tables.engine.rows(statement, {"id": node_id, "limit": limit})
         if not len(light):
             return []
-        shown = [p.name for p in edge.properties if p.kind is not PropertyKind.VECTOR and p.name not in KEY_COLUMNS]
+        shown = [prop.name for prop in told_of_neighbours(edge)]
         columns = tables.completed(edge, light, tables.schema(edge, shown)).to_pydict()
         label = edge.target if outgoing else edge.source
         return [

@@ -11,16 +11,14 @@ import pyarrow as pa
 
 from kindred.domain import arrow_compute as pc
 from kindred.domain.arrow_values import values_of
-from kindred.domain.errors import SchemaError
-from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, NodeType, arrow_schema
+from kindred.domain.schema import EdgeType, NodeType, Table
 from kindred.graph.ladybug import statements as cypher
 from kindred.graph.ladybug.columns import NO_ROW, RowColumns, RowNumbers
 from kindred.graph.ladybug.engine import Engine
 from kindred.graph.ladybug.journal import Change, Journal, Verb
 from kindred.graph.ladybug.seal import SealedFiles
-from kindred.graph.ladybug.statements import ROW, Table, engine_columns
-from kindred.graph.rows import BoolArray, full_name, key_of, one_array, positions_of, up_to
+from kindred.graph.ladybug.statements import ROW, engine_columns
+from kindred.graph.rows import BoolArray, full_name, key_of, one_array, positions_of, stored_schema, up_to
 
 BATCH_ROWS = 65_536  # of what is read
 ROWS_ASKED = 1_000_000  # of one answer: three times as many of five columns fit into the engine's 1 GB for who reads
@@ -72,17 +70,7 @@ class Tables:
         Raises:
             SchemaError: a name that the table does not declare.
         """
-        lengths = self.beside(table).vector_lengths
-        fields = {field.name: field for field in arrow_schema(table)}
-        for prop in table.properties:
-            if prop.kind is PropertyKind.VECTOR and prop.name in lengths:
-                fields[prop.name] = pa.field(prop.name, pa.list_(pa.float16(), lengths[prop.name]))
-        declared = [prop.name for prop in table.properties]
-        if unknown := [name for name in columns or () if name not in declared]:
-            raise SchemaError(
-                f"{table.name} has no property {unknown[0]!r}", f"its properties are {', '.join(declared)}"
-            )
-        return pa.schema([fields[name] for name in (declared if columns is None else columns) if name in fields])
+        return stored_schema(table, self.beside(table).vector_lengths, columns)
 
     def read(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from kindred.domain.errors import KindredError, SchemaError, SettingsError, StoreError, install_hint
+from kindred.graph.server import SCHEMES
 
 if TYPE_CHECKING:
     from neo4j import Driver, ManagedTransaction, Session
@@ -26,7 +27,6 @@ IDLE_SECONDS = 2.0
 SILENT_SECONDS = 120.0
 """A server that says nothing for so long hangs; one that works on a statement says so every minute."""
 MAY_NOT_WRITE = ("Neo.ClientError.Security.Forbidden", "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase")
-SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 INSTALL = install_hint("neo4j")
 
 Result = TypeVar("Result")
@@ -116,7 +116,7 @@ class Neo4jConnection:
 
         if isinstance(error, known.AuthError):
             return StoreError(
-                f"{self.url} refused user {self._user!r}: {_message(error)}",
+                f"{self.url} refused user {self._user!r}: {first_line(error)}",
                 "set KINDRED_GRAPH_USER and KINDRED_GRAPH_PASSWORD",
             )
         if isinstance(error, (known.ServiceUnavailable, known.SessionExpired, known.ConnectionPoolError)):
@@ -125,16 +125,16 @@ class Neo4jConnection:
                 "start it, or set KINDRED_GRAPH_URL; then run the command again: what was acknowledged is kept",
             )
         if isinstance(error, known.ConstraintError):
-            return KeyTakenError(f"{self.url}: {_message(error)}", "ids and event ids are unique within their type")
+            return KeyTakenError(f"{self.url}: {first_line(error)}", "ids and event ids are unique within their type")
         code = getattr(error, "code", None) or type(error).__name__
         if code == "Neo.ClientError.Database.DatabaseNotFound":
             return StoreError(f"no database {self._database!r} at {self.url}", "set KINDRED_GRAPH_DATABASE")
         if code in MAY_NOT_WRITE:
             return StoreError(
-                f"user {self._user!r} may not do that at {self.url}: {_message(error)}",
+                f"user {self._user!r} may not do that at {self.url}: {first_line(error)}",
                 "give it the right to write; to read, who may write must have run `kindred graph stats` once",
             )
-        return StoreError(f"{self.url} failed: {_message(error)} ({code})", "see the log of the graph server")
+        return StoreError(f"{self.url} failed: {first_line(error)} ({code})", "see the log of the graph server")
 
     def close(self) -> None:
         """Closes every connection."""
@@ -168,8 +168,8 @@ def _values(
     return transaction.run(statement, dict(parameters or {})).values()
 
 
-def _message(error: Exception) -> str:
-    """First line of what the server said."""
+def first_line(error: Exception) -> str:
+    """The first line of what the server said; the name of the error where it said nothing."""
     said = getattr(error, "message", None) or str(error)
     return str(said).splitlines()[0].strip() if said else type(error).__name__
 

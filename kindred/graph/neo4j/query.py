@@ -14,7 +14,7 @@ import pyarrow as pa
 from kindred.domain.errors import SchemaError
 from kindred.graph.answers import answer_table
 from kindred.graph.cypher import check_read_only
-from kindred.graph.neo4j.connection import Neo4jConnection
+from kindred.graph.neo4j.connection import Neo4jConnection, first_line
 from kindred.graph.neo4j.values import plain
 from kindred.graph.store import QueryLimits
 
@@ -52,7 +52,7 @@ def run_read_only(
                 ) from error
             if isinstance(error, neo4j.exceptions.ClientError) and not isinstance(error, neo4j.exceptions.AuthError):
                 raise SchemaError(
-                    f"the query failed: {_first_line(error)}", "see `kindred graph stats` for what is there"
+                    f"the query failed: {first_line(error)}", "see `kindred graph stats` for what is there"
                 ) from error
             raise
 
@@ -73,7 +73,3 @@ def _operators(plan: Mapping[str, Any]) -> Iterator[str]:
     yield str(plan.get("operatorType", ""))
     for child in plan.get("children", ()):
         yield from _operators(child)
-
-
-def _first_line(error: Exception) -> str:
-    return (getattr(error, "message", None) or str(error)).splitlines()[0].strip()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property
-from kindred.graph.rows import Table, key_of
+from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Property, Table
+from kindred.graph.rows import key_of
 
 EACH_ROW = "UNWIND range(0, size($c.{key}) - 1) AS i"
 # Until an index is filled, statements are planned without it, and go on being run like that.

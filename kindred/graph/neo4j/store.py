@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kindred.domain.errors import SchemaError
-from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import (
-    KEY_COLUMNS,
     EdgeType,
     GraphSchema,
     NodeType,
     Property,
-    arrow_schema,
+    Table,
     graph_schema,
 )
 from kindred.graph.neo4j import statements as cypher
@@ -32,7 +29,7 @@ from kindred.graph.neo4j import upsert
 from kindred.graph.neo4j.connection import Neo4jConnection
 from kindred.graph.neo4j.query import run_read_only
 from kindred.graph.neo4j.values import batch_of
-from kindred.graph.rows import Table, fitted, full_name, key_of, up_to
+from kindred.graph.rows import fitted, full_name, key_of, stored_schema, told_of_neighbours, up_to
 from kindred.graph.store import Neighbour, QueryLimits, Scalar, UpsertCount
 
 if TYPE_CHECKING:
@@ -125,20 +122,11 @@ class Neo4jStore:
                 return
 
     def _stored_schema(self, table: Table, columns: Sequence[str] | None) -> pa.Schema:
-        """Arrow schema of the named columns, or of all; a vector that was never written has no column."""
+        """`stored_schema` of what is noted of the table's vectors."""
         noted = self._connection.read(f"MATCH (x:{cypher.VECTORS}) RETURN x.name, x.length")
-        lengths: dict[str, int] = dict(map(tuple, noted))
-        fields = {field.name: field for field in arrow_schema(table)}
-        for prop in table.properties:
-            length = lengths.get(f"{full_name(table)}.{prop.name}")
-            if prop.kind is PropertyKind.VECTOR and length is not None:
-                fields[prop.name] = pa.field(prop.name, pa.list_(pa.float16(), length))
-        declared = [prop.name for prop in table.properties]
-        if unknown := [name for name in columns or () if name not in declared]:
-            raise SchemaError(
-                f"{table.name} has no property {unknown[0]!r}", f"its properties are {', '.join(declared)}"
-            )
-        return pa.schema([fields[name] for name in (declared if columns is None else columns) if name in fields])
+        named = {tuple(name.rsplit(".", 1)): length for name, length in noted}
+        lengths = {name: length for (of, name), length in named.items() if of == full_name(table)}
+        return stored_schema(table, lengths, columns)
 
     def neighbourhood(
         self, node: NodeType, node_id: str, limit: int = 100, edges: Sequence[EdgeType] | None = None
@@ -147,7 +135,7 @@ class Neo4jStore:
         here = [edge for edge in followed if node.label in (edge.source, edge.target)]
         if not here:
             return []
-        light = [_light_properties(edge) for edge in here]
+        light = [told_of_neighbours(edge) for edge in here]
         found = self._connection.read(cypher.neighbours(node, here, light), {"id": node_id, "limit": limit})
         return [_neighbour(here[row[0]], light[row[0]], row) for row in found]
 
@@ -184,10 +172,6 @@ def _run(transaction: ManagedTransaction, statement: str, parameters: Mapping[st
 
 def _is_heavy(kind: pa.DataType) -> bool:
     return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_large_string(kind))
-
-
-def _light_properties(edge: EdgeType) -> list[Property]:
-    return [prop for prop in edge.properties if prop.kind is not PropertyKind.VECTOR and prop.name not in KEY_COLUMNS]
 
 
 def _neighbour(edge: EdgeType, light: Sequence[Property], row: Sequence[Any]) -> Neighbour:

@@ -24,11 +24,11 @@ import pyarrow.compute as pc
 
 from kindred.domain.errors import SchemaError
 from kindred.domain.interactions import IntArray
-from kindred.domain.schema import KEY_COLUMNS, EdgeType, NodeType
+from kindred.domain.schema import KEY_COLUMNS, EdgeType, NodeType, Table
 from kindred.graph.neo4j import statements as cypher
 from kindred.graph.neo4j.connection import KeyTakenError, Neo4jConnection
 from kindred.graph.neo4j.values import batch_of, parameters_of
-from kindred.graph.rows import Table, full_name, key_of, takes_place, vector_lengths
+from kindred.graph.rows import full_name, key_of, takes_place, vector_lengths
 from kindred.graph.store import UpsertCount
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from html import escape
 from importlib import resources
 
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, NodeType, Property
+from kindred.domain.schema import Property, Table
 from kindred.graph.store import Scalar
 from kindred.graph.view.neighbourhood import NodeKey, View, ViewEdge, ViewNode
 
@@ -162,7 +162,7 @@ def _steps(count: float) -> float:
     return round(0.6 + 0.7 * min(1 + math.log2(max(count, 1)), 6.0), 2)
 
 
-def _shown(table: NodeType | EdgeType, properties: Mapping[str, Scalar]) -> dict[str, str]:
+def _shown(table: Table, properties: Mapping[str, Scalar]) -> dict[str, str]:
     """Each property as people read it, in the order of the schema; ids are shown elsewhere."""
     named = [p for p in table.properties if p.name != "id" and properties.get(p.name) not in (None, "")]
     return {p.name: _shortened(_readable(p, properties[p.name]), TEXT_CHARACTERS) for p in named}

@@ -13,7 +13,7 @@ from kindred.domain.embeddings import TextEncoder, text_to_encode
 from kindred.domain.errors import SchemaError
 from kindred.domain.progress import Progress, silent
 from kindred.domain.properties import PropertyKind
-from kindred.domain.schema import EdgeType, NodeType
+from kindred.domain.schema import NodeType, Table
 from kindred.graph.store import GraphStore, UpsertCount
 from kindred.ingest.loading.merging import Tallies, merge_rows
 from kindred.ingest.loading.staging import TableStage
@@ -117,7 +117,7 @@ def _fields(count: UpsertCount) -> tuple[int, int, int]:
     return (count.inserted, count.updated, count.unchanged)
 
 
-def with_embeddings(rows: pa.Table, table: NodeType | EdgeType, encoder: TextEncoder) -> pa.Table:
+def with_embeddings(rows: pa.Table, table: Table, encoder: TextEncoder) -> pa.Table:
     """The rows with a vector column for each encoded text; a text that is unknown has no vector."""
     for prop in table.properties:
         if prop.kind is PropertyKind.VECTOR and prop.encodes:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kindred.domain.schema import EdgeType, NodeType
+from kindred.domain.schema import NodeType, Table
 from kindred.ingest.loading.staging import SOURCE_COLUMN
 
 Values = dict[str, object]
@@ -55,7 +55,7 @@ def _num_variants(rows: pa.Table, key: str) -> int:
     return len(variants) - len({variant[0] for variant in variants})
 
 
-def merge_rows(rows: pa.Table, table: NodeType | EdgeType, key: str) -> pa.Table:
+def merge_rows(rows: pa.Table, table: Table, key: str) -> pa.Table:
     """The rows with one for each key, sorted by key; independent of the order they came in."""
     rows = rows.drop_columns([SOURCE_COLUMN])
     repeated, single = _repeated(rows, key)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from kindred.domain.errors import StoreError
 from kindred.domain.progress import Progress, silent
-from kindred.domain.schema import EdgeType, NodeType, graph_schema
+from kindred.domain.schema import Table, graph_schema
 from kindred.ingest.cells.bad_records import BadRecord, Reason, bad_record
 from kindred.ingest.formats.columns import listed_columns, missing_columns
 from kindred.ingest.formats.files import read_rows
@@ -122,7 +122,7 @@ class FilePart:
     """
 
     count: FileCount
-    tables: Sequence[tuple[NodeType | EdgeType, pa.Table]]
+    tables: Sequence[tuple[Table, pa.Table]]
     quarantined: tuple[int, bytes]
 
 

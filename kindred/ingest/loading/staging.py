@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from kindred.domain.errors import StoreError
 from kindred.domain.records import Edge, Node
-from kindred.domain.schema import EdgeType, GraphSchema, NodeType, arrow_schema, to_table
+from kindred.domain.schema import GraphSchema, NodeType, Table, arrow_schema, to_table
 
 NUM_PARTS = 32
 SOURCE_COLUMN = "_source"  # number of the file whose row is about this record; null where a row only mentions it
@@ -29,7 +29,7 @@ _REMEMBERED = 100_000
 class TableStage:
     """The staged rows of one node or edge table: an Arrow file whose every batch holds rows of one part."""
 
-    def __init__(self, table: NodeType | EdgeType, path: Path) -> None:
+    def __init__(self, table: Table, path: Path) -> None:
         self.table = table
         self.key = "id" if isinstance(table, NodeType) else "event_id"
         self.num_rows = 0
@@ -154,7 +154,7 @@ class Stage:
         if self._num_rows >= _ROWS_PER_FLUSH or self._num_bytes >= _BYTES_PER_FLUSH:
             self._flush()
 
-    def adopt(self, table: NodeType | EdgeType, rows: pa.Table) -> None:
+    def adopt(self, table: Table, rows: pa.Table) -> None:
         """Takes over what another process has staged of a table."""
         self._of_table(table).write(rows)
 
@@ -182,7 +182,7 @@ class Stage:
         self._stage_of[record] = table
         return table
 
-    def _of_table(self, table: NodeType | EdgeType) -> TableStage:
+    def _of_table(self, table: Table) -> TableStage:
         name = table.label if isinstance(table, NodeType) else "-".join(table.triple)
         if name not in self._tables:
             self._tables[name] = TableStage(table, self._folder / f"{name}.arrow")

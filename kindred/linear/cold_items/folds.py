@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from kindred.domain.distinct import distinct
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.sessions import place_in
 from kindred.linear.algebra.ridge import ridge_weights
 from kindred.linear.cold_items.rows import EVENT_COUNTS, ColdItemConfig, FirstEvents
 
@@ -164,9 +165,9 @@ def _sums_of_choosers(events: Interactions, users: FloatArray) -> FloatArray:
 
 def place_in_item(events: Interactions) -> IntArray:
     """How many events of the same item came before each, `[num_events]`; by row where there are no times."""
-    at = np.zeros(len(events), dtype=np.int64) if events.at is None else events.at
-    order = np.lexsort((np.arange(len(events)), at, events.item_index))
-    counts = np.bincount(events.item_index, minlength=events.num_items)
+    if events.at is None:
+        return place_in(events.item_index)
+    order = np.argsort(events.at, kind="stable")
     place = np.empty(len(events), dtype=np.int64)
-    place[order] = np.arange(len(events)) - (np.cumsum(counts) - counts)[events.item_index[order]]
+    place[order] = place_in(events.item_index[order])
     return place
