@@ -61,10 +61,11 @@ def sql_table(url: str, table: str, source: Source) -> SourceFile:
         raise SettingsError("SQLAlchemy is not installed", install_hint("sql")) from error
     try:
         address = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):  # a port that is no number; what it is may be a part of a password
         raise SettingsError(
-            "the address of the database can't be read", "it is like postgresql://user:password@host:5432/database"
-        ) from error
+            "the address of the database can't be read",
+            "it is like postgresql://user:password@host:5432/database; in a password @ is %40, : is %3A and / is %2F",
+        ) from None
     if address.drivername in ("postgresql", "postgres"):
         address = address.set(drivername="postgresql+psycopg")
     reader = SqlTable(address, table, source)
@@ -121,7 +122,9 @@ class SqlTable:
             return create_engine(self.url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
         except (ImportError, NoSuchModuleError) as error:
             name = self.url.drivername
-            raise SettingsError(f"there is no driver for {name} databases", install_hint("sql")) from error
+            own = name == "postgresql+psycopg"
+            hint = install_hint("sql") if own else "install the package that SQLAlchemy's documentation names for it"
+            raise SettingsError(f"there is no driver for {name} databases", hint) from error
 
     def _batches(self, engine: Engine) -> Iterator[Sequence[Record]]:
         table = self._tried(engine, self._described)
@@ -229,8 +232,8 @@ class SqlTable:
     def _refused(self, error: DBAPIError, advice: str) -> RecordError | StoreError:
         said = str(getattr(error, "orig", error)).strip().splitlines()
         reason = said[0] if said else type(error).__name__
-        if self.url.password:
-            reason = reason.replace(str(self.url.password), "***")
+        if self.url.password:  # as a word of its own: a short one is a part of others
+            reason = re.sub(rf"(?<!\w){re.escape(str(self.url.password))}(?!\w)", "***", reason)
         kind = StoreError if _is_lost(error) else RecordError
         return kind(f"table {self.table} can't be read: {reason}", advice)
 

@@ -19,7 +19,7 @@ from kindred.recommenders.runs import (
     tags_of,
     whole_run,
 )
-from kindred.recommenders.systems import SYSTEMS, model_name
+from kindred.recommenders.systems import SYSTEMS, find_system, model_name
 from kindred.serving.http.problems import PAGES, UnknownError
 from kindred.serving.pages.charts import Bar, bars_of, line_chart
 from kindred.serving.pages.rendering import Page
@@ -95,8 +95,9 @@ def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str,
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
-    made = run.manifest
-    facts = [(name, f"{made[name]:,}") for name in ("users", "items", "events", "width") if made.get(name)]
+    made, words = run.manifest, find_system(run.manifest["system"]).system.words
+    named = {"users": words.users, "items": words.items, "events": words.events, "width": "width"}
+    facts = [(called, f"{made[name]:,}") for name, called in named.items() if made.get(name)]
     if learned := made.get("gnn"):
         facts.append(("best epoch", f"{learned['best_epoch']} of {learned['epochs']}"))
     return [*facts, ("seed", str(made["seed"]))]

@@ -38,6 +38,7 @@ def _status(service: Service, problem: str | None) -> dict[str, Any]:
 def _system(opened: OpenedSystem) -> dict[str, Any]:
     return {
         "name": opened.name,
+        "words": opened.module.system.words,
         "version": opened.version,
         "problem": opened.problem,
         "misfit": opened.misfit,

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
-from sqlalchemy.exc import InternalError
+from sqlalchemy.exc import InternalError, ProgrammingError
 
 from kindred.domain.errors import RecordError, SettingsError, StoreError
 from kindred.graph.open import open_graph
@@ -158,9 +158,18 @@ def test_sqlite_is_read_by_its_key(tmp_path: Path) -> None:
 def test_an_address_that_is_none_or_has_no_driver_is_said() -> None:
     with pytest.raises(SettingsError, match="can't be read"):
         sql_table("not an address", "users", social_feed.USERS)
+    with pytest.raises(SettingsError, match="can't be read") as raised:
+        sql_table("postgresql://shop:p@ss:w/ord@127.0.0.1/shop", "users", social_feed.USERS)
+    assert raised.value.__suppress_context__ and "w/ord" not in str(raised.value)
     file = sql_table("oracle://scott:tiger@nowhere/x", "users", social_feed.USERS)
-    with pytest.raises(SettingsError, match="no driver for oracle"):
+    with pytest.raises(SettingsError, match=r"no driver for oracle.*package that SQLAlchemy"):
         list(replace(file.source).read_table(file.source))  # type: ignore[misc]
+
+
+def test_a_short_password_is_hidden_where_it_is_a_word_and_no_other_word_is_torn() -> None:
+    table = SqlTable(make_url("postgresql+psycopg://shop:r@127.0.0.1/shop"), "users", social_feed.USERS)
+    refused = table._refused(ProgrammingError("", {}, Exception("permission denied for table users, with 'r'")), "")
+    assert "permission denied for table users, with '***'" in refused.message
 
 
 def _address(server: Postgres) -> URL:

@@ -296,3 +296,11 @@ def test_what_a_run_predicted_is_not_what_a_track_carries(client: Client, servic
     of_tag = client.get("/ui/tags/item", id=min(given)).text
     assert "About" in of_tag and "Suits those who liked it" not in of_tag, "tracks are alike, tags are not"
     assert "/ui/tags/map" not in page and client.get("/ui/tags/map").status_code == 404
+
+
+def test_pages_call_what_a_system_counts_by_its_own_words(client: Client, audio: Audio) -> None:
+    for page in (client.get("/ui/status"), client.get("/ui/run", system="tags", name=audio.run.name)):
+        said = page.text.casefold()
+        assert page.status_code == 200
+        assert "<dt>tracks</dt>" in said and "<dt>tags</dt>" in said and "<dt>tags of tracks</dt>" in said
+        assert "<dt>users" not in said and "<dt>items</dt>" not in said and "<dt>events</dt>" not in said
