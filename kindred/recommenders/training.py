@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kindred.domain.distinct import distinct
 from kindred.domain.errors import ArtifactError
 from kindred.graph.store import GraphStore
 from kindred.recommenders.config import ModelConfig
@@ -152,7 +153,7 @@ def _manifest(
         **made_of(graph.system, config, options, state),
         "events": len(graph.interactions),
         "timed": graph.interactions.at is not None,
-        "users": len(graph.users),
+        "users": len(distinct(graph.interactions.user_index)),
         "items": len(graph.items),
         "width": int(model.ranking.items.shape[1]),
         "weights": {name: round(weight, 4) for name, weight in model.ranking.scorer_weights.items()},

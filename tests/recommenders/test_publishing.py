@@ -11,6 +11,7 @@ from kindred.domain.errors import ArtifactError
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed
 from kindred.domain.schema import graph_schema
+from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import read_histories
 from kindred.recommenders.model import load_model
 from kindred.recommenders.products import PRODUCTS
@@ -109,3 +110,11 @@ def test_publishing_one_run_after_another_and_going_back(changing: Shop) -> None
     assert f"`kindred publish {changing.run.name} --system " in raised.value.next_step
     assert publish(PRODUCTS, changing.run, changing.store, changing.vectors).replaced == first.version
     assert changing.recommender(Request(user_id=user)).recommendations == first.recommendations
+
+
+def test_a_run_counts_the_users_whose_events_it_learned_from(changing: Shop) -> None:
+    """Those of other domains stand in the same graph."""
+    changing.store.upsert_nodes(graph_schema().node("User"), pa.table({"id": ["a reader", "a listener"]}))
+    folder = changing.folder / "runs" / "20260102-000000-bbbbbb"
+    run = train(changing.store, folder, ModelConfig(model="itemknn", text=False))
+    assert run.manifest["users"] == changing.run.manifest["users"] == 40

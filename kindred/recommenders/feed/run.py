@@ -36,7 +36,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         likes.save(options.folder)
         noted = _of_likes(likes, feed)
     save_posts(feed.posts, options.folder)
-    size = {"users": len(feed.readers), "items": len(feed.posts), "versions": versions_of("lightgbm")}
+    size = {"users": feed.num_active, "items": len(feed.posts), "versions": versions_of("lightgbm")}
     return finish_run(options.folder, {**made_of(system, config, options, state), **noted, **size})
 
 
@@ -45,7 +45,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     feed = read_feed(store)
     here = vectors.of(system.name)
     before = here.published()
-    counts = {"users": len(feed.readers), ITEMS: len(feed.posts)}
+    counts = {"users": feed.num_active, ITEMS: len(feed.posts)}
     if before is not None and run_of(before) == run.name:
         return Published(before, counts, None, 0, 0)
     version = next_version(run.name, here.versions())

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from kindred.domain.distinct import distinct
 from kindred.domain.errors import RecordError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import IntArray
@@ -80,6 +81,11 @@ class FeedTables:
         reader = self._likes[0]
         order = np.argsort(reader, kind="stable")
         return order, np.searchsorted(reader[order], np.arange(len(self.readers) + 2))
+
+    @property
+    def num_active(self) -> int:
+        """How many readers were shown or liked a post; the users of other domains are readers too."""
+        return len(distinct(self.log.reader, self.like_reader))
 
     @cached_property
     def _likes(self) -> tuple[IntArray, IntArray, IntArray]:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from kindred.domain.distinct import distinct
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap, rows_at
 from kindred.graph.store import GraphStore
@@ -61,7 +62,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     manifest = {
         **made_of(system, config, options, state),
         "events": len(examples),
-        "users": len(log.users),
+        "users": len(distinct(log.searched.source, log.bought.source)),
         "items": len(log.products),
         "width": config.tower.width,
         "weights": {name: round(weight, 4) for name, weight in asdict(model.weights).items()},

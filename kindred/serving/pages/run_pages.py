@@ -96,7 +96,12 @@ def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str,
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     made, words = run.manifest, find_system(run.manifest["system"]).system.words
-    named = {"users": words.users, "items": words.items, "events": words.events, "width": "width"}
+    named = {
+        "users": words.users,
+        "items": words.items,
+        "events": made.get("event_words", words.events),
+        "width": "width",
+    }
     facts = [(called, f"{made[name]:,}") for name, called in named.items() if made.get(name)]
     if learned := made.get("gnn"):
         facts.append(("best epoch", f"{learned['best_epoch']} of {learned['epochs']}"))
