@@ -15,7 +15,7 @@ from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import StoreError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import Interactions, ratings_of
-from kindred.domain.records import Event
+from kindred.domain.records import Event, User
 from kindred.domain.schema import to_table
 from kindred.ingest.loading.load import with_embeddings
 from kindred.recommenders.answering.known import read_texts
@@ -246,8 +246,9 @@ class Memory:
         return self._items.find(self.past, text, count)
 
     def size(self) -> tuple[int, int, int]:
-        """Numbers of users, items and events."""
-        users = len({*self.past.users.ids, *self._new} - self._forgotten)
+        """Numbers of users, items and events; of people those who did something here, for others are of other domains."""
+        known = self.past.users.ids if self.system.user_label != User.label else self.past.active_users()
+        users = len((set(known) - self._forgotten) | set(self._new))
         num_items = len(self._items.ids(self.past))
         return users, num_items, len(self.past.item_index) + sum(len(events) for events in self._new.values())
 

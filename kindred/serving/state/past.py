@@ -78,6 +78,10 @@ class Past:
             end = start + int(np.searchsorted(self.at[start:end], until, side="right"))
         return slice(start, end)
 
+    def active_users(self) -> list[str]:
+        """The users that have events."""
+        return [self.users.external(int(position)) for position in np.flatnonzero(np.diff(self.starts))]
+
     def item_ids(self, rows: slice) -> list[str]:
         """The item of each of these events."""
         ids, found = self.items.ids, self.item_index[rows]
