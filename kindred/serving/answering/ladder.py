@@ -45,6 +45,7 @@ class Ladder:
         memory: what is known without it.
         version: names the version that answers.
         graph_problem: says what is wrong with the graph or was since a time, None where nothing is.
+        as_stranger: the request to answer in place of one of a user who was deleted, None for others.
     """
 
     def __init__(
@@ -53,16 +54,21 @@ class Ladder:
         memory: Memory,
         version: Callable[[], str],
         graph_problem: Callable[[float], str | None],
+        as_stranger: Callable[[Request], Request | None] = lambda request: None,
     ) -> None:
         self._recommender = recommender
         self._memory = memory
         self._version = version
         self._graph_problem = graph_problem
+        self._as_stranger = as_stranger
         self._last: OrderedDict[str, tuple[Answer, int]] = OrderedDict()
         self.breaker = Breaker()
 
     def __call__(self, request: Request) -> Answer:
         """The answer of the highest level that works; errors of the request itself are raised."""
+        unknown = self._as_stranger(request)
+        if unknown is not None:
+            return replace(self(unknown), user_id=request.user_id)
         if request.version is not None:
             return self._recommender(request)
         if not self.breaker.allows():

@@ -12,8 +12,10 @@ from pathlib import Path
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.explanation import Explanation
+from kindred.domain.recommendation import Request
+from kindred.recommenders.answering.known import left_out
 from kindred.recommenders.answering.opened import Opened
-from kindred.recommenders.recommends import HoldsGraph, Recommends
+from kindred.recommenders.recommends import AnswersTogether, HoldsGraph, Recommends
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import read_manifest
 from kindred.recommenders.systems import SystemModule
@@ -65,7 +67,11 @@ class OpenedSystem:
         self._refused: str | None = None
         self._again_at = 0.0
         self._num_read, self._may_read_at = 0, 0.0
-        self.ladder = Ladder(self.recommender, self.memory, lambda: self.version, self.memory.graph_problem)
+        self._leaving: set[str] = set()
+        self._left_graph: set[str] = set()
+        self.ladder = Ladder(
+            self.recommender, self.memory, lambda: self.version, self.memory.graph_problem, self.as_stranger
+        )
         self.together = Together(self.ladder)
         self._compare()
 
@@ -91,15 +97,33 @@ class OpenedSystem:
         """As if they had never been there: nothing of them is in memory."""
         self.memory.forget_user(user_id)
         self.ladder.forget_user(user_id)
+        if not isinstance(self.recommender, AnswersTogether):  # it goes by the graph, which holds them a little longer
+            self._leaving.add(user_id)
+
+    def user_left_graph(self, user_id: str) -> None:
+        """The graph holds a deleted user no more; what was read of it before may."""
+        if isinstance(self.recommender, HoldsGraph):
+            self._left_graph.add(user_id)
+        else:
+            self._leaving.discard(user_id)
+
+    def as_stranger(self, request: Request) -> Request | None:
+        """The request of a deleted user, whom what answers still knows, as one of somebody unknown; None for others."""
+        user_id = request.user_id
+        if user_id is None or user_id not in self._leaving:
+            return None
+        return replace(request, user_id=None, exclude=frozenset(left_out(self.memory, request)))
 
     def catch_up(self, num_applied: int) -> None:
         """Has what answers read the graph again where writes came into it; in a tenth of the time at the most."""
         is_due = num_applied != self._num_read and time.monotonic() >= self._may_read_at
         if is_due and isinstance(self.recommender, HoldsGraph):
-            began = time.monotonic()
+            began, gone = time.monotonic(), set(self._left_graph)
             with suppress(*FAILURES):  # a graph that is being written is read the next time
                 self.recommender.read_again()
                 self._num_read = num_applied
+                self._leaving -= gone
+                self._left_graph -= gone
             self._may_read_at = time.monotonic() + (time.monotonic() - began) / _READING_SHARE
 
     def follow(self) -> bool:

@@ -106,7 +106,8 @@ async def _recommended(service: Service, reader: str, at: int, limit: int) -> ob
     choice = None if experiments is None else experiments.choose(POSTS.name, request)
     asked = replace(request if choice is None else choice.request, at=at)
     arm = TEST if choice is None or choice.arm.name != CONTROL else CONTROL
-    answer = await service.in_thread(lambda: recommender.answer(asked, arm))
+    unknown = service.system(POSTS.name).as_stranger(asked)
+    answer = await service.in_thread(lambda: recommender.answer(unknown or asked, arm))
     if experiments is not None and choice is not None:
         answer = experiments.exposed(choice, answer)
     feed = recommender.feed()

@@ -246,7 +246,7 @@ class Memory:
         return self._items.find(self.past, text, count)
 
     def size(self) -> tuple[int, int, int]:
-        """Numbers of users, items and events; of people those who did something here, for others are of other domains."""
+        """Numbers of users, items and events; of people those who did something here: others are of other domains."""
         known = self.past.users.ids if self.system.user_label != User.label else self.past.active_users()
         users = len((set(known) - self._forgotten) | set(self._new))
         num_items = len(self._items.ids(self.past))

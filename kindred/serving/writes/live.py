@@ -124,7 +124,10 @@ class Live:
                 self._systems[name].memory.row_written(user_id, version)
                 self._latest.pop((name, user_id), None)
         done = [said.value for seq, said in self.pending.items() if seq <= through]
-        for name in self._systems:  # a deletion is of all systems
+        for name, opened in list(self._systems.items()):  # a deletion is of all systems
+            for value in done:
+                if value["kind"] == DELETE and value["label"] == opened.module.system.user_label:
+                    opened.user_left_graph(value["id"])
             self.num_applied[name] += sum(value["kind"] == DELETE or value["system"] == name for value in done)
         self.pending = {seq: said for seq, said in self.pending.items() if seq > through}
 

@@ -316,3 +316,28 @@ def test_posts_and_readers_that_come_are_answered_with_once_the_graph_holds_them
             assert spaces["text"][came].any() and not spaces["readers"][came].any()
 
         ask(service, asks)
+
+
+def test_a_reader_who_was_deleted_is_a_stranger_from_then_on(folder: Path, tmp_path: Path) -> None:
+    """Before the graph and what was read of it have let them go, too."""
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    with opened(Settings(data_dir=data, serve_port=0)) as service:
+        system = service.system("posts")
+        reader = system.memory.busy_users(1)[0]
+
+        async def asks(client: httpx.AsyncClient) -> None:
+            ways = (f"/v1/posts/users/{reader}/recommendations?k=60", f"/post/recommendations/?id={reader}&limit=60")
+            before = (await client.get(ways[0])).json()
+            assert before["level"] == "model" and len(before["items"]) < 40, "what they liked is left out"
+            await client.delete(f"/v1/posts/users/{reader}")
+            with anyio.fail_after(20):
+                while system._leaving:
+                    found, plain = [(await client.get(way)).json() for way in ways]
+                    assert (found["level"], found["user_id"]) == ("popular", reader)
+                    assert len(found["items"]) == len(plain) == 40
+                    await anyio.sleep(0.05)
+            assert system.recommender.feed().readers.position(reader) is None
+            assert (await client.get(ways[0])).json()["level"] == "popular"
+
+        ask(service, asks)
