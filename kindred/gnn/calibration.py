@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.rating_scale import STARS, RatingScale
-from kindred.gnn.trained import TrainedGnn
+from kindred.gnn.trained import StatesOfRows, TrainedGnn
 from kindred.training.sampling import supervision_folds
 
 if TYPE_CHECKING:
@@ -113,12 +113,15 @@ class RatingCalibration:
         return cls(biases, intercept, arrays["weights"], RatingScale(*ends))
 
 
-def calibrate_ratings(trained: TrainedGnn, data: HeteroData, train_rows: IntArray, seed: int) -> RatingCalibration:
+def calibrate_ratings(
+    trained: TrainedGnn, data: HeteroData, states_of: StatesOfRows, train_rows: IntArray, seed: int
+) -> RatingCalibration:
     """The calibration of a network on the edges it was trained with, and on no other.
 
     Args:
         trained: the network.
         data: the graph it was trained on.
+        states_of: its `state_reader` of that graph.
         train_rows: rows of the target edge type it was trained with.
         seed: of the folds.
     """
@@ -127,7 +130,6 @@ def calibrate_ratings(trained: TrainedGnn, data: HeteroData, train_rows: IntArra
     users, items = store.edge_index[:, torch.from_numpy(train_rows)].numpy()
     num_users, num_items = int(data[source].num_nodes), int(data[target].num_nodes)
     train = Interactions(users, items, num_users, num_items, store.rating.numpy()[train_rows])
-    states_of = trained.state_reader(data)
 
     def cosine_ratings(seen: IntArray, asked: IntArray) -> FloatArray:
         return trained.embed(states_of(train_rows[seen])).rate(users[asked], items[asked])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +29,8 @@ _FEATURES, _NETWORK = "features.", "network."
 
 NodeStates = list[dict[str, Tensor]]
 """States of every label before the first layer and after each, `[num_nodes, hidden_dim]`."""
+StatesOfRows = Callable[[IntArray | None], NodeStates]
+"""Edges of the target type that messages run along, all where None → the states of one graph."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +112,29 @@ class TrainedGnn:
         """
         return self.state_reader(data)(message_rows)
 
-    def state_reader(self, data: HeteroData) -> Callable[[IntArray | None], NodeStates]:
-        """`states` of one graph as a function of the message rows, its features computed once."""
+    def state_reader(self, data: HeteroData) -> StatesOfRows:
+        """`states` of one graph as a function of the message rows, its features computed once.
+
+        The states of the most rows so far are kept, for who asks for them again: to encode the graph is most of what a
+        trained network costs, and a fit needs it whole for its scorers, for new items and for what is saved.
+        """
         tensors = GraphTensors.of(data, self.network)
+        most: list[tuple[IntArray, NodeStates]] = []
 
         def states(message_rows: IntArray | None) -> NodeStates:
+            if message_rows is not None and most:
+                rows, there = most[0]
+                if np.array_equal(message_rows, rows):
+                    return there
+                if len(message_rows) > len(rows):
+                    del there
+                    most.clear()  # not held beside what takes its place
             kept = {} if message_rows is None else {self.target: row_mask(message_rows, tensors.orders[self.target])}
             self.network.eval()
             with torch.no_grad():
                 read: NodeStates = self.network.encoder(tensors.node_features, tensors.relations(kept))
+            if message_rows is not None and not most:
+                most.append((message_rows, read))
             return read
 
         return states

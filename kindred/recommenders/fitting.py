@@ -14,7 +14,7 @@ from kindred.evaluation.splits import temporal_split, validation_split
 from kindred.gnn.calibration import calibrate_ratings
 from kindred.gnn.model import GnnEmbeddings
 from kindred.gnn.train import EdgeSplit, train_gnn
-from kindred.gnn.trained import TrainedGnn
+from kindred.gnn.trained import StatesOfRows, TrainedGnn
 from kindred.linear.ensemble.fit import (
     LearnedFit,
     RankingConfig,
@@ -70,9 +70,10 @@ def fit_model(
     folds = validation_folds(events, ranking, options.seed)
     learns = config.network and len(folds) > 0 and len(events) >= FEWEST_EVENTS_TO_LEARN
     gnn = network or (_train_network(graph, folds[0].known, config, options) if learns else None)
-    encode = None if gnn is None else _encoding(gnn, graph)
+    states = None if gnn is None else gnn.state_reader(graph.data)
+    encode = None if gnn is None or states is None else _encoding(gnn, states)
     ensemble = fit_linear_ensemble(events, ranking, options.seed, text, encode, options.progress, folds=folds)
-    learned = None if gnn is None else _learned_part(gnn, graph, rows, options.seed)
+    learned = None if gnn is None or states is None else _learned_part(gnn, states, graph, rows, options.seed)
     source = None if learned is None else learned.vectors.source_ranking
     model = _model(graph, config, ensemble, ensemble.encode_users(events, text.events, source), learned)
     return replace(model, context=context)
@@ -147,10 +148,8 @@ def _train_network(
     return train_gnn(graph.data, graph.system.triple, edges, config.gnn, options, graph.scale or STARS)
 
 
-def _encoding(gnn: TrainedGnn, graph: InteractionGraph) -> LearnedFit:
+def _encoding(gnn: TrainedGnn, states: StatesOfRows) -> LearnedFit:
     """The network's vectors of users and items, with these events as messages and no others."""
-
-    states = gnn.state_reader(graph.data)
 
     def encode(events: Interactions) -> tuple[FloatArray, FloatArray]:
         vectors = gnn.embed(states(edge_rows(events)))
@@ -159,14 +158,16 @@ def _encoding(gnn: TrainedGnn, graph: InteractionGraph) -> LearnedFit:
     return encode
 
 
-def _learned_part(gnn: TrainedGnn, graph: InteractionGraph, rows: IntArray, seed: int) -> LearnedPart:
+def _learned_part(
+    gnn: TrainedGnn, states: StatesOfRows, graph: InteractionGraph, rows: IntArray, seed: int
+) -> LearnedPart:
     """What is kept of the network, with all these rows as messages."""
-    states = gnn.states(graph.data, rows)
     calibration = None
     if graph.scale is not None:
         rated = rows[graph.is_rated[rows]]
-        calibration = calibrate_ratings(gnn, graph.data, rated, seed) if len(rated) else None
-    return LearnedPart(gnn, states, gnn.embed(states), calibration)
+        calibration = calibrate_ratings(gnn, graph.data, states, rated, seed) if len(rated) else None
+    of_all = states(rows)
+    return LearnedPart(gnn, of_all, gnn.embed(of_all), calibration)
 
 
 def edge_rows(events: Interactions) -> IntArray:

@@ -84,8 +84,8 @@ def test_a_trained_network_is_calibrated_on_its_training_edges_alone(tmp_path: P
     rows = np.arange(0, data[REVIEWED].edge_index.shape[1], 2)
     config = GnnConfig(hidden_dim=16, heads=4, text_dim=8, epochs=5)
     trained = train_gnn(data, REVIEWED, EdgeSplit(rows, rows[:0]), config, RunOptions(tmp_path))
-    first = calibrate_ratings(trained, data, rows, seed=0)
+    first = calibrate_ratings(trained, data, trained.state_reader(data), rows, seed=0)
     data[REVIEWED].rating[1::2] = 2.0
     data[REVIEWED].text_embedding[1::2] *= -1.0
-    second = calibrate_ratings(trained, data, rows, seed=0)
+    second = calibrate_ratings(trained, data, trained.state_reader(data), rows, seed=0)
     assert all(np.array_equal(value, second.state()[name]) for name, value in first.state().items())

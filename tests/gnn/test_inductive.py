@@ -132,3 +132,15 @@ def test_states_come_back_from_their_folder(kept: NodeStates, tmp_path: Path) ->
     save_states(kept, tmp_path)
     for layer, again in zip(kept, load_states(tmp_path), strict=True):
         assert set(layer) == set(again) and all(torch.equal(layer[label], again[label]) for label in layer)
+
+
+def test_the_graph_is_not_encoded_again_for_the_most_rows(trained: TrainedGnn, data: HeteroData) -> None:
+    rows, encoded = np.arange(data[REVIEWED].edge_index.shape[1]), []
+    counting = trained.network.encoder.register_forward_hook(lambda *_: encoded.append(1))
+    states = trained.state_reader(data)
+    some, whole, other = states(rows[:-2]), states(rows), states(rows[1:])
+    assert states(rows.copy()) is whole and len(encoded) == 3
+    counting.remove()
+    for asked, found in ((rows[:-2], some), (rows, whole), (rows[1:], other)):
+        for layer, expected in zip(found, trained.states(data, asked), strict=True):
+            assert all(torch.equal(layer[label], expected[label]) for label in layer)

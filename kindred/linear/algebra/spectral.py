@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+import scipy.linalg
 import torch
 from torch import Tensor
 
+from kindred.linear.algebra.dense import dense_product
 from kindred.linear.algebra.propagation import SparseMatrix
 
 SymmetricProduct = Callable[[Tensor], Tensor]
@@ -37,10 +40,10 @@ def leading_eigenvectors(
     basis = orthonormal(torch.randn(size, width, generator=torch.Generator().manual_seed(seed)))
     for _ in range(iterations):
         basis = orthonormal(product(basis))
-    small = basis.T @ product(basis)  # [width, width]
+    small = dense_product(basis.T, product(basis))  # [width, width]
     values, rotation = torch.linalg.eigh(((small + small.T) / 2).double())
     values, rotation = values.flip(0)[:rank], rotation.flip(1)[:, :rank]
-    vectors = basis @ rotation.to(basis.dtype)
+    vectors = dense_product(basis, rotation.to(basis.dtype))
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
     return values.to(basis.dtype), vectors * torch.where(largest < 0, -1.0, 1.0)
 
@@ -82,12 +85,14 @@ def orthonormal(x: Tensor) -> Tensor:
     Cholesky QR where the columns are far from dependent, as they are in large graphs: a fifth of the time of
     Householder QR, which takes over for the rest.
     """
-    gram = (x.T @ x).double()
+    rows = x.numpy()
+    gram = torch.from_numpy((rows.T @ rows).astype(np.float64))
     factor, failed = torch.linalg.cholesky_ex(gram)
     diagonal = factor.diagonal()
     if int(failed) or float(diagonal.min()) < 1e-3 * float(diagonal.max()):
         basis: Tensor = torch.linalg.qr(x)[0]
-    else:
-        # by rows: products with a sparse matrix gather rows, and take three times as long where those lie scattered
-        basis = torch.linalg.solve_triangular(factor.T.to(x.dtype), x, upper=True, left=False).contiguous()
-    return basis
+        return basis
+    # of the transpose the solution lies by rows of `x`: where they are scattered, products with a sparse matrix, which
+    # gather them, take three times as long
+    solved = scipy.linalg.solve_triangular(factor.numpy().astype(rows.dtype), rows.T, lower=True, check_finite=False)
+    return torch.from_numpy(solved.T)

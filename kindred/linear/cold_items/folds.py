@@ -90,13 +90,14 @@ def learn_from_folds(
         left = ~hidden[train.item_index]
         rows, chosen = encode(np.flatnonzero(left)), train.take(~left)
         choosers += _sums_of_choosers(chosen, rows)
-        gram += rows[active].T @ rows[active] / config.folds
+        of_active = rows[active]
+        gram += of_active.T @ of_active / config.folds
         users = _as_long(rows[sample], whole[sample], anonymous)
         best = _best_known(users, items, _pairs(train.take(left), sample), hidden)
-        lists = UserLists(users, best, rows[active].mean(axis=0))
+        lists = UserLists(users, best, of_active.mean(axis=0))
         folds.append(_hide(np.flatnonzero(hidden), rows, chosen, sample, lists))
-    constant = _constant(whole[active], anonymous)
-    return FoldLesson(tuple(folds), gram, choosers, constant, whole[active].mean(axis=0))
+    of_active = whole[active]
+    return FoldLesson(tuple(folds), gram, choosers, _constant(of_active, anonymous), of_active.mean(axis=0))
 
 
 def _hide(hidden: IntArray, rows: FloatArray, chosen: Interactions, sample: IntArray, lists: UserLists) -> HiddenItems:

@@ -10,6 +10,7 @@ top of every list is fitted once more afterwards (`list_fit.py`).
 from __future__ import annotations
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
@@ -92,9 +93,12 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int, max_use
     # · L
     lower = np.linalg.cholesky(item_gram + np.eye(len(item_gram)) * (1e-6 * item_gram.trace() / len(item_gram)))
     some = _of_some(features, max_users, seed)
-    _, rotation = np.linalg.eigh(_gram_of_users(total, some, lower.astype(np.float32)))
-    rotation = rotation[:, ::-1][:, :width]
-    to_items = np.linalg.solve(lower.T, rotation).astype(np.float32)
+    of_users = _gram_of_users(total, some, lower.astype(np.float32))
+    largest = (len(of_users) - width, len(of_users) - 1)
+    _, rotation = scipy.linalg.eigh(of_users, subset_by_index=largest, overwrite_a=True, check_finite=False)
+    rotation = rotation[:, ::-1]
+    to_items = scipy.linalg.solve_triangular(lower, rotation, lower=True, trans="T", check_finite=False)
+    to_items = to_items.astype(np.float32)
     to_users = (lower @ rotation).astype(np.float32)
     items = (items @ to_items) * known_by**0.5
     return total.rows_times(to_users), items
@@ -124,7 +128,8 @@ def _gram_of_users(total: ScorerSum, features: dict[str, Feature], lower: FloatA
     num_users = next(iter(features.values())).shape[0]
     for start in range(0, num_users, _ROWS_A_BATCH):
         part = {name: features[name][start : start + _ROWS_A_BATCH] for name in total.features}
-        rows = total.user_columns(part) @ lower
+        # lower is half zeros; times its transpose from the left the transposed rows are multiplied where they lie
+        rows = scipy.linalg.blas.strmm(1.0, lower.T, total.user_columns(part).T, overwrite_b=True).T
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SHORTEST)
         gram += rows.T @ rows
     return gram

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from kindred.domain.interactions import FloatArray
 from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
+from kindred.linear.algebra.dense import dense_product
 from kindred.linear.algebra.propagation import CompressedRows, SparseMatrix
 from kindred.linear.ensemble.scorer_sum import ScorerSum
 from kindred.linear.inputs.user_features import Feature
@@ -148,7 +149,7 @@ def _best_unseen(
         part = slice(start, start + CHUNK)
         own = {name: feature[part] for name, feature in features.items()}
         users = torch.from_numpy(total.user_columns(own))
-        scores = near[0][part] @ near[1].T if is_near else users @ items.T
+        scores = dense_product(near[0][part], near[1].T) if is_near else dense_product(users, items.T)
         for name, matrix in total.matrices.items():
             scores += torch.from_numpy(np.asarray(own[name] @ matrix, dtype=np.float32))
         seen = known[part].tocoo()
@@ -181,7 +182,7 @@ def _better_items(lists: CompressedRows, items: Tensor, users: Tensor, config: L
         users: `[num_users, width]`.
         config: see there.
     """
-    gram = users.T @ users
+    gram = dense_product(users.T, users)
     parts = [_better_rows(own, items[part], users, gram, config) for part, own in lists.parts()]
     return torch.cat(parts)
 
@@ -190,7 +191,7 @@ def _better_rows(own: CompressedRows, items: Tensor, users: Tensor, gram: Tensor
     """The same of some items, whose targets alone are given."""
 
     def product(change: Tensor) -> Tensor:
-        return change @ gram + config.emphasis * own.weighted(own.dots(change, users)).multiply(users)
+        return dense_product(change, gram) + config.emphasis * own.weighted(own.dots(change, users)).multiply(users)
 
     missing = own.weights - own.dots(items, users)
     return conjugate_gradients(
@@ -208,14 +209,14 @@ def _better_maps(lists: CompressedRows, maps: _Maps, users: Tensor, items: Tenso
         items: `[num_items, width]`.
         config: see there.
     """
-    gram = items.T @ items
+    gram = dense_product(items.T, items)
 
     def back(x: Tensor, scores: Tensor) -> Tensor:
         return maps.transposed_times(lists.weighted(scores).multiply(items).mul_(config.emphasis).add_(x))
 
     def product(change: Tensor) -> Tensor:
         moved = maps.times(change)
-        return back(moved @ gram, lists.dots(moved, items))
+        return back(dense_product(moved, gram), lists.dots(moved, items))
 
     missing = lists.weights - lists.dots(users, items)
     return conjugate_gradients(product, back(torch.zeros_like(users), missing), config.steps)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
+from kindred.linear.algebra.dense import dense_product
 from kindred.linear.algebra.propagation import CompressedRows, SparseMatrix
 from kindred.linear.scorers.scorer_config import FactorConfig
 
@@ -46,7 +47,7 @@ def _factorise(
 
 def _solve_side(rows: Tensor, others: Tensor, matrix: SparseMatrix, config: FactorConfig) -> Tensor:
     """The rows nearer to their optimum with the other side fixed, `[num_rows, rank]`."""
-    gram = others.T @ others
+    gram = dense_product(others.T, others)
     counts = matrix.forward.offsets.diff()
     of_mean = counts / counts[counts > 0].float().mean()
     ridge = config.ridge * of_mean[:, None].clamp(min=1e-3) ** config.ridge_growth
@@ -61,7 +62,8 @@ def _solve(
 
     def product(x: Tensor) -> Tensor:
         scores = known.dots(x, others)
-        return x @ gram + ridge * x + known.weighted((config.confidence * known.weights - 1) * scores).multiply(others)
+        confidence = known.weighted((config.confidence * known.weights - 1) * scores)
+        return dense_product(x, gram) + ridge * x + confidence.multiply(others)
 
     residual = config.confidence * known.multiply(others) - product(rows)
     return rows + conjugate_gradients(product, residual, config.steps, by_row=True)
