@@ -82,7 +82,7 @@ class FolderSystem:
         self._open: dict[tuple[str, str], Rows] = {}
         self._lock = Lock()
 
-    def create(self, version: str, collection: str, dimension: int) -> None:
+    def create(self, version: str, collection: str, dimension: int, num_points: int = 0) -> None:
         self._folders.create(version, collection, dimension)
 
     def upsert(

@@ -74,7 +74,7 @@ def publish_collections(
 
 
 def _fill(store: SystemVectors, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:
-    store.create(version, name, embeddings.dimension)
+    store.create(version, name, embeddings.dimension, len(embeddings.ids))
     for start in range(0, len(embeddings.ids), _ROWS_PER_UPSERT):
         batch = slice(start, start + _ROWS_PER_UPSERT)
         some = Embeddings(IdMap(embeddings.ids.ids[batch]), embeddings.vectors[batch])

@@ -14,18 +14,26 @@ from kindred.vectorstore.qdrant_system import SEPARATOR, ServerSystem, collectio
 CONNECT_SECONDS = 10
 """A server that is well says sooner which collections it has; one that takes connections and never answers hangs."""
 ANSWER_SECONDS = 60
+WRITERS = 4
+"""Requests that write at the same time: while the server stores one, the next is made ready."""
 
 
 class QdrantServer:
     """A VectorStore on a server, which may hold other collections too.
 
+    Args:
+        url: of the server, for messages.
+        client: connected to it.
+        writers: how many requests write at the same time; the client must allow so many threads.
+
     Raises:
         StoreError: it does not answer, or holds versions of before systems had names.
     """
 
-    def __init__(self, url: str, client: QdrantClient) -> None:
+    def __init__(self, url: str, client: QdrantClient, writers: int = 1) -> None:
         self.url = url
         self._client = client
+        self._writers = writers
         self._systems: dict[str, ServerSystem] = {}
         self._lock = Lock()
         self._refuse_older()
@@ -33,7 +41,7 @@ class QdrantServer:
     def of(self, system: str) -> ServerSystem:
         with self._lock:
             if system not in self._systems:
-                self._systems[system] = ServerSystem(system, self.url, self._client)
+                self._systems[system] = ServerSystem(system, self.url, self._client, self._writers)
             return self._systems[system]
 
     def systems(self) -> list[str]:
@@ -73,7 +81,7 @@ def connect(url: str, api_key: str) -> QdrantServer:
     finally:
         asked_first.close()
     rest_only = QdrantClient(url=url, api_key=api_key or None, timeout=ANSWER_SECONDS, check_compatibility=False)
-    server = QdrantServer(url, rest_only)
+    server = QdrantServer(url, rest_only, WRITERS)
     client = QdrantClient(
         url=url,
         api_key=api_key or None,
@@ -88,4 +96,4 @@ def connect(url: str, api_key: str) -> QdrantServer:
         client.close()
         return server
     server.close()
-    return QdrantServer(url, client)
+    return QdrantServer(url, client, WRITERS)

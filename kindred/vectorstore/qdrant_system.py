@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid5
@@ -30,6 +31,7 @@ _PREVIOUS = f"{SEPARATOR}{SEPARATOR}previous"
 _ID = "external_id"
 _POINT_IDS = UUID("6f1f5c3e-6a3c-5c52-9d0c-0d9f6b3b7a11")
 _POINTS_PER_REQUEST = 1_000
+_POINTS_PER_SHARD = 1_000_000  # a cluster spreads shards over its machines
 _EXACT_POINTS = 100_000  # up to here comparing all takes some 10 ms, and an index loses what is excluded
 _MIN_EF = 1_024
 _EF_PER_WANTED = 8
@@ -48,13 +50,14 @@ class _Kind:
 class ServerSystem:
     """One system's vectors on a server; any number of processes read and write."""
 
-    def __init__(self, system: str, url: str, client: QdrantClient) -> None:
+    def __init__(self, system: str, url: str, client: QdrantClient, writers: int = 1) -> None:
         self.system = checked_name(system)
         self._url = url
         self._client = client
+        self._writers = writers
         self._kinds: dict[str, _Kind] = {}
 
-    def create(self, version: str, collection: str, dimension: int) -> None:
+    def create(self, version: str, collection: str, dimension: int, num_points: int = 0) -> None:
         name = self._name(version, collection)
         with translated(self._url):
             if self._client.collection_exists(name):
@@ -64,6 +67,7 @@ class ServerSystem:
             self._client.create_collection(
                 name,
                 vectors_config=models.VectorParams(size=dimension, distance=models.Distance.DOT),
+                shard_number=max(1, -(-num_points // _POINTS_PER_SHARD)),
                 metadata={"created_at": time.time_ns()},
             )
 
@@ -79,15 +83,25 @@ class ServerSystem:
         rows = checked_payloads(payloads, len(embeddings.ids))
         if any(_ID in row for row in rows):
             raise SchemaError(f"a payload has the key {_ID!r}, which holds the id", "give it another name")
+
+        def write(start: int) -> None:
+            batch = slice(start, start + _POINTS_PER_REQUEST)
+            ids = embeddings.ids.ids[batch]
+            points = [
+                models.PointStruct(id=_point_id(external), vector=vector, payload={**row, _ID: external})
+                for external, vector, row in zip(ids, vectors[batch].tolist(), rows[batch], strict=True)
+            ]
+            self._client.upsert(name, points, wait=True)
+
+        starts = range(0, len(vectors), _POINTS_PER_REQUEST)
         with translated(self._url):
-            for start in range(0, len(vectors), _POINTS_PER_REQUEST):
-                batch = slice(start, start + _POINTS_PER_REQUEST)
-                ids = embeddings.ids.ids[batch]
-                points = [
-                    models.PointStruct(id=_point_id(external), vector=vector, payload={**row, _ID: external})
-                    for external, vector, row in zip(ids, vectors[batch].tolist(), rows[batch], strict=True)
-                ]
-                self._client.upsert(name, points, wait=True)
+            if min(self._writers, len(starts)) <= 1:
+                for start in starts:
+                    write(start)
+                return
+            with ThreadPoolExecutor(self._writers) as writers:
+                for _ in writers.map(write, starts):
+                    pass
 
     def remove(self, version: str, collection: str, ids: Sequence[str]) -> None:
         name = self._name(version, collection)

@@ -96,8 +96,15 @@ class SystemVectors(PublishedVectors, Protocol):
 
     system: str
 
-    def create(self, version: str, collection: str, dimension: int) -> None:
-        """An empty, unpublished collection. Raises StoreError when it is there already."""
+    def create(self, version: str, collection: str, dimension: int, num_points: int = 0) -> None:
+        """An empty, unpublished collection. Raises StoreError when it is there already.
+
+        Args:
+            version: that it belongs to.
+            collection: its name.
+            dimension: of its vectors.
+            num_points: how many it is to hold, as far as that is known: what a server divides it by.
+        """
 
     def upsert(
         self,

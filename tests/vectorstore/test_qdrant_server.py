@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Barrier, Lock
 
+import numpy as np
 import pytest
 from qdrant_client import QdrantClient
+from qdrant_client.http.exceptions import ApiException
 
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
 from kindred.vectorstore import qdrant_system
 from kindred.vectorstore.open import open_vectors
+from kindred.vectorstore.publish import publish_collections
 from kindred.vectorstore.qdrant_server import QdrantServer
 from kindred.vectorstore.qdrant_system import ServerSystem
 from kindred.vectorstore.store import SystemVectors
@@ -121,6 +125,55 @@ def test_large_collections_are_asked_in_excess(
     monkeypatch.setattr(qdrant_system, "_EXACT_POINTS", 0)
     assert store.search("v1", "items", items.vectors[0], 5, exclude=exclude) == expected
     assert not {c.item_id for c in expected} & set(exclude)
+
+
+def test_requests_write_side_by_side(
+    client: QdrantClient, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, one_at_a_time, all_there = client.upsert, Lock(), Barrier(4, timeout=60)
+
+    def upsert(name: str, points: list[qdrant_system.models.PointStruct], wait: bool) -> None:
+        all_there.wait()  # until four requests are under way
+        with one_at_a_time:  # the stand-in takes no more
+            written(name, points, wait=wait)
+
+    monkeypatch.setattr(client, "upsert", upsert)
+    monkeypatch.setattr(qdrant_system, "_POINTS_PER_REQUEST", 10)
+    store, items = QdrantServer("http://stand-in", client, 4).of("products"), embeddings_of(80)
+    publish_collections(store, "v1", {"items": items})
+    found = store.fetch("v1", "items", items.ids.ids)
+    assert list(found.ids) == list(items.ids)
+    np.testing.assert_allclose(found.vectors, items.vectors, rtol=1e-6)
+
+
+def test_a_request_that_fails_beside_others_is_told(
+    client: QdrantClient, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upsert(name: str, points: list[qdrant_system.models.PointStruct], wait: bool) -> None:
+        if points[0].payload == {"external_id": embeddings_of(80).ids.ids[40]}:
+            raise ApiException("the disk is full")
+
+    monkeypatch.setattr(client, "upsert", upsert)
+    monkeypatch.setattr(qdrant_system, "_POINTS_PER_REQUEST", 10)
+    store = QdrantServer("http://stand-in", client, 4).of("products")
+    with pytest.raises(StoreError, match="the disk is full"):
+        publish_collections(store, "v1", {"items": embeddings_of(80)})
+    assert store.published() is None
+
+
+def test_large_collections_are_divided(
+    store: ServerSystem, client: QdrantClient, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards, made = {}, client.create_collection
+
+    def create(name: str, shard_number: int, **options: object) -> None:
+        shards[name] = shard_number
+        made(name, **options)
+
+    monkeypatch.setattr(client, "create_collection", create)
+    monkeypatch.setattr(qdrant_system, "_POINTS_PER_SHARD", 20)
+    publish_collections(store, "v1", {"users": embeddings_of(20), "items": embeddings_of(41)})
+    assert shards == {"products~v1~users": 1, "products~v1~items": 3}
 
 
 def test_the_key_of_the_id_is_reserved(store: ServerSystem, embeddings_of: MakeEmbeddings) -> None:
