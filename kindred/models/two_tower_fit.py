@@ -91,15 +91,20 @@ class TowerInputs:
         graph = self.query_graph[rows] * known[:, :, None]
         if answers is not None:
             graph[:, 0] -= np.where(answers[:, None] >= 0, self.item_graph[answers, : graph.shape[2]], 0)
-        length = np.linalg.norm(graph, axis=2, keepdims=True)
-        graph = np.where(length > _NOTHING, graph / np.maximum(length, _NOTHING), 0).astype(np.float32)
-        parts = (text, graph, known, histories.age)
+        parts = (text, unit_graph(graph), known, histories.age)
         return HistoryBatch(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
 
     def items(self, rows: IntArray) -> ItemBatch:
         """These products as tensors."""
         parts = (self.item_text[rows], self.item_graph[rows], self.own[rows])
         return ItemBatch(*(torch.from_numpy(part) for part in parts))
+
+
+def unit_graph(sums: FloatArray) -> FloatArray:
+    """Sums of graph vectors made as long as 1, those of nothing 0, `[…, graph_dim]`."""
+    length = np.linalg.norm(sums, axis=-1, keepdims=True)
+    unit: FloatArray = np.where(length > _NOTHING, sums / np.maximum(length, _NOTHING), 0).astype(np.float32)
+    return unit
 
 
 @dataclass(frozen=True)

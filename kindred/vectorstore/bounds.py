@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,25 +33,35 @@ class Bounds:
     others: Vectors
 
     @staticmethod
-    def of(vectors: Vectors) -> Bounds:
-        """The bounds of vectors in memory, `[num_rows, dimension]`."""
-        sample = vectors[:: max(1, len(vectors) // _SAMPLE)].astype(np.float64)
+    def of(parts: Sequence[Vectors]) -> Bounds:
+        """The bounds of vectors in memory, of which each part has some of the numbers, `[num_rows, …]` each."""
+        sample = np.hstack([part[:: max(1, len(part) // _SAMPLE)] for part in parts]).astype(np.float64)
         _, axes = np.linalg.eigh(sample.T @ sample)
         first = np.ascontiguousarray(axes[:, ::-1][:, :_NUMBERS], np.float32)
-        along = vectors @ first
-        return Bounds(first, Codes.of(along), _length_beside(vectors, along))
+        ends = np.cumsum([part.shape[1] for part in parts])
+        along = np.zeros((len(parts[0]), first.shape[1]), np.float32)
+        squares = np.zeros(len(along), np.float32)
+        for part, end in zip(parts, ends.tolist(), strict=True):
+            along += part @ first[end - part.shape[1] : end]
+            squares += _squares(part)
+        return Bounds(first, Codes.of(along), _length_beside(squares, along))
 
     def at_most(self, vector: Vectors) -> Vectors:
         """What no product of a row with a vector passes, `[num_rows]`."""
         along = vector @ self.axes
         most, off = self.codes.estimates(along)
-        most += self.others * _length_beside(vector[None], along[None])
+        most += self.others * _length_beside(_squares(vector[None]), along[None])
         most += np.float32(off)
         return most
 
 
-def _length_beside(rows: Vectors, along: Vectors) -> Vectors:
-    """The length of what the first axes leave of each row, rounded up, `[num_rows]`."""
-    squares = np.einsum("ij,ij->i", rows, rows)
-    left: Vectors = np.sqrt(np.maximum(squares - np.einsum("ij,ij->i", along, along), 0) + _ROUNDING * (1 + squares))
+def _squares(rows: Vectors) -> Vectors:
+    """The squared length of each row, `[num_rows]`."""
+    squares: Vectors = np.einsum("ij,ij->i", rows, rows)
+    return squares
+
+
+def _length_beside(squares: Vectors, along: Vectors) -> Vectors:
+    """The length of what the first axes leave of rows with these squared lengths, rounded up, `[num_rows]`."""
+    left: Vectors = np.sqrt(np.maximum(squares - _squares(along), 0) + _ROUNDING * (1 + squares))
     return left

@@ -139,6 +139,11 @@ def reached_by(scores: Vectors, k: int) -> float:
     return _kth(best if len(best) >= k else scores, k)
 
 
+def kth_best(scores: Vectors, k: int) -> float:
+    """The k-th best of very many scores, the lowest where they are fewer."""
+    return _kth(scores[scores >= reached_by(scores, k)], k)
+
+
 def _kth(scores: Vectors, k: int) -> float:
     """A value that k of the scores reach: the k-th best of them, the lowest where they are fewer."""
     place = max(0, len(scores) - k)

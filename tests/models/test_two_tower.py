@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from kindred.models.query_tower import QueryTower
 from kindred.models.two_tower import HISTORY, TowerConfig, TwoTower
 from kindred.models.two_tower_fit import (
     QueryHistories,
@@ -97,3 +98,22 @@ def test_an_answer_is_taken_out_of_what_is_known_of_its_query() -> None:
     examples = pairs()
     without = known.histories(examples.histories.take(slice(0, 1)), np.array([0]))
     assert not without.graph[0, 0].any() and known.histories(examples.histories.take(slice(0, 1))).graph[0, 0].any()
+
+
+@pytest.mark.parametrize("pooling", ["attention", "mean", "concat"])
+@pytest.mark.parametrize("num", range(1, HISTORY + 1))
+def test_one_history_in_numpy_is_as_in_torch(pooling: str, num: int) -> None:
+    rng = np.random.default_rng(num)
+    inputs = inputs_of()
+    leads, graph = (rng.normal(size=(NUM, 4)).astype(np.float32) for _ in range(2))
+    graph[3] = 0  # a query that led to nothing
+    inputs = TowerInputs(inputs.query_text, graph, inputs.item_text, leads, inputs.own, inputs.pad)
+    towers = new(CONFIG.model_copy(update={"pooling": pooling}), inputs)
+    query, age = np.full((1, HISTORY), -1), np.zeros((1, HISTORY), np.float32)
+    query[0, :num] = rng.permutation(NUM)[:num] if num < HISTORY else [3, 5, 1, 0, 7]
+    age[0, :num] = 100 * rng.random(num)
+    wanted = encode_histories(towers, inputs, QueryHistories(query, age))[0]
+    rows = query[0, :num]
+    found = QueryTower.of(towers).encode(inputs.query_text[rows], graph[rows], age[0, :num])
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, atol=1e-5)

@@ -15,10 +15,9 @@ from kindred.domain.records import Bought, LedTo, Searched
 from kindred.domain.schema import edge_type_of
 from kindred.graph.store import GraphStore
 from kindred.models.two_tower import HISTORY
-from kindred.models.two_tower_fit import QueryHistories, TowerInputs, encode_histories
 from kindred.recommenders.searching.histories import DAY
+from kindred.recommenders.searching.model import QueryModel
 from kindred.recommenders.searching.product_index import AskedQueries
-from kindred.recommenders.searching.run import Release
 
 _MOST_QUERIES = 1_000
 
@@ -78,21 +77,15 @@ def times_led(
     return found
 
 
-def asked_of(searches: Searches, vectors: FloatArray, graph: FloatArray, release: Release) -> AskedQueries:
+def asked_of(searches: Searches, vectors: FloatArray, graph: FloatArray, model: QueryModel) -> AskedQueries:
     """One history of these queries, its vector made by the query tower."""
     num = len(searches.texts)
     text = np.zeros((1, HISTORY, vectors.shape[1]), dtype=np.float32)
     text[0, :num] = vectors
-    model = release.model
-    if model.towers is None:
+    if model.query_tower is None:
         return AskedQueries([searches.texts], text)
-    history = np.full((1, HISTORY), -1, dtype=np.int64)
-    history[0, :num] = np.arange(num)
-    ages = np.zeros((1, HISTORY), dtype=np.float32)
-    ages[0, :num] = searches.ages[:num]
-    nothing = model.inputs
-    inputs = TowerInputs(vectors, graph, nothing.item_text, nothing.item_graph, nothing.own, nothing.pad)
-    return AskedQueries([searches.texts], text, encode_histories(model.towers, inputs, QueryHistories(history, ages)))
+    ages = np.array(searches.ages[:num], np.float32)
+    return AskedQueries([searches.texts], text, model.query_tower.encode(vectors, graph, ages)[None])
 
 
 def _by_time(row: tuple[int | None, str]) -> tuple[int, str]:

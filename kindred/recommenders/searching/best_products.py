@@ -6,7 +6,7 @@ What comes out are the best by `ProductIndex.scores`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from kindred.recommenders.searching.product_index import (
     slot_shares,
     trust,
 )
-from kindred.vectorstore.int8 import reached_by
+from kindred.vectorstore.int8 import kth_best, reached_by
 
 _ROUNDING = 1e-5
 """Of a sum in single precision."""
@@ -59,9 +59,9 @@ class _Sum:
     most: FloatArray
     exact: Callable[[IntArray], FloatArray]
 
-    def plus(self, most: FloatArray, exact: Callable[[IntArray], FloatArray]) -> _Sum:
-        """The sum with another score."""
-        return _Sum(self.most + most, lambda rows: self.exact(rows) + exact(rows))
+    def plus(self, score: FloatArray) -> _Sum:
+        """The sum with another score that is known of every product, `[num_products]`."""
+        return _Sum(self.most + score, lambda rows: self.exact(rows) + score[rows])
 
     def best(self, k: int, allowed: NDArray[np.bool_] | None = None) -> tuple[IntArray, FloatArray]:
         """Positions of the k best that are allowed, and the score of each; best first, ties by position."""
@@ -95,47 +95,51 @@ def best_products(
         k: how many, at least one.
     """
     words = index.parts(asked, weights, ["words"])["words"][0]
-    vectors = _with_feedback(index, _by_vectors(index, asked, weights), words, weights)
     weighted = np.float32(weights.words) * words
-    rows, scores = vectors.plus(weighted, lambda some: weighted[some]).best(k, allowed)
+    vectors = _by_vectors(index, asked, weights, weighted)
+    rows, scores = vectors.plus(weighted).best(k, allowed)
     if not len(rows):
         nothing = np.zeros(0, np.bool_)
         return BestProducts(rows, scores, nothing, nothing)
-    positive = words[words > 0]
-    least = float(np.partition(positive, -len(rows))[-len(rows)]) if len(positive) > len(rows) else 0.0
-    by_words = (words[rows] > 0) & (words[rows] >= least)
+    by_words = (words[rows] > 0) & (words[rows] >= kth_best(words, len(rows)))
     return BestProducts(rows, scores, by_words, vectors.exact(rows) >= vectors.best(len(rows))[1][-1])
 
 
-def _by_vectors(index: ProductIndex, asked: AskedQueries, weights: Weights) -> _Sum:
-    """The score by vectors and by popularity, without feedback."""
+def _by_vectors(index: ProductIndex, asked: AskedQueries, weights: Weights, words: FloatArray) -> _Sum:
+    """All of the score that is no word, by which feedback is told the best products.
+
+    The products of all vectors are bounded together, by one scan: with the weighted queries first, then with what
+    feedback adds to them.
+    """
     text = np.einsum("s,sd->d", slot_shares(asked, weights.decay)[0], asked.vectors[0]).astype(np.float32)
+    queries = {"title": text, "text": text} | ({} if asked.tower is None else {"tower": asked.tower[0]})
+    queries = {
+        name: np.float32(getattr(weights, name)) * vector
+        for name, vector in queries.items()
+        if name in index.vectors and (getattr(weights, name) or (name == "title" and weights.feedback))
+    }
     popularity = np.float32(weights.popularity) * index.popularity
-    found = _Sum(popularity, lambda rows: popularity[rows])
-    vectors = {"title": text, "text": text} | ({} if asked.tower is None else {"tower": asked.tower[0]})
-    for name, vector in vectors.items():
-        if getattr(weights, name) and name in index.vectors:
-            found = _with_products(found, index, name, np.float32(getattr(weights, name)) * vector)
-    return found
-
-
-def _with_products(found: _Sum, index: ProductIndex, name: str, vector: FloatArray) -> _Sum:
-    """The sum with the products of the vectors that a score compares with and a vector."""
-    vectors = index.vectors[name]
-    return found.plus(index.bounds(name).at_most(vector), lambda rows: np.einsum("ij,j->i", vectors[rows], vector))
-
-
-def _with_feedback(index: ProductIndex, vectors: _Sum, words: FloatArray, weights: Weights) -> _Sum:
-    """The sum with how alike each is to the best products so far, in title and in groups."""
+    found = _products(index, queries).plus(popularity)
     if not (weights.feedback or weights.groups):
-        return vectors
-    weighted = np.float32(weights.words) * words
-    best, scores = vectors.plus(weighted, lambda rows: weighted[rows]).best(FEEDBACK_DEPTH)
+        return found
+    best, scores = found.plus(words).best(FEEDBACK_DEPTH)
     chances = trust(scores[None])[0]
     if weights.feedback:
         centre = np.float32(weights.feedback) * (chances @ index.title_vectors[best])
-        vectors = _with_products(vectors, index, "title", centre)
+        found = _products(index, queries | {"title": queries["title"] + centre}).plus(popularity)
     if weights.groups:
-        shared = np.float32(weights.groups) * index.sharing_groups(best[None], chances[None])[0]
-        vectors = vectors.plus(shared, lambda rows: shared[rows])
-    return vectors
+        found = found.plus(np.float32(weights.groups) * index.sharing_groups(best[None], chances[None])[0])
+    return found
+
+
+def _products(index: ProductIndex, queries: Mapping[str, FloatArray]) -> _Sum:
+    """The products of the vectors of some scores with a query each, summed up."""
+    if not queries:
+        return _Sum(np.zeros(len(index), np.float32), lambda rows: np.zeros(len(rows), np.float32))
+
+    def exact(rows: IntArray) -> FloatArray:
+        parts = [np.einsum("ij,j->i", index.vectors[name][rows], query) for name, query in queries.items()]
+        summed: FloatArray = np.sum(parts, axis=0)
+        return summed
+
+    return _Sum(index.bounds(tuple(queries)).at_most(np.concatenate([*queries.values()])), exact)

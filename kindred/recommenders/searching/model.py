@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.evaluation.graded import graded_metrics
 from kindred.linear.algebra.spectral import leading_eigenvectors
+from kindred.models.query_tower import QueryTower
 from kindred.models.two_tower import TowerConfig, TwoTower
 from kindred.models.two_tower_fit import (
     QueryHistories,
@@ -74,6 +75,11 @@ class QueryModel:
     weights: Weights
     towers: TwoTower | None
     inputs: TowerInputs
+
+    @cached_property
+    def query_tower(self) -> QueryTower | None:
+        """The query tower for one history at a time, None where there are no towers."""
+        return None if self.towers is None else QueryTower.of(self.towers)
 
     def asked(self, histories: QueryHistories, queries: IdMap) -> AskedQueries:
         """Histories of known queries, as they are asked."""

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import norm
 
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.linear.algebra.sparse_rows import add_rows, sums_of_rows
+from kindred.linear.algebra.sparse_rows import sum_of_rows, sums_of_rows
 from kindred.linear.words.bm25 import Bm25, fit_bm25, words_of
 from kindred.linear.words.spelling import Spelling, fit_spelling
 from kindred.models.two_tower import HISTORY
@@ -100,14 +100,14 @@ class ProductIndex:
         vectors = {"title": self.title_vectors, "text": self.text_vectors}
         return vectors if self.towers is None else vectors | {"tower": self.towers}
 
-    def bounds(self, name: str) -> Bounds:
-        """Of products of the vectors of a score; made when they are first asked for."""
-        if name not in self._bounds:
-            self._bounds[name] = Bounds.of(self.vectors[name])
-        return self._bounds[name]
+    def bounds(self, names: tuple[str, ...]) -> Bounds:
+        """Of sums of products with the vectors of these scores; made when they are first asked for."""
+        if names not in self._bounds:
+            self._bounds[names] = Bounds.of([self.vectors[name] for name in names])
+        return self._bounds[names]
 
     @cached_property
-    def _bounds(self) -> dict[str, Bounds]:
+    def _bounds(self) -> dict[tuple[str, ...], Bounds]:
         return {}
 
     def meant(self, query: str) -> str:
@@ -155,15 +155,16 @@ class ProductIndex:
     def _word_scores(self, asked: AskedQueries, share: FloatArray) -> FloatArray:
         """BM25 on titles and on all text, evenly, summed over the queries of each history as they were meant."""
         words = {text: words_of(self.meant(text)) for texts in asked.texts for text in texts}
-        scores = np.zeros((len(asked), len(self)), np.float32)
-        for index in (self.title_words, self.all_words):
-            told = {text: index.shares(own) for text, own in words.items()}
-            for out, texts, counts in zip(scores, asked.texts, share.tolist(), strict=True):
-                weights: dict[int, float] = {}
+        indexes = (self.title_words, self.all_words)
+        told = [{text: index.shares(own) for text, own in words.items()} for index in indexes]
+        scores = np.empty((len(asked), len(self)), np.float32)
+        for out, texts, counts in zip(scores, asked.texts, share.tolist(), strict=True):
+            weights: list[dict[int, float]] = [{} for _ in indexes]
+            for shares, of_words in zip(told, weights, strict=True):
                 for text, count in zip(texts, counts, strict=False):
-                    for word, of_word in told[text].items():
-                        weights[word] = weights.get(word, 0.0) + count * of_word / 2
-                add_rows(out, weights.items(), index.matrix)
+                    for word, of_word in shares[text].items():
+                        of_words[word] = of_words.get(word, 0.0) + count * of_word / 2
+            out[:] = sum_of_rows([(w, index.matrix) for w, index in zip(weights, indexes, strict=True)])
         return scores
 
     def _resembling(self, best: np.ndarray, chances: FloatArray) -> FloatArray:

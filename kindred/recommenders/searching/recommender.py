@@ -226,7 +226,7 @@ class QueryRecommender:
         if len(unknown):
             vectors[unknown] = self._encoder.encode([meant[row] for row in unknown])
         graph = rows_at(inputs.query_graph, positions).astype(np.float32)
-        return asked_of(searches, vectors, graph, release)
+        return asked_of(searches, vectors, graph, release.model)
 
     def _popular(
         self, request: Request, release: Release, allowed: NDArray[np.bool_], searches: Searches, as_it_was: bool
