@@ -159,7 +159,7 @@ _BESIDE_ALL = {"everyone", "out", "at_most", "k", "system", "as_json"}
 
 
 def _check_beside_all(context: typer.Context) -> None:
-    """That no option is given which the answer would not go by. Raises: SettingsError."""
+    """Checks that no option is given which the answer would not go by. Raises: SettingsError."""
     from kindred.domain.errors import SettingsError
 
     given = {p for p in context.params if getattr(context.get_parameter_source(p), "name", "") == "COMMANDLINE"}
@@ -190,7 +190,7 @@ def _write_everyone(
 
 
 def _check_one(asker: Asker) -> None:
-    """That one of the options is given. Raises: SettingsError."""
+    """Checks that one of the options is given. Raises: SettingsError."""
     from kindred.domain.errors import SettingsError
 
     if sum(given is not None for given in (asker.user, asker.users, asker.reviews, asker.queries)) != 1:

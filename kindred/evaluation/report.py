@@ -89,7 +89,7 @@ def suspicious(report: Report) -> list[str]:
 
 
 def gate(report: Report, above: Mapping[str, float]) -> None:
-    """Passes a report whose every named figure is above its line; to be on the line is not enough.
+    """Checks that every named figure of a report is above its line; to be on the line is not enough.
 
     Args:
         report: from `build_report`.

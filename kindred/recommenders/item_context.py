@@ -40,7 +40,7 @@ class ItemContext:
 
     @classmethod
     def of(cls, graph: InteractionGraph, seed: int) -> ItemContext | None:
-        """That of a graph's items; None where what they lead to tells none from another."""
+        """The context of a graph's items; None where what they lead to tells none from another."""
         counts = graph.item_context
         fitted = None if counts is None else fit_context(counts, seed)
         if fitted is None:

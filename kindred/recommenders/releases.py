@@ -102,7 +102,7 @@ def read_release(run_folder: Path, version: str) -> tuple[dict[str, NDArray[Any]
 
 
 def check_version(runs_folder: Path, version: str) -> None:
-    """That the run of a version, and what is noted of the version there, are whole. Raises: ArtifactError."""
+    """Checks that the run of a version is whole, and what it notes of the version. Raises: ArtifactError."""
     folder = find_run(runs_folder, run_of(version)).folder
     if any(folder.glob(f"release-{version}[.-]*")):  # of posts nothing is noted
         read_release(folder, version)

@@ -181,7 +181,7 @@ class System:
         return RecordError(f"the graph holds no {self.words.event}{when}", f"load some with `{self.load_with}`")
 
     def check_conditions(self, labels: Iterable[str], numbers: Iterable[str]) -> None:
-        """That items lead to nodes of these labels and have these numbers.
+        """Checks that items lead to nodes of these labels and have these numbers.
 
         Raises:
             SettingsError: they don't.

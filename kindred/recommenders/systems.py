@@ -70,7 +70,7 @@ class SystemModule:
     publishes_edges: bool = False
 
     def check_usual(self, what: str) -> None:
-        """That the system is one that `of_interactions` could train, which is what `what` is for.
+        """Checks that `of_interactions` could train the system, which `what` takes for granted.
 
         Raises:
             SettingsError: it has a model and figures of its own.

@@ -50,7 +50,7 @@ def run(settings: Settings) -> None:
 
 
 def check_address(settings: Settings) -> None:
-    """That the service could listen now, before what takes minutes is made for it. Raises: SettingsError."""
+    """Checks that the service could listen now, before minutes are spent on it. Raises: SettingsError."""
     check_bind(settings.serve_host, keys_of(settings.data_dir))
     listening(settings.serve_host, settings.serve_port).close()
 

@@ -51,7 +51,7 @@ def left_aside(named: Iterable[str], there: Container[str], version: str) -> str
 
 
 def check_parts(system: System, request: Request, heeded: AbstractSet[str]) -> None:
-    """That an answer will go by all that the request says.
+    """Checks that an answer will go by all that the request says.
 
     Raises:
         SettingsError: it has a part that the recommender does not go by, or items have nothing that a condition names.

@@ -46,7 +46,7 @@ def compare_runs(
 
 
 def check_same_data(first: Run, second: Run) -> None:
-    """Passes two runs of the same graph as of the same time.
+    """Checks that two runs are of the same graph as of the same time.
 
     Raises:
         SettingsError: they are of different data, so a difference would not be the models' own.

@@ -162,7 +162,7 @@ class Spread:
 
     @classmethod
     def of(cls, scores: FloatArray) -> Spread:
-        """That of scores `[num_scores, num_users, num_candidates]`, `−inf` where there are fewer."""
+        """The spread of scores `[num_scores, num_users, num_candidates]`, `−inf` where there are fewer."""
         there = np.isfinite(scores)
         count = np.maximum(there.sum(axis=-1, keepdims=True), 1)
         mean = np.where(there, scores, 0).sum(axis=-1, keepdims=True) / count

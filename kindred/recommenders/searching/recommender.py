@@ -247,7 +247,7 @@ class QueryRecommender:
         return self._answer(request, chosen, "popular", release, note)
 
     def _reasons(self, best: Sequence[int], searches: Searches, release: Release, at: int | None) -> dict[int, Reason]:
-        """That people who searched for the same ordered the product, or that it has the words."""
+        """Why each product: people who searched for the same ordered it, or it has the words of the search."""
         ids = {release.products.ids.external(row): row for row in best}
         leads: Mapping[tuple[str, str], int] = {}
         with suppress(StoreError), self._opened.graph() as store:  # without it the words of titles give the reasons

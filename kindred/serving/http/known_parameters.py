@@ -24,7 +24,7 @@ async def _only_known(request: HttpRequest) -> None:
 
 
 def check_known(given: Iterable[str], known: Collection[str]) -> None:
-    """That a route takes every parameter that it was given. Raises: RecordError."""
+    """Checks that a route takes every parameter that it was given. Raises: RecordError."""
     for name in given:
         if name not in known:
             hint = f"it takes {', '.join(sorted(known))}" if known else "it takes no parameters in its query"

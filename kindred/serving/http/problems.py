@@ -26,7 +26,7 @@ class UnknownError(KindredError):
 
 
 def unknown_item(system: System, item_id: str) -> UnknownError:
-    """That a system has no such item, and by what one may be found."""
+    """The error that a system has no such item, with how one may be found."""
     found_by = system.title or "id"
     return UnknownError(
         f"there is no {system.words.item} {item_id!r}", f"search for it by its {found_by} at {PAGES}/{system.name}"
