@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.groups import numbered
 from kindred.domain.interactions import FloatArray, IntArray
 
 Padded = tuple[FloatArray, NDArray[np.bool_]]
@@ -86,8 +87,7 @@ def whole_tracks(frames: Frames, rows: IntArray, most: int) -> Stretches:
     """All frames of these tracks, of longer ones in stretches of at most `most`, which differ by a frame at most."""
     lengths = frames.lengths[rows]
     pieces = -(-lengths // most)
-    row, first = np.repeat(rows, pieces), np.repeat(np.cumsum(pieces) - pieces, pieces)
-    number, of = np.arange(len(row)) - first, np.repeat(pieces, pieces)
+    row, number, of = np.repeat(rows, pieces), numbered(pieces), np.repeat(pieces, pieces)
     start = np.repeat(lengths, pieces) * number // of
     stop = np.repeat(lengths, pieces) * (number + 1) // of
     return Stretches(row, start, stop - start)

@@ -1,4 +1,4 @@
-"""Sessions: what one person did without a long silence; and how many of a group come before each of its members."""
+"""Sessions: what one person did without a long silence."""
 
 from __future__ import annotations
 
@@ -20,12 +20,3 @@ def sessions_of(person: IntArray, at: IntArray, silence: int) -> IntArray:
     sessions = np.empty(len(person), dtype=np.int64)
     sessions[order] = np.cumsum(new) - 1
     return sessions
-
-
-def place_in(group: IntArray) -> IntArray:
-    """How many of its group, a number from 0 on, come before each one in the order given, `[num]`."""
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    ranks = np.empty(len(group), dtype=np.int64)
-    ranks[order] = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
-    return ranks

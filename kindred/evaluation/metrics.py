@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from kindred.domain.distinct import distinct
+from kindred.domain.groups import spans
 from kindred.domain.interactions import DoubleArray, FloatArray, IntArray, Interactions, Scorer
 
 METRICS = ("recall", "ndcg", "mrr", "hit_rate")
@@ -110,8 +111,7 @@ class ItemsByUser:
         """Row within `users` and item of every pair, both `[num_pairs]`, rows ascending."""
         counts = self.counts(users)
         rows = np.repeat(np.arange(len(users)), counts)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return rows, self.items[np.repeat(self.offsets[users], counts) + within]
+        return rows, self.items[spans(self.offsets[users], counts)]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.groups import place_in
 from kindred.domain.interactions import IntArray
-from kindred.domain.sessions import place_in, sessions_of
+from kindred.domain.sessions import sessions_of
 
 MINUTE = 60_000
 SESSION = 30 * MINUTE

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from kindred.domain.groups import place_in
 from kindred.domain.interactions import DoubleArray, IntArray
-from kindred.domain.sessions import place_in
 from kindred.features.click_contexts import (
     AFTER,
     DEPTH,

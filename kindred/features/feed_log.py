@@ -13,8 +13,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.groups import place_in
 from kindred.domain.interactions import DoubleArray, IntArray
-from kindred.domain.sessions import place_in, sessions_of
+from kindred.domain.sessions import sessions_of
 
 LABEL_SECONDS = 180
 SESSION_SECONDS = 1800

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kindred.domain.distinct import distinct
+from kindred.domain.groups import spans
 from kindred.domain.interactions import IntArray
 from kindred.gnn.adjacency import EdgeOrder
 from kindred.gnn.encoder import Relation
@@ -80,9 +81,7 @@ class _EdgesOfEnds:
         offsets = self.offsets[side]
         first, counts = offsets[nodes], offsets[nodes + 1] - offsets[nodes]
         few = counts <= most
-        starts, sizes = first[few], counts[few]
-        within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        whole = np.repeat(starts, sizes) + within
+        whole = spans(first[few], counts[few])
         chosen = (rng.random((int((~few).sum()), most)) * counts[~few, None]).astype(np.int64)
         sampled: IntArray = self.rows[side][np.concatenate([whole, (first[~few, None] + chosen).ravel()])]
         return sampled

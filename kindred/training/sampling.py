@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.distinct import distinct
+from kindred.domain.groups import spans
 from kindred.domain.interactions import FloatArray, IntArray
 
 
@@ -83,8 +84,7 @@ class KnownPairs:
         """
         counts = self.offsets[sources + 1] - self.offsets[sources]
         rows = np.repeat(np.arange(len(sources)), counts)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        targets = self.targets[np.repeat(self.offsets[sources], counts) + within]
+        targets = self.targets[spans(self.offsets[sources], counts)]
         columns = np.full(self.num_targets, -1)
         columns[candidates] = np.arange(len(candidates))
         found = columns[targets] >= 0

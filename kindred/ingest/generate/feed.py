@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.errors import SettingsError, StoreError
+from kindred.domain.groups import numbered
 from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.ingest.generate.feed_words import ANGLES, CITIES, CLOSINGS, TOPICS
 from kindred.ingest.generate.sampler import Sampler
@@ -134,7 +135,7 @@ def feed_views(sample: FeedSample, truth: FeedTruth) -> FeedViews:
     who = sampler.weighted(activity, len(lengths))
     begins = START + (sampler.uniform(len(lengths)) * (DAYS * 86_400 - 7200)).astype(np.int64)
     session = np.repeat(np.arange(len(lengths)), lengths)
-    position = np.arange(num) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    position = numbered(lengths)
     gaps = 15 + sampler.below(np.full(num, 90))
     gaps[position == 0] = 0
     passed = np.cumsum(gaps)

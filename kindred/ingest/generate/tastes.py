@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.groups import numbered
 from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.ingest.generate.catalogue import END, MATTERS, START, Catalogue, seasons
 from kindred.ingest.generate.sampler import Sampler, apportion, one_allowed
@@ -157,8 +158,7 @@ def choose(catalogue: Catalogue, users: Users, sampler: Sampler) -> Purchases:
 
 def _visits(users: Users, sampler: Sampler) -> Visits:
     user = np.repeat(np.arange(len(users)), users.num_reviews)
-    first = np.cumsum(users.num_reviews) - users.num_reviews
-    place = np.arange(len(user)) - first[user]
+    place = numbered(users.num_reviews)
     width = (users.until - users.since)[user]
     at = users.since[user] + (sampler.uniform(len(user)) * width).astype(np.int64)
     # One second more for each review before it: strictly growing within a user.

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from kindred.domain.distinct import distinct
+from kindred.domain.groups import place_in
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.domain.sessions import place_in
 from kindred.linear.algebra.ridge import ridge_weights
 from kindred.linear.cold_items.rows import EVENT_COUNTS, ColdItemConfig, FirstEvents
 

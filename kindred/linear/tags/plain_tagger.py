@@ -19,6 +19,7 @@ from scipy.sparse import csr_matrix
 from scipy.special import expit, ndtri
 
 from kindred.domain.frames import Frames, Stretches, padded
+from kindred.domain.groups import numbered
 from kindred.domain.interactions import FloatArray, IntArray
 from kindred.linear.tags.logistic import Logistic, are_exclusive, fit_logistic
 
@@ -140,7 +141,7 @@ def _single_frames(frames: Frames, rows: IntArray, rng: np.random.Generator) -> 
     lengths = frames.lengths[rows]
     taken = np.minimum(lengths, each)
     whose = np.repeat(np.arange(len(rows)), taken)
-    number = np.arange(len(whose)) - np.repeat(np.cumsum(taken) - taken, taken)
+    number = numbered(taken)
     stretch = np.repeat(lengths / taken, taken)
     at = ((number + rng.random(len(whose))) * stretch).astype(np.int64)
     values, _ = padded(frames, Stretches(rows[whose], at, np.ones(len(whose), dtype=np.int64)))

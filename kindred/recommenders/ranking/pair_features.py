@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.groups import numbered, spans
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.inputs.user_features import events_after
 
@@ -222,8 +223,7 @@ class EventsByUser:
     def of_users(self, users: IntArray) -> Interactions:
         """The events of these users, counted in their order."""
         first, counts = self.offsets[users], self.offsets[users + 1] - self.offsets[users]
-        within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-        found = self.events.take(np.repeat(first, counts) + within)
+        found = self.events.take(spans(first, counts))
         return replace(found, user_index=np.repeat(np.arange(len(users)), counts), num_users=len(users))
 
 
@@ -233,7 +233,7 @@ def _padded(edges: IntArray, num_items: int, num_nodes: int) -> IntArray:
     order = np.lexsort((nodes, np.bincount(nodes, minlength=num_nodes)[nodes], items))
     items, nodes = items[order], nodes[order]
     counts = np.bincount(items, minlength=num_items)
-    rank = np.arange(len(items)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rank = numbered(counts)
     table = np.full((num_items, min(MOST_NODES, max(1, int(counts.max(initial=0))))), num_nodes, dtype=np.int64)
     kept = rank < table.shape[1]
     table[items[kept], rank[kept]] = nodes[kept]

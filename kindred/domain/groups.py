@@ -1,0 +1,27 @@
+"""Members of groups that lie in one array: the number of each within its group, and where those of some groups lie."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kindred.domain.interactions import IntArray
+
+
+def place_in(group: IntArray) -> IntArray:
+    """How many of its group, a number from 0 on, come before each one in the order given, `[num]`."""
+    order = np.argsort(group, kind="stable")
+    places = np.empty(len(group), dtype=np.int64)
+    places[order] = numbered(np.bincount(group))
+    return places
+
+
+def numbered(counts: IntArray) -> IntArray:
+    """0, 1, … up to the count, without it, for each of the counts, one after the other, `[sum of counts]`."""
+    return spans(np.zeros_like(counts), counts)
+
+
+def spans(starts: IntArray, counts: IntArray) -> IntArray:
+    """As many positions as its count from each start on, one span after the other, `[sum of counts]`."""
+    ends = np.cumsum(counts)
+    positions: IntArray = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+    return positions
