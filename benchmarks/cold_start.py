@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from benchmarks import datasets
 from benchmarks.product_graphs import ProductData, Shop, open_shop, read_product_data, reviews14_lines, sample_lines
-from kindred.domain.embeddings import TextEncoder
+from kindred.domain.embeddings import TextEncoder, unit_rows
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.recommendation import Request
 from kindred.evaluation.bootstrap import paired_bootstrap
@@ -36,7 +36,6 @@ from kindred.evaluation.splits import validation_split
 from kindred.linear.baselines.popularity import fit_popularity
 from kindred.linear.inputs.event_text import EventText
 from kindred.linear.scorers.all_scorers import event_text_of_items
-from kindred.linear.scorers.scorer import unit_rows
 from kindred.recommenders.baselines import ease_map_on
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph

@@ -37,14 +37,13 @@ from benchmarks.product_graphs import (
     reviews14_lines,
     sample_lines,
 )
-from kindred.domain.embeddings import Embeddings, TextEncoder
+from kindred.domain.embeddings import Embeddings, TextEncoder, unit_rows
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.recommendation import Answer, Request
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.linear.cold_items.rows import NEAREST, ColdItemConfig
 from kindred.linear.inputs.event_text import EventText
-from kindred.linear.scorers.scorer import unit_rows
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.products import PRODUCTS

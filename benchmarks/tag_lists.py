@@ -20,8 +20,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from benchmarks.datasets import DEFAULT_DATA, find_file
-from kindred.domain.interactions import FloatArray
-from kindred.evaluation.tagging import BoolArray, average_precision, mean_known
+from kindred.domain.interactions import BoolArray, FloatArray
+from kindred.evaluation.tagging import average_precision, mean_known
 from kindred.linear.algebra.ridge import ease_weights
 from kindred.linear.inputs.known_items import co_occurrence
 from kindred.models.tag_graph import tag_chances

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from kindred.domain.interactions import FloatArray
-from kindred.evaluation.tagging import BoolArray, macro_ap
+from kindred.domain.interactions import BoolArray, FloatArray
+from kindred.evaluation.tagging import macro_ap
 from kindred.features.audio_frames import open_frames
 from kindred.ingest.generate.tags import TagFiles, TagSample, generate_tags
 from kindred.ingest.loading.frame_files import write_frames

@@ -58,3 +58,8 @@ class Embeddings:
     @property
     def dimension(self) -> int:
         return int(self.vectors.shape[1])
+
+
+def unit_rows(vectors: Vectors) -> Vectors:
+    """Rows scaled to length 1; zero rows stay zero."""
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 Scorer = Callable[[IntArray], FloatArray]
 """User positions `[batch]` -> scores of the whole catalogue `[batch, num_items]`, the best highest."""

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import DoubleArray
+from kindred.domain.interactions import BoolArray, DoubleArray
 from kindred.domain.roc_auc import roc_auc
 
-BoolArray = NDArray[np.bool_]
 Scores = NDArray[np.floating]
 
 

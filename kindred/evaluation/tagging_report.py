@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import DoubleArray
+from kindred.domain.interactions import BoolArray, DoubleArray
 from kindred.evaluation.bootstrap import Interval
 from kindred.evaluation.tagging import (
-    BoolArray,
     Ranked,
     Reliability,
     f1,

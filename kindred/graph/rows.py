@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from kindred.domain import arrow_compute as pc
 from kindred.domain.errors import SchemaError
+from kindred.domain.interactions import BoolArray
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import KEY_COLUMNS, EdgeType, NodeType, Property, Table, arrow_schema
 
-BoolArray = NDArray[np.bool_]
 Halves = NDArray[np.float16]
 
 _EXPONENT = np.uint16(0x7C00)  # of a float16

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from kindred.domain.embeddings import Vectors
+from kindred.domain.embeddings import Vectors, unit_rows
 from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
@@ -230,7 +230,7 @@ class Model:
         """
         values, vectors = np.linalg.eigh(self._scores_gram)
         rows: FloatArray = self._item_rows(np.arange(len(self.items))) @ (vectors * np.sqrt(np.maximum(values, 0)))
-        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+        return unit_rows(rows)
 
     def _item_rows(self, positions: IntArray) -> FloatArray:
         """What an event with each of these items adds to a user's row by the scorers that know items alone."""

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from kindred.domain import arrow_compute as pc
 from kindred.domain.errors import SchemaError, StoreError
+from kindred.domain.interactions import BoolArray
 from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Table, graph_schema
 from kindred.graph.answers import answer_table
 from kindred.graph.cypher import check_aggregates, check_parameters, check_read_only
@@ -37,7 +38,7 @@ from kindred.graph.ladybug.recovery import DATABASE, open_engine
 from kindred.graph.ladybug.seal import begin_writing, check_seal, seal
 from kindred.graph.ladybug.statements import engine_columns
 from kindred.graph.ladybug.tables import Tables
-from kindred.graph.rows import BoolArray, filled_nodes, fitted, key_of, newer_edges, told_of_neighbours, vector_lengths
+from kindred.graph.rows import filled_nodes, fitted, key_of, newer_edges, told_of_neighbours, vector_lengths
 from kindred.graph.store import Neighbour, QueryLimits, UnfinishedError, UpsertCount
 
 PENDING_ROWS = 2_000_000  # of one edge type, in memory as well: 0.3 GB

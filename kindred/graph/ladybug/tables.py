@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from kindred.domain import arrow_compute as pc
 from kindred.domain.arrow_values import values_of
+from kindred.domain.interactions import BoolArray
 from kindred.domain.schema import EdgeType, NodeType, Table
 from kindred.graph.ladybug import statements as cypher
 from kindred.graph.ladybug.columns import NO_ROW, RowColumns, RowNumbers
@@ -18,7 +19,7 @@ from kindred.graph.ladybug.engine import Engine
 from kindred.graph.ladybug.journal import Change, Journal, Verb
 from kindred.graph.ladybug.seal import SealedFiles
 from kindred.graph.ladybug.statements import ROW, engine_columns
-from kindred.graph.rows import BoolArray, full_name, key_of, one_array, positions_of, stored_schema, up_to
+from kindred.graph.rows import full_name, key_of, one_array, positions_of, stored_schema, up_to
 
 BATCH_ROWS = 65_536  # of what is read
 ROWS_ASKED = 1_000_000  # of one answer: three times as many of five columns fit into the engine's 1 GB for who reads

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import IntArray
+from kindred.domain.interactions import BoolArray, IntArray
 from kindred.ingest.generate.sampler import Sampler, one_allowed
-from kindred.ingest.generate.tag_tree import BoolArray, TagTree
+from kindred.ingest.generate.tag_tree import TagTree
 
 Frames = NDArray[np.float32]
 

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import IntArray
+from kindred.domain.interactions import BoolArray, IntArray
 from kindred.ingest.generate.sampler import Sampler
-
-BoolArray = NDArray[np.bool_]
 
 # one tag in 23 is a parent, three in four stand under one, the rest stand alone
 _UNDER = (65, 60, 16, 12, 8, 8, 6, 6, 2, 2, 1)  # how many tags stand under each parent, of 186

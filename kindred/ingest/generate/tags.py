@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.errors import SettingsError, StoreError
-from kindred.domain.interactions import IntArray
+from kindred.domain.interactions import BoolArray, IntArray
 from kindred.domain.progress import Progress, silent
 from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.tag_frames import Directions, Loudness, directions, frames_of, sounding_tags
-from kindred.ingest.generate.tag_tree import BoolArray, TagTree, tag_lists, tag_tree
+from kindred.ingest.generate.tag_tree import TagTree, tag_lists, tag_tree
 from kindred.ingest.generate.write import write_csv
 
 MOST_FRAMES = 10_000

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kindred.domain.embeddings import unit_rows
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.linear.algebra.ridge import ridge_weights
 from kindred.linear.cold_items.folds import (
@@ -26,7 +27,6 @@ from kindred.linear.cold_items.folds import (
 )
 from kindred.linear.cold_items.rows import EVENT_COUNTS, ColdItemConfig, ColdItemMap, FirstEvents, text_kernel
 from kindred.linear.inputs.event_text import EventText
-from kindred.linear.scorers.scorer import unit_rows
 
 _ROUNDING = 1e-5
 """A spread below this part of the scores themselves is none: they are equal but for rounding."""

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.embeddings import unit_rows
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.linear.scorers.scorer import unit_rows
 
 NEAREST = 10
 EVENT_COUNTS = (0, 1, 2, 5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kindred.domain.embeddings import unit_rows
 from kindred.domain.interactions import FloatArray, Interactions
 from kindred.linear.inputs.event_text import EventText, TextVectors
 from kindred.linear.inputs.known_items import item_counts
@@ -11,7 +12,7 @@ from kindred.linear.inputs.user_features import HistoryStatistics, sum_by_item, 
 from kindred.linear.scorers.availability import FitContext
 from kindred.linear.scorers.history_scorers import history_scorers, of_late
 from kindred.linear.scorers.propagation_network import network_scorers
-from kindred.linear.scorers.scorer import LinearScorer, unit_rows
+from kindred.linear.scorers.scorer import LinearScorer
 
 POPULARITY = "popularity"
 """The one scorer that there always is."""

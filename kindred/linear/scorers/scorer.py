@@ -69,9 +69,3 @@ def in_spreads(scores: FloatArray) -> FloatArray:
     """The scores in units of their spread, zeros where a user's are all alike, `[num_users, num_items]`."""
     spread = score_spread(scores)
     return scores / np.float32(spread) if spread else np.zeros_like(scores)
-
-
-def unit_rows(vectors: FloatArray) -> FloatArray:
-    """Rows scaled to length 1; zero rows stay zero."""
-    unit: FloatArray = (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
-    return unit

@@ -13,8 +13,8 @@ from scipy.special import expit, logit
 
 from kindred.domain.frames import Frames
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray
-from kindred.recommenders.tagging.completion import BoolArray, TagCompletion, load_tag_completion
+from kindred.domain.interactions import BoolArray, FloatArray
+from kindred.recommenders.tagging.completion import TagCompletion, load_tag_completion
 from kindred.recommenders.tagging.model import TagModel, load_tag_model
 from kindred.recommenders.tagging.release import GIVEN, HEARD, PRIOR
 

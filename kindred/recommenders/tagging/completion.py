@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from kindred.domain.errors import ArtifactError
-from kindred.domain.interactions import FloatArray
+from kindred.domain.interactions import BoolArray, FloatArray
 from kindred.linear.tags.tag_lists import SEEN, TagLists
 from kindred.linear.tags.tag_parents import parents_of, with_parents
 from kindred.models.tag_graph import TagGraph, fit_tag_graph, load_tag_graph, save_tag_graph, tag_chances
 from kindred.training.checkpoint import read_arrays, write_arrays
 from kindred.training.fit import RunOptions
 
-BoolArray = NDArray[np.bool_]
 COMPLETION = "tag-completion"
 """Checkpoint of a run."""
 MISSES, SHARES = (0.0003, 0.001, 0.003, 0.01), (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)

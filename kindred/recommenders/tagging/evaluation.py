@@ -9,9 +9,8 @@ import numpy as np
 
 from kindred.domain.errors import RecordError
 from kindred.domain.frames import SomeFrames
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import BoolArray, FloatArray, IntArray
 from kindred.evaluation.label_folds import groups_of, label_folds
-from kindred.evaluation.tagging import BoolArray
 from kindred.evaluation.tagging_report import Report, Tagged, tagging_lines, tagging_report, write_tagging_report
 from kindred.graph.store import GraphStore
 from kindred.linear.tags.plain_tagger import track_means

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from kindred.domain.embeddings import unit_rows
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.frames import Frames
 from kindred.domain.interactions import FloatArray, IntArray
@@ -86,9 +87,8 @@ class TagModel:
             vectors = self.plain.vectors(frames, rows)
         else:
             vectors = np.zeros((len(rows), 1), dtype=np.float32)
-        unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         found = np.zeros((len(frames.lengths), vectors.shape[1]), dtype=np.float32)
-        found[rows] = unit
+        found[rows] = unit_rows(vectors)
         return found
 
     def _rows(self, frames: Frames) -> IntArray:

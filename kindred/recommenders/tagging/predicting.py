@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.errors import RecordError
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import BoolArray, FloatArray, IntArray
 from kindred.domain.progress import Progress, silent
 from kindred.features.audio_frames import FrameFiles, open_frames
 from kindred.graph.store import GraphStore
 from kindred.recommenders.runs import Run
 from kindred.recommenders.tagging.answers import Answers, Tagger, given_tags, load_tagger
-from kindred.recommenders.tagging.completion import BoolArray
 from kindred.recommenders.tagging.file import Asked, write_predictions
 from kindred.recommenders.tagging.release import GIVEN, HEARD, PRIOR
 from kindred.recommenders.tagging.tables import TagTables, read_tag_tables

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kindred.domain.embeddings import Embeddings
+from kindred.domain.embeddings import Embeddings, unit_rows
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
 from kindred.domain.records import Tag, Tagged, Track, content_id
@@ -96,8 +96,7 @@ def _sound(release: TagRelease, vectors: FloatArray) -> Embeddings:
     rows = np.flatnonzero(release.rests_on == HEARD)
     if not len(rows):
         rows = np.flatnonzero(release.rests_on == GIVEN)
-        likely = np.sqrt(release.probabilities[rows])
-        unit = likely / np.maximum(np.linalg.norm(likely, axis=1, keepdims=True), 1e-9)
+        unit = unit_rows(np.sqrt(release.probabilities[rows]))
     else:
         unit = vectors[rows]
     return Embeddings(IdMap(release.tracks.external(int(row)) for row in rows), unit.astype(np.float32))

@@ -13,7 +13,7 @@ import numpy as np
 
 from kindred.domain.errors import RecordError
 from kindred.domain.explanation import Explanation, Standing
-from kindred.domain.interactions import FloatArray
+from kindred.domain.interactions import BoolArray, FloatArray
 from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.opened import Opened
@@ -21,7 +21,7 @@ from kindred.recommenders.answering.request_parts import OF_TAGS, check_parts, l
 from kindred.recommenders.releases import ITEMS, run_of
 from kindred.recommenders.runs import find_run
 from kindred.recommenders.system import System
-from kindred.recommenders.tagging.release import GIVEN, HEARD, PRIOR, BoolArray, TagRelease, likeliest, load_tag_release
+from kindred.recommenders.tagging.release import GIVEN, HEARD, PRIOR, TagRelease, likeliest, load_tag_release
 
 if TYPE_CHECKING:
     from kindred.recommenders.tagging.answers import Tagger

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import FloatArray
+from kindred.domain.interactions import BoolArray, FloatArray
 from kindred.recommenders.releases import read_release
 from kindred.training.checkpoint import write_arrays
 
-BoolArray = NDArray[np.bool_]
 HEARD, GIVEN, PRIOR = "sound", "tags", "prior"
 """What an answer rests on: frames (and given tags, where there are some), given tags alone, or nothing of the track."""
 _RESTS_ON = (PRIOR, GIVEN, HEARD)

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit
 
+from kindred.domain.embeddings import unit_rows
 from kindred.domain.frames import Frames
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import BoolArray, FloatArray, IntArray
 from kindred.evaluation.tagging import macro_ap
 from kindred.linear.tags.plain_tagger import PlainTagger, fit_plain_tagger
 from kindred.models.sequence_tagger import TaggerConfig
@@ -63,7 +64,7 @@ def network_scores(
 
 def _neighbours(plain: PlainTagger, frames: Frames, known: IntArray, asked: IntArray, labels: FloatArray) -> FloatArray:
     """Tags of the tracks that sound most alike, the nearer the more."""
-    ours, theirs = (_unit(plain.vectors(frames, rows)) for rows in (asked, known))
+    ours, theirs = (unit_rows(plain.vectors(frames, rows)) for rows in (asked, known))
     count = min(_NEIGHBOURS, len(known))
     scores = np.empty((len(asked), labels.shape[1]), dtype=np.float32)
     for start in range(0, len(asked), _ROWS):
@@ -75,12 +76,7 @@ def _neighbours(plain: PlainTagger, frames: Frames, known: IntArray, asked: IntA
     return scores
 
 
-def _unit(vectors: FloatArray) -> FloatArray:
-    unit: FloatArray = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return unit
-
-
-def _spread(logits: FloatArray, labels: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> FloatArray:
+def _spread(logits: FloatArray, labels: BoolArray) -> FloatArray:
     """Probabilities of the regression, and some of what each tag says of those that it comes with."""
     probability = expit(logits)
     together = labels.T.astype(np.float32) @ labels.astype(np.float32)

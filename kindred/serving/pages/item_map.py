@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kindred.domain.embeddings import Embeddings, Vectors
+from kindred.domain.embeddings import Embeddings, Vectors, unit_rows
 from kindred.domain.ids import IdMap
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.recommends import MapsItems
@@ -104,8 +104,7 @@ def _item_rows(opened: OpenedSystem) -> Embeddings:
     recommender = opened.recommender
     if isinstance(recommender, MapsItems):
         found = recommender.item_rows()
-        lengths = np.maximum(np.linalg.norm(found.vectors, axis=1, keepdims=True), 1e-9)
-        return Embeddings(found.ids, np.asarray(found.vectors / lengths, dtype=np.float32))
+        return Embeddings(found.ids, unit_rows(found.vectors))
     if not isinstance(recommender, Recommender) or not recommender.version().model.knows_histories:
         raise UnknownError("the published version has no embeddings of items that could be drawn", "publish a model")
     model = recommender.version().model
