@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.graph import graph_app
 from kindred.cli.options import AsJson, given_id, settings_of
-from kindred.cli.times import seconds_of
+from kindred.cli.times import Until
 from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:
@@ -41,13 +40,12 @@ def export(
             "neo4j-admin: a folder of CSV files for the offline import.",
         ),
     ] = ExportFormat.HETERO_DATA,
-    until: Annotated[datetime | None, typer.Option(help="The graph as of this time (UTC).")] = None,
+    until: Until = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the graph for other tools."""
     from kindred.domain.errors import SettingsError
 
-    until_seconds = seconds_of(until)
     if form is ExportFormat.NEO4J_ADMIN and until is not None:
         raise SettingsError("--until is not for --format neo4j-admin", "leave it out: the whole graph is written")
     done = {"format": form.value, "written": str(out)}
@@ -55,9 +53,9 @@ def export(
         if form is ExportFormat.NEO4J_ADMIN:
             done["import_command"] = _export_neo4j_admin(store, out)
         elif form in (ExportFormat.NETWORKX, ExportFormat.GRAPHML):
-            _export_networkx(store, form, out, until_seconds)
+            _export_networkx(store, form, out, until)
         else:
-            _export_tensors(store, form, out, until_seconds)
+            _export_tensors(store, form, out, until)
     if as_json:
         console.json_result(done)
     else:

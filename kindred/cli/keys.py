@@ -45,7 +45,7 @@ def create(
 @keys_app.command("list", epilog="Example: kindred keys list --json")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List keys, oldest first, revoked ones too."""
-    from kindred.serving.http.times import iso_time
+    from kindred.domain.times import iso_time
 
     keys = _keys(context).all()
     if as_json:
@@ -76,7 +76,7 @@ def _keys(context: typer.Context) -> Keys:
 
 
 def _said(key: Key) -> dict[str, object]:
-    from kindred.serving.http.times import iso_time
+    from kindred.domain.times import iso_time
 
     return {
         "id": key.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
@@ -22,18 +22,23 @@ def seconds_in(text: str) -> int:
     return seconds
 
 
-def seconds_of(timestamp: datetime | None) -> int | None:
-    """Seconds UTC of a timestamp given on the command line; one without a zone is UTC.
-
-    Raises:
-        SettingsError: it is older than any event, as the second of 1970 is that a year alone is read as.
-    """
+def _seconds_of(text: str) -> int:
+    """Whole seconds UTC of a time, in any form that requests take too. Raises: SettingsError where it is none."""
     from kindred.domain.errors import SettingsError
     from kindred.domain.properties import EARLIEST_TIME
+    from kindred.domain.times import time_of
 
-    if timestamp is None:
-        return None
-    seconds = int((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp())
+    try:
+        seconds = int(time_of(text).timestamp())
+    except ValueError as error:
+        advice = "write it like 2026-11-27, 2026-11-27T10:45:00Z, or as seconds"
+        raise SettingsError(f"--until: {error}", advice) from error
     if seconds < EARLIEST_TIME:
-        raise SettingsError(f"{timestamp} is before every event, which are of 1990 at the earliest", "write 2026-11-27")
+        raise SettingsError(f"{text} is before every event, which are of 1990 at the earliest", "write 2026-11-27")
     return seconds
+
+
+Until = Annotated[
+    int | None,
+    typer.Option(parser=_seconds_of, metavar="TIME", help="The graph as of this time (UTC), e.g. 2026-01-31."),
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, SystemName, command_line, settings_of, with_groups
-from kindred.cli.times import seconds_of
+from kindred.cli.times import Until
 from kindred.domain.errors import SettingsError
 from kindred.steps import evaluate_run, resume_training
 from kindred.steps import train_system as run_training
@@ -71,7 +70,7 @@ class TrainingOptions:
 
     seed: Annotated[int | None, typer.Option(min=0)] = None
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None
-    until: Annotated[datetime | None, typer.Option(help="Train on the graph as of this time (UTC).")] = None
+    until: Until = None
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Settings as JSON, e.g. those that `kindred tune` found.")
     ] = None
@@ -128,7 +127,7 @@ def _train(
     """Trains anew, or goes on with a run and its own settings, and prints what came of it."""
     with console.Bars() as bars:
         if options.resume is None:
-            run = run_training(settings, system, _config(options, changed), seconds_of(options.until), bars)
+            run = run_training(settings, system, _config(options, changed), options.until, bars)
         else:
             run = resume_training(settings, system, options.resume, bars)
     _print_run(context, run, options.as_json)

@@ -76,6 +76,8 @@ def test_view_writes_a_page(kindred: Callable[..., str], middle: tuple[str, ...]
         ("view", "--user", "ann", "-o", "no/such/folder.html"),
         ("export", "--format", "neo4j-admin", "--until", "2010-01-01", "-o", "out"),
         ("export", "--format", "graphml", "--until", "1999", "-o", "out"),
+        ("export", "--format", "graphml", "--until", "1989-12-31T23:00:00Z", "-o", "out"),
+        ("export", "--format", "graphml", "--until", "soon", "-o", "out"),
     ],
 )
 def test_what_can_t_be_written_names_the_next_step(kindred: Callable[..., str], arguments: tuple[str, ...]) -> None:
@@ -92,6 +94,9 @@ def test_exports_are_of_the_moment_asked_for(kindred: Callable[..., str]) -> Non
     assert list(early.edges) == [(("User", "ann"), ("Product", "lute:1"), "REVIEWED:e1")] and len(early) == 3
     kindred("graph", "export", "--format", "graphml", "-o", "graph.graphml")
     assert nx.read_graphml("graph.graphml").number_of_edges() == 2
+    for same in ("1262304000", "2010-01-01T01:00:00+01:00", "2009-12-31 22:00:00-02:00"):
+        kindred("graph", "export", "--format", "networkx", "--until", same, "-o", "same.json")
+        assert Path("same.json").read_bytes() == Path("early.json").read_bytes()
     kindred("graph", "export", *until, "-o", "tensors")
     data, _ = read_back("tensors")
     assert data["User", "REVIEWED", "Product"].rating.tolist() == [5.0]

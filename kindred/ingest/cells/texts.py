@@ -13,6 +13,7 @@ import orjson
 from kindred.domain.properties import MAX_ID_LENGTH, MAX_STRING_LENGTH, check_storable, check_storable_id
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
 from kindred.ingest.cells.literals import decode_literal
+from kindred.ingest.cells.missing import MISSING_CELLS
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
@@ -79,6 +80,8 @@ def name_in(value: object, field: str) -> str:
         BadRecord: it is no text, too long, or holds what can't be stored.
     """
     name = bounded(name_of(text_of(value, field)), MAX_ID_LENGTH, field)
+    if name in MISSING_CELLS:  # `nan` within JSON is no more of a brand than in a cell of CSV
+        return ""
     try:
         return check_storable_id(name)
     except ValueError as error:

@@ -13,6 +13,7 @@ from kindred.ingest.cells.missing import MISSING_NUMBERS
 from kindred.ingest.cells.numbers import count_of, number_of
 from kindred.ingest.cells.texts import raw_text_of
 from kindred.ingest.cells.times import NO_TIMES, milliseconds_of
+from kindred.ingest.cells.zones import without_zone
 
 _UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
 ORDER = "order"
@@ -67,9 +68,10 @@ def _of_form(form: str, value: object, field: str) -> int | None:
     text = raw_text_of(value, field).strip()
     if text in MISSING_NUMBERS:
         return None
+    bare, zone = (text, None) if "%z" in form else without_zone(text, field)
     try:
-        read = datetime.strptime(text, form)
+        read = datetime.strptime(bare, form.replace("%Z", "").rstrip())
     except ValueError as error:
         raise BadRecord(Reason.WRONG_TYPE, f"a time like {form} is wanted, got {shown(text)}", field) from error
-    found = int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+    found = int((read if read.tzinfo else read.replace(tzinfo=zone or UTC)).timestamp() * 1000)
     return None if found in NO_TIMES else found

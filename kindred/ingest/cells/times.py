@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.missing import MISSING_NUMBERS
+from kindred.ingest.cells.zones import without_zone
 
 # A number tells its unit by its size: 1e11 is the year 5138 in seconds and 1973 in milliseconds, and so on.
 _FIRST_MILLISECONDS = 100_000_000_000
@@ -27,10 +28,9 @@ _COMPACT = {  # 201403011200 and 20140301120000; as milliseconds these are days 
     range(19_000_101_000_000, 21_000_101_000_000): "%Y%m%d%H%M%S",
 }
 _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
-_ZONE_IN_WORDS = re.compile(r"\s*(?:\[[\w/+-]+\]|\([\w ]+\))$")  # beside its offset, as Java and browsers write it
 _GAP_BEFORE_ZONE = re.compile(r"(?<=\d)\s+(?=[+-]\d{2}(?::?\d{2})?$)")  # as Ruby, Snowflake and logs of git write it
 _OF_NET = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
-_AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted|[A-Z][a-z]+day,) |(?<=\d)\.$")  # what shops print
+_AROUND_A_DAY = re.compile(r"^(?:Reviewed in .+ on|Posted|[A-Z][a-z]+day,) |(?<=\d)(?:\.| Uhr)$")  # what shops print
 _BEFORE_A_CLOCK = re.compile(r"(?<=\d)(?:,? at |, )(?=\d{1,2}:\d)")  # November 28, 2025 at 10:15 and 28.11.2025, 10:15
 _HALF = re.compile(r"(?<=\d)\s*[ap]\.?m\b\.?", re.IGNORECASE)
 _HOUR = re.compile(r"(\d{1,2}):\d")
@@ -75,7 +75,7 @@ _FORMS = (
     "%m %d, %Y %H:%M:%S",
     "%a %b %d %H:%M:%S %Y",
     "%a %b %d %H:%M:%S %z %Y",
-    "%a %b %d %Y %H:%M:%S GMT%z",  # of browsers
+    "%a %b %d %Y %H:%M:%S",  # of browsers
     "%d-%b-%y",  # of Oracle
     "%d-%b-%y %I.%M.%S.%f %p",
     "%d-%b-%Y",
@@ -193,44 +193,57 @@ def _of_text(text: str, field: str) -> int | None:
         if len(text) > _LONGEST_NUMBER or not math.isfinite(float(text)):
             raise BadRecord(Reason.TIME_OUT_OF_RANGE, f"no time: {text[:100]}", field)
         return _of_integer(int(text), field) if text.lstrip("+-").isdecimal() else _of_number(float(text), field)
-    found = _of_date_text(text)
+    found = _of_date_text(text, field)
     if found is None:
         raise _no_time(text, field)
     return found
 
 
 @lru_cache(1 << 14)  # dates without a time of day come again and again, and other forms than ISO are slow to read
-def _of_date_text(text: str) -> int | None:
+def _of_date_text(text: str, field: str) -> int | None:
+    with suppress(ValueError, OverflowError):
+        return _of_datetime(datetime.fromisoformat(text))
     if found := _OF_NET.fullmatch(text):
         return int(found[1])
-    bare = _ZONE_NAME.sub("", _ZONE_IN_WORDS.sub("", _AROUND_A_DAY.sub("", text)))
+    plain, zone = without_zone(_AROUND_A_DAY.sub("", text), field)
+    bare = _ZONE_NAME.sub("", plain)
     bare = _BEFORE_A_CLOCK.sub(" ", bare)
     bare = _in_figures(_GAP_IN_DAY.sub(".", bare)).removeprefix("[").removesuffix("]")
+    given = _datetime_of(bare) or _datetime_in_half(bare) or _datetime_of_mail(text if zone is None else plain)
+    if given is None:
+        return None
     try:
-        return _of_datetime(datetime.fromisoformat(_GAP_BEFORE_ZONE.sub("", bare)))
-    except (ValueError, OverflowError):
-        pass
+        return _of_datetime(given if zone is None else given.replace(tzinfo=zone))
+    except OverflowError:
+        return None
+
+
+def _datetime_of(bare: str) -> datetime | None:
+    """The time in ISO or another form; None where it is in none."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(_GAP_BEFORE_ZONE.sub("", bare))
     for form in _FORMS:
-        try:
-            return _of_datetime(datetime.strptime(bare, form))
-        except (ValueError, OverflowError):
-            continue
-    if half := _HALF.search(bare):  # of the day, which `parsedate_to_datetime` would leave out
-        return _in_half(bare, half)
-    try:
-        return _of_datetime(parsedate_to_datetime(text))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+        with suppress(ValueError):
+            return datetime.strptime(bare, form)
+    return None
 
 
-def _in_half(text: str, half: re.Match[str]) -> int | None:
-    """The time whose hour counts from the begin of that half of a day; None where it can't."""
-    hour = _HOUR.search(text)
-    found = _of_date_text(text[: half.start()] + text[half.end() :])
-    if found is None or hour is None or not 1 <= int(hour[1]) <= 12:
+def _datetime_of_mail(text: str) -> datetime | None:
+    """The time in the form of RFC 5322; None where it is not."""
+    with suppress(ValueError, TypeError, IndexError, OverflowError):
+        return None if _HALF.search(text) else parsedate_to_datetime(text)  # which would leave the half of the day out
+    return None
+
+
+def _datetime_in_half(text: str) -> datetime | None:
+    """The time whose hour counts from the begin of that half of a day; None where there is none."""
+    half, hour = _HALF.search(text), _HOUR.search(text)
+    if half is None or hour is None or not 1 <= int(hour[1]) <= 12:
         return None
+    rest = text[: half.start()] + text[half.end() :]
+    found = _datetime_of(rest) or _datetime_of_mail(rest)
     first = 12 if "p" in half[0].lower() else 0
-    return found + (int(hour[1]) % 12 + first - int(hour[1])) * 3_600_000
+    return None if found is None else found + timedelta(hours=int(hour[1]) % 12 + first - int(hour[1]))
 
 
 def _in_figures(text: str) -> str:

@@ -14,6 +14,7 @@ from kindred.ingest.cells.missing import MISSING_NUMBERS
 from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.time_reader import EXCEL, ORDER, time_reader
 from kindred.ingest.cells.times import clock_of, milliseconds_of
+from kindred.ingest.cells.zones import without_zone
 from kindred.ingest.tables.headless import is_number
 from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.table_head import Head
@@ -139,7 +140,7 @@ def _form_of_days(name: str, values: Sequence[object]) -> str | None:
 
 def _is_of(text: str, form: str) -> bool:
     try:
-        datetime.strptime(text, form)
-    except ValueError:
+        datetime.strptime(without_zone(text, "")[0], form)
+    except (ValueError, BadRecord):
         return False
     return True

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kindred.domain.recommendation import Answer, Recommendation
-from kindred.serving.http.times import iso_time
+from kindred.domain.times import iso_time
 
 
 def answer_value(answer: Answer, request_id: str = "", debug: bool = False) -> dict[str, Any]:

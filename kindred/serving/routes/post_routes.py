@@ -17,6 +17,7 @@ from starlette.responses import Response
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Liked
 from kindred.domain.schema import graph_schema
+from kindred.domain.times import time_of
 from kindred.graph.store import QueryLimits
 from kindred.recommenders.feed.model import CONTROL, TEST
 from kindred.recommenders.feed.recommender import FeedRecommender
@@ -32,17 +33,11 @@ MOST_POSTS = 1_000
 PROFILE = ("gender", "age", "country", "city", "exp_group", "os", "source")
 
 
-def _with_zone(value: object) -> object:
-    """A time in ISO form, taken as UTC where it names no zone; anything else is refused."""
-    try:
-        # A plus sign that stands in a query as it is, and not as %2B, arrives as a blank.
-        found = datetime.fromisoformat(str(value).strip().replace(" ", "+") if "T" in str(value) else str(value))
-    except ValueError as error:
-        raise ValueError("must be a time in ISO form, e.g. 2021-12-01T12:00:00") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _time(value: object) -> datetime:
+    return time_of(str(value))
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_with_zone), Field(examples=["2021-12-01T12:00:00"])]
+Time = Annotated[AwareDatetime, BeforeValidator(_time), Field(examples=["2021-12-01T12:00:00"])]
 Limit = Annotated[int, Query(ge=0, le=MOST_POSTS, description="how many")]
 PostId = Annotated[int, Field(ge=0, lt=2**63)]
 

@@ -10,10 +10,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.explanation import CAVEAT, EvidencePath, Explanation, Standing
+from kindred.domain.times import iso_time
 from kindred.serving.http.known_parameters import ONLY_KNOWN
 from kindred.serving.http.problems import request_id_of, unknown_item
 from kindred.serving.http.replies import orjson_response
-from kindred.serving.http.times import iso_time, seconds_of
+from kindred.serving.http.times import seconds_of
 from kindred.serving.routes.answer_routes import DEFAULT_SYSTEM
 from kindred.serving.routes.asked import Id, SystemPath
 from kindred.serving.routes.replied import PROBLEMS, Why

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -15,6 +16,7 @@ from kindred.domain.id_text import id_in
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.ids import id_of, known_id_of
 from kindred.ingest.cells.numbers import number_of
+from kindred.ingest.cells.texts import name_in
 from kindred.ingest.cells.time_reader import time_reader
 from kindred.ingest.cells.times import milliseconds_of
 from kindred.ingest.cells.values import given
@@ -98,6 +100,64 @@ def test_times_as_databases_and_browsers_write_them(text: object, wanted: str) -
 
 
 @pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("2025-11-28 10:15:30 CET", 1),
+        ("2025-11-28 10:15:30 (CET)", 1),
+        ("28.11.2025 10:15:30 MEZ", 1),
+        ("28.11.2025 10:15:30 Uhr", 0),
+        ("Fri, 28 Nov 2025 10:15:30 EET", 2),
+        ("Fri, 28 Nov 2025 10:15:30 CST", -6),
+        ("Fri Nov 28 10:15:30 MSK 2025", 3),
+        ("2025-11-28 10:15:30 GMT+1", 1),
+        ("2025-11-28 10:15:30 UTC-03:30", -3.5),
+        ("Nov 28, 2025, 10:15:30 AM UTC+5:30", 5.5),
+        ("Nov 28, 2025, 10:15:30 AM JST", 9),
+        ("2025-11-28T10:15:30[Europe/Berlin]", 1),
+        ("2025-06-28T10:15:30 Europe/Berlin", 2),
+        ("2025-11-28 10:15:30 America/New_York", -5),
+        ("2025-11-28 10:15:30 Etc/GMT+1", -1),
+        ("2025-11-28 10:15:30.5 +0100 CET", 1),
+        ("2025-11-28 10:15:30 EST", -5),
+    ],
+)
+def test_a_zone_in_words_shifts_the_time(text: str, hours: float) -> None:
+    day = 28 if "06-28" not in text else -125  # so many days from the first of November
+    wanted = datetime(2025, 11, 1, 10, 15, 30, tzinfo=UTC) + timedelta(days=day - 1, hours=-hours)
+    assert (milliseconds_of(text, "at") or 0) // 1000 == wanted.timestamp()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-11-28 10:15:30 CST",
+        "2025-11-28 10:15:30 IST",
+        "Fri, 28 Nov 2025 10:15:30 BST",
+        "28 Nov 2025 10:15:30 XYZ",
+        "28 Nov 2025 10:15:30 A",
+        "2025-11-28T10:15:30[Europe/Nowhere]",
+        "2025-11-28 10:15:30 GMT+25",
+        "Fri Nov 28 10:15:30 AMT 2025",
+    ],
+)
+@pytest.mark.parametrize("form", [None, "%Y-%m-%d %H:%M:%S %Z"])
+def test_a_zone_that_may_be_several_is_none(text: str, form: str | None) -> None:
+    with pytest.raises(BadRecord, match="is no zone that is known, or may be several"):
+        time_reader(form)(text, "at")
+
+
+def test_a_form_of_one_s_own_goes_by_the_zone_in_words_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")  # `strptime` takes names of this machine's zone, as UTC
+    time.tzset()
+    try:
+        for form in ("%d/%m/%Y %H:%M %Z", "%d/%m/%Y %H:%M"):
+            assert time_reader(form)("28/11/2025 10:15 CET", "at") == 1_764_321_300_000
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
     ("no_time", "form"),
     [
         *((text, None) for text in ("0000-00-00", "0000-00-00 00:00:00", "1970-01-01", "0001-01-01T00:00:00")),
@@ -112,6 +172,11 @@ def test_times_as_databases_and_browsers_write_them(text: object, wanted: str) -
 )
 def test_what_programs_write_for_no_time_is_none(no_time: object, form: str | None) -> None:
     assert time_reader(form)(no_time, "at") is None
+
+
+@pytest.mark.parametrize("nothing", ["nan", "NaN", " null ", "", None])
+def test_what_stands_for_no_value_is_no_name_of_a_brand_or_category(nothing: object) -> None:
+    assert name_in(nothing, "brand") == "" and name_in("Nana", "brand") == "Nana"
 
 
 @pytest.mark.parametrize("written", [" 7 ", "7\t", "7.0", " 7.00\u00a0"])
