@@ -40,11 +40,21 @@ class Dialect:
         delimiter: what stands between two cells.
         escapes_quotes: a quote within quotes is written as \\", not doubled.
         follows_blanks: blanks after a delimiter are no part of the cell.
+        quotes_texts: every text stands in quotes, as R writes them, so that NA without quotes is none.
     """
 
     delimiter: str
     escapes_quotes: bool = False
     follows_blanks: bool = False
+    quotes_texts: bool = False
+
+    def without_na(self, text: str) -> str:
+        """The row with nothing where R writes that nothing is known."""
+        if not self.quotes_texts or "NA" not in text:
+            return text
+        around = re.escape(self.delimiter)
+        bare = rf'"(?:[^"]|"")*"|(?<![^{around}])NA(?![^{around}\r])'
+        return re.sub(bare, lambda found: found[0] if found[0] != "NA" else "", text)
 
 
 def without_separator_line(head: bytes) -> bytes:
@@ -82,9 +92,11 @@ def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
 def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
     """How the cells between these delimiters are written, as the head of the file shows it."""
     first = without_separator_line(head).split(b"\n", 1)[0].decode(errors="replace")
-    return Dialect(
-        delimiter, source.quoted and bool(_ESCAPED_QUOTE.search(head)), source.quoted and has_blanks(first, delimiter)
-    )
+    if not source.quoted:
+        return Dialect(delimiter)
+    names = [cell.strip() for cell in first.split(delimiter)]
+    quotes_texts = all(len(name) > 1 and name[0] == name[-1] == '"' for name in names)
+    return Dialect(delimiter, bool(_ESCAPED_QUOTE.search(head)), has_blanks(first, delimiter), quotes_texts)
 
 
 def _header_cells(line: bytes, delimiter: str) -> set[str]:
@@ -260,7 +272,12 @@ def _cells(group: list[Line], dialect: Dialect) -> list[str] | BadRecord:
     if isinstance(text, BadRecord):
         return text
     try:
-        reader = csv.reader([text], delimiter=dialect.delimiter, skipinitialspace=dialect.follows_blanks, strict=True)
+        reader = csv.reader(
+            [dialect.without_na(text)],
+            delimiter=dialect.delimiter,
+            skipinitialspace=dialect.follows_blanks,
+            strict=True,
+        )
         return next(reader)
     except csv.Error as error:
         return BadRecord(Reason.BROKEN_CSV, str(error))

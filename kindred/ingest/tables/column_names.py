@@ -14,7 +14,7 @@ _ITEM = (
     "track song artist book article venue place business sku lineitem_sku ean gtin location_id location poi_id poi "
     "beer_id beer_beerid wine_id joke_id hotel_id goods_id show_id episode_id podcast_id paper_id page_id photo_id "
     "image_id doc_id document_id joke game anime url page aid object_id target_id dst_id dst dest_id product_sku "
-    "to_node_id track_uri product_no article_no item_no"
+    "to_node_id track_uri product_no article_no item_no item_product_id"
 )
 _NAMES_OF_ITEMS = (
     "item_name product_name prod_name movie_name movie_title book_title book_name track_name song_name game_name "
@@ -26,7 +26,7 @@ _USUAL = {
         "player_id student_id username nickname customer member reader account user_pseudo_id anonymous_id email "
         "customer_email customer_user_id session_id session user_name user_md5 reviewers profile_name "
         "review_profile_name buyer_id buyer household_id household_key household device_id cookie_id src_id src "
-        "source_id from_node_id user_token customer_no playlist_id pid"
+        "source_id from_node_id user_token customer_no playlist_id pid distinct_id"
     ),
     "item": f"{_ITEM} {_NAMES_OF_ITEMS}",
     "rating": (
@@ -34,6 +34,7 @@ _USUAL = {
         "review_overall review_score review_rating points is_recommended recommended recommend voted_up vote liked "
         "label is_click clicked"
     ),
+    "flag": "click clk purchased is_purchased is_purchase bought is_like",
     "weight": (
         "weight plays play_count played_ratio_pct listens count times quantity hours minutes playtime_forever playtime "
         "listen_count hours_played play_hours number_of_times num_repeat qty item_quantity lineitem_quantity "

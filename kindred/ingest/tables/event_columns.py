@@ -13,7 +13,7 @@ from kindred.ingest.cells.unrated import NEVER, guess_unrated
 from kindred.ingest.tables.column_names import guess, guesses, of_entries
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.mapping import EventColumns
-from kindred.ingest.tables.records import event_properties
+from kindred.ingest.tables.records import event_properties, says_yes
 from kindred.ingest.tables.table_head import Head
 from kindred.ingest.tables.time_forms import form_of_times, holds_clocks, holds_days, named_like_times
 
@@ -81,9 +81,17 @@ def _guess(role: str, head: Head, taken: set[str]) -> str | None:
     name = names[0] if names else None
     if most := _AT_MOST_MISSING.get(role):
         return next((other for other in names if _missing(other, head) <= most), name)
+    if role == "rating" and name is None:
+        return next((flag for flag in guesses("flag", head.columns, taken) if _says_yes_or_no(flag, head)), None)
     if role in _READERS and name and not _holds(role, name, head):
         return _guess(role, head, {*taken, name})  # such as the weight of a person, `137lbs`
     return named_like_times(head, taken) if role == "at" and name is None else name
+
+
+def _says_yes_or_no(name: str, head: Head) -> bool:
+    """Whether whatever stands in the column is yes or no, so that rows with no are not what the others are."""
+    values = [value for row in head.rows if (value := row.get(name)) not in (None, "")]
+    return bool(values) and all(says_yes(value) is not None for value in values)
 
 
 def _clock_beside(columns: EventColumns, head: Head) -> str | None:

@@ -45,8 +45,9 @@ _EVENT_PROPERTIES = {
     "kind": ("kind", "action"),
 }
 _AGAINST = re.compile(
-    "(?:un|dis|undis)liked?|downvoted?|thumbsdown|unfollow(?:ed)?|removed?(?:from[a-z]+)?|removecart|"
-    "skip(?:ped)?|hide|hidden|dismiss(?:ed)?|notinterested|return(?:ed)?|refund(?:ed)?|cancell?(?:ed)?"
+    "(?:product|item|order|track|song|video|article|post|book|movie)?"
+    "(?:(?:un|dis|undis)liked?|downvoted?|thumbsdown|unfollow(?:ed)?|removed?(?:from[a-z]+)?|removecart|"
+    "skip(?:ped)?|hide|hidden|dismiss(?:ed)?|notinterested|return(?:ed)?|refund(?:ed)?|cancell?(?:ed)?)"
 )
 """Words for what happened, their letters alone, that take an item back or turn it down."""
 _ITEM_PROPERTIES = {"title": ("title", "name"), "text": ("text", "description")}
