@@ -85,12 +85,10 @@ def measure(server: Postgres, folder: Path, rows: int, disturbed: int) -> None:
 
 def read(table: str) -> None:
     """Reads a table to its end."""
-    from kindred.ingest.formats.sql_tables import sql_table
+    from kindred.ingest.formats.sql_tables import find_table, read_table
     from kindred.ingest.sources import social_feed
 
-    source = sql_table(os.environ["KINDRED_SQL"], table, social_feed.FEED).source
-    assert source.read_table is not None
-    for _ in source.read_table(source):
+    for _ in read_table(find_table(os.environ["KINDRED_SQL"], table), social_feed.FEED):
         pass
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from kindred.cli import console
-from kindred.cli.ingest import LoadOptions, Namespaces, ingest_app, load
+from kindred.cli.ingest import LoadOptions, Namespaces, Sql, ingest_app, load
 from kindred.cli.options import with_groups
 
 if TYPE_CHECKING:
+    from kindred.ingest.bytes.paths import GivenTable
     from kindred.ingest.interactions import Tables
     from kindred.ingest.tables.table_options import TableOptions
 
@@ -70,19 +73,26 @@ class TableFlags:
 @with_groups
 def ingest_interactions(
     context: typer.Context,
+    flags: TableFlags,
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="FILE...",
             help="CSV, JSON, Parquet, Arrow or Feather, packed or not; MovieLens, Netflix, SNAP, MIND … as they come.",
         ),
-    ],
-    flags: TableFlags,
+    ] = None,
     item_table: Annotated[str | None, typer.Option(metavar="FILE", help="A table that says more of items.")] = None,
     order_table: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="A table that says who made the orders whose lines FILE holds, and when."),
     ] = None,
+    sql: Sql = "",
+    table: Annotated[
+        str,
+        typer.Option(
+            metavar="TABLE", help="With --sql: the table of events; --item-table and --order-table are tables too."
+        ),
+    ] = "",
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Columns as --save-mapping wrote them; options go first.")
     ] = None,
@@ -100,8 +110,9 @@ def ingest_interactions(
     given = replace(flags, separator=flags.separator.replace("\\t", "\t"))
     known = TableMapping() if mapping is None else read_mapping(mapping)
     known = with_options(known, cast("TableOptions", asdict(given)))
-    with kept_streams(files) as kept:
-        tables = interaction_files(known, kept.files, item_table, order_table)
+    events, *others = _asked(files or (), sql, table, item_table, order_table)
+    with kept_streams(events) as kept:
+        tables = interaction_files(known, kept.files, *others)
         tables = replace(tables, remarks=[kept.in_given_names(remark) for remark in tables.remarks])
         _tell(tables, options.dry_run, options.as_json)
         if save_mapping is not None:
@@ -109,6 +120,25 @@ def ingest_interactions(
             console.note(f"columns written to {save_mapping}")
         named = [replace(file, given_as=kept.names.get(str(file.path), "")) for file in tables.files]
         load(context, named, _next_step(tables), options, namespaces)
+
+
+def _asked(
+    files: Sequence[str], sql: str, table: str, items: str | None, orders: str | None
+) -> tuple[Sequence[GivenTable], GivenTable | None, GivenTable | None]:
+    """The tables of events, of items and of orders: files, or all of them tables of a database."""
+    from kindred.domain.errors import SettingsError
+
+    if not table:
+        if sql and not files:
+            raise SettingsError("nothing to load: no table of events is named", "name it: --table TABLE")
+        return files, items, orders
+    from kindred.ingest.formats.sql_tables import find_table
+
+    if files or not sql:
+        wrong = "with files" if files else "without a database"
+        raise SettingsError(f"--table {table} is given {wrong}", "give --sql URL --table TABLE, or files alone")
+    there = partial(find_table, sql)
+    return [there(table)], there(items) if items else None, there(orders) if orders else None
 
 
 def _tell(tables: Tables, in_full: bool, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.records import Event
-from kindred.ingest.bytes.paths import Given, Paths, expand
+from kindred.ingest.bytes.paths import GivenTable, Paths, expand
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.impressions import CLICKS
 from kindred.ingest.formats.source import SourceFile
@@ -67,7 +67,7 @@ class Tables:
 
 
 def interaction_files(
-    given: TableMapping, events: Paths, items: Given | None = None, orders: Given | None = None
+    given: TableMapping, events: Paths, items: GivenTable | None = None, orders: GivenTable | None = None
 ) -> Tables:
     """The files as ingest is to read them; columns that are not given are guessed from their names.
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
 from kindred.domain.records import Event, Reviewed
-from kindred.ingest.bytes.paths import Given, one_file
+from kindred.ingest.bytes.paths import GivenTable, one_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, bad_record
 from kindred.ingest.formats.files import read_rows
@@ -17,7 +17,7 @@ from kindred.ingest.sources import amazon
 from kindred.ingest.tables.mapping import TableMapping, event_types
 
 
-def read_reviews(given: Given) -> dict[str, list[Event]]:
+def read_reviews(given: GivenTable) -> dict[str, list[Event]]:
     """The reviews of each reviewer in the file, in order of appearance; any format and layout that ingest reads.
 
     Raises:
@@ -26,7 +26,7 @@ def read_reviews(given: Given) -> dict[str, list[Event]]:
     return _read(one_file(given), amazon.REVIEWS, Reviewed)
 
 
-def read_events(given: Given, event: type[Event]) -> dict[str, list[Event]]:
+def read_events(given: GivenTable, event: type[Event]) -> dict[str, list[Event]]:
     """The same of another event type, from a table whose columns are guessed as `kindred ingest interactions` does.
 
     Raises:

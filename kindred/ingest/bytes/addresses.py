@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 WEB = ("http", "https")
 """Kinds of address that a web server is asked by."""
+
+
+@dataclass(frozen=True)
+class TableAddress:
+    """A table of a database. As a text it is named without secrets.
+
+    Attributes:
+        url: of the database, in SQLAlchemy's form.
+        name: of the table, with the schema before it where there is one: `shop.orders`.
+        shown: the database, as messages name it.
+    """
+
+    url: str = field(repr=False)
+    name: str
+    shown: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.shown})"
 
 
 def scheme_of(given: Path | str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from kindred.domain.errors import RecordError
+from kindred.ingest.bytes.addresses import TableAddress
 from kindred.ingest.bytes.lines import BUFFER_BYTES
 from kindred.ingest.bytes.no_tables import refuse_no_table
 from kindred.ingest.bytes.remote import Location, RemoteFile
@@ -53,7 +54,7 @@ class OpenFile:
 
 def is_stream(path: Location) -> bool:
     """Whether it can be read but once: standard input or a pipe."""
-    if isinstance(path, RemoteFile):
+    if not isinstance(path, Path):
         return False
     try:
         return path == STANDARD_INPUT or not (stat.S_ISREG(mode := path.stat().st_mode) or stat.S_ISDIR(mode))
@@ -120,6 +121,8 @@ def _raw(path: Location) -> tuple[io.RawIOBase, int | None, Path | None]:
     """The bytes, their number where it is known, and where they are a file of this machine that file."""
     if isinstance(path, RemoteFile):
         return path.open(), path.size, None
+    if isinstance(path, TableAddress):
+        raise RecordError(f"{path} is a table of a database, not a file", "name a file")
     if path == STANDARD_INPUT:
         raw = cast(io.RawIOBase, os.fdopen(os.dup(sys.stdin.fileno()), "rb", 0))
     else:

@@ -9,7 +9,7 @@ from urllib.request import url2pathname
 
 from kindred.domain.errors import RecordError
 from kindred.files import at_home
-from kindred.ingest.bytes.addresses import scheme_of
+from kindred.ingest.bytes.addresses import TableAddress, scheme_of
 from kindred.ingest.bytes.opening import STANDARD_INPUT
 from kindred.ingest.bytes.remote import Location, find_remote
 
@@ -17,7 +17,9 @@ _PATTERN_CHARACTERS = frozenset("*?[")
 
 Given = Path | str
 """A path, or as a text an address (`s3://bucket/key`) or a path."""
-Paths = Given | Sequence[Given] | None
+GivenTable = Given | TableAddress
+"""The same, or a table of a database."""
+Paths = GivenTable | Sequence[GivenTable] | None
 
 
 def expand(paths: Paths) -> list[Location]:
@@ -27,17 +29,19 @@ def expand(paths: Paths) -> list[Location]:
         RecordError: there is no such file, a folder is empty or not to be read, or a pattern matches nothing.
         SettingsError: no package that is installed reads such addresses.
     """
-    given: Sequence[Given] = () if paths is None else (paths,) if isinstance(paths, Path | str) else paths
+    given: Sequence[GivenTable] = () if paths is None else (paths,) if isinstance(paths, GivenTable) else paths
     return [file for one in given for file in _files_of(one)]
 
 
-def one_file(given: Given) -> Location:
+def one_file(given: GivenTable) -> Location:
     """The file that is meant where it must be one; whether it is on this machine is seen when it is opened.
 
     Raises:
         RecordError: the address means several files, or none.
         SettingsError: no package that is installed reads such addresses.
     """
+    if isinstance(given, TableAddress):
+        return given
     if not is_elsewhere(given):
         return path_of(given)
     first, *others = find_remote(str(given))
@@ -56,7 +60,10 @@ def path_of(given: Given) -> Path:
     return Path(url2pathname(urlsplit(str(given)).path)) if scheme_of(given) else at_home(given)
 
 
-def _files_of(given: Given) -> Iterator[Location]:
+def _files_of(given: GivenTable) -> Iterator[Location]:
+    if isinstance(given, TableAddress):
+        yield given
+        return
     if is_elsewhere(given):
         yield from find_remote(str(given))
         return

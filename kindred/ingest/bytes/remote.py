@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kindred.domain.errors import RecordError, SettingsError, install_hint
-from kindred.ingest.bytes.addresses import WEB, scheme_of, shown
+from kindred.ingest.bytes.addresses import WEB, TableAddress, scheme_of, shown
 from kindred.ingest.bytes.remote_failures import failures, is_hopeless, refused
 
 RETRY_SECONDS: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -63,8 +63,8 @@ class RemoteFile:
         return _Stream(self)
 
 
-Location = Path | RemoteFile
-"""A file of this machine, or one at an address."""
+Location = Path | RemoteFile | TableAddress
+"""A file of this machine, one at an address, or a table of a database."""
 
 
 def find_remote(url: str) -> list[RemoteFile]:

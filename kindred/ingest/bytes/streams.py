@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kindred.domain.errors import KindredError
+from kindred.ingest.bytes.addresses import TableAddress
 from kindred.ingest.bytes.opening import is_stream, open_file
-from kindred.ingest.bytes.paths import Given, is_elsewhere, path_of
+from kindred.ingest.bytes.paths import GivenTable, is_elsewhere, path_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Kept:
         names: what each of those was given as, by its path.
     """
 
-    files: list[Given]
+    files: list[GivenTable]
     names: dict[str, str]
 
     def in_given_names(self, text: str) -> str:
@@ -34,7 +35,7 @@ class Kept:
 
 
 @contextmanager
-def kept_streams(given: Sequence[Given]) -> Iterator[Kept]:
+def kept_streams(given: Sequence[GivenTable]) -> Iterator[Kept]:
     """The same files for as long as this is open; errors name what was given.
 
     Raises:
@@ -43,7 +44,7 @@ def kept_streams(given: Sequence[Given]) -> Iterator[Kept]:
     kept = Kept([], {})
     with ExitStack() as stack:
         for one in given:
-            if is_elsewhere(one) or not is_stream(path_of(one)):
+            if isinstance(one, TableAddress) or is_elsewhere(one) or not is_stream(path_of(one)):
                 kept.files.append(one)
                 continue
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kindred-"))) / "stream"

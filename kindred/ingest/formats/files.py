@@ -1,4 +1,4 @@
-"""Rows of a source file, however it is packed: JSON lines, one JSON array, CSV, Parquet, Arrow or Feather."""
+"""Rows of a file, however it is packed, or of a table: JSON lines, one JSON array, CSV, Parquet, Arrow, Feather."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
+from pathlib import Path
 
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import Progress
+from kindred.ingest.bytes.addresses import TableAddress
 from kindred.ingest.bytes.encodings import in_utf8, is_windows_1252, wide_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES, MAX_LINE_BYTES, Line, read_lines
 from kindred.ingest.bytes.opening import OpenFile, open_file
-from kindred.ingest.bytes.remote import Location, RemoteFile
+from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import is_arrow, read_arrow_rows
 from kindred.ingest.formats.csv_rows import dialect_of, read_csv_rows
@@ -22,6 +24,7 @@ from kindred.ingest.formats.paragraphs import is_paragraphs, read_paragraphs
 from kindred.ingest.formats.partitions import partition_of, with_columns, without_columns
 from kindred.ingest.formats.rows import Row, unfolded
 from kindred.ingest.formats.source import Source
+from kindred.ingest.formats.sql_tables import read_table
 
 Remark = Callable[[str], None]
 
@@ -50,8 +53,10 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
     """
     stage = f"reading {path.name or path}"
     count = 0
-    whole = source.read_table(source) if source.read_table else None
-    if source.read_folder and not isinstance(path, RemoteFile) and path.is_dir():
+    whole = None
+    if isinstance(path, TableAddress):
+        whole = _unfolded(read_table(path, source), source)
+    elif source.read_folder and isinstance(path, Path) and path.is_dir():
         whole = source.read_folder(path)
     if whole is not None:
         for count, row in enumerate(whole, 1):
@@ -60,14 +65,17 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
         return
     parted = {name: value for name, value in partition_of(path).items() if name in source.columns}
     with open_file(path, unpack=not source.is_archive) as file:
-        rows = _rows_of(path, file, without_columns(source, parted) if parted else source, remark)
-        rows = unfolded(rows, source.unfold, source.parted_by, source.beside) if source.unfold else rows
+        rows = _unfolded(_rows_of(path, file, without_columns(source, parted) if parted else source, remark), source)
         for count, row in enumerate(_with_columns(with_columns(rows, parted) if parted else rows, source), 1):
             if count % _ROWS_PER_REPORT == 0:
                 share = file.share_read
                 progress(stage, count, None if not share else max(count, round(count / share)))
             yield row
     progress(stage, count, count)
+
+
+def _unfolded(rows: Iterator[Row], source: Source) -> Iterator[Row]:
+    return unfolded(rows, source.unfold, source.parted_by, source.beside) if source.unfold else rows
 
 
 def _with_columns(rows: Iterator[Row], source: Source) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from kindred.ingest.bytes.addresses import TableAddress
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
@@ -16,6 +17,8 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 def partition_of(path: Location) -> dict[str, str | None]:
     """The columns that the folders of a file name, and their values."""
+    if isinstance(path, TableAddress):
+        return {}
     pairs = [part.partition("=") for part in PurePosixPath(str(path)).parent.parts]
     named = [(unquote(name), unquote(value)) for name, equals, value in pairs if equals and name.isidentifier()]
     return {name: None if value == _NO_VALUE else value for name, value in named}

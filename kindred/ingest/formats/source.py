@@ -50,7 +50,6 @@ class Source:
         read: reads what is no file of lines, such as a database dump or one JSON document; it is given the content,
             unpacked, and the source as it is then. None from it means that the content is a file of lines after all.
         read_folder: reads a folder, for sources whose rows are files.
-        read_table: reads what is no file at all, such as a table of a database; it is given the source as it is then.
         unfold: the column whose lists hold rows of their own: each becomes a row, with the other columns beside it.
         parted_by: what stands between the entries of such a list where it is a text.
         beside: columns whose lists go with it, entry by entry.
@@ -69,7 +68,6 @@ class Source:
     takes_rest: bool = False
     read: Callable[[io.BufferedReader, Source], Iterator[Row] | None] | None = None
     read_folder: Callable[[Path], Iterator[Row]] | None = None
-    read_table: Callable[[Source], Iterator[Row]] | None = None
     unfold: str = ""
     parted_by: str = ""
     beside: Sequence[str] = ()

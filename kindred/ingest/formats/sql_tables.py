@@ -12,15 +12,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kindred.domain.errors import RecordError, SettingsError, StoreError, install_hint
+from kindred.ingest.bytes.addresses import TableAddress
 from kindred.ingest.formats.columns import check_firm_columns, missing_columns
 from kindred.ingest.formats.rows import Row
-from kindred.ingest.formats.source import Source, SourceFile
+from kindred.ingest.formats.source import Parsed, Source, SourceFile
 from kindred.ingest.formats.sql_connections import has_pages, is_hopeless, read_any_time, read_only
 
 if TYPE_CHECKING:
@@ -44,16 +44,39 @@ T = TypeVar("T")
 
 
 def sql_table(url: str, table: str, source: Source) -> SourceFile:
-    """A table of a database as what `ingest_files` reads.
-
-    Args:
-        url: in SQLAlchemy's form, `postgresql://user:password@host/database`.
-        table: its name, with the schema before it where there is one: `shop.orders`, `"My shop"."all.orders"`.
-        source: what its rows are; of its columns those are read that the table has.
+    """A table of a database as what `ingest_files` reads; of the source's columns those are read that it has.
 
     Raises:
         SettingsError: the URL is none, or a package is missing.
     """
+    return SourceFile(find_table(url, table), source)
+
+
+def find_table(url: str, table: str) -> TableAddress:
+    """A table of a database, which is not asked yet.
+
+    Args:
+        url: in SQLAlchemy's form, `postgresql://user:password@host/database`.
+        table: its name, with the schema before it where there is one: `shop.orders`, `"My shop"."all.orders"`.
+
+    Raises:
+        SettingsError: the URL is none, or a package is missing.
+    """
+    address = _address_of(url)
+    return TableAddress(url, table, f"{address.host or ''}/{address.database or ''}")
+
+
+def read_table(table: TableAddress, source: Source) -> Iterator[Row]:
+    """Every row of a table, as `SqlTable` gives them."""
+    return SqlTable(_address_of(table.url), table.name, source).rows()
+
+
+def columns_of_table(table: TableAddress) -> list[str]:
+    """Names of the columns of a table. Raises: as `SqlTable.rows`."""
+    return SqlTable(_address_of(table.url), table.name, Source((), lambda row: Parsed(()))).columns()
+
+
+def _address_of(url: str) -> URL:
     try:
         from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
@@ -68,11 +91,7 @@ def sql_table(url: str, table: str, source: Source) -> SourceFile:
         ) from None
     if address.drivername in ("postgresql", "postgres"):
         address = address.set(drivername="postgresql+psycopg")
-    reader = SqlTable(address, table, source)
-    shown = f"{address.host or ''}/{address.database or ''}"
-    return SourceFile(
-        Path(table), replace(source, read_table=lambda known: replace(reader, source=known).rows()), part=shown
-    )
+    return address
 
 
 @dataclass(frozen=True)
@@ -112,6 +131,14 @@ class SqlTable:
         finally:
             engine.dispose()
 
+    def columns(self) -> list[str]:
+        """Names of its columns. Raises: as `rows`."""
+        engine = self._engine()
+        try:
+            return [column.name for column in self._tried(engine, self._described).columns]
+        finally:
+            engine.dispose()
+
     def _engine(self) -> Engine:
         from sqlalchemy import create_engine
         from sqlalchemy.exc import NoSuchModuleError
@@ -129,12 +156,13 @@ class SqlTable:
     def _batches(self, engine: Engine) -> Iterator[Sequence[Record]]:
         table = self._tried(engine, self._described)
         columns = self._columns(table)
-        if missing := missing_columns(self.source, {*columns, *(column.name for column in table.columns)}):
+        within = {name for name in self.source.columns if name.partition(".")[0] in columns}
+        if missing := missing_columns(self.source, {*columns, *within, *(column.name for column in table.columns)}):
             raise RecordError(
                 f"table {self.table}: {missing}",
                 f"it has {', '.join(column.name for column in table.columns)}; --column NAME=THEIRS names them",
             )
-        check_firm_columns(f"table {self.table}", self.source, columns)
+        check_firm_columns(f"table {self.table}", self.source, {*columns, *within})
         key = [column.name for column in table.primary_key.columns]
         if key:
             yield from self._by_key(engine, table, columns, key)
@@ -144,10 +172,15 @@ class SqlTable:
             yield from self._in_one_go(engine, table, columns)
 
     def _columns(self, table: Table) -> dict[str, str]:
-        """The columns understood that the table has, by the source's name; databases forget capital letters."""
+        """The columns understood that the table has, by the source's name; databases forget capital letters.
+
+        What stands within a column of JSON comes with it.
+        """
         there = {column.name.casefold(): column.name for column in table.columns}
         found = {name: there[name.casefold()] for name in self.source.columns if name.casefold() in there}
-        return found | {name: name for name in self.source.columns if name in table.columns}
+        found |= {name: name for name in self.source.columns if name in table.columns}
+        outer = {name.partition(".")[0] for name in self.source.columns if name not in found}
+        return found | {name: name for name in outer if name in table.columns}
 
     def _by_key(
         self, engine: Engine, table: Table, columns: Mapping[str, str], key: list[str]

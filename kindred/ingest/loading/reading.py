@@ -16,7 +16,7 @@ from kindred.domain.parts import PartMap, in_turn
 from kindred.domain.progress import Progress
 from kindred.ingest.bytes.encodings import AS_UTF_8
 from kindred.ingest.bytes.opening import is_stream, open_file
-from kindred.ingest.bytes.remote import Location, RemoteFile
+from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import Reason
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import Row
@@ -147,4 +147,4 @@ def _read_elsewhere(
 
 def _from_anywhere(file: SourceFile) -> SourceFile:
     """The file by a name that holds in another process: an address is read there."""
-    return file if isinstance(file.path, RemoteFile) else replace(file, path=file.path.absolute())
+    return replace(file, path=file.path.absolute()) if isinstance(file.path, Path) else file

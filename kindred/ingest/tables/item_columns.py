@@ -11,7 +11,7 @@ from kindred.domain.errors import SettingsError
 from kindred.domain.progress import silent
 from kindred.domain.records import Event
 from kindred.ingest.bytes.opening import is_stream
-from kindred.ingest.bytes.paths import Given, one_file
+from kindred.ingest.bytes.paths import GivenTable, one_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.ids import known_id_of
@@ -67,7 +67,7 @@ def items_beside(
 
 
 def items_of_table(
-    table: Given, event: type[Event], given: TableMapping, columns: EventColumns, events: Head
+    table: GivenTable, event: type[Event], given: TableMapping, columns: EventColumns, events: Head
 ) -> KnownItems:
     """What a table of items says of them; columns that are not given are guessed.
 

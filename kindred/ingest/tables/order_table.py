@@ -10,7 +10,7 @@ from itertools import zip_longest
 
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import silent
-from kindred.ingest.bytes.paths import Given, one_file
+from kindred.ingest.bytes.paths import GivenTable, one_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
 from kindred.ingest.cells.ids import id_of
@@ -67,7 +67,7 @@ class Orders:
         return found
 
 
-def find_orders(given: Given, lines: Head) -> Orders:
+def find_orders(given: GivenTable, lines: Head) -> Orders:
     """The table of orders.
 
     Raises:

@@ -10,6 +10,7 @@ from itertools import chain, islice
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.progress import silent
+from kindred.ingest.bytes.addresses import TableAddress
 from kindred.ingest.bytes.encodings import told_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES
 from kindred.ingest.bytes.opening import is_stream, open_file
@@ -24,6 +25,7 @@ from kindred.ingest.formats.paragraphs import is_paragraphs
 from kindred.ingest.formats.partitions import partition_of
 from kindred.ingest.formats.rows import Row, flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
+from kindred.ingest.formats.sql_tables import columns_of_table
 from kindred.ingest.tables.column_names import is_name_of
 from kindred.ingest.tables.headless import (
     GROUPS,
@@ -83,6 +85,8 @@ def read_head(path: Location, layout: Layout) -> Head:
         RecordError: the file can't be read, or its first line names no columns.
         SettingsError: the layout names an unknown encoding.
     """
+    if isinstance(path, TableAddress):
+        return _of_database(path, layout)
     if is_stream(path):
         raise RecordError(f"{path} can be read only once, and its head is looked at first", "save it to a file")
     if layout.encoding:
@@ -101,6 +105,16 @@ def read_head(path: Location, layout: Layout) -> Head:
                 raise _no_column(path)
             return _with_rows(path, names, bare_layout)
     return _of_text(path, start, layout, bare_layout)
+
+
+def _of_database(table: TableAddress, layout: Layout) -> Head:
+    """The head of a table of a database."""
+    if layout.matrix or layout.separator or layout.columns or layout.encoding:
+        raise SettingsError(
+            f"{table} is a table of a database, which has no separator, encoding or names given, and is no matrix",
+            "leave --matrix, --separator, --columns and --encoding out",
+        )
+    return _with_rows(table, columns_of_table(table), layout)
 
 
 def _of_text(path: Location, start: bytes, layout: Layout, bare_layout: Layout) -> Head:
@@ -162,7 +176,8 @@ def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
     source = in_layout(Source([*names, *parted], _never_parsed), layout)
     head = list(islice(read_rows(path, source, silent), _ROWS_LOOKED_AT))
     rows = tuple(flattened(row.value) for row in head if not isinstance(row.value, BadRecord))
-    columns = dict.fromkeys(chain(names, *rows) if layout.unfold or not names else names)
+    are_in_rows = layout.unfold or not names or isinstance(path, TableAddress)  # columns of JSON of a database too
+    columns = dict.fromkeys(chain(names, *rows) if are_in_rows else names)
     if not columns and head:
         raise _no_row(path, head[0])
     if not columns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +19,13 @@ from kindred.graph.store import QueryLimits
 from kindred.ingest.feed import post_tables
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.formats.sql_connections import read_only
-from kindred.ingest.formats.sql_tables import BATCH_ROWS, SqlTable, sql_table
+from kindred.ingest.formats.sql_tables import BATCH_ROWS, SqlTable, find_table, read_table, sql_table
+from kindred.ingest.interactions import interaction_files
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_tables
 from kindred.ingest.searches import search_tables
 from kindred.ingest.sources import social_feed
+from kindred.ingest.tables.mapping import EventColumns, TableMapping
 from tests.ingest.postgres import BINARIES, PASSWORD, Postgres, new_postgres
 
 needs_postgres = pytest.mark.skipif(not BINARIES, reason="PostgreSQL's programs are not in /usr/lib/postgresql")
@@ -144,15 +146,32 @@ def test_ids_may_be_uuids_and_what_python_holds_for_no_time_is_one_bad_row(serve
         store.close()
 
 
+@needs_postgres
+def test_a_table_of_any_columns_gives_events_also_from_within_json(server: Postgres, tmp_path: Path) -> None:
+    server.run(
+        'CREATE TABLE "Visits" ("visitorId" uuid, seen jsonb, stars numeric(3, 1), "when" timestamptz)',
+        "INSERT INTO \"Visits\" SELECT md5(n::text)::uuid, jsonb_build_object('sku', 'p' || n % 3), n % 5 + 0.5,"
+        " timestamptz '2021-10-01 10:00+02' FROM generate_series(1, 40) n",
+        'GRANT SELECT ON "Visits" TO reader',
+    )
+    known = TableMapping(events=EventColumns(user="visitorId", item="seen.sku", rating="stars", at="when"))
+    tables = interaction_files(known, find_table(server.url, '"Visits"'))
+    assert _ingested(tables.files, tmp_path) == {'"Visits"': 40}
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        query = "MATCH (:User)-[e:INTERACTED]->(i:Item) RETURN i.id AS item, e.rating AS rating, e.at AS at"
+        found = store.query(query, {}, QueryLimits())
+    assert {*found["item"].to_pylist()} == {"p0", "p1", "p2"} and {*found["at"].to_pylist()} == {1633075200}
+    assert sorted({*found["rating"].to_pylist()}) == [0.5, 1.5, 2.5, 3.5, 4.5]
+
+
 def test_sqlite_is_read_by_its_key(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE users (user_id INTEGER, part INTEGER, age INTEGER, PRIMARY KEY (user_id, part))")
         rows = [(number // 3, number % 3, number) for number in range(BATCH_ROWS + 5)]
         database.executemany("INSERT INTO users VALUES (?, ?, ?)", reversed(rows))
-    file = sql_table(f"sqlite:///{path}", "users", social_feed.USERS)
-    assert file.source.read_table is not None
-    assert [row.value["age"] for row in file.source.read_table(file.source)] == [age for _, _, age in rows]  # type: ignore[call-overload]
+    found = read_table(find_table(f"sqlite:///{path}", "users"), social_feed.USERS)
+    assert [row.value["age"] for row in found] == [age for _, _, age in rows]  # type: ignore[call-overload]
 
 
 def test_an_address_that_is_none_or_has_no_driver_is_said() -> None:
@@ -161,9 +180,10 @@ def test_an_address_that_is_none_or_has_no_driver_is_said() -> None:
     with pytest.raises(SettingsError, match="can't be read") as raised:
         sql_table("postgresql://shop:p@ss:w/ord@127.0.0.1/shop", "users", social_feed.USERS)
     assert raised.value.__suppress_context__ and "w/ord" not in str(raised.value)
-    file = sql_table("oracle://scott:tiger@nowhere/x", "users", social_feed.USERS)
+    table = find_table("oracle://scott:tiger@nowhere/x", "users")
+    assert "tiger" not in f"{table} {table!r}"
     with pytest.raises(SettingsError, match=r"no driver for oracle.*package that SQLAlchemy"):
-        list(replace(file.source).read_table(file.source))  # type: ignore[misc]
+        list(read_table(table, social_feed.USERS))
 
 
 def test_a_short_password_is_hidden_where_it_is_a_word_and_no_other_word_is_torn() -> None:
