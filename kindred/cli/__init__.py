@@ -27,7 +27,7 @@ def _run(arguments: list[str], debug: bool) -> None:
 
         branch_of(arguments)(arguments, prog_name="kindred")
 
-    gc.set_threshold(10_000)  # loaded modules leave no circles, and to look for some takes a twentieth
+    gc.set_threshold(200_000)  # loaded modules leave no circles, and to look for some takes a twelfth
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some reads every package's metadata
     atexit.register(gc.freeze)  # what goes with the process is not searched for circles: a tenth of a short command
     hear_every_interrupt()
