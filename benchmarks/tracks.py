@@ -4,6 +4,7 @@
   `kindred evaluate --system tracks` on each user's last played track, and what sessions of the same listeners last
   against four policies (`kindred simulate tracks`).
 * `lastfm`: the plays of 1,892 listeners and 17,632 artists, a random fifth held out, one split, system `listens`.
+* `lastfm-parts`: the same without the graph network, and what tags of artists and numbers of plays add to it.
 
 Both go through the steps that the commands call, into a folder that is kept, so that texts are encoded once.
 """
@@ -12,18 +13,25 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.datasets import DEFAULT_DATA, find_file
+from kindred.evaluation.protocol import FittedModel
 from kindred.evaluation.report import Report
 from kindred.evaluation.report_text import render_table
+from kindred.evaluation.splits import Split
 from kindred.ingest.generate.tracks import TrackSample, generate_tracks
 from kindred.ingest.music import track_files
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.judging.evaluating import EvaluationOptions
+from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate, fit_recipe
+from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.runs import Run
 from kindred.settings import Settings, load_settings
 from kindred.steps import evaluate_run, ingest, publish_run, simulate_sessions, train_system
+from kindred.stores import graph_to_read
+from kindred.training.fit import RunOptions
 
 POLICIES = ("random", "popular", "same-artist", "model")
 SESSIONS, AT_MOST = 2_000, 2
@@ -36,7 +44,7 @@ LASTFM = (
 def main() -> None:
     """Prints the report that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=("generated", "lastfm"))
+    parser.add_argument("which", choices=("generated", "lastfm", "lastfm-parts"))
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--data-dir", type=Path, default=Path("data/benchmarks"))
     parser.add_argument("--users", type=int, default=3_000)
@@ -48,7 +56,12 @@ def main() -> None:
         _generated(sample, _settings(options.data_dir / f"tracks-{options.events}"))
     else:
         plays = find_file(options.data, "lastfm_hetrec2011", "user_artists.dat")
-        _lastfm(plays.parent, _settings(options.data_dir / "lastfm"))
+        settings = _settings(options.data_dir / "lastfm")
+        ingest(settings, track_files(plays.parent))
+        if options.which == "lastfm":
+            _lastfm(settings)
+        else:
+            _lastfm_parts(settings)
 
 
 def _settings(folder: Path) -> Settings:
@@ -68,12 +81,29 @@ def _generated(sample: TrackSample, settings: Settings) -> None:
     print(SIMULATED)
 
 
-def _lastfm(folder: Path, settings: Settings) -> None:
-    ingest(settings, track_files(folder))
+def _lastfm(settings: Settings) -> None:
     report = _judge(settings, _trained(settings, "listens"), EvaluationOptions("random", range(1)))
     rows = {"model": report["ranking"]["model"], **report["ranking"]["baselines"]}
     for name, figures in rows.items():
         print(f"  {name:12} recall / NDCG @20  {figures['recall@20']:.4f} / {figures['ndcg@20']:.4f}")
+    print(LASTFM)
+
+
+def _lastfm_parts(settings: Settings) -> None:
+    with graph_to_read(settings) as store:
+        graph, *others = (
+            read_interaction_graph(system, store)
+            for system in (LISTENS, replace(LISTENS, context=()), replace(LISTENS, weight=()))
+        )
+    without = dict(zip(("without tags", "without plays"), others, strict=True))
+
+    def fit(known: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
+        variants = {name: fit_recipe(other, config, split, options) for name, other in without.items()}
+        return replace(fit_recipe(known, config, split, options), variants=variants)
+
+    options = RunOptions(settings.data_dir / "parts")
+    report = evaluate(graph, ModelConfig(network=False), EvaluationOptions("random", range(1)), options, fit)
+    print(render_table(report))
     print(LASTFM)
 
 

@@ -99,9 +99,16 @@ def ease_factors(
             `[num_users, num_users]`.
         to_items: Xᵀ times its argument, `[num_users, columns]` -> `[num_items, columns]`.
         ridge: L2 penalty, in the unit of item counts.
-        rank: how many of the users' leading directions to keep; exact from `num_users` on.
+        rank: how many of the users' leading directions to keep; exact from `num_users` on, and faster than nearly all.
     """
-    return ease_factors_of(np.linalg.eigh(gram.astype(np.float64)), to_items, ridge, rank)
+    if rank < len(gram):
+        return ease_factors_of(np.linalg.eigh(gram.astype(np.float64)), to_items, ridge, rank)
+    lifted = gram.astype(np.float64)
+    lifted[np.diag_indices_from(lifted)] += ridge
+    factor = scipy.linalg.cholesky(lifted, lower=True, overwrite_a=True, check_finite=False)
+    inverse, _ = scipy.linalg.lapack.dtrtri(factor, lower=1, overwrite_c=1)
+    directions = to_items(np.ascontiguousarray(inverse.T, dtype=np.float32))
+    return directions, directions / (1 - _explained(directions))
 
 
 def ease_factors_of(
@@ -117,9 +124,14 @@ def ease_factors_of(
     values, vectors = spectrum
     scaled = (vectors / np.sqrt(np.maximum(values, 0.0) + ridge)).astype(np.float32)
     directions = to_items(scaled)  # [num_items, num_users]
-    explained = np.minimum((directions**2).sum(1, keepdims=True), 1 - 1e-6)
     left: FloatArray = np.ascontiguousarray(directions[:, ::-1][:, :rank])
-    return left, left / (1 - explained)
+    return left, left / (1 - _explained(directions))
+
+
+def _explained(directions: FloatArray) -> FloatArray:
+    """The share of each item that all directions of the users rebuild, below 1, `[num_items, 1]`."""
+    explained: FloatArray = np.minimum((directions**2).sum(1, keepdims=True), 1 - 1e-6)
+    return explained
 
 
 def ridge_weights(gram: FloatArray, cross: FloatArray, ridge: float) -> FloatArray:

@@ -27,7 +27,7 @@ class Availability:
         event_text: events have texts.
         item_text: items have texts of their own.
         item_matrices: the catalogue is small enough for matrices of items by items.
-        user_matrix: it is not, but users are few enough for EASE from their side.
+        ease_rank: directions of the users that EASE has where it is not: all where users are few enough, 0 for none.
         spectrum: the catalogue is large enough for the spectrum of its graph.
         network: there are enough events for a network to learn more than noise, and not too many for its steps.
     """
@@ -37,14 +37,14 @@ class Availability:
     event_text: bool
     item_text: bool
     item_matrices: bool
-    user_matrix: bool
+    ease_rank: int
     spectrum: bool
     network: bool
 
     @property
     def ease(self) -> bool:
         """Whether there is EASE, from the side of items or of users."""
-        return self.item_matrices or self.user_matrix
+        return self.item_matrices or self.ease_rank > 0
 
 
 def availability(train: Interactions, *, event_text: bool, item_text: bool, config: ScorerConfig) -> Availability:
@@ -56,10 +56,17 @@ def availability(train: Interactions, *, event_text: bool, item_text: bool, conf
         event_text=event_text,
         item_text=item_text,
         item_matrices=squared,
-        user_matrix=not squared and len(distinct(train.user_index)) <= config.max_dense,
+        ease_rank=0 if squared else _ease_rank(len(distinct(train.user_index)), train.num_items, config),
         spectrum=train.num_items > config.max_dense,
         network=config.network is not None and FEWEST_EVENTS_TO_LEARN <= len(train) < config.network.most_events,
     )
+
+
+def _ease_rank(num_users: int, num_items: int, config: ScorerConfig) -> int:
+    """How many directions of the users EASE has in a catalogue that is too large for matrices of items by items."""
+    if num_users * num_items <= config.max_squared**2:
+        return num_users
+    return config.ease_rank if num_users <= config.max_dense else 0
 
 
 @dataclass(frozen=True)

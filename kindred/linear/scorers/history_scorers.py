@@ -58,8 +58,8 @@ def history_scorers(train: Interactions, kernels: dict[str, FloatArray], context
         regressed = available.order and not available.spectrum
         following = _next_item_weights(train, context.statistics, config.next_ridge) if regressed else None
         scorers += _matrix_scorers(train, kernels, following, config)
-    if available.user_matrix:
-        scorers += _few_user_scorers(train, config)
+    if available.ease_rank:
+        scorers += _few_user_scorers(train, config.ease_ridge, available.ease_rank)
     if available.spectrum:
         scorers += _spectral_scorers(train, context)
     return scorers + _factor_scorers(train, context)
@@ -205,11 +205,11 @@ def _filtered_spectra(train: Interactions, config: ScorerConfig, seed: int) -> t
     return np.concatenate(lefts, axis=1), np.concatenate(rights, axis=1)
 
 
-def _few_user_scorers(train: Interactions, config: ScorerConfig) -> list[LinearScorer]:
-    """EASE in the leading directions of the users, on even and, where the order is known, on late history."""
+def _few_user_scorers(train: Interactions, ease_ridge: float, rank: int) -> list[LinearScorer]:
+    """EASE in so many directions of the users, on even and, where the order is known, on late history."""
     matrix = known_items(train)[distinct(train.user_index)]
-    ridge = config.ease_ridge * matrix.nnz / train.num_items
-    left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, config.ease_rank)
+    ridge = ease_ridge * matrix.nnz / train.num_items
+    left, right = ease_factors((matrix @ matrix.T).toarray(), lambda x: matrix.T @ x, ridge, rank)
     scorers = [LinearScorer("ease", "items", left, right)]
     if train.at is not None:
         scorers += of_late("ease", left, right)

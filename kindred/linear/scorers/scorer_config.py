@@ -107,10 +107,12 @@ class ScorerConfig:
 
     Attributes:
         max_dense: up to this many items, scorers of histories are item-by-item matrices alone; from here on there is a
-            spectrum. A larger catalogue with up to this many users gets EASE from their side.
-        max_squared: up to this many items there are item-by-item matrices, of 400 MB each at 10,000 items.
+            spectrum.
+        max_squared: up to this many items there are item-by-item matrices, of 400 MB each at 10,000 items. A larger
+            catalogue gets EASE from the side of its users, where a matrix of users by items is no larger.
         ease_ridge: ridge of EASE, in mean item counts.
-        ease_rank: how many of the users' leading directions EASE has where it is found from the users' side.
+        ease_rank: how many of the users' leading directions EASE has where that matrix is larger, but there are no more
+            than `max_dense` users.
         text_share: weight of text similarity beside co-occurrence in the Gram matrix of EASE with text.
         next_ridge: ridge of the next-item regression, in mean item counts.
         text_shrinkage: events at which an item's own text vector has half its weight.

@@ -30,13 +30,14 @@ def test_ease_from_the_users_side_is_ease_but_for_the_diagonal():
     np.testing.assert_allclose(found, weights, atol=1e-5)
 
 
-@pytest.mark.parametrize("rank", [1, 3, 7])
+@pytest.mark.parametrize("rank", [1, 3, 6])
 def test_ease_from_the_users_side_keeps_the_leading_directions(rank):
     left, right = factors(knowing(), rank)
-    full, _ = factors(knowing(), 7)
+    whole, _ = factors(knowing(), 7)
     assert left.shape == right.shape == (20, rank)
-    np.testing.assert_array_equal(left, full[:, :rank])
-    assert (np.diff((full**2).sum(0) / (full**2).sum()) <= 1e-6).all()
+    strongest = np.linalg.eigvalsh(whole.T @ whole)[::-1][:rank]
+    np.testing.assert_allclose((left**2).sum(0), strongest, rtol=1e-4)
+    np.testing.assert_allclose(whole @ (whole.T @ left), left * strongest, atol=1e-4)
 
 
 def test_an_item_that_nobody_knows_gets_no_score():

@@ -16,6 +16,7 @@ from kindred.linear.ensemble.scorer_sum import ScorerSum
 from kindred.linear.ensemble.validation import WeightConfig, make_folds
 from kindred.linear.inputs.event_text import EventText, TextVectors
 from kindred.linear.scorers import history_scorers
+from kindred.linear.scorers.availability import availability
 from kindred.linear.scorers.scorer import LinearScorer
 from kindred.linear.scorers.scorer_config import NetworkConfig, ScorerConfig, SpectralFilter
 from tests.checkerboard import checkerboard
@@ -259,6 +260,39 @@ def test_a_few_users_get_the_space_that_their_scores_span():
     for found in spaces:
         assert np.linalg.norm(found - exact) == pytest.approx(np.linalg.norm(left_out), rel=1e-3)
     np.testing.assert_allclose(spaces[0], spaces[1], atol=1e-3)
+
+
+def test_a_few_users_of_many_factors_get_the_same_space_as_many_users():
+    """Twice the same users are more than the columns, and need the same space."""
+    rng = np.random.default_rng(0)
+    known = (rng.random((12, 30)) < 0.3).astype(np.float32)
+    known[np.arange(30) % 12, np.arange(30)] = 1
+    factors = LinearScorer("factors", "items", *rng.normal(size=(2, 30, 20)).astype(np.float32))
+    spaces = []
+    for times in (1, 2):
+        features = {"items": sp.csr_matrix(np.tile(known, (times, 1)))}
+        rows, items = compress(ScorerSum([(factors, 1.0)]), features, 5, 0, ListFitConfig(rounds=0))
+        spaces.append(known @ rows["items"] @ items.T)
+    assert items.shape == (30, 5)
+    np.testing.assert_allclose(spaces[0], spaces[1], atol=1e-2)
+
+
+def test_factors_of_very_many_columns_get_twice_the_width():
+    rng = np.random.default_rng(0)
+    features = {"items": sp.csr_matrix(rng.random((40, 60)) < 0.3, dtype=np.float32)}
+    for columns, wide in ((24, 3), (25, 6)):
+        factors = LinearScorer("factors", "items", *rng.normal(size=(2, 60, columns)).astype(np.float32))
+        _, items = compress(ScorerSum([(factors, 1.0)]), features, 3, 0)
+        assert items.shape == (60, wide)
+
+
+@pytest.mark.parametrize(("users", "items", "rank"), [(50, 70, 50), (40, 100, 512), (41, 100, 0), (10, 60, 0)])
+def test_ease_comes_from_the_side_of_users_where_there_are_few_scores_or_few_users(users, items, rank):
+    config = replace(SCORERS, max_dense=40, max_squared=60)
+    train = Interactions(np.arange(items) % users, np.arange(items), users, items)
+    found = availability(train, event_text=False, item_text=False, config=config)
+    assert found.ease_rank == rank
+    assert found.ease == (rank > 0 or items == 60)
 
 
 @pytest.mark.parametrize("config", [QUICK, LARGE], ids=["items by items", "spectrum"])
