@@ -27,7 +27,9 @@ from kindred.recommenders.feed.model import CONTROL, TEST
 KNOWN_SHARE = 3 / 4
 """Share of the time, the oldest, that the model is fitted on."""
 MOST_REQUESTS = 10_776
+"""As many as the first judging of these data had (`docs/experiments/2026-11-27-news.md`), so that figures compare."""
 LAG = 60_000
+"""Milliseconds for which clicks stay unknown in the variant `STALE`."""
 POPULAR, STALE = "popular", "test, counts 60 s old"
 K = 5
 _METRICS = ("hit@5", "mrr")

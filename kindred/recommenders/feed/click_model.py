@@ -51,7 +51,7 @@ class ClickModel:
     vectors: NDArray[np.float32]
 
     def save(self, folder: Path) -> None:
-        """Writes it into a run's folder."""
+        """Writes the model into a run's folder."""
         write_arrays(folder, MODEL, {"vectors": self.vectors}, {"names": self.names, "ranking": self.ranking.text})
 
 

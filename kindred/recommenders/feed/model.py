@@ -80,7 +80,7 @@ class FeedModel:
     text_axes: Axes | None = None
 
     def save(self, folder: Path) -> None:
-        """Writes it into a run's folder."""
+        """Writes the model into a run's folder."""
         arrays: dict[str, NDArray[np.generic]] = {f"space.{name}": rows for name, rows in self.spaces.items()}
         for name, arm in self.arms.items():
             arrays |= {f"{name}.{part}": getattr(arm.logit, part) for part in _LOGIT}

@@ -169,7 +169,7 @@ class FeedRecommender:
         self._versions.hold(self._load(self._versions.of().name))
 
     def is_quick(self, request: Request) -> bool:
-        """An answer takes milliseconds: it belongs into a thread."""
+        """False: an answer takes milliseconds, so it is made in a thread."""
         return False
 
     def in_memory(self) -> FeedRecommender:
