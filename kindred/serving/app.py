@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -109,7 +109,7 @@ async def _of_ours(request: HttpRequest, error: Exception) -> Response:
 
 async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | ValidationError)
-    first = error.errors()[0]
+    first = _telling(error.errors())
     where = [str(part) for part in first["loc"][isinstance(error, RequestValidationError) :]]
     if first["type"] == "json_invalid":
         where = ["the body"]  # not how many letters stand before the fault
@@ -120,6 +120,14 @@ async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
     if not where and request.method != "GET" and "json" not in request.headers.get("content-type", ""):
         hint = "send JSON, and say so with `Content-Type: application/json`"
     return problem(request.scope, 422, "invalid", f"{place}: {refusal(first)}", hint)
+
+
+def _telling(errors: Sequence[Any]) -> Any:
+    """The first error; where that only says that a body has not one of its shapes, the first inside of another."""
+    first = errors[0]
+    named = str(first["loc"][-1]) if first["loc"] else ""
+    is_shape = "[" in named or named[:1].isupper()
+    return next((error for error in errors if is_shape and len(error["loc"]) > len(first["loc"])), first)
 
 
 async def _of_http(request: HttpRequest, error: Exception) -> Response:

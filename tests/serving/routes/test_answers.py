@@ -70,6 +70,10 @@ def test_a_body_is_refused_in_plain_words(client: Client, body: bytes, status: i
     assert (reply.status_code, reply.json()["error"]["message"]) == (status, message)
     said = client.send_json("/v1/events", b'{"user_id": 5, "item_id": "p"}').json()["error"]
     assert said["message"] == "user_id: must be a text"
+    of_many = client.send_json("/v1/events", b'[{"user_id": "u", "item_id": "p"}, {"user_id": 5, "item_id": "p"}]')
+    assert of_many.json()["error"]["message"] == "1.user_id: must be a text"
+    neither = client.send_json("/v1/events", b'"text"').json()["error"]
+    assert neither["message"] == "the request: must be a table of names and values"
     assert "Content-Type: application/json" in client.send("/v1/events", b"{}").json()["error"]["hint"]
 
 
