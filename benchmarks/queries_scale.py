@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
-from kindred.graph.open import open_graph
+from kindred.graph.open import open_graph, open_to_read
 from kindred.ingest.generate.searches import SearchSample, generate_searches
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
@@ -85,6 +85,8 @@ def measure(sample: SearchSample) -> None:
         run = train(QUERIES, store, config, options, GraphState(store.url, "benchmark"))
         vectors = open_vectors(f"qdrant-edge:{folder / 'vectors'}")
         publish(QUERIES, run, store, vectors)
+        store.close()
+        store = open_to_read(store.url, graph_schema())  # as the service has it
         recommender = QueryRecommender(QUERIES, Opened(store, vectors, folder / "runs", lambda: words.encoder))
         recommender.refresh()
         print(f"{sample.products:,} products, {WIDTH} numbers a text, weights {run.manifest['weights']}")

@@ -10,9 +10,9 @@ from kindred.domain.interactions import IntArray
 def place_in(group: IntArray) -> IntArray:
     """How many of its group, a number from 0 on, come before each one in the order given, `[num]`."""
     order = np.argsort(group, kind="stable")
-    places = np.empty(len(group), dtype=np.int64)
-    places[order] = numbered(np.bincount(group))
-    return places
+    position = np.empty(len(group), dtype=np.int64)
+    position[order] = numbered(np.bincount(group))
+    return position
 
 
 def numbered(counts: IntArray) -> IntArray:

@@ -16,7 +16,7 @@ from kindred.features.click_log import CODES, ClickLog
 DEPTH = 8
 """Clicks of a reader that are looked back at."""
 _FAR = 3
-"""Places in a session from which on all count as one."""
+"""Positions in a session from which on all count as one."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ FIRST_RATE = 0.1
 _PLACE_GROUPS = np.array([1, 3, 6, 11, 16, 21, 31])
 """Where one group of positions in a session ends and the next begins; the first place is 0."""
 _PLACE_WEIGHT = 50.0
-"""Views that the overall rate counts as beside those of a group of places."""
+"""Views that the overall rate counts as beside those of a group of positions."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ Rules that every implementation keeps (tests/graph/test_contract.py):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -72,6 +72,10 @@ class GraphStore(Protocol):
     """A property graph. Raises StoreError where the engine fails, SchemaError where the data does not fit."""
 
     url: str
+
+    @property
+    def state(self) -> Hashable | None:
+        """Another one whenever the graph holds something else; None where nothing tells, as while it is written."""
 
     def create_schema(self, schema: GraphSchema) -> None:
         """Tables, keys and constraints of every label and edge type; what exists stays as it is."""

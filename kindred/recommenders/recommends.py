@@ -62,6 +62,9 @@ class HoldsGraph(Protocol):
     def read_again(self) -> None:
         """Takes what the graph holds now; the version stays."""
 
+    def is_behind(self) -> bool:
+        """Whether an answer found the graph to hold something else, and had to read it."""
+
 
 @runtime_checkable
 class KnowsSearches(Protocol):

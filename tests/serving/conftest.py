@@ -121,6 +121,9 @@ class Client:
     def post(self, path: str, body: object) -> httpx.Response:
         return self._ask("POST", path, json=body)
 
+    def delete(self, path: str) -> httpx.Response:
+        return self._ask("DELETE", path)
+
     def send(self, path: str, content: bytes, **parameters: Any) -> httpx.Response:
         """Posts a body that is no JSON."""
         return self._ask("POST", path, content=content, params=parameters)

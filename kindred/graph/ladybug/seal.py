@@ -98,6 +98,12 @@ def seal(folder: Path, schema: str | None) -> None:
     _write(folder, files, writing=False, schema=schema)
 
 
+def seal_state(folder: Path) -> tuple[int, int]:
+    """Another one for each time that a writer sealed the folder."""
+    found = (folder / SEAL).stat()
+    return found.st_ino, found.st_mtime_ns
+
+
 def verify(folder: Path) -> list[str]:
     """What is damaged of a graph folder that no process writes, a sentence each; every byte is read."""
     sealed = _read(folder)

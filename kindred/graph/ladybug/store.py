@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,7 +35,7 @@ from kindred.graph.ladybug.journal import Change, Verb
 from kindred.graph.ladybug.notes import read_notes, write_notes
 from kindred.graph.ladybug.pending import PendingEdges
 from kindred.graph.ladybug.recovery import DATABASE, open_engine
-from kindred.graph.ladybug.seal import begin_writing, check_seal, seal
+from kindred.graph.ladybug.seal import begin_writing, check_seal, seal, seal_state
 from kindred.graph.ladybug.statements import engine_columns
 from kindred.graph.ladybug.tables import Tables
 from kindred.graph.rows import filled_nodes, fitted, key_of, newer_edges, told_of_neighbours, vector_lengths
@@ -69,6 +69,7 @@ class EmbeddedGraph:
         self._lock = FolderLock(folder, shared=read_only)
         try:
             self._schema_key = check_seal(folder, read_only=read_only)
+            self._state = seal_state(folder) if read_only else None
             self._notes = read_notes(folder)
             self._pending = PendingEdges(folder / "pending")
             if self._pending and read_only:
@@ -87,6 +88,10 @@ class EmbeddedGraph:
         except BaseException:
             self._release()
             raise
+
+    @property
+    def state(self) -> Hashable | None:
+        return self._state
 
     def create_schema(self, schema: GraphSchema) -> None:
         with self._mutex:

@@ -10,7 +10,7 @@ How it keeps the protocol's rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,10 @@ class Neo4jStore:
         self._connection = Neo4jConnection(url, server)
         self._schema = graph_schema()
         self._constrained: frozenset[str] = frozenset()  # full names of tables whose keys the server keeps unique
+
+    @property
+    def state(self) -> Hashable | None:
+        return None
 
     def create_schema(self, schema: GraphSchema) -> None:
         self._schema = schema

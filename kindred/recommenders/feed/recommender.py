@@ -168,6 +168,10 @@ class FeedRecommender:
         """Takes the feed as the graph holds it now; the version stays."""
         self._versions.hold(self._load(self._versions.of().name))
 
+    def is_behind(self) -> bool:
+        """Never: an answer does not look."""
+        return False
+
     def is_quick(self, request: Request) -> bool:
         """False: an answer takes milliseconds, so it is made in a thread."""
         return False

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +11,8 @@ from kindred.domain.errors import RecordError
 from kindred.domain.interactions import FloatArray
 from kindred.domain.queries import has_words, query_id
 from kindred.domain.records import Bought, LedTo, Searched
-from kindred.domain.schema import edge_type_of
-from kindred.graph.store import GraphStore
 from kindred.models.two_tower import HISTORY
+from kindred.recommenders.searching.edges import Edges
 from kindred.recommenders.searching.histories import DAY
 from kindred.recommenders.searching.model import QueryModel
 from kindred.recommenders.searching.product_index import AskedQueries
@@ -44,37 +42,30 @@ def searches_sent(queries: Sequence[str]) -> Searches:
     return Searches(tuple(useful[:HISTORY]), (0.0,) * HISTORY, len(forms) - sum(map(has_words, forms)))
 
 
-def searches_of(store: GraphStore, user_id: str, at: int | None) -> Searches:
+def searches_of(edges: Edges, user_id: str, at: int | None) -> Searches:
     """The latest different queries of a user up to a time, how old they were then or at the latest of them."""
-    edges = store.edges_of(edge_type_of(Searched), user_id, ["target_id", "at"], at)
-    found = sorted(zip(edges["at"].to_pylist(), edges["target_id"].to_pylist(), strict=True), key=_by_time)
     latest: dict[str, int] = {}
-    for searched_at, query in reversed(found):
+    for searched_at, query in sorted(edges.targets(Searched, user_id, at), key=_by_time, reverse=True):
         latest.setdefault(query, searched_at or 0)
     texts = tuple(latest)[:HISTORY]
     now = at if at is not None else max(latest.values(), default=0)
     return Searches(texts, tuple(max(0.0, (now - latest[text]) / DAY) for text in texts))
 
 
-def bought_by(store: GraphStore, user_id: str, at: int | None) -> set[str]:
+def bought_by(edges: Edges, user_id: str, at: int | None) -> set[str]:
     """Products that a user ordered up to a time."""
-    edges = store.edges_of(edge_type_of(Bought), user_id, ["target_id"], at)
-    return set(edges["target_id"].to_pylist())
+    return {product for _, product in edges.targets(Bought, user_id, at)}
 
 
 def times_led(
-    store: GraphStore, queries: Sequence[str], products: Sequence[str], at: int | None
+    edges: Edges, queries: Sequence[str], products: Collection[str], at: int | None
 ) -> Mapping[tuple[str, str], int]:
     """How often each of the queries led to each of the products, up to a time.
 
     What left each query is read: one question that names queries and products takes the engine several times longer.
     """
-    found: dict[tuple[str, str], int] = {}
-    for query in queries:
-        led = store.edges_of(edge_type_of(LedTo), query, ["target_id"], at)["target_id"].to_pylist()
-        times = Counter(led)
-        found |= {(query, product): times[product] for product in products if product in times}
-    return found
+    found = ((query, edges.times(LedTo, query, products, at)) for query in queries)
+    return {(query, product): times for query, led in found for product, times in led.items()}
 
 
 def asked_of(searches: Searches, vectors: FloatArray, graph: FloatArray, model: QueryModel) -> AskedQueries:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 
@@ -36,6 +36,7 @@ from kindred.recommenders.searching.asked_searches import (
     times_led,
 )
 from kindred.recommenders.searching.best_products import BestProducts, best_products
+from kindred.recommenders.searching.edges import Edges, EdgesOfGraph, HeldEdges
 from kindred.recommenders.searching.histories import NOW, histories_before
 from kindred.recommenders.searching.product_index import AskedQueries, rows_of_best
 from kindred.recommenders.searching.run import Release, load_release
@@ -58,6 +59,8 @@ class QueryRecommender:
         self.system = system
         self._opened = opened
         self._versions = HeldVersions(system, opened.vectors.of(system.name), self._load)
+        self._held: HeldEdges | None = None
+        self._state: Hashable | None = None
 
     def __call__(self, request: Request) -> Answer:
         """The k best products for these queries; who has none gets what is popular.
@@ -138,8 +141,8 @@ class QueryRecommender:
 
     def searched(self, user_id: str) -> tuple[str, ...]:
         """The latest different searches of a user, the latest first, as the graph holds them."""
-        with self._opened.graph() as store:
-            return searches_of(store, user_id, None).texts
+        with self._edges() as edges:
+            return searches_of(edges, user_id, None).texts
 
     def refresh(self) -> str:
         """Takes the published version, whole, before the next answer, and keeps it until called again; its name.
@@ -147,7 +150,30 @@ class QueryRecommender:
         Raises:
             ArtifactError: nothing is published, or what is is damaged; what answered before still answers.
         """
-        return self._versions.hold(self._versions.of(self._versions.published()))
+        name = self._versions.hold(self._versions.of(self._versions.published()))
+        with suppress(StoreError):  # each answer reads what it needs then
+            self.read_again()
+        return name
+
+    def read_again(self) -> None:
+        """Holds searches, orders and where they led as the graph has them now; nothing where it may change any time."""
+        with self._opened.graph() as store:
+            if store.state is None:
+                self._held = None
+            elif self._held is None or self._held.state != store.state:
+                self._held = HeldEdges.read(store)
+            self._state = store.state
+
+    def is_behind(self) -> bool:
+        """Whether the graph has changed since they were read, as the latest answer found."""
+        return self._state is not None and (self._held is None or self._held.state != self._state)
+
+    @contextmanager
+    def _edges(self) -> Iterator[Edges]:
+        """Searches, orders and where they led as the graph has them now. Raises: StoreError."""
+        with self._opened.graph() as store:
+            self._state, held = store.state, self._held
+            yield held if held is not None and held.state == store.state else EdgesOfGraph(store)
 
     def is_quick(self, request: Request) -> bool:
         """Never: searches are read from the graph, and queries may have to be encoded."""
@@ -192,9 +218,12 @@ class QueryRecommender:
         said = searches_sent(sent) if sent else Searches((), ())
         if request.user_id is None:
             return said, set()
-        with self._opened.graph() as store:
-            searches = said if sent else searches_of(store, request.user_id, request.at)
-            return searches, bought_by(store, request.user_id, request.at) if request.exclude_seen else set()
+        with self._edges() as edges:
+            searches = said if sent else searches_of(edges, request.user_id, request.at)
+            bought = bought_by(edges, request.user_id, request.at) if request.exclude_seen else set()
+        if self._opened.known is not None and request.exclude_seen:  # what is on its way into the graph
+            bought.update(self._opened.known.seen(request.user_id, request.at))
+        return searches, bought
 
     def _allowed(self, request: Request, release: Release, bought: set[str]) -> NDArray[np.bool_]:
         """Which products may be in the answer, `[num_products]`."""
@@ -203,7 +232,8 @@ class QueryRecommender:
         if request.among is not None:
             allowed[:] = False
             allowed[products.ids.known_positions(request.among)] = True
-        allowed[products.ids.known_positions([*request.exclude, *bought])] = False
+        gone = () if self._opened.known is None else self._opened.known.barred(request.at)
+        allowed[products.ids.known_positions([*request.exclude, *bought, *gone])] = False
         for number, bounds in request.bounds.items():
             values = products.numbers.get(number)  # a version may have been published without them
             allowed &= values is not None and bounds.admit_each(values)
@@ -250,9 +280,10 @@ class QueryRecommender:
         """Why each product: people who searched for the same ordered it, or it has the words of the search."""
         ids = {release.products.ids.external(row): row for row in best}
         leads: Mapping[tuple[str, str], int] = {}
-        with suppress(StoreError), self._opened.graph() as store:  # without it the words of titles give the reasons
-            leads = times_led(store, searches.texts, list(ids), at)
+        with suppress(StoreError), self._edges() as edges:  # without it the words of titles give the reasons
+            leads = times_led(edges, searches.texts, ids, at)
         meant = list(map(release.model.index.meant, searches.texts))
+        asked = list(dict.fromkeys(word for query in meant for word in words_of(query)))
         reasons: dict[int, Reason] = {}
         for row in best:
             product = release.products.ids.external(row)
@@ -264,7 +295,7 @@ class QueryRecommender:
                 reasons[row] = Reason(text, (query, "LED_TO", product))
                 continue
             title = set(words_of(release.products.titles[row]))
-            matched = list(dict.fromkeys(w for query in meant for w in words_of(query) if w in title))
+            matched = [word for word in asked if word in title]
             if matched:
                 reasons[row] = Reason(f"its title has your words: {', '.join(matched)}")
             else:

@@ -115,9 +115,10 @@ class OpenedSystem:
         return replace(request, user_id=None, exclude=frozenset(left_out(self.memory, request)))
 
     def catch_up(self, num_applied: int) -> None:
-        """Has what answers read the graph again where writes came into it; in a tenth of the time at the most."""
-        is_due = num_applied != self._num_read and time.monotonic() >= self._may_read_at
-        if is_due and isinstance(self.recommender, HoldsGraph):
+        """Has what answers read the graph again where something came into it; in a tenth of the time at the most."""
+        if not isinstance(self.recommender, HoldsGraph) or time.monotonic() < self._may_read_at:
+            return
+        if num_applied != self._num_read or self.recommender.is_behind():
             began, gone = time.monotonic(), set(self._left_graph)
             with suppress(*FAILURES):  # a graph that is being written is read the next time
                 self.recommender.read_again()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from kindred.domain.recommendation import Request
-from kindred.domain.schema import graph_schema
+from kindred.domain.records import Searched
+from kindred.domain.schema import EdgeType, edge_type_of, graph_schema, to_table
+from kindred.graph.ladybug.store import EmbeddedGraph
 from kindred.graph.open import open_graph
 from kindred.ingest.generate.searches import SearchSample, generate_searches
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import TowerConfig
 from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.searching.recommender import QueryRecommender
 from kindred.recommenders.systems import SYSTEMS
 from kindred.recommenders.training import GraphState
 from kindred.serving.answering.ladder import is_plain
@@ -142,3 +148,55 @@ def test_why_as_of_a_time_takes_what_recommendations_take(client: Client) -> Non
     assert client.get(path, at="2100-01-01").json()["now"]["rank"] == 1
     nothing = client.get("/v1/queries/users/U00001/recommendations", at="2000-01-01").json()
     assert nothing["items"] == [] and nothing["note"].endswith("nothing that fits had happened up to then")
+
+
+def test_a_purchase_is_left_out_of_the_next_answer(client: Client) -> None:
+    asked = "/v1/queries/users/U00003/recommendations"
+    best = client.get(asked, k=1).json()["items"][0]["id"]
+    before = client.get(asked, k=1, at="2100-01-01").json()["items"][0]["id"]
+    assert (
+        client.post("/v1/events", {"system": "queries", "user_id": "U00003", "item_id": best}).json()["accepted"] == 1
+    )
+    after = client.get(asked, k=20).json()["items"]
+    assert best == before and len(after) == 20 and best not in [item["id"] for item in after]
+
+
+def test_a_deleted_product_is_left_out_of_the_next_answer(client: Client) -> None:
+    asked = "/v1/queries/users/U00004/recommendations"
+    last = client.get(asked, k=20).json()["items"][-1]["id"]
+    assert client.delete(f"/v1/queries/items/{last}").status_code == 200
+    after = client.get(asked, k=20).json()["items"]
+    assert len(after) == 20 and last not in [item["id"] for item in after]
+
+
+def test_an_answer_reads_the_graph_only_where_it_has_changed(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, opened, read = "U00002", service.system("queries"), EmbeddedGraph.edges_of
+    recommender, reads = opened.recommender, list[str]()
+
+    def noted(store: EmbeddedGraph, edge: EdgeType, source_id: str, *rest: Any) -> pa.Table:
+        reads.append(edge.type)
+        return read(store, edge, source_id, *rest)
+
+    def ask() -> list[str]:
+        reads.clear()
+        return [item["id"] for item in client.get(f"/v1/queries/users/{user}/recommendations", k=5).json()["items"]]
+
+    monkeypatch.setattr(EmbeddedGraph, "edges_of", noted)
+    before = ask()
+    assert not reads and len(before) == 5
+    assert isinstance(recommender, QueryRecommender)
+    edge = edge_type_of(Searched)
+    query = next(query for query in recommender.searched("U00001") if query not in recommender.searched(user))
+    with service.graph.write() as store:  # as a command that loads searches does
+        told = Searched(event_id="now", source_id=user, target_id=query, at=int(time.time()))
+        store.upsert_edges(edge, to_table(edge, [told]))
+    after = ask()
+    assert after != before and {"SEARCHED", "BOUGHT"} == set(reads)
+    assert recommender.searched(user)[0] == query and recommender.is_behind()
+    opened.catch_up(service.live.num_applied["queries"])
+    assert not recommender.is_behind() and ask() == after and not reads
+    with service.graph.write() as store:
+        store.delete_edges(edge, ["now"])
+    assert ask() == before and reads
