@@ -9,6 +9,7 @@ Passwords are in no message, no summary and no quarantine file.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Select, Table
     from sqlalchemy.exc import DBAPIError
 
+_LOG = logging.getLogger("kindred.ingest")
 BATCH_ROWS, BATCH_PAGES = 10_000, 64
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long is waited before a lost connection is tried again, each time."""
@@ -257,8 +259,11 @@ class SqlTable:
                     raise self._refused(error, "see what it holds, or name a view without that") from None
                 return self._tried(engine, do)
             except DBAPIError as error:
+                refused = self._refused(error, "see that it runs and lets you in, then run the same again")
                 if not _is_lost(error) or seconds is None or is_hopeless(error):
-                    raise self._refused(error, "see that it runs and lets you in, then run the same again") from None
+                    raise refused from None
+                if seconds == self.wait[0]:
+                    _LOG.error("%s; tried again for up to %.0f s", refused.message, sum(self.wait))
             self.sleep(seconds)
         raise AssertionError("the last try returns or raises")
 

@@ -101,12 +101,16 @@ def test_a_restarted_server_costs_no_row_and_brings_none_twice(server: Postgres)
 
 
 @needs_postgres
-def test_a_server_that_stays_away_is_said_without_the_password(server: Postgres) -> None:
+def test_a_server_that_stays_away_is_said_without_the_password(
+    server: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
     waited: list[float] = []
     gone = SqlTable(_address(server).set(port=1), "user_data", social_feed.USERS, (0.5, 1.0), waited.append)
     with pytest.raises(StoreError, match="can't be read") as raised:
         list(gone.rows())
     assert waited == [0.5, 1.0] and "s3cret" not in str(raised.value)
+    (told,) = caplog.messages
+    assert told.startswith("table user_data can't be read") and told.endswith("tried again for up to 2 s")
     refused = SqlTable(_address(server).set(password="wrong"), "user_data", social_feed.USERS, (), waited.append)
     with pytest.raises(StoreError, match="password authentication failed"):
         list(refused.rows())
