@@ -1,0 +1,51 @@
+"""Rows that are no events, and cells that are nothing, are told from those that are."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kindred.graph.open import open_graph
+from kindred.ingest.formats.files import read_rows
+from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
+from tests.ingest.tables.test_interactions import DAY, events_of, short, understood, write
+
+
+def test_a_return_is_no_event_and_no_bad_row(tmp_path: Path) -> None:
+    rows = "c1,mug,2,536365\nc1,mug,-2,C536366\nc1,mug,-1,C536367\n,lamp,-3,C536368\nc2,lamp,1,536369\n"
+    path = write(tmp_path / "t.csv", "CustomerID,StockCode,Quantity,InvoiceNo\n" + rows)
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        summary = ingest_files(store, understood(path).files, None, IngestOptions(tmp_path / "s", tmp_path / "q"))
+    assert summary.files[0].skipped_reasons == {"Quantity below 0: taken back, no event": 3}
+    assert (summary.accepted, summary.quarantined) == (2, 0)
+
+
+def test_what_r_writes_for_nothing_is_no_id_and_na_in_quotes_is_one(tmp_path: Path) -> None:
+    rows = '"","user","item","rating"\n"1","u1","NA",5\n"2","u2",NA,4\n"3",NA,"i3",4\n"4","x, NA, y","i4",NA\n'
+    found = short(events_of(understood(write(tmp_path / "r.csv", rows))))
+    assert found == [("u1", "NA", 5.0, None), "missing_id", "missing_id", ("x, NA, y", "i4", None, None)]
+    plain = write(tmp_path / "plain.csv", "user,item\nu1,NA\nNA,i2\n")  # here nothing tells it from an id
+    assert short(events_of(understood(plain))) == [("u1", "NA", None, None), ("NA", "i2", None, None)]
+
+
+@pytest.mark.parametrize(("name", "no"), [("click", "0"), ("purchased", "false"), ("is_like", "0.0")])
+def test_what_was_shown_in_vain_is_not_as_good_as_what_was_taken(tmp_path: Path, name: str, no: str) -> None:
+    tables = understood(write(tmp_path / "shown.csv", f"user,item,{name}\nu1,i1,1\nu2,i2,{no}\n"))
+    assert short(events_of(tables)) == [("u1", "i1", 1.0, None), ("u2", "i2", 0.0, None)]
+    assert [(choice.role, choice.column) for choice in tables.choices][2:] == [("rating", name)]
+    counted = understood(write(tmp_path / "counted.csv", f"user,item,{name}\nu1,i1,1\nu2,i2,7\n"))
+    assert [choice.role for choice in counted.choices] == ["user", "item"]
+
+
+@pytest.mark.parametrize("word", ["Product Removed", "item_removed", "Order Refunded", "Product Removed from Wishlist"])
+def test_words_of_trackers_that_take_an_item_back_are_no_events(tmp_path: Path, word: str) -> None:
+    rows = [
+        {"event": "Product Viewed", "properties": {"distinct_id": "u1", "product_id": "p1", "time": DAY}},
+        {"event": word, "properties": {"distinct_id": "u1", "product_id": "p2", "time": DAY}},
+    ]
+    (file,) = understood(write(tmp_path / "tracked.json", "\n".join(map(json.dumps, rows)))).files
+    viewed, removed = (file.source.parse(row.value) for row in read_rows(file.path, file.source, lambda *_: None))  # type: ignore[arg-type]
+    assert len(viewed.records) == 3 and removed.skipped == f"{word} in event: no event for the item"
