@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export PYTHONDONTWRITEBYTECODE ?=
+# Bytecode is kept, whatever the environment says: each command would compile all that it loads anew, half of its time.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench setup setup-dev clean
@@ -14,8 +15,6 @@ demo: setup  ## Generate (or take REVIEWS=… METADATA=…), ingest, train, eval
 	@$(BIN)/kindred demo $(if $(REVIEWS),--reviews '$(REVIEWS)') $(if $(METADATA),--metadata '$(METADATA)')
 
 # Two workers with a thread each: with two threads each they spend a third of their time on waiting for one another.
-# Bytecode is kept, whatever the environment says: each worker and each process of a test would compile all of it anew.
-test: export PYTHONDONTWRITEBYTECODE =
 test: setup-dev lint  ## Lint and the whole test suite
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n 2 --dist loadfile
 
