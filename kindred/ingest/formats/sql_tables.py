@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kindred.domain.errors import RecordError, SettingsError, StoreError, install_hint
@@ -118,7 +119,7 @@ class SqlTable:
         """Every row, numbered from 1 in the order they come.
 
         Raises:
-            RecordError: there is no such table, or it lacks a column.
+            RecordError: there is no such table or file, or it lacks a column.
             StoreError: the database can't be reached, or not any more.
             SettingsError: the driver of the database is missing.
         """
@@ -146,6 +147,10 @@ class SqlTable:
         from sqlalchemy.exc import NoSuchModuleError
         from sqlalchemy.pool import NullPool
 
+        file = self.url.database or ""
+        if self.url.get_backend_name() == "sqlite" and not file.startswith((":", "file:")) and not Path(file).exists():
+            advice = "check the path; an absolute one has four slashes: sqlite:////data/shop.db"
+            raise RecordError(f"can't read {file}: no such file", advice)
         arguments = _PATIENCE if self.url.drivername == "postgresql+psycopg" else {}
         try:
             return create_engine(self.url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)

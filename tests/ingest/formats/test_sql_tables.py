@@ -206,3 +206,10 @@ def test_a_server_that_is_gone_without_a_word_is_given_up_soon(server: Postgres)
     with engine.connect() as connection:
         given = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
     assert given["tcp_user_timeout"] == "60000" and int(given["keepalives_idle"]) <= 60
+
+
+def test_a_file_of_sqlite_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    missing = tmp_path / "shop.db"
+    with pytest.raises(RecordError, match="no such file"):
+        list(SqlTable(make_url(f"sqlite:///{missing}"), "t", social_feed.USERS).rows())
+    assert not missing.exists()
