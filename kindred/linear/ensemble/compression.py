@@ -71,19 +71,17 @@ def compress(
 def _nearest_of_maps(total: ScorerSum, features: dict[str, Feature], width: int, seed: int) -> Space:
     """The space in the leading right singular vectors of the users' scores."""
     num_users, num_items = next(iter(features.values())).shape[0], len(total.items)
-    # of few users all scores take less room and time than the maps that make them
-    of_few = total.scores(features) if num_users < num_items else None
 
     def product(x: Tensor) -> Tensor:
         columns = x.numpy()
-        if of_few is not None:
-            return torch.from_numpy(of_few.T @ (of_few @ columns))
         scores = sum(np.asarray(features[name] @ total.times(name, columns)) for name in total.features)
         back = [total.transposed_times(name, np.asarray(features[name].T @ scores)) for name in total.features]
         return torch.from_numpy(np.sum(back, axis=0))
 
-    _, vectors = leading_eigenvectors(product, num_items, width, seed, ITERATIONS)
-    items = vectors.numpy()
+    if num_users < num_items:  # all scores take less room and time than the maps that make them
+        items = _right_vectors(total.scores(features), width, seed)
+    else:
+        items = leading_eigenvectors(product, num_items, width, seed, ITERATIONS)[1].numpy()
     return {name: np.ascontiguousarray(total.times(name, items)) for name in total.features}, items
 
 
@@ -97,7 +95,10 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int, max_use
     items = total.items * known_by**-0.5
     num_users = features["items"].shape[0]
     if num_users <= items.shape[1] and num_users * len(items) <= MOST_SCORES:
-        to_items = _of_few_users(total.user_columns(features) @ items.T, width, seed)
+        # of users who are fewer than the columns, Gram matrices take longer than all scores
+        scores = total.user_columns(features) @ items.T
+        scores /= np.maximum(np.linalg.norm(scores, axis=1, keepdims=True), _SHORTEST)
+        to_items = _right_vectors(scores, width, seed)
         return total.rows_times(items.T @ to_items), to_items * known_by**0.5
     item_gram = _gram(items)
     # items = Q Lᵀ with orthonormal Q: the leading right singular vectors of users · itemsᵀ are Q times those of users
@@ -115,12 +116,8 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int, max_use
     return total.rows_times(to_users), items
 
 
-def _of_few_users(scores: FloatArray, width: int, seed: int) -> FloatArray:
-    """The leading right singular vectors of users' scores, each user's of length 1, `[num_items, width]`.
-
-    Of users who are fewer than the columns of the sum: its Gram matrices would take longer than their scores do.
-    """
-    scores /= np.maximum(np.linalg.norm(scores, axis=1, keepdims=True), _SHORTEST)
+def _right_vectors(scores: FloatArray, width: int, seed: int) -> FloatArray:
+    """The leading right singular vectors of users' scores, `[num_items, width]`."""
 
     def product(x: Tensor) -> Tensor:
         return torch.from_numpy(scores.T @ (scores @ x.numpy()))
