@@ -25,3 +25,20 @@ def spans(starts: IntArray, counts: IntArray) -> IntArray:
     ends = np.cumsum(counts)
     positions: IntArray = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
     return positions
+
+
+def rows_until(group: int | None, starts: IntArray, at: IntArray, until: int | None) -> slice:
+    """Where the rows of a group up to a time are, all where None; no rows without a group.
+
+    Args:
+        group: its number.
+        starts: where each group begins, `[num_groups + 1]`; each in the order of its times.
+        at: time of each row, `[num]`.
+        until: the latest time.
+    """
+    if group is None:
+        return slice(0, 0)
+    start, end = int(starts[group]), int(starts[group + 1])
+    if until is not None:
+        end = start + int(np.searchsorted(at[start:end], until, side="right"))
+    return slice(start, end)

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.groups import rows_until
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import IntArray
 from kindred.domain.records import Bought, Event, LedTo, Searched
@@ -117,10 +118,4 @@ class _OfType:
 
     def rows(self, source_id: str, until: int | None) -> slice:
         """Where the edges of a node up to a time are."""
-        place = self.sources.position(source_id)
-        if place is None:
-            return slice(0, 0)
-        start, end = int(self.starts[place]), int(self.starts[place + 1])
-        if until is not None:
-            end = start + int(np.searchsorted(self.at[start:end], until, side="right"))
-        return slice(start, end)
+        return rows_until(self.sources.position(source_id), self.starts, self.at, until)

@@ -23,6 +23,7 @@ from kindred.graph.store import QueryLimits
 from kindred.linear.words.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
 from kindred.recommenders.answering.held_versions import HeldVersions
+from kindred.recommenders.answering.known import left_out
 from kindred.recommenders.answering.opened import NOTHING_THEN, POPULAR_THEN, Opened
 from kindred.recommenders.answering.request_parts import OF_SEARCHES, check_parts, left_aside, named_items
 from kindred.recommenders.releases import run_of
@@ -221,8 +222,6 @@ class QueryRecommender:
         with self._edges() as edges:
             searches = said if sent else searches_of(edges, request.user_id, request.at)
             bought = bought_by(edges, request.user_id, request.at) if request.exclude_seen else set()
-        if self._opened.known is not None and request.exclude_seen:  # what is on its way into the graph
-            bought.update(self._opened.known.seen(request.user_id, request.at))
         return searches, bought
 
     def _allowed(self, request: Request, release: Release, bought: set[str]) -> NDArray[np.bool_]:
@@ -232,8 +231,9 @@ class QueryRecommender:
         if request.among is not None:
             allowed[:] = False
             allowed[products.ids.known_positions(request.among)] = True
-        gone = () if self._opened.known is None else self._opened.known.barred(request.at)
-        allowed[products.ids.known_positions([*request.exclude, *bought, *gone])] = False
+        known = self._opened.known  # also of what is on its way into the graph
+        out = request.exclude if known is None else left_out(known, request)
+        allowed[products.ids.known_positions([*out, *bought])] = False
         for number, bounds in request.bounds.items():
             values = products.numbers.get(number)  # a version may have been published without them
             allowed &= values is not None and bounds.admit_each(values)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from kindred.domain.groups import rows_until
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.schema import graph_schema
@@ -70,13 +71,7 @@ class Past:
 
     def rows(self, user_id: str, until: int | None = None) -> slice:
         """Where a user's events up to a time are."""
-        position = self.users.position(user_id)
-        if position is None:
-            return slice(0, 0)
-        start, end = int(self.starts[position]), int(self.starts[position + 1])
-        if until is not None:
-            end = start + int(np.searchsorted(self.at[start:end], until, side="right"))
-        return slice(start, end)
+        return rows_until(self.users.position(user_id), self.starts, self.at, until)
 
     def active_users(self) -> list[str]:
         """The users that have events."""
