@@ -197,8 +197,9 @@ def compare(folds: Sequence[Results]) -> dict[str, str]:
 
 
 def left_out(size: int, fold: int) -> np.ndarray:
-    """Which fifth is new, `[size]`."""
-    left_out: np.ndarray = np.random.default_rng(0).permutation(size) % FOLDS == fold
+    """Which fifth is new, `[size]`; from the sixth fold on fifths of another partition."""
+    partition, part = divmod(fold, FOLDS)
+    left_out: np.ndarray = np.random.default_rng(partition).permutation(size) % FOLDS == part
     return left_out
 
 

@@ -1,6 +1,6 @@
 """New products in the whole catalogue: `python -m benchmarks.new_products [--data DIR] [--folds N]`.
 
-Further options are `--shares …`, `--without-network` and `--without-text`.
+Further options are `--reviews-only`, `--shares …`, `--without-network` and `--without-text`.
 
 A fifth of the products is left out of the graph with all reviews, five times, until each was left out once; so is a
 fifth of the reviews of the others. A run is trained on the rest; then the new products come into the graph with
@@ -127,7 +127,8 @@ def main() -> None:
     """Prints a line for each data set, share and number of first reviews."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.new_products", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=datasets.DEFAULT_DATA, help="folder of the public files")
-    parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five to run")
+    parser.add_argument("--folds", type=int, default=FOLDS, help="five leave out each product once; ten, twice")
+    parser.add_argument("--reviews-only", action="store_true", help="leave the generated sample out")
     shares = [ColdItemConfig().max_share, 5 * ColdItemConfig().max_share]
     parser.add_argument("--shares", type=float, nargs="+", default=shares, help="positions for new products")
     parser.add_argument("--without-network", action="store_true", help="linear scorers alone: a third of the time")
@@ -136,7 +137,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     plain = ModelConfig(network=not arguments.without_network, text=not arguments.without_text)
-    for name, lines in (("reviews of 2014", reviews14_lines(arguments.data)), ("generated sample", sample_lines())):
+    sources = {"reviews of 2014": reviews14_lines(arguments.data)}
+    if not arguments.reviews_only:
+        sources["generated sample"] = sample_lines()
+    for name, lines in sources.items():
         data = read_product_data(lines)
         for share in arguments.shares:
             ranking = replace(plain.ranking, cold_items=ColdItemConfig(max_share=share))

@@ -160,9 +160,9 @@ def test_the_settings_that_tune_finds_are_those_that_training_takes(
     changed["gnn"] |= {"epochs": 1, "hidden_dim": 16, "heads": 2}
     changed["ranking"]["recency_decay"] = 0.7
     settings.write_text(json.dumps(changed))
-    run = json.loads(kindred("train-gnn", "--config", str(settings), "--conv", "gat", "--json"))
+    options = ("--conv", "gat", "--new-items", "0.05")
+    run = json.loads(kindred("train-gnn", "--config", str(settings), *options, "--json"))
     assert run["config"]["ranking"]["recency_decay"] == 0.7 and run["config"]["gnn"]["hidden_dim"] == 16
     assert run["config"]["gnn"]["conv"] == "gat" and run["gnn"]["epochs"] == 1
-    assert ModelConfig.model_validate(run["config"]) == ModelConfig.model_validate(
-        {**changed, "gnn": {**changed["gnn"], "conv": "gat"}}
-    )
+    changed["gnn"]["conv"], changed["ranking"]["cold_items"]["max_share"] = "gat", 0.05
+    assert ModelConfig.model_validate(run["config"]) == ModelConfig.model_validate(changed)
