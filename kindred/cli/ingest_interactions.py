@@ -46,6 +46,10 @@ class TableFlags:
     ] = None
     text: Annotated[str | None, typer.Option(metavar="COLUMN", help="What the user wrote.")] = None
     kind: Annotated[str | None, typer.Option(metavar="COLUMN", help="The word for what happened.")] = None
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="What became of orders: cancelled ones are no events; none: all are."),
+    ] = None
     event: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Event type that rows become: INTERACTED, REVIEWED, LISTENED …")
     ] = None

@@ -18,6 +18,7 @@ NO_RATING = "no rating"
 
 T = TypeVar("T")
 
+_YES, _NO = frozenset(("1", "1.0", "true")), frozenset(("0", "0.0", "false"))
 _TRUTHS = {
     **dict.fromkeys(("true", "t", "1", "1.0", "yes", "y"), True),
     **dict.fromkeys(("false", "f", "0", "0.0", "no", "n"), False),
@@ -45,6 +46,12 @@ def given(value: T | None, field: str) -> T:
     if value is None or value == "" or value != value:
         raise BadRecord(Reason.MISSING_VALUE, "it is missing", field)
     return value
+
+
+def says_yes(value: object) -> bool | None:
+    """Whether a cell says yes, as 1 or true; None where it says neither yes nor no."""
+    text = str(value).strip().casefold()
+    return True if text in _YES else False if text in _NO else None
 
 
 def truth_of(value: object, field: str) -> bool | None:

@@ -48,6 +48,12 @@ _USUAL = {
     ),
     "text": "text review_text review comment review_body body content",
     "kind": "kind event_type event_name action event behavior behavior_type action_type feedback_type interaction_type",
+    "status": (
+        "status order_status financial_status payment_status order_state state order_status_name status_name "
+        "purchase_status transaction_status sale_status invoice_status shipment_status shipping_status "
+        "delivery_status fulfillment_status booking_status reservation_status item_status lineitem_status "
+        "is_cancelled is_canceled cancelled canceled is_refunded refunded voided cancelled_at canceled_at refunded_at"
+    ),
     "id": f"{_ITEM} id",
     "title": (
         "title name movie_title item_name product_name product_title book_title track_name song_name prod_name "
@@ -85,6 +91,9 @@ _ABROAD = {
     "at": (
         "datum zeit zeitpunkt zeitstempel bestelldatum kaufdatum horodatage date_achat date_commande fecha fecha_hora "
         "data_hora data_compra data_ora дата время 时间 日期 时间戳 日時 日付"
+    ),
+    "status": (
+        "bestellstatus zahlungsstatus statut statut_commande estado situacao stato статус статус_заказа 状态 订单状态"
     ),
     "text": "kommentar rezension commentaire avis comentario resena recensione отзыв комментарий 评论",
     "title": (

@@ -10,11 +10,13 @@ from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.cells.numbers import decimal_of, price_of
 from kindred.ingest.cells.ratings import rating_of
 from kindred.ingest.cells.unrated import NEVER, guess_unrated
+from kindred.ingest.cells.values import says_yes
 from kindred.ingest.tables.column_names import guess, guesses, of_entries
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.mapping import EventColumns
-from kindred.ingest.tables.records import event_properties, says_yes
+from kindred.ingest.tables.records import event_properties
 from kindred.ingest.tables.table_head import Head
+from kindred.ingest.tables.taken_back import find_status
 from kindred.ingest.tables.time_forms import form_of_times, holds_clocks, holds_days, named_like_times
 
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
@@ -41,6 +43,10 @@ def event_columns(
     unrated = columns.unrated or guess_unrated(row.get(columns.rating or "") for row in head.rows)
     if unrated and not columns.unrated:
         remarks.append(f"{unrated} in {columns.rating} is read as not rated: --unrated {NEVER} says otherwise")
+    if columns.status and not given.status:
+        remarks.append(
+            f"rows of cancelled or refunded orders, by {columns.status}, are no events: --status {NEVER} counts them"
+        )
     return columns.model_copy(update={"at_format": at_format, "decimal": decimal, "unrated": unrated}), remarks
 
 
@@ -56,7 +62,7 @@ def _with_guesses(path: Location, event: type[Event], given: EventColumns, head:
     held = event_properties(event)
     found = {role: name for role, name in given.by_role().items() if name}
     check_there(path, found, head)
-    for role in found.keys() - {"user", "item", "at", "clock"} - held.keys():
+    for role in found.keys() - {"user", "item", "at", "clock", "status"} - held.keys():
         raise SettingsError(f"{event.edge_type} events have no {role}", f"they have {', '.join(('at', *held))}")
     for role in ("user", "item", "rating", "at", "text", "weight", "kind"):
         if role not in found and (role in ("user", "item", "at") or role in held):
@@ -65,7 +71,8 @@ def _with_guesses(path: Location, event: type[Event], given: EventColumns, head:
     for role in ("user", "item"):
         if role not in found:
             raise lacking(path, role, f"--{role}", head)
-    return given.model_copy(update=found)
+    columns = given.model_copy(update=found)
+    return columns if columns.rating else find_status(columns, head.columns, head.rows, set(found.values()))
 
 
 def _guess(role: str, head: Head, taken: set[str]) -> str | None:

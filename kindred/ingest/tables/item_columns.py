@@ -15,6 +15,7 @@ from kindred.ingest.bytes.paths import GivenTable, one_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.ids import known_id_of
+from kindred.ingest.cells.values import says_yes
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import SourceFile
@@ -22,7 +23,7 @@ from kindred.ingest.tables.column_names import guess, guesses, title_beside
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, TableMapping, category_edge
-from kindred.ingest.tables.records import item_properties, item_source, says_yes
+from kindred.ingest.tables.records import item_properties, item_source
 from kindred.ingest.tables.table_head import Head, read_head
 
 _SHOWN_VALUES = 3

@@ -13,6 +13,7 @@ from kindred.domain.errors import SettingsError
 from kindred.domain.records import RECORDS, Edge, Event, Node, User
 from kindred.domain.refusals import did_you_mean, refusal
 from kindred.files import whole_file
+from kindred.ingest.cells.unrated import NEVER
 
 _KINDS = ("Category", "Genre", "Topic")
 
@@ -31,6 +32,8 @@ class EventColumns(_Part):
         decimal: what stands before decimals of ratings and weights, a point or a comma, where numbers alone can't tell.
         kind: the table's own word for what happened.
         unrated: the number that stands for no rating, or `none`.
+        status: what became of the order that a row is of; `none` where it does not matter.
+        of_orders: whether the status is of orders for sure, and not of loans, which are returned in the end.
     """
 
     user: str | None = None
@@ -44,10 +47,13 @@ class EventColumns(_Part):
     kind: str | None = None
     decimal: Literal[".", ","] | None = None
     unrated: str | None = None
+    status: str | None = None
+    of_orders: bool = False
 
     def by_role(self) -> dict[str, str | None]:
         """The column of each role."""
-        return self.model_dump(exclude={"at_format", "decimal", "unrated"})
+        left_out = {"at_format", "decimal", "unrated", "of_orders"} | ({"status"} if self.status == NEVER else set())
+        return self.model_dump(exclude=left_out)
 
 
 class ItemColumns(_Part):
@@ -168,6 +174,6 @@ def mapping_text(mapping: TableMapping) -> str:
     return "\n".join([*lines, ""])
 
 
-def _toml(value: str | tuple[str, ...]) -> str:
-    """A text or a list of them; JSON writes both as TOML does, but for one character."""
+def _toml(value: str | tuple[str, ...] | bool) -> str:
+    """A text, a list of them or a truth value; JSON writes both as TOML does, but for one character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

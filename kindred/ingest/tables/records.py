@@ -12,7 +12,6 @@ Names are brought to Unicode form NFC; ids stay as they are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,33 +22,26 @@ from kindred.domain.schema import edge_type_of
 from kindred.ingest.cells.bad_records import checked
 from kindred.ingest.cells.ids import known_id_of
 from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
-from kindred.ingest.cells.numbers import number_of, price_of, whole_of, with_point
+from kindred.ingest.cells.numbers import price_of, whole_of, with_point
 from kindred.ingest.cells.ratings import Ratings
 from kindred.ingest.cells.texts import long_text_of, name_in, parts_of, raw_text_of, short_text_of
 from kindred.ingest.cells.time_reader import time_reader
 from kindred.ingest.cells.times import clock_of, key_of_time
-from kindred.ingest.cells.unrated import read_unrated
-from kindred.ingest.cells.values import NO_RATING, NO_TIME, optional
-from kindred.ingest.formats.columns import letters_of
+from kindred.ingest.cells.unrated import NEVER, read_unrated
+from kindred.ingest.cells.values import NO_RATING, NO_TIME, optional, says_yes
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, category_edge
+from kindred.ingest.tables.taken_back import why_no_event
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
 _FEWEST_FLAGS = 3
-_YES, _NO = frozenset(("1", "1.0", "true")), frozenset(("0", "0.0", "false"))
 _EVENT_PROPERTIES = {
     "rating": ("rating",),
     "weight": ("weight", "plays"),
     "text": ("text",),
     "kind": ("kind", "action"),
 }
-_AGAINST = re.compile(
-    "(?:product|item|order|track|song|video|article|post|book|movie)?"
-    "(?:(?:un|dis|undis)liked?|downvoted?|thumbsdown|unfollow(?:ed)?|removed?(?:from[a-z]+)?|removecart|"
-    "skip(?:ped)?|hide|hidden|dismiss(?:ed)?|notinterested|return(?:ed)?|refund(?:ed)?|cancell?(?:ed)?)"
-)
-"""Words for what happened, their letters alone, that take an item back or turn it down."""
 _ITEM_PROPERTIES = {"title": ("title", "name"), "text": ("text", "description")}
 
 
@@ -106,12 +98,6 @@ class _Items:
         return names
 
 
-def says_yes(value: object) -> bool | None:
-    """Whether a cell says yes, as 1 or true; None where it says neither yes nor no."""
-    text = str(value).strip().casefold()
-    return True if text in _YES else False if text in _NO else None
-
-
 def event_source(
     event: type[Event], columns: EventColumns, items: ItemColumns, numbered: Collection[str] = ()
 ) -> Source:
@@ -134,7 +120,7 @@ def event_source(
 
     def parse(row: Values) -> Parsed:
         row, notes = flattened(row), list[str]()
-        if why := _no_event(row, columns, held):
+        if why := why_no_event(row, columns, weighs="weight" in held, has_kind="kind" in held):
             return Parsed((), skipped=why)
         at_ms = read_time(row.get(columns.at), columns.at) if columns.at else None
         if at_ms is None:
@@ -155,27 +141,10 @@ def event_source(
             about = [_node(event.target, happened.target_id)]
         return Parsed((happened, _node(User, happened.source_id), *about), notes)
 
-    used = [*names.values(), columns.clock, items.title, items.text, *items.category]
+    status = columns.status if columns.status != NEVER else None
+    used = [*names.values(), columns.clock, status, items.title, items.text, *items.category]
     wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
     return Source(tuple(dict.fromkeys(name for name in used if name)), parse, wanted)
-
-
-def _no_event(row: Values, columns: EventColumns, held: dict[str, str]) -> str:
-    """Why a row says that its user does not want the item, in few words; empty where it does not, or a rating tells."""
-    if columns.weight and "weight" in held and _is_taken_back(row.get(columns.weight), columns):
-        return f"{columns.weight} below 0: taken back, no event"
-    word = row.get(columns.kind) if columns.kind and not columns.rating else None
-    if isinstance(word, str) and _AGAINST.fullmatch(letters_of(word)):
-        return f"{word.strip()} in {columns.kind}: no event for the item"
-    return ""
-
-
-def _is_taken_back(weight: object, columns: EventColumns) -> bool:
-    """Whether a row of this weight gives back what an earlier one took, as returns among purchases do."""
-    if isinstance(weight, str) and "-" not in weight:  # most are, and that is their cost
-        return False
-    number = number_of(with_point(weight, columns.decimal or ""), columns.weight or "")
-    return number is not None and number < 0
 
 
 def _values(

@@ -32,6 +32,7 @@ class TableOptions(TypedDict, total=False):
         kind: column of words for what happened.
         decimal: what stands before decimals of ratings and weights, where that can't be told.
         unrated: the number that stands for no rating, or `none`, where that can't be told.
+        status: column that says what became of orders, so that cancelled ones are no events; `none` if all are.
         item_id: column of ids in the table of items.
         title: column of items' titles, in their table or that of events.
         item_text: column of their descriptions.
@@ -54,6 +55,7 @@ class TableOptions(TypedDict, total=False):
     kind: str | None
     decimal: Literal[".", ","] | None
     unrated: str | None
+    status: str | None
     item_id: str | None
     title: str | None
     item_text: str | None

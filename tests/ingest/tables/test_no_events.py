@@ -10,8 +10,17 @@ import pytest
 
 from kindred.graph.open import open_graph
 from kindred.ingest.formats.files import read_rows
+from kindred.ingest.interactions import Tables, interaction_files
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
+from kindred.ingest.tables.mapping import EventColumns, TableMapping
 from tests.ingest.tables.test_interactions import DAY, events_of, short, understood, write
+
+
+def users_of(tables: Tables) -> list[str]:
+    """Whose events the rows of the first file are, those left out that are none."""
+    (file, *_) = tables.files
+    parsed = [file.source.parse(row.value) for row in read_rows(file.path, file.source, lambda *_: None)]  # type: ignore[arg-type]
+    return [found.records[0].source_id for found in parsed if not found.skipped]  # type: ignore[union-attr]
 
 
 def test_a_return_is_no_event_and_no_bad_row(tmp_path: Path) -> None:
@@ -49,3 +58,58 @@ def test_words_of_trackers_that_take_an_item_back_are_no_events(tmp_path: Path, 
     (file,) = understood(write(tmp_path / "tracked.json", "\n".join(map(json.dumps, rows)))).files
     viewed, removed = (file.source.parse(row.value) for row in read_rows(file.path, file.source, lambda *_: None))  # type: ignore[arg-type]
     assert len(viewed.records) == 3 and removed.skipped == f"{word} in event: no event for the item"
+
+
+@pytest.mark.parametrize(
+    ("name", "undone", "stands"),
+    [
+        ("Financial Status", ("refunded", "voided"), ("paid", "partially_refunded", "")),
+        ("order_status", ("canceled", "Returned", "rejected"), ("delivered", "unavailable", "processing")),
+        (
+            "Status",
+            ("Cancelled", "Shipped - Returned to Seller", "Shipped - Rejected by Buyer"),
+            ("Shipped", "Pending"),
+        ),
+        ("status", ("wc-cancelled", "wc-refunded"), ("wc-completed",)),
+        ("status", ("cancelled",), ("returned", "overdue", "applied", "rejected", "completed")),
+        ("bestellstatus", ("storniert", "Zurückgegeben"), ("geliefert",)),
+        ("статус", ("Отменён", "возврат"), ("оплачен",)),
+        ("订单状态", ("已取消", "已退款"), ("已完成",)),
+        ("is_canceled", ("1", "true"), ("0", "")),
+        ("cancelled_at", ("2025-03-01 10:00",), ("", "NaT")),
+    ],
+)
+def test_rows_of_orders_that_do_not_stand_are_no_events_and_told(
+    tmp_path: Path, name: str, undone: tuple[str, ...], stands: tuple[str, ...]
+) -> None:
+    rows = [f"u{n},i{n},{word}\n" for n, word in enumerate((*undone, *stands))]
+    path = write(tmp_path / "orders.csv", f"user,item,{name}\n{''.join(rows)}")
+    tables = understood(path)
+    assert [choice.column for choice in tables.choices if choice.role == "status"] == [name]
+    assert any("--status none" in remark for remark in tables.remarks)
+    assert users_of(tables) == [f"u{n + len(undone)}" for n in range(len(stands))]
+    assert len(users_of(understood(path, TableMapping(events=EventColumns(status="none"))))) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("state", ("CA", "NY", "TX")),
+        ("status", ("single", "married", "cancel culture")),
+        ("status", ("returned", "on loan", "overdue")),
+        ("refunded", ("0.0", "12.5", "3")),
+    ],
+)
+def test_a_status_of_anything_but_orders_leaves_no_row_out(tmp_path: Path, name: str, words: tuple[str, ...]) -> None:
+    rows = "".join(f"u{n},i{n},{word}\n" for n, word in enumerate(words))
+    assert len(users_of(understood(write(tmp_path / "t.csv", f"user,item,{name}\n{rows}")))) == len(words)
+
+
+def test_the_status_of_an_order_stands_in_the_table_of_orders_too_and_a_rating_tells_more(tmp_path: Path) -> None:
+    lines = write(tmp_path / "lines.csv", "order_id,product_id\n1,a\n1,b\n2,a\n")
+    orders = write(tmp_path / "orders.csv", "order_id,customer_id,order_status\n1,u,canceled\n2,v,delivered\n")
+    tables = interaction_files(TableMapping(), [lines], orders=orders)
+    again = interaction_files(tables.mapping, [lines], orders=orders)
+    assert users_of(tables) == users_of(again) == ["v"] and again.mapping.events.of_orders
+    rated = write(tmp_path / "rated.csv", "user,item,rating,status\nu,a,1,cancelled\nv,a,4,shipped\n")
+    assert len(users_of(understood(rated))) == 2
