@@ -21,14 +21,19 @@ if TYPE_CHECKING:
     from kindred.vectorstore.store import VectorStore
 
 
-def open_graph_writer(settings: Settings) -> GraphStore:
-    """The graph store in force, open for writing, its schema created; whoever asks closes it."""
+def open_graph_writer(settings: Settings, retry_seconds: float | None = None) -> GraphStore:
+    """The graph store in force, open for writing, its schema created; whoever asks closes it.
+
+    Args:
+        settings: in force.
+        retry_seconds: how long a server that is gone is asked again; None for as long as commands do.
+    """
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_graph
     from kindred.graph.store import with_schema
 
-    url, server = settings.effective_graph_url, graph_server_of(settings)
-    return with_schema(open_graph(url, server=server), graph_schema())
+    server = graph_server_of(settings, retry_seconds)
+    return with_schema(open_graph(settings.effective_graph_url, server=server), graph_schema())
 
 
 def open_graph_reader(settings: Settings, retry_seconds: float | None = None) -> GraphStore:
@@ -41,9 +46,8 @@ def open_graph_reader(settings: Settings, retry_seconds: float | None = None) ->
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_to_read
 
-    server = graph_server_of(settings)
-    who = server if retry_seconds is None else replace(server, retry_seconds=retry_seconds)
-    return open_to_read(settings.effective_graph_url, graph_schema(), who)
+    server = graph_server_of(settings, retry_seconds)
+    return open_to_read(settings.effective_graph_url, graph_schema(), server)
 
 
 @contextmanager
@@ -94,15 +98,16 @@ def query_graph(
     return bounded_query(settings.effective_graph_url, graph_server_of(settings), cypher, parameters, limits)
 
 
-def graph_server_of(settings: Settings) -> GraphServer:
-    """Who asks a graph server, and for which database."""
+def graph_server_of(settings: Settings, retry_seconds: float | None = None) -> GraphServer:
+    """Who asks a graph server, for which database, and how patiently; None for as patiently as commands."""
     from kindred.graph.server import GraphServer
 
-    return GraphServer(
+    who = GraphServer(
         user=settings.graph_user,
         password=settings.graph_password.get_secret_value(),
         database=settings.graph_database,
     )
+    return who if retry_seconds is None else replace(who, retry_seconds=retry_seconds)
 
 
 @contextmanager

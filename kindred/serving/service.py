@@ -22,7 +22,7 @@ from kindred.serving.answering.ladder import TOO_LATE
 from kindred.serving.answering.opened_system import OpenedSystem, open_system
 from kindred.serving.answering.sampled_recall import SampledRecall
 from kindred.serving.http.problems import EncoderError, LateError, OverloadedError, UnknownError
-from kindred.serving.state.graph_door import READ_AGAIN_SECONDS, GraphDoor
+from kindred.serving.state.graph_door import RETRY_SECONDS, GraphDoor
 from kindred.serving.telemetry.metrics import Metrics
 from kindred.serving.telemetry.spans import open_spans
 from kindred.serving.writes.live import Live
@@ -257,8 +257,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
         ArtifactError: nothing is published.
         StoreError: a store can't be opened.
     """
-    reader = partial(open_graph_reader, settings, retry_seconds=READ_AGAIN_SECONDS)
-    door = GraphDoor(reader, partial(open_graph_writer, settings))
+    opened = {"retry_seconds": RETRY_SECONDS}
+    door = GraphDoor(partial(open_graph_reader, settings, **opened), partial(open_graph_writer, settings, **opened))
     with vectors_of(settings) as vectors:
         service = Service(settings, door, vectors)
         try:

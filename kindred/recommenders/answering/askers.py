@@ -87,6 +87,13 @@ class EncodedRows:
 
     def encoded(self, version: Version, user_id: str) -> Vectors:
         """The same, encoded where it is not there; without what the graph would tell where it can't be read."""
+        try:
+            self._known.load(user_id)  # before the others wait for this one: a graph that hangs would hold them all
+        except StoreError:
+            history = self._known.history(user_id, version.model.items, None)
+            with self._encoding:
+                alone: Vectors = version.model.encode(history)[0]
+                return alone
         with self._lock:
             self._waiting.setdefault(version.name, set()).add(user_id)
         with self._encoding:
@@ -99,7 +106,7 @@ class EncodedRows:
             try:
                 rows = version.model.encode(self._known.histories(users, version.model.items))
             except StoreError:
-                alone: Vectors = version.model.encode(self._known.history(user_id, version.model.items, None))[0]
+                alone = version.model.encode(self._known.history(user_id, version.model.items, None))[0]
                 return alone
             for user, state, own in zip(users, states, rows, strict=True):
                 if state is not None and state == self._known.state(user):

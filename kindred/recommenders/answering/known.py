@@ -50,6 +50,9 @@ class Known(Protocol):
     def histories(self, user_ids: Sequence[str], items: IdMap) -> Histories:
         """What these users did until now, in their order. Raises: StoreError where the graph must tell and can't."""
 
+    def load(self, user_id: str) -> None:
+        """Reads what the graph must tell of a user, so that `histories` need not. Raises: StoreError where it can't."""
+
     def state(self, user_id: str) -> Hashable | None:
         """Another one whenever something else is known of a user; None where nothing tells when that is."""
 
@@ -130,6 +133,9 @@ class StoreKnown:
 
     def histories(self, user_ids: Sequence[str], items: IdMap) -> Histories:
         return read_histories(self._system, self._store, items, user_ids)
+
+    def load(self, user_id: str) -> None:
+        """Nothing: it is read when it is asked for."""
 
     def state(self, user_id: str) -> Hashable | None:
         return None

@@ -17,14 +17,16 @@ from kindred.domain.errors import KindredError, StoreError
 from kindred.graph.store import GraphStore
 
 RETRY_SECONDS = 2.0
-READ_AGAIN_SECONDS = 2.0
-"""How long a server that is gone is asked again for an answer, which goes on without the graph and has a deadline."""
+"""How long a server that is gone is asked again: an answer goes on without the graph, a batch is written the next time;
+and how long after it failed one reader tries again, while the others are told so at once."""
 IDLE_SECONDS = 5.0
 MOST_READING = 8
 """Threads that read at once, half of those that answer: a server that hangs must not hold them all."""
 ROOM_SECONDS = 1.0
 HANG_SECONDS = 10.0
 """A read, or a batch's opening or closing, that takes longer says that the graph hangs."""
+LOOK_HANG_SECONDS = 3.0
+"""The least there is to read takes no longer, where the graph does not hang."""
 
 
 class GraphDoor:
@@ -40,6 +42,7 @@ class GraphDoor:
         self._open_writer = open_writer
         self._reader: GraphStore | None = None
         self._reading: dict[object, float] = {}
+        self._looking: dict[object, float] = {}
         self._last_read = 0.0
         self._one_opener = threading.Lock()
         self._one_writer = threading.Lock()
@@ -49,32 +52,59 @@ class GraphDoor:
         self._failed: KindredError | None = None
         self._last_failure: KindredError | None = None
         self._failed_at = 0.0
+        self._again_at = 0.0
+        self._trying: object | None = None
         self._changed = threading.Condition()
 
     @contextmanager
-    def read(self) -> Iterator[GraphStore]:
+    def read(self, tries_at_once: bool = False) -> Iterator[GraphStore]:
         """The graph to read; that of the writer while a batch is written, so that none has to wait for its end.
 
+        Args:
+            tries_at_once: whether this one tries again also right after it could not be read.
+
         Raises:
-            StoreError: it can't be opened, or hangs; at once where it could not be opened or did hang just now.
+            StoreError: it can't be read, or hangs; at once where that was so just now, or one reader tries whether it
+                still is.
         """
         this = object()
         with self._changed:
-            self._wait_for_room()
+            self._check_failed(this, tries_at_once)
+            try:
+                self._wait_for_room()
+            except StoreError as error:
+                self._last_failure, self._failed_at = error, time.monotonic()
+                self._end_trying(this)
+                raise
             self._reading[this] = time.monotonic()
             store = self._writer
         try:
-            store = self._opened() if store is None else store
-            try:
-                yield store
-            except StoreError as error:
-                self._note_failure(error)
-                raise
+            store = self._opened(this) if store is None else store
+            yield store
+            self._failed = None
+        except StoreError as error:
+            self._note_failure(error)
+            raise
         finally:
             with self._changed:
                 del self._reading[this]
+                self._end_trying(this)
                 self._last_read = time.monotonic()
                 self._changed.notify_all()
+
+    def _check_failed(self, this: object, tries_at_once: bool) -> None:
+        """Lets one reader try again what failed a while ago. Raises: StoreError for the others."""
+        if self._failed is None:
+            return
+        now = time.monotonic()
+        if self._trying is not None or (now < self._again_at and not tries_at_once):
+            self._failed_at = now
+            raise StoreError(self._failed.message, self._failed.next_step)
+        self._trying = this
+
+    def _end_trying(self, this: object) -> None:
+        if self._trying is this:
+            self._trying = None
 
     def _wait_for_room(self) -> None:
         """Waits while a batch is opened or closed, and a little where many read already."""
@@ -96,7 +126,8 @@ class GraphDoor:
         return max(0.0, time.monotonic() - min(first, self._turning_since or math.inf))
 
     def _hangs(self) -> bool:
-        return self._waited() > HANG_SECONDS
+        looked = min(self._looking.values(), default=math.inf)
+        return self._waited() > HANG_SECONDS or time.monotonic() - looked > LOOK_HANG_SECONDS
 
     def _no_answer(self) -> StoreError:
         what = f"the graph gives no answer since {self._waited():.0f} s, {len(self._reading)} reads wait for it"
@@ -116,9 +147,10 @@ class GraphDoor:
                 store = self._writer = self._open_writer()
             try:
                 yield store
+                self._failed = None
             finally:
                 with self._turning():
-                    self._writer, self._failed = None, None
+                    self._writer = None
                     store.close()
 
     @contextmanager
@@ -147,11 +179,23 @@ class GraphDoor:
     def look(self) -> str | None:
         """Reads the least there is: why the graph can't be read, None where nothing is wrong."""
         try:
-            with self.read() as store:
+            with self.read(tries_at_once=True) as store, self._bounded():
                 store.read_metadata()
         except KindredError as error:
             return str(error)
         return None
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """Something that takes no time, unless the graph hangs."""
+        this = object()
+        with self._changed:
+            self._looking[this] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._looking[this]
 
     def let_go(self) -> None:
         """Closes a reader that has not been used for a while, so that others can write."""
@@ -166,22 +210,22 @@ class GraphDoor:
             self._changed.wait_for(lambda: not self._reading and self._writer is None, timeout=10.0)
             self._close_reader()
 
-    def _opened(self) -> GraphStore:
+    def _opened(self, this: object) -> GraphStore:
         with self._one_opener:
             if self._reader is None:
-                if self._failed is not None and time.monotonic() - self._failed_at < RETRY_SECONDS:
+                if self._failed is not None and self._trying is not this:  # it failed while this one waited
                     raise StoreError(self._failed.message, self._failed.next_step)
                 try:
                     self._reader = self._open_reader()
                 except KindredError as error:
                     self._note_failure(error)
                     raise
-                self._failed = None
             return self._reader
 
     def _note_failure(self, error: KindredError) -> None:
         self._failed = self._last_failure = error
         self._failed_at = time.monotonic()
+        self._again_at = self._failed_at + RETRY_SECONDS
 
     def _close_reader(self) -> None:
         if self._reader is not None:

@@ -135,6 +135,10 @@ class Memory:
         table = pa.concat_tables(filled, promote_options="permissive") if len(filled) > 1 else filled[0]
         return histories_of_table(self.system, items, IdMap(user_ids), table)
 
+    def load(self, user_id: str) -> None:
+        if self._is_in_graph(user_id):
+            self._stored.of(user_id)
+
     def _is_in_graph(self, user_id: str) -> bool:
         """Whether the graph held events of a user when the past was read."""
         return user_id not in self._forgotten and user_id in self.past.users

@@ -108,6 +108,7 @@ def test_a_server_that_hangs_holds_few_threads_and_is_known_to(monkeypatch: pyte
     store = HangingStore()
     door = GraphDoor(lambda: cast(GraphStore, store), lambda: cast(GraphStore, store))
     monkeypatch.setattr(graph_door, "ROOM_SECONDS", 0.05)
+    monkeypatch.setattr(graph_door, "LOOK_HANG_SECONDS", 100.0)
     with ThreadPoolExecutor(graph_door.MOST_READING) as others:
         held = [others.submit(door.look) for _ in range(graph_door.MOST_READING)]
         assert all(store.asked.acquire(timeout=10) for _ in held)
@@ -121,6 +122,66 @@ def test_a_server_that_hangs_holds_few_threads_and_is_known_to(monkeypatch: pyte
         assert [one.result(10) for one in held] == [None] * len(held)
     assert door.problem() is None
     assert door.look() is None, "and it is read again"
+    door.close()
+
+
+def test_a_look_that_takes_long_says_that_the_graph_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before a read does, which may be of millions of rows."""
+    store = HangingStore()
+    door = GraphDoor(lambda: cast(GraphStore, store), lambda: cast(GraphStore, store))
+    monkeypatch.setattr(graph_door, "LOOK_HANG_SECONDS", 0.0)
+    with ThreadPoolExecutor(1) as other:
+        look = other.submit(door.look)
+        assert store.asked.acquire(timeout=10)
+        with pytest.raises(StoreError, match="no answer"), door.read():
+            pass
+        store.goes_on.set()
+        assert look.result(10) is None
+    with door.read():
+        pass
+    door.close()
+
+
+class GoneStore(HangingStore):
+    """A graph whose server is gone, until it is there again; each who asks hears so after a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_gone = True
+
+    def read_metadata(self) -> dict[str, str]:
+        super().read_metadata()
+        if self.is_gone:
+            raise StoreError("gone")
+        return {}
+
+
+def test_while_one_tries_whether_a_server_is_back_the_others_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = GoneStore()
+    door = GraphDoor(lambda: cast(GraphStore, store), lambda: cast(GraphStore, store))
+    monkeypatch.setattr(graph_door, "RETRY_SECONDS", 100.0)
+
+    def read() -> None:
+        with door.read() as opened:
+            opened.read_metadata()
+
+    store.goes_on.set()
+    with pytest.raises(StoreError, match="gone"):
+        read()
+    began = time.monotonic()
+    store.goes_on.clear()
+    with ThreadPoolExecutor(1) as other:
+        for is_tried in (False, True):
+            look = other.submit(door.look) if is_tried else None
+            assert store.asked.acquire(timeout=10), "the first read, then the look"
+            with pytest.raises(StoreError, match="gone"):
+                read()
+            assert not store.asked.acquire(blocking=False), "who is told so asked no server"
+        assert door.problem(began) == "gone", "what was answered meanwhile says so"
+        store.is_gone = False
+        store.goes_on.set()
+        assert look is not None and look.result(10) is None
+    read()
     door.close()
 
 
@@ -163,6 +224,7 @@ def test_a_graph_that_could_not_be_opened_is_tried_again_however_often_it_is_ask
     monkeypatch.setattr(graph_door, "RETRY_SECONDS", 0.2)
     until = time.monotonic() + 10
     while len(tried) < 3 and time.monotonic() < until:
-        assert door.look() == "not there"
+        with pytest.raises(StoreError, match="not there"), door.read():
+            pass
         time.sleep(0.01)
     assert len(tried) == 3
