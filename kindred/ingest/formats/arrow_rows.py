@@ -13,6 +13,7 @@ from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.lines import MAX_LINE_BYTES
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
+from kindred.ingest.formats.added_types import in_plain_types
 from kindred.ingest.formats.columns import check_firm_columns, listed_columns, missing_columns, understood_columns
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
@@ -136,7 +137,8 @@ def _record_batches(
 
 
 def _plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([_plain(column) for column in batch.columns], names=batch.schema.names)
+    columns = [_plain(in_plain_types(*pair)) for pair in zip(batch.columns, batch.schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _plain(column: pa.Array) -> pa.Array:

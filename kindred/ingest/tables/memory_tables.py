@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from kindred.domain.errors import KindredError, RecordError, SettingsError
+from kindred.ingest.formats.added_types import in_plain_types
 
 
 class ArrowStream(Protocol):
@@ -96,9 +97,10 @@ def _of_plain_types(table: pa.Table) -> pa.Table:
     """The table without types that a library adds to those of Arrow, such as intervals of pandas."""
     for index, field in enumerate(table.schema):
         is_coded = pa.types.is_dictionary(field.type)
-        kind = field.type.value_type if is_coded else field.type
-        if isinstance(kind, pa.ExtensionType):
+        if isinstance(field.type.value_type if is_coded else field.type, pa.ExtensionType):
             chunks = table.column(index).chunks
-            plain = [one.dictionary.storage.take(one.indices) if is_coded else one.storage for one in chunks]
-            table = table.set_column(index, field.name, pa.chunked_array(plain, kind.storage_type))
+            plain = [
+                in_plain_types(one.dictionary).take(one.indices) if is_coded else in_plain_types(one) for one in chunks
+            ]
+            table = table.set_column(index, field.name, pa.chunked_array(plain or [pa.nulls(0)]))
     return table
