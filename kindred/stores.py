@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,20 +22,39 @@ if TYPE_CHECKING:
     from kindred.settings import Settings
     from kindred.vectorstore.store import VectorStore
 
+TURN_SECONDS = 0.05
+"""Between looks whether another process still has the graph."""
+
 
 def open_graph_writer(settings: Settings, retry_seconds: float | None = None) -> GraphStore:
     """The graph store in force, open for writing, its schema created; whoever asks closes it.
 
     Args:
         settings: in force.
-        retry_seconds: how long a server that is gone is asked again; None for as long as commands do.
+        retry_seconds: how long a server that is gone is asked again; None for as long as commands do, which wait as
+            long for another process to let an embedded graph go.
     """
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_graph
     from kindred.graph.store import with_schema
 
     server = graph_server_of(settings, retry_seconds)
-    return with_schema(open_graph(settings.effective_graph_url, server=server), graph_schema())
+    opened = partial(open_graph, settings.effective_graph_url, server=server)
+    return with_schema(_once_free(opened, server.retry_seconds if retry_seconds is None else 0.0), graph_schema())
+
+
+def _once_free(opens: Callable[[], GraphStore], seconds: float) -> GraphStore:
+    """What opens once no other process has the graph, as a service does for moments. Raises: LockedError in the end."""
+    from kindred.graph.store import LockedError
+
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return opens()
+        except LockedError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(TURN_SECONDS)
 
 
 def open_graph_reader(settings: Settings, retry_seconds: float | None = None) -> GraphStore:
@@ -41,13 +62,15 @@ def open_graph_reader(settings: Settings, retry_seconds: float | None = None) ->
 
     Args:
         settings: in force.
-        retry_seconds: how long a server that is gone is asked again; None for as long as commands do.
+        retry_seconds: how long a server that is gone is asked again; None for as long as commands do, which wait as
+            long for another process to let an embedded graph go.
     """
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_to_read
 
     server = graph_server_of(settings, retry_seconds)
-    return open_to_read(settings.effective_graph_url, graph_schema(), server)
+    opened = partial(open_to_read, settings.effective_graph_url, graph_schema(), server)
+    return _once_free(opened, server.retry_seconds if retry_seconds is None else 0.0)
 
 
 @contextmanager
