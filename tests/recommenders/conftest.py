@@ -27,7 +27,6 @@ from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
 from kindred.linear.ensemble.fit import RankingConfig
 from kindred.linear.ensemble.validation import WeightConfig
-from kindred.linear.scorers.scorer_config import NetworkConfig, ScorerConfig
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.products import PRODUCTS
@@ -38,8 +37,9 @@ from kindred.recommenders.training import train as train_system
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.store import SystemVectors, VectorStore
+from tests.small_scorers import SCORERS
 
-QUICK = RankingConfig(scorers=ScorerConfig(network=NetworkConfig(steps=20)), weights=WeightConfig(folds=1, samples=2))
+QUICK = RankingConfig(scorers=SCORERS, weights=WeightConfig(folds=1, samples=2))
 SMALL = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8), ranking=QUICK)
 DIMENSION = 24
 EDGE = edge_type_of(Reviewed)

@@ -18,11 +18,11 @@ from kindred.linear.inputs.event_text import EventText, TextVectors
 from kindred.linear.scorers import history_scorers
 from kindred.linear.scorers.availability import availability
 from kindred.linear.scorers.scorer import LinearScorer
-from kindred.linear.scorers.scorer_config import NetworkConfig, ScorerConfig, SpectralFilter
+from kindred.linear.scorers.scorer_config import SpectralFilter
 from tests.checkerboard import checkerboard
+from tests.small_scorers import SCORERS
 
 DAY = 86_400
-SCORERS = ScorerConfig(network=NetworkConfig(steps=20))
 QUICK = RankingConfig(scorers=SCORERS, weights=WeightConfig(rounds=1, folds=1, samples=2))
 SMALL_FILTERS = (SpectralFilter(0.5, 1.0, 8), SpectralFilter(0.4, 0.0, 8))
 FILTERED = replace(SCORERS, max_dense=0, ordered_filters=SMALL_FILTERS[1:], unordered_filters=SMALL_FILTERS)

@@ -10,10 +10,9 @@ from kindred.linear.ensemble.fit import NO_VALIDATION, NOTHING_TOLD, RankingConf
 from kindred.linear.ensemble.model import LinearEnsemble
 from kindred.linear.ensemble.validation import WeightConfig, make_folds
 from kindred.linear.inputs.event_text import EventText, TextVectors
-from kindred.linear.scorers.scorer_config import NetworkConfig, ScorerConfig
+from tests.small_scorers import SCORERS
 
 DAY = 86_400
-SCORERS = ScorerConfig(network=NetworkConfig(steps=20))
 CONFIG = RankingConfig(temporal=True, scorers=SCORERS, weights=WeightConfig(rounds=1, folds=2, samples=2))
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,9 +8,9 @@ from kindred.linear.ensemble.fit import RankingConfig, fit_linear_ensemble
 from kindred.linear.ensemble.validation import WeightConfig
 from kindred.linear.inputs.event_text import TextVectors
 from kindred.linear.inputs.item_context import MOST_DIMENSIONS, context_counts, fit_context
-from kindred.linear.scorers.scorer_config import ScorerConfig
+from tests.small_scorers import SCORERS
 
-QUICK = RankingConfig(temporal=True, scorers=ScorerConfig(network=None), weights=WeightConfig(rounds=1, samples=2))
+QUICK = RankingConfig(temporal=True, scorers=replace(SCORERS, network=None), weights=WeightConfig(rounds=1, samples=2))
 SPECTRUM = replace(QUICK, scorers=replace(QUICK.scorers, max_dense=0, max_squared=0))
 
 

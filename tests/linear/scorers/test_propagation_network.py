@@ -12,8 +12,9 @@ from kindred.linear.inputs.event_text import EventText, TextVectors
 from kindred.linear.inputs.user_features import HistoryStatistics, build_user_features, middle_rating
 from kindred.linear.scorers import propagation_network
 from kindred.linear.scorers.propagation_network import NETWORK, RECENT_NETWORK, network_scorers, principal_axes
-from kindred.linear.scorers.scorer_config import NetworkConfig, ScorerConfig
+from kindred.linear.scorers.scorer_config import NetworkConfig
 from tests.checkerboard import checkerboard
+from tests.small_scorers import SCORERS
 
 SMALL = NetworkConfig(dim=16, text_dim=4)
 DAY = 86_400
@@ -150,8 +151,7 @@ BRIEF = replace(SMALL, steps=5)
 
 
 def weights_of(events, event_text, network):
-    scorers = ScorerConfig(network=network)
-    config = replace(QUICK, scorers=scorers)
+    config = replace(QUICK, scorers=replace(SCORERS, network=network))
     return fit_linear_ensemble(events, config, 0, TextVectors(event_text)).scorer_weights
 
 
