@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,9 +39,10 @@ from kindred.recommenders.training import train as train_system
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.store import SystemVectors, VectorStore
+from tests.made_once import made_once
 from tests.small_scorers import SCORERS
 
-QUICK = RankingConfig(scorers=SCORERS, weights=WeightConfig(folds=1, samples=2))
+QUICK = RankingConfig(scorers=SCORERS, weights=WeightConfig(rounds=1, folds=1, samples=2))
 SMALL = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8), ranking=QUICK)
 DIMENSION = 24
 EDGE = edge_type_of(Reviewed)
@@ -67,7 +70,7 @@ class Shop:
     """Everything that a command would open."""
 
     folder: Path
-    reviews: list[dict[str, object]]
+    reviews: list[dict[str, Any]]
     store: GraphStore
     vectors: VectorStore
     run: Run
@@ -88,46 +91,67 @@ def train(store: GraphStore, folder: Path, config: ModelConfig = SMALL) -> Run:
     return train_system(PRODUCTS, store, config, options, GraphState(store.url, "test"))
 
 
-@pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    folder = tmp_path_factory.mktemp("shop")
-    files = generate_products(ProductSample(users=60, products=50, reviews=500, seed=5), folder / "sample")
+RUN = "20260101-000000-aaaaaa"
+RUNS = Path("artifacts", "products")
+
+
+def _make_shop(folder: Path, sample: ProductSample, vectors_url: str) -> None:
+    files = generate_products(sample, folder / "sample")
     store = load(folder, files.reviews, files.metadata)
-    run = train(store, folder / "runs" / "20260101-000000-aaaaaa")
-    vectors = open_vectors(f"qdrant-edge:{folder / 'vectors'}")
+    run = train(store, folder / RUNS / RUN)
+    vectors = open_vectors(f"{vectors_url}:{folder / 'vectors'}")
     publish(PRODUCTS, run, store, vectors)
-    reviews = [json.loads(line) for line in files.reviews.read_text(encoding="utf-8").splitlines()]
-    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
-    yield Shop(folder, reviews, store, vectors, run, Recommender(PRODUCTS, opened))
     vectors.close()
     store.close()
 
 
+def published_shop(factory: pytest.TempPathFactory) -> Path:
+    """The folder of a shop, published; nothing writes there."""
+    sample = ProductSample(users=60, products=50, reviews=500, seed=5)
+    return made_once(factory, "shop", lambda folder: _make_shop(folder, sample, "qdrant-edge"))
+
+
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of another small shop, trained and closed."""
-    folder = tmp_path_factory.mktemp("built")
-    files = generate_products(ProductSample(users=40, products=30, reviews=300, seed=6), folder / "sample")
-    store = load(folder, files.reviews, files.metadata)
-    train(store, folder / "runs" / "20260101-000000-aaaaaa")
-    store.close()
-    return folder
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A copy of it, opened, for tests that only read."""
+    with closing_shop(
+        published_shop(tmp_path_factory), tmp_path_factory.mktemp("opened") / "shop", "qdrant-edge"
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def smaller_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of another, smaller one."""
+    sample = ProductSample(users=40, products=30, reviews=300, seed=6)
+    return made_once(tmp_path_factory, "smaller shop", lambda folder: _make_shop(folder, sample, "exact"))
 
 
 @pytest.fixture
-def changing(built: Path, tmp_path: Path) -> Iterator[Shop]:
-    """A copy of it, published, for a test that writes into the graph."""
-    folder = tmp_path / "shop"
-    copytree(built, folder)
+def changing(smaller_shop: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A copy of it, opened, for a test that writes into the graph."""
+    with closing_shop(smaller_shop, tmp_path / "shop", "exact") as opened:
+        yield opened
+
+
+@contextmanager
+def closing_shop(made: Path, folder: Path, vectors_url: str) -> Iterator[Shop]:
+    """A copy in `folder` with its stores open."""
+    copytree(made, folder)
     store = open_graph(f"ladybug:{folder / 'graph'}")
     store.create_schema(graph_schema())
-    vectors = open_vectors(f"exact:{folder / 'vectors'}")
-    run = find_run(folder / "runs")
-    publish(PRODUCTS, run, store, vectors)
-    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
-    yield Shop(folder, [], store, vectors, run, Recommender(PRODUCTS, opened))
+    vectors = open_vectors(f"{vectors_url}:{folder / 'vectors'}")
+    opened = Opened(store, vectors, folder / RUNS, lambda: ENCODER)
+    reviews = reviews_of(folder)
+    yield Shop(folder, reviews, store, vectors, find_run(folder / RUNS), Recommender(PRODUCTS, opened))
     vectors.close()
     store.close()
+
+
+def reviews_of(folder: Path) -> list[dict[str, Any]]:
+    """The reviews of a shop, as the file holds them."""
+    text = (folder / "sample" / "reviews.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def write(store: GraphStore, *reviews: Reviewed) -> None:

@@ -18,7 +18,7 @@ from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
 from kindred.recommenders.releases import ITEMS, USERS, load_release
 from kindred.recommenders.runs import Run
-from tests.recommenders.conftest import Shop, close, ids, latest, published, scores, train, write, write_product
+from tests.recommenders.conftest import RUNS, Shop, close, ids, latest, published, scores, train, write, write_product
 
 
 def test_a_review_after_publishing_counts_as_one_before_would_have(changing: Shop) -> None:
@@ -97,7 +97,7 @@ def test_a_new_product_without_words_enters_by_who_reviewed_it(changing: Shop) -
 
 
 def test_publishing_one_run_after_another_and_going_back(changing: Shop) -> None:
-    other: Run = train(changing.store, changing.folder / "runs" / "20260102-000000-bbbbbb")
+    other: Run = train(changing.store, changing.folder / RUNS / "20260102-000000-bbbbbb")
     user = changing.recommender.example_users(15)[-1]
     first = changing.recommender(Request(user_id=user))
     assert publish(PRODUCTS, other, changing.store, changing.vectors).replaced == changing.run.name
@@ -115,6 +115,6 @@ def test_publishing_one_run_after_another_and_going_back(changing: Shop) -> None
 def test_a_run_counts_the_users_whose_events_it_learned_from(changing: Shop) -> None:
     """Those of other domains stand in the same graph."""
     changing.store.upsert_nodes(graph_schema().node("User"), pa.table({"id": ["a reader", "a listener"]}))
-    folder = changing.folder / "runs" / "20260102-000000-bbbbbb"
+    folder = changing.folder / RUNS / "20260102-000000-bbbbbb"
     run = train(changing.store, folder, ModelConfig(model="itemknn", text=False))
     assert run.manifest["users"] == changing.run.manifest["users"] == 40

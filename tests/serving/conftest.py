@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,14 +14,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.publishing import publish
 from kindred.serving.app import build_app
 from kindred.serving.service import Service, open_service
 from kindred.settings import Settings
-from kindred.vectorstore.open import open_vectors
-from tests.recommenders.conftest import ENCODER, load, train
+from tests.recommenders.conftest import ENCODER, published_shop, reviews_of
 
 
 @dataclass(frozen=True)
@@ -36,15 +31,8 @@ class Published:
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     """A data folder with a graph, a run and a published version."""
-    folder = tmp_path_factory.mktemp("served")
-    files = generate_products(ProductSample(users=60, products=50, reviews=500, seed=5), folder / "sample")
-    store = load(folder, files.reviews, files.metadata)
-    run = train(store, folder / "artifacts" / "products" / "20260101-000000-aaaaaa")
-    vectors = open_vectors(f"qdrant-edge:{folder / 'vectors'}")
-    publish(PRODUCTS, run, store, vectors)
-    vectors.close()
-    store.close()
-    return Published(folder, [json.loads(line) for line in files.reviews.read_text("utf-8").splitlines()])
+    folder = published_shop(tmp_path_factory)
+    return Published(folder, reviews_of(folder))
 
 
 @pytest.fixture
