@@ -84,7 +84,13 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     release.save(run.folder)
     _export_encoder(system, run, model)
     payloads = {ITEMS: [{"title": titles.get(item, "")} for item in items]}
-    publish_collections(here, version, collections, payloads, PublishOptions(searched=(ITEMS,)))
+
+    def gone() -> dict[str, list[str]]:
+        """Users who were deleted meanwhile, from a graph that a service writes: it took them out of what was there."""
+        there = ids_of_nodes(store, system.user)
+        return {USERS: [user for user in users.ids if user not in there]}
+
+    publish_collections(here, version, collections, payloads, PublishOptions(searched=(ITEMS,), gone=gone))
     return Published(version, counts, before, encoded, len(new.ids))
 
 

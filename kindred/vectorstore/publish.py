@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,10 +28,12 @@ class PublishOptions:
     Attributes:
         keep: versions that stay; at least the published one and the one before it always do.
         searched: collections worth an index, None for all; the others are only fetched from.
+        gone: ids by collection that were deleted while the version was made; asked for when it is whole.
     """
 
     keep: int = 2
     searched: Collection[str] | None = None
+    gone: Callable[[], Mapping[str, Sequence[str]]] = dict
 
 
 def publish_collections(
@@ -69,6 +71,8 @@ def publish_collections(
         store.seal(version, counts, options.searched)
     for name, embeddings in collections.items():
         _check(store, version, name, embeddings)
+    for name, deleted in options.gone().items():
+        store.remove(version, name, deleted)
     store.publish(version)
     _clear(store, options.keep)
 

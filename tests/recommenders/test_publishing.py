@@ -11,6 +11,7 @@ from kindred.domain.errors import ArtifactError
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed
 from kindred.domain.schema import graph_schema
+from kindred.recommenders import publishing
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import read_histories
 from kindred.recommenders.model import load_model
@@ -94,6 +95,20 @@ def test_a_new_product_without_words_enters_by_who_reviewed_it(changing: Shop) -
     assert done.new_items == 1 and done.encoded == len(users)
     assert "talked-about" in ids(changing.recommender(Request(k=100)))
     assert all("talked-about" not in ids(changing.recommender(Request(user_id=user, k=100))) for user in users)
+
+
+def test_who_is_deleted_while_a_version_is_made_is_not_in_it(changing: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph server is written while it is read; the version is not there yet to be taken out of."""
+    user, stays = changing.recommender.example_users(15)[-2:]
+
+    def meanwhile(*_: object) -> None:
+        changing.store.delete_nodes(graph_schema().node("User"), [user])
+
+    write_product(changing.store, "brand-new", "A warm guitar")
+    monkeypatch.setattr(publishing, "_export_encoder", meanwhile)
+    version = publish(PRODUCTS, changing.run, changing.store, changing.vectors).version
+    found = changing.vectors.of("products").fetch(version, USERS, [user, stays])
+    assert version != changing.run.name and list(found.ids) == [stays]
 
 
 def test_publishing_one_run_after_another_and_going_back(changing: Shop) -> None:
