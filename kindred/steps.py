@@ -61,14 +61,13 @@ def train_system(
     settings: Settings, system: str, config: ModelConfig, until: int | None, progress: Progress = silent
 ) -> Run:
     """A new run of a system on the graph in force."""
-    from kindred.recommenders.runs import OWN_MODEL, new_run_folder
+    from kindred.recommenders.runs import OWN_MODEL
     from kindred.recommenders.systems import find_system
 
     module = find_system(system)
     if config.model != OWN_MODEL:
         module.check_usual("a baseline")
-    folder = new_run_folder(runs_folder_of(settings, system), settings.seed)
-    return _train_in(settings, module, config, until, folder, progress)
+    return _train_in(settings, module, config, until, None, progress)
 
 
 def resume_training(settings: Settings, system: str, name: str, progress: Progress) -> Run:
@@ -84,36 +83,38 @@ def resume_training(settings: Settings, system: str, name: str, progress: Progre
 
 
 def _train_in(
-    settings: Settings, module: SystemModule, config: ModelConfig, until: int | None, folder: Path, progress: Progress
+    settings: Settings,
+    module: SystemModule,
+    config: ModelConfig,
+    until: int | None,
+    begun: Path | None,
+    progress: Progress,
 ) -> Run:
-    from kindred.recommenders.runs import resumable_or_gone
-
-    with resumable_or_gone(folder):
-        return _train_and_keep(settings, module, config, until, folder, progress)
-
-
-def _train_and_keep(
-    settings: Settings, module: SystemModule, config: ModelConfig, until: int | None, folder: Path, progress: Progress
-) -> Run:
+    """Trains in the folder of a begun run, or in a new one; all is loaded before that is made, which takes seconds."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
     from kindred.recommenders.data_hash import data_hash
+    from kindred.recommenders.runs import new_run_folder, resumable_or_gone
     from kindred.recommenders.training import GraphState, begin_training
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
 
-    url = settings.effective_graph_url
-    options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress)
-    begin_training(folder, config, options, GraphState(url, "", until))  # whoever is killed while it is read goes on
-    noted = config.model_dump(mode="json")
-    uri = settings.mlflow_uri
-    tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
-    with graph_to_read(settings) as store, tracking as track:
-        statistics = graph_statistics(store, graph_schema())
-        state = GraphState(url, statistics.content_hash, until, data_hash(module.system, store))
-        # who writes the graph, or needs the memory, is not kept waiting until the end of the training
-        told = replace(options, track=track, together=together_of(settings), has_read=store.close)
-        return module.train(store, config, told, state)
+    folder = begun or new_run_folder(runs_folder_of(settings, module.system.name), settings.seed)
+    with resumable_or_gone(folder):
+        url = settings.effective_graph_url
+        options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress)
+        begin_training(
+            folder, config, options, GraphState(url, "", until)
+        )  # whoever is killed while it is read goes on
+        noted = config.model_dump(mode="json")
+        uri = settings.mlflow_uri
+        tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
+        with graph_to_read(settings) as store, tracking as track:
+            statistics = graph_statistics(store, graph_schema())
+            state = GraphState(url, statistics.content_hash, until, data_hash(module.system, store))
+            # who writes the graph, or needs the memory, is not kept waiting until the end of the training
+            told = replace(options, track=track, together=together_of(settings), has_read=store.close)
+            return module.train(store, config, told, state)
 
 
 def evaluate_run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,3 +92,22 @@ def test_the_graph_can_be_written_while_a_model_learns_from_it(tmp_path: Path) -
 
     run = steps.train_system(settings, "products", ModelConfig(network=False), None, write)
     assert stages and run.manifest["events"] == 1
+
+
+def test_what_takes_seconds_to_load_is_loaded_before_a_run_has_a_folder(tmp_path: Path) -> None:
+    """A training that is killed while it loads would leave an empty one, which nothing can go on from."""
+    told = """
+import sys
+import kindred.recommenders.runs as runs
+from pathlib import Path
+from kindred.recommenders.config import ModelConfig
+from kindred.settings import Settings
+from kindred.steps import train_system
+
+def asked(*_):
+    sys.exit(0 if "torch" in sys.modules and "kindred.recommenders.training" in sys.modules else 9)
+
+runs.new_run_folder = asked
+train_system(Settings(data_dir=Path(sys.argv[1])), "posts", ModelConfig(), None)
+"""
+    assert subprocess.run([sys.executable, "-c", told, str(tmp_path)], check=False).returncode == 0

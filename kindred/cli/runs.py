@@ -34,7 +34,7 @@ def runs(
     if context.invoked_subcommand is not None:
         return
     from kindred.domain.errors import ArtifactError
-    from kindred.recommenders.runs import figure_names, read_runs, unfinished_runs
+    from kindred.recommenders.runs import can_be_resumed, figure_names, read_runs, unfinished_runs
     from kindred.recommenders.systems import SYSTEMS, find_system
 
     settings = settings_of(context)
@@ -58,10 +58,11 @@ def runs(
         for name in names:
             for unfinished in unfinished_runs(runs_folder_of(settings, name)):
                 go_on = command_line(context, "train", name, "--resume", unfinished)
-                delete = command_line(context, "runs", "rm", unfinished, "--system", name)
-                console.note(
-                    f"run {unfinished} of {name} did not finish: go on with {go_on}, or delete it with {delete}"
-                )
+                delete = f"delete it with {command_line(context, 'runs', 'rm', unfinished, '--system', name)}"
+                if can_be_resumed(runs_folder_of(settings, name) / unfinished):
+                    console.note(f"run {unfinished} of {name} did not finish: go on with {go_on}, or {delete}")
+                else:
+                    console.note(f"run {unfinished} of {name} holds nothing: {delete}")
     if damaged:
         steps = dict.fromkeys(error.next_step for error in damaged)
         raise ArtifactError("; ".join(error.message for error in damaged), "; ".join(steps))

@@ -22,7 +22,7 @@ from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
 from kindred.files import damage_of, read_with_hash, remedy, seals_of, with_hash, write_whole
 
-MANIFEST, TAGS = "manifest.json", "tags.json"
+CONFIG, MANIFEST, TAGS = "config.json", "manifest.json", "tags.json"
 FILES = "files"
 """Key of the manifest: size and hash of each file of the run."""
 RANKER = "ranker"
@@ -109,6 +109,11 @@ def unfinished_runs(runs_folder: Path) -> list[str]:
     return [folder.name for folder in folders if not (folder / MANIFEST).exists()]
 
 
+def can_be_resumed(folder: Path) -> bool:
+    """Whether it is noted what the unfinished run in a folder is made of, so that training can go on."""
+    return (folder / CONFIG).exists()
+
+
 def read_manifest(folder: Path) -> Mapping[str, Any]:
     """What the run in a folder was made of. Raises: ArtifactError where there is no finished one."""
     return _read_json(folder / MANIFEST)
@@ -191,14 +196,14 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
         if run.name == name:
             return whole_run(run)
     if name is not None and (runs_folder / name).is_dir():
-        raise ArtifactError(
-            f"run {name} did not finish", f"go on with `kindred train {runs_folder.name} --resume {name}`"
-        )
+        go_on = f" --resume {name}" if can_be_resumed(runs_folder / name) else ""
+        how = "go on with" if go_on else "train a new one with"
+        raise ArtifactError(f"run {name} did not finish", f"{how} `kindred train {runs_folder.name}{go_on}`")
     known = ", ".join(run.name for run in runs[-5:])
     train = f"train one with `kindred train {runs_folder.name}`"
     found = [path.parent for path in runs_folder.parent.glob(f"*/*/{MANIFEST}") if path.parents[1] != runs_folder]
     others = sorted({folder.parent.name for folder in found if name in (None, folder.name)})
-    if begun := unfinished_runs(runs_folder):
+    if begun := [other for other in unfinished_runs(runs_folder) if can_be_resumed(runs_folder / other)]:
         train = f"go on with `kindred train {runs_folder.name} --resume {begun[-1]}`, or {train}"
     elsewhere = f"add {' or '.join(f'`--system {other}`' for other in others)}, or {train}" if others else train
     raise ArtifactError(

@@ -19,12 +19,10 @@ from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.model import Model
 from kindred.recommenders.publishing import HISTORIES
-from kindred.recommenders.runs import MANIFEST, Run, finish_run, write_json
+from kindred.recommenders.runs import CONFIG, MANIFEST, Run, finish_run, write_json
 from kindred.recommenders.system import System
 from kindred.training.checkpoint import write_arrays
 from kindred.training.fit import RunOptions
-
-CONFIG = "config.json"
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ def test_verify_is_red_where_what_answers_or_is_listed_is_not_whole(
     publish_collections(open_vectors("qdrant-edge:data/vectors").of("products"), "run-1", {"items": items})
     (run := Path("data/artifacts/products/run-1") / "evaluation/temporal").mkdir(parents=True)
     (run / "report.json").write_text('{"figures": {}}')
+    (run.parents[1] / "config.json").write_text("{}")
     finish_run(run.parents[1], {"config": {"model": "gnn"}, "system": "products", "graph": {"content_hash": "a"}})
     Release("run-1", (), np.zeros(0, dtype=np.uint64), (), None, None, {}).save(run.parents[1])
     file = run.parents[2] / damaged
@@ -86,3 +87,16 @@ def test_a_folder_that_can_not_be_written_is_one_red_line(tmp_path: Path, monkey
     checks = {check["name"]: check for check in json.loads(told.stdout)}
     assert checks["text encoder"]["found"] == "can't use data/cache: Permission denied"
     assert not checks["text encoder"]["ok"] and checks["python"]["ok"]
+
+
+def test_runs_tells_a_run_that_can_be_resumed_from_one_that_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    empty, begun = (Path(f"data/artifacts/tracks/20250301-10000{n}-abcdef") for n in (0, 1))
+    for folder in (empty, begun):
+        folder.mkdir(parents=True)
+    (begun / "config.json").write_text("{}")
+    first, second = CliRunner().invoke(app, ["runs"]).stderr.splitlines()
+    assert f"{empty.name} of tracks holds nothing: delete it" in first and "--resume" not in first
+    assert f"kindred train tracks --resume {begun.name}" in second

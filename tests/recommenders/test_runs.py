@@ -8,6 +8,7 @@ import pytest
 
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.recommenders.runs import (
+    CONFIG,
     add_tags,
     find_run,
     finish_run,
@@ -26,6 +27,11 @@ from kindred.training.fit import CHECKPOINT
 
 def test_a_folder_is_a_run_only_once_its_manifest_is_there(tmp_path: Path) -> None:
     half, whole = new_run_folder(tmp_path, "a"), new_run_folder(tmp_path, "b")
+    with pytest.raises(ArtifactError, match="did not finish") as raised:
+        find_run(tmp_path, half.name)  # it holds nothing that a training could go on from
+    assert "--resume" not in raised.value.next_step and "kindred train" in raised.value.next_step
+    for folder in (half, whole):
+        (folder / CONFIG).write_text("{}")
     run = finish_run(whole, {"config": {"model": "gnn"}, "graph": "b"})
     assert finished_runs(tmp_path) == [run] and find_run(tmp_path) == run == find_run(tmp_path, whole.name)
     with pytest.raises(ArtifactError, match="did not finish") as raised:
