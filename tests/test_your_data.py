@@ -12,12 +12,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 import kindred
+from kindred import library
+from kindred.cli import training
 from kindred.cli.app import app
+from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.runs import Run
+from kindred.settings import Settings
+from kindred.steps import train_system
+from tests.recommenders.conftest import QUICK
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
@@ -59,7 +67,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def outputs(folder: Path) -> list[tuple[str, dict[str, object]]]:
+def quick_training() -> Iterator[None]:
+    """The same models, of fewer passes: what is run here is the page, not how well a model of that size learns."""
+
+    def train(settings: Settings, system: str, config: ModelConfig, *rest: Any) -> Run:
+        gnn = config.gnn.model_copy(update={"epochs": 3})
+        return train_system(settings, system, config.model_copy(update={"gnn": gnn, "ranking": QUICK}), *rest)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(library, "train_system", train)
+        patched.setattr(training, "run_training", train)
+        yield
+
+
+@pytest.fixture(scope="module")
+def outputs(folder: Path, quick_training: None) -> list[tuple[str, dict[str, object]]]:
     """What each block printed, and the names it left."""
     found = []
     for language, text in BLOCKS:
