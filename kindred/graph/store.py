@@ -24,6 +24,10 @@ from kindred.domain.schema import EdgeType, GraphSchema, NodeType, Table
 Scalar = str | int | float | bool | None
 
 
+class RefusedError(StoreError):
+    """A graph server does not let this user in; who goes on asking may lock the user out for everybody."""
+
+
 class LockedError(StoreError):
     """Another process has the graph."""
 

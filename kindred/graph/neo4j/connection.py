@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from kindred.domain.errors import KindredError, SchemaError, SettingsError, StoreError, install_hint
 from kindred.graph.server import SCHEMES
+from kindred.graph.store import RefusedError
 
 if TYPE_CHECKING:
     from neo4j import Driver, ManagedTransaction, Session
@@ -27,6 +28,7 @@ IDLE_SECONDS = 2.0
 SILENT_SECONDS = 120.0
 """A server that says nothing for so long hangs; one that works on a statement says so every minute."""
 MAY_NOT_WRITE = ("Neo.ClientError.Security.Forbidden", "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase")
+TOO_MANY_TRIES = "Neo.ClientError.Security.AuthenticationRateLimit"
 INSTALL = install_hint("neo4j")
 
 Result = TypeVar("Result")
@@ -114,8 +116,9 @@ class Neo4jConnection:
     def _translated(self, error: Exception) -> KindredError:
         import neo4j.exceptions as known
 
-        if isinstance(error, known.AuthError):
-            return StoreError(
+        code = getattr(error, "code", None) or type(error).__name__
+        if isinstance(error, known.AuthError) or code == TOO_MANY_TRIES:
+            return RefusedError(
                 f"{self.url} refused user {self._user!r}: {first_line(error)}",
                 "set KINDRED_GRAPH_USER and KINDRED_GRAPH_PASSWORD",
             )
@@ -126,7 +129,6 @@ class Neo4jConnection:
             )
         if isinstance(error, known.ConstraintError):
             return KeyTakenError(f"{self.url}: {first_line(error)}", "ids and event ids are unique within their type")
-        code = getattr(error, "code", None) or type(error).__name__
         if code == "Neo.ClientError.Database.DatabaseNotFound":
             return StoreError(f"no database {self._database!r} at {self.url}", "set KINDRED_GRAPH_DATABASE")
         if code in MAY_NOT_WRITE:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kindred.domain.errors import KindredError, StoreError
-from kindred.graph.store import GraphStore
+from kindred.graph.store import GraphStore, RefusedError
 
 RETRY_SECONDS = 2.0
 """How long a server that is gone is asked again: an answer goes on without the graph, a batch is written the next time;
@@ -25,6 +25,8 @@ MOST_READING = 8
 ROOM_SECONDS = 1.0
 HANG_SECONDS = 10.0
 """A read, or a batch's opening or closing, that takes longer says that the graph hangs."""
+REFUSED_SECONDS = 10.0
+"""How long a server that refuses the password is left alone: tries in a row lock its user out, for others too."""
 LOOK_HANG_SECONDS = 3.0
 """The least there is to read takes no longer, where the graph does not hang."""
 
@@ -53,6 +55,8 @@ class GraphDoor:
         self._last_failure: KindredError | None = None
         self._failed_at = 0.0
         self._again_at = 0.0
+        self._refused: RefusedError | None = None
+        self._refused_until = 0.0
         self._trying: object | None = None
         self._changed = threading.Condition()
 
@@ -92,8 +96,15 @@ class GraphDoor:
                 self._last_read = time.monotonic()
                 self._changed.notify_all()
 
+    def _check_refused(self) -> None:
+        """Leaves a server alone that refused the password just now. Raises: RefusedError."""
+        if self._refused is not None and time.monotonic() < self._refused_until:
+            self._failed_at = time.monotonic()
+            raise RefusedError(self._refused.message, self._refused.next_step)
+
     def _check_failed(self, this: object, tries_at_once: bool) -> None:
         """Lets one reader try again what failed a while ago. Raises: StoreError for the others."""
+        self._check_refused()
         if self._failed is None:
             return
         now = time.monotonic()
@@ -142,9 +153,14 @@ class GraphDoor:
             StoreError: it can't be opened or written.
         """
         with self._one_writer:
+            self._check_refused()
             with self._turning():
                 self._close_reader()
-                store = self._writer = self._open_writer()
+                try:
+                    store = self._writer = self._open_writer()
+                except RefusedError as error:
+                    self._note_failure(error)
+                    raise
             try:
                 yield store
                 self._failed = None
@@ -226,6 +242,8 @@ class GraphDoor:
         self._failed = self._last_failure = error
         self._failed_at = time.monotonic()
         self._again_at = self._failed_at + RETRY_SECONDS
+        if isinstance(error, RefusedError):
+            self._refused, self._refused_until = error, self._failed_at + REFUSED_SECONDS
 
     def _close_reader(self) -> None:
         if self._reader is not None:

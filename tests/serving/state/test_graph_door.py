@@ -15,7 +15,7 @@ import pytest
 
 from kindred.domain.errors import StoreError
 from kindred.domain.schema import graph_schema
-from kindred.graph.store import GraphStore
+from kindred.graph.store import GraphStore, RefusedError
 from kindred.recommenders.products import PRODUCTS
 from kindred.serving.state import graph_door
 from kindred.serving.state.graph_door import GraphDoor
@@ -183,6 +183,27 @@ def test_while_one_tries_whether_a_server_is_back_the_others_are_told_at_once(mo
         assert look is not None and look.result(10) is None
     read()
     door.close()
+
+
+def test_a_server_that_refuses_the_password_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each try in vain keeps its user locked out, whoever knows the new password too."""
+    tried: list[str] = []
+
+    def refuse() -> GraphStore:
+        tried.append("")
+        raise RefusedError("wrong password")
+
+    door = GraphDoor(refuse, refuse)
+    for _ in range(3):
+        assert door.look() == "wrong password"
+        with pytest.raises(RefusedError, match="wrong password"), door.write():
+            pass
+    assert len(tried) == 1
+    monkeypatch.setattr(graph_door, "REFUSED_SECONDS", 0.0)
+    door = GraphDoor(refuse, refuse)
+    with pytest.raises(RefusedError), door.write():
+        pass
+    assert door.look() == "wrong password" and len(tried) == 3, "then it is asked again"
 
 
 def test_a_writer_that_hangs_holds_no_readers(monkeypatch: pytest.MonkeyPatch) -> None:
