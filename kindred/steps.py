@@ -103,9 +103,8 @@ def _train_in(
     with resumable_or_gone(folder):
         url = settings.effective_graph_url
         options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress)
-        begin_training(
-            folder, config, options, GraphState(url, "", until)
-        )  # whoever is killed while it is read goes on
+        # noted before the graph is read: who is killed meanwhile can go on
+        begin_training(folder, config, options, GraphState(url, "", until))
         noted = config.model_dump(mode="json")
         uri = settings.mlflow_uri
         tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
