@@ -44,7 +44,7 @@ def open_graph_writer(settings: Settings, retry_seconds: float | None = None) ->
 
 
 def _once_free(opens: Callable[[], GraphStore], seconds: float) -> GraphStore:
-    """What opens once no other process has the graph, as a service does for moments. Raises: LockedError in the end."""
+    """What opens once no other process has the graph, which a service has but for seconds. Raises: LockedError."""
     from kindred.graph.store import LockedError
 
     until = time.monotonic() + seconds

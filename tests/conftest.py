@@ -42,6 +42,13 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long files first."""
+    from tests.workers import in_order
+
+    in_order(config, items)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesTogether:
     """Hands out whole files; a mark of the group would have no effect with pytest 9.2 and pytest-xdist 3.8."""

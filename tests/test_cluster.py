@@ -35,6 +35,8 @@ from kindred.recommenders.answering.batch import BestItems, Everyone
 from kindred.recommenders.ranking.ranker import RankedUsers
 from tests.ingest.web_server import Site
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def parts() -> Iterator[PartMap]:

@@ -12,6 +12,8 @@ from kindred.gnn.trained import load_gnn
 from kindred.training.together import rank
 from tests.training.test_together import SAMPLED, train_share
 
+pytestmark = pytest.mark.long
+
 
 def train_and_lose_one(folder: str) -> None:
     """Trains a network; the process that first comes as the second is killed after it began."""

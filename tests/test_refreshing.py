@@ -19,6 +19,8 @@ from kindred.refreshing import _alone
 from kindred.settings import Settings
 from tests.recommenders.conftest import load
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:

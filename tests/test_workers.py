@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.workers import FilesTogether, group_of
+from tests.workers import FilesTogether, group_of, in_order
 
 ROOT = str(Path(__file__).parents[1])
 
@@ -27,3 +27,17 @@ def test_any_other_file_goes_alone(file: str) -> None:
 def test_what_is_handed_out_is_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FilesTogether, "__init__", lambda self: setattr(self, "config", SimpleNamespace(rootpath=ROOT)))
     assert FilesTogether()._split_scope("tests/test_cluster.py::test_a[b::c]") == "tests/test_cluster.py"
+
+
+def test_long_files_begin_first(pytestconfig: pytest.Config) -> None:
+    class Item(SimpleNamespace):
+        def get_closest_marker(self, name: str) -> bool:
+            return self.is_long and name == "long"
+
+    short, long, neo4j = (
+        Item(nodeid=f"tests/{file}::test_it", is_long=is_long)
+        for file, is_long in (("test_docs.py", False), ("test_cluster.py", True), ("graph/test_contract.py", False))
+    )
+    items = [short, long, neo4j]
+    in_order(pytestconfig, items)  # type: ignore[arg-type]
+    assert items == [neo4j, long, short]

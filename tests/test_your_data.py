@@ -27,6 +27,8 @@ from kindred.settings import Settings
 from kindred.steps import train_system
 from tests.recommenders.conftest import QUICK
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
 BLOCKS = [(found[1], found[2]) for found in re.finditer(r"^```(bash|python)\n(.*?)^```", PAGE, re.M | re.S)]

@@ -6,16 +6,37 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 SERVER = re.compile(r"(?<!tests\.)\b(neo4j_server|neo4j_store|graph_store)\b")
 
 
 class FilesTogether(LoadScopeScheduling):
-    """A file to a worker, and all files that need the Neo4j server, of which there is one a run, to one of them."""
+    """A file to a worker, and all files that need the Neo4j server, of which there is one a run, to one of them.
+
+    They begin in the order of the collection (`in_order`), not with those of most tests: whoever gets a long one last
+    leaves the others without work.
+    """
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(str(self.config.rootpath), nodeid.partition("::")[0])
+
+
+def in_order(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Brings what takes longest to the front: the files of the Neo4j server, then those with the mark `long`."""
+
+    def rank(item: pytest.Item) -> int:
+        if group_of(str(config.rootpath), item.nodeid.partition("::")[0]) == "neo4j":
+            return 0
+        return 1 if item.get_closest_marker("long") else 2
+
+    items.sort(key=rank)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from kindred.domain.records import Artist, ListenedToArtist, Tag, TaggedArtist, 
 from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
+from kindred.linear.scorers.scorer_config import FactorConfig
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.evidence import evidence_of
 from kindred.recommenders.interaction_graph import read_interaction_graph
@@ -23,9 +25,11 @@ from kindred.recommenders.systems import find_system
 from kindred.recommenders.training import GraphState
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
-from tests.recommenders.conftest import ENCODER, SMALL
+from tests.recommenders.conftest import ENCODER, QUICK, SMALL
 
 USERS, ARTISTS = 40, 24
+CONFIG = SMALL.model_copy(update={"ranking": replace(QUICK, scorers=replace(QUICK.scorers, factors=FactorConfig()))})
+"""Factors of the usual size: it counts where a new artist comes in."""
 
 
 def fill(store: GraphStore) -> None:
@@ -62,10 +66,10 @@ def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_p
     store = open_graph(f"ladybug:{tmp_path / 'graph'}")
     fill(store)
     module = find_system("listens")
-    run = module.train(store, SMALL, RunOptions(tmp_path / "runs" / "r1", device="cpu"), GraphState(store.url, "test"))
+    run = module.train(store, CONFIG, RunOptions(tmp_path / "runs" / "r1", device="cpu"), GraphState(store.url, "test"))
     graph = read_interaction_graph(LISTENS, store)
     options = RunOptions(tmp_path / "evaluation", device="cpu")
-    report = evaluate(graph, SMALL, EvaluationOptions("random", (0,)), options)
+    report = evaluate(graph, CONFIG, EvaluationOptions("random", (0,)), options)
     assert report["ranking"]["delta"]["popularity"]["recall@10"]["low"] > 0 and "rating" not in report
     vectors = open_vectors(f"exact:{tmp_path / 'vectors'}")
     assert module.publish(run, store, vectors).counts == {"users": USERS, "items": ARTISTS, "anonymous": 1}

@@ -24,6 +24,8 @@ from tests.chromium import chromium
 from tests.recommenders.conftest import write, write_product
 from tests.serving.conftest import Published, opened, settings_in
 
+pytestmark = pytest.mark.long
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
