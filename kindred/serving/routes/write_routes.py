@@ -21,6 +21,7 @@ from kindred.serving.writes.written import delete_value, event_of, event_value, 
 MOST_EVENTS = 1_000
 """Events, items or users of one request."""
 ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
+_TAKEN = "event_id: an event of another user has it; an id is of one event, e.g. with the user's id in it"
 _EXAMPLE: dict[str, JsonValue] = {
     "system": "products",
     "user_id": "U00042",
@@ -41,7 +42,7 @@ class NewEvent(BaseModel):
     item_id: Annotated[Id, Field(description="with what")]
     event_id: Annotated[
         Id | None,
-        Field(description="its key: sent twice it counts once. Without one, an event with a time goes by its content"),
+        Field(description="its key, of no other event: sent twice it counts once; else its content is, with a time"),
     ] = None
     at: Annotated[int | str | None, Field(description="when, seconds UTC or ISO 8601; now if not given")] = None
 
@@ -139,7 +140,7 @@ def _checked_events(service: Service, told: Sequence[NewEvent]) -> tuple[list[Ma
     """The entries of the events that are good and new, and what became of each."""
     values: list[Mapping[str, Any]] = []
     results: list[dict[str, str]] = []
-    known: dict[tuple[str, str], set[str]] = {}
+    users_here: dict[tuple[str, str], str] = {}
     for said in told:
         opened = service.systems.get(said.system)
         if opened is None:
@@ -150,13 +151,14 @@ def _checked_events(service: Service, told: Sequence[NewEvent]) -> tuple[list[Ma
         except RecordError as error:
             results.append({"id": said.event_id or "", "status": REJECTED, "reason": reason_of(error)})
             continue
-        there = known.get((said.system, event.source_id))
-        if there is None:
-            there = {light.event_id for light in opened.memory.light_events(event.source_id)}
-            known[(said.system, event.source_id)] = there
-        status = DUPLICATE if event.event_id in there else ACCEPTED
+        key = (said.system, event.event_id)
+        user = users_here.get(key) or opened.memory.user_with(event.event_id)
+        if user not in (None, event.source_id):
+            results.append({"id": event.event_id, "status": REJECTED, "reason": _TAKEN})
+            continue
+        status = ACCEPTED if user is None else DUPLICATE
         if status == ACCEPTED:
-            there.add(event.event_id)
+            users_here[key] = event.source_id
             values.append(event_value(said.system, event))
         results.append({"id": event.event_id, "status": status})
     return values, results

@@ -51,6 +51,7 @@ class Memory:
         self.past = self._read()
         self._new: dict[str, dict[str, Event]] = {}
         self._new_counts: Counter[str] = Counter()
+        self._users_with: dict[str, str] = {}
         self._counted: tuple[Past, int, int | None, Mapping[str, int]] | None = None
         self._items = ItemsNow()
         self._forgotten: set[str] = set()
@@ -69,6 +70,7 @@ class Memory:
             self._stored.forget()
             self._num_reloads += 1
             self._new = {user: new for user in self._new if (new := self._unapplied(past, user))}
+            self._users_with = {event_id: user for user, new in self._new.items() for event_id in new}
             self._new_counts = self._counts_of_new(None)
 
     def one_answer(self) -> AbstractContextManager[None]:
@@ -229,6 +231,14 @@ class Memory:
                 found.append(LightEvent(event.event_id, event.target_id, event.at, stars))
         return sorted(found, key=lambda event: (BEFORE_ALL if event.at is None else event.at, event.event_id))
 
+    def user_with(self, event_id: str) -> str | None:
+        """Whose event has this id; None where no event has it."""
+        user = self._users_with.get(event_id)
+        if user is not None and event_id in self._new.get(user, {}):
+            return user
+        user = self.past.user_with(event_id)
+        return None if user in self._forgotten else user
+
     def users_after(self, item_id: str, after: int) -> set[str]:
         """Users who did something with an item after that time."""
         past = self.past
@@ -282,6 +292,7 @@ class Memory:
                 if event.event_id not in of_user and not _is_skip(event, self.system.skipped_below):
                     self._new_counts[event.target_id] += 1
                 of_user[event.event_id] = event
+                self._users_with[event.event_id] = event.source_id
                 self._note_change(event.source_id)
                 for current in self._current.values():
                     current.discard(event.source_id)

@@ -123,6 +123,20 @@ class Past:
         items, counts = np.unique(self.item_index[came], return_counts=True)
         return {self.items.external(int(item)): int(count) for item, count in zip(items, counts, strict=True)}
 
+    def user_with(self, event_id: str) -> str | None:
+        """Whose event has this id, skips too; None where there is no such event."""
+        hashed = hash(event_id)
+        found = int(np.searchsorted(self._hashes, hashed))
+        if found == len(self._hashes) or self._hashes[found] != hashed:
+            return None
+        row = pc.index(self.event_ids, event_id).as_py()
+        return None if row < 0 else self.users.external(int(np.searchsorted(self.starts, row, side="right")) - 1)
+
+    @cached_property
+    def _hashes(self) -> IntArray:
+        """Of the ids of all events, ascending: nearly every id that is asked about is new, and a look tells."""
+        return np.sort(np.fromiter(map(hash, self.event_ids.to_pylist()), np.int64, len(self.event_ids)))
+
     @cached_property
     def _counts(self) -> IntArray:
         return np.bincount(self.item_index, minlength=len(self.items))

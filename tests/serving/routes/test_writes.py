@@ -199,6 +199,32 @@ def test_each_record_is_answered_for_and_repeats_count_once(settings: Settings) 
     run(settings, asks)
 
 
+def test_an_id_that_an_event_of_another_user_has_is_rejected_and_that_event_stays(settings: Settings) -> None:
+    of_other = REVIEW | {"user_id": "other"}
+
+    async def statuses(client: httpx.AsyncClient, *events: dict[str, object]) -> list[str]:
+        reply = (await client.post("/v1/events", json=list(events))).json()
+        return [result["status"] for result in reply["results"]]
+
+    async def asks(service: Service, client: httpx.AsyncClient) -> None:
+        mine = REVIEW | {"item_id": items_of(service)[0]}
+        theirs = of_other | {"item_id": items_of(service)[1]}
+        assert await statuses(client, mine, theirs, theirs | {"event_id": "e2"}) == ["accepted", "rejected", "accepted"]
+        assert await statuses(client, theirs, mine) == ["rejected", "duplicate"]
+        await applied(service)
+        service.system("products").memory.reload()
+        reply = (await client.post("/v1/events", json=[theirs, mine])).json()["results"]
+        assert [result["status"] for result in reply] == ["rejected", "duplicate"] and "another user" in reply[0][
+            "reason"
+        ]
+        holder = "MATCH (u:User)-[r:REVIEWED]->(:Product) WHERE r.event_id = 'e1' RETURN u.id AS user"
+        assert in_graph(service, holder) == [{"user": "newcomer"}]
+        await client.delete("/v1/products/users/newcomer")
+        assert await statuses(client, theirs) == ["accepted"]
+
+    run(settings, asks)
+
+
 def test_a_restart_loses_nothing_and_repeats_nothing(settings: Settings) -> None:
     async def write(service: Service, client: httpx.AsyncClient) -> None:
         item = items_of(service)[5]
