@@ -108,14 +108,17 @@ def _versions(settings: Settings) -> str:
 
 
 def _runs(folder: Path) -> str:
+    from kindred.gnn.onnx_encoder import has_encoder, read_exported
     from kindred.recommenders.runs import damage_of_run, figures_of, read_runs
 
     found, damaged = read_runs(folder)
     bad = [error.message for error in damaged.values()]
     if bad := bad + [damage for run in found if (damage := damage_of_run(run))]:
         raise ArtifactError("; ".join(bad), "delete the run's folder and train again")
-    for run in found:
-        figures_of(run)  # of its newest report, which no list of the run's files holds
+    for run in found:  # what came after it was finished is in no list of its files
+        figures_of(run)
+        if has_encoder(run.folder):
+            read_exported(run.folder)
     return f"{len(found)} whole"
 
 

@@ -141,9 +141,13 @@ def load_encoder(folder: Path) -> OnnxEncoder:
         ArtifactError: it is not what was exported.
         SettingsError: ONNX Runtime is not installed.
     """
-    path = folder / MODEL_FILE
-    again = f"export it again with `kindred export onnx --system {folder.parent.name} --run {folder.name}`"
-    reading = folder / NOTE_FILE
+    model, columns = read_exported(folder)
+    return OnnxEncoder(model, columns, str(folder / MODEL_FILE), _again(folder))
+
+
+def read_exported(folder: Path) -> tuple[bytes, list[ColumnInput]]:
+    """The exported file of a run, and what it reads. Raises: ArtifactError where it is not what was exported."""
+    path, reading, again = folder / MODEL_FILE, folder / NOTE_FILE, _again(folder)
     try:
         noted = read_with_hash(reading)
         columns = [ColumnInput(**column) for column in noted["columns"]]
@@ -153,4 +157,8 @@ def load_encoder(folder: Path) -> OnnxEncoder:
         raise ArtifactError(f"{reading} can't be read: {error}", remedy(error, again)) from error
     if sha256(model).hexdigest() != hashed:
         raise ArtifactError(f"{path} is not what was exported", again)
-    return OnnxEncoder(model, columns, str(path), again)
+    return model, columns
+
+
+def _again(folder: Path) -> str:
+    return f"export it again with `kindred export onnx --system {folder.parent.name} --run {folder.name}`"

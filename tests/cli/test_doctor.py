@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from kindred.cli.app import app
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
+from kindred.gnn.onnx_encoder import write_note
 from kindred.recommenders.releases import Release
 from kindred.recommenders.runs import finish_run
 from kindred.vectorstore.open import open_vectors
@@ -58,6 +59,8 @@ def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(
         ("run-1/manifest.json", "versions", "kindred train products --resume run-1"),
         ("run-1/release-run-1.json", "versions", "kindred publish run-1 --system products"),
         ("run-1/evaluation/temporal/report.json", "runs of products", "delete the folder"),
+        ("run-1/encoder.json", "runs of products", "kindred export onnx --system products --run run-1"),
+        ("run-1/encoder.onnx", "runs of products", "kindred export onnx --system products --run run-1"),
     ],
 )
 def test_verify_is_red_where_what_answers_or_is_listed_is_not_whole(
@@ -71,6 +74,8 @@ def test_verify_is_red_where_what_answers_or_is_listed_is_not_whole(
     (run.parents[1] / "config.json").write_text("{}")
     finish_run(run.parents[1], {"config": {"model": "gnn"}, "system": "products", "graph": {"content_hash": "a"}})
     Release("run-1", (), np.zeros(0, dtype=np.uint64), (), None, None, {}).save(run.parents[1])
+    (exported := run.parents[1] / "encoder.onnx").write_bytes(b"a model")
+    write_note(run.parents[1], exported, [])
     file = run.parents[2] / damaged
     file.unlink() if file.name == "manifest.json" else file.write_bytes(b"")
     checks = json.loads(CliRunner().invoke(app, ["doctor", "--verify", "--json"]).stdout)
