@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,19 +37,22 @@ def open_graph_writer(settings: Settings, retry_seconds: float | None = None) ->
     from kindred.graph.open import open_graph
     from kindred.graph.store import with_schema
 
-    server = graph_server_of(settings, retry_seconds)
-    opened = partial(open_graph, settings.effective_graph_url, server=server)
-    return with_schema(_once_free(opened, server.retry_seconds if retry_seconds is None else 0.0), graph_schema())
+    url = settings.effective_graph_url
+    store = _once_free(settings, retry_seconds, lambda server: open_graph(url, server=server))
+    return with_schema(store, graph_schema())
 
 
-def _once_free(opens: Callable[[], GraphStore], seconds: float) -> GraphStore:
+def _once_free(
+    settings: Settings, retry_seconds: float | None, opens: Callable[[GraphServer], GraphStore]
+) -> GraphStore:
     """What opens once no other process has the graph, which a service has but for seconds. Raises: LockedError."""
     from kindred.graph.store import LockedError
 
-    until = time.monotonic() + seconds
+    server = graph_server_of(settings, retry_seconds)
+    until = time.monotonic() + (server.retry_seconds if retry_seconds is None else 0.0)
     while True:
         try:
-            return opens()
+            return opens(server)
         except LockedError:
             if time.monotonic() >= until:
                 raise
@@ -68,9 +70,8 @@ def open_graph_reader(settings: Settings, retry_seconds: float | None = None) ->
     from kindred.domain.schema import graph_schema
     from kindred.graph.open import open_to_read
 
-    server = graph_server_of(settings, retry_seconds)
-    opened = partial(open_to_read, settings.effective_graph_url, graph_schema(), server)
-    return _once_free(opened, server.retry_seconds if retry_seconds is None else 0.0)
+    url, schema = settings.effective_graph_url, graph_schema()
+    return _once_free(settings, retry_seconds, lambda server: open_to_read(url, schema, server))
 
 
 @contextmanager
