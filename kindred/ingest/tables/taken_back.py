@@ -70,9 +70,15 @@ def find_status(
     return given.model_copy(update={"status": name, "of_orders": of_orders or given.of_orders})
 
 
+@lru_cache(_REMEMBERED)
+def _flag_of(name: str) -> re.Match[str] | None:
+    """The name of a column as that of a flag or of the time when it was set; None where it is neither."""
+    return _FLAG.fullmatch(letters_of(name))
+
+
 def _is_flag(name: str, rows: Sequence[Values]) -> bool:
     """Whether the column says yes or no, or when."""
-    if (found := _FLAG.fullmatch(letters_of(name))) is None:
+    if (found := _flag_of(name)) is None:
         return False
     values = [value for row in rows if not is_missing(value := row.get(name))]
     return bool(found[1]) or (bool(values) and all(says_yes(value) is not None for value in values))
@@ -95,14 +101,14 @@ def why_no_event(row: Values, columns: EventColumns, *, weighs: bool, has_kind: 
     if isinstance(word, str) and _AGAINST.fullmatch(letters_of(word)):
         return f"{word.strip()} in {columns.kind}: no event for the item"
     if columns.status and columns.status != NEVER and _is_undone(row.get(columns.status), columns):
-        word = "a value" if _FLAG.fullmatch(letters_of(columns.status)) else str(row.get(columns.status)).strip()
+        word = "a value" if _flag_of(columns.status) else str(row.get(columns.status)).strip()
         return f"{word} in {columns.status}: the order does not stand, no event"
     return ""
 
 
 def _is_undone(value: object, columns: EventColumns) -> bool:
     """Whether an order of this status does not stand, because it was cancelled, refunded, returned …"""
-    if _FLAG.fullmatch(letters_of(columns.status or "")):
+    if _flag_of(columns.status or ""):
         return not is_missing(value) and str(value).strip() not in MISSING_NUMBERS and says_yes(value) is not False
     return isinstance(value, str) and _is_undone_word(value, columns.of_orders)
 
