@@ -10,7 +10,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-SERVER = re.compile(r"(?<!tests\.)\b(neo4j_server|neo4j_store|graph_store)\b")
+SERVER = re.compile(r"(?<!tests\.)\b(neo4j_server|neo4j_store|empty_neo4j|graph_store)\b")
 
 
 class FilesTogether(LoadScopeScheduling):

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def graph_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
     """An empty graph on each engine; a server is started only when a test for it runs."""
     if request.param == "neo4j":
-        yield request.getfixturevalue("neo4j_store")
+        yield request.getfixturevalue("empty_neo4j")
         return
     with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
         yield store

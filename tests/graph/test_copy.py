@@ -47,7 +47,7 @@ def fill(store: GraphStore) -> None:
 
 
 def test_a_graph_moves_to_neo4j_and_back(
-    tmp_path: Path, neo4j_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, empty_neo4j: Neo4jStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copy, "CALL_ROWS", 9)  # several calls a table
     with (
@@ -55,26 +55,26 @@ def test_a_graph_moves_to_neo4j_and_back(
         closing(open_graph(f"ladybug:{tmp_path / 'back'}")) as back,
     ):
         fill(here)
-        there = copy_graph(here, neo4j_store, SCHEMA)
-        again = copy_graph(neo4j_store, back, SCHEMA)
-        assert there == again == copy_graph(here, neo4j_store, SCHEMA)  # a second copy changes nothing
+        there = copy_graph(here, empty_neo4j, SCHEMA)
+        again = copy_graph(empty_neo4j, back, SCHEMA)
+        assert there == again == copy_graph(here, empty_neo4j, SCHEMA)  # a second copy changes nothing
         assert (there.num_nodes, there.num_edges) == (10, NUM_REVIEWS)
         assert there.content_hash == graph_statistics(here, SCHEMA).content_hash
         assert back.read_metadata() == {"encoder": "tiny"}
 
 
-def test_a_copy_that_differs_is_an_error(tmp_path: Path, neo4j_store: Neo4jStore) -> None:
+def test_a_copy_that_differs_is_an_error(tmp_path: Path, empty_neo4j: Neo4jStore) -> None:
     with closing(open_graph(f"ladybug:{tmp_path / 'here'}")) as here:
         fill(here)
-        neo4j_store.upsert_nodes(USER, pa.table({"id": ["somebody else"]}))
+        empty_neo4j.upsert_nodes(USER, pa.table({"id": ["somebody else"]}))
         with pytest.raises(StoreError, match="held something else before"):
-            copy_graph(here, neo4j_store, SCHEMA)
+            copy_graph(here, empty_neo4j, SCHEMA)
 
 
-def test_vectors_of_two_encoders_never_meet(tmp_path: Path, neo4j_store: Neo4jStore) -> None:
+def test_vectors_of_two_encoders_never_meet(tmp_path: Path, empty_neo4j: Neo4jStore) -> None:
     with closing(open_graph(f"ladybug:{tmp_path / 'here'}")) as here:
         fill(here)
-        neo4j_store.write_metadata("encoder", "another")
+        empty_neo4j.write_metadata("encoder", "another")
         with pytest.raises(SchemaError, match="encoder = another"):
-            copy_graph(here, neo4j_store, SCHEMA)
-    assert neo4j_store.count(USER) == 0
+            copy_graph(here, empty_neo4j, SCHEMA)
+    assert empty_neo4j.count(USER) == 0

@@ -115,13 +115,13 @@ def test_the_engine_refuses_to_write_even_if_the_words_were_not_checked(tmp_path
 
 
 def test_neo4j_refuses_or_changes_nothing_even_if_the_words_were_not_checked(
-    neo4j_store: GraphStore, monkeypatch: pytest.MonkeyPatch
+    empty_neo4j: GraphStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_library(neo4j_store)
-    neo4j_store.upsert_edges(LIKED, table_of(LIKED, [like("e")]))
-    before = graph_statistics(neo4j_store, SCHEMA)
+    make_library(empty_neo4j)
+    empty_neo4j.upsert_edges(LIKED, table_of(LIKED, [like("e")]))
+    before = graph_statistics(empty_neo4j, SCHEMA)
     counts = "MATCH (n) RETURN count(n) AS nodes, COUNT { MATCH ()-->() } AS edges"
-    (counted,) = neo4j_store.query(counts, {}, QueryLimits()).to_pylist()
+    (counted,) = empty_neo4j.query(counts, {}, QueryLimits()).to_pylist()
     monkeypatch.setattr(neo4j_query, "check_read_only", lambda cypher: None)
     answered = []
     for cypher in dict.fromkeys(HOSTILE):
@@ -129,13 +129,13 @@ def test_neo4j_refuses_or_changes_nothing_even_if_the_words_were_not_checked(
         if cypher in TOO_MUCH or "\ud800" in cypher:
             continue
         try:
-            neo4j_store.query(cypher, {"a": "x", "key": "id"}, QueryLimits(seconds=2))
+            empty_neo4j.query(cypher, {"a": "x", "key": "id"}, QueryLimits(seconds=2))
             answered.append(cypher)
         except KindredError:
             continue
     assert sorted(answered) == sorted(NEO4J_READS)
-    assert graph_statistics(neo4j_store, SCHEMA) == before
-    assert neo4j_store.query(counts, {}, QueryLimits()).to_pylist() == [counted]
+    assert graph_statistics(empty_neo4j, SCHEMA) == before
+    assert empty_neo4j.query(counts, {}, QueryLimits()).to_pylist() == [counted]
 
 
 def test_a_query_ends_when_its_time_is_over_and_the_store_goes_on(library: GraphStore) -> None:

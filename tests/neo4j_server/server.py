@@ -31,7 +31,7 @@ STOP_SECONDS = 60.0
 # Only the first compiler, the simplest collector and no check of Neo4j's own classes: a server that lives for some
 # minutes starts in half the CPU time.
 UNCHECKED = ("-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote")
-SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *UNCHECKED)
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=192m", "-XX:+UseSerialGC", *UNCHECKED)
 HASH_ROUNDS = 1024
 
 

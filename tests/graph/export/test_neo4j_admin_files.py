@@ -113,10 +113,10 @@ def rows_of(store: Neo4jStore, table: NodeType | EdgeType) -> list[dict[str, obj
 
 
 def test_an_offline_import_gives_the_same_graph(
-    neo4j_store: Neo4jStore, neo4j_server: Neo4jServer, tmp_path: Path
+    empty_neo4j: Neo4jStore, neo4j_server: Neo4jServer, tmp_path: Path
 ) -> None:
-    fill(neo4j_store)
-    command = shlex.split(write_admin_files(neo4j_store, SCHEMA, tmp_path / "files"))
+    fill(empty_neo4j)
+    command = shlex.split(write_admin_files(empty_neo4j, SCHEMA, tmp_path / "files"))
     assert command[0] == "neo4j-admin"
 
     server = Neo4jServer(tmp_path / "server", neo4j_server.password)
@@ -127,25 +127,25 @@ def test_an_offline_import_gives_the_same_graph(
         with closing(open_neo4j(server)) as imported:
             imported.create_schema(SCHEMA)
             for table in (*SCHEMA.nodes, *SCHEMA.edges):
-                assert rows_of(imported, table) == rows_of(neo4j_store, table)
-            assert imported.read_metadata() == neo4j_store.read_metadata()
-            assert graph_statistics(imported, SCHEMA) == graph_statistics(neo4j_store, SCHEMA)
+                assert rows_of(imported, table) == rows_of(empty_neo4j, table)
+            assert imported.read_metadata() == empty_neo4j.read_metadata()
+            assert graph_statistics(imported, SCHEMA) == graph_statistics(empty_neo4j, SCHEMA)
             again = pa.table({"id": IDS, "words_embedding": vectors(len(IDS), 64, 2)})
             assert imported.upsert_nodes(SCHEMA.nodes[0], again) == UpsertCount(0, 0, len(IDS))  # vectors are bytes
     finally:
         server.kill()
 
 
-def test_what_the_importer_would_drop_is_refused(neo4j_store: Neo4jStore, tmp_path: Path) -> None:
-    neo4j_store.create_schema(SCHEMA)
-    neo4j_store.upsert_nodes(SCHEMA.nodes[0], pa.table({"id": ["s"], "moods": pa.array([[]], pa.list_(pa.string()))}))
+def test_what_the_importer_would_drop_is_refused(empty_neo4j: Neo4jStore, tmp_path: Path) -> None:
+    empty_neo4j.create_schema(SCHEMA)
+    empty_neo4j.upsert_nodes(SCHEMA.nodes[0], pa.table({"id": ["s"], "moods": pa.array([[]], pa.list_(pa.string()))}))
     with pytest.raises(SchemaError, match="empty list"):
-        write_admin_files(neo4j_store, SCHEMA, tmp_path / "files")
+        write_admin_files(empty_neo4j, SCHEMA, tmp_path / "files")
 
 
-def test_a_folder_in_use_is_left_alone(neo4j_store: Neo4jStore, tmp_path: Path) -> None:
+def test_a_folder_in_use_is_left_alone(empty_neo4j: Neo4jStore, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("kept")
     with pytest.raises(StoreError, match="is not empty"):
-        write_admin_files(neo4j_store, SCHEMA, tmp_path)
+        write_admin_files(empty_neo4j, SCHEMA, tmp_path)
     with pytest.raises(StoreError, match="can't write"):
-        write_admin_files(neo4j_store, SCHEMA, tmp_path / "mine")
+        write_admin_files(empty_neo4j, SCHEMA, tmp_path / "mine")
