@@ -22,6 +22,7 @@ from kindred.stores import (
 )
 
 if TYPE_CHECKING:
+    from kindred.domain.embeddings import TextEncoder
     from kindred.evaluation.report import Report
     from kindred.ingest.formats.source import SourceFile
     from kindred.ingest.loading.summary import IngestSummary
@@ -248,6 +249,26 @@ def export_embeddings(settings: Settings, system: str, folder: Path) -> dict[str
     for name, part in (("users", published.users), ("items", published.items)):
         write_arrays(folder, name, {"embeddings": part.vectors}, {"version": version.name, "ids": list(part.ids)})
     return {"users": len(published.users.ids), "items": len(published.items.ids)}
+
+
+def tune_text_encoder(
+    settings: Settings, folder: Path, epochs: int, until: int | None, progress: Progress = silent
+) -> Report:
+    """A text encoder fine-tuned on the searches of the graph in force, in a new folder, and what it is worth."""
+    from kindred.features.fine_tuning import FineTuning, check_fine_tuning
+    from kindred.recommenders.searching.encoder_tuning import tune_encoder
+    from kindred.recommenders.searching.search_log import read_search_log
+
+    check_fine_tuning(settings.encoder, folder)
+    with graph_to_read(settings) as store:
+        encoder_for(settings, store)
+        log = read_search_log(store, until)
+
+    def opened(name: str) -> TextEncoder:
+        return encoder_of(settings.model_copy(update={"encoder": name}), progress)
+
+    how = FineTuning(epochs=epochs, seed=settings.seed, device=settings.device)
+    return tune_encoder(log, settings.encoder, folder, how, opened, progress)
 
 
 def simulate_sessions(

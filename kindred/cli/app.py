@@ -23,6 +23,7 @@ from kindred.cli.doctor import doctor
 from kindred.cli.experiments import experiments_app
 from kindred.cli.explore import explore_app
 from kindred.cli.export import export_app
+from kindred.cli.fine_tune import fine_tune
 from kindred.cli.generate import generate_app
 from kindred.cli.graph import graph_app
 from kindred.cli.home_paths import read_home_paths
@@ -81,6 +82,7 @@ app.add_typer(explore_app, name="explore")
 app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)
 app.command("train", epilog="Example: kindred train tracks")(training.train_system)
 app.command("tune", epilog="Example: kindred tune --trials 30 --timeout 3600 --resume")(tune)
+app.command("fine-tune", epilog="Example: kindred fine-tune -o data/encoder")(fine_tune)
 app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
 app.command("compare", epilog="Example: kindred compare RUN RUN --protocol random --seeds 5")(compare)
 app.add_typer(runs_app, name="runs")

@@ -253,7 +253,7 @@ def _sentence_model(name: str, device: torch.device) -> _Model:
         SettingsError: the model is neither in the local cache nor to be had from its hub.
     """
     dtype = precision(device)
-    network = _load_sentence_transformer(name, device, dtype)
+    network = load_sentence_transformer(name, device, dtype)
     digest = hashlib.sha256()
     for key, tensor in sorted(network.state_dict().items()):
         digest.update(key.encode())
@@ -266,7 +266,7 @@ def _sentence_model(name: str, device: torch.device) -> _Model:
     return _Model(f"{short}@{digest.hexdigest()[:12]}", dimension, fingerprint, lambda: _SentenceNetwork(network))
 
 
-def _load_sentence_transformer(name: str, device: torch.device, dtype: torch.dtype) -> SentenceTransformer:
+def load_sentence_transformer(name: str, device: torch.device, dtype: torch.dtype) -> SentenceTransformer:
     """The model from its folder or the local cache; from its hub only where it is in neither."""
     from huggingface_hub import constants
     from sentence_transformers import SentenceTransformer

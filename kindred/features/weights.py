@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -113,26 +114,33 @@ def bert_shape(folder: Path) -> BertShape | None:
     network, sentence = _read_json(folder / "config.json"), _read_json(folder / "sentence_bert_config.json")
     extras = _read_json(folder / "config_sentence_transformers.json")
     pooling = _read_json(folder / "1_Pooling" / "config.json")
+    longest = sentence.get("max_seq_length") or _read_json(folder / "tokenizer_config.json").get("model_max_length")
     modules = [str(module["type"]).rsplit(".", 1)[-1] for module in json.loads((folder / "modules.json").read_text())]
     is_plain = (
         modules == ["Transformer", "Pooling", "Normalize"]
-        and [mode for mode, on in pooling.items() if mode.startswith("pooling_mode") and on]
-        == ["pooling_mode_mean_tokens"]
+        and _is_mean(pooling)
         and network.get("model_type") == "bert"
         and network.get("hidden_act") == "gelu"
         and network.get("position_embedding_type", "absolute") == "absolute"
         and not sentence.get("do_lower_case")
         and not extras.get("default_prompt_name")
     )
-    if not is_plain:
+    if not is_plain or longest is None:
         return None
     return BertShape(
         hidden_size=int(network["hidden_size"]),
         num_layers=int(network["num_hidden_layers"]),
         num_heads=int(network["num_attention_heads"]),
         layer_norm_eps=float(network["layer_norm_eps"]),
-        max_length=int(sentence["max_seq_length"]),
+        max_length=min(int(longest), int(network["max_position_embeddings"])),
     )
+
+
+def _is_mean(pooling: Mapping[str, float | str]) -> bool:
+    """Whether tokens are pooled to their mean alone: by name as of sentence-transformers 6, by flags before."""
+    named = pooling.get("pooling_mode")
+    flags = [mode for mode, on in pooling.items() if mode.startswith("pooling_mode_") and on]
+    return named == "mean" if named is not None else flags == ["pooling_mode_mean_tokens"]
 
 
 def _read_json(path: Path) -> dict[str, float | str]:

@@ -146,6 +146,17 @@ def test_any_other_model_by_folder(tmp_path: Path, texts: list[str], encoder: Te
     assert cosine(other.encode(texts[:4]), encoder.encode(texts[:4])).min() > 0.999
 
 
+def test_a_plain_model_is_known_as_sentence_transformers_writes_it_now(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "saved"
+    SentenceTransformer(str(weights.bundled_folder()), device="cpu").save_pretrained(str(folder))
+    assert weights.bert_shape(folder) == weights.bert_shape(weights.bundled_folder())
+    pooling = folder / "1_Pooling" / "config.json"
+    pooling.write_text(pooling.read_text().replace('"mean"', '"max"'))
+    assert weights.bert_shape(folder) is None
+
+
 def test_an_unknown_model_or_device_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(SettingsError, match="no-such/encoder") as caught:
