@@ -16,7 +16,7 @@ from kindred.domain.embeddings import Vectors
 from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.exact import best_exact, rank
 from kindred.vectorstore.folder_store import Question
-from kindred.vectorstore.int8_products import Products
+from kindred.vectorstore.int8_products import Products, products_of
 from kindred.vectorstore.rows import View
 
 Size = TypeVar("Size", float, Vectors)
@@ -33,6 +33,27 @@ _GROUP = 32
 _LOWEST = float(np.finfo(np.float32).min)
 _AT_ONCE = 16
 """Queries of one scan; 100,000 rows have 6 MB of products with so many."""
+
+
+@dataclass(frozen=True)
+class CodedVector:
+    """A vector as integers.
+
+    Attributes:
+        codes: `[1, dimension]`.
+        step: what one step of them is worth.
+        length: of the vector, in steps.
+    """
+
+    codes: NDArray[np.int8]
+    step: float
+    length: float
+
+    @staticmethod
+    def of(vector: Vectors) -> CodedVector:
+        """The codes of a vector, `[dimension]`."""
+        step = max(float(np.abs(vector).max()) / _MOST, float(np.finfo(np.float32).tiny))
+        return CodedVector(np.round(vector / step).astype(np.int8)[None], step, float(np.linalg.norm(vector)) / step)
 
 
 @dataclass(frozen=True)
@@ -91,13 +112,17 @@ class Codes:
             too_many = len(rows) > _MAX_RESCORED * len(view)
             yield best_exact(view, question) if too_many else rank(view, rows, question)
 
-    def estimates(self, vector: Vectors) -> tuple[Vectors, float]:
+    def estimates(self, query: CodedVector) -> tuple[Vectors, float]:
         """About the product of every row with a vector, `[num_rows]`, and how far any of them may be off."""
-        step = max(float(np.abs(vector).max()) / _MOST, float(np.finfo(np.float32).tiny))
-        products = self._products(np.round(vector / step).astype(np.int8)[None])[0]
-        about = np.multiply(products, self.scales[0], dtype=np.float32, casting="unsafe")
-        about *= np.float32(step)
-        return about, step * _off(float(np.linalg.norm(vector)) / step, *self._largest)
+        about = np.multiply(self._products(query.codes)[0], self.scales[0], dtype=np.float32, casting="unsafe")
+        about *= np.float32(query.step)
+        return about, query.step * _off(query.length, *self._largest)
+
+    def estimates_of(self, rows: NDArray[np.int64], query: CodedVector) -> tuple[Vectors, Vectors]:
+        """The same of some rows, and how far each may be off, `[num_chosen]`."""
+        steps, lengths = self.scales.take(rows, axis=1)
+        about = products_of(query.codes, self.codes.take(rows, axis=0))[0] * (np.float32(query.step) * steps)
+        return about, np.float32(query.step) * _off(query.length, steps, lengths)
 
     def _in_reach(self, scores: Vectors, best: Vectors, length: float, k: int) -> NDArray[np.int64]:
         """Rows that may be among the best k, given what each of them scores and what is best of each group."""

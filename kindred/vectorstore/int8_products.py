@@ -45,9 +45,7 @@ class Products:
         is_first = self._num_queries == 0
         self._num_queries += len(queries)
         if is_first or (len(queries) == 1 and queries.shape[1] > _NARROW):
-            import numkong
-
-            return np.asarray(numkong.cdist(queries, self._codes, metric="dot", out_dtype="float32"))
+            return products_of(queries, self._codes)
         if self._laid_out is None:
             self._laid_out = _packed(self._codes)
         if self._better is None and self._num_queries >= self._many:
@@ -58,6 +56,13 @@ class Products:
     def _lay_out_for_many(self) -> None:
         if self._codes.nbytes <= _MOST_BYTES and find_spec("onnx") and find_spec("onnxruntime"):
             self._laid_out = _by_onnx(self._codes)
+
+
+def products_of(queries: Codes, codes: Codes) -> NDArray[Any]:
+    """Whole numbers, `[num_queries, num_codes]`, from codes as they lie."""
+    import numkong
+
+    return np.asarray(numkong.cdist(queries, codes, metric="dot", out_dtype="float32"))
 
 
 def _packed(codes: Codes) -> Multiply:

@@ -100,15 +100,21 @@ class ProductIndex:
         vectors = {"title": self.title_vectors, "text": self.text_vectors}
         return vectors if self.towers is None else vectors | {"tower": self.towers}
 
-    def bounds(self, names: tuple[str, ...]) -> Bounds:
-        """Of sums of products with the vectors of these scores; made when they are first asked for."""
-        if names not in self._bounds:
-            self._bounds[names] = Bounds.of([self.vectors[name] for name in names])
-        return self._bounds[names]
+    def bounds(self, scales: Mapping[str, float]) -> Bounds:
+        """Of the vectors of these scores side by side, each times its scale; made when they are first asked for."""
+        key = tuple(scales.items())
+        if key not in self._bounds:
+            self._bounds[key] = Bounds.of([self.vectors[name] for name in scales], list(scales.values()))
+        return self._bounds[key]
 
     @cached_property
-    def _bounds(self) -> dict[tuple[str, ...], Bounds]:
+    def _bounds(self) -> dict[tuple[tuple[str, float], ...], Bounds]:
         return {}
+
+    @cached_property
+    def longest_title(self) -> float:
+        """Length of the longest of the title vectors."""
+        return float(np.sqrt(np.einsum("ij,ij->i", self.title_vectors, self.title_vectors).max(initial=0)))
 
     def meant(self, query: str) -> str:
         """The words that a query is read as."""

@@ -36,7 +36,7 @@ from kindred.recommenders.searching.asked_searches import (
     searches_sent,
     times_led,
 )
-from kindred.recommenders.searching.best_products import BestProducts, best_products
+from kindred.recommenders.searching.best_products import BestProducts, best_products, prepare
 from kindred.recommenders.searching.edges import Edges, EdgesOfGraph, HeldEdges
 from kindred.recommenders.searching.histories import NOW, histories_before
 from kindred.recommenders.searching.product_index import AskedQueries, rows_of_best
@@ -151,7 +151,9 @@ class QueryRecommender:
         Raises:
             ArtifactError: nothing is published, or what is is damaged; what answered before still answers.
         """
-        name = self._versions.hold(self._versions.of(self._versions.published()))
+        release = self._versions.of(self._versions.published())
+        prepare(release.model.index, release.model.weights)
+        name = self._versions.hold(release)
         with suppress(StoreError):  # each answer reads what it needs then
             self.read_again()
         return name

@@ -19,6 +19,8 @@ WORDS = [f"word{number}" for number in range(200)]
 EVERYTHING = Weights(words=0.6, title=1, text=0.3, feedback=0.5, groups=0.2, tower=0.7, popularity=0.1, decay=0.5)
 ONE = Weights(words=0, title=0, feedback=0, groups=0)
 ALONE = [replace(ONE, **{name: 1.0}) for name in ("words", "title", "tower")]
+FEEDBACK_ALONE = replace(EVERYTHING, title=0, text=0, feedback=1.0)
+MUCH_FEEDBACK = replace(EVERYTHING, words=0.1, title=0.2, feedback=3.0)
 
 
 def unit(rng: np.random.Generator, num: int, width: int) -> np.ndarray:
@@ -50,7 +52,7 @@ def asked(seed: int, index: ProductIndex) -> AskedQueries:
     return AskedQueries([list(rng.choice(WORDS, 3))], vectors, unit(rng, 1, WIDTH))
 
 
-@pytest.mark.parametrize("weights", [Weights(), EVERYTHING, *ALONE], ids=str)
+@pytest.mark.parametrize("weights", [Weights(), EVERYTHING, FEEDBACK_ALONE, MUCH_FEEDBACK, *ALONE], ids=str)
 @pytest.mark.parametrize("k", [1, 10, 200])
 def test_the_best_are_those_of_all_scores(index: ProductIndex, weights: Weights, k: int) -> None:
     rng = np.random.default_rng(5)
