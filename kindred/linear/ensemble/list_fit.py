@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from kindred.domain.interactions import FloatArray
-from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
+from kindred.linear.algebra.conjugate_gradients import conjugate_gradients, conjugate_gradients_of_sums
 from kindred.linear.algebra.dense import dense_product
 from kindred.linear.algebra.propagation import CompressedRows, SparseMatrix
 from kindred.linear.ensemble.scorer_sum import ScorerSum
@@ -121,10 +121,9 @@ def fit_lists(
     columns = torch.from_numpy(np.ascontiguousarray(items))
     for _ in range(config.rounds):
         columns = columns + _better_items(lists.transpose.forward, columns, encoded, config)
-        change = _better_maps(lists.forward, maps, encoded, columns, config)
-        encoded = encoded + maps.times(change)
-        maps.add_unscaled(change, rows)
-        del change
+        change, moved = _better_maps(lists.forward, maps, encoded, columns, config)
+        encoded = encoded + moved
+        maps.add_sums(change, rows)
     return rows, columns.numpy()
 
 
@@ -194,13 +193,16 @@ def _better_rows(own: CompressedRows, items: Tensor, users: Tensor, gram: Tensor
         return dense_product(change, gram) + config.emphasis * own.weighted(own.dots(change, users)).multiply(users)
 
     missing = own.weights - own.dots(items, users)
-    return conjugate_gradients(
-        product, config.emphasis * own.weighted(missing).multiply(users), config.steps, by_row=True
-    )
+    return conjugate_gradients(product, config.emphasis * own.weighted(missing).multiply(users), config.steps)
 
 
-def _better_maps(lists: CompressedRows, maps: _Maps, users: Tensor, items: Tensor, config: ListFitConfig) -> Tensor:
-    """What to add to the users' maps, all one system, `[maps.size, width]`.
+def _better_maps(
+    lists: CompressedRows, maps: _Maps, users: Tensor, items: Tensor, config: ListFitConfig
+) -> tuple[Tensor, Tensor]:
+    """What to add to the users' maps, as sums over the features of users, and what that adds to the users.
+
+    The maps are all one system. They change by such sums alone, so that what is solved has a row a user; a row for each
+    dimension of each feature is many times as much in a large catalogue.
 
     Args:
         lists: the targets, users by items.
@@ -208,26 +210,24 @@ def _better_maps(lists: CompressedRows, maps: _Maps, users: Tensor, items: Tenso
         users: `[num_users, width]`.
         items: `[num_items, width]`.
         config: see there.
+
+    Returns:
+        what each user's features count in the sums, and the users' change, `[num_users, width]` both.
     """
     gram = dense_product(items.T, items)
 
-    def back(x: Tensor, scores: Tensor) -> Tensor:
-        return maps.transposed_times(lists.weighted(scores).multiply(items).mul_(config.emphasis).add_(x))
+    def of_lists(scores: Tensor) -> Tensor:
+        return lists.weighted(scores).multiply(items).mul_(config.emphasis)
 
-    def product(change: Tensor) -> Tensor:
-        moved = maps.times(change)
-        return back(dense_product(moved, gram), lists.dots(moved, items))
+    def product(moved: Tensor) -> Tensor:
+        return of_lists(lists.dots(moved, items)).add_(dense_product(moved, gram))
 
-    missing = lists.weights - lists.dots(users, items)
-    return conjugate_gradients(product, back(torch.zeros_like(users), missing), config.steps)
+    missing = of_lists(lists.weights - lists.dots(users, items))
+    return conjugate_gradients_of_sums(product, maps.times_sums, missing, config.steps)
 
 
 class _Maps:
-    """The users' features side by side, every dimension but the shortest scaled to length 1: one step suits them all.
-
-    Attributes:
-        size: number of dimensions of all features together.
-    """
+    """The users' features side by side, all dimensions but the shortest scaled to length 1: one step suits them all."""
 
     def __init__(self, features: dict[str, Feature]):
         self.features: dict[str, SparseMatrix | Tensor] = {}
@@ -246,27 +246,20 @@ class _Maps:
                 )
             else:
                 self.features[name] = torch.from_numpy(feature) * scale
-        self.size = sum(len(scale) for scale in self.scales.values())
 
-    def times(self, change: Tensor) -> Tensor:
-        """What a change of the scaled maps changes in the users, `[size, width]` -> `[num_users, width]`."""
-        first, *others = zip(self.features.values(), self._split(change), strict=True)
-        total: Tensor = first[0] @ first[1]
-        for feature, part in others:
-            total += feature @ part
+    def times_sums(self, weights: Tensor) -> Tensor:
+        """What the users gain where the scaled maps gain sums over features, `[num_users, width]` both."""
+        total = torch.zeros_like(weights)
+        for name, feature in self.features.items():
+            total += feature @ self._sums(name, weights)
         return total
 
-    def transposed_times(self, users: Tensor) -> Tensor:
-        """The product of the other way round, `[num_users, width]` -> `[size, width]`."""
-        product = torch.empty(self.size, users.shape[1])
-        for feature, part in zip(self.features.values(), self._split(product), strict=True):
-            part.copy_((feature.transpose if isinstance(feature, SparseMatrix) else feature.T) @ users)
-        return product
+    def add_sums(self, weights: Tensor, rows: dict[str, FloatArray]) -> None:
+        """Adds sums over features to the rows of each, `[feature_dim, width]`; `weights` `[num_users, width]`."""
+        for name, scale in self.scales.items():
+            rows[name] += self._sums(name, weights).mul_(scale).numpy()
 
-    def add_unscaled(self, change: Tensor, rows: dict[str, FloatArray]) -> None:
-        """Adds what a change of the scaled maps is to the rows of each feature, `[feature_dim, width]`."""
-        for (name, scale), part in zip(self.scales.items(), self._split(change), strict=True):
-            rows[name] += (scale * part).numpy()
-
-    def _split(self, change: Tensor) -> tuple[Tensor, ...]:
-        return torch.split(change, [len(scale) for scale in self.scales.values()])
+    def _sums(self, name: str, weights: Tensor) -> Tensor:
+        feature = self.features[name]
+        sums: Tensor = (feature.transpose if isinstance(feature, SparseMatrix) else feature.T) @ weights
+        return sums

@@ -66,4 +66,4 @@ def _solve(
         return dense_product(x, gram) + ridge * x + confidence.multiply(others)
 
     residual = config.confidence * known.multiply(others) - product(rows)
-    return rows + conjugate_gradients(product, residual, config.steps, by_row=True)
+    return rows + conjugate_gradients(product, residual, config.steps)

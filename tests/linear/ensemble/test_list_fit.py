@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from kindred.linear.algebra.conjugate_gradients import conjugate_gradients
+from kindred.linear.algebra.conjugate_gradients import conjugate_gradients, conjugate_gradients_of_sums
 from kindred.linear.algebra.propagation import SparseMatrix
 from kindred.linear.ensemble.compression import compress
 from kindred.linear.ensemble.list_fit import ListFitConfig, best_lists, fit_lists
@@ -135,13 +135,30 @@ def test_nobody_with_a_history_changes_nothing():
     assert best_lists(total, features, rows, items, ListFitConfig(), 0) is None
 
 
-@pytest.mark.parametrize("by_row", [True, False])
-def test_conjugate_gradients_solve(by_row):
+def test_conjugate_gradients_solve():
     generator = torch.Generator().manual_seed(0)
     root, right_side = torch.randn(6, 6, generator=generator), torch.randn(4, 6, generator=generator)
     system = root @ root.T + torch.eye(6)
-    found = conjugate_gradients(lambda x: x @ system, right_side, steps=24, by_row=by_row)
+    found = conjugate_gradients(lambda x: x @ system, right_side, steps=24)
     torch.testing.assert_close(found @ system, right_side, atol=1e-3, rtol=1e-3)
+
+
+def test_conjugate_gradients_of_sums_take_the_steps_of_the_whole_system():
+    generator = torch.Generator().manual_seed(0)
+    root, features = torch.randn(3, 3, generator=generator), torch.randn(5, 40, generator=generator)
+    system, right_side = root @ root.T + torch.eye(3), torch.randn(5, 3, generator=generator)
+
+    def whole(x):  # all entries in one row: one system
+        return (features.T @ (features @ x.view(40, 3)) @ system).view(1, -1)
+
+    asked = (features.T @ right_side).view(1, -1)
+    for steps in (1, 2, 3):
+        found, image = conjugate_gradients_of_sums(
+            lambda x: x @ system, lambda x: features @ (features.T @ x), right_side, steps
+        )
+        expected = conjugate_gradients(whole, asked, steps).view(40, 3)
+        torch.testing.assert_close(features.T @ found, expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(image, features @ expected, atol=1e-4, rtol=1e-4)
 
 
 def test_dots_are_the_products_of_the_entries_alone():
