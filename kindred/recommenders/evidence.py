@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kindred.recommenders.interaction_graph import InteractionGraph
 
 EVIDENCE = "evidence"
+LEAST_LIKELY = 0.5
 
 
 @dataclass(frozen=True)
@@ -129,12 +130,23 @@ def evidence_of(graph: InteractionGraph) -> Evidence:
     fans = Lists.group(events.item_index[liked], events.user_index[liked], events.num_items)
     context: dict[str, tuple[Lists, IdMap]] = {}
     for source, edge_type, target in graph.system.triples[1:]:
-        items, nodes = graph.data[source, edge_type, target].edge_index.numpy()
-        context[edge_type] = (Lists.group(items, nodes, events.num_items), graph.ids[target])
+        items, nodes, likely = graph.context_edges((source, edge_type, target))
+        told = are_told(likely, len(items))
+        context[edge_type] = (Lists.group(items[told], nodes[told], events.num_items), graph.ids[target])
     names = {
         edge_type: graph.names[target] for _, edge_type, target in graph.system.triples[1:] if target in graph.names
     }
     return Evidence(graph.users, graph.items, fans, context, names)
+
+
+def are_told(likely: FloatArray | None, num_edges: int) -> NDArray[np.bool_]:
+    """Which edges people are told of: all but those that a model predicted and holds for less likely than not.
+
+    Args:
+        likely: probability of the predicted ones, NaN of others, `[num_edges]`; None where none is predicted.
+        num_edges: how many there are.
+    """
+    return np.ones(num_edges, dtype=np.bool_) if likely is None else ~(likely < LEAST_LIKELY)
 
 
 def are_liked(

@@ -77,11 +77,18 @@ class InteractionGraph:
         return sp.hstack(parts, format="csr") if any(part.nnz for part in parts) else None
 
     def _leads_to(self, triple: Triple) -> sp.csr_matrix:
+        items, nodes, likely = self.context_edges(triple)
+        return context_counts(items, nodes, likely, (len(self.items), len(self.ids[triple[2]])))
+
+    def context_edges(self, triple: Triple) -> tuple[IntArray, IntArray, FloatArray | None]:
+        """Items and nodes of the edges of a context type, and how likely those are that a model predicted.
+
+        The last is NaN for others, None where none is predicted. `[num_edges]` each.
+        """
         edges = self.data[triple]
         columns = {name: tensor.numpy() for name, tensor in edges.items() if name != "edge_index"}
-        likely = _known(columns, "probability", ratings_of)
         items, nodes = edges.edge_index.numpy()
-        return context_counts(items, nodes, likely, (len(self.items), len(self.ids[triple[2]])))
+        return items, nodes, _known(columns, "probability", ratings_of)
 
     def histories(self, rows: IntArray | None = None) -> Histories:
         """The events at these rows, all of them where None, as histories on the graph's user axis."""

@@ -27,7 +27,8 @@ from kindred.serving.service import Service
 from kindred.stores import runs_folder_of
 
 RANKING = ("recall@10", "ndcg@10")
-CURVES = (("recall@10", "recall@10 on validation"), ("loss", "loss"))
+CURVES = (("ndcg@10", "NDCG@10 on validation"), ("loss", "loss"))
+"""What training chose its epoch by, and what it learned from."""
 
 
 async def runs_page(service: Service) -> Page:

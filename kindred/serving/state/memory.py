@@ -60,7 +60,9 @@ class Memory:
 
     def _read(self) -> Past:
         with self._graph.read() as store:
-            return read_past(self.system, store)
+            past = read_past(self.system, store)
+        past.prepare()
+        return past
 
     def reload(self) -> None:
         """Reads the past again, e.g. when others wrote into the graph; what came since is kept, and counts once."""
