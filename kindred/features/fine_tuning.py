@@ -7,7 +7,8 @@ Language Response Suggestion for Smart Reply", 2017: the multiple-negatives loss
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,7 +92,7 @@ def fine_tune(encoder: str, pairs: Pairs, folder: Path, how: FineTuning, progres
     network = load_sentence_transformer(encoder or str(bundled_folder()), device, torch.float32)
     network.model_card_data.widget = [{"text": ""}]  # no card is written, so no examples need be sought for one
     texts = {"anchor": [pair[0] for pair in pairs], "positive": [pair[1] for pair in pairs]}
-    with TemporaryDirectory() as scratch:
+    with _new_folder(folder) as unfinished, TemporaryDirectory() as scratch:
         arguments = SentenceTransformerTrainingArguments(
             scratch,
             num_train_epochs=how.epochs,
@@ -114,13 +115,26 @@ def fine_tune(encoder: str, pairs: Pairs, folder: Path, how: FineTuning, progres
         )
         trainer.remove_callback(PrinterCallback)  # prints to stdout
         trainer.train()
-    written = folder.with_name(f".{folder.name}.part")
+        network.save_pretrained(str(unfinished), create_model_card=False)
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside it that takes its name at the end; nothing is left of one that is not finished.
+
+    Raises:
+        StoreError: it can't be written.
+    """
+    unfinished = folder.with_name(f".{folder.name}.part")
     try:
-        shutil.rmtree(written, ignore_errors=True)
-        network.save_pretrained(str(written), create_model_card=False)
-        written.rename(folder)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        unfinished.rename(folder)
     except OSError as error:
         raise StoreError(f"can't write to {folder}: {error.strerror or error}", "choose another folder") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _telling(progress: Progress) -> TrainerCallback:

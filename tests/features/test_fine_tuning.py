@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import SettingsError, StoreError
 from kindred.features import fine_tuning
 from kindred.features.fine_tuning import FineTuning, check_fine_tuning, fine_tune
 from kindred.features.text import open_text_encoder
@@ -41,6 +41,8 @@ def test_partners_come_nearer_and_the_folder_is_an_encoder(tmp_path: Path) -> No
     assert own - other > own_before - other_before + 0.1
     with pytest.raises(SettingsError, match="is there already"):
         fine_tune("", PAIRS, folder, FineTuning())
+    with pytest.raises(StoreError, match="can't write"):
+        fine_tune("", PAIRS, folder / "model.safetensors" / "in-a-file", FineTuning())
 
 
 def test_what_is_missing_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
