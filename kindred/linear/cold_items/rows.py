@@ -21,6 +21,8 @@ from kindred.domain.interactions import FloatArray, IntArray
 NEAREST = 10
 EVENT_COUNTS = (0, 1, 2, 5)
 """Numbers of first events at which the map is calibrated; between them it is interpolated, beyond them constant."""
+_AT_ONCE = 2_048
+"""New items whose similarities with all known ones are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,10 @@ class FirstEvents:
     rows: FloatArray
     counts: IntArray
 
+    def take(self, part: slice) -> FirstEvents:
+        """Those of some of the items."""
+        return FirstEvents(self.rows[part], self.counts[part])
+
 
 @dataclass(frozen=True)
 class ColdItemMap:
@@ -109,6 +115,10 @@ class ColdItemMap:
                 of the training; zeros where there is no text, `[num_new, text_dim]`.
             events: who chose them already; None where no user has.
         """
+        parts = (slice(start, start + _AT_ONCE) for start in range(0, max(len(text), 1), _AT_ONCE))
+        return np.concatenate([self._placed(text[part], events and events.take(part)) for part in parts])
+
+    def _placed(self, text: FloatArray, events: FirstEvents | None) -> FloatArray:
         counts = np.zeros(len(text)) if events is None else np.asarray(events.counts, dtype=np.float64)
         rows = self.rows_alike(text) + self.rows_asked(text)
         if events is not None:

@@ -56,3 +56,17 @@ def test_state_brings_the_same_map_back(cold):
     text = np.array([[2, 0.1]], dtype=np.float32)
     events = FirstEvents(np.array([[1.5, 0.5, 1]], dtype=np.float32), np.array([1]))
     assert np.array_equal(again.encode(text, events), cold.encode(text, events))
+
+
+def test_many_items_are_placed_a_part_at_a_time_and_each_as_if_alone(cold, monkeypatch):
+    rng = np.random.default_rng(0)
+    text = rng.normal(size=(7, 2)).astype(np.float32)
+    events = FirstEvents(rng.normal(size=(7, 3)).astype(np.float32), np.arange(7))
+    together = cold.encode(text, events)
+    sizes = []
+    similarity = ColdItemMap._similarity
+    monkeypatch.setattr(ColdItemMap, "_similarity", lambda own, of: sizes.append(len(of)) or similarity(own, of))
+    monkeypatch.setattr("kindred.linear.cold_items.rows._AT_ONCE", 3)
+    np.testing.assert_allclose(cold.encode(text, events), together, atol=1e-6)
+    assert max(sizes) == 3
+    assert cold.encode(text[:0]).shape == (0, 3)
