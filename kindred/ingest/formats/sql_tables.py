@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -33,6 +35,7 @@ _LOG = logging.getLogger("kindred.ingest")
 BATCH_ROWS, BATCH_PAGES = 10_000, 64
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long is waited before a lost connection is tried again, each time."""
+LATE_SECONDS = 10.0
 _PATIENCE = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -257,7 +260,7 @@ class SqlTable:
 
         for seconds in (*self.wait, None):
             try:
-                with engine.connect() as connection:
+                with self._told_late(), engine.connect() as connection:
                     return do(read_only(connection))
             except DataError as error:
                 if not read_any_time(engine):
@@ -271,6 +274,18 @@ class SqlTable:
                     _LOG.error("%s; tried again for up to %.0f s", refused.message, sum(self.wait))
             self.sleep(seconds)
         raise AssertionError("the last try returns or raises")
+
+    @contextmanager
+    def _told_late(self) -> Iterator[None]:
+        """Says so where a database that has taken the connection does not answer, e.g. while the table is locked."""
+        said = f"table {self.table}: no answer for {LATE_SECONDS:g} s, still waiting; Ctrl-C ends it"
+        timer = threading.Timer(LATE_SECONDS, _LOG.error, [said])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _refused(self, error: DBAPIError, advice: str) -> RecordError | StoreError:
         said = str(getattr(error, "orig", error)).strip().splitlines()

@@ -75,7 +75,9 @@ def _checked(staged: list[StagedFile], max_bad: float, quarantine: Quarantine) -
             raise _refused(refusal, file.count, quarantine)
     if not any(file.count.lines for file in staged):
         names = ", ".join(file.name for file in staged[:3]) + (", …" if len(staged) > 3 else "")
-        raise RecordError(f"there is no record in {names}; nothing was loaded", "check that the right file was given")
+        raise RecordError(
+            f"there is no record in {names}; nothing was loaded", "check that the right file, or table, was given"
+        )
     for file in staged:
         if not file.count.lines:
             file.count.remarks.append("no record in it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -17,6 +18,7 @@ from kindred.domain.errors import RecordError, SettingsError, StoreError
 from kindred.graph.open import open_graph
 from kindred.graph.store import QueryLimits
 from kindred.ingest.feed import post_tables
+from kindred.ingest.formats import sql_tables
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.formats.sql_connections import read_only
 from kindred.ingest.formats.sql_tables import BATCH_ROWS, SqlTable, find_table, read_table, sql_table
@@ -213,3 +215,15 @@ def test_a_file_of_sqlite_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="no such file"):
         list(SqlTable(make_url(f"sqlite:///{missing}"), "t", social_feed.USERS).rows())
     assert not missing.exists()
+
+
+def test_a_database_that_takes_long_is_told_of_while_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = SqlTable(make_url(f"sqlite:///{tmp_path / 'shop.db'}"), "feed", social_feed.FEED)
+    (tmp_path / "shop.db").touch()
+    monkeypatch.setattr(sql_tables, "LATE_SECONDS", 0.01)
+    told, heard = threading.Event(), []
+    monkeypatch.setattr(sql_tables._LOG, "error", lambda said: (heard.append(said), told.set()))
+    assert table._tried(table._engine(), lambda _: told.wait(60))
+    assert heard == ["table feed: no answer for 0.01 s, still waiting; Ctrl-C ends it"]
