@@ -21,7 +21,7 @@ def fine_tune(
     until: Until = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tune the text encoder on searches and the titles of what was ordered then; needs the extra `fine-tune`.
+    """Fine-tune the text encoder on searches and the titles of what was ordered then; needs the extra `finetune`.
 
     It learns from all but the latest tenth of the orders, on which it is judged; where there are only judged queries,
     from four fifths of them.

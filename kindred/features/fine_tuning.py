@@ -53,7 +53,7 @@ def check_fine_tuning(encoder: str, folder: Path) -> None:
     """
     if any(find_spec(name) is None for name in NEEDED):
         raise SettingsError(
-            f"the packages {' and '.join(NEEDED)} are needed to fine-tune", f"run `{install_hint('fine-tune')}`"
+            f"the packages {' and '.join(NEEDED)} are needed to fine-tune", f"run `{install_hint('finetune')}`"
         )
     if encoder.startswith(OPENVINO):
         raise SettingsError(

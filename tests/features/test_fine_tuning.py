@@ -53,4 +53,4 @@ def test_what_is_missing_is_said_before_any_work(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(fine_tuning, "find_spec", lambda name: None if name == "datasets" else find_spec(name))
     with pytest.raises(SettingsError, match="accelerate and datasets") as missing:
         check_fine_tuning("", tmp_path / "own")
-    assert "fine-tune" in missing.value.next_step
+    assert "finetune" in missing.value.next_step
