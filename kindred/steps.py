@@ -268,7 +268,12 @@ def tune_text_encoder(
         return encoder_of(settings.model_copy(update={"encoder": name}), progress)
 
     how = FineTuning(epochs=epochs, seed=settings.seed, device=settings.device)
-    return tune_encoder(log, settings.encoder, folder, how, opened, progress)
+
+    def kept() -> str:
+        return f"{folder} is whole, but not judged" if folder.exists() else f"{folder} was not written; run it again"
+
+    with told_on_interrupt(kept):
+        return tune_encoder(log, settings.encoder, folder, how, opened, progress)
 
 
 def simulate_sessions(

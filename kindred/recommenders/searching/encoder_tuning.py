@@ -18,7 +18,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.progress import Progress
 from kindred.evaluation.bootstrap import interval_text, paired_bootstrap
 from kindred.evaluation.report import Report
-from kindred.features.fine_tuning import FineTuning, check_fine_tuning, fine_tune
+from kindred.features.fine_tuning import FineTuning, fine_tune
 from kindred.recommenders.searching.evaluation import Metrics, held_out, measure
 from kindred.recommenders.searching.histories import Examples, judged_examples, order_examples
 from kindred.recommenders.searching.search_log import SearchLog
@@ -52,7 +52,6 @@ def tune_encoder(
         RecordError: there are too few orders or judgements.
         SettingsError: a package is missing, or the folder is taken.
     """
-    check_fine_tuning(encoder, folder)
     train, test = _split(log)
     pairs = pairs_of(log, train)
     if len(pairs) < _LEAST_PAIRS:
