@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,10 @@ import numpy as np
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import Progress
-from kindred.evaluation.bootstrap import interval_text, paired_bootstrap
+from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.report import Report
 from kindred.features.fine_tuning import FineTuning, fine_tune
-from kindred.recommenders.searching.evaluation import Metrics, held_out, measure
+from kindred.recommenders.searching.evaluation import Metrics, held_out, measure, paired_interval
 from kindred.recommenders.searching.histories import Examples, judged_examples, order_examples
 from kindred.recommenders.searching.search_log import SearchLog
 
@@ -71,7 +70,7 @@ def tune_encoder(
         "judged_on": len(test),
         "before": _means(before),
         "after": _means(after),
-        "gain": {key: asdict(paired_bootstrap(after[key], before[key], np.random.default_rng(0))) for key in SHOWN},
+        "gain": {key: paired_interval(after[key], before[key]) for key in SHOWN},
     }
     report["summary"] = summary(report, "later orders" if (test.user >= 0).any() else "other judged queries")
     return report

@@ -107,7 +107,7 @@ def judge(held: Held, config: TowerConfig, variants: Mapping[str, TowerConfig], 
         },
         "rankers": {name: {key: float(found[key].mean()) for key in SHOWN} for name, found in measured.items()},
         "delta": {
-            name: {key: _interval(measured[OWN][key], found[key]) for key in SHOWN}
+            name: {key: paired_interval(measured[OWN][key], found[key]) for key in SHOWN}
             for name, found in measured.items()
             if name != OWN
         },
@@ -162,7 +162,8 @@ def measure(rank: Ranker, test: Examples) -> Metrics:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _interval(own: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, float]:
+def paired_interval(own: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, float]:
+    """The mean of own less other, with its 95 % interval over orders; both `[num_orders]`."""
     return asdict(paired_bootstrap(own, other, np.random.default_rng(0)))
 
 
