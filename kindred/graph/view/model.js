@@ -45,9 +45,9 @@ function unfoldStart() {
 
 const segmenter = new Intl.Segmenter();
 
-function shortened(text) {
+function shortened(text, most = LABEL_LENGTH) {
   const letters = [...segmenter.segment(text)];
-  return letters.length <= LABEL_LENGTH ? text : text.slice(0, letters[LABEL_LENGTH - 1].index).trimEnd() + "…";
+  return letters.length <= most ? text : text.slice(0, letters[most - 1].index).trimEnd() + "…";
 }
 
 function element(tag, properties = {}, children = []) {

@@ -21,6 +21,7 @@ from kindred.graph.view.neighbourhood import NodeKey, View, ViewEdge, ViewNode
 TEXT_CHARACTERS = 900  # of one value in the page; engines give at least 1,000 of a text
 CELL_CHARACTERS = 160  # of one value in the tables
 CAPTION_CHARACTERS = 200  # the drawing shortens further
+NAME_CHARACTERS = 80  # of a node in the table of edges, where it stands once an edge
 
 # Each has a contrast of 3 : 1 or more with the page's light and dark background, as WCAG 2.2 asks of graphics.
 COLOURS = {
@@ -205,7 +206,7 @@ def _node_table(view: View) -> str:
 
 
 def _edge_table(view: View) -> str:
-    captions = {node.key: _caption(node) for node in view.nodes}
+    captions = {node.key: _shortened(_caption(node), NAME_CHARACTERS, "…") for node in view.nodes}
     rows = [
         (captions[e.source], e.type.type, captions[e.target], _listed(_shown(e.type, e.properties))) for e in view.edges
     ]
@@ -220,4 +221,5 @@ def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     head = "".join(f'<th scope="col">{name}</th>' for name in header)
     lines = ("".join(f'<td dir="auto">{escape(cell)}</td>' for cell in row) for row in rows)
     body = "".join(f"<tr>{line}</tr>\n" for line in lines)
-    return f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n"
+    table = f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{title}, as a table">{table}</div>\n'

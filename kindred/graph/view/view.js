@@ -50,6 +50,7 @@ function elementsOf() {
 }
 
 document.documentElement.classList.add("has-script");
+byId("panel").tabIndex = -1;
 byId("tables").open = false;
 unfoldStart();
 cytoscape.warnings(false); // of edges between nodes that are not unfolded yet, and lie on each other
@@ -200,13 +201,14 @@ function neighbourButton({ edge, other, outgoing }) {
   const { properties, times } = edges[edge];
   const said = [...(times > 1 ? [`×${times}`] : []), ...["rating", "count", "plays", "action"].filter((name) => name in properties).map((name) => (name === "rating" ? `${properties[name]} ★` : `${name} ${properties[name]}`))];
   const button = element("button", { type: "button" }, [
-    mark(nodes[other].label), spoken(nodes[other].caption), element("small", { textContent: [...said, (properties.at ?? "").slice(0, 10)].filter(Boolean).join(" · ") }),
+    mark(nodes[other].label), spoken(shortened(nodes[other].caption, 80)), element("small", { textContent: [...said, (properties.at ?? "").slice(0, 10)].filter(Boolean).join(" · ") }),
   ]);
   button.title = outgoing ? "outgoing" : "incoming";
   button.addEventListener("click", () => {
     shown[other] || reveal(other);
     select(other);
     centre(other);
+    byId("panel").focus(); // the button is gone
   });
   return element("li", {}, [button]);
 }

@@ -46,6 +46,7 @@ class ItemMap:
         points: of at most so many items, a regular sample where there are more.
         listed: items of the group that was chosen, as words.
         explained: share of the variance that the plane shows.
+        is_learned: whether items stand by what an event with each adds to the scores, and not by vectors of their own.
     """
 
     groups: tuple[tuple[str, str, int], ...]
@@ -54,6 +55,7 @@ class ItemMap:
     num_items: int
     listed: tuple[Point, ...]
     explained: float
+    is_learned: bool
 
 
 def read_map(opened: OpenedSystem, only: str) -> ItemMap:
@@ -92,7 +94,8 @@ def read_map(opened: OpenedSystem, only: str) -> ItemMap:
     if rest := len(ids) - sum(count for _, _, count in groups):
         groups.append((OTHERS, REST, rest))
     listed = tuple(sorted((p for p in points if only and not p.is_faint), key=lambda p: p.title)[:_LISTED])
-    return ItemMap(tuple(groups), kind, tuple(points), len(ids), listed, explained)
+    is_learned = not isinstance(opened.recommender, MapsItems)
+    return ItemMap(tuple(groups), kind, tuple(points), len(ids), listed, explained, is_learned)
 
 
 def _item_rows(opened: OpenedSystem) -> Embeddings:
@@ -105,7 +108,9 @@ def _item_rows(opened: OpenedSystem) -> Embeddings:
     if isinstance(recommender, MapsItems):
         found = recommender.item_rows()
         return Embeddings(found.ids, unit_rows(found.vectors))
-    if not isinstance(recommender, Recommender) or not recommender.version().model.knows_histories:
+    if not isinstance(recommender, Recommender):
+        raise UnknownError(f"{opened.name} have no map", "go to a page above")
+    if not recommender.version().model.knows_histories:
         raise UnknownError("the published version has no embeddings of items that could be drawn", "publish a model")
     model = recommender.version().model
     if model.ranking.items.shape[1] > _MOST_DIMENSIONS:

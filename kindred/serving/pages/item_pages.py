@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from kindred.domain.errors import KindredError
+from kindred.domain.errors import KindredError, SchemaError
 from kindred.domain.recommendation import Recommendation
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import QueryLimits
 from kindred.graph.view.neighbourhood import View, read_view
 from kindred.graph.view.page import shown_properties, view_parts
 from kindred.serving.answering.opened_system import OpenedSystem
-from kindred.serving.http.problems import unknown_item
+from kindred.serving.http.problems import UnknownError, unknown_item
 from kindred.serving.pages.item_map import read_map
 from kindred.serving.pages.rendering import Page, longest_bar, problem_text
 from kindred.serving.service import Service
@@ -97,7 +97,10 @@ async def graph_page(service: Service, system: str, label: str, node: str) -> Pa
 
 def _view(service: Service, label: str, node: str) -> View:
     with service.graph.read() as store:
-        return read_view(store, graph_schema(), (label, node), hops=2, limit=NODES)
+        try:
+            return read_view(store, graph_schema(), (label, node), hops=2, limit=NODES)
+        except SchemaError as error:
+            raise UnknownError(error.message, error.next_step) from error
 
 
 async def map_page(service: Service, system: str, only: str) -> Page:

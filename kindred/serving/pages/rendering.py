@@ -27,6 +27,9 @@ _SOURCES = {
     "new": "new",
     "popular": "popular",
     "similar": "similar",
+    "words": "by words",
+    "vectors": "by meaning",
+    "words and vectors": "by words and meaning",
     "rule": "put here by a rule",
 }
 _SERVED = {
@@ -80,6 +83,10 @@ def html_of(service: Service, page: Page) -> str:
     current = page.system if page.system in service.systems else systems[0]
     module = service.systems[current].module
     frame = {"systems": systems, "system": current, "words": module.system.words, "takes": module.takes}
+    frame |= {
+        "titled": module.system.title or "title",
+        "liked": "liked" if module.system.rated else module.system.words.did,
+    }
     frame["has_map"] = isinstance(service.systems[current].recommender, MapsItems | Recommender)
     return _environment().get_template(page.template).render(frame | dict(page.values))
 
@@ -88,7 +95,7 @@ def html_of(service: Service, page: Page) -> str:
 def _environment() -> Environment:
     environment = Environment(loader=PackageLoader("kindred.serving.pages"), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"day": day, "minute": minute, "score": score_text, "percent": percent, "colour": colour}
-    environment.filters |= {"counted": counted, "ago": ago, "brief": brief}
+    environment.filters |= {"counted": counted, "ago": ago, "brief": brief, "sentence": sentence}
     environment.globals |= {"link": link, "sources": _SOURCES, "rests_on": rests_on, "served": _SERVED}
     return environment
 
@@ -125,6 +132,11 @@ def ago(minutes: float) -> str:
         if minutes >= size:
             return f"{counted(int(minutes // size), one, one + 's')} ago"
     return "just now"
+
+
+def sentence(text: str) -> str:
+    """A note as a sentence: with a capital letter and a full stop."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def percent(share: float) -> str:

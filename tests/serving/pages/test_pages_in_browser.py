@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -232,6 +233,66 @@ def test_on_a_phone_in_the_dark_nothing_is_cut_off_or_too_small(
                 assert page.evaluate(SMALL_LETTERS) == [], place
                 light = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
                 assert (light < 60) == dark, place
+
+
+def test_the_map_by_keyboard(browser: Browser, address: str) -> None:
+    with watched(browser, address) as page:
+        page.goto("/ui/products/map")
+        tab_to(page, "#map")
+        page.keyboard.press("ArrowRight")
+        first, before = page.locator("#named a").inner_text(), page.locator("#map .chosen").get_attribute("cx")
+        page.keyboard.press("ArrowRight")
+        second, after = page.locator("#named a").inner_text(), page.locator("#map .chosen").get_attribute("cx")
+        assert second != first and float(after or 0) > float(before or 0)
+        page.keyboard.press("Enter")
+        arrives(page, "h1", second.split(" · ")[0])
+
+
+def test_a_finger_beside_a_point_of_the_map_names_it(browser: Browser, address: str) -> None:
+    context = browser.new_context(base_url=address, viewport={"width": 390, "height": 800}, has_touch=True)
+    page = context.new_page()
+    page.goto("/ui/products/map")
+    boxes = [box for point in page.locator("#map circle").all() if (box := point.bounding_box())]
+    centres = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes]
+    names = page.locator("#map circle title").all_text_contents()
+    x, y = centres[0][0] + 9, centres[0][1] + 7
+    away = [math.dist((x, y), centre) for centre in centres]
+    assert max(box["width"] for box in boxes) < 7, "none lies under the finger"
+    page.touchscreen.tap(x, y)
+    page.locator("#named a").wait_for()
+    assert page.locator("#named a").inner_text() == names[away.index(min(away))]
+    page.locator("#named a").tap()
+    arrives(page, "h1", names[away.index(min(away))].split(" · ")[0])
+    context.close()
+
+
+def test_long_names_and_tables_do_not_widen_a_phone(browser: Browser, address: str, user: str) -> None:
+    long = "W" * 500
+    places = [f"/products?q={long}", f"/products/item?id={long}", f"/products/try?q={long}", f"/{long}"]
+    places += [f"/products/compare?user={long}", f"/products/user?id={long}", f"/run?system={long}&name={long}"]
+    with watched(browser, address, 390) as page:
+        page.goto(f"/ui/products/graph?label=User&id={user}")
+        page.get_by_text("The same as tables").click()
+        page.locator("#tables table").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context = browser.new_context(base_url=address, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    for place in places:
+        page.goto(f"/ui{place}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, place[:30]
+    context.close()
+
+
+def test_going_on_from_the_panel_of_the_graph_keeps_the_keyboard_there(
+    browser: Browser, address: str, user: str
+) -> None:
+    with watched(browser, address) as page:
+        page.goto(f"/ui/products/graph?label=User&id={user}")
+        page.locator("#panel li button").first.focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "panel"
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('#panel') !== null")
 
 
 def test_attacks_are_shown_as_text(browser: Browser, address: str, shop: Service) -> None:

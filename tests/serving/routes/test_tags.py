@@ -291,11 +291,16 @@ def test_what_a_run_predicted_is_not_what_a_track_carries(client: Client, servic
     memory = service.system("tags").memory
     assert set(memory.seen(track, None)) == given
     page = client.get("/ui/tags/user", id=track).text
-    assert f'What it carried <span class="soft">{len(given)}</span>' in page
+    assert f'Tags it has <span class="soft">{len(given)}</span>' in page
     assert "from what the track sounds like" in page and "embeddings" not in page
     of_tag = client.get("/ui/tags/item", id=min(given)).text
-    assert "About" in of_tag and "Suits those who liked it" not in of_tag, "tracks are alike, tags are not"
+    assert "About" in of_tag and "Suits those who" not in of_tag, "tracks are alike, tags are not"
     assert "/ui/tags/map" not in page and client.get("/ui/tags/map").status_code == 404
+    why = client.get("/ui/tags/why", user=track, item=min(given)).text
+    assert "The track was given this tag: it is not predicted." in why and "Rank now" not in why
+    of_nobody = client.get("/ui/tags/user", id="nothing").text
+    assert "No track of this id has tags." in of_nobody
+    assert "tag id or name" in client.get("/ui/tags").text
 
 
 def test_pages_call_what_a_system_counts_by_its_own_words(client: Client, audio: Audio) -> None:
