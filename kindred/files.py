@@ -7,16 +7,17 @@ import json
 import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
 from xxhash import xxh3_128
 
-from kindred.domain.errors import SettingsError, StoreError
+from kindred.domain.errors import KindredError, SettingsError, StoreError
 
 _CHUNK_BYTES = 1 << 20
+_PART = ".kindred-{}.part"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # a path keeps but one of two slashes
 _FORMATS = re.compile(
     r"\.(?:arrow|bz2|csv|feather|gz|html?|jpg|json|jsonl|ndjson|orc|parquet|pdf|pkl|png|sqlite|svg|tsv|xlsx?|xz|zip|zst)"
@@ -96,6 +97,35 @@ def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, how)
         yield
+
+
+@contextmanager
+def locked_or(taken: KindredError, path: Path) -> Iterator[None]:
+    """Holds a lock file, which is made if it is not there. Raises: `taken` where another process holds it."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise taken from None
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock file."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes from a folder, in which no one writes, what was being written when a process was killed."""
+    for part in folder.rglob(_PART.format("*")):
+        part.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -179,7 +209,7 @@ def _in_place_of(path: Path) -> Iterator[Path]:
         yield path
         return
     target = path.resolve()  # a link stays a link
-    part = target.with_name(f".kindred-{uuid4().hex}.part")
+    part = target.with_name(_PART.format(uuid4().hex))
     try:
         part.touch()  # some libraries would make the folder
         yield part

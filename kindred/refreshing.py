@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kindred.domain.errors import StoreError
 from kindred.domain.progress import Progress, silent
-from kindred.files import locked
+from kindred.files import locked_or
 from kindred.steps import evaluate_run, publish_run, train_system
 from kindred.stores import graph_to_read, runs_folder_of, vectors_of
 
@@ -102,11 +101,8 @@ def refresh(
 def _alone(settings: Settings, system: str) -> Iterator[None]:
     folder = runs_folder_of(settings, system)
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as held:
-        try:
-            held.enter_context(locked(folder / ".refresh.lock", fcntl.LOCK_EX | fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise StoreError(f"another refresh of {system} is at work", "let it end, or stop it") from error
+    taken = StoreError(f"another refresh of {system} is at work", "let it end, or stop it")
+    with locked_or(taken, folder / ".refresh.lock"):
         yield
 
 

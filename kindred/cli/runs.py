@@ -34,7 +34,7 @@ def runs(
     if context.invoked_subcommand is not None:
         return
     from kindred.domain.errors import ArtifactError
-    from kindred.recommenders.runs import can_be_resumed, figure_names, read_runs, unfinished_runs
+    from kindred.recommenders.runs import can_be_resumed, figure_names, is_in_training, read_runs, unfinished_runs
     from kindred.recommenders.systems import SYSTEMS, find_system
 
     settings = settings_of(context)
@@ -57,9 +57,12 @@ def runs(
         console.result(console.table(header, [_cells(row, figures) for row in rows]))
         for name in names:
             for unfinished in unfinished_runs(runs_folder_of(settings, name)):
+                folder = runs_folder_of(settings, name) / unfinished
                 go_on = command_line(context, "train", name, "--resume", unfinished)
                 delete = f"delete it with {command_line(context, 'runs', 'rm', unfinished, '--system', name)}"
-                if can_be_resumed(runs_folder_of(settings, name) / unfinished):
+                if is_in_training(folder):
+                    console.note(f"run {unfinished} of {name} is being trained now")
+                elif can_be_resumed(folder):
                     console.note(f"run {unfinished} of {name} did not finish: go on with {go_on}, or {delete}")
                 else:
                     console.note(f"run {unfinished} of {name} holds nothing: {delete}")

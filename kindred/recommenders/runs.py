@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,19 @@ from typing import Any, Final
 from kindred.domain.errors import ArtifactError
 from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
-from kindred.files import damage_of, read_with_hash, remedy, seals_of, with_hash, write_whole
+from kindred.files import (
+    damage_of,
+    is_locked,
+    locked_or,
+    read_with_hash,
+    remedy,
+    remove_parts,
+    seals_of,
+    with_hash,
+    write_whole,
+)
 
-CONFIG, MANIFEST, TAGS = "config.json", "manifest.json", "tags.json"
+CONFIG, MANIFEST, TAGS, LOCK = "config.json", "manifest.json", "tags.json", ".lock"
 FILES = "files"
 """Key of the manifest: size and hash of each file of the run."""
 RANKER = "ranker"
@@ -55,20 +65,31 @@ def resumable_or_gone(folder: Path) -> Iterator[None]:
     """Training in a run's folder: where it ends early, the folder stays if `--resume` can go on from it, else it goes.
 
     Ctrl-C says which of the two.
+
+    Raises:
+        ArtifactError: another process trains in it.
     """
-    try:
-        with told_on_interrupt(lambda: _what_is_kept(folder)):
-            yield
-    finally:
-        if not (folder / MANIFEST).exists() and not _has_epochs(folder):
-            rmtree(folder, ignore_errors=True)
+    with _alone_in(folder):
+        remove_parts(folder)
+        try:
+            with told_on_interrupt(lambda: _what_is_kept(folder)):
+                yield
+        finally:
+            if not (folder / MANIFEST).exists() and not _has_epochs(folder):
+                rmtree(folder, ignore_errors=True)
+
+
+def _alone_in(folder: Path) -> AbstractContextManager[None]:
+    taken = ArtifactError(f"run {folder.name} is being trained by another process", "let that end, or stop it")
+    return locked_or(taken, folder / LOCK)
 
 
 def _has_epochs(folder: Path) -> bool:
+    """Whether one of the trainings that make the run, each in a folder of its own but the first, has a checkpoint."""
     from kindred.training.checkpoint import has_checkpoint  # only here: listing runs must stay quick
     from kindred.training.fit import CHECKPOINT
 
-    return has_checkpoint(folder, CHECKPOINT)
+    return any(has_checkpoint(part, CHECKPOINT) for part in (folder, *folder.glob("*/")))
 
 
 def _what_is_kept(folder: Path) -> str:
@@ -80,7 +101,8 @@ def _what_is_kept(folder: Path) -> str:
 
 def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
     """Writes the manifest, which makes the run a finished one and tells its files from damaged ones."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name not in (MANIFEST, TAGS))
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, TAGS, LOCK))
+    names = sorted(str(path.relative_to(folder)) for path in paths)
     write_json(folder / MANIFEST, with_hash({**manifest, FILES: seals_of(folder, names)}))
     return Run(folder.name, folder, _read_json(folder / MANIFEST))
 
@@ -109,9 +131,14 @@ def unfinished_runs(runs_folder: Path) -> list[str]:
     return [folder.name for folder in folders if not (folder / MANIFEST).exists()]
 
 
+def is_in_training(folder: Path) -> bool:
+    """Whether a process trains in the folder now."""
+    return is_locked(folder / LOCK)
+
+
 def can_be_resumed(folder: Path) -> bool:
-    """Whether it is noted what the unfinished run in a folder is made of, so that training can go on."""
-    return (folder / CONFIG).exists()
+    """Whether training can go on in a folder: what the unfinished run is made of is noted, and no process trains it."""
+    return (folder / CONFIG).exists() and not is_in_training(folder)
 
 
 def read_manifest(folder: Path) -> Mapping[str, Any]:
@@ -196,6 +223,8 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
         if run.name == name:
             return whole_run(run)
     if name is not None and (runs_folder / name).is_dir():
+        if is_in_training(runs_folder / name):
+            raise ArtifactError(f"run {name} is being trained now", "wait until it has ended")
         go_on = f" --resume {name}" if can_be_resumed(runs_folder / name) else ""
         how = "go on with" if go_on else "train a new one with"
         raise ArtifactError(f"run {name} did not finish", f"{how} `kindred train {runs_folder.name}{go_on}`")
@@ -203,7 +232,7 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
     train = f"train one with `kindred train {runs_folder.name}`"
     found = [path.parent for path in runs_folder.parent.glob(f"*/*/{MANIFEST}") if path.parents[1] != runs_folder]
     others = sorted({folder.parent.name for folder in found if name in (None, folder.name)})
-    if begun := [other for other in unfinished_runs(runs_folder) if can_be_resumed(runs_folder / other)]:
+    if begun := [run for run in unfinished_runs(runs_folder) if can_be_resumed(runs_folder / run)]:
         train = f"go on with `kindred train {runs_folder.name} --resume {begun[-1]}`, or {train}"
     elsewhere = f"add {' or '.join(f'`--system {other}`' for other in others)}, or {train}" if others else train
     raise ArtifactError(
@@ -216,15 +245,16 @@ def remove_run(runs_folder: Path, name: str) -> None:
     """Deletes a run, finished or not.
 
     Raises:
-        ArtifactError: there is none of that name.
+        ArtifactError: there is none of that name, or a process trains it.
     """
     folder = runs_folder / name
     if name not in {path.name for path in runs_folder.glob("*") if path.is_dir()}:
         others = sorted(path.parent.name for path in runs_folder.parent.glob("*/*") if path.name == name)
         next_step = f"add {' or '.join(f'`--system {other}`' for other in others)}" if others else "see `kindred runs`"
         raise ArtifactError(f"no run named {name!r} in {runs_folder}", next_step)
-    (folder / MANIFEST).unlink(missing_ok=True)  # from here on it is no finished run
-    rmtree(folder)
+    with _alone_in(folder):
+        (folder / MANIFEST).unlink(missing_ok=True)  # from here on it is no finished run
+        rmtree(folder)
 
 
 def tags_of(run: Run) -> list[str]:

@@ -55,7 +55,7 @@ def _write_whole(folder: Path, name: str, content: bytes, manifest: Mapping[str,
     write_whole(folder / f"{name}.json", json.dumps(with_hash(whole), indent=2, ensure_ascii=False).encode())
     for old in folder.glob(f"{name}-{'[0-9a-f]' * 16}.safetensors"):
         if old.name != file:
-            old.unlink()
+            old.unlink(missing_ok=True)
 
 
 def has_checkpoint(folder: Path, name: str) -> bool:

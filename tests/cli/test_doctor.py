@@ -12,7 +12,7 @@ from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
 from kindred.gnn.onnx_encoder import write_note
 from kindred.recommenders.releases import Release
-from kindred.recommenders.runs import finish_run
+from kindred.recommenders.runs import finish_run, resumable_or_gone
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.publish import publish_collections
 
@@ -70,9 +70,9 @@ def test_verify_is_red_where_what_answers_or_is_listed_is_not_whole(
     items = Embeddings(IdMap(["a", "b"]), np.eye(2, dtype=np.float32))
     publish_collections(open_vectors("qdrant-edge:data/vectors").of("products"), "run-1", {"items": items})
     (run := Path("data/artifacts/products/run-1") / "evaluation/temporal").mkdir(parents=True)
-    (run / "report.json").write_text('{"figures": {}}')
     (run.parents[1] / "config.json").write_text("{}")
     finish_run(run.parents[1], {"config": {"model": "gnn"}, "system": "products", "graph": {"content_hash": "a"}})
+    (run / "report.json").write_text('{"figures": {}}')
     Release("run-1", (), np.zeros(0, dtype=np.uint64), (), None, None, {}).save(run.parents[1])
     (exported := run.parents[1] / "encoder.onnx").write_bytes(b"a model")
     write_note(run.parents[1], exported, [])
@@ -105,3 +105,6 @@ def test_runs_tells_a_run_that_can_be_resumed_from_one_that_holds_nothing(
     first, second = CliRunner().invoke(app, ["runs"]).stderr.splitlines()
     assert f"{empty.name} of tracks holds nothing: delete it" in first and "--resume" not in first
     assert f"kindred train tracks --resume {begun.name}" in second
+    with resumable_or_gone(begun):
+        told = CliRunner().invoke(app, ["runs"]).stderr
+    assert f"run {begun.name} of tracks is being trained now" in told and "--resume" not in told

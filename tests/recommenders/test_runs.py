@@ -10,9 +10,11 @@ from kindred.domain.errors import ArtifactError, RecordError
 from kindred.recommenders.runs import (
     CONFIG,
     add_tags,
+    can_be_resumed,
     find_run,
     finish_run,
     finished_runs,
+    is_in_training,
     new_run_folder,
     read_runs,
     remove_run,
@@ -110,6 +112,34 @@ def test_a_training_that_ends_early_leaves_only_what_can_be_resumed(tmp_path: Pa
         assert [words in note for note in notes] == ([True] if error is KeyboardInterrupt else [])
 
 
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path) -> None:
+    folder = new_run_folder(tmp_path)
+    (folder / CONFIG).write_text("{}")
+    assert can_be_resumed(folder) and not is_in_training(folder)
+    with resumable_or_gone(folder):
+        assert is_in_training(folder) and not can_be_resumed(folder)
+        with pytest.raises(ArtifactError, match="another process"), resumable_or_gone(folder):
+            raise AssertionError("two train in one folder")
+        with pytest.raises(ArtifactError, match="another process"):
+            remove_run(tmp_path, folder.name)
+        with pytest.raises(ArtifactError, match="being trained now"):
+            find_run(tmp_path, folder.name)
+        finish_run(folder, {"config": {}})
+    assert find_run(tmp_path).name == folder.name and not is_in_training(folder)
+    remove_run(tmp_path, folder.name)
+    assert not folder.exists()
+
+
+def test_a_training_of_several_networks_is_kept_from_the_first_epoch_of_any(tmp_path: Path) -> None:
+    folder = new_run_folder(tmp_path)
+    with pytest.raises(RecordError), resumable_or_gone(folder):
+        write_checkpoint(folder / "towers0", CHECKPOINT, {}, {"epoch": 1})
+        (part := folder / "towers0" / ".kindred-0123.part").write_bytes(b"killed while this was written")
+        raise RecordError("ended")
+    with resumable_or_gone(folder):
+        assert not part.exists()
+
+
 def test_a_finished_run_stays_whatever_comes_after(tmp_path: Path) -> None:
     folder = new_run_folder(tmp_path)
     with pytest.raises(RecordError), resumable_or_gone(folder):
@@ -143,6 +173,7 @@ def test_every_file_of_a_run_damaged_in_each_way_is_noticed(tmp_path: Path) -> N
     kept = tmp_path / "runs" / "one"
     arrays = {"a": np.arange(300, dtype=np.float32)}
     write_arrays(kept, "ranking", arrays, {"epoch": 3})
+    write_checkpoint(kept / "fit-0-1", CHECKPOINT, {}, {"epoch": 3})
     write_json(kept / "config.json", {"width": 8})
     finish_run(kept, {"config": {"model": "gnn"}, "events": 7})
 
@@ -153,7 +184,7 @@ def test_every_file_of_a_run_damaged_in_each_way_is_noticed(tmp_path: Path) -> N
         return [run.manifest["events"], found["a"].tolist(), manifest, config]
 
     expected = answer(tmp_path / "runs")
-    for path in sorted(kept.iterdir()):
+    for path in sorted(path for path in kept.rglob("*") if path.is_file()):
         content = path.read_bytes()
         flipped = bytearray(content)
         flipped[len(content) // 2] ^= 4

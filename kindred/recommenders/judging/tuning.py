@@ -21,11 +21,12 @@ from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import Split, random_split, temporal_split
+from kindred.files import locked_or
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.judging.search_space import SPACE, Params, config_of, params_of, suggest
-from kindred.recommenders.runs import write_json
+from kindred.recommenders.runs import LOCK, write_json
 from kindred.recommenders.system import System
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import Metrics
@@ -100,13 +101,20 @@ def tune(graph: InteractionGraph, options: TuningOptions, run: RunOptions) -> Tu
 
     Raises:
         SettingsError: optuna is missing, there is a study already and `run.resume` is off or it searched
-            other settings, or there is nothing to validate on.
+            other settings, another process goes on with it, or there is nothing to validate on.
         ArtifactError: time was up before the first trial had ended.
     """
     events = graph.interactions
     split = random_split(events, run.seed) if events.at is None else temporal_split(events)
     if not len(split.validation):
         raise SettingsError("there are too few events to validate on: three of a user are needed", "use more data")
+    run.folder.mkdir(parents=True, exist_ok=True)
+    taken = SettingsError(f"another process goes on with the study in {run.folder}", "let that end, or stop it")
+    with locked_or(taken, run.folder / LOCK):
+        return _search(graph, split, options, run)
+
+
+def _search(graph: InteractionGraph, split: Split, options: TuningOptions, run: RunOptions) -> TuningResult:
     study = open_study(graph.system, run, options.base)
     tracked = _Trials(graph, split, options, run)
     left = options.trials - len(_ended(study))

@@ -76,7 +76,7 @@ def test_no_trial_looks_at_the_test_reviews(graph: InteractionGraph, tmp_path: P
     assert [t.value for t in found[0].trials] == [t.value for t in found[1].trials] and found[0].defaults > 0
     assert [t.params for t in found[0].trials] == [t.params for t in found[1].trials]
     assert len({t.value for t in found[0].trials}) == 2
-    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == ["best.json", "study.journal"]
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == [".lock", "best.json", "study.journal"]
 
 
 def test_the_defaults_come_first_and_the_best_is_a_file_that_training_reads(
@@ -109,6 +109,15 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(few: InteractionGraph, tmp
     assert len({t.params["gnn.dropout"] for t in result.trials}) == 4
     again = tune(few, TuningOptions(4, base=BASE), replace(run, resume=True))
     assert again == result
+
+
+def test_one_process_at_a_time_goes_on_with_a_study(few: InteractionGraph, tmp_path: Path) -> None:
+    def other(stage: str, done: int, total: int | None) -> None:
+        with pytest.raises(SettingsError, match="another process"):
+            tune(few, TuningOptions(2, base=BASE), RunOptions(tmp_path, device="cpu", resume=True))
+
+    result = tune(few, TuningOptions(1, base=BASE), RunOptions(tmp_path, device="cpu", progress=other))
+    assert len(result.trials) == 1
 
 
 def test_killed_in_the_first_trial_the_defaults_are_still_tried(few: InteractionGraph, tmp_path: Path) -> None:
