@@ -27,12 +27,11 @@ class Line(NamedTuple):
 
 
 def read_lines(content: io.BufferedReader) -> Iterator[Line]:
-    """Every line, in order; a byte order mark at the start is left out."""
-    if content.peek(len(_UTF8_MARK)).startswith(_UTF8_MARK):
-        content.read(len(_UTF8_MARK))
+    """Every line, in order; a byte order mark at its start, which files joined to one have midst, is left out."""
     number = 0
     while raw := content.readline(MAX_LINE_BYTES + 1):
         number += 1
+        raw = raw.removeprefix(_UTF8_MARK)
         if raw.endswith(b"\n"):
             raw = raw[:-1]
             yield Line(number, raw, len(raw))

@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import stat
 import sys
 import tarfile
@@ -25,6 +26,8 @@ from kindred.ingest.bytes.remote import Location, RemoteFile
 from kindred.ingest.bytes.unpacking import Counted, seekable, unpacked
 
 STANDARD_INPUT = Path("-")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+_QUOTED_OR_RETURN = re.compile(rb'(?<![^\s,;|:{\[])"(?:[^"\\]++|\\.|"")*+"|\r(?!\n)', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -95,24 +98,36 @@ def open_file(path: Location, unpack: bool = True) -> Iterator[OpenFile]:
 
 
 class _CarriageReturns(io.RawIOBase):
-    """What a file holds whose lines end in carriage returns, as Excel for the Mac writes them, with line feeds."""
+    """What a text holds, a line feed for each lone carriage return that ends a line, as Excel for the Mac writes them.
+
+    One within quotes is text. Files that were joined to one may end their lines in several ways.
+    """
 
     def __init__(self, content: io.BufferedReader) -> None:
         self._content = content
+        self._ready = b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer)  # type: ignore[arg-type]
-        chunk = self._content.read(len(view)).replace(b"\r", b"\n")
-        view[: len(chunk)] = chunk
-        return len(chunk)
+        self._ready = self._ready or self._next()
+        part, self._ready = self._ready[: len(view)], self._ready[len(view) :]
+        view[: len(part)] = part
+        return len(part)
+
+    def _next(self) -> bytes:
+        chunk = self._content.read(BUFFER_BYTES - 1)
+        if chunk.endswith(b"\r"):  # what follows tells whether it ends a line by itself
+            chunk += self._content.read(1)
+        if not _LONE_RETURN.search(chunk):
+            return chunk
+        return _QUOTED_OR_RETURN.sub(lambda found: b"\n" if found[0] == b"\r" else found[0], chunk)
 
 
 def _in_lines(content: io.BufferedReader) -> io.BufferedReader:
-    head = content.peek(BUFFER_BYTES)
-    if b"\r" not in head or b"\n" in head or b"\x00" in head:
+    if b"\x00" in content.peek(BUFFER_BYTES):  # no text, or one in UTF-16
         return content
     return io.BufferedReader(_CarriageReturns(content), BUFFER_BYTES)
 

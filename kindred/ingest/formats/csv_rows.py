@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -160,9 +160,9 @@ def _header(cells: list[str] | BadRecord, name: object) -> list[str]:
         next_step = AS_UTF_8 if cells.reason is Reason.INVALID_UTF8 else "repair the first line"
         raise RecordError(f"the header of {name} can't be read: {cells.message}", next_step)
     header = [cell.strip() for cell in cells]
-    named = [column for column in header if column]
-    if len({*named}) != len(named):
-        raise RecordError(f"the header of {name} names a column twice: {', '.join(named)}", "rename one of them")
+    counts = Counter(column for column in header if column)
+    if twice := [column for column, count in counts.items() if count > 1]:
+        raise RecordError(f"the header of {name} names a column twice: {listed_columns(twice)}", "rename one of them")
     return header
 
 
@@ -175,9 +175,9 @@ def _are_named(rows: Sequence[list[str] | BadRecord], width: int) -> bool:
 
 def _header_again(cells: list[str], header: list[str]) -> list[str]:
     """The names of the columns where they come again, in this order or another; empty where this is a row."""
-    if cells[0].strip("\ufeff ") not in header:
+    if cells[0].strip() not in header:
         return []
-    names = [cell.strip("\ufeff ") for cell in cells]
+    names = [cell.strip() for cell in cells]
     return names if sorted(names) == sorted(header) else []
 
 

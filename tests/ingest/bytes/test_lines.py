@@ -18,15 +18,25 @@ def lines_of(path: Path) -> list[Line]:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_lines_are_numbered_and_keep_every_byte(tmp_path: Path, packed: bool) -> None:
-    content = b"\xef\xbb\xbfone\n\ntw\r\xffo\r\nlast"
+    content = b'\xef\xbb\xbfone\n\n"tw\r\xffo"\r\nlast'
     path = tmp_path / "any.name"
     path.write_bytes(gzip.compress(content) if packed else content)
     assert [(line.number, line.raw) for line in lines_of(path)] == [
         (1, b"one"),
         (2, b""),
-        (3, b"tw\r\xffo\r"),
+        (3, b'"tw\r\xffo"\r'),
         (4, b"last"),
     ]
+
+
+def test_each_way_to_end_a_line_ends_one_in_files_that_were_joined(tmp_path: Path) -> None:
+    """Wherever a part is read up to; what stands within quotes is text."""
+    path, mac, win = tmp_path / "lines", b'5" pipe,"c ""d""",\\"', b'{"a": "C:\\\\"}'
+    for many in (1, 3, 100_000):
+        joined = b"\xef\xbb\xbffirst\n", (mac + b"\r") * many, b"\xef\xbb\xbf", (win + b"\r\n") * many
+        path.write_bytes(b"".join(joined) + b'\xef\xbb\xbflast,"a\rb"\r')
+        found = [line.raw.removesuffix(b"\r") for line in lines_of(path)]
+        assert found == [b"first", *[mac] * many, *[win] * many, b'last,"a\rb"']
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
