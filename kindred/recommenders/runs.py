@@ -100,10 +100,19 @@ def _what_is_kept(folder: Path) -> str:
 
 
 def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
-    """Writes the manifest, which makes the run a finished one and tells its files from damaged ones."""
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, TAGS, LOCK))
-    names = sorted(str(path.relative_to(folder)) for path in paths)
+    """Writes the manifest, which makes the run a finished one and tells its files from damaged ones.
+
+    Checkpoints to go on from, which are half of its bytes, are needed no more and go.
+    """
+    from kindred.training.checkpoint import files_of  # only here: listing runs must stay quick
+    from kindred.training.fit import CHECKPOINT
+
+    needless = {path for part in (folder, *folder.glob("*/")) for path in files_of(part, CHECKPOINT)}
+    paths = {path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, TAGS, LOCK)}
+    names = sorted(str(path.relative_to(folder)) for path in paths - needless)
     write_json(folder / MANIFEST, with_hash({**manifest, FILES: seals_of(folder, names)}))
+    for path in needless:
+        path.unlink()
     return Run(folder.name, folder, _read_json(folder / MANIFEST))
 
 

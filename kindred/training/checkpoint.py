@@ -53,9 +53,14 @@ def _write_whole(folder: Path, name: str, content: bytes, manifest: Mapping[str,
     write_whole(folder / file, content)
     whole = {"format": FORMAT, "tensors": file, "sha256": digest, "manifest": dict(manifest)}
     write_whole(folder / f"{name}.json", json.dumps(with_hash(whole), indent=2, ensure_ascii=False).encode())
-    for old in folder.glob(f"{name}-{'[0-9a-f]' * 16}.safetensors"):
-        if old.name != file:
+    for old in files_of(folder, name):
+        if old.name not in (file, f"{name}.json"):
             old.unlink(missing_ok=True)
+
+
+def files_of(folder: Path, name: str) -> list[Path]:
+    """The files of the checkpoint of that name, also of earlier ones that a kill left behind."""
+    return [path for of in (".json", f"-{'[0-9a-f]' * 16}.safetensors") for path in folder.glob(f"{name}{of}")]
 
 
 def has_checkpoint(folder: Path, name: str) -> bool:

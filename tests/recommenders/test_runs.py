@@ -130,6 +130,17 @@ def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_finished_run_keeps_no_checkpoint_to_go_on_from(tmp_path: Path) -> None:
+    folder = new_run_folder(tmp_path)
+    for part in (folder, folder / "towers0"):
+        write_checkpoint(part, CHECKPOINT, {}, {"epoch": 3})
+        write_checkpoint(part, f"{CHECKPOINT}-set", {}, {})
+    kept = {path for path in folder.rglob("*") if path.name.startswith(f"{CHECKPOINT}-set")}
+    finish_run(folder, {"config": {}})
+    assert {path for path in folder.rglob("*") if path.is_file()} == kept | {folder / "manifest.json"}
+    assert find_run(tmp_path).name == folder.name
+
+
 def test_a_training_of_several_networks_is_kept_from_the_first_epoch_of_any(tmp_path: Path) -> None:
     folder = new_run_folder(tmp_path)
     with pytest.raises(RecordError), resumable_or_gone(folder):
@@ -171,9 +182,10 @@ def test_tags_are_kept_in_order_once_each(tmp_path: Path) -> None:
 
 def test_every_file_of_a_run_damaged_in_each_way_is_noticed(tmp_path: Path) -> None:
     kept = tmp_path / "runs" / "one"
+    (kept / "fit-0-1").mkdir(parents=True)
     arrays = {"a": np.arange(300, dtype=np.float32)}
     write_arrays(kept, "ranking", arrays, {"epoch": 3})
-    write_checkpoint(kept / "fit-0-1", CHECKPOINT, {}, {"epoch": 3})
+    write_json(kept / "fit-0-1" / "noted.json", {"epoch": 3})
     write_json(kept / "config.json", {"width": 8})
     finish_run(kept, {"config": {"model": "gnn"}, "events": 7})
 
