@@ -10,6 +10,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from kindred.domain.errors import SchemaError
 from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.domain.shown import counted
@@ -251,3 +252,17 @@ def test_what_an_item_leads_to_is_called_by_its_name(service: Service) -> None:
         store.upsert_nodes(graph_schema().node("Artist"), pa.table({"id": ["a1", "a2"], "name": ["Marpha", None]}))
     assert item_pages.names_of(service, "Artist", ["a1", "a2"]) == {"a1": "Marpha", "a2": None}
     assert item_pages.names_of(service, "Category", ["Kitchen"]) == {}
+
+
+def test_an_item_that_the_graph_lacks_is_shown_as_far_as_it_is_known(
+    client: Client, item: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after the graph was replaced; the graph itself can be read, and the page does not say otherwise."""
+
+    def lacks(*_: object, **__: object) -> None:
+        raise SchemaError(f"no Product {item!r} in the graph")
+
+    monkeypatch.setattr(item_pages, "read_view", lacks)
+    said = text_of(client, f"/ui/products/item?id={item}").said
+    assert f"What the graph holds of it can't be shown: No Product {item!r} in the graph." in said
+    assert "Suits those who liked it" in said
