@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kindred.domain.errors import StoreError
+from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.progress import Progress, silent
-from kindred.files import locked_or
-from kindred.steps import evaluate_run, publish_run, train_system
+from kindred.files import locked_or, write_whole
+from kindred.steps import evaluate_run, publish_run, resume_training, train_system
 from kindred.stores import graph_to_read, runs_folder_of, vectors_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kindred.settings import Settings
 
 JUDGED_BY = "ndcg@10"
+_RUN = ".refresh.run"
+"""File beside the runs of a system that names the one which the last refresh trained."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,13 @@ def refresh(
 
     with _alone(settings, system):
         serving, version = _serving(settings, system)
-        if serving is not None and options.config is None and _data_hash(settings, system) == _trained_on(serving):
+        data = _data_hash(settings, system)
+        if serving is not None and data == _trained_on(serving) and _has_config(serving, options.config):
             return Refreshed(system, None, version, False)
         config = options.config or (ModelConfig() if serving is None else recipe_of(serving))
-        run = train_system(settings, system, config, None, progress)
-        name, figure = _judged(settings, run, progress)
-        before = None if serving is None else _judged_before(settings, serving, progress)[1]
+        run = _trained(settings, system, config, data, progress)
+        name, figure = _judged_once(settings, run, progress)
+        before = None if serving is None else _judged_once(settings, serving, progress)[1]
         holds = before is None or figure >= before * (1 - options.worse_by)
         if holds:
             version = publish_run(settings, run).version
@@ -131,6 +134,55 @@ def _trained_on(run: Run) -> str | None:
     return None if graph["until"] is not None else graph.get("data_hash")
 
 
+def _has_config(run: Run, config: ModelConfig | None) -> bool:
+    """Whether a run is of these settings; None are those that it has."""
+    return config is None or run.manifest["config"] == config.model_dump(mode="json")
+
+
+def _trained(settings: Settings, system: str, config: ModelConfig, data: str, progress: Progress) -> Run:
+    """The run of the refresh before, where that was of the same data and settings and is to be gone on with; else new.
+
+    One that did not finish, and can't be gone on with, is deleted.
+    """
+    from kindred.recommenders.runs import MANIFEST, new_run_name, remove_run
+
+    runs = runs_folder_of(settings, system)
+    note = runs / _RUN
+    name = note.read_text() if note.exists() else ""
+    if name and (runs / name).is_dir():
+        is_finished = (runs / name / MANIFEST).exists()
+        with suppress(ArtifactError):  # one that is damaged, or of another version, is not gone on with
+            if run := (_finished if is_finished else _resumed)(settings, system, name, (config, data), progress):
+                return run
+        if not is_finished:
+            remove_run(runs, name)
+    name = new_run_name(settings.seed)
+    write_whole(note, name.encode())  # first: whatever ends the training, the next refresh finds what it left
+    return train_system(settings, system, config, None, progress, name)
+
+
+def _finished(
+    settings: Settings, system: str, name: str, wanted: tuple[ModelConfig, str], progress: Progress
+) -> Run | None:
+    """The run of that name, where it is of the wanted settings and data. Raises: ArtifactError where it is damaged."""
+    from kindred.recommenders.runs import find_run
+
+    run = find_run(runs_folder_of(settings, system), name)
+    is_same = (_has_config(run, wanted[0]), _trained_on(run), run.manifest["seed"]) == (True, wanted[1], settings.seed)
+    return run if is_same else None
+
+
+def _resumed(
+    settings: Settings, system: str, name: str, wanted: tuple[ModelConfig, str], progress: Progress
+) -> Run | None:
+    """The same of one that did not finish, which is then trained to its end."""
+    from kindred.recommenders.training import BegunRun, read_begun_run
+
+    begun = read_begun_run(runs_folder_of(settings, system) / name)
+    is_same = begun == BegunRun(wanted[0], settings.seed, None, wanted[1])
+    return resume_training(settings, system, name, progress) if is_same else None
+
+
 def _judged(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:
     from kindred.recommenders.judging.evaluating import EvaluationOptions
 
@@ -138,8 +190,8 @@ def _judged(settings: Settings, run: Run, progress: Progress) -> tuple[str, floa
     return _deciding(report["ranking"]["model"] if "ranking" in report else report["figures"])
 
 
-def _judged_before(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:
-    """The figure that a run was published with; where it was not judged then, it is now."""
+def _judged_once(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:
+    """The figure that a run was judged with; where it was not yet, it is now."""
     from kindred.recommenders.runs import figures_of
 
     figures = figures_of(run, _protocol(run))

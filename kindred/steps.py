@@ -59,16 +59,22 @@ def ingest(
 
 
 def train_system(
-    settings: Settings, system: str, config: ModelConfig, until: int | None, progress: Progress = silent
+    settings: Settings,
+    system: str,
+    config: ModelConfig,
+    until: int | None,
+    progress: Progress = silent,
+    name: str | None = None,
 ) -> Run:
-    """A new run of a system on the graph in force."""
+    """A new run of a system on the graph in force, of that name where one is given."""
     from kindred.recommenders.runs import OWN_MODEL
     from kindred.recommenders.systems import find_system
 
     module = find_system(system)
     if config.model != OWN_MODEL:
         module.check_usual("a baseline")
-    return _train_in(settings, module, config, until, None, progress)
+    folder = None if name is None else runs_folder_of(settings, system) / name
+    return _train_in(settings, module, config, until, folder, progress)
 
 
 def resume_training(settings: Settings, system: str, name: str, progress: Progress) -> Run:
@@ -88,10 +94,10 @@ def _train_in(
     module: SystemModule,
     config: ModelConfig,
     until: int | None,
-    begun: Path | None,
+    given: Path | None,
     progress: Progress,
 ) -> Run:
-    """Trains in the folder of a begun run, or in a new one; all is loaded before that is made, which takes seconds."""
+    """Trains in the folder that is given, or in a new one; all is loaded before that is made, which takes seconds."""
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
     from kindred.recommenders.data_hash import data_hash
@@ -100,7 +106,8 @@ def _train_in(
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
 
-    folder = begun or new_run_folder(runs_folder_of(settings, module.system.name), settings.seed)
+    folder = given or new_run_folder(runs_folder_of(settings, module.system.name), settings.seed)
+    folder.mkdir(parents=True, exist_ok=True)
     with resumable_or_gone(folder):
         url = settings.effective_graph_url
         options = RunOptions(folder, settings.seed, settings.device, resume=True, progress=progress)
@@ -142,8 +149,8 @@ def _judge(settings: Settings, run: Run, options: EvaluationOptions, folder: Pat
     if module.evaluate is not None:
         if options.without_text or options.without_network:
             module.check_usual("judging without text or the graph network")
-        with graph_to_read(settings) as store:
-            return module.evaluate(store, run, options, judged)
+        with graph_to_read(settings) as store:  # who writes the graph is not kept waiting until all is judged
+            return module.evaluate(store, run, options, replace(judged, has_read=store.close))
     with graph_to_read(settings) as store:
         graph = read_interaction_graph(module.system, store, run.manifest["graph"]["until"])
     return judge(graph, recipe_of(run), options, judged, module.fit_split, module.baselines(graph))

@@ -109,3 +109,64 @@ def test_a_refresh_publishes_what_is_no_worse_and_deletes_what_is_old(data: Path
     assert "is worse" not in missed.output, "the error says it, once"
     assert refreshed(data, "--keep", "0", "--worse-by", "1", "--config", str(data / "quick.json"))["is_published"]
     assert len(runs(data)) == 2, "what answers, and what a rollback brings back"
+
+
+def killed(folder: Path, where: str) -> None:
+    """A refresh in a process of its own that is killed as it comes to a function."""
+    module, _, name = where.rpartition(".")
+    code = f"""
+import os, {module}
+from kindred import refreshing
+from kindred.settings import Settings
+{module}.{name} = lambda *given: os._exit(9)
+refreshing.refresh(Settings(data_dir={str(folder)!r}), "products", refreshing.RefreshOptions(worse_by=1.0, keep=9))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 9
+
+
+def folders(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "artifacts" / "products").iterdir() if path.is_dir()}
+
+
+def test_the_refresh_after_a_kill_goes_on_with_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grow(tmp_path, 160)
+    (tmp_path / "quick.json").write_text(json.dumps({"model": "itemknn", "text": False}))
+    first = str(refreshed(tmp_path, "--config", str(tmp_path / "quick.json"))["run"])
+
+    grow(tmp_path, 200)
+    killed(tmp_path, "kindred.recommenders.training.finish_run")
+    [half] = folders(tmp_path) - {first}
+    killed(tmp_path, "kindred.refreshing.publish_run")
+    assert runs(tmp_path) == [first, half], "trained to its end, where it was begun"
+    with monkeypatch.context() as patched:
+        patched.setattr("kindred.refreshing.train_system", None)
+        patched.setattr("kindred.refreshing.resume_training", None)
+        assert refreshed(tmp_path, "--worse-by", "1")["version"] == half, "judged and published as it is"
+
+    grow(tmp_path, 240)
+    killed(tmp_path, "kindred.recommenders.training.finish_run")
+    assert len(folders(tmp_path)) == 3
+    grow(tmp_path, 280)
+    last = refreshed(tmp_path, "--worse-by", "1")
+    assert last["is_published"] and folders(tmp_path) == {first, half, last["run"]}, "of other data: deleted"
+
+
+def test_a_run_that_was_too_bad_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grow(tmp_path, 160)
+    (tmp_path / "quick.json").write_text(json.dumps({"model": "itemknn", "text": False}))
+    first = refreshed(tmp_path, "--config", str(tmp_path / "quick.json"))
+    report = next((tmp_path / "artifacts" / "products" / str(first["run"])).glob("evaluation/*/report.json"))
+    judged = json.loads(report.read_text())
+    judged["ranking"]["model"]["ndcg@10"] = 0.999
+    report.write_text(json.dumps(judged))
+    grow(tmp_path, 200)
+    assert isinstance(CliRunner().invoke(app, ("--data-dir", str(tmp_path), "refresh")).exception, GateError)
+    [bad] = folders(tmp_path) - {str(first["run"])}
+    monkeypatch.setattr("kindred.refreshing.train_system", None)
+    again = CliRunner().invoke(app, ("--data-dir", str(tmp_path), "refresh"))
+    assert isinstance(again.exception, GateError) and bad in again.exception.message
+    allowed = refreshed(tmp_path, "--worse-by", "1")
+    assert allowed["is_published"] and allowed["run"] == bad
+    same = refreshed(tmp_path, "--config", str(tmp_path / "quick.json"))
+    assert same["run"] is None and same["version"] == bad, "the settings that it has"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,19 @@ from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import NotPublishedError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
+from kindred.evaluation.report import Report
 from kindred.graph.store import GraphStore
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.products import product_files
+from kindred.recommenders import systems
 from kindred.recommenders.config import ModelConfig
+from kindred.recommenders.judging.evaluating import EvaluationOptions
+from kindred.recommenders.runs import Run
 from kindred.recommenders.training import BegunRun, read_begun_run
 from kindred.settings import Settings
 from kindred.steps import ingest, recommender_of
 from kindred.stores import graph_of, vectors_of
+from kindred.training.fit import RunOptions
 
 
 def test_who_asks_a_system_that_is_not_published_is_told_which_are(tmp_path: Path) -> None:
@@ -92,6 +98,22 @@ def test_the_graph_can_be_written_while_a_model_learns_from_it(tmp_path: Path) -
 
     run = steps.train_system(settings, "products", ModelConfig(network=False), None, write)
     assert stages and run.manifest["events"] == 1
+
+
+def test_the_graph_can_be_written_while_a_system_judges_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    with graph_of(settings):
+        pass
+
+    def judge(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
+        options.has_read()
+        with graph_of(settings):
+            return {"figures": {"slate_auc": 1.0}}
+
+    monkeypatch.setattr(systems, "SYSTEMS", {"posts": replace(systems.SYSTEMS["posts"], evaluate=judge)})
+    run = Run("20260101-000000-aaaaaa", tmp_path / "run", {"system": "posts"})
+    report, _ = steps.evaluate_run(settings, run, EvaluationOptions("temporal", range(1)))
+    assert report["figures"]
 
 
 def test_what_takes_seconds_to_load_is_loaded_before_a_run_has_a_folder(tmp_path: Path) -> None:

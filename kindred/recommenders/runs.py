@@ -52,12 +52,17 @@ class Run:
 
 
 def new_run_folder(runs_folder: Path, *made_of: str | int) -> Path:
-    """An empty folder named after this second and, since a baseline takes less than one, a hash of the time."""
-    now = time.time_ns()
-    stamp = datetime.fromtimestamp(now // 1_000_000_000, UTC).strftime("%Y%m%d-%H%M%S")
-    folder = runs_folder / f"{stamp}-{content_id(now, os.getpid(), *made_of)[:6]}"
+    """An empty folder for a new run."""
+    folder = runs_folder / new_run_name(*made_of)
     folder.mkdir(parents=True)
     return folder
+
+
+def new_run_name(*made_of: str | int) -> str:
+    """This second and, since a baseline takes less than one, a hash of the time."""
+    now = time.time_ns()
+    stamp = datetime.fromtimestamp(now // 1_000_000_000, UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{content_id(now, os.getpid(), *made_of)[:6]}"
 
 
 @contextmanager

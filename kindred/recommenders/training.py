@@ -41,11 +41,12 @@ class GraphState:
 
 @dataclass(frozen=True)
 class BegunRun:
-    """What an interrupted run was about to be made of."""
+    """What an interrupted run was about to be made of; no `data_hash` where the graph was not read yet."""
 
     config: ModelConfig
     seed: int
     until: int | None
+    data_hash: str | None = None
 
 
 def train(system: System, store: GraphStore, config: ModelConfig, options: RunOptions, state: GraphState) -> Run:
@@ -124,7 +125,8 @@ def read_begun_run(folder: Path) -> BegunRun:
     """
     try:
         noted = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return BegunRun(ModelConfig.model_validate(noted["config"]), noted["seed"], noted["graph"]["until"])
+        config, graph = ModelConfig.model_validate(noted["config"]), noted["graph"]
+        return BegunRun(config, noted["seed"], graph["until"], graph.get("data_hash"))
     except (OSError, ValueError, KeyError) as error:
         why = "there is no such folder" if not folder.is_dir() else f"{CONFIG} can't be read: {error}"
         anew = f"train a new one with `kindred train {folder.parent.name}`"

@@ -48,9 +48,11 @@ def evaluate(store: GraphStore, run: Run, evaluation: EvaluationOptions, options
     feed = read_feed(store, until)
     if predicts_clicks(run):
         clicks = read_clicks(store, feed.readers, feed.posts, until)
+        options.has_read()
         report = judge_clicks(clicks, known_until(clicks), options.seed)
         write_summary(report, options.folder)
         return report
+    options.has_read()
     text = feed.text if recipe_of(run).text else None
     since = int(feed.log.at[int(len(feed.log) * KNOWN_SHARE)])
     report = judge_feed(feed.log, text, since, options.seed, generated_truth(feed))

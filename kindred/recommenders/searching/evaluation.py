@@ -56,7 +56,9 @@ def evaluate(store: GraphStore, run: Run, evaluation: EvaluationOptions, options
     """
     if evaluation.protocol != "temporal":
         raise SettingsError("searches are judged by what was ordered later", "leave --protocol out")
-    held = held_out(read_search_log(store, run.manifest["graph"]["until"]))
+    log = read_search_log(store, run.manifest["graph"]["until"])
+    options.has_read()
+    held = held_out(log)
     report = judge(held, recipe_of(run).tower, {}, of_seed(options, options.seed, "model"))
     write_summary(report, options.folder)
     return report

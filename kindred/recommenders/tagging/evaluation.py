@@ -60,6 +60,7 @@ def evaluate(store: GraphStore, run: Run, evaluation: EvaluationOptions, options
         RecordError: too few tracks have both tags and frames.
     """
     tables = read_tag_tables(store, run.manifest["graph"]["until"])
+    options.has_read()
     tracks = training_tracks(tables, tables.open_frames())
     if len(tracks.rows) < _FEWEST:
         raise RecordError(

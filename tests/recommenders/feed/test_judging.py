@@ -54,7 +54,11 @@ def run(store: GraphStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def report(store: GraphStore, run: Run) -> Report:
-    return evaluate(store, run, EvaluationOptions("temporal", range(1)), RunOptions(run.folder / "evaluation/temporal"))
+    folder, judged_when_read = run.folder / "evaluation/temporal", list[bool]()
+    options = RunOptions(folder, has_read=lambda: judged_when_read.append((folder / "report.json").exists()))
+    found = evaluate(store, run, EvaluationOptions("temporal", range(1)), options)
+    assert judged_when_read == [False], "the graph is let go of before"
+    return found
 
 
 def test_every_protocol_is_reported_beside_every_ranker(report: Report, run: Run) -> None:

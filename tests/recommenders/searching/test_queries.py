@@ -229,7 +229,10 @@ def test_a_model_does_not_change_with_what_comes_later(searching: Searching, tmp
 
 def test_a_run_is_judged_by_later_orders_beside_plainer_rankers(searching: Searching) -> None:
     folder = searching.run.folder / "evaluation" / "temporal"
-    report = evaluate(searching.store, searching.run, EvaluationOptions("temporal", range(1)), RunOptions(folder))
+    judged_when_read: list[bool] = []
+    options = RunOptions(folder, has_read=lambda: judged_when_read.append((folder / "report.json").exists()))
+    report = evaluate(searching.store, searching.run, EvaluationOptions("temporal", range(1)), options)
+    assert judged_when_read == [False], "the graph is let go of before"
     held = held_out(searching.log)
     assert held.train.at.max() < held.test.at.min() and len(held.test) == report["protocol"]["test_orders"]
     rankers = report["rankers"]

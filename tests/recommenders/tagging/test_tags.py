@@ -100,8 +100,12 @@ def test_a_run_is_judged_beside_rivals(tagging: Tagging) -> None:
     module = find_system("tags")
     assert module.evaluate is not None
     folder = tagging.run.folder / "evaluation" / "temporal"
-    options = RunOptions(folder, device="cpu")
+    judged_when_read: list[bool] = []
+    options = RunOptions(
+        folder, device="cpu", has_read=lambda: judged_when_read.append((folder / "report.json").exists())
+    )
     report = module.evaluate(tagging.store, tagging.run, EvaluationOptions("temporal", range(1)), options)
+    assert judged_when_read == [False], "the graph is let go of before"
     written = json.loads((folder / "report.json").read_text("utf-8"))
     assert written["model"] == report["model"] and (folder / "reliability.png").stat().st_size > 1000
     assert {"random", "most frequent", "mean-pool logistic", "mean-pool MLP", "kNN of tracks"} < set(report["rivals"])
