@@ -27,7 +27,9 @@ IDLE_SECONDS = 2.0
 """A connection that was idle for longer is asked whether it lives before a statement waits on it."""
 SILENT_SECONDS = 120.0
 """A server that says nothing for so long hangs; one that works on a statement says so every minute."""
-MAY_NOT_WRITE = ("Neo.ClientError.Security.Forbidden", "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase")
+MAY_NOT_WRITE = "Neo.ClientError.Security.Forbidden"
+READ_ONLY = "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase"
+"""What one server says; of a cluster the driver finds out by itself."""
 TOO_MANY_TRIES = "Neo.ClientError.Security.AuthenticationRateLimit"
 INSTALL = install_hint("neo4j")
 
@@ -122,6 +124,12 @@ class Neo4jConnection:
                 f"{self.url} refused user {self._user!r}: {first_line(error)}",
                 "set KINDRED_GRAPH_USER and KINDRED_GRAPH_PASSWORD",
             )
+        no_writer = isinstance(error, (known.WriteServiceUnavailable, known.ForbiddenOnReadOnlyDatabase))
+        if no_writer or code == READ_ONLY:
+            return StoreError(
+                f"database {self._database!r} at {self.url} takes no writes: it is read-only, or has no leader",
+                "see server.databases.read_only of the server; what was acknowledged is kept",
+            )
         if isinstance(error, (known.ServiceUnavailable, known.SessionExpired, known.ConnectionPoolError)):
             return StoreError(
                 f"no answer from the graph server at {self.url}: it is not there, or hangs",
@@ -131,7 +139,7 @@ class Neo4jConnection:
             return KeyTakenError(f"{self.url}: {first_line(error)}", "ids and event ids are unique within their type")
         if code == "Neo.ClientError.Database.DatabaseNotFound":
             return StoreError(f"no database {self._database!r} at {self.url}", "set KINDRED_GRAPH_DATABASE")
-        if code in MAY_NOT_WRITE:
+        if code == MAY_NOT_WRITE:
             return StoreError(
                 f"user {self._user!r} may not do that at {self.url}: {first_line(error)}",
                 "give it the right to write; to read, who may write must have run `kindred graph stats` once",

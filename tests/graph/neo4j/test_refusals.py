@@ -52,6 +52,25 @@ def test_who_may_only_read_opens_a_graph_that_has_its_indexes(
         assert [batch["id"].to_pylist() for batch in reader.read_nodes(USER)] == [["ann"]]
 
 
+@pytest.mark.parametrize("kind", ["ClientError", "WriteServiceUnavailable", "ForbiddenOnReadOnlyDatabase"])
+def test_a_database_that_is_read_only_is_said_to_be_so(
+    neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The server says so by a code, or the driver finds it out from the list of servers that it asks for."""
+    neo4j = pytest.importorskip("neo4j")
+    named = {"code": neo4j_connection.READ_ONLY} if kind == "ClientError" else {}
+    error = type("Refused", (getattr(neo4j.exceptions, kind),), named)
+
+    def refused(*_: object) -> None:
+        raise error("no write operations are allowed")
+
+    with closing(open_neo4j(neo4j_server)) as store:
+        monkeypatch.setattr(neo4j.Session, "execute_write", refused)
+        with pytest.raises(StoreError, match="takes no writes: it is read-only") as found:
+            store.delete_nodes(USER, ["ann"])
+    assert "server.databases.read_only" in str(found.value)
+
+
 @pytest.mark.parametrize(
     ("batch", "reason"),
     [
