@@ -157,15 +157,17 @@ def _judge(settings: Settings, run: Run, options: EvaluationOptions, folder: Pat
 
 
 def publish_run(settings: Settings, run: Run) -> Published:
-    """Makes the run the published version of its system."""
+    """Makes the run the published version of its system; versions that arms of A/B tests name stay beside it."""
     from kindred.recommenders.systems import find_system
 
     module = find_system(run.manifest["system"])
     graph = graph_of if module.publishes_edges else graph_to_read
     with graph(settings) as store, vectors_of(settings) as vectors:
         name = module.system.name
+        tests = [test for test in settings.experiments if test.system == name]
+        in_use = {arm.version for test in tests for arm in test.arms}
         with told_on_interrupt(lambda: f"{_answering(vectors, name)}; run the same command again"):
-            return module.publish(run, store, vectors)
+            return module.publish(run, store, vectors, in_use)
 
 
 def _answering(vectors: VectorStore, system: str) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from kindred import steps
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import NotPublishedError, StoreError
+from kindred.domain.experiments import Arm, Experiment
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
 from kindred.evaluation.report import Report
@@ -24,12 +26,16 @@ from kindred.ingest.products import product_files
 from kindred.recommenders import systems
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.judging.evaluating import EvaluationOptions
+from kindred.recommenders.publishing import Published
 from kindred.recommenders.runs import Run
 from kindred.recommenders.training import BegunRun, read_begun_run
 from kindred.settings import Settings
 from kindred.steps import ingest, recommender_of
 from kindred.stores import graph_of, vectors_of
 from kindred.training.fit import RunOptions
+from kindred.vectorstore.store import VectorStore
+
+SALT = SecretStr("a secret of these tests")
 
 
 def test_who_asks_a_system_that_is_not_published_is_told_which_are(tmp_path: Path) -> None:
@@ -98,6 +104,26 @@ def test_the_graph_can_be_written_while_a_model_learns_from_it(tmp_path: Path) -
 
     run = steps.train_system(settings, "products", ModelConfig(network=False), None, write)
     assert stages and run.manifest["events"] == 1
+
+
+def test_publishing_keeps_the_versions_that_arms_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arms = (Arm(name="control", share=50), Arm(name="test", share=50, version="20200101-000000-aaaaaa"))
+    of_others = Experiment(
+        name="tracks", system="tracks", arms=(arms[0], Arm(name="b", share=1, version="x")), salt=SALT
+    )
+    tests = (Experiment(name="feed", system="posts", arms=arms, salt=SALT), of_others)
+    settings = Settings(data_dir=tmp_path / "data", experiments=tests)
+    with graph_of(settings):
+        pass
+    kept: list[set[str]] = []
+
+    def publish(run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()) -> Published:
+        kept.append(set(in_use) - {""})
+        return Published("", {}, None, 0, 0)
+
+    monkeypatch.setattr(systems, "SYSTEMS", {"posts": replace(systems.SYSTEMS["posts"], publish=publish)})
+    steps.publish_run(settings, Run("20260101-000000-aaaaaa", tmp_path / "run", {"system": "posts"}))
+    assert kept == [{"20200101-000000-aaaaaa"}]
 
 
 def test_the_graph_can_be_written_while_a_system_judges_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

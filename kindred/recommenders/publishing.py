@@ -6,7 +6,7 @@ since are placed by their texts, beside all others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -58,8 +58,13 @@ class Published:
     summary: str = ""
 
 
-def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
-    """Makes the run the published version of its system; where it is already and the graph is the same, nothing."""
+def publish(
+    system: System, run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()
+) -> Published:
+    """Makes the run the published version of its system; where it is already and the graph is the same, nothing.
+
+    Old versions go, but for those in use.
+    """
     model = load_model(system, run.folder)
     until = run.manifest["graph"]["until"]
     users = ids_of_nodes(store, system.user)
@@ -90,7 +95,8 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
         there = ids_of_nodes(store, system.user)
         return {USERS: [user for user in users.ids if user not in there]}
 
-    publish_collections(here, version, collections, payloads, PublishOptions(searched=(ITEMS,), gone=gone))
+    options = PublishOptions(in_use=in_use, searched=(ITEMS,), gone=gone)
+    publish_collections(here, version, collections, payloads, options)
     return Published(version, counts, before, encoded, len(new.ids))
 
 

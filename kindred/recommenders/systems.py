@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from kindred.domain.errors import SettingsError
 from kindred.recommenders.interactions import INTERACTIONS
@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     from kindred.vectorstore.store import VectorStore
 
 
+class Publish(Protocol):
+    """Run, graph and vectors, and versions that must stay beside it -> what was published."""
+
+    def __call__(
+        self, run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()
+    ) -> Published: ...
+
+
 @dataclass(frozen=True)
 class SystemModule:
     """A system and what can be done with it.
@@ -43,7 +51,7 @@ class SystemModule:
     Attributes:
         system: its declaration.
         train: graph, settings, options and state of the graph -> a finished run.
-        publish: run, graph and vectors -> what was published.
+        publish: makes a run the version that answers.
         open_recommender: opened stores -> what answers.
         fit_split: a graph, settings, a split and options -> the model of the split as it would answer; None for what
             `of_interactions` trains.
@@ -60,7 +68,7 @@ class SystemModule:
 
     system: System
     train: Callable[[GraphStore, ModelConfig, RunOptions, GraphState], Run]
-    publish: Callable[[Run, GraphStore, VectorStore], Published]
+    publish: Publish
     open_recommender: Callable[[Opened], Recommends]
     fit_split: FitSplit | None = None
     baselines: Callable[[InteractionGraph], Mapping[str, FitScorer]] = lambda graph: {}
@@ -125,10 +133,12 @@ def _train(system: System, store: GraphStore, config: ModelConfig, options: RunO
     return train(system, store, config, options, state)
 
 
-def _publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+def _publish(
+    system: System, run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()
+) -> Published:
     from kindred.recommenders.publishing import publish
 
-    return publish(system, run, store, vectors)
+    return publish(system, run, store, vectors, in_use)
 
 
 def _open(system: System, opened: Opened) -> Recommends:
@@ -165,10 +175,10 @@ def _train_queries(store: GraphStore, config: ModelConfig, options: RunOptions, 
     return train(QUERIES, store, config, options, state)
 
 
-def _publish_queries(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+def _publish_queries(run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()) -> Published:
     from kindred.recommenders.searching.run import publish
 
-    return publish(QUERIES, run, store, vectors)
+    return publish(QUERIES, run, store, vectors, in_use)
 
 
 def _open_queries(opened: Opened) -> Recommends:
@@ -205,10 +215,10 @@ def _train_feed(store: GraphStore, config: ModelConfig, options: RunOptions, sta
     return train(POSTS, store, config, options, state)
 
 
-def _publish_feed(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+def _publish_feed(run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()) -> Published:
     from kindred.recommenders.feed.run import publish
 
-    return publish(POSTS, run, store, vectors)
+    return publish(POSTS, run, store, vectors, in_use)
 
 
 def _open_feed(opened: Opened) -> Recommends:
@@ -240,10 +250,10 @@ def _train_tags(store: GraphStore, config: ModelConfig, options: RunOptions, sta
     return train(TAGS, store, config, options, state)
 
 
-def _publish_tags(run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+def _publish_tags(run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()) -> Published:
     from kindred.recommenders.tagging.publish import publish
 
-    return publish(TAGS, run, store, vectors)
+    return publish(TAGS, run, store, vectors, in_use)
 
 
 def _open_tags(opened: Opened) -> Recommends:

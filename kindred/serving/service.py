@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import ArtifactError, KindredError, SchemaError, SettingsError, StoreError
+from kindred.domain.experiments import Arm
 from kindred.domain.recommendation import Answer, Request
 from kindred.graph.open import is_server
 from kindred.ingest.loading.load import check_reader
@@ -68,6 +69,7 @@ class Service:
         self.metrics = Metrics(self.systems, lambda: self.live.lag()[1])
         self.spans = open_spans(settings)
         self._recalls: dict[str, SampledRecall] = {}
+        self._unread: dict[str, None] = {}
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
         self._num_waiting = 0
         self.texts_problem: str | None = None
@@ -128,18 +130,35 @@ class Service:
         started = time.perf_counter()
         try:
             with self.spans.stage("recommend") as span:
-                answer = await self._chosen(system, request)
+                answer = await self.chosen(system, request, lambda asked, arm: self._answered(system, asked))
                 span.tell({"kindred.system": answer.system, "kindred.served_by": answer.served_by})
                 span.tell({"kindred.level": answer.level, "kindred.degraded": answer.degraded})
                 return answer
         finally:
             self.metrics.stage_seconds_of("recommend").observe(time.perf_counter() - started)
 
-    async def _chosen(self, system: str, request: Request) -> Answer:
+    async def chosen(
+        self, system: str, request: Request, answered: Callable[[Request, Arm | None], Awaitable[Answer]]
+    ) -> Answer:
+        """The answer that the user's arm of an A/B test gets, logged; that of no test where there is none.
+
+        So it is where the version that the arm names can't be read: readiness says so, and no exposure is logged.
+        """
         choice = None if self.experiments is None else self.experiments.choose(system, request)
         if choice is None or self.experiments is None:
-            return await self._answered(system, request)
-        return self.experiments.exposed(choice, await self._answered(system, choice.request))
+            return await answered(request, None)
+        named = f"{system}: experiment {choice.experiment}: version {choice.arm.version} can't be read"
+        try:
+            answer = await answered(choice.request, choice.arm)
+        except (ArtifactError, StoreError) as error:
+            if not choice.arm.version:
+                raise
+            if named not in self._unread:
+                _LOG.error("%s, arm %s gets the version in force: %s", named, choice.arm.name, error)
+            self._unread[named] = None
+            return await answered(request, None)
+        self._unread.pop(named, None)
+        return self.experiments.exposed(choice, answer)
 
     async def _answered(self, system: str, request: Request) -> Answer:
         opened = self.system(system)
@@ -223,7 +242,7 @@ class Service:
                 found.append(f"{name}: a newer version could not be taken")
             if opened.ladder.breaker.state != "closed":
                 found.append(f"{name}: the vector engine fails")
-        return found
+        return [*found, *self._unread]
 
     def _done(self, work: asyncio.Future[Result]) -> None:
         self._num_waiting -= 1

@@ -27,11 +27,13 @@ class PublishOptions:
 
     Attributes:
         keep: versions that stay; at least the published one and the one before it always do.
+        in_use: further versions that stay, such as those of arms of A/B tests.
         searched: collections worth an index, None for all; the others are only fetched from.
         gone: ids by collection that were deleted while the version was made; asked for when it is whole.
     """
 
     keep: int = 2
+    in_use: Collection[str] = ()
     searched: Collection[str] | None = None
     gone: Callable[[], Mapping[str, Sequence[str]]] = dict
 
@@ -74,7 +76,7 @@ def publish_collections(
     for name, deleted in options.gone().items():
         store.remove(version, name, deleted)
     store.publish(version)
-    _clear(store, options.keep)
+    _clear(store, options)
 
 
 def _fill(store: SystemVectors, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:
@@ -109,10 +111,10 @@ def _check(store: SystemVectors, version: str, name: str, embeddings: Embeddings
         )
 
 
-def _clear(store: SystemVectors, keep: int) -> None:
-    """Drops the oldest versions beyond `keep`, never the published one or the one that a rollback brings back."""
+def _clear(store: SystemVectors, options: PublishOptions) -> None:
+    """Drops the oldest versions beyond `keep`, never one in use, published, or the one that a rollback brings back."""
     needed = {store.published(), store.previous()}
-    spare = [version for version in store.versions() if version not in needed]
-    excess = len(spare) + len(needed - {None}) - max(keep, 2)
+    spare = [version for version in store.versions() if version not in {*needed, *options.in_use}]
+    excess = len(spare) + len(needed - {None}) - max(options.keep, 2)
     for version in spare[: max(0, excess)]:
         store.drop(version)

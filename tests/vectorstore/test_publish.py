@@ -49,6 +49,10 @@ def test_old_versions_go_but_never_the_one_to_roll_back_to(store: SystemVectors,
     assert store.rollback() == "v3"
     publish_collections(store, "v5", {"items": embeddings_of(10, seed=5)}, options=PublishOptions(keep=3))
     assert store.versions() == ["v3", "v4", "v5"] and store.previous() == "v3"
+    for number in (6, 7, 8):
+        options = PublishOptions(in_use=["v4", "gone"])
+        publish_collections(store, f"v{number}", {"items": embeddings_of(10, seed=number)}, options=options)
+    assert store.versions() == ["v4", "v7", "v8"], "one that an arm of an A/B test names"
 
 
 def test_a_half_built_version_is_replaced(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:

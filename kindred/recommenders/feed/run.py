@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kindred.domain.embeddings import Embeddings
 from kindred.graph.store import GraphStore
 from kindred.recommenders.config import ModelConfig
@@ -40,7 +42,9 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     return finish_run(options.folder, {**made_of(system, config, options, state), **noted, **size})
 
 
-def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+def publish(
+    system: System, run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()
+) -> Published:
     """Makes the run the version that answers; what readers did is read from the graph when it is asked."""
     feed = read_feed(store)
     here = vectors.of(system.name)
@@ -50,7 +54,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
         return Published(before, counts, None, 0, 0)
     version = next_version(run.name, here.versions())
     embeddings = Embeddings(feed.posts, post_vectors(run, feed))
-    publish_collections(here, version, {ITEMS: embeddings}, None, PublishOptions(searched=(ITEMS,)))
+    publish_collections(here, version, {ITEMS: embeddings}, None, PublishOptions(in_use=in_use, searched=(ITEMS,)))
     return Published(version, counts, before, 0, 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +100,9 @@ def model_for(log: SearchLog, folder: Path, config: TowerConfig) -> QueryModel:
     return QueryModel(index, weights, towers, inputs)
 
 
-def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+def publish(
+    system: System, run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()
+) -> Published:
     """Makes the run the published version: every product that is there now is encoded, and every user's history."""
     log = read_search_log(store, run.manifest["graph"]["until"])
     model = model_for(log, run.folder, recipe_of(run).tower)
@@ -117,7 +119,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     payloads: dict[str, list[dict[str, Scalar]]] = {
         ITEMS: [{"title": title, "made_at": made_at} for title in log.products.titles]
     }
-    publish_collections(here, version, collections, payloads, PublishOptions(searched=(ITEMS,)))
+    publish_collections(here, version, collections, payloads, PublishOptions(in_use=in_use, searched=(ITEMS,)))
     counts = {USERS: 0} | {name: len(embeddings.ids) for name, embeddings in collections.items()}
     return Published(version, counts, before, 0, max(len(log.products) - int(run.manifest["items"]), 0))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +32,9 @@ LIKELY, MOST_TAGS = 0.1, 20
 _TRACKS_AT_ONCE, _EDGES_AT_ONCE = 2048, 50_000
 
 
-def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -> Published:
+def publish(
+    system: System, run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()
+) -> Published:
     """Makes the run the published version: of every track of the graph, from its frames and tags as they are now.
 
     Where it is published already and nothing has changed, nothing is done. The edges of the version before are
@@ -43,6 +45,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
         run: what answers from now on.
         store: the graph, open for writing.
         vectors: where versions are published.
+        in_use: further versions that stay.
 
     Raises:
         RecordError: no track of the graph has a tag, or its frames are not those that the run reads.
@@ -59,7 +62,7 @@ def publish(system: System, run: Run, store: GraphStore, vectors: VectorStore) -
     version = next_version(run.name, here.versions())
     release.save(run.folder, version)
     num_edges = replace_predicted(store, run.name, version, release)
-    publish_collections(here, version, {ITEMS: sound}, None, PublishOptions(searched=(ITEMS,)))
+    publish_collections(here, version, {ITEMS: sound}, None, PublishOptions(in_use=in_use, searched=(ITEMS,)))
     return Published(version, counts, before, 0, 0, f"{summary}; {num_edges:,} predicted tags are edges now")
 
 

@@ -14,7 +14,8 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BeforeValidator, Field
 from starlette.responses import Response
 
-from kindred.domain.recommendation import Request
+from kindred.domain.experiments import Arm
+from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Liked
 from kindred.domain.schema import graph_schema
 from kindred.domain.times import time_of
@@ -96,18 +97,18 @@ def router(service: Service) -> APIRouter:
 
 async def _recommended(service: Service, reader: str, at: int, limit: int) -> object:
     """The posts, best first; while an A/B test runs also the arm that they are of."""
-    experiments, recommender = service.experiments, _recommender(service)
-    request = Request(user_id=reader, k=limit, reasons=False)
-    choice = None if experiments is None else experiments.choose(POSTS.name, request)
-    asked = replace(request if choice is None else choice.request, at=at)
-    arm = TEST if choice is None or choice.arm.name != CONTROL else CONTROL
-    unknown = service.system(POSTS.name).as_stranger(asked)
-    answer = await service.in_thread(lambda: recommender.answer(unknown or asked, arm))
-    if experiments is not None and choice is not None:
-        answer = experiments.exposed(choice, answer)
+    recommender = _recommender(service)
+
+    async def answered(request: Request, arm: Arm | None) -> Answer:
+        asked = replace(request, at=at)
+        unknown = service.system(POSTS.name).as_stranger(asked)
+        name = TEST if arm is None or arm.name != CONTROL else CONTROL
+        return await service.in_thread(lambda: recommender.answer(unknown or asked, name))
+
+    answer = await service.chosen(POSTS.name, Request(user_id=reader, k=limit, reasons=False), answered)
     feed = recommender.feed()
     posts = [_post(feed, item.item_id) for item in answer.recommendations]
-    return posts if choice is None else {"exp_group": choice.arm.name, "recommendations": posts}
+    return {"exp_group": answer.variant, "recommendations": posts} if answer.variant else posts
 
 
 def _recommender(service: Service) -> FeedRecommender:

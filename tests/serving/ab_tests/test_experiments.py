@@ -220,3 +220,27 @@ def test_the_service_answers_by_arm_and_logs_what_it_showed(published: Published
         assert answer.user_id is not None
         assert exposures[answer.user_id]["items"] == [item.item_id for item in answer.recommendations]
         assert exposures[answer.user_id]["arm"] == answer.variant
+
+
+def test_an_arm_whose_version_is_gone_gets_the_one_in_force(published: Published, tmp_path: Path) -> None:
+    arms = (Arm(name="control", share=50), Arm(name="test", share=50, version="20200101-000000-aaaaaa"))
+    declared = WIDER.model_copy(update={"system": "products", "arms": arms})
+    settings = settings_in(published, tmp_path / "data").model_copy(update={"experiments": (declared,)})
+    users = sorted({str(review["reviewerID"]) for review in published.reviews})[:12]
+    with opened(settings) as service:
+
+        async def ask() -> list[Answer]:
+            return [await service.answer("products", Request(user_id=user, k=3)) for user in users]
+
+        assert service.problems() == []
+        answers = asyncio.run(ask())
+        [problem] = service.problems()
+        assert service.experiments is not None
+        service.experiments.close()
+        service.experiments = None
+        usual = asyncio.run(ask())
+    assert "experiment wider: version 20200101-000000-aaaaaa can't be read" in problem
+    assert {answer.variant for answer in answers} == {"control", ""} and len({a.version for a in answers}) == 1
+    assert [answer.recommendations for answer in answers] == [answer.recommendations for answer in usual]
+    exposures = read_exposures(settings.data_dir / "exposures", "wider")
+    assert sorted(one["user"] for one in exposures) == [a.user_id for a in answers if a.variant]
