@@ -135,14 +135,17 @@ class _Events:
         return _Events(users, items, Pairs(*columns.T))
 
     def hits(self, exposures: Sequence[Exposure], window: int) -> NDArray[np.bool_]:
-        """Which items of each exposure were hits, `[num_exposures, most_items]`."""
+        """Which items of each exposure were hits, `[num_exposures, most_items]`.
+
+        Events have whole seconds: one of the second of the exposure came after it, for what a user has is not shown.
+        """
         most = max((len(exposure["items"]) for exposure in exposures), default=1) or 1
         no_user, nothing = len(self.users), len(self.items)
         rows = np.full((len(exposures), most, 3), (no_user, nothing, 0), dtype=np.int64)
         for row, exposure in enumerate(exposures):
-            rows[row, :, 0], rows[row, :, 2] = self.users.get(exposure["user"], no_user), int(exposure["at"])
+            rows[row, :, 0], rows[row, :, 2] = self.users.get(exposure["user"], no_user), int(exposure["at"]) - 1
             rows[row, : len(exposure["items"]), 1] = [self.items.get(item, nothing) for item in exposure["items"]]
-        found = hits_within(Pairs(*rows.reshape(-1, 3).T), self.pairs, window)
+        found = hits_within(Pairs(*rows.reshape(-1, 3).T), self.pairs, window + 1)
         return found.reshape(len(exposures), most)
 
 

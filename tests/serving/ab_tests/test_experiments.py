@@ -19,10 +19,11 @@ from kindred.domain.experiments import Arm, Experiment
 from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.domain.records import Interacted, Item, User
 from kindred.domain.schema import edge_type_of, graph_schema, to_table
+from kindred.evaluation.experiments import Pairs
 from kindred.graph.open import open_graph
 from kindred.recommenders.interactions import INTERACTIONS
 from kindred.serving.ab_tests import experiments as logging_module
-from kindred.serving.ab_tests.experiment_report import ExperimentReport, off_policy, report_of
+from kindred.serving.ab_tests.experiment_report import ExperimentReport, _Events, off_policy, report_of
 from kindred.serving.ab_tests.experiments import Experiments, Exposure, ExposureLog, read_exposures
 from kindred.serving.service import Service
 from kindred.settings import Settings
@@ -104,6 +105,16 @@ def test_events_beyond_the_window_or_before_it_is_over_do_not_count(tested: Test
     assert short.arms[1].against_control is not None and not short.arms[1].against_control.is_significant
     with pytest.raises(ArtifactError, match="no exposures whose window is over"):
         reported(tested, window=1_000)
+
+
+def test_an_event_of_the_second_of_the_exposure_counts() -> None:
+    """Events have whole seconds, and who clicks at once clicks within one."""
+    exposure: Exposure = {"at": 1000.7, "user": "u", "arm": "test", "items": ["i", "j"]}
+    found = []
+    for at in (999, 1000, 1001, 1005, 1006):
+        events = _Events({"u": 0}, {"i": 0}, Pairs(np.array([0]), np.array([0]), np.array([at])))
+        found.append(events.hits([exposure], 5).tolist())
+    assert found == [[[at, False]] for at in (False, True, True, True, False)]
 
 
 def test_the_command_says_so_and_refuses_groups_of_wrong_sizes(tested: Tested, monkeypatch: pytest.MonkeyPatch) -> None:
