@@ -187,12 +187,13 @@ def test_the_map_puts_every_item_in_the_frame(service: Service) -> None:
 def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: Client, service: Service) -> None:
     folder = runs_folder_of(service.settings, "posts") / "20260101-000000-bbbbbb"
     evaluation = folder / "evaluation" / "logged"
-    evaluation.mkdir(parents=True)
-    report = {"figures": {"slate_auc": 0.5912}, "summary": ["logged, start: 7 requests", "test  0.5912"]}
-    (evaluation / "report.json").write_text(json.dumps(report))
+    folder.mkdir(parents=True)
     weights = {"control": {"popular": 0.25}, "test": {"popular": 0.125, "topic_place": -0.5}}
     counts = {"events": 9, "users": 3, "items": 4, "seed": 1}
     finish_run(folder, {"system": "posts", "config": {"model": "gnn"}, "weights": weights, **counts})
+    evaluation.mkdir(parents=True)
+    report = {"figures": {"slate_auc": 0.5912}, "summary": ["logged, start: 7 requests", "test  0.5912"]}
+    (evaluation / "report.json").write_text(json.dumps(report))
     (broken := folder.parent / "1" / "manifest.json").parent.mkdir()
     broken.write_text("{")
     listed = Text(client.get("/ui/runs").text).said
