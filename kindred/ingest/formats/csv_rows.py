@@ -101,7 +101,7 @@ def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
 
 def _header_cells(line: bytes, delimiter: str) -> set[str]:
     cells = line.decode(errors="replace").split(delimiter)
-    return {name for cell in cells if (name := cell.strip().strip('"'))}
+    return {name for cell in cells if (name := cell.strip().strip('"').strip())}
 
 
 def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name: object = "the file") -> Iterator[Row]:

@@ -41,6 +41,7 @@ def cells(rows: list[Row]) -> list[tuple[object, ...]]:
         b"user, item, rating\nu1, a, 4\nu2, b, 5\n",
         b'user,item,rating\n="u1",="a",="4"\n"=""u2""","=""b""",5\n',
         b'"user", "item", "rating"\n"u1", "a", 4\n"u2", "b", 5\n',
+        b'" user "," item "," rating "\n"u1","a",4\n"u2","b",5\n',
         b'"user","item","rating"\n"1","u1","a",4\n"2","u2","b",5\n',
         b"user,item,rating\ru1,a,4\ru2,b,5\r",
         b"user\titem\trating\ru1\ta\t4\ru2\tb\t5",
@@ -83,7 +84,8 @@ def test_numbers_of_lines_count_the_line_that_names_the_separator(tmp_path: Path
 
 
 def test_reviews_are_read_in_the_same_dialects(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("sep=;\rreviewerID;asin;overall\rU1;P1;4\rreviewerID;asin;overall\r")
+    header = '" reviewerID ";" asin ";overall'
+    (tmp_path / "t.csv").write_text(f"sep=;\r{header}\rU1;P1;4\r{header}\r")
     [row] = read_rows(tmp_path / "t.csv", REVIEWS, silent)
     assert not isinstance(row.value, BadRecord) and row.value["asin"] == "P1"
 
