@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from kindred.recommenders.interaction_graph import InteractionGraph
 
+LIKELY = "probability"
+"""Property of edges: how likely one is that a model predicted; null where none did."""
 FEW_ITEMS = 100
 """The edges of so many items are read one item at a time, which takes as long as reading those of a small catalogue."""
 
@@ -77,15 +79,27 @@ def _counts(store: GraphStore, triple: Triple, nodes: IdMap, items: IdMap) -> sp
     import scipy.sparse as sp
 
     edge = graph_schema().edge(triple)
-    likely = [p.name for p in edge.properties if p.name == "probability"]
     counts = sp.csr_matrix((len(items), len(nodes)), dtype=np.float32)
-    for batch in _edges(store, edge, ["source_id", "target_id", *likely], items):
+    for batch in _edges(store, edge, context_columns(edge), items):
         rows = items.positions(batch.column("source_id").to_pylist())
         columns = nodes.positions(batch.column("target_id").to_pylist())
         known = (rows >= 0) & (columns >= 0)
-        told = np.array(batch.column(likely[0]).to_pylist(), dtype=np.float32)[known] if likely else None
-        counts += context_counts(rows[known], columns[known], told, counts.shape)
+        likely = likely_of(batch)
+        likely = None if likely is None else likely[known]
+        counts += context_counts(rows[known], columns[known], likely, counts.shape)
     return counts
+
+
+def context_columns(edge: EdgeType) -> list[str]:
+    """What is read of context edges: their ends, and how likely they are where a model may predict them."""
+    return ["source_id", "target_id", *(p.name for p in edge.properties if p.name == LIKELY)]
+
+
+def likely_of(batch: pa.RecordBatch | pa.Table) -> FloatArray | None:
+    """How likely predicted context edges are, NaN for others, `[num_edges]`; None where no model predicts the type."""
+    if LIKELY not in batch.schema.names:
+        return None
+    return np.array(batch.column(LIKELY).to_pylist(), dtype=np.float32)
 
 
 def _edges(

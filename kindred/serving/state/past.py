@@ -20,6 +20,7 @@ from kindred.graph.store import GraphStore
 from kindred.graph.tables import ids_of_nodes, numbers_of_nodes
 from kindred.recommenders.evidence import Lists, are_told
 from kindred.recommenders.histories import BEFORE_ALL, Histories, are_skipped, telling_properties
+from kindred.recommenders.item_context import context_columns, likely_of
 from kindred.recommenders.publishing import read_titles
 from kindred.recommenders.system import System, Triple
 
@@ -224,12 +225,9 @@ def _ratings(columns: dict[str, Column], system: System, num_events: int) -> Flo
 
 def _context(store: GraphStore, triple: Triple, items: IdMap) -> tuple[Lists, IdMap]:
     edge = graph_schema().edge(triple)
-    likely = [p.name for p in edge.properties if p.name == "probability"]
     pairs: list[tuple[str, str]] = []
-    for batch in store.read_edges(edge, ["source_id", "target_id", *likely]):
-        if likely:
-            told = are_told(np.array(batch.column("probability").to_pylist(), dtype=np.float32), len(batch))
-            batch = batch.filter(pa.array(told))
+    for batch in store.read_edges(edge, context_columns(edge)):
+        batch = batch.filter(pa.array(are_told(likely_of(batch), len(batch))))
         pairs += zip(batch.column("source_id").to_pylist(), batch.column("target_id").to_pylist(), strict=True)
     nodes = IdMap.sorted(node for _, node in pairs)
     sources, targets = items.positions([item for item, _ in pairs]), nodes.positions([node for _, node in pairs])
