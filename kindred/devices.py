@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kindred.domain.errors import SettingsError
 
-if TYPE_CHECKING:  # an encoder whose texts are all in its cache needs no PyTorch
+if TYPE_CHECKING:  # who only asks an encoder for its name needs no PyTorch
     import torch
 
 
@@ -16,10 +16,10 @@ def choose_device(name: str) -> torch.device:
     Raises:
         SettingsError: there is no such device.
     """
-    import torch
-
     if name not in ("auto", "cpu", "cuda"):
         raise SettingsError(f"device {name!r} is not known", "use auto, cpu or cuda")
+    import torch
+
     has_cuda = torch.cuda.is_available()
     if name == "cuda" and not has_cuda:
         raise SettingsError("device cuda was asked for, but no GPU is visible", "set KINDRED_DEVICE=auto")

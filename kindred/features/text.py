@@ -1,6 +1,6 @@
 """Texts to vectors: the bundled MiniLM or another sentence encoder, each distinct text encoded once.
 
-Nothing heavy is imported until a text must be encoded that the cache does not have.
+Nothing heavy is imported until the first text comes; no network is loaded until one comes that the cache lacks.
 """
 
 from __future__ import annotations
@@ -51,13 +51,20 @@ class _Network(Protocol):
 
 
 @dataclass(frozen=True)
+class _Placed:
+    """An encoder on its device, not loaded yet. `fingerprint` covers all that a vector depends on but the text."""
+
+    fingerprint: str
+    load: Callable[[], _Network]
+
+
+@dataclass(frozen=True)
 class _Model:
-    """An encoder before it is loaded. `fingerprint` covers all that a vector depends on but the text."""
+    """An encoder before its device is looked for, which takes PyTorch."""
 
     name: str
     dimension: int
-    fingerprint: str
-    load: Callable[[], _Network]
+    place: Callable[[], _Placed]
 
 
 def open_text_encoder(
@@ -67,7 +74,7 @@ def open_text_encoder(
     progress: Progress = silent,
     parts: PartMap = in_turn,
 ) -> TextEncoder:
-    """The text encoder, ready to use; its network is loaded when the first text is not in the cache.
+    """The text encoder, ready to use: PyTorch is loaded with the first text, the network with the first new one.
 
     Args:
         name_or_folder: a sentence-transformers model by name or folder; empty for the bundled all-MiniLM-L6-v2.
@@ -82,18 +89,25 @@ def open_text_encoder(
         ArtifactError: the bundled model is not the genuine one.
     """
     check_named(name_or_folder)
-    where = choose_device(device)
-    model = _find_model(name_or_folder, where, cache_folder)
-    stored = None if cache_folder is None else VectorCache(cache_folder / model.fingerprint[:24], model.dimension)
-    load = cache(model.load)
+    if device not in ("auto", "cpu"):
+        choose_device(device)
+    model = _find_model(name_or_folder, device, cache_folder)
 
-    def work(chunks: Iterable[list[str]]) -> Iterator[Vectors16]:
-        if parts is in_turn:
-            return (load().encode(chunk) for chunk in chunks)
-        return parts(_encode_chunk, _Named(name_or_folder, device), chunks)
+    @cache
+    def opened() -> _Encoding:
+        placed = model.place()
+        stored = None if cache_folder is None else VectorCache(cache_folder / placed.fingerprint[:24], model.dimension)
+        load = cache(placed.load)
+
+        def work(chunks: Iterable[list[str]]) -> Iterator[Vectors16]:
+            if parts is in_turn:
+                return (load().encode(chunk) for chunk in chunks)
+            return parts(_encode_chunk, _Named(name_or_folder, device), chunks)
+
+        return _Encoding(work, stored, progress)
 
     def encode(texts: Sequence[str]) -> Vectors16:
-        return _encode(texts, model.dimension, _Encoding(work, stored, progress))
+        return _encode(texts, model.dimension, opened())
 
     return TextEncoder(model.name, model.dimension, encode)
 
@@ -109,7 +123,7 @@ class _Named:
 @cache
 def _network_of(named: _Named) -> _Network:
     """The network of this process, loaded once."""
-    return _find_model(named.name_or_folder, choose_device(named.device), None).load()
+    return _find_model(named.name_or_folder, named.device, None).place().load()
 
 
 def _encode_chunk(named: _Named, texts: Sequence[str]) -> Vectors16:
@@ -183,7 +197,7 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16(device) else torch.float32
 
 
-def _find_model(name_or_folder: str, device: torch.device, cache_folder: Path | None) -> _Model:
+def _find_model(name_or_folder: str, device: str, cache_folder: Path | None) -> _Model:
     if name_or_folder.startswith(OPENVINO):
         return _openvino_model(name_or_folder.removeprefix(OPENVINO), cache_folder)
     if not name_or_folder:
@@ -197,44 +211,51 @@ def _find_model(name_or_folder: str, device: torch.device, cache_folder: Path | 
     return _sentence_model(name_or_folder, device)
 
 
-def _bert_model(folder: Path, name: str, device: torch.device, cache_folder: Path | None) -> _Model | None:
+def _bert_model(folder: Path, name: str, device: str, cache_folder: Path | None) -> _Model | None:
     """The model, where its folder holds a network that `bert.py` computes."""
     shape = bert_shape(folder)
     if shape is None:
         return None
-    dtype = precision(device)
-
-    def load() -> _Network:
-        from kindred.features.bert import BertEncoder
-
-        return BertEncoder(folder, shape, device, dtype)
-
     weights = file_sha256(folder / "model.safetensors", cache_folder)
     tokenizer = file_sha256(folder / "tokenizer.json", cache_folder)
-    fingerprint = _fingerprint(weights, tokenizer, shape.max_length, str(dtype))
-    return _Model(f"{name}@{weights[:12]}", shape.hidden_size, fingerprint, load)
+
+    def place() -> _Placed:
+        where = choose_device(device)
+        dtype = precision(where)
+
+        def load() -> _Network:
+            from kindred.features.bert import BertEncoder
+
+            return BertEncoder(folder, shape, where, dtype)
+
+        return _Placed(_fingerprint(weights, tokenizer, shape.max_length, str(dtype)), load)
+
+    return _Model(f"{name}@{weights[:12]}", shape.hidden_size, place)
 
 
 def _openvino_model(folder_name: str, cache_folder: Path | None) -> _Model:
     """A plain BERT compiled by OpenVINO. Raises SettingsError where that is not installed, or the model another."""
-    import torch
-
     if find_spec("openvino") is None:
         raise SettingsError("openvino is not installed", f"run `{install_hint('openvino')}`")
-    device = torch.device("cpu")
     folder = Path(folder_name).expanduser() if folder_name else bundled_folder()
-    plain = _find_model(folder_name, device, cache_folder) if folder.is_dir() else None
+    plain = _find_model(folder_name, "cpu", cache_folder) if folder.is_dir() else None
     shape = bert_shape(folder)
     if plain is None or shape is None:
         raise SettingsError(f"no plain BERT encoder in folder {folder_name!r}", f"leave {OPENVINO!r} away")
 
-    def load() -> _Network:
-        from kindred.features.bert import BertEncoder
-        from kindred.features.openvino_bert import OpenVinoEncoder
+    def place() -> _Placed:
+        import torch
 
-        return OpenVinoEncoder(BertEncoder(folder, shape, device, torch.float32), precision(device))
+        def load() -> _Network:
+            from kindred.features.bert import BertEncoder
+            from kindred.features.openvino_bert import OpenVinoEncoder
 
-    return replace(plain, fingerprint=_fingerprint(plain.fingerprint, "", None, "openvino"), load=load)
+            device = torch.device("cpu")
+            return OpenVinoEncoder(BertEncoder(folder, shape, device, torch.float32), precision(device))
+
+        return _Placed(_fingerprint(plain.place().fingerprint, "", None, "openvino"), load)
+
+    return replace(plain, place=place)
 
 
 def _fingerprint(weights: str, tokenizer: str, max_length: int | None, arithmetic: str) -> str:
@@ -246,12 +267,13 @@ def _fingerprint(weights: str, tokenizer: str, max_length: int | None, arithmeti
     return hashlib.sha256(f"{weights} {tokenizer} {max_length} {arithmetic}".encode()).hexdigest()
 
 
-def _sentence_model(name: str, device: torch.device) -> _Model:
-    """Any other model, through sentence-transformers.
+def _sentence_model(name: str, device_name: str) -> _Model:
+    """Any other model, through sentence-transformers, which has to load it to know its name.
 
     Raises:
         SettingsError: the model is neither in the local cache nor to be had from its hub.
     """
+    device = choose_device(device_name)
     dtype = precision(device)
     network = load_sentence_transformer(name, device, dtype)
     digest = hashlib.sha256()
@@ -263,7 +285,8 @@ def _sentence_model(name: str, device: torch.device) -> _Model:
     fingerprint = _fingerprint(digest.hexdigest(), tokenizer, network.get_max_seq_length(), str(dtype))
     short = Path(name).resolve().name if Path(name).is_dir() else name
     dimension = int(network.encode(["length?"], show_progress_bar=False).shape[1])
-    return _Model(f"{short}@{digest.hexdigest()[:12]}", dimension, fingerprint, lambda: _SentenceNetwork(network))
+    placed = _Placed(fingerprint, lambda: _SentenceNetwork(network))
+    return _Model(f"{short}@{digest.hexdigest()[:12]}", dimension, lambda: placed)
 
 
 def load_sentence_transformer(name: str, device: torch.device, dtype: torch.dtype) -> SentenceTransformer:

@@ -172,11 +172,22 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_loaded(name: str)
         open_text_encoder(name)
 
 
-def test_importing_costs_no_tensor_library() -> None:
-    code = (
-        "import sys, kindred.features.text; print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+@pytest.mark.parametrize(("texts", "loaded"), [((), "[]"), (("guitar",), "['torch']")])
+def test_opening_costs_no_tensor_library_before_the_first_text(
+    tmp_path: Path, texts: tuple[str, ...], loaded: str
+) -> None:
+    open_text_encoder(device="cpu", cache_folder=tmp_path).encode(["guitar"])
+    code = f"""
+import sys
+from pathlib import Path
+from kindred.features.text import open_text_encoder
+encoder = open_text_encoder(device="auto", cache_folder=Path({str(tmp_path)!r}))
+assert encoder.name and encoder.dimension == 384
+if texts := {texts}:
+    encoder.encode(texts)
+print(sorted({{'torch', 'transformers', 'tokenizers'}} & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == loaded
 
 
 def test_openvino_gives_the_same_vectors(tmp_path: Path, texts: list[str], encoder: TextEncoder) -> None:
