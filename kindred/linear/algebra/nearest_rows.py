@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from kindred.domain.interactions import IntArray
 
-PAIRS_A_BLOCK = 20_000_000
+PAIRS_A_PART = 20_000_000
 """Products of two entries that are added up at a time: in all there can be hundreds for each entry of the matrix."""
 
 
@@ -23,22 +23,22 @@ def nearest_rows(rows: sp.csr_matrix, neighbours: int, shrinkage: float) -> sp.c
     """
     columns = rows.T.tocsr()
     lengths = np.sqrt(np.asarray(rows.sum(1)).ravel())
-    parts = []
-    for block in _blocks(np.asarray(rows @ np.diff(columns.indptr))):
-        shared = (rows[block] @ columns).tocoo()
-        near = shared.data / (lengths[block][shared.row] * lengths[shared.col] + shrinkage)
-        other = shared.row + block.start != shared.col
+    nearest = []
+    for part in _parts(np.asarray(rows @ np.diff(columns.indptr))):
+        shared = (rows[part] @ columns).tocoo()
+        near = shared.data / (lengths[part][shared.row] * lengths[shared.col] + shrinkage)
+        other = shared.row + part.start != shared.col
         found = (near[other], (shared.row[other], shared.col[other]))
-        parts.append(_largest(sp.csr_matrix(found, shape=shared.shape, dtype=np.float32), neighbours))
-    return sp.vstack(parts, format="csr") if parts else sp.csr_matrix((0, 0), dtype=np.float32)
+        nearest.append(_largest(sp.csr_matrix(found, shape=shared.shape, dtype=np.float32), neighbours))
+    return sp.vstack(nearest, format="csr") if nearest else sp.csr_matrix((0, 0), dtype=np.float32)
 
 
-def _blocks(pairs: IntArray) -> Iterator[slice]:
-    """Rows that follow one another, with at most `PAIRS_A_BLOCK` pairs of entries together, or one row with more."""
+def _parts(pairs: IntArray) -> Iterator[slice]:
+    """Rows that follow one another, with at most `PAIRS_A_PART` pairs of entries together, or one row with more."""
     until, start = np.cumsum(pairs), 0
     while start < len(pairs):
         before = until[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(until, before + PAIRS_A_BLOCK, side="right")))
+        end = max(start + 1, int(np.searchsorted(until, before + PAIRS_A_PART, side="right")))
         yield slice(start, end)
         start = end
 

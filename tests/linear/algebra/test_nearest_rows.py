@@ -17,10 +17,10 @@ def by_hand(rows, count, shrinkage):
     return cosines
 
 
-@pytest.mark.parametrize("pairs_a_block", [1, 60, 10_000])
+@pytest.mark.parametrize("pairs_a_part", [1, 60, 10_000])
 @pytest.mark.parametrize("count", [1, 3, 40])
-def test_each_row_has_the_nearest_others(count, pairs_a_block, monkeypatch):
-    monkeypatch.setattr(module, "PAIRS_A_BLOCK", pairs_a_block)
+def test_each_row_has_the_nearest_others(count, pairs_a_part, monkeypatch):
+    monkeypatch.setattr(module, "PAIRS_A_PART", pairs_a_part)
     rows = (np.random.default_rng(0).random((40, 12)) < 0.2).astype(np.float32)
     rows[5] = 0
     found = nearest_rows(sp.csr_matrix(rows), count, 10.0)
