@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 
@@ -74,10 +74,10 @@ class QueryRecommender:
         check_parts(self.system, request, OF_SEARCHES)
         release = self._versions.of(request.version)
         as_it_was = request.at is not None and release.as_of is not None and request.at < release.as_of
-        searches, bought = self._asker(request)
+        searches, bought, stale = self._asker(request)
         allowed = self._allowed(request, release, bought)
         if as_it_was or not searches.texts:
-            return self._popular(request, release, allowed, searches, as_it_was)
+            return _told_stale(self._popular(request, release, allowed, searches, as_it_was), stale)
         model = release.model
         found = best_products(model.index, self._asked(searches, release), model.weights, allowed, request.k)
         best = found.rows.tolist()
@@ -85,7 +85,8 @@ class QueryRecommender:
         scores = dict(zip(best, found.scores.tolist(), strict=True))
         chosen = _recommendations(release, best, scores, _sources(found), reasons)
         level = "inductive" if request.queries or request.text else "model"
-        return self._answer(request, chosen, level, release, _note(searches, len(chosen), request.k, release))
+        note = _note(searches, len(chosen), request.k, release)
+        return _told_stale(self._answer(request, chosen, level, release, note), stale)
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """The products nearest to one, by their texts and by who ordered them.
@@ -142,7 +143,7 @@ class QueryRecommender:
 
     def searched(self, user_id: str) -> tuple[str, ...]:
         """The latest different searches of a user, the latest first, as the graph holds them."""
-        with self._edges() as edges:
+        with self._edges() as (edges, _):
             return searches_of(edges, user_id, None).texts
 
     def refresh(self) -> str:
@@ -172,11 +173,21 @@ class QueryRecommender:
         return self._state is not None and (self._held is None or self._held.state != self._state)
 
     @contextmanager
-    def _edges(self) -> Iterator[Edges]:
-        """Searches, orders and where they led as the graph has them now. Raises: StoreError."""
-        with self._opened.graph() as store:
+    def _edges(self) -> Iterator[tuple[Edges, bool]]:
+        """Searches, orders and where they led as the graph has them now, and whether they may be older than that.
+
+        A graph that can't be read is as it was when it was read last. Raises: StoreError where it never was.
+        """
+        with ExitStack() as opened:
+            try:
+                store = opened.enter_context(self._opened.graph())
+            except StoreError:
+                if self._held is None:
+                    raise
+                yield self._held, True
+                return
             self._state, held = store.state, self._held
-            yield held if held is not None and held.state == store.state else EdgesOfGraph(store)
+            yield held if held is not None and held.state == store.state else EdgesOfGraph(store), False
 
     def is_quick(self, request: Request) -> bool:
         """Never: searches are read from the graph, and queries may have to be encoded."""
@@ -215,16 +226,19 @@ class QueryRecommender:
         run = find_run(self._opened.runs_folder, run_of(name))
         return load_release(run.folder, name, recipe_of(run).tower)
 
-    def _asker(self, request: Request) -> tuple[Searches, set[str]]:
-        """What the asker searched for, as the request says it or else as the graph holds it, and what they bought."""
+    def _asker(self, request: Request) -> tuple[Searches, set[str], bool]:
+        """What the asker searched for, as the request says it or else as the graph holds it, and what they bought.
+
+        The last says whether the graph may know more, which can't be read.
+        """
         sent = (*request.queries, request.text) if request.text else request.queries
         said = searches_sent(sent) if sent else Searches((), ())
         if request.user_id is None:
-            return said, set()
-        with self._edges() as edges:
+            return said, set(), False
+        with self._edges() as (edges, is_stale):
             searches = said if sent else searches_of(edges, request.user_id, request.at)
             bought = bought_by(edges, request.user_id, request.at) if request.exclude_seen else set()
-        return searches, bought
+        return searches, bought, is_stale
 
     def _allowed(self, request: Request, release: Release, bought: set[str]) -> NDArray[np.bool_]:
         """Which products may be in the answer, `[num_products]`."""
@@ -282,7 +296,7 @@ class QueryRecommender:
         """Why each product: people who searched for the same ordered it, or it has the words of the search."""
         ids = {release.products.ids.external(row): row for row in best}
         leads: Mapping[tuple[str, str], int] = {}
-        with suppress(StoreError), self._edges() as edges:  # without it the words of titles give the reasons
+        with suppress(StoreError), self._edges() as (edges, _):  # without it the words of titles give the reasons
             leads = times_led(edges, searches.texts, ids, at)
         meant = list(map(release.model.index.meant, searches.texts))
         asked = list(dict.fromkeys(word for query in meant for word in words_of(query)))
@@ -323,7 +337,13 @@ class QueryRecommender:
         return self._opened.encoder()
 
 
+_STALE = "the graph can't be read: searches and orders as they were when it was read last"
 _FILTERED = "no query says anything in words (digits, article numbers and links do not): what is popular"
+
+
+def _told_stale(answer: Answer, is_stale: bool) -> Answer:
+    """The answer, which says so where the graph could not be read for it."""
+    return replace(answer, degraded=True, note="; ".join(filter(None, [answer.note, _STALE]))) if is_stale else answer
 
 
 def _position(release: Release, product: str) -> int:

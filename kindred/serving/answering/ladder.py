@@ -26,7 +26,7 @@ FAILURES = (StoreError, ArtifactError, OSError, RuntimeError, ValueError, IndexE
 LISTS_KEPT = 10_000
 LATEST_ITEMS = 20
 MOST_ALIKE = 500
-NO_ENGINE, NO_VECTORS = "the vector engine fails", "the vectors can't be read"
+NO_ENGINE, NO_VECTORS, NO_GRAPH = "the vector engine fails", "the vectors can't be read", "the graph can't be read"
 NO_TEXTS = "the graph can't be read: without the user's texts"
 TOO_LATE = "the best answer would have come too late"
 INSTEAD = {
@@ -77,6 +77,8 @@ class Ladder:
         try:
             answer = self._recommender(request)
         except FAILURES as error:
+            if str(error) == self._graph_problem(began):  # some answers go by the graph: the vector engine did not fail
+                return self.from_lists(request, error, NO_GRAPH)
             self.breaker.failed(error)
             return self.below(request)
         return self._good(request, answer, began)

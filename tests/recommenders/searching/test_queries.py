@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.errors import RecordError, SettingsError, StoreError
 from kindred.domain.recommendation import Bounds, Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
@@ -26,6 +28,7 @@ from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.judging.evaluating import EvaluationOptions
 from kindred.recommenders.runs import Run, figures_of
+from kindred.recommenders.searching.edges import HeldEdges
 from kindred.recommenders.searching.evaluation import evaluate, held_out
 from kindred.recommenders.searching.histories import Examples, histories_before, order_examples
 from kindred.recommenders.searching.model import fit_query_model
@@ -96,6 +99,26 @@ def test_a_service_that_opens_the_graph_for_each_reading_gives_the_same_answers(
     assert searching.served(Request(user_id=user, k=1)).level == "model"
     said = searching.served(Request(text="rugged tent", k=5))
     assert said == searching.served(Request(queries=["rugged tent"], k=5))
+
+
+def test_a_graph_that_can_t_be_read_is_as_it_was_read_last(
+    searching: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = copy(searching.served)
+    user = searching.recommender.example_users(1)[0]
+    request = Request(user_id=user, k=5)
+    best = served(request)
+
+    def gone() -> Any:
+        raise StoreError("another process has it")
+
+    monkeypatch.setattr(served, "_opened", replace(served._opened, read=gone))
+    with pytest.raises(StoreError, match="another process"):  # nothing was read yet
+        served(request)
+    monkeypatch.setattr(served, "_held", HeldEdges.read(searching.store))
+    stale = served(request)
+    assert stale.recommendations == best.recommendations and served.searched(user)
+    assert stale.degraded and "as they were when it was read last" in stale.note and not best.degraded
 
 
 def test_a_user_gets_nothing_that_they_bought(searching: Searching) -> None:

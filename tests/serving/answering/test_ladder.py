@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -18,6 +18,7 @@ from kindred.domain.errors import StoreError
 from kindred.domain.recommendation import Answer, Request
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
+from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.runs import find_run
 from kindred.serving.answering import breaker as breaker_module
 from kindred.serving.answering.breaker import FAILURES, REST_SECONDS, Breaker
@@ -73,6 +74,23 @@ def test_every_level_answers(settings: Settings) -> None:
         assert popular.served_by == "popular" and len(popular.recommendations) == 5
         counts = service.system("products").memory.counts(None)
         assert popular.recommendations[0].score == max(counts.values())
+
+
+def test_a_graph_that_can_t_be_read_is_not_taken_for_a_vector_engine_that_fails(settings: Settings) -> None:
+    with opened(settings) as service:
+        system = service.system("products")
+
+        def ask_graph(request: Request) -> Answer:
+            raise StoreError("another process has it", "let it end")
+
+        problem = "another process has it — let it end"
+        by_graph = cast(Recommends, ask_graph)
+        ladder = Ladder(by_graph, system.memory, lambda: system.version, lambda since: problem)
+        answers = [ladder(Request(user_id=USER, k=5)) for _ in range(5)]
+        assert {(answer.degraded, answer.note) for answer in answers} == {
+            (True, "the graph can't be read; popular among users who chose the same")
+        }
+        assert ladder.breaker.state == "closed"
 
 
 def test_what_would_come_too_late_comes_from_lists(settings: Settings) -> None:
