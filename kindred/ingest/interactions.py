@@ -17,6 +17,7 @@ from kindred.ingest.tables.column_names import guess, is_name_of, name_of_entry
 from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
 from kindred.ingest.tables.json_documents import check_no_columns, check_no_named_rows, check_no_users
+from kindred.ingest.tables.lacking import check_named_once
 from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, Layout, TableMapping, find_event_type
 from kindred.ingest.tables.order_table import find_orders
@@ -98,6 +99,8 @@ def interaction_files(
         known = items_beside(paths[0], event, given.items, columns, head)
     else:
         known = items_of_table(items, event, given, columns, head)
+    check_named_once(paths[0], columns, head)
+    check_named_once(known.files[0].path if known.files else paths[0], known.columns, known.head)
     remarks += known.remarks
     numbered = {name for name in (columns.user, columns.item) if name and holds_numbers(name, head)}
     source = event_source(event, columns, known.columns if items is None else ItemColumns(), numbered)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.encodings import wide_encoding
 from kindred.ingest.bytes.remote import Location
 
 _BEGINNING, _SAMPLE = 256, 4096  # bytes that are looked at for control characters, and for how many kinds of them
 _STATA = ("a Stata file", "write the table as CSV: export delimited")
+_XML = ("an XML document", "write the table as CSV or JSON lines")
 _PICTURE = ("a picture", "give the table that it shows")
 _NO_TABLES = {
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it: 7z x FILE"),
@@ -48,10 +51,11 @@ _NO_TABLES = {
     },
     b"version https://git-lfs.github.com": ("a Git LFS pointer, not the data", "fetch the data: git lfs pull"),
     b"/annex/objects/": ("a pointer of git-annex, not the data", "fetch the data: git annex get"),
-    b"<?xml": ("an XML document", "write the table as CSV or JSON lines"),
+    b"<?xml": _XML,
 }
 _HTML_TABLE = b"<table"
-_HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<div")
+_HTML = re.compile(rb"<(?:!doctype html|!--|(?:html|head|body|div|meta|title|script|style|link|p|span|h1)\b)", re.I)
+_TAG = re.compile(rb"<[a-z][\w:.-]*(?:\s[^<>]*)?/?>", re.I)
 _CONTROL = bytes({*range(32)} - {*b"\t\n\r\f\x1b"})
 _MOST_CONTROL, _FEW_CONTROL = 0.1, 4  # share and number of them in a text with a few broken bytes
 _MANY_KINDS, _SOME_CONTROL = 8, 0.02  # a text parted by control characters has some kinds, packed bytes have all
@@ -73,8 +77,10 @@ def refuse_no_table(path: Location, head: bytes) -> None:
         raise RecordError(
             f"{path} is an HTML page with a table", "write it as CSV: pandas.read_html(FILE)[0].to_csv(…)"
         )
-    if start[:20].lower().startswith(_HTML):
+    if _HTML.match(start):
         raise RecordError(f"{path} is an HTML page, not a table", "look at it: perhaps an address asked you to log in")
+    if _TAG.match(start) and (b"</" in start or b"/>" in start):
+        raise RecordError(f"{path} is {_XML[0]}", _XML[1])
     if head[_DUCKDB_MAGIC_AT:].startswith(b"DUCK"):
         raise RecordError(
             f"{path} is a DuckDB database", "export the table: duckdb FILE \"COPY name TO 'table.parquet'\""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -14,7 +14,13 @@ from kindred.ingest.bytes.lines import MAX_LINE_BYTES
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.added_types import in_plain_types
-from kindred.ingest.formats.columns import check_firm_columns, listed_columns, missing_columns, understood_columns
+from kindred.ingest.formats.columns import (
+    check_firm_columns,
+    listed_columns,
+    missing_columns,
+    our_names,
+    understood_columns,
+)
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
 
@@ -48,9 +54,10 @@ def read_arrow_rows(path: Location, file: IO[bytes], head: bytes, source: Source
     number = 0
     try:
         with _open(file, head) as (schema, batches):
-            for batch in batches(_columns_to_read(path, schema, source)):
+            ours = our_names(source, schema.names)
+            for batch in batches(_columns_to_read(path, schema, source, ours)):
                 size = batch.nbytes // max(batch.num_rows, 1)
-                for values in _values_of(_plain_batch(batch)):
+                for values in _values_of(_plain_batch(batch, ours)):
                     number += 1
                     yield _row(number, values, size)
     except pa.ArrowException as error:
@@ -79,9 +86,10 @@ def _names(column: pa.Field, in_lists: bool = False) -> list[str]:
     return [column.name, *(f"{column.name}.{name}" for one in inner for name in _names(one, in_lists))]
 
 
-def _columns_to_read(path: Location, schema: pa.Schema, source: Source) -> list[str]:
-    """Names of the columns that hold what the source knows."""
-    known = {column.name: _names(column, in_lists=bool(source.unfold)) for column in schema}
+def _columns_to_read(path: Location, schema: pa.Schema, source: Source, ours: Mapping[str, str]) -> list[str]:
+    """Names of the columns that hold what the source knows; `ours` is what it calls those that it calls otherwise."""
+    in_lists = bool(source.unfold)
+    known = {one.name: [ours.get(name, name) for name in _names(one, in_lists)] for one in schema}
     names = [name for inner in known.values() for name in inner]
     columns = [column for column, inner in known.items() if not {*inner}.isdisjoint(source.columns)]
     if twice := [name for name in columns if schema.names.count(name) > 1]:
@@ -136,9 +144,9 @@ def _record_batches(
             yield batch.slice(start, _BATCH_ROWS).select(columns)
 
 
-def _plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _plain_batch(batch: pa.RecordBatch, ours: Mapping[str, str]) -> pa.RecordBatch:
     columns = [_plain(in_plain_types(*pair)) for pair in zip(batch.columns, batch.schema, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    return pa.RecordBatch.from_arrays(columns, names=[ours.get(name, name) for name in batch.schema.names])
 
 
 def _plain(column: pa.Array) -> pa.Array:

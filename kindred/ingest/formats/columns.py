@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
 from unicodedata import normalize
@@ -48,6 +49,29 @@ def check_firm_columns(name: object, source: Source, found: Collection[str]) -> 
             f"{name} has no column {', '.join(lacking)}; it has {listed_columns(found)}",
             "load files of other columns by a command of their own",
         )
+
+
+def our_names(source: Source, found: Iterable[str]) -> dict[str, str]:
+    """The source's name of each column that is called otherwise only in capitals or by blanks around the name.
+
+    Databases forget capitals, and tools that print tables pad names. Empty where the file has all that is wanted as the
+    source calls it: what else it holds may be meant otherwise.
+    """
+    there = Counter(found)
+    wanted = (*source.wanted.values(), *((name,) for name in source.firm))
+    if wanted and all(any(name in there for name in names) for names in wanted):
+        return {}
+    ours = {_plain(name): name for name in source.columns}
+    counts = Counter(map(_plain, there))
+    return {
+        name: own
+        for name in there
+        if (own := ours.get(_plain(name))) is not None and own not in there and counts[_plain(name)] == 1
+    }
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
 
 
 def understood_columns(source: Source) -> str:

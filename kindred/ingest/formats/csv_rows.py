@@ -15,7 +15,13 @@ from kindred.ingest.bytes.lines import MAX_LINE_BYTES, Line
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.values import cell_of
-from kindred.ingest.formats.columns import check_firm_columns, listed_columns, missing_columns, understood_columns
+from kindred.ingest.formats.columns import (
+    check_firm_columns,
+    listed_columns,
+    missing_columns,
+    our_names,
+    understood_columns,
+)
 from kindred.ingest.formats.json_lines import decode_utf8
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
@@ -76,7 +82,7 @@ def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
         RecordError: the file can be nothing but CSV, and its first line holds no column known.
     """
     first = without_separator_line(head.lstrip()).split(b"\n", 1)[0].strip()
-    cells = {name: _header_cells(first, name) for name in _DELIMITERS}
+    cells = {name: _header_cells(first, name, source) for name in _DELIMITERS}
     known = {name: cells[name] & {*source.columns} for name in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
     is_table = not source.quoted or not first.startswith((b"{", b"["))
@@ -99,9 +105,12 @@ def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
     return Dialect(delimiter, bool(_ESCAPED_QUOTE.search(head)), has_blanks(first, delimiter), quotes_texts)
 
 
-def _header_cells(line: bytes, delimiter: str) -> set[str]:
+def _header_cells(line: bytes, delimiter: str, source: Source) -> set[str]:
+    """The names in a header, as the source calls them."""
     cells = line.decode(errors="replace").split(delimiter)
-    return {name for cell in cells if (name := cell.strip().strip('"').strip())}
+    names = {name for cell in cells if (name := cell.strip().strip('"').strip())}
+    ours = our_names(source, names)
+    return {ours.get(name, name) for name in names}
 
 
 def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name: object = "the file") -> Iterator[Row]:
@@ -130,7 +139,7 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
         if header is None:
             if group[0].number == 1 and _SEPARATOR_LINE.fullmatch(group[0].raw):
                 continue
-            header, titles = _header(cells, name), cells
+            header, titles = _header(cells, name, source), cells
             if _are_named([cells for _, cells in head], len(header)):
                 header = ["", *header]
             check_firm_columns(name, source, header)
@@ -155,15 +164,19 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     return b'""' if escape[1] == b'"' else escape[1]
 
 
-def _header(cells: list[str] | BadRecord, name: object) -> list[str]:
+def _header(cells: list[str] | BadRecord, name: object, source: Source) -> list[str]:
+    """The names of the columns, as the source calls them."""
     if isinstance(cells, BadRecord):
         next_step = AS_UTF_8 if cells.reason is Reason.INVALID_UTF8 else "repair the first line"
         raise RecordError(f"the header of {name} can't be read: {cells.message}", next_step)
     header = [cell.strip() for cell in cells]
     counts = Counter(column for column in header if column)
-    if twice := [column for column, count in counts.items() if count > 1]:
+    ours = our_names(source, counts)
+    if twice := [
+        column for column, count in counts.items() if count > 1 and ours.get(column, column) in source.columns
+    ]:
         raise RecordError(f"the header of {name} names a column twice: {listed_columns(twice)}", "rename one of them")
-    return header
+    return [ours.get(column, column) for column in header]
 
 
 def _are_named(rows: Sequence[list[str] | BadRecord], width: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from kindred.ingest.bytes.opening import OpenFile, open_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import is_arrow, read_arrow_rows
+from kindred.ingest.formats.columns import our_names
 from kindred.ingest.formats.csv_rows import dialect_of, read_csv_rows
 from kindred.ingest.formats.json_arrays import objects_run_on, read_array
 from kindred.ingest.formats.json_lines import known_pairs
@@ -79,12 +80,23 @@ def _unfolded(rows: Iterator[Row], source: Source) -> Iterator[Row]:
 
 
 def _with_columns(rows: Iterator[Row], source: Source) -> Iterator[Row]:
-    """The rows, each with None in those optional columns that it lacks and the file has."""
-    if not source.optional:
+    """The rows in the source's names, each with None in those optional columns that it lacks and the file has."""
+    if source.is_archive:  # of whose rows each may be large
         return rows
     head = list(islice(rows, _ROWS_LOOKED_AT))
-    present = [name for name in source.optional if any(name in r.value for r in head if isinstance(r.value, dict))]
-    return _filled(chain(head, rows), present) if present else chain(head, rows)
+    found = dict.fromkeys(name for row in head if isinstance(row.value, dict) for name in row.value)
+    rows = chain(head, rows)
+    if ours := our_names(source, found):
+        rows = _renamed(rows, ours)
+    present = [name for name in source.optional if name in found or name in ours.values()]
+    return _filled(rows, present) if present else rows
+
+
+def _renamed(rows: Iterator[Row], ours: Mapping[str, str]) -> Iterator[Row]:
+    for row in rows:
+        if isinstance(row.value, dict):
+            row = row._replace(value={ours.get(name, name): value for name, value in row.value.items()})
+        yield row
 
 
 def _filled(rows: Iterator[Row], names: list[str]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from kindred.ingest.bytes.remote import Location
 from kindred.ingest.formats.columns import listed_columns, nearest
 from kindred.ingest.tables.column_names import is_name_of
 from kindred.ingest.tables.headless import is_number, no_names
+from kindred.ingest.tables.mapping import EventColumns, ItemColumns
 from kindred.ingest.tables.order_table import ORDER_IDS
 from kindred.ingest.tables.table_head import Head, lists_of_rows
 
@@ -32,6 +33,18 @@ def check_there(path: Location, named: Mapping[str, str], head: Head) -> None:
             near = nearest([name], head.columns)
             hint = f"the nearest is {near}" if near else "name another"
             raise RecordError(f"{path} has no column {name!r} ({role}) among {listed_columns(head.columns)}", hint)
+
+
+def check_named_once(path: Location, columns: EventColumns | ItemColumns, head: Head) -> None:
+    """Makes sure that no other column of a table is called as one of those that are to be read.
+
+    Raises:
+        RecordError: one is.
+    """
+    roles: Mapping[str, str | tuple[str, ...] | None] = columns.by_role()
+    chosen = {name for named in roles.values() for name in ((named,) if isinstance(named, str) else named or ())}
+    if twice := [name for name in head.twice if name in chosen]:
+        raise RecordError(f"{path} names a column twice: {listed_columns(twice)}", "rename one of them")
 
 
 def lacking(path: Location, role: str, option: str, head: Head) -> RecordError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -69,6 +70,7 @@ class Head:
         layout: how it is written, as far as readers of CSV need to be told.
         separator: what stands between its cells; empty of what is no CSV.
         broken: share of its first rows that can't be read, 0 to 1.
+        twice: names that several of its columns have, whose values are not among the rows.
     """
 
     columns: tuple[str, ...]
@@ -76,6 +78,7 @@ class Head:
     layout: Layout
     separator: str = ""
     broken: float = 0.0
+    twice: tuple[str, ...] = ()
 
 
 def read_head(path: Location, layout: Layout) -> Head:
@@ -173,9 +176,12 @@ def _are_rows(value: object) -> bool:
 
 def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
     parted = partition_of(path)
-    source = in_layout(Source([*names, *parted], _never_parsed), layout)
+    twice = tuple(name for name, count in Counter(names).items() if count > 1)  # a fault only if one of them is used
+    source = in_layout(Source([*(name for name in names if name not in twice), *parted], _never_parsed), layout)
     head = list(islice(read_rows(path, source, silent), _ROWS_LOOKED_AT))
-    rows = tuple(flattened(row.value) for row in head if not isinstance(row.value, BadRecord))
+    rows = tuple(
+        dict.fromkeys(twice) | dict(flattened(row.value)) for row in head if not isinstance(row.value, BadRecord)
+    )
     are_in_rows = layout.unfold or not names or isinstance(path, TableAddress)  # columns of JSON of a database too
     columns = dict.fromkeys(chain(names, *rows) if are_in_rows else names)
     if not columns and head:
@@ -184,7 +190,8 @@ def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
         raise _no_column(path)
     columns |= dict.fromkeys(parted)
     broken = 1 - len(rows) / max(len(head), 1)
-    return Head(tuple(name for name in columns if not _holds_columns(name, rows)), rows, layout, broken=broken)
+    named = tuple(name for name in columns if not _holds_columns(name, rows))
+    return Head(named, rows, layout, broken=broken, twice=twice)
 
 
 def _holds_columns(name: str, rows: Sequence[Values]) -> bool:

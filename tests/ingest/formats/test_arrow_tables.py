@@ -132,6 +132,21 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
         understood(tmp_path / "t.parquet", table)
 
 
+@pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.csv"])
+def test_a_name_that_two_columns_have_is_no_fault_where_none_of_them_is_read(name: str, tmp_path: Path) -> None:
+    values = [pa.array(["u"]), pa.array(["a"]), pa.array(["x"]), pa.array(["y"])]
+    table = pa.Table.from_arrays(values, names=["user", "item", "note", "note"])
+    if name == "t.csv":
+        (tmp_path / name).write_text("user,item,note,note\nu,a,x,y\n")
+        tables = interaction_files(TableMapping(), tmp_path / name)
+    else:
+        tables = understood(tmp_path / name, table)
+    assert [(user, item) for user, item, _ in events(tables)] == [("u", "a")]
+    assert tables.unused == {"events": ["note"]}
+    with pytest.raises(RecordError, match="names a column twice: note"):
+        interaction_files(TableMapping(events=EventColumns(text="note")), tmp_path / name)
+
+
 def test_a_table_without_columns_is_none(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="there is no column"):
         understood(tmp_path / "t.arrow", pa.table({}))

@@ -27,6 +27,7 @@ from kindred.domain.progress import silent
 from kindred.domain.records import Reviewed
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.times import milliseconds_of
+from kindred.ingest.formats.columns import our_names
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.source import Source
 from kindred.ingest.sources.amazon import METADATA, REVIEWS
@@ -126,6 +127,21 @@ def test_the_format_is_told_from_the_content(tmp_path: Path, name: str) -> None:
     assert found[3].text == MULTI_LINE
 
 
+@pytest.mark.parametrize("named", [str.upper, str.lower, " {}  ".format], ids=["upper", "lower", "padded"])
+@pytest.mark.parametrize("name", ["json lines", "json array", "python", "csv", "tabs, gzip", "parquet", "arrow"])
+def test_columns_are_known_in_other_capitals_and_padded(name: str, named: Callable[[str], str], tmp_path: Path) -> None:
+    (tmp_path / "reference").write_bytes(json_lines(REVIEW_ROWS))
+    path = tmp_path / "reviews"
+    path.write_bytes(FORMATS[name]([{named(column): value for column, value in row.items()} for row in REVIEW_ROWS]))
+    assert reviews_in(path) == reviews_in(tmp_path / "reference")
+
+
+def test_where_all_that_is_wanted_has_its_name_others_are_not_taken_for_it() -> None:
+    assert our_names(REVIEWS, ["asin", "reviewerID", "style", "OVERALL"]) == {}
+    assert our_names(REVIEWS, ["ASIN", "reviewerID", "Overall"]) == {"ASIN": "asin", "Overall": "overall"}
+    assert our_names(REVIEWS, ["ASIN", "Asin", "reviewerID"]) == {}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -139,6 +155,9 @@ def test_the_format_is_told_from_the_content(tmp_path: Path, name: str) -> None:
         ("other.parquet", to_parquet([{"user": 1}]), "no column that is understood among user"),
         ("half.parquet", to_parquet([{"asin": "p", "customer": 1}]), "user .*nearest there is customer"),
         ("page.html", b"\n<!DOCTYPE html><html></html>", "an HTML page"),
+        ("saved.csv", b"<!-- saved from a shop -->\n<HTML><body>asin,user_id", "an HTML page"),
+        ("login.csv", b"<META charset=utf-8><TITLE>asin,user_id</TITLE>", "an HTML page"),
+        ("feed.csv", b'<rss version="2.0"><item>asin,user_id</item></rss>', "an XML document"),
         ("pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
         ("table.html", b'<table border="1">\n<tr><td>1', "an HTML page with a table"),
         ("frame.pkl", b"\x80\x05\x95\xaa\x15\0\0\0\0\0\0\x8c", "a Python pickle"),
