@@ -12,6 +12,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.ingest import LoadOptions, Namespaces, Sql, ingest_app, load
+from kindred.cli.many_files import FILE_ARGUMENTS, FilesCommand
 from kindred.cli.options import with_groups
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class TableFlags:
     encoding: Annotated[str, typer.Option(help="Of characters, e.g. latin-1.")] = ""
 
 
-@ingest_app.command("interactions", epilog=f"Example: {_EXAMPLE}")
+@ingest_app.command("interactions", cls=FilesCommand, epilog=f"Example: {_EXAMPLE}")
 @with_groups
 def ingest_interactions(
     context: typer.Context,
@@ -81,7 +82,7 @@ def ingest_interactions(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE...",
+            metavar=FILE_ARGUMENTS,
             help="CSV, JSON, Parquet, Arrow or Feather, packed or not; MovieLens, Netflix, SNAP, MIND … as they come.",
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""Options that take several values at once: `--clicks a.csv b.csv`, as a shell makes it of `--clicks *.csv`."""
+"""Commands that read files: told at once where one is not there, and several behind one option, as of `*.csv`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from collections.abc import Iterator, Sequence
 import typer
 from typer.core import TyperCommand, TyperOption
 
-FILES = "FILE…"
+FILES, FILE_ARGUMENTS = "FILE…", "FILE..."
+"""Metavars of options and of arguments that name files; a folder, a pattern or - will do."""
 SEVERAL = "Several may follow one another; a folder, a pattern or - (standard input) will do."
 
 
-class ManyFilesCommand(TyperCommand):
+class FilesCommand(TyperCommand):
+    """A command that begins once its files are there: what reads them takes longer to import than they to be missed."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override] # its click is private
+        from kindred.ingest.bytes.paths import check_there
+
+        named = [parameter.name for parameter in self.params if parameter.metavar in (FILES, FILE_ARGUMENTS)]
+        check_there([file for name in named for file in ctx.params.get(name or "") or ()])
+        return super().invoke(ctx)
+
+
+class ManyFilesCommand(FilesCommand):
     """A command whose repeatable options take every value that follows, up to the next option."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override] # its click is private

@@ -34,3 +34,21 @@ def test_files_that_a_shell_made_of_a_pattern_are_all_loaded(tmp_path: Path) -> 
     arguments = ["--data-dir", str(tmp_path / "data"), "ingest", "clicks", "--clicks", *files, "--dry-run", "--json"]
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     assert '"accepted": 3' in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "interactions nofile.csv",
+        "products --reviews nofile.csv",
+        "tracks --metadata nofile.csv",
+        "tags --tags nofile.csv",
+    ],
+)
+def test_a_file_that_is_not_there_is_told_before_what_reads_files_is_imported(arguments: str, tmp_path: Path) -> None:
+    heavy = "import atexit, sys\natexit.register(lambda: print({'numpy', 'pyarrow', 'torch'} & {*sys.modules}))\n"
+    program = heavy + "from kindred.cli import main\nsys.argv = ['kindred', *sys.argv[1:]]\nmain()"
+    asked = [sys.executable, "-c", program, "--data-dir", str(tmp_path), "ingest", *arguments.split()]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 3 and "nofile.csv: no such file" in done.stderr
+    assert done.stdout.strip() == "set()"

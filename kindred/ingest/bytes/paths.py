@@ -33,6 +33,13 @@ def expand(paths: Paths) -> list[Location]:
     return [file for one in given for file in _files_of(one)]
 
 
+def check_there(given: Sequence[Given]) -> None:
+    """Makes sure that what is meant on this machine is there. Raises: RecordError where it is not."""
+    for one in given:
+        if not is_elsewhere(one):
+            next(_files_of(one), None)
+
+
 def one_file(given: GivenTable) -> Location:
     """The file that is meant where it must be one; whether it is on this machine is seen when it is opened.
 
