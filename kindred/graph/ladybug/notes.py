@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
-from kindred.files import remedy, write_whole
+from kindred.files import read_with_hash, remedy, with_hash, write_whole
 
 FORMAT = 1  # of the graph's folder; another number is refused
 
@@ -19,7 +19,7 @@ def read_notes(folder: Path) -> dict[str, str]:
     """
     path = folder / "metadata.json"
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_with_hash(path)
         found, notes = content["format"], dict(content["notes"])
     except FileNotFoundError:
         return {}
@@ -36,5 +36,5 @@ def read_notes(folder: Path) -> dict[str, str]:
 
 def write_notes(folder: Path, notes: dict[str, str]) -> None:
     """Replaces the notes: a crash leaves the old or the new ones."""
-    content = json.dumps({"format": FORMAT, "notes": notes}, ensure_ascii=False, indent=1)
-    write_whole(folder / "metadata.json", content.encode())
+    content = with_hash({"format": FORMAT, "notes": notes})
+    write_whole(folder / "metadata.json", json.dumps(content, ensure_ascii=False, indent=1).encode())

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
-from kindred.files import write_whole
+from kindred.files import read_with_hash, remedy, with_hash, write_whole
 from kindred.graph.ladybug.engine import OPEN_ONCE
+from kindred.graph.ladybug.notes import read_notes
 from kindred.graph.ladybug.recovery import DATABASE
 from kindred.graph.store import UnfinishedError
 
@@ -106,9 +107,13 @@ def seal_state(folder: Path) -> tuple[int, int]:
 
 def verify(folder: Path) -> list[str]:
     """What is damaged of a graph folder that no process writes, a sentence each; every byte is read."""
-    sealed = _read(folder)
-    files, writing = ({}, False) if sealed is None else sealed[:2]
     problems = []
+    try:
+        read_notes(folder)
+        sealed = _read(folder)
+    except StoreError as error:
+        return [str(error)]
+    files, writing = ({}, False) if sealed is None else sealed[:2]
     for name, file in files.items():
         if name == DATABASE and writing:
             continue
@@ -173,18 +178,18 @@ def _size(path: Path) -> int:
 def _read(folder: Path) -> tuple[dict[str, Sealed], bool, str | None] | None:
     path = folder / SEAL
     try:
-        content = json.loads(path.read_bytes())
+        content = read_with_hash(path)
         files = {str(name): Sealed(int(file["size"]), int(file["crc32"])) for name, file in content["files"].items()}
         return files, bool(content["writing"]), content.get("schema")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, str(error)) from error
+        raise StoreError(f"{path} is damaged: {error}", remedy(error, f"delete that file, then {OPEN_ONCE}")) from error
 
 
 def _write(folder: Path, files: dict[str, Sealed], *, writing: bool, schema: str | None = None) -> None:
     content = {"writing": writing, "schema": schema, "files": {name: asdict(file) for name, file in files.items()}}
     try:
-        write_whole(folder / SEAL, json.dumps(content, indent=1).encode())
+        write_whole(folder / SEAL, json.dumps(with_hash(content), indent=1).encode())
     except OSError as error:
         raise StoreError(f"can't write {folder / SEAL}: {error}", "free some disk space; run it again") from error

@@ -124,7 +124,11 @@ def test_a_graph_is_asked_for_its_tables_only_where_another_schema_is_looked_for
         with closing(open_graph(f"ladybug:{folder}", read_only=read_only)) as store:
             store.create_schema(schema)
         assert len(asked) == times
-    (folder / "seal.json").write_text((folder / "seal.json").read_text("utf-8").replace('"schema"', '"other"'))
+    left_out = ("schema", "hash")
+    sealed = {
+        name: value for name, value in json.loads((folder / "seal.json").read_bytes()).items() if name not in left_out
+    }
+    (folder / "seal.json").write_text(json.dumps(sealed))
     with closing(open_graph(f"ladybug:{folder}", read_only=True)) as store:  # sealed before seals told of the schema
         store.create_schema(fewer)
     assert len(asked) == 2
