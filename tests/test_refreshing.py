@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from kindred.cli.app import app
 from kindred.domain.errors import GateError, StoreError
+from kindred.files import read_with_hash, with_hash
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.refreshing import _alone
 from kindred.settings import Settings
@@ -97,12 +98,14 @@ def test_a_refresh_publishes_what_is_no_worse_and_deletes_what_is_old(data: Path
 
     # A worse one: what answers is said to be better than anything can be.
     report = next((data / "artifacts" / "products" / str(second["run"])).glob("evaluation/*/report.json"))
-    judged = json.loads(report.read_text())
+    judged = read_with_hash(report)
     judged["ranking"]["model"]["ndcg@10"] = 0.999
-    report.write_text(json.dumps(judged))
+    report.write_text(json.dumps(with_hash(judged)))
     judged["ranking"]["model"]["ndcg@10"] = 0.0
     (report.parents[1] / "random").mkdir()
-    (report.parents[1] / "random" / report.name).write_text(json.dumps(judged))  # of other events: it says nothing
+    (report.parents[1] / "random" / report.name).write_text(
+        json.dumps(with_hash(judged))
+    )  # of other events: it says nothing
     grow(data, 240)
     missed = CliRunner().invoke(app, ("--data-dir", str(data), "refresh", "--keep", "0"))
     assert isinstance(missed.exception, GateError) and "answers on" in missed.exception.message
@@ -157,9 +160,9 @@ def test_a_run_that_was_too_bad_is_not_trained_again(tmp_path: Path, monkeypatch
     (tmp_path / "quick.json").write_text(json.dumps({"model": "itemknn", "text": False}))
     first = refreshed(tmp_path, "--config", str(tmp_path / "quick.json"))
     report = next((tmp_path / "artifacts" / "products" / str(first["run"])).glob("evaluation/*/report.json"))
-    judged = json.loads(report.read_text())
+    judged = read_with_hash(report)
     judged["ranking"]["model"]["ndcg@10"] = 0.999
-    report.write_text(json.dumps(judged))
+    report.write_text(json.dumps(with_hash(judged)))
     grow(tmp_path, 200)
     assert isinstance(CliRunner().invoke(app, ("--data-dir", str(tmp_path), "refresh")).exception, GateError)
     [bad] = folders(tmp_path) - {str(first["run"])}

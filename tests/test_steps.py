@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from kindred import steps
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import NotPublishedError, StoreError
+from kindred.domain.errors import ArtifactError, NotPublishedError, StoreError
 from kindred.domain.experiments import Arm, Experiment
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
@@ -79,6 +79,9 @@ def test_a_training_that_is_killed_while_it_reads_the_graph_can_be_resumed(
     def look(settings: Settings) -> Iterator[GraphStore]:
         [folder] = (tmp_path / "artifacts" / "products").iterdir()
         begun.append(read_begun_run(folder))
+        (folder / "config.json").write_text((folder / "config.json").read_text().replace('"seed": 3', '"seed": 2'))
+        with pytest.raises(ArtifactError, match="not what was written"):
+            read_begun_run(folder)
         raise StoreError("no graph", "")
         yield
 

@@ -17,6 +17,7 @@ from kindred.evaluation.protocol import LIST_LENGTH, Measured, Outcome, Protocol
 from kindred.evaluation.rating import f1
 from kindred.evaluation.report_text import markdown
 from kindred.evaluation.splits import undecided_share
+from kindred.files import with_hash, write_whole
 
 Report = dict[str, Any]
 
@@ -112,8 +113,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     """Writes `report.json`, `report.md` and the plots into the folder, made if need be, and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     plots = write_plots(report, folder)
-    as_json, as_markdown = folder / "report.json", folder / "report.md"
-    as_json.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    as_json, as_markdown = write_figures(report, folder), folder / "report.md"
     as_markdown.write_text(markdown(report, [plot.name for plot in plots]), encoding="utf-8")
     return [as_json, as_markdown, *plots]
 
@@ -121,10 +121,16 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 def write_summary(report: Report, folder: Path) -> list[Path]:
     """Writes a report that has a `summary` as `report.json` and `report.md`, and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    as_json, as_markdown = folder / "report.json", folder / "report.md"
-    as_json.write_text(json.dumps(_defined(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    as_json, as_markdown = write_figures(_defined(report), folder), folder / "report.md"
     as_markdown.write_text("\n".join(["```", *report["summary"], "```"]) + "\n", encoding="utf-8")
     return [as_json, as_markdown]
+
+
+def write_figures(report: Report, folder: Path) -> Path:
+    """Writes `report.json` into a folder that is there, whole or not at all, with a hash that it is known again by."""
+    path = folder / "report.json"
+    write_whole(path, json.dumps(with_hash(report), indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    return path
 
 
 def _defined(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import BoolArray, DoubleArray
 from kindred.evaluation.bootstrap import Interval
+from kindred.evaluation.report import write_figures
 from kindred.evaluation.tagging import (
     Ranked,
     Reliability,
@@ -156,7 +156,7 @@ def tagging_lines(report: Report) -> list[str]:
 def write_tagging_report(report: Report, folder: Path) -> None:
     """Writes `report.json`, `report.md` and `reliability.png` into the folder, made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_figures(report, folder)
     said = "\n".join(["# Tags of tracks held out", "", "```", *tagging_lines(report), "```", ""])
     meanings = "\n".join(f"* `{name}`: {meaning}." for name, meaning in _MEANINGS.items())
     text = f"{said}\n{meanings}\n\n![How often what was said was so](reliability.png)\n"

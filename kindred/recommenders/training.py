@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -12,6 +11,7 @@ import numpy as np
 
 from kindred.domain.distinct import distinct
 from kindred.domain.errors import ArtifactError
+from kindred.files import read_with_hash, with_hash
 from kindred.graph.store import GraphStore
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.evidence import evidence_of
@@ -96,7 +96,7 @@ def begin_training(folder: Path, config: ModelConfig, options: RunOptions, state
     if (folder / MANIFEST).exists():
         raise ArtifactError(f"run {folder.name} is finished already", "train a new one, without --resume")
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG, _recipe(config, options, state))
+    write_json(folder / CONFIG, with_hash(_recipe(config, options, state)))
 
 
 def _recipe(config: ModelConfig, options: RunOptions, state: GraphState) -> dict[str, object]:
@@ -124,7 +124,7 @@ def read_begun_run(folder: Path) -> BegunRun:
         ArtifactError: there is no such run.
     """
     try:
-        noted = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        noted = read_with_hash(folder / CONFIG)
         config, graph = ModelConfig.model_validate(noted["config"]), noted["graph"]
         return BegunRun(config, noted["seed"], graph["until"], graph.get("data_hash"))
     except (OSError, ValueError, KeyError) as error:

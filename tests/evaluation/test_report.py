@@ -20,6 +20,7 @@ from kindred.evaluation.protocol import (
 from kindred.evaluation.report import ABOVE_POPULARITY, build_report, gate, suspicious, write_report
 from kindred.evaluation.report_text import render_table, verdict
 from kindred.evaluation.splits import Split, as_of_split
+from kindred.files import read_with_hash
 from kindred.linear.baselines.popularity import fit_popularity, fit_random
 from kindred.linear.baselines.rating_baselines import fit_bias_rating, fit_mean_rating
 
@@ -144,7 +145,8 @@ def test_ratings_of_one_class_leave_accuracy_undefined() -> None:
 def test_the_report_is_written_whole(report: Report, written: list[Path], tmp_path: Path) -> None:
     names = ["report.json", "report.md", "ranking.png", "by_history.png", "by_popularity.png", "rating.png"]
     assert [path.name for path in written] == names
-    assert json.loads(written[0].read_text()) == report
+    assert read_with_hash(written[0]) == report
+    assert "hash" in json.loads(written[0].read_text()), "it is known again"
     page = written[1].read_text()
     assert all(f"({name})" in page for name in names[2:])
     assert f"{report['ranking']['model']['recall@10']:.4f}" in page
