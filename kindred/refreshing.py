@@ -186,7 +186,8 @@ def _resumed(
 def _judged(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:
     from kindred.recommenders.judging.evaluating import EvaluationOptions
 
-    report, _ = evaluate_run(settings, run, EvaluationOptions(_protocol(run), range(1)), progress)
+    options = EvaluationOptions(_protocol(run), range(1), all_baselines=False)
+    report, _ = evaluate_run(settings, run, options, progress)
     return _deciding(report["ranking"]["model"] if "ranking" in report else report["figures"])
 
 

@@ -99,6 +99,8 @@ def test_a_refresh_publishes_what_is_no_worse_and_deletes_what_is_old(data: Path
     # A worse one: what answers is said to be better than anything can be.
     report = next((data / "artifacts" / "products" / str(second["run"])).glob("evaluation/*/report.json"))
     judged = read_with_hash(report)
+    assert set(judged["ranking"]["baselines"]) == {"popularity", "itemknn"}, "others take long to fit"
+    assert "kindred evaluate" in judged["protocol"]["baselines_left_out"]["ease"]
     judged["ranking"]["model"]["ndcg@10"] = 0.999
     report.write_text(json.dumps(with_hash(judged)))
     judged["ranking"]["model"]["ndcg@10"] = 0.0

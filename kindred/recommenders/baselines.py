@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -99,6 +99,8 @@ RANKING: Mapping[str, Offer] = {
     "als": Offer(lambda split: _fit_als(split.known_events), most_events=1_000_000, package=("implicit", "als")),
 }
 """What a report compares rankings with, where packages and size allow."""
+QUICK = ("popularity", "itemknn")
+"""Those that say enough where it only matters whether a model is sound."""
 
 
 def report_baselines(events: Interactions, scale: RatingScale | None) -> Baselines:
@@ -121,6 +123,14 @@ def report_baselines(events: Interactions, scale: RatingScale | None) -> Baselin
         rating,
         {name: reason for name, reason in missing.items() if reason is not None},
     )
+
+
+def only_quick(baselines: Baselines) -> Baselines:
+    """Those of a report that take seconds to fit at any size; the other rankings are left out with the reason."""
+    reason = "it takes long to fit; `kindred evaluate` compares with it"
+    ranking = {name: fit for name, fit in baselines.ranking.items() if name in QUICK}
+    others = {name: reason for name in baselines.ranking if name not in QUICK}
+    return replace(baselines, ranking=ranking, left_out={**baselines.left_out, **others})
 
 
 def _fit_lightgcn(known: Interactions) -> Scorer:

@@ -10,7 +10,7 @@ from kindred.domain.rating_scale import STARS
 from kindred.evaluation.protocol import FitScorer, FittedModel, ProtocolConfig, run_protocol
 from kindred.evaluation.report import Report, build_report, write_report
 from kindred.evaluation.splits import ProtocolName, Split
-from kindred.recommenders.baselines import report_baselines
+from kindred.recommenders.baselines import only_quick, report_baselines
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model, fit_network_scores
 from kindred.recommenders.interaction_graph import InteractionGraph
@@ -42,12 +42,14 @@ class EvaluationOptions:
         seeds: one split (where the protocol is random) and one fit a seed.
         without_text: also fits the model without any text, and reports what text is worth.
         without_network: also fits the model without the graph network, and reports what the network is worth.
+        all_baselines: whether also those are fitted beside the model that take long to.
     """
 
     protocol: ProtocolName
     seeds: Sequence[int]
     without_text: bool = False
     without_network: bool = False
+    all_baselines: bool = True
 
 
 FitSplit = Callable[[InteractionGraph, ModelConfig, Split, RunOptions], FittedModel]
@@ -95,6 +97,8 @@ def evaluate(
 
     usual = report_baselines(graph.interactions, graph.scale)
     compared = replace(usual, ranking={**usual.ranking, **(baselines or {})})
+    if not evaluation.all_baselines:
+        compared = only_quick(compared)
     scale = graph.scale or STARS
     unit = "stars" if scale == STARS else "points"
     protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, compared, scale=scale, unit=unit)
