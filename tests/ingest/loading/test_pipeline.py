@@ -313,7 +313,7 @@ def test_every_line_is_accepted_a_duplicate_or_quarantined(lines: list[bytes], l
         for file in summary.files:
             assert file.accepted + file.duplicates + file.quarantined == file.lines
             assert file.quarantined == sum(file.reasons.values())
-            assert layout or file.lines == num_lines
+            assert layout or b"\r" in content or file.lines == num_lines  # one by itself may end a line
         assert summary.files[0].accepted == len(graph.tables.get("REVIEWED", {}))
         kept: list[Any] = list(Path(folder, "q").iterdir())
         assert sum(len(path.read_bytes().splitlines()) for path in kept) == summary.quarantined
