@@ -9,6 +9,8 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 from uuid import uuid4
 
@@ -92,6 +94,21 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
+def part_folder(folder: Path) -> Iterator[Path]:
+    """A folder within this one for files that become whole elsewhere in it (`put_in_place`); gone in the end."""
+    before, after = _PART.split("{}")
+    with TemporaryDirectory(prefix=before, suffix=after, dir=folder) as part:
+        yield Path(part)
+
+
+def put_in_place(part: Path, target: Path) -> None:
+    """Gives a file that is written its name, in place of an older one, so that neither is lost with the power."""
+    sync(part)
+    part.replace(target)
+    sync(target.parent)
+
+
+@contextmanager
 def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     """Holds a lock file, which is made if it is not there: waits for it, or with `LOCK_NB` raises BlockingIOError."""
     with path.open("a") as file:
@@ -124,8 +141,11 @@ def is_locked(path: Path) -> bool:
 
 def remove_parts(folder: Path) -> None:
     """Removes from a folder, in which no one writes, what was being written when a process was killed."""
-    for part in folder.rglob(_PART.format("*")):
-        part.unlink(missing_ok=True)
+    for part in list(folder.rglob(_PART.format("*"))):
+        if part.is_dir():
+            rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -213,9 +233,7 @@ def _in_place_of(path: Path) -> Iterator[Path]:
     try:
         part.touch()  # some libraries would make the folder
         yield part
-        sync(part)
-        part.replace(target)
-        sync(target.parent)
+        put_in_place(part, target)
     finally:
         with suppress(OSError):
             part.unlink()

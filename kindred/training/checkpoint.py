@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from kindred.domain.errors import ArtifactError
-from kindred.files import read_with_hash, remedy, with_hash, write_whole
+from kindred.files import part_folder, put_in_place, read_with_hash, remedy, with_hash, write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,24 +34,33 @@ def write_checkpoint(folder: Path, name: str, tensors: Mapping[str, Tensor], man
         tensors: moved to the CPU and copied where they share memory.
         manifest: what the tensors are; JSON-able.
     """
-    from safetensors.torch import save
+    from safetensors.torch import save_file
 
-    content = save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()})
-    _write_whole(folder, name, content, manifest)
+    apart = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
+    _write_whole(folder, name, partial(save_file, apart), manifest)
 
 
 def write_arrays(folder: Path, name: str, arrays: Mapping[str, NDArray[Any]], manifest: Mapping[str, Any]) -> None:
     """The same of numpy arrays; neither this nor `read_arrays` imports PyTorch."""
-    from safetensors.numpy import save
+    from safetensors.numpy import save_file
 
-    _write_whole(folder, name, save({key: np.ascontiguousarray(array) for key, array in arrays.items()}), manifest)
+    lying = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+    _write_whole(folder, name, partial(save_file, lying), manifest)
 
 
-def _write_whole(folder: Path, name: str, content: bytes, manifest: Mapping[str, Any]) -> None:
+def _write_whole(folder: Path, name: str, save: Callable[[Path], None], manifest: Mapping[str, Any]) -> None:
+    """The tensors go to the disk from where they lie: a copy of all, in the bytes of a file, can be most of a run."""
     folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(content).hexdigest()
-    file = f"{name}-{digest[:16]}.safetensors"
-    write_whole(folder / file, content)
+    with part_folder(folder) as part:
+        try:
+            save(part / name)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+        with (part / name).open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        file = f"{name}-{digest[:16]}.safetensors"
+        (part / name).chmod(folder.stat().st_mode & 0o666)  # the library lets only the owner read
+        put_in_place(part / name, folder / file)
     whole = {"format": FORMAT, "tensors": file, "sha256": digest, "manifest": dict(manifest)}
     write_whole(folder / f"{name}.json", json.dumps(with_hash(whole), indent=2, ensure_ascii=False).encode())
     for old in files_of(folder, name):

@@ -146,9 +146,11 @@ def test_a_training_of_several_networks_is_kept_from_the_first_epoch_of_any(tmp_
     with pytest.raises(RecordError), resumable_or_gone(folder):
         write_checkpoint(folder / "towers0", CHECKPOINT, {}, {"epoch": 1})
         (part := folder / "towers0" / ".kindred-0123.part").write_bytes(b"killed while this was written")
+        (parts := folder / "towers0" / ".kindred-4567.part").mkdir()
+        (parts / "last").write_bytes(b"and these tensors")
         raise RecordError("ended")
     with resumable_or_gone(folder):
-        assert not part.exists()
+        assert not part.exists() and not parts.exists()
 
 
 def test_a_finished_run_stays_whatever_comes_after(tmp_path: Path) -> None:

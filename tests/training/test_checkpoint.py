@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import stat
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from kindred.domain.errors import ArtifactError
 from kindred.files import with_hash
 from kindred.training import checkpoint
-from kindred.training.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
+from kindred.training.checkpoint import has_checkpoint, read_checkpoint, write_arrays, write_checkpoint
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "empty": torch.zeros(0, 4), "scalar": torch.tensor(2.5)}
 
@@ -46,6 +49,38 @@ def test_a_kill_between_the_files_leaves_the_old_one(tmp_path: Path, monkeypatch
         write_checkpoint(tmp_path, "last", {"a": torch.zeros(1)}, {"epoch": 2})
     tensors, manifest = read_checkpoint(tmp_path, "last")
     assert manifest == {"epoch": 1} and torch.equal(tensors["a"], TENSORS["a"])
+
+
+def test_a_stop_before_the_tensors_are_in_place_leaves_the_old_one_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(part: Path, target: Path) -> None:
+        assert part.stat().st_size and not target.exists()
+        raise KeyboardInterrupt
+
+    write_checkpoint(tmp_path, "last", TENSORS, {"epoch": 1})
+    files = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(checkpoint, "put_in_place", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_checkpoint(tmp_path, "last", {"a": torch.zeros(1)}, {"epoch": 2})
+    assert sorted(tmp_path.iterdir()) == files and read_checkpoint(tmp_path, "last")[1] == {"epoch": 1}
+
+
+def test_who_may_read_the_folder_may_read_the_tensors(tmp_path: Path) -> None:
+    (folder := tmp_path / "run").mkdir(mode=0o750)
+    write_checkpoint(folder, "last", TENSORS, {})
+    assert stat.S_IMODE(next(folder.glob("*.safetensors")).stat().st_mode) == 0o640
+
+
+def test_the_tensors_are_not_held_once_more_while_they_are_written(tmp_path: Path) -> None:
+    large = {name: np.ones(1 << 20, np.float32) for name in "abcd"}
+    write_arrays(tmp_path, "small", {"a": np.ones(1)}, {})  # what is loaded for it is not counted
+    tracemalloc.start()
+    try:
+        write_arrays(tmp_path, "large", large, {})
+        assert tracemalloc.get_traced_memory()[1] < large["a"].nbytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_missing_or_damaged_is_refused(tmp_path: Path) -> None:
