@@ -25,7 +25,7 @@ from kindred.linear.cold_items.folds import (
     learn_from_folds,
     place_in_item,
 )
-from kindred.linear.cold_items.rows import EVENT_COUNTS, ColdItemConfig, ColdItemMap, FirstEvents, text_kernel
+from kindred.linear.cold_items.rows import EVENT_COUNTS, ColdItemConfig, ColdItemMap, text_kernel
 from kindred.linear.inputs.event_text import EventText
 
 _ROUNDING = 1e-5
@@ -91,10 +91,10 @@ def fit_cold_items(
     if len(known) < 2:
         return None
     known = np.sort(known[np.argsort(-counts[known], kind="stable")[: config.max_items]])
-    lesson = learn_from_folds(train, items, encode, config)
+    lesson = learn_from_folds(train, items, known, encode, config)
     ridge = config.user_ridge * float(lesson.gram.trace()) / len(lesson.gram)
     chooser_map = ridge_weights(lesson.gram, np.eye(len(lesson.gram), dtype=np.float32), ridge)
-    targets = (lesson.choosers[known] @ chooser_map / counts[known, None]).astype(np.float32)
+    targets = (lesson.choosers @ chooser_map / counts[known, None]).astype(np.float32)
     none = np.zeros((0, items.shape[1]), dtype=np.float32)
     plain = ColdItemMap(
         text_mean=none[:, 0],
@@ -143,7 +143,8 @@ class _Teacher:
         # each event is one observation of its item's target, so an item's noise is as one over its count
         noise = self.config.text_ridge * counts.mean() / counts
         mean = np.average(targets, axis=0, weights=counts)
-        lifted = text_kernel(text @ text.T, self.config.sharpness).astype(np.float64) + np.diag(noise)
+        lifted = text_kernel(text @ text.T, self.config.sharpness).astype(np.float64)
+        lifted[np.diag_indices_from(lifted)] += noise
         added = np.linalg.solve(lifted, targets - mean)
         asked = np.vstack([added, mean]).astype(np.float32)
         return replace(self.plain, text_mean=text_mean, known_text=text, known_rows=self.rows[taught], asked_rows=asked)
@@ -156,25 +157,12 @@ class _Exam:
     Attributes:
         fold: the fold.
         taught: the map from the other items.
-        text: of the items that are asked for, at each of `EVENT_COUNTS`, `[num_asked, text_dim]` each.
-        items: these, `[num_asked]`.
+        text: of the hidden items that teach, at each of `EVENT_COUNTS`, `[num_asked, text_dim]` each.
     """
 
     fold: HiddenItems
     taught: ColdItemMap
     text: tuple[FloatArray, ...]
-    items: IntArray
-
-    @property
-    def place(self) -> IntArray:
-        """Of the items that are asked for among the hidden ones, `[num_asked]`."""
-        place: IntArray = np.searchsorted(self.fold.items, self.items)
-        return place
-
-    def first(self, number: int) -> FirstEvents:
-        """Who chose them first, for that one of `EVENT_COUNTS`."""
-        events = self.fold.first[number]
-        return FirstEvents(events.rows[self.place], events.counts[self.place])
 
     def scores(self, rows: FloatArray) -> FloatArray:
         """Of the sampled users, `[num_sampled, num_asked]`."""
@@ -187,8 +175,8 @@ class _Exam:
         It comes in where it passes the known item on position 11 − m.
         """
         best = self.fold.lists.best
-        new = self.scores(self.taught.encode(self.text[number], self.first(number)))
-        new[self.fold.knows[number][:, self.place].nonzero()] = NEVER
+        new = self.scores(self.taught.encode(self.text[number], self.fold.first[number]))
+        new[self.fold.knows[number].nonzero()] = NEVER
         most = min(best.shape[1], new.shape[1])
         lacking: FloatArray = best[:, :most] + np.sort(-new, axis=1)[:, :most]
         return lacking
@@ -201,7 +189,7 @@ def _calibrate(teach: _Teacher, known: IntArray, lesson: FoldLesson, config: Col
         asked = np.isin(known, fold.items)
         if asked.any() and not asked.all():
             taught = replace(teach.fit(~asked), mean_user=fold.lists.mean_user)
-            exams.append(_Exam(fold, taught, tuple(text[asked] for text in teach.new_text), known[asked]))
+            exams.append(_Exam(fold, taught, tuple(text[asked] for text in teach.new_text)))
     weigh = _weights(exams, config)
     exams = [replace(exam, taught=weigh(exam.taught)) for exam in exams]
     offsets = [_offset(exams, number, config.max_share) for number in range(len(EVENT_COUNTS))]
@@ -218,7 +206,7 @@ def _weights(exams: list[_Exam], config: ColdItemConfig) -> Callable[[ColdItemMa
         spread = _spread([exam.scores(exam.taught.known_rows) for exam in exams])
     asked = _ratio(spread, _spread([exam.scores(exam.taught.rows_asked(exam.text[0])) for exam in exams]))
     last = len(EVENT_COUNTS) - 1
-    told = _ratio(spread, _spread([exam.scores(exam.taught.rows_of_choosers(exam.first(last))) for exam in exams]))
+    told = _ratio(spread, _spread([exam.scores(exam.taught.rows_of_choosers(exam.fold.first[last])) for exam in exams]))
 
     def weigh(plain: ColdItemMap) -> ColdItemMap:
         return replace(

@@ -42,7 +42,7 @@ class HiddenItems:
     """One fold: a part of the items, out of all histories.
 
     Attributes:
-        items: the hidden ones, `[num_hidden]`.
+        items: the hidden ones that teach, `[num_hidden]`.
         first: who chose each hidden item first, for each of `EVENT_COUNTS`.
         knows: which sampled user is one of them, `[num_sampled, num_hidden]` each.
         lists: where the hidden items are to stand.
@@ -61,7 +61,8 @@ class FoldLesson:
     Attributes:
         folds: one by one.
         gram: of the users' rows, mean over folds, `[width, width]`.
-        choosers: sum of the rows of each item's choosers from its own fold, `[num_items, width]`.
+        choosers: sum of the rows of each item's choosers from its own fold, of the items that teach,
+            `[num_taught, width]`.
         constant: the direction in which all users are 1, `[width]`.
         mean_user: mean row of all users, `[width]`.
     """
@@ -74,9 +75,17 @@ class FoldLesson:
 
 
 def learn_from_folds(
-    train: Interactions, items: FloatArray, encode: EncodeEvents, config: ColdItemConfig
+    train: Interactions, items: FloatArray, taught: IntArray, encode: EncodeEvents, config: ColdItemConfig
 ) -> FoldLesson:
-    """Hides each part of the items in its turn and encodes all users without it."""
+    """Hides each part of the items in its turn and encodes all users without it.
+
+    Args:
+        train: the training events.
+        items: rows of the items, `[num_items, width]`.
+        taught: the items that teach, ascending; nothing is kept of the choosers of others.
+        encode: rows of the users of `train`.
+        config: see there.
+    """
     rng = np.random.default_rng(config.seed)
     fold_of = rng.permutation(train.num_items) % config.folds
     active = distinct(train.user_index)
@@ -84,18 +93,18 @@ def learn_from_folds(
     sample = np.sort(rng.permutation(active)[:most])
     whole, anonymous = encode(np.arange(len(train))), encode(np.zeros(0, dtype=np.int64))[0]
     folds, gram = [], np.zeros(2 * items.shape[1:], dtype=np.float32)
-    choosers = np.zeros(items.shape, dtype=np.float32)
+    choosers = np.zeros((len(taught), items.shape[1]), dtype=np.float32)
     for number in range(config.folds):
         hidden = fold_of == number
         left = ~hidden[train.item_index]
         rows, chosen = encode(np.flatnonzero(left)), train.take(~left)
-        choosers += _sums_of_choosers(chosen, rows)
+        choosers += _sums_of_choosers(chosen, rows, taught)
         of_active = rows[active]
         gram += of_active.T @ of_active / config.folds
         users = _as_long(rows[sample], whole[sample], anonymous)
         best = _best_known(users, items, _pairs(train.take(left), sample), hidden)
         lists = UserLists(users, best, of_active.mean(axis=0))
-        folds.append(_hide(np.flatnonzero(hidden), rows, chosen, sample, lists))
+        folds.append(_hide(taught[hidden[taught]], rows, chosen, sample, lists))
     of_active = whole[active]
     return FoldLesson(tuple(folds), gram, choosers, _constant(of_active, anonymous), of_active.mean(axis=0))
 
@@ -115,7 +124,7 @@ def _hide(hidden: IntArray, rows: FloatArray, chosen: Interactions, sample: IntA
     first = []
     for told in events:
         counts = np.bincount(told.item_index, minlength=told.num_items)
-        first.append(FirstEvents(_sums_of_choosers(told, rows)[hidden], counts[hidden]))
+        first.append(FirstEvents(_sums_of_choosers(told, rows, hidden), counts[hidden]))
     knows = tuple(_pairs(told, sample)[:, hidden] for told in events)
     return HiddenItems(hidden, tuple(first), knows, lists)
 
@@ -156,11 +165,11 @@ def _constant(users: FloatArray, anonymous: FloatArray) -> FloatArray:
     return constant
 
 
-def _sums_of_choosers(events: Interactions, users: FloatArray) -> FloatArray:
-    """Sum of the rows of each item's users, `[num_items, width]`."""
+def _sums_of_choosers(events: Interactions, users: FloatArray, items: IntArray) -> FloatArray:
+    """Sum of the rows of the users of each of these items, `[len(items), width]`."""
     pairs = (np.ones(len(events), dtype=np.float32), (events.item_index, events.user_index))
     gather = sp.csr_matrix(pairs, shape=(events.num_items, events.num_users))
-    total: FloatArray = np.asarray(gather @ users, dtype=np.float32)
+    total: FloatArray = np.asarray(gather[items] @ users, dtype=np.float32)
     return total
 
 
