@@ -32,7 +32,10 @@ def keep_freed_arrays() -> None:
 
 
 def give_back_freed() -> None:
-    """Gives freed memory back to the system, between stages that need arrays of other sizes."""
+    """Gives freed memory back to the system, that of Arrow too, between stages that need arrays of other sizes."""
+    # loaded by whoever needs it, perhaps by another thread right now
+    if (pool_of_arrow := getattr(sys.modules.get("pyarrow"), "default_memory_pool", None)) is not None:
+        pool_of_arrow().release_unused()
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)

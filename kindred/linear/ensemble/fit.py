@@ -223,6 +223,7 @@ def _learn(fitting: _Fitting, folds: Sequence[HeldOut], text: TextVectors, progr
         if short is None:  # before there are scores to keep: it encodes users anew, for each length
             encode = partial(fitting.features, fold.known, known_text.events, statistics)
             short = ShortHistories(fold, scorers, features, encode)
+        give_back_freed()
         validation.append(ValidationScores.of(_drained(scorers), features, held_out))
         del features
     give_back_freed()
@@ -260,6 +261,7 @@ def _fit_all(
     statistics = replace(statistics, history_shrinkage=learnt.shrinkage, typical_history=typical_history(train))
     features |= build_user_features(train, text.events, statistics)
     counted = ((scorer, factors[scorer.name]) for scorer in _drained(scorers) if scorer.name in factors)
+    give_back_freed()
     sources, items = compress(ScorerSum(counted), features, config.width, seed, config.lists)
     del features
     give_back_freed()

@@ -159,9 +159,10 @@ def user_sums(
     weight = length * liked(events, statistics.middle_rating)
     features: dict[str, FloatArray | ItemSum] = {"constant": np.ones((events.num_users, 1), dtype=np.float32)}
     shape = (events.num_users, statistics.num_items)
+    users, items = events.user_index[known], events.item_index[known]
     for name, weights in zip(ITEM_SUMS, (even, recent, latest, last), strict=True):
         scaled = weight * _normalised(events, weights, exponent)
-        features[name] = ItemSum(scaled[known], events.user_index[known], events.item_index[known], shape)
+        features[name] = ItemSum(scaled[known], users, items, shape)
     if len(statistics.text_mean):
         if event_text is None:
             features["text"] = np.zeros((events.num_users, len(statistics.text_mean)), dtype=np.float32)

@@ -66,6 +66,10 @@ def score_spread(scores: FloatArray) -> float:
 
 
 def in_spreads(scores: FloatArray) -> FloatArray:
-    """The scores in units of their spread, zeros where a user's are all alike, `[num_users, num_items]`."""
+    """The scores, changed in place, in units of their spread, zeros where all are alike, `[num_users, num_items]`."""
     spread = score_spread(scores)
-    return scores / np.float32(spread) if spread else np.zeros_like(scores)
+    if spread:
+        scores /= np.float32(spread)
+    else:
+        scores[:] = 0
+    return scores
