@@ -186,14 +186,15 @@ def figures_of(run: Run, protocol: str = "*") -> dict[str, float]:
     reports = sorted(run.folder.glob(f"evaluation/{protocol}/report.json"), key=lambda path: path.stat().st_mtime_ns)
     if not reports:
         return {}
-    report = _read_json(reports[-1])
+    again = f"run `kindred evaluate {run.name} --system {run.folder.parent.name}` again"
+    report = _read_json(reports[-1], again)
     try:
         if "figures" in report:
             return {name: round(float(value), 4) for name, value in report["figures"].items()}
         means = report["ranking"]["model"]
         return {name: round(float(means[name]), 4) for name in _RANKING}
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ArtifactError(f"{reports[-1]} holds no figures", f"run `kindred evaluate {run.name}` again") from error
+        raise ArtifactError(f"{reports[-1]} holds no figures", again) from error
 
 
 def shown_figures(run: Run) -> dict[str, float]:
@@ -274,7 +275,8 @@ def remove_run(runs_folder: Path, name: str) -> None:
 def tags_of(run: Run) -> list[str]:
     """The words noted on a run."""
     path = run.folder / TAGS
-    return list(_read_json(path)["tags"]) if path.exists() else []
+    again = "delete that file, which holds only the words of `kindred runs tag`"
+    return list(_read_json(path, again)["tags"]) if path.exists() else []
 
 
 def add_tags(run: Run, tags: Iterable[str]) -> list[str]:
@@ -296,9 +298,12 @@ def write_json(path: Path, value: object) -> None:
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, default=str).encode())
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, again: str = "") -> dict[str, Any]:
+    """What the JSON file holds; `again` says how one that is damaged is made anew, where it is no manifest."""
     try:
         return read_with_hash(path)
     except (OSError, ValueError) as error:
-        anew = remedy(error, f"delete the folder {path.parent}")
-        raise ArtifactError(f"{path} can't be read: {error}", anew) from error
+        anew = (
+            again or f"delete the folder {path.parent}, train with `kindred train {path.parent.parent.name}`, publish"
+        )
+        raise ArtifactError(f"{path} can't be read: {error}", remedy(error, anew)) from error

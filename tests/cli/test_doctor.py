@@ -48,6 +48,7 @@ def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(
     assert str(manifest) in told and str(run_file) in told
     listed = CliRunner().invoke(app, ["runs"])
     assert "run-2" in listed.stdout and "run-1" not in listed.stdout and str(manifest) in str(listed.exception)
+    assert "train with `kindred train products`, publish" in str(listed.exception)
     (report := runs / "run-2" / "evaluation" / "temporal" / "report.json").parent.mkdir(parents=True)
     report.write_text('{"figures": 7}')
     assert str(report) in str(CliRunner().invoke(app, ["runs"]).exception)
@@ -58,7 +59,7 @@ def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(
     [
         ("run-1/manifest.json", "versions", "kindred train products --resume run-1"),
         ("run-1/release-run-1.json", "versions", "kindred publish run-1 --system products"),
-        ("run-1/evaluation/temporal/report.json", "runs of products", "delete the folder"),
+        ("run-1/evaluation/temporal/report.json", "runs of products", "kindred evaluate run-1 --system products"),
         ("run-1/encoder.json", "runs of products", "kindred export onnx --system products --run run-1"),
         ("run-1/encoder.onnx", "runs of products", "kindred export onnx --system products --run run-1"),
     ],
