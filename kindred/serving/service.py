@@ -174,7 +174,7 @@ class Service:
         except LateError as error:
             if self._in_process:  # a model or an encoder is being loaded, and will be there for the next
                 return self._counted(ladder.from_lists(request, error, TOO_LATE))
-            ladder.breaker.failed(error)
+            ladder.failed(error)
             return self._counted(await self.in_thread(partial(ladder.below, request), seconds))
 
     def _counted(self, answer: Answer) -> Answer:

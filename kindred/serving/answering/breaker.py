@@ -33,17 +33,21 @@ class Breaker:
             self._is_trying = True
             return True
 
-    def succeeded(self) -> None:
-        """Closes it."""
-        if self._num_failed:
-            with self._lock:
-                self._num_failed, self._is_trying, self.reason = 0, False, ""
+    def succeeded(self) -> bool:
+        """Closes it; whether it was open."""
+        if not self._num_failed:
+            return False
+        with self._lock:
+            was_open = self._num_failed >= FAILURES
+            self._num_failed, self._is_trying, self.reason = 0, False, ""
+            return was_open
 
-    def failed(self, error: BaseException) -> None:
-        """Counts a failure."""
+    def failed(self, error: BaseException) -> bool:
+        """Counts a failure; whether it is the one that opens it."""
         with self._lock:
             self._num_failed += 1
             self._is_trying, self._opened_at, self.reason = False, time.monotonic(), str(error)
+            return self._num_failed == FAILURES
 
     @property
     def state(self) -> State:

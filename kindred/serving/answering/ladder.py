@@ -6,6 +6,7 @@ among users like them → what is popular.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from kindred.recommenders.recommends import AnswersTogether, Recommends
 from kindred.serving.answering.breaker import Breaker
 from kindred.serving.state.memory import Memory
 
+_LOG = logging.getLogger("kindred.serving")
 FAILURES = (StoreError, ArtifactError, OSError, RuntimeError, ValueError, IndexError)
 """What a store that is gone, hung up, or full of garbage raises; a request that can't be understood raises others."""
 LISTS_KEPT = 10_000
@@ -79,13 +81,19 @@ class Ladder:
         except FAILURES as error:
             if str(error) == self._graph_problem(began):  # some answers go by the graph: the vector engine did not fail
                 return self.from_lists(request, error, NO_GRAPH)
-            self.breaker.failed(error)
+            self.failed(error)
             return self.below(request)
         return self._good(request, answer, began)
 
+    def failed(self, error: Exception) -> None:
+        """Counts a failure of the vector engine, and says so once it is left alone for it."""
+        if self.breaker.failed(error):
+            _LOG.warning("system %s answers without the vector engine: %s", self._memory.system.name, error)
+
     def _good(self, request: Request, answer: Answer, began: float) -> Answer:
         """The answer of the best level, kept for when it fails."""
-        self.breaker.succeeded()
+        if self.breaker.succeeded():
+            _LOG.warning("system %s answers from the vector engine again", self._memory.system.name)
         if is_plain(request):
             self._keep(request, answer)
         return self._without_texts(request, answer, began)

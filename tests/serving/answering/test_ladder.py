@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from kindred.domain.errors import StoreError
+from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.recommendation import Answer, Request
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
@@ -91,6 +91,40 @@ def test_a_graph_that_can_t_be_read_is_not_taken_for_a_vector_engine_that_fails(
             (True, "the graph can't be read; popular among users who chose the same")
         }
         assert ladder.breaker.state == "closed"
+
+
+def test_a_vector_engine_that_fails_is_told_once_and_that_it_answers_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now, damage = 0.0, "v1/users/rows.jsonl is not what was written"
+    monkeypatch.setattr(breaker_module, "time", SimpleNamespace(monotonic=lambda: now))
+    with opened(settings) as service:
+        system = service.system("products")
+
+        class Damaged:
+            """A recommender whose vectors are damaged for a while."""
+
+            def __call__(self, request: Request) -> Answer:
+                if now < REST_SECONDS:
+                    raise ArtifactError(damage)
+                return system.recommender(request)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(system.recommender, name)
+
+        ladder = Ladder(Damaged(), system.memory, lambda: system.version, system.memory.graph_problem)
+        request = Request(user_id=USER, k=5, reasons=False)
+        told = []
+        for _ in range(2):
+            answers = [ladder(request) for _ in range(FAILURES + 2)]
+            told.append([record.getMessage() for record in caplog.records if record.name == "kindred.serving"])
+            caplog.clear()
+            assert {answer.degraded for answer in answers} == {now < REST_SECONDS}
+            now += REST_SECONDS
+    assert told == [
+        [f"system products answers without the vector engine: {damage}"],
+        ["system products answers from the vector engine again"],
+    ]
 
 
 def test_what_would_come_too_late_comes_from_lists(settings: Settings) -> None:
