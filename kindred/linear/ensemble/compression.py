@@ -112,7 +112,9 @@ def _nearest(total: ScorerSum, features: dict[str, Feature], width: int, max_use
     to_items = scipy.linalg.solve_triangular(lower, rotation, lower=True, trans="T", check_finite=False)
     to_items = to_items.astype(np.float32)
     to_users = (lower @ rotation).astype(np.float32)
-    items = (items @ to_items) * known_by**0.5
+    del item_gram, lower, of_users, rotation
+    items = items @ to_items
+    items *= known_by**0.5
     return total.rows_times(to_users), items
 
 

@@ -11,6 +11,8 @@ from kindred.domain.interactions import FloatArray
 from kindred.linear.inputs.user_features import Feature
 from kindred.linear.scorers.scorer import LinearScorer
 
+_ROWS_A_PART = 4_096
+
 
 class ScorerSum:
     """score = Σ over features: feature · (matrix + rows · itemsᵀ).
@@ -85,9 +87,12 @@ class ScorerSum:
             product = part.left @ x[part.columns]
             for feature, factor in part.factors.items():
                 if feature in products:
-                    products[feature] += factor * product
+                    for start in range(0, len(product), _ROWS_A_PART):  # no second product beside this one
+                        rows = slice(start, start + _ROWS_A_PART)
+                        products[feature][rows] += factor * product[rows]
                 else:
                     products[feature] = factor * product
+            del product  # not held beside the next one
         return products
 
     def user_columns(self, features: Mapping[str, Feature]) -> FloatArray:
