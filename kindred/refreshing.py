@@ -144,43 +144,25 @@ def _trained(settings: Settings, system: str, config: ModelConfig, data: str, pr
 
     One that did not finish, and can't be gone on with, is deleted.
     """
-    from kindred.recommenders.runs import MANIFEST, new_run_name, remove_run
+    from kindred.recommenders.runs import MANIFEST, find_run, new_run_name, remove_run
+    from kindred.recommenders.training import BegunRun, read_begun_run, recipe_of
 
-    runs = runs_folder_of(settings, system)
+    runs, wanted = runs_folder_of(settings, system), BegunRun(config, settings.seed, None, data)
     note = runs / _RUN
     name = note.read_text() if note.exists() else ""
-    if name and (runs / name).is_dir():
-        is_finished = (runs / name / MANIFEST).exists()
-        with suppress(ArtifactError):  # one that is damaged, or of another version, is not gone on with
-            if run := (_finished if is_finished else _resumed)(settings, system, name, (config, data), progress):
+    if (runs / name / MANIFEST).exists():
+        with suppress(ArtifactError):  # one that is damaged, or of another version, does not answer
+            run = find_run(runs, name)
+            if BegunRun(recipe_of(run), run.manifest["seed"], None, _trained_on(run)) == wanted:
                 return run
-        if not is_finished:
-            remove_run(runs, name)
+    elif name and (runs / name).is_dir():
+        with suppress(ArtifactError):
+            if read_begun_run(runs / name) == wanted:
+                return resume_training(settings, system, name, progress)
+        remove_run(runs, name)
     name = new_run_name(settings.seed)
     write_whole(note, name.encode())  # first: whatever ends the training, the next refresh finds what it left
     return train_system(settings, system, config, None, progress, name)
-
-
-def _finished(
-    settings: Settings, system: str, name: str, wanted: tuple[ModelConfig, str], progress: Progress
-) -> Run | None:
-    """The run of that name, where it is of the wanted settings and data. Raises: ArtifactError where it is damaged."""
-    from kindred.recommenders.runs import find_run
-
-    run = find_run(runs_folder_of(settings, system), name)
-    is_same = (_has_config(run, wanted[0]), _trained_on(run), run.manifest["seed"]) == (True, wanted[1], settings.seed)
-    return run if is_same else None
-
-
-def _resumed(
-    settings: Settings, system: str, name: str, wanted: tuple[ModelConfig, str], progress: Progress
-) -> Run | None:
-    """The same of one that did not finish, which is then trained to its end."""
-    from kindred.recommenders.training import BegunRun, read_begun_run
-
-    begun = read_begun_run(runs_folder_of(settings, system) / name)
-    is_same = begun == BegunRun(wanted[0], settings.seed, None, wanted[1])
-    return resume_training(settings, system, name, progress) if is_same else None
 
 
 def _judged(settings: Settings, run: Run, progress: Progress) -> tuple[str, float]:

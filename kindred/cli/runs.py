@@ -56,8 +56,9 @@ def runs(
         header = [*_HEADER, *figures, "tags", "published"]
         console.result(console.table(header, [_cells(row, figures) for row in rows]))
         for name in names:
-            for unfinished in unfinished_runs(runs_folder_of(settings, name)):
-                folder = runs_folder_of(settings, name) / unfinished
+            of_system = runs_folder_of(settings, name)
+            for unfinished in unfinished_runs(of_system):
+                folder = of_system / unfinished
                 go_on = command_line(context, "train", name, "--resume", unfinished)
                 delete = f"delete it with {command_line(context, 'runs', 'rm', unfinished, '--system', name)}"
                 if is_in_training(folder):

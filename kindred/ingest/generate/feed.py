@@ -22,11 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kindred.domain.errors import SettingsError, StoreError
+from kindred.domain.errors import StoreError
 from kindred.domain.groups import numbered
 from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.ingest.generate.feed_words import ANGLES, CITIES, CLOSINGS, TOPICS
 from kindred.ingest.generate.sampler import Sampler
+from kindred.ingest.generate.sizes import check_least
 from kindred.ingest.generate.write import write_csv
 
 START = 1_633_046_400  # 2021-10-01
@@ -49,11 +50,7 @@ class FeedSample:
     seed: int = 7
 
     def __post_init__(self) -> None:
-        for name in ("users", "posts", "events"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}", "ask for 1 or more")
-        if self.seed < 0:
-            raise SettingsError(f"seed is {self.seed}", "use 0 or more")
+        check_least(self, users=1, posts=1, events=1, seed=0)
 
 
 @dataclass(frozen=True)

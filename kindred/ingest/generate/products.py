@@ -31,6 +31,7 @@ from kindred.ingest.generate.catalogue import ALL_BRANDS, Catalogue, build_catal
 from kindred.ingest.generate.phrases import DESCRIPTIONS
 from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.shop import FIRST_NAMES, LINES, SHELVES, STYLES, SURNAME_INITIALS
+from kindred.ingest.generate.sizes import check_least
 from kindred.ingest.generate.tastes import choose, review_counts, sample_users
 from kindred.ingest.generate.wording import Phrasebook, phrasebook, spoken_aspects, word
 from kindred.ingest.generate.write import write_json_lines
@@ -61,11 +62,7 @@ class ProductSample:
     seed: int = 7
 
     def __post_init__(self) -> None:
-        for name in ("users", "products", "reviews"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}", "ask for 1 or more")
-        if self.seed < 0:
-            raise SettingsError(f"seed is {self.seed}", "use 0 or more")
+        check_least(self, users=1, products=1, reviews=1, seed=0)
         if self.reviews < self.users:
             raise SettingsError(
                 f"{self.reviews} reviews by {self.users} users: each writes at least one",

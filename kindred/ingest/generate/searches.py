@@ -25,6 +25,7 @@ from kindred.ingest.generate.catalogue import ALL_BRANDS, Catalogue, build_catal
 from kindred.ingest.generate.products import CATALOGUE, METADATA, metadata_rows, product_id, user_id
 from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.shop import SHELVES, STYLES
+from kindred.ingest.generate.sizes import check_least
 from kindred.ingest.generate.tastes import choose, review_counts, sample_users
 from kindred.ingest.generate.write import write_json_lines
 
@@ -58,11 +59,7 @@ class SearchSample:
     seed: int = 7
 
     def __post_init__(self) -> None:
-        for name in ("users", "products", "orders"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}", "ask for 1 or more")
-        if self.seed < 0:
-            raise SettingsError(f"seed is {self.seed}", "use 0 or more")
+        check_least(self, users=1, products=1, orders=1, seed=0)
         if not self.users <= self.orders <= self.users * self.products:
             raise SettingsError(
                 f"{self.orders} orders by {self.users} users of {self.products} products",

@@ -17,6 +17,7 @@ from kindred.domain.errors import SettingsError, StoreError
 from kindred.domain.interactions import BoolArray, IntArray
 from kindred.domain.progress import Progress, silent
 from kindred.ingest.generate.sampler import Sampler
+from kindred.ingest.generate.sizes import check_least
 from kindred.ingest.generate.tag_frames import Directions, Loudness, directions, frames_of, sounding_tags
 from kindred.ingest.generate.tag_tree import TagTree, tag_lists, tag_tree
 from kindred.ingest.generate.write import write_csv
@@ -57,9 +58,7 @@ class TagSample:
     loud: Loudness = field(default_factory=Loudness)
 
     def __post_init__(self) -> None:
-        for name, least in (("tracks", 1), ("tags", 1), ("dim", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise SettingsError(f"{name} is {getattr(self, name)}", f"ask for {least} or more")
+        check_least(self, tracks=1, tags=1, dim=1, seed=0)
         if self.asked is not None and self.asked < 0:
             raise SettingsError(f"{self.asked} tracks to answer for", "ask for 0 or more")
         if not 1 <= self.frames[0] <= self.frames[1] <= MOST_FRAMES:

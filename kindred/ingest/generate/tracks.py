@@ -30,6 +30,7 @@ from kindred.ingest.generate.music import (
     shares_of,
 )
 from kindred.ingest.generate.sampler import Sampler, apportion
+from kindred.ingest.generate.sizes import check_least
 from kindred.ingest.generate.write import write_json_lines
 
 LISTENERS_A_CHUNK = 2000
@@ -62,11 +63,7 @@ class TrackSample:
     seed: int = 7
 
     def __post_init__(self) -> None:
-        for name in ("users", "tracks", "events"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}", "ask for 1 or more")
-        if self.seed < 0:
-            raise SettingsError(f"seed is {self.seed}", "use 0 or more")
+        check_least(self, users=1, tracks=1, events=1, seed=0)
         if self.events < self.users:
             raise SettingsError(
                 f"{self.events} events of {self.users} users: each has at least one", "ask for fewer users"
