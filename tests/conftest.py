@@ -64,6 +64,18 @@ def no_server(reason: str) -> NoReturn:
     pytest.skip(f"NOT TESTED on Neo4j: {reason}")
 
 
+@pytest.fixture(scope="module")
+def quick_lightgcn() -> Iterator[None]:
+    """LightGCN as a baseline of reports learns for a few passes: of all that they compare with it takes longest."""
+    from kindred.linear.baselines.lightgcn import LightGCNConfig, fit_lightgcn
+    from kindred.recommenders import baselines
+
+    with pytest.MonkeyPatch.context() as patched:
+        few = LightGCNConfig(epochs=5)
+        patched.setattr(baselines, "_fit_lightgcn", lambda known: fit_lightgcn(known, few, seed=0))
+        yield
+
+
 @pytest.fixture(scope="session")
 def pack_address() -> Iterator[str]:
     """Where the pack for Neo4j Browser is served."""

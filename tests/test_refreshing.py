@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from kindred.cli.app import app
 from kindred.domain.errors import GateError, StoreError
 from kindred.files import read_with_hash, with_hash
 from kindred.ingest.generate.products import ProductSample, generate_products
-from kindred.refreshing import _alone
+from kindred.refreshing import _RUN, _alone
 from kindred.settings import Settings
 from tests.recommenders.conftest import load
 
@@ -142,6 +143,8 @@ def test_the_refresh_after_a_kill_goes_on_with_its_run(tmp_path: Path, monkeypat
     grow(tmp_path, 200)
     killed(tmp_path, "kindred.recommenders.training.finish_run")
     [half] = folders(tmp_path) - {first}
+    runs_of = tmp_path / "artifacts" / "products"
+    shutil.copytree(runs_of / half, tmp_path / "half")
     killed(tmp_path, "kindred.refreshing.publish_run")
     assert runs(tmp_path) == [first, half], "trained to its end, where it was begun"
     with monkeypatch.context() as patched:
@@ -149,10 +152,10 @@ def test_the_refresh_after_a_kill_goes_on_with_its_run(tmp_path: Path, monkeypat
         patched.setattr("kindred.refreshing.resume_training", None)
         assert refreshed(tmp_path, "--worse-by", "1")["version"] == half, "judged and published as it is"
 
-    grow(tmp_path, 240)
-    killed(tmp_path, "kindred.recommenders.training.finish_run")
+    (tmp_path / "half").rename(runs_of / "20260101-000000-aaaaaa")  # as a kill leaves it, of the data before
+    (runs_of / _RUN).write_text("20260101-000000-aaaaaa")
     assert len(folders(tmp_path)) == 3
-    grow(tmp_path, 280)
+    grow(tmp_path, 240)
     last = refreshed(tmp_path, "--worse-by", "1")
     assert last["is_published"] and folders(tmp_path) == {first, half, last["run"]}, "of other data: deleted"
 

@@ -35,6 +35,8 @@ from kindred.stores import graph_of, vectors_of
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.store import VectorStore
 
+pytestmark = pytest.mark.long
+
 SALT = SecretStr("a secret of these tests")
 
 

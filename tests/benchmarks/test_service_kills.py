@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.hostile import publish_small_shop
 from benchmarks.service_kills import kill_repeatedly
 from kindred.settings import Settings
 from tests.recommenders.conftest import QUICK
+
+pytestmark = pytest.mark.long
 
 
 def test_what_was_acknowledged_is_there_once_after_every_kill(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
@@ -26,6 +27,8 @@ from kindred.recommenders.training import GraphState
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import ENCODER, QUICK, SMALL
+
+pytestmark = pytest.mark.usefixtures("quick_lightgcn")
 
 USERS, ARTISTS = 40, 24
 CONFIG = SMALL.model_copy(update={"ranking": replace(QUICK, scorers=replace(QUICK.scorers, factors=FactorConfig()))})

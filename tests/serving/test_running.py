@@ -21,6 +21,8 @@ from kindred.domain.errors import SettingsError
 from kindred.serving.running import listening, run
 from kindred.settings import Settings
 
+pytestmark = pytest.mark.long
+
 OTHER_ENCODER = "free texts and words of new events can't be understood"
 """That of the shop is the tests' own; the process finds that out soon after it has begun."""
 

@@ -15,6 +15,8 @@ from kindred.training.fit import METRICS, RunOptions
 from kindred.training.together import average_gradients, group_size, of_first, rank
 from tests.gnn.graphs import REVIEWED, checkerboard
 
+pytestmark = pytest.mark.long
+
 SAMPLED = GnnConfig(
     hidden_dim=16, heads=4, text_dim=8, epochs=6, warmup_epochs=0, sampled_from=1, sampled_batch=64, sampled_steps=4
 )

@@ -10,6 +10,8 @@ import pytest
 from kindred.domain.errors import SettingsError, StoreError
 from kindred.training.tracking import mlflow_tracking
 
+pytestmark = pytest.mark.long
+
 
 def test_a_missing_mlflow_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mlflow", None)

@@ -20,6 +20,7 @@ Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
 
 # What the stand-in for a server says about itself.
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore:Local mode performs exact"),
     pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection"),
 ]

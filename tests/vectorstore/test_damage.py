@@ -18,6 +18,8 @@ from kindred.domain.ids import IdMap
 from kindred.vectorstore.publish import publish_collections
 from kindred.vectorstore.store import VectorStore
 
+pytestmark = pytest.mark.long
+
 Opener = Callable[[Path], VectorStore]
 MakeEmbeddings = Callable[..., Embeddings]
 

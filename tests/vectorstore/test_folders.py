@@ -21,6 +21,8 @@ from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
 from kindred.vectorstore.store import SystemVectors, VectorStore
 
+pytestmark = pytest.mark.long
+
 Opener = Callable[[Path], VectorStore]
 MakeEmbeddings = Callable[..., Embeddings]
 Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]

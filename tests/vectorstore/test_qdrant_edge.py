@@ -20,6 +20,8 @@ from kindred.vectorstore.publish import PublishOptions, publish_collections
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
 from kindred.vectorstore.store import SystemVectors
 
+pytestmark = pytest.mark.long
+
 Opener = Callable[[Path], SystemVectors]
 MakeEmbeddings = Callable[..., Embeddings]
 Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]

@@ -15,6 +15,8 @@ from kindred.recommenders.runs import Run
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import SMALL, Shop
 
+pytestmark = pytest.mark.usefixtures("quick_lightgcn")
+
 
 def run_of(shop: Shop, name: str, config: ModelConfig) -> Run:
     return Run(name, shop.folder, {**shop.run.manifest, "config": config.model_dump(mode="json")})

@@ -19,6 +19,8 @@ from kindred.serving.service import Service
 from kindred.settings import Settings
 from tests.serving.conftest import Published, opened
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def service(settings: Settings) -> Iterator[Service]:

@@ -26,6 +26,8 @@ from kindred.stores import runs_folder_of
 from tests.recommenders.conftest import ENCODER
 from tests.serving.conftest import ask, opened
 
+pytestmark = pytest.mark.long
+
 REVIEW = {"user_id": "newcomer", "item_id": "B00000001", "rating": 5, "text": "Rings true.", "event_id": "e1"}
 
 
