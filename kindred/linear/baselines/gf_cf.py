@@ -9,6 +9,9 @@ from scipy.sparse.linalg import svds
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.linear.inputs.known_items import known_items
 
+_ZERO = 1e-9
+"""Share of the largest eigenvalue below which one is rounding."""
+
 
 def fit_gf_cf(train: Interactions, rank: int = 256, alpha: float = 0.3) -> Scorer:
     """GF-CF: neighbours in the normalised graph plus an ideal low-pass filter.
@@ -44,9 +47,23 @@ def gf_cf_filter(train: Interactions, rank: int) -> tuple[sp.csr_matrix, FloatAr
 
 def _right_vectors(matrix: sp.csr_matrix, rank: int) -> FloatArray:
     """The leading right singular vectors, `[num_items, rank]`; fewer where the matrix has no more, but one at least."""
+    if min(matrix.shape) <= 2 * rank:
+        return _right_vectors_of_few(matrix, rank)
+    start = np.ones(min(matrix.shape), dtype=np.float32)
+    return np.asarray(svds(matrix, k=rank, v0=start, return_singular_vectors="vh")[2].T, dtype=np.float32)
+
+
+def _right_vectors_of_few(matrix: sp.csr_matrix, rank: int) -> FloatArray:
+    """The same of few users or few items, by the eigenvectors of their products.
+
+    The sparse solver would begin anew at random wherever singular values are zero, as they often are there.
+    """
+    exact = matrix.astype(np.float64)
+    are_few_users = matrix.shape[0] < matrix.shape[1]
+    values, vectors = np.linalg.eigh((exact @ exact.T if are_few_users else exact.T @ exact).toarray())
     smallest = min(matrix.shape)
-    if smallest < 3:  # the sparse solver finds fewer than there are, so it needs some to leave out
-        return np.asarray(np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:1].T, dtype=np.float32)
-    start = np.ones(smallest, dtype=np.float32)
-    found = svds(matrix, k=min(rank, smallest - 1), v0=start, return_singular_vectors="vh")[2]
-    return np.asarray(found.T, dtype=np.float32)
+    found = max(1, min(rank, smallest - 1, int((values > values[-1] * _ZERO).sum())))
+    largest = vectors[:, ::-1][:, :found]
+    if are_few_users:
+        largest = (exact.T @ largest) / np.sqrt(np.maximum(values[::-1][:found], np.finfo(np.float64).tiny))
+    return np.asarray(largest, dtype=np.float32)

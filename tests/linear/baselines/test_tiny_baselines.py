@@ -43,6 +43,16 @@ def test_gf_cf_of_one_event_is_its_map():
     np.testing.assert_allclose(fit_gf_cf(one)(np.zeros(1, np.int64)), known @ gf_cf_map(one), atol=1e-6)
 
 
+def test_gf_cf_is_the_same_each_time_where_users_are_alike():
+    users, items = (ends.ravel() for ends in np.indices((12, 8)))
+    alike = Interactions(users, items % (1 + users % 3), 12, 8)  # most singular values are zero
+    first, second = (fit_gf_cf(alike)(np.arange(12)) for _ in range(2))
+    assert np.array_equal(first, second)
+    flipped = Interactions(alike.item_index, alike.user_index, 8, 12)
+    first, second = (fit_gf_cf(flipped)(np.arange(8)) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
 def test_rating_baselines_of_one_rating_answer_it():
     one = Interactions(np.zeros(1, np.int64), np.zeros(1, np.int64), 2, 2, rating=np.array([3.0], dtype=np.float32))
     for fit in (fit_mean_rating, fit_commonest_rating, fit_bias_rating):
