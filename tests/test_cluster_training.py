@@ -8,24 +8,31 @@ from pathlib import Path
 import pytest
 
 from kindred.cluster import ray_together
-from kindred.gnn.trained import load_gnn
-from kindred.training.together import rank
-from tests.training.test_together import SAMPLED, train_share
 
 pytestmark = pytest.mark.long
 
 
 def train_and_lose_one(folder: str) -> None:
-    """Trains a network; the process that first comes as the second is killed after it began."""
+    """Trains a network; the process that first comes as the second is killed after it began.
+
+    What takes long to import is imported here: each process of the group imports this file first.
+    """
+    from kindred.training.together import rank
+
     been = Path(folder) / "been"
     if rank() == 1 and not been.exists():
         been.touch()
         os.kill(os.getpid(), 9)
+    from tests.training.test_together import train_share
+
     train_share(Path(folder) / "run")
 
 
 def test_a_network_is_trained_by_two_though_one_is_killed(tmp_path: Path) -> None:
     pytest.importorskip("ray")
+    from kindred.gnn.trained import load_gnn
+    from tests.training.test_together import SAMPLED
+
     waited = []
     ray_together("ray:local")(train_and_lose_one, str(tmp_path), lambda: waited.append(1))
     assert waited and (tmp_path / "been").exists()
