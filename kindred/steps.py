@@ -320,17 +320,26 @@ def _opened(settings: Settings, system: str) -> Iterator[tuple[SystemModule, Ope
     Raises:
         NotPublishedError: nothing is published of it; systems that are published are named.
     """
-    from kindred.domain.errors import NotPublishedError
-    from kindred.recommenders.answering.opened import Opened
     from kindred.recommenders.systems import find_system
 
     module = find_system(system)
-    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
-        opened = Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_for(settings, store))
-        try:
-            yield module, opened
-        except NotPublishedError as error:
-            others = [f"`--system {name}`" for name in vectors.systems() if vectors.of(name).published()]
-            if not others:
-                raise
-            raise NotPublishedError(error.message, f"ask {' or '.join(others)}, or {error.next_step}") from error
+    with vectors_of(settings) as vectors:
+        _check_published(module.system, vectors)  # first: to open a graph takes longer
+        from kindred.recommenders.answering.opened import Opened
+
+        with graph_to_read(settings) as store:
+            yield module, Opened(store, vectors, runs_folder_of(settings, system), lambda: encoder_for(settings, store))
+
+
+def _check_published(system: System, vectors: VectorStore) -> None:
+    """Raises NotPublishedError where nothing is published of a system, which names those that can be asked."""
+    from kindred.domain.errors import NotPublishedError
+    from kindred.recommenders.answering.held_versions import published_version
+
+    try:
+        published_version(system, vectors.of(system.name))
+    except NotPublishedError as error:
+        others = [f"`--system {name}`" for name in vectors.systems() if vectors.of(name).published()]
+        if not others:
+            raise
+        raise NotPublishedError(error.message, f"ask {' or '.join(others)}, or {error.next_step}") from error

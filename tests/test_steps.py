@@ -45,7 +45,7 @@ def test_who_asks_a_system_that_is_not_published_is_told_which_are(tmp_path: Pat
     with graph_of(settings):
         pass
     request = Request(user_id="u")
-    with recommender_of(settings, "products") as recommender, pytest.raises(NotPublishedError) as alone:
+    with pytest.raises(NotPublishedError) as alone, recommender_of(settings, "products") as recommender:
         recommender(request)
     assert "kindred train products" in str(alone.value) and "--system interactions" not in str(alone.value)
     with vectors_of(settings) as vectors:
