@@ -17,7 +17,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.vectorstore.exact import best_exact, rank
 from kindred.vectorstore.folder_store import Question
 from kindred.vectorstore.int8_products import Products, products_of
-from kindred.vectorstore.rows import View
+from kindred.vectorstore.rows import MAPPED_FROM_BYTES, View
 
 Size = TypeVar("Size", float, Vectors)
 
@@ -83,7 +83,9 @@ class Codes:
         path = collection / CODES_FILE
         if not path.exists():
             return None
-        codes = np.asarray(np.memmap(path, np.int8, mode="r")).reshape(-1, dimension)
+        is_mapped = path.stat().st_size >= MAPPED_FROM_BYTES
+        codes = np.asarray(np.memmap(path, np.int8, mode="r")) if is_mapped else np.fromfile(path, np.int8)
+        codes = codes.reshape(-1, dimension)
         return Codes(codes, np.fromfile(collection / SCALES_FILE, np.float32).reshape(2, len(codes)))
 
     def best(self, view: View, questions: Sequence[Question]) -> list[list[Candidate]]:

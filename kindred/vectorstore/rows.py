@@ -26,6 +26,9 @@ VECTORS_FILE = "vectors.f32"
 ROWS_FILE = "rows.jsonl"
 INDEX_FOLDER = "index"
 PUBLISH_AGAIN = "publish the run again: see `kindred runs`"
+MAPPED_FROM_BYTES = 64 << 20
+"""Files of vectors are mapped from this size on, so that processes share them. Whoever shortens a mapped file in place
+ends every process that reads it: smaller ones are read."""
 _SHAPE_FILE = "collection.json"
 
 
@@ -75,7 +78,8 @@ class Rows:
         self._ids: list[str] = []
         self._row_of: dict[str, int] = {}
         self._superseded: list[int] = []
-        self._view = View(self._ids, np.empty((0, self.dimension), np.float32), np.empty(0, np.int64))
+        self._held: Vectors = np.empty((0, self.dimension), np.float32)
+        self._view = View(self._ids, self._held, np.empty(0, np.int64))
         self._born = self._birth()
 
     @staticmethod
@@ -188,7 +192,7 @@ class Rows:
         if not tail:
             return
         first, offset = len(self._ids), self._bytes_read
-        vectors = self._map(first + tail.count(b"\n"))
+        vectors = self._vectors(first + tail.count(b"\n"))
         for row, line in enumerate(tail.split(b"\n")[:-1], start=first):
             external, payload = self._parsed(line, vectors[row], offset)
             offset += len(line) + 1
@@ -203,11 +207,28 @@ class Rows:
         self._view = View(self._ids, vectors, np.array(self._superseded, dtype=np.int64))
         self._bytes_read += len(tail)
 
-    def _map(self, num_rows: int) -> Vectors:
+    def _vectors(self, num_rows: int) -> Vectors:
         """The first rows of the file of vectors."""
-        if self._vectors_path.stat().st_size < 4 * num_rows * self.dimension:
-            raise ArtifactError(f"{self._vectors_path} is shorter than its rows", PUBLISH_AGAIN)
-        return np.asarray(np.memmap(self._vectors_path, np.float32, mode="r", shape=(num_rows, self.dimension)))
+        num_bytes = 4 * num_rows * self.dimension
+        if self._vectors_path.stat().st_size < num_bytes:
+            raise self._shorter()
+        if num_bytes >= MAPPED_FROM_BYTES:
+            return np.asarray(np.memmap(self._vectors_path, np.float32, mode="r", shape=(num_rows, self.dimension)))
+        known = len(self._view)
+        if num_rows > len(self._held):  # a quarter more each time: it is not copied with every row that comes
+            held = np.empty((max(num_rows, len(self._held) * 5 // 4), self.dimension), np.float32)
+            held[:known] = self._view.vectors
+            self._held = held
+        come = np.fromfile(
+            self._vectors_path, np.float32, (num_rows - known) * self.dimension, offset=4 * known * self.dimension
+        )
+        if len(come) < (num_rows - known) * self.dimension:
+            raise self._shorter()
+        self._held[known:num_rows] = come.reshape(-1, self.dimension)
+        return self._held[:num_rows]
+
+    def _shorter(self) -> ArtifactError:
+        return ArtifactError(f"{self._vectors_path} is shorter than its rows", PUBLISH_AGAIN)
 
     def _parsed(self, line: bytes, vector: Vectors, offset: int) -> tuple[str, Mapping[str, Scalar] | None]:
         """Id and payload of a line, None for one that takes the id out; hash checked where no seal vouches for it."""

@@ -77,6 +77,24 @@ for version in range(1, 15):
 """
 
 
+def test_vectors_that_were_read_stay_whatever_becomes_of_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "users"
+    folder.mkdir()
+    Rows.create(folder, 4)
+    vectors = np.eye(4, dtype=np.float32)
+    Rows(folder).append(Embeddings(IdMap("abcd"), vectors), None)
+    rows = Rows(folder)
+    before = rows.view()
+    for number in range(20):  # the file grows under its reader
+        Rows(folder).append(Embeddings(IdMap([f"e{number}"]), vectors[:1] + number), None)
+        assert rows.fetch([f"e{number}"]).vectors[0, 0] == number + 1
+    os.truncate(folder / "vectors.f32", 0)  # in place: a mapped file would end this process
+    assert np.array_equal(before.vectors, vectors)
+    assert rows.fetch(["d", "e19"]).vectors[:, 3].tolist() == [1, 19]
+    with pytest.raises(ArtifactError, match="shorter than its rows"):
+        Rows(folder).view()
+
+
 def test_readers_beside_a_publisher_see_one_version_each(tmp_path: Path) -> None:
     url = f"qdrant-edge:{tmp_path}"
     publisher = subprocess.Popen([sys.executable, "-c", PUBLISHER, url], stdout=subprocess.PIPE, env=ENVIRONMENT)
