@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -104,7 +104,7 @@ def main() -> int:
         known = publish_small_shop(settings)
         rates = (arguments.reads, arguments.events)
         soak = run(settings, known["user_id"], known["item_id"], arguments.seconds, arguments.seed, rates)
-    print(json.dumps(asdict(soak)) if arguments.json else _text(soak))
+    print(json.dumps(vars(soak)) if arguments.json else _text(soak))
     return 0 if soak.passed() else 1
 
 
