@@ -249,10 +249,11 @@ def _write_parts(
 def export_embeddings(settings: Settings, system: str, folder: Path) -> dict[str, int]:
     """Writes the published embeddings of users and items as safetensors beside their ids; how many of each."""
     from kindred.recommenders.answering.batch import open_published
+    from kindred.recommenders.systems import find_system
     from kindred.training.checkpoint import write_arrays
 
+    find_system(system).check_usual("export of embeddings")  # first: to publish would not help
     with _opened(settings, system) as (module, opened):
-        module.check_usual("export of embeddings")
         version, published = open_published(module.system, opened)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("users", published.users), ("items", published.items)):
