@@ -9,10 +9,12 @@ import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 from kindred.domain.schema import graph_schema
@@ -21,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone, unlike `py
 
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
 
+# The tree of all commands takes a tenth of a second to build; whoever runs the program builds it once.
+typer.testing._get_command = cache(typer.testing._get_command)
 settings.register_profile("no deadline", deadline=None)  # a busy machine is not a fault
 settings.load_profile("no deadline")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ def test_every_experiment_is_dated_titled_with_its_verdict_and_in_the_index() ->
         assert f"(experiments/{page.name})" in index
 
 
+tree = cache(get_command)  # of all commands, built once
+
+
 def _commands() -> list[str]:
     """The commands in the code blocks of the pages, a line each, without comments, pipes and what is left out."""
     found: list[str] = []
@@ -49,7 +53,7 @@ def _commands() -> list[str]:
 @pytest.mark.parametrize("line", _commands())
 def test_commands_of_the_pages_are_understood(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
-    command = get_command(app)
+    command = tree(app)
     while isinstance(command, TyperGroup):
         command = command.commands[words.pop(0)]
     assert command.make_context(line, words).command is command
