@@ -189,6 +189,16 @@ def with_hash(value: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, "hash": _hash_of(plain)}
 
 
+def write_with_hash(path: Path, value: Mapping[str, Any], allow_nan: bool = True) -> None:
+    """Writes a JSON object, whole or not at all, which `read_with_hash` knows again.
+
+    Raises:
+        ValueError: it holds a number that JSON does not know, where none is allowed.
+    """
+    text = json.dumps(with_hash(value), indent=2, ensure_ascii=False, allow_nan=allow_nan)
+    write_whole(path, f"{text}\n".encode())
+
+
 def remedy(error: Exception, of_damage: str) -> str:
     """What to do about a file that could not be read: it is not for that damaged, and must not be deleted."""
     may_be_whole = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone, unlike `py
 
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
 
-# The tree of all commands takes a tenth of a second to build; whoever runs the program builds it once.
-typer.testing._get_command = cache(typer.testing._get_command)
+command_tree = cache(typer.main.get_command)  # a tenth of a second each time: the program builds it once, tests do too
+typer.testing._get_command = command_tree
 settings.register_profile("no deadline", deadline=None)  # a busy machine is not a fault
 settings.load_profile("no deadline")
 

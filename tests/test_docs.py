@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from functools import cache
 from pathlib import Path
 
 import pytest
 from typer.core import TyperGroup
-from typer.main import get_command
 
 from kindred.cli.app import app
+from tests.conftest import command_tree
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -37,9 +36,6 @@ def test_every_experiment_is_dated_titled_with_its_verdict_and_in_the_index() ->
         assert f"(experiments/{page.name})" in index
 
 
-tree = cache(get_command)  # of all commands, built once
-
-
 def _commands() -> list[str]:
     """The commands in the code blocks of the pages, a line each, without comments, pipes and what is left out."""
     found: list[str] = []
@@ -53,7 +49,7 @@ def _commands() -> list[str]:
 @pytest.mark.parametrize("line", _commands())
 def test_commands_of_the_pages_are_understood(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
-    command = tree(app)
+    command = command_tree(app)
     while isinstance(command, TyperGroup):
         command = command.commands[words.pop(0)]
     assert command.make_context(line, words).command is command

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from kindred.cli.app import app
 from kindred.domain.errors import GateError, StoreError
-from kindred.files import read_with_hash, with_hash
+from kindred.files import read_with_hash, write_with_hash
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.refreshing import _RUN, _alone
 from kindred.settings import Settings
@@ -103,12 +103,10 @@ def test_a_refresh_publishes_what_is_no_worse_and_deletes_what_is_old(data: Path
     assert set(judged["ranking"]["baselines"]) == {"popularity", "itemknn"}, "others take long to fit"
     assert "kindred evaluate" in judged["protocol"]["baselines_left_out"]["ease"]
     judged["ranking"]["model"]["ndcg@10"] = 0.999
-    report.write_text(json.dumps(with_hash(judged)))
+    write_with_hash(report, judged)
     judged["ranking"]["model"]["ndcg@10"] = 0.0
     (report.parents[1] / "random").mkdir()
-    (report.parents[1] / "random" / report.name).write_text(
-        json.dumps(with_hash(judged))
-    )  # of other events: it says nothing
+    write_with_hash(report.parents[1] / "random" / report.name, judged)  # of other events: it says nothing
     grow(data, 240)
     missed = CliRunner().invoke(app, ("--data-dir", str(data), "refresh", "--keep", "0"))
     assert isinstance(missed.exception, GateError) and "answers on" in missed.exception.message
@@ -167,7 +165,7 @@ def test_a_run_that_was_too_bad_is_not_trained_again(tmp_path: Path, monkeypatch
     report = next((tmp_path / "artifacts" / "products" / str(first["run"])).glob("evaluation/*/report.json"))
     judged = read_with_hash(report)
     judged["ranking"]["model"]["ndcg@10"] = 0.999
-    report.write_text(json.dumps(with_hash(judged)))
+    write_with_hash(report, judged)
     grow(tmp_path, 200)
     assert isinstance(CliRunner().invoke(app, ("--data-dir", str(tmp_path), "refresh")).exception, GateError)
     [bad] = folders(tmp_path) - {str(first["run"])}

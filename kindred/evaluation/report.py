@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from kindred.evaluation.protocol import LIST_LENGTH, Measured, Outcome, Protocol
 from kindred.evaluation.rating import f1
 from kindred.evaluation.report_text import markdown
 from kindred.evaluation.splits import undecided_share
-from kindred.files import with_hash, write_whole
+from kindred.files import write_with_hash
 
 Report = dict[str, Any]
 
@@ -129,7 +128,7 @@ def write_summary(report: Report, folder: Path) -> list[Path]:
 def write_figures(report: Report, folder: Path) -> Path:
     """Writes `report.json` into a folder that is there, whole or not at all, with a hash that it is known again by."""
     path = folder / "report.json"
-    write_whole(path, json.dumps(with_hash(report), indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    write_with_hash(path, report, allow_nan=False)
     return path
 
 

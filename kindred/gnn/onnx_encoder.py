@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError, SettingsError, install_hint
 from kindred.domain.interactions import FloatArray, IntArray
-from kindred.files import read_with_hash, remedy, with_hash, write_whole
+from kindred.files import read_with_hash, remedy, write_with_hash
 
 EXTRA = "onnx"
 MODEL_FILE, NOTE_FILE = "encoder.onnx", "encoder.json"
@@ -121,7 +120,7 @@ def _filled(
 def write_note(folder: Path, model: Path, columns: Sequence[ColumnInput]) -> None:
     """Notes what a file reads, and its hash; it counts from then on."""
     noted = {"columns": [asdict(column) for column in columns], "sha256": sha256(model.read_bytes()).hexdigest()}
-    write_whole(folder / NOTE_FILE, json.dumps(with_hash(noted), indent=2).encode())
+    write_with_hash(folder / NOTE_FILE, noted)
 
 
 def has_encoder(folder: Path) -> bool:

@@ -28,8 +28,8 @@ from kindred.files import (
     remedy,
     remove_parts,
     seals_of,
-    with_hash,
     write_whole,
+    write_with_hash,
 )
 
 CONFIG, MANIFEST, TAGS, LOCK = "config.json", "manifest.json", "tags.json", ".lock"
@@ -115,7 +115,7 @@ def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
     needless = {path for part in (folder, *folder.glob("*/")) for path in files_of(part, CHECKPOINT)}
     paths = {path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, TAGS, LOCK)}
     names = sorted(str(path.relative_to(folder)) for path in paths - needless)
-    write_json(folder / MANIFEST, with_hash({**manifest, FILES: seals_of(folder, names)}))
+    write_with_hash(folder / MANIFEST, {**manifest, FILES: seals_of(folder, names)})
     for path in needless:
         path.unlink()
     return Run(folder.name, folder, _read_json(folder / MANIFEST))

@@ -11,7 +11,7 @@ import numpy as np
 
 from kindred.domain.distinct import distinct
 from kindred.domain.errors import ArtifactError
-from kindred.files import read_with_hash, with_hash
+from kindred.files import read_with_hash, write_with_hash
 from kindred.graph.store import GraphStore
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.evidence import evidence_of
@@ -19,7 +19,7 @@ from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.model import Model
 from kindred.recommenders.publishing import HISTORIES
-from kindred.recommenders.runs import CONFIG, MANIFEST, Run, finish_run, write_json
+from kindred.recommenders.runs import CONFIG, MANIFEST, Run, finish_run
 from kindred.recommenders.system import System
 from kindred.training.checkpoint import write_arrays
 from kindred.training.fit import RunOptions
@@ -96,7 +96,7 @@ def begin_training(folder: Path, config: ModelConfig, options: RunOptions, state
     if (folder / MANIFEST).exists():
         raise ArtifactError(f"run {folder.name} is finished already", "train a new one, without --resume")
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG, with_hash(_recipe(config, options, state)))
+    write_with_hash(folder / CONFIG, _recipe(config, options, state))
 
 
 def _recipe(config: ModelConfig, options: RunOptions, state: GraphState) -> dict[str, object]:

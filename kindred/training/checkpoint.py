@@ -6,7 +6,6 @@ The manifest comes last and in one piece, so a reader finds a whole checkpoint o
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from kindred.domain.errors import ArtifactError
-from kindred.files import part_folder, put_in_place, read_with_hash, remedy, with_hash, write_whole
+from kindred.files import part_folder, put_in_place, read_with_hash, remedy, write_with_hash
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +61,7 @@ def _write_whole(folder: Path, name: str, save: Callable[[Path], None], manifest
         (part / name).chmod(folder.stat().st_mode & 0o666)  # the library lets only the owner read
         put_in_place(part / name, folder / file)
     whole = {"format": FORMAT, "tensors": file, "sha256": digest, "manifest": dict(manifest)}
-    write_whole(folder / f"{name}.json", json.dumps(with_hash(whole), indent=2, ensure_ascii=False).encode())
+    write_with_hash(folder / f"{name}.json", whole)
     for old in files_of(folder, name):
         if old.name not in (file, f"{name}.json"):
             old.unlink(missing_ok=True)

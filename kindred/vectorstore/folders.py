@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from kindred.domain.errors import ArtifactError, StoreError
-from kindred.files import Seals, damage_of, locked, read_with_hash, remedy, seals_of, sync, with_hash, write_whole
+from kindred.files import Seals, damage_of, locked, read_with_hash, remedy, seals_of, sync, write_with_hash
 from kindred.vectorstore.checks import checked_name
 from kindred.vectorstore.rows import PUBLISH_AGAIN, ROWS_FILE, VECTORS_FILE, Rows
 
@@ -125,7 +125,7 @@ class VersionFolders:
         """Brings a built version to the disk and moves it to the sealed ones."""
         folder = self._building / checked_name(version)
         files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-        write_whole(folder / _MANIFEST, json.dumps(with_hash({"files": seals_of(folder, files)})).encode())
+        write_with_hash(folder / _MANIFEST, {"files": seals_of(folder, files)})
         for path in [*folder.rglob("*"), folder]:
             sync(path)
         folder.rename(self._sealed / version)
@@ -236,7 +236,7 @@ class VersionFolders:
             raise _damaged(version, f"{path} can't be read: {error}") from error
 
     def _point(self, pointer: Pointer) -> None:
-        write_whole(self.root / _POINTER, json.dumps(with_hash(asdict(pointer))).encode())
+        write_with_hash(self.root / _POINTER, asdict(pointer))
 
 
 @contextmanager

@@ -219,10 +219,9 @@ class Rows:
             held = np.empty((max(num_rows, len(self._held) * 5 // 4), self.dimension), np.float32)
             held[:known] = self._view.vectors
             self._held = held
-        come = np.fromfile(
-            self._vectors_path, np.float32, (num_rows - known) * self.dimension, offset=4 * known * self.dimension
-        )
-        if len(come) < (num_rows - known) * self.dimension:
+        wanted = (num_rows - known) * self.dimension
+        come = np.fromfile(self._vectors_path, np.float32, wanted, offset=4 * known * self.dimension)
+        if len(come) < wanted:
             raise self._shorter()
         self._held[known:num_rows] = come.reshape(-1, self.dimension)
         return self._held[:num_rows]

@@ -37,14 +37,11 @@ def test_a_newer_one_takes_the_place_of_the_older(tmp_path: Path) -> None:
 
 def test_a_kill_between_the_files_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_checkpoint(tmp_path, "last", TENSORS, {"epoch": 1})
-    write = checkpoint.write_whole
 
-    def killed(path: Path, content: bytes) -> None:
-        if path.suffix == ".json":
-            raise KeyboardInterrupt
-        write(path, content)
+    def killed(path: Path, value: object) -> None:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "write_whole", killed)
+    monkeypatch.setattr(checkpoint, "write_with_hash", killed)
     with pytest.raises(KeyboardInterrupt):
         write_checkpoint(tmp_path, "last", {"a": torch.zeros(1)}, {"epoch": 2})
     tensors, manifest = read_checkpoint(tmp_path, "last")

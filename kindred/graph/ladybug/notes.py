@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
-from kindred.files import read_with_hash, remedy, with_hash, write_whole
+from kindred.files import read_with_hash, remedy, write_with_hash
 
 FORMAT = 1  # of the graph's folder; another number is refused
 
@@ -36,5 +35,4 @@ def read_notes(folder: Path) -> dict[str, str]:
 
 def write_notes(folder: Path, notes: dict[str, str]) -> None:
     """Replaces the notes: a crash leaves the old or the new ones."""
-    content = with_hash({"format": FORMAT, "notes": notes})
-    write_whole(folder / "metadata.json", json.dumps(content, ensure_ascii=False, indent=1).encode())
+    write_with_hash(folder / "metadata.json", {"format": FORMAT, "notes": notes})

@@ -7,14 +7,13 @@ writer that was killed, but never shrunk. The checksum is CRC-32: it finds accid
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
-from kindred.files import read_with_hash, remedy, with_hash, write_whole
+from kindred.files import read_with_hash, remedy, write_with_hash
 from kindred.graph.ladybug.engine import OPEN_ONCE
 from kindred.graph.ladybug.notes import read_notes
 from kindred.graph.ladybug.recovery import DATABASE
@@ -190,6 +189,6 @@ def _read(folder: Path) -> tuple[dict[str, Sealed], bool, str | None] | None:
 def _write(folder: Path, files: dict[str, Sealed], *, writing: bool, schema: str | None = None) -> None:
     content = {"writing": writing, "schema": schema, "files": {name: asdict(file) for name, file in files.items()}}
     try:
-        write_whole(folder / SEAL, json.dumps(with_hash(content), indent=1).encode())
+        write_with_hash(folder / SEAL, content)
     except OSError as error:
         raise StoreError(f"can't write {folder / SEAL}: {error}", "free some disk space; run it again") from error

@@ -33,7 +33,7 @@ def expand(paths: Paths) -> list[Location]:
     return [file for one in given for file in _files_of(one)]
 
 
-def check_there(given: Sequence[Given]) -> None:
+def check_files_there(given: Sequence[Given]) -> None:
     """Makes sure that what is meant on this machine is there. Raises: RecordError where it is not."""
     for one in given:
         if not is_elsewhere(one):

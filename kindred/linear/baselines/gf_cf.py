@@ -47,9 +47,10 @@ def gf_cf_filter(train: Interactions, rank: int) -> tuple[sp.csr_matrix, FloatAr
 
 def _right_vectors(matrix: sp.csr_matrix, rank: int) -> FloatArray:
     """The leading right singular vectors, `[num_items, rank]`; fewer where the matrix has no more, but one at least."""
-    if min(matrix.shape) <= 2 * rank:
-        return _right_vectors_of_few(matrix, rank)
-    start = np.ones(min(matrix.shape), dtype=np.float32)
+    smallest = min(matrix.shape)
+    if smallest <= 2 * rank:
+        return _right_vectors_of_few(matrix, min(rank, max(1, smallest - 1)))
+    start = np.ones(smallest, dtype=np.float32)
     return np.asarray(svds(matrix, k=rank, v0=start, return_singular_vectors="vh")[2].T, dtype=np.float32)
 
 
@@ -61,8 +62,7 @@ def _right_vectors_of_few(matrix: sp.csr_matrix, rank: int) -> FloatArray:
     exact = matrix.astype(np.float64)
     are_few_users = matrix.shape[0] < matrix.shape[1]
     values, vectors = np.linalg.eigh((exact @ exact.T if are_few_users else exact.T @ exact).toarray())
-    smallest = min(matrix.shape)
-    found = max(1, min(rank, smallest - 1, int((values > values[-1] * _ZERO).sum())))
+    found = max(1, min(rank, int((values > values[-1] * _ZERO).sum())))
     largest = vectors[:, ::-1][:, :found]
     if are_few_users:
         largest = (exact.T @ largest) / np.sqrt(np.maximum(values[::-1][:found], np.finfo(np.float64).tiny))
