@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kindred.domain.errors import ArtifactError, SettingsError
-from kindred.files import write_whole
+from kindred.files import read_with_hash, with_hash, write_whole
 
 # model.safetensors of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41.
 BUNDLED_NAME = "all-MiniLM-L6-v2"
@@ -92,18 +92,19 @@ def file_sha256(path: Path, cache_folder: Path | None) -> str:
         with suppress(OSError):  # where nothing can be noted the file is hashed once more
             cache_folder.mkdir(parents=True, exist_ok=True)
             # Not locked: of two processes that note at once one wins, and the loser's file is hashed once more.
-            write_whole(cache_folder / _HASHES_FILE, json.dumps(noted, indent=1).encode())
+            write_whole(cache_folder / _HASHES_FILE, json.dumps(with_hash(noted), indent=1).encode())
     return digest
 
 
 def _read_hashes(cache_folder: Path | None) -> dict[str, object]:
+    """What is noted by path, nothing where the file is damaged: a wrong digest would accuse genuine weights."""
     if cache_folder is None:
         return {}
     try:
-        noted = json.loads((cache_folder / _HASHES_FILE).read_text())
+        noted = read_with_hash(cache_folder / _HASHES_FILE)
     except (OSError, ValueError):
         return {}
-    return noted if isinstance(noted, dict) else {}
+    return {path: known for path, known in noted.items() if path != "hash"}
 
 
 def bert_shape(folder: Path) -> BertShape | None:

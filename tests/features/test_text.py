@@ -16,6 +16,7 @@ from kindred.features import text as text_module
 from kindred.features import weights
 from kindred.features.bert import BertEncoder
 from kindred.features.text import open_text_encoder, precision
+from kindred.files import with_hash
 
 CPU = torch.device("cpu")
 
@@ -126,6 +127,10 @@ def test_the_hash_is_taken_once(tmp_path: Path) -> None:
     noted = json.loads((cache / "hashes.json").read_text())
     noted[str(path)]["sha256"] = "noted"
     (cache / "hashes.json").write_text(json.dumps(noted))
+    assert weights.file_sha256(path, cache) == digest, "a digest that is not what was noted accuses no weights"
+    del noted["hash"]
+    noted[str(path)]["sha256"] = "noted"
+    (cache / "hashes.json").write_text(json.dumps(with_hash(noted)))
     assert weights.file_sha256(path, cache) == "noted"
     path.write_bytes(b"ab")
     assert weights.file_sha256(path, cache) not in ("noted", digest)
