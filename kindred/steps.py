@@ -102,7 +102,7 @@ def _train_in(
     from kindred.graph.statistics import graph_statistics
     from kindred.recommenders.data_hash import data_hash
     from kindred.recommenders.runs import new_run_folder, resumable_or_gone
-    from kindred.recommenders.training import GraphState, begin_training
+    from kindred.recommenders.training import GraphState, begin_training, check_times
     from kindred.training.fit import RunOptions, untracked
     from kindred.training.tracking import mlflow_tracking
 
@@ -117,6 +117,8 @@ def _train_in(
         uri = settings.mlflow_uri
         tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
         with graph_to_read(settings) as store, tracking as track:
+            if until is not None:
+                check_times(module.system, store, until)
             statistics = graph_statistics(store, graph_schema())
             state = GraphState(url, statistics.content_hash, until, data_hash(module.system, store))
             # who writes the graph, or needs the memory, is not kept waiting until the end of the training

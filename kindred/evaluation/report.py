@@ -38,7 +38,7 @@ SPLIT_RULES = {
 }
 
 
-def build_report(result: ProtocolResult, selection: str) -> Report:
+def build_report(result: ProtocolResult, selection: str, notes: Sequence[str] = ()) -> Report:
     """Everything measured, as JSON types: `report["ranking"]["delta"]["popularity"]["recall@10"]["low"]` and so on.
 
     A delta is the model minus the other, so above zero is better for rankings and accuracy, below zero for `mae` and
@@ -47,6 +47,7 @@ def build_report(result: ProtocolResult, selection: str) -> Report:
     Args:
         result: what `run_protocol` measured.
         selection: how the model's settings were chosen, one sentence for the reader.
+        notes: what else to warn the reader of, a sentence each.
     """
     report: Report = {"protocol": _protocol(result, selection)}
     if result.model.pooled.ranking is not None:
@@ -55,7 +56,7 @@ def build_report(result: ProtocolResult, selection: str) -> Report:
         report["rating"] = _rating(result)
     if result.variants:
         report["ablation"] = {name: _variant(result, variant) for name, variant in result.variants.items()}
-    report["warnings"] = [*suspicious(report), *_undecided(result)]
+    report["warnings"] = [*suspicious(report), *_undecided(result), *notes]
     return report
 
 

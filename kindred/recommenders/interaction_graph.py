@@ -70,6 +70,19 @@ class InteractionGraph:
         known = dict(event_columns(self.data, self.system)).get(f"has_{self.system.rating}")
         return np.full(len(self.interactions), self.scale is not None) if known is None else known.astype(np.bool_)
 
+    @property
+    def time_note(self) -> str:
+        """How events without a time count, a sentence; empty where every event has one."""
+        events = self.system.words.events
+        if self.interactions.at is None:
+            return f"none of these {events} has a time: all count as equally old"
+        known = dict(event_columns(self.data, self.system)).get("has_at")
+        untimed = 0 if known is None else len(known) - np.count_nonzero(known)
+        if not untimed:
+            return ""
+        then = "" if self.until is None else ", and as up to the time that was asked for"
+        return f"{untimed:,} of {len(self.interactions):,} {events} have no time: they count as the oldest{then}"
+
     @cached_property
     def item_context(self) -> sp.csr_matrix | None:
         """How often each item leads to each node of its context, `[num_items, num_nodes]`; None without context."""

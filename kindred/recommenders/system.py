@@ -177,8 +177,13 @@ class System:
 
     def no_events(self, until: int | None = None) -> RecordError:
         """What is raised where a graph holds no event of the system, up to a time."""
-        when = "" if until is None else f" up to {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%S}"
+        when = "" if until is None else f" up to {_in_words(until)}"
         return RecordError(f"the graph holds no {self.words.event}{when}", f"load some with `{self.load_with}`")
+
+    def no_times(self, until: int) -> SettingsError:
+        """What is raised where the graph is asked for as of a time, and no event of the system has one."""
+        which = f"which of them came up to {_in_words(until)} is not known"
+        return SettingsError(f"none of the {self.words.events} has a time: {which}", "leave --until out")
 
     def check_conditions(self, labels: Iterable[str], numbers: Iterable[str]) -> None:
         """Checks that items lead to nodes of these labels and have these numbers.
@@ -207,3 +212,7 @@ class System:
     def item_vectors(self) -> tuple[str, ...]:
         """The properties that hold vectors of an item's own texts."""
         return tuple(p.name for p in self.item.properties if p.kind is PropertyKind.VECTOR)
+
+
+def _in_words(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"

@@ -87,6 +87,17 @@ def finish_training(
     return finish_run(options.folder, _manifest(graph, model, config, options, state) | dict(more or {}))
 
 
+def check_times(system: System, store: GraphStore, until: int) -> None:
+    """Checks that the graph can be read as of a time: what has none is in it as of any.
+
+    Raises:
+        SettingsError: none of the system's events has a time.
+    """
+    batches = [batch for batch in store.read_edges(system.edge, ["at"]) if batch.num_rows]
+    if batches and all(batch["at"].null_count == batch.num_rows for batch in batches):
+        raise system.no_times(until)
+
+
 def begin_training(folder: Path, config: ModelConfig, options: RunOptions, state: GraphState) -> None:
     """Notes what the run is about to be made of, so that an interrupted one can be resumed.
 
@@ -153,6 +164,7 @@ def _manifest(
         **made_of(graph.system, config, options, state),
         "events": len(graph.interactions),
         "timed": graph.interactions.at is not None,
+        "time_note": graph.time_note,
         "users": len(distinct(graph.interactions.user_index)),
         "items": len(graph.items),
         "width": int(model.ranking.items.shape[1]),

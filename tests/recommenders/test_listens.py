@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kindred.cli.training import run_text
+from kindred.domain.errors import SettingsError
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Artist, ListenedToArtist, Tag, TaggedArtist, User
@@ -23,7 +25,7 @@ from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.releases import ITEMS
 from kindred.recommenders.releases import USERS as USERS_OF
 from kindred.recommenders.systems import find_system
-from kindred.recommenders.training import GraphState
+from kindred.recommenders.training import GraphState, check_times
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import ENCODER, QUICK, SMALL
@@ -74,6 +76,8 @@ def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_p
     options = RunOptions(tmp_path / "evaluation", device="cpu")
     report = evaluate(graph, CONFIG, EvaluationOptions("random", (0,)), options)
     assert report["ranking"]["delta"]["popularity"]["recall@10"]["low"] > 0 and "rating" not in report
+    untimed = "none of these listens has a time: all count as equally old"
+    assert run.manifest["time_note"] == untimed and untimed in report["warnings"] and untimed in run_text(run)
     vectors = open_vectors(f"exact:{tmp_path / 'vectors'}")
     assert module.publish(run, store, vectors).counts == {"users": USERS, "items": ARTISTS, "anonymous": 1}
     recommender = module.open_recommender(Opened(store, vectors, tmp_path / "runs", lambda: ENCODER))
@@ -98,4 +102,21 @@ def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_p
     assert done.new_items == 2 and heard[0::2].min() > heard[1::2].max()
     assert tagged[1::2].mean() > tagged[0::2].mean(), "those who like what bears its tag"
     vectors.close()
+    store.close()
+
+
+def test_what_has_no_time_is_told(tmp_path: Path) -> None:
+    store = open_graph(f"ladybug:{tmp_path / 'graph'}")
+    fill(store)
+    edge = edge_type_of(ListenedToArtist)
+    with pytest.raises(SettingsError, match=r"none of the listens has a time.*2024-05-01") as caught:
+        check_times(LISTENS, store, 1_714_521_600)
+    assert "--until" in caught.value.next_step
+    graph = read_interaction_graph(LISTENS, store)
+    timed = ListenedToArtist(event_id="timed", source_id="u00", target_id="a01", at=1_700_000_000)
+    store.upsert_edges(edge, to_table(edge, [timed]))
+    check_times(LISTENS, store, 1_714_521_600)
+    some = f"{len(graph.interactions)} of {len(graph.interactions) + 1} listens have no time: they count as the oldest"
+    assert read_interaction_graph(LISTENS, store).time_note == some
+    assert read_interaction_graph(LISTENS, store, 1_714_521_600).time_note.startswith(f"{some}, and as up to the time")
     store.close()

@@ -102,7 +102,9 @@ def evaluate(
     scale = graph.scale or STARS
     unit = "stars" if scale == STARS else "points"
     protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, compared, scale=scale, unit=unit)
-    report = build_report(run_protocol(graph.interactions, fit, protocol, options.progress), _selection(config))
+    notes = list(filter(None, [graph.time_note]))
+    result = run_protocol(graph.interactions, fit, protocol, options.progress)
+    report = build_report(result, _selection(config), notes)
     write_report(report, options.folder)
     return report
 
