@@ -56,6 +56,12 @@ class StoreError(KindredError):
     exit_code = 4
 
 
+class LateError(KindredError):
+    """An answer that would have come after its deadline."""
+
+    exit_code = 4
+
+
 class GateError(KindredError):
     """A quality gate that was missed: the work is done, but its result is not good enough."""
 

@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import TypeVar
 
+from kindred.domain.deadline import deadline, late
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import ArtifactError, KindredError, SchemaError, SettingsError, StoreError
+from kindred.domain.errors import ArtifactError, KindredError, LateError, SchemaError, SettingsError, StoreError
 from kindred.domain.experiments import Arm
 from kindred.domain.recommendation import Answer, Request
 from kindred.graph.open import is_server
@@ -22,7 +23,7 @@ from kindred.serving.ab_tests.experiments import Experiments
 from kindred.serving.answering.ladder import TOO_LATE
 from kindred.serving.answering.opened_system import OpenedSystem, open_system
 from kindred.serving.answering.sampled_recall import SampledRecall
-from kindred.serving.http.problems import EncoderError, LateError, OverloadedError, UnknownError
+from kindred.serving.http.problems import EncoderError, OverloadedError, UnknownError
 from kindred.serving.state.graph_door import RETRY_SECONDS, GraphDoor
 from kindred.serving.telemetry.metrics import Metrics
 from kindred.serving.telemetry.spans import open_spans
@@ -196,6 +197,8 @@ class Service:
     async def in_thread(self, function: Callable[[], Result], seconds: float | None = None) -> Result:
         """What a function gives that may take a while, in one of a few threads.
 
+        Where it comes too late it is not begun, or ends where it looks at the deadline.
+
         Raises:
             OverloadedError: too many wait already.
             LateError: it took longer than a request may.
@@ -204,14 +207,15 @@ class Service:
             raise OverloadedError("too much is being worked on", "ask again a little later")
         self._num_waiting += 1
         seconds = self.settings.serve_deadline_ms / 1000 if seconds is None else seconds
-        work = asyncio.get_running_loop().run_in_executor(self._threads, function)
+        begun = self._threads.submit(_by_deadline, function, seconds, time.monotonic())
+        work = asyncio.wrap_future(begun)
         work.add_done_callback(self._done)
         try:
             return await asyncio.wait_for(asyncio.shield(work), seconds)
         except TimeoutError as error:
-            raise LateError(
-                f"no answer within {seconds:g} s", "ask again, or raise KINDRED_SERVE_DEADLINE_MS"
-            ) from error
+            raise late(seconds) from error
+        finally:
+            begun.cancel()
 
     async def graph_problem(self) -> str | None:
         """Why the graph can't be read, None where nothing is wrong; a server is asked, an embedded one left alone."""
@@ -266,6 +270,12 @@ class Service:
             self.experiments.close()
         self.graph.close()
         self.spans.close()
+
+
+def _by_deadline(function: Callable[[], Result], seconds: float, since: float) -> Result:
+    """What a function gives that may know its deadline."""
+    with deadline(seconds, since):
+        return function()
 
 
 @contextmanager

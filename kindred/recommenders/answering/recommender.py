@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from kindred.domain.deadline import check_deadline
 from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.explanation import Explanation, Standing
@@ -153,6 +154,7 @@ class Recommender:
         excluded = asker.past.excluded(request, self._known.barred(request.at), self.system.words.did)
 
         def standing(row: Vectors) -> Standing:
+            check_deadline()
             asked = Asked(request, version, row, excluded)
             order = [candidate.item_id for candidate in self._finder.nearest(asked, RANKS)]
             rank = order.index(item_id) + 1 if item_id in order else None

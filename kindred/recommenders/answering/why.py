@@ -9,11 +9,11 @@ the user and of a few people on the path. Deletion check: the user is encoded ag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from kindred.domain.deadline import check_deadline
 from kindred.domain.embeddings import Vectors
 from kindred.domain.explanation import EvidencePath, PathNode, Quote, Standing
 from kindred.domain.interactions import IntArray
@@ -70,21 +70,15 @@ class Question:
     vector: Vectors
     until: int | None
     standing: Callable[[Vectors], Standing]
-
-    @cached_property
-    def own_texts(self) -> list[tuple[str, str]]:
-        """Item and words of what the user wrote."""
-        return self.known.texts(self.user_id, self.until)
+    _texts: dict[str, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
+    # read within the question: Python's cached_property lets but one of all questions read at a time
 
     def texts_of(self, person: str) -> list[tuple[str, str]]:
-        """Item and words of what somebody else wrote, as far as the version knew it."""
+        """Item and words of what the user wrote, or somebody else, as far as the version knew that."""
         if person not in self._texts:
-            self._texts[person] = self.known.texts(person, self.version.release.as_of)
+            until = self.until if person == self.user_id else self.version.release.as_of
+            self._texts[person] = self.known.texts(person, until)
         return self._texts[person]
-
-    @cached_property
-    def _texts(self) -> dict[str, list[tuple[str, str]]]:
-        return {}
 
 
 def evidence_paths(question: Question) -> tuple[tuple[EvidencePath, ...], Standing | None]:
@@ -95,6 +89,7 @@ def evidence_paths(question: Question) -> tuple[tuple[EvidencePath, ...], Standi
     liked = are_liked(question.system, history.events.user_index, history.columns, model.scale)
     started: list[tuple[str, float, IntArray, list[Found]]] = []
     for item, share, rows in _supporting(history, np.where(liked, shares, 0.0)):
+        check_deadline()
         if found := list(_paths_from(question, item, rows)):
             started.append((item, share, rows, found))
     kept = _standing_without(question, [rows for _, _, rows, _ in started])
@@ -219,13 +214,14 @@ def _same_words(question: Question, item: str, people: Sequence[str], start: str
     """The path over someone whose words of the item are like the user's of theirs."""
     if not question.system.event_texts:
         return None
-    own = " ".join(text for about, text in question.own_texts if about == item)
+    own_texts = question.texts_of(question.user_id)
+    own = " ".join(text for about, text in own_texts if about == item)
     if not own:
         return None
     theirs = {person: question.texts_of(person) for person in people[:_PEOPLE_READ]}
     of_item = {p: " ".join(text for about, text in said if about == question.item_id) for p, said in theirs.items()}
     readers = [person for person, text in of_item.items() if text]
-    texts = [text for said in (question.own_texts, *theirs.values()) for _, text in said]
+    texts = [text for said in (own_texts, *theirs.values()) for _, text in said]
     found = shared_aspect(own, [of_item[person] for person in readers], texts)
     return None if found is None else _told(question, item, readers[found[0]], found[1], start)
 

@@ -8,7 +8,15 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Scope
 
-from kindred.domain.errors import ArtifactError, KindredError, RecordError, SchemaError, SettingsError, StoreError
+from kindred.domain.errors import (
+    ArtifactError,
+    KindredError,
+    LateError,
+    RecordError,
+    SchemaError,
+    SettingsError,
+    StoreError,
+)
 from kindred.recommenders.system import System
 from kindred.serving.http.bare_page import bare_page
 from kindred.serving.http.replies import orjson_response
@@ -31,12 +39,6 @@ def unknown_item(system: System, item_id: str) -> UnknownError:
     return UnknownError(
         f"there is no {system.words.item} {item_id!r}", f"search for it by its {found_by} at {PAGES}/{system.name}"
     )
-
-
-class LateError(KindredError):
-    """An answer that would have come after its deadline."""
-
-    exit_code = 4
 
 
 class OverloadedError(KindredError):

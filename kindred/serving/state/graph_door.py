@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from kindred.domain.deadline import check_deadline
 from kindred.domain.errors import KindredError, StoreError
 from kindred.graph.store import GraphStore, RefusedError
 
@@ -70,7 +71,9 @@ class GraphDoor:
         Raises:
             StoreError: it can't be read, or hangs; at once where that was so just now, or one reader tries whether it
                 still is.
+            LateError: it would be read for an answer that none waits for any more.
         """
+        check_deadline()
         this = object()
         with self._changed:
             self._check_failed(this, tries_at_once)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +19,9 @@ from kindred.domain.recommendation import Request
 from kindred.domain.records import Reviewed
 from kindred.domain.schema import graph_schema
 from kindred.recommenders.answering.aspects import shared_aspect
-from kindred.recommenders.answering.known import StoreKnown
+from kindred.recommenders.answering.known import Known, StoreKnown
+from kindred.recommenders.answering.opened import Version
+from kindred.recommenders.answering.why import Question
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.releases import ITEMS
 from tests.recommenders.answering.test_recommender import a_user, encoded, reviews_of, users_of
@@ -107,6 +113,30 @@ def test_what_can_not_be_explained_is_said_in_words(shop: Shop) -> None:
     assert before.paths == () and "later events" in before.note
     with pytest.raises(RecordError, match="is not in version"):
         shop.recommender.why(user, "no such product")
+
+
+def test_two_questions_read_words_at_the_same_time_and_each_words_once() -> None:
+    both = Barrier(2)
+    read: list[tuple[str, int | None]] = []
+
+    class Slow:
+        def texts(self, user_id: str, until: int | None) -> list[tuple[str, str]]:
+            read.append((user_id, until))
+            both.wait(20)  # ends in an error where one waits for the other to have read
+            return [("drum", "it holds its tune")]
+
+    def asked(user_id: str) -> Question:
+        version = cast(Version, SimpleNamespace(release=SimpleNamespace(as_of=5)))
+        nothing = cast(Any, None)
+        return Question(
+            PRODUCTS, version, cast(Known, Slow()), user_id, nothing, {}, "drum", np.zeros(2), 9, lambda row: nothing
+        )
+
+    questions = [asked("ann"), asked("bob")]
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda question: question.texts_of(question.user_id), questions))
+    assert [question.texts_of(question.user_id) for question in questions] == found
+    assert sorted(read) == [("ann", 9), ("bob", 9)]
 
 
 def test_a_review_after_the_asked_time_is_no_evidence(changing: Shop) -> None:

@@ -14,7 +14,8 @@ import anyio
 import httpx
 import pytest
 
-from kindred.domain.errors import ArtifactError, StoreError
+from kindred.domain.deadline import deadline
+from kindred.domain.errors import ArtifactError, LateError, StoreError
 from kindred.domain.recommendation import Answer, Request
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import publish
@@ -25,7 +26,7 @@ from kindred.serving.answering.breaker import FAILURES, REST_SECONDS, Breaker
 from kindred.serving.answering.ladder import Ladder
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.answering.sampled_recall import SampledRecall
-from kindred.serving.service import Service
+from kindred.serving.service import NUM_THREADS, Service
 from kindred.settings import Settings
 from kindred.stores import graph_of, vectors_of
 from tests.recommenders.conftest import write_product
@@ -149,6 +150,30 @@ def test_what_would_come_too_late_comes_from_lists(settings: Settings) -> None:
         answer = reply.json()
         assert (reply.status_code, answer["degraded"], len(answer["items"])) == (200, True, 5)
         assert answer["note"].startswith("the best answer would have come too late")
+
+
+def test_what_none_waits_for_any_more_is_not_begun_and_does_not_begin_to_read_the_graph(settings: Settings) -> None:
+    gate = threading.Event()
+    begun: list[str] = []
+
+    async def asked(service: Service) -> None:
+        with pytest.raises(LateError, match=r"within 0\.02 s"):
+            await service.in_thread(lambda: begun.append("too late"), 0.02)
+
+    def read(service: Service) -> None:
+        with service.graph.read():
+            begun.append("read too late")
+
+    with opened(settings) as service:
+        for _ in range(NUM_THREADS):
+            service._threads.submit(gate.wait, 60)
+        anyio.run(asked, service)
+        gate.set()
+        assert service._threads.submit(len, "all are free again").result(60)
+        with pytest.raises(LateError), deadline(1.0, since=time.monotonic() - 2.0):
+            read(service)
+        read(service)
+    assert begun == ["read too late"], "with no deadline"
 
 
 def test_texts_are_not_read_by_another_encoder_than_made_the_vectors_of_the_graph(settings: Settings) -> None:
