@@ -14,6 +14,7 @@ import typer
 from kindred.cli import console
 from kindred.cli.options import AsJson, SystemName, settings_of
 from kindred.cli.times import seconds_in
+from kindred.domain.allocator import give_back_freed
 from kindred.domain.errors import GateError, KindredError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def refresh(
             console.note(f"not refreshed: {error}")  # what answered still does; the next time may go well
         if seconds is None:
             return
+        give_back_freed()
         time.sleep(max(0.0, began + seconds - time.monotonic()))
 
 

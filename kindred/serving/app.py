@@ -18,7 +18,7 @@ from starlette.responses import Response
 from kindred.domain.errors import KindredError
 from kindred.domain.refusals import refusal
 from kindred.serving.background.applying import apply_writes
-from kindred.serving.background.following import follow_versions, watch_graph
+from kindred.serving.background.following import follow_versions, watch_fit, watch_graph
 from kindred.serving.background.memory_use import give_back_memory
 from kindred.serving.http.head_requests import HeadRequests
 from kindred.serving.http.problems import REQUEST_ID_HEADER, problem, problem_of, request_id_of
@@ -50,7 +50,7 @@ ROUTES = (
 )
 """Each makes the routes of one subject."""
 _LOG = logging.getLogger("kindred.serving")
-TASKS = (follow_versions, watch_graph, apply_writes, give_back_memory)
+TASKS = (follow_versions, watch_graph, watch_fit, apply_writes, give_back_memory)
 """Each runs beside the requests until the service ends."""
 
 

@@ -24,6 +24,7 @@ from kindred.serving.answering.together import Together
 from kindred.serving.state.graph_door import GraphDoor
 from kindred.serving.state.graph_fit import misfit
 from kindred.serving.state.memory import Memory
+from kindred.serving.state.past import Past
 from kindred.vectorstore.store import VectorStore
 
 _LOG = logging.getLogger("kindred.serving")
@@ -73,17 +74,29 @@ class OpenedSystem:
             self.recommender, self.memory, lambda: self.version, self.memory.graph_problem, self.as_stranger
         )
         self.together = Together(self.ladder)
-        self._compare()
+        self._compare(self.memory.past)
 
-    def _compare(self) -> None:
-        """Compares the graph with what the version was made from."""
+    def _compare(self, past: Past) -> None:
+        """Compares what the graph holds with what the version was made from."""
         try:
             made_of = read_manifest(self.runs_folder / run_of(self.version))
         except ArtifactError:  # the run was removed since
             made_of = {}
-        self.misfit = misfit(self.module, self.version, made_of, self.memory.past, self.vectors.of(self.name))
-        if self.misfit is not None:
+        before, self.misfit = self.misfit, misfit(self.module, self.version, made_of, past, self.vectors.of(self.name))
+        if self.misfit not in (None, before):
             _LOG.warning("system %s: the graph is not the one of its version: %s", self.name, self.misfit)
+        elif before is not None and self.misfit is None:
+            _LOG.warning("system %s: the graph is the one of its version again", self.name)
+
+    def look_at_graph(self) -> None:
+        """Compares again where the graph seems to have been replaced, or was not the one of the version.
+
+        While it is an empty or another one, what is in memory stays: answers know what users did.
+        """
+        if self.misfit is not None or not self.memory.seems_of_graph():
+            self._compare(self.memory.read())
+            if self.misfit is None:
+                self.memory.reload()
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
         """The evidence for an item; its note says where the graph could not be asked for words of users."""
@@ -144,7 +157,7 @@ class OpenedSystem:
             with suppress(StoreError):  # a graph that is being written is read at the next switch
                 self.memory.reload()
             self.version = self.recommender.refresh()
-            self._compare()
+            self._compare(self.memory.past)
         except FAILURES as error:
             self.problem = str(error)
             return False

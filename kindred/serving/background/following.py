@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from kindred.domain.errors import KindredError
+from kindred.serving.answering.ladder import FAILURES
 from kindred.serving.service import Service
 
 SECONDS = 0.5
 LOOK_SECONDS = 2.0
+FIT_SECONDS = 60.0
 _LOG = logging.getLogger("kindred.serving")
 
 
@@ -30,6 +33,15 @@ async def follow_versions(service: Service) -> None:
         except (KindredError, OSError) as error:
             _LOG.warning("a system that was published can't be opened: %s", error)
         await asyncio.to_thread(service.graph.let_go)
+
+
+async def watch_fit(service: Service) -> None:
+    """Looks every minute whether the graph was replaced by an empty or another one under the service."""
+    while True:
+        await asyncio.sleep(FIT_SECONDS)
+        for opened in list(service.systems.values()):
+            with suppress(KindredError, *FAILURES):  # that the graph can't be read is told elsewhere
+                await asyncio.to_thread(opened.look_at_graph)
 
 
 async def watch_graph(service: Service) -> None:

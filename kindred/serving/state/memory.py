@@ -23,9 +23,12 @@ from kindred.recommenders.histories import BEFORE_ALL, Histories, histories_of_t
 from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
 from kindred.serving.state.graph_door import GraphDoor
+from kindred.serving.state.graph_fit import LEAST_SHARE
 from kindred.serving.state.items_now import ItemsNow
 from kindred.serving.state.past import LightEvent, Past, light_columns, read_past
 from kindred.serving.state.stored_events import StoredEvents
+
+_USERS_LOOKED_AT = 3
 
 
 class Memory:
@@ -48,7 +51,7 @@ class Memory:
         self._stored = StoredEvents(system, graph)
         self._num_changes: dict[str, int] = {}
         self._num_reloads = 0
-        self.past = self._read()
+        self.past = self.read()
         self._new: dict[str, dict[str, Event]] = {}
         self._new_counts: Counter[str] = Counter()
         self._users_with: dict[str, str] = {}
@@ -58,7 +61,8 @@ class Memory:
         self._current: dict[str, set[str]] = {}
         self._written: dict[str, set[str]] = {}
 
-    def _read(self) -> Past:
+    def read(self) -> Past:
+        """The past as the graph holds it now, which takes a while; `past` stays."""
         with self._graph.read() as store:
             past = read_past(self.system, store)
         past.prepare()
@@ -66,7 +70,7 @@ class Memory:
 
     def reload(self) -> None:
         """Reads the past again, e.g. when others wrote into the graph; what came since is kept, and counts once."""
-        past = self._read()
+        past = self.read()
         with self._lock:
             self.past = past
             self._stored.forget()
@@ -283,6 +287,20 @@ class Memory:
     def graph_problem(self, since: float = math.inf) -> str | None:
         """Why the graph can't be read just now, or could not since a time; None where nothing is wrong."""
         return self._graph.problem(since)
+
+    def seems_of_graph(self) -> bool:
+        """Whether nothing speaks against it that the graph is the one that the past was read from.
+
+        It holds half as much or more, and something that one of those did who did most: that is quick to see.
+        """
+        past, edge = self.past, self.system.edge
+        held = ((self.system.user, past.users), (self.system.item, past.items), (edge, past.item_index))
+        did = {user: set(past.item_ids(self._rows(user))) for user in self.busy_users(_USERS_LOOKED_AT)}
+        chosen = [(user, items) for user, items in did.items() if items]
+        with self._graph.read() as store:
+            if any(store.count(table) < LEAST_SHARE * len(before) for table, before in held):
+                return False
+            return not chosen or any(items & set(store.target_ids(edge, user)) for user, items in chosen)
 
     # what writers tell
 

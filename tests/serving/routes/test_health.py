@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -19,6 +18,8 @@ from kindred.graph.open import open_graph
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.serving import service as service_module
 from kindred.serving.background import following
+from kindred.serving.service import Service
+from kindred.serving.state import graph_door
 from kindred.settings import Settings
 from tests.recommenders.conftest import load
 from tests.serving.conftest import Client, ask, opened
@@ -69,10 +70,18 @@ def put_strange_graph(folder: Path) -> None:
     ],
 )
 def test_a_graph_that_is_not_that_of_the_version_is_told_of(
-    settings: Settings, put: Callable[[Path], None], said: str
+    settings: Settings, put: Callable[[Path], None], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.rmtree(settings.data_dir / "graph")
+    """When the service is opened, and where one takes the place of the other while it runs."""
+    graph, own, other = (settings.data_dir / name for name in ("graph", "own", "strange"))
+    graph.rename(own)
     put(settings.data_dir)
+    monkeypatch.setattr(graph_door, "IDLE_SECONDS", 0.0)
+
+    def look(service: Service) -> None:
+        service.graph.let_go()
+        service.system("products").look_at_graph()
+
     with opened(settings) as service:
         client = Client(service)
         version = service.system("products").version
@@ -84,6 +93,19 @@ def test_a_graph_that_is_not_that_of_the_version_is_told_of(
         assert "Something is degraded" in page and said.format(version) in page
         assert 'kindred_graph_fits{system="products"} 0.0' in client.get("/metrics").text
         assert len(client.get("/v1/users/U00001/recommendations", k=3).json()["items"]) == 3, "not dead"
+
+        look(service)
+        assert client.get("/health/ready").json()["status"] == "degraded"
+        if graph.exists():
+            graph.rename(other)
+        own.rename(graph)
+        look(service)
+        assert client.get("/health/ready").json()["status"] == "ready"
+        graph.rename(own)
+        if other.exists():
+            other.rename(graph)
+        look(service)
+        assert client.get("/health/deps").json()["systems"]["products"]["graph"] == said.format(version)
 
 
 def test_a_graph_that_does_not_answer_is_told_of_and_answers_go_on(
