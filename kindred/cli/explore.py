@@ -58,7 +58,7 @@ def run(
     """Ask one question; the graph is only read."""
     from kindred.cli.answer_text import fitted_table
     from kindred.graph.explore.question_files import question_of
-    from kindred.graph.explore.questions import missing_types
+    from kindred.graph.explore.questions import missing_types, untimed_events
     from kindred.graph.store import QueryLimits
 
     question = question_of(name)
@@ -67,9 +67,13 @@ def run(
     rows_at_most = max(1, limit) if isinstance(limit, int) else QueryLimits.rows
     answer = query_graph(settings_of(context), question.text, values, rows_at_most, seconds).to_pylist()
     missing: list[str] = []
-    if not answer:
+    untimed: dict[str, tuple[int, int]] = {}
+    if not answer or question.timed:
         with graph_to_read(settings_of(context)) as store:
-            missing = missing_types(store, question)
+            missing = [] if answer else missing_types(store, question)
+            untimed = untimed_events(store, question)
+    for event, (count, of) in untimed.items():
+        console.note(f"{count:,} of {of:,} {event} in the graph have no time: this question leaves them out")
     if as_json:
         console.json_result(answer)
         return
@@ -77,7 +81,7 @@ def run(
     console.result(fitted_table([column.name for column in question.columns], rows))
     if missing:
         console.note(f"no rows: the graph holds nothing of {' or '.join(missing)}")
-    elif not answer:
+    elif not answer and not untimed:
         console.note("no rows; `kindred graph stats` says what is there, --param changes what is asked")
 
 

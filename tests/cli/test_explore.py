@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from kindred.cli.app import app
 from kindred.domain.errors import SettingsError
-from kindred.domain.schema import graph_schema
+from kindred.domain.records import Product, Reviewed, User
+from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.graph.explore.question_files import read_questions
 from kindred.graph.open import open_graph
 from tests.graph.town import build_town
@@ -39,6 +40,30 @@ def kindred(town: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kindred]:
         return result.stdout
 
     yield run
+
+
+def test_events_without_a_time_are_told_where_a_question_goes_by_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINDRED_DATA_DIR", str(tmp_path))
+    edge = edge_type_of(Reviewed)
+    reviews = [Reviewed(event_id=f"e{n}", source_id="u", target_id=f"p{n}", rating=4) for n in range(3)]
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        store.create_schema(graph_schema())
+        for label, nodes in (("User", [User(id="u")]), ("Product", [Product(id=f"p{n}") for n in range(3)])):
+            store.upsert_nodes(graph_schema().node(label), to_table(graph_schema().node(label), nodes))
+        store.upsert_edges(edge, to_table(edge, reviews))
+    question = ("explore", "run", "ratings_by_month")
+    result = CliRunner().invoke(app, question, catch_exceptions=False)
+    told = "3 of {} REVIEWED in the graph have no time: this question leaves them out"
+    assert told.format(3) in result.stderr and "no rows" not in result.stderr
+    timed = Reviewed(event_id="timed", source_id="u", target_id="p0", rating=5, at=1_700_000_000)
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        store.upsert_edges(edge, to_table(edge, [timed]))
+    result = CliRunner().invoke(app, question, catch_exceptions=False)
+    assert "2023     11        1" in result.stdout and told.format(4) in result.stderr
+    result = CliRunner().invoke(app, ("explore", "run", "user_timeline", "--param", "user=u"), catch_exceptions=False)
+    assert result.stdout.count("reviewed") == 4 and "no time" not in result.stderr, "it shows them all"
 
 
 def test_the_list_names_every_question_and_opens_no_graph(kindred: Kindred, monkeypatch: pytest.MonkeyPatch) -> None:

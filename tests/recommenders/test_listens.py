@@ -17,7 +17,7 @@ from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.linear.scorers.scorer_config import FactorConfig
-from kindred.recommenders.answering.recommender import Opened
+from kindred.recommenders.answering.opened import UNTIMED, Opened
 from kindred.recommenders.evidence import evidence_of
 from kindred.recommenders.interaction_graph import read_interaction_graph
 from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
@@ -90,6 +90,11 @@ def test_listens_are_trained_evaluated_published_recommended_and_explained(tmp_p
     told = recommender.why("u00", found[0].recommendations[0].item_id)
     assert {path.kind for path in told.paths} <= {"people", "shared"} and told.paths and not told.paths[0].quotes
     assert told.paths[0].text.startswith("you listened to “Artist") and "(" not in told.paths[0].text
+    then = recommender(Request(user_id="u00", k=3, at=1_714_521_600))
+    assert then.note == UNTIMED and [i.item_id for i in then.recommendations] == [
+        i.item_id for i in found[0].recommendations
+    ]
+    assert not found[0].note and recommender.why("u00", found[0].recommendations[0].item_id, 0).note == UNTIMED
     assert found[0].as_of is None and isinstance(graph.users, IdMap) and graph.interactions.at is None
     assert vectors.systems() == ["listens"]
     add_artist(store, "heard", listeners=[2, 4, 6], tags=[])

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.schema import graph_schema
-from kindred.graph.store import GraphStore, Scalar
+from kindred.graph.store import GraphStore, QueryLimits, Scalar
 
 
 class ParameterKind(StrEnum):
@@ -96,6 +96,11 @@ class Question:
         needed = [f"--param {_quoted(p.name, p.example)}" for p in self.parameters if p.is_required]
         return " ".join(["kindred explore run", self.name, *needed])
 
+    @property
+    def timed(self) -> list[str]:
+        """What it calls the events that it counts by their times, and leaves out where they have none."""
+        return re.findall(r"\b(\w+)\.at IS NOT NULL", self.text)
+
     def values(self, given: Mapping[str, object]) -> dict[str, Scalar]:
         """A value for every parameter, typed; texts are read as the parameter's kind.
 
@@ -118,6 +123,24 @@ def missing_types(store: GraphStore, question: Question) -> list[str]:
         if not any(store.count(edge) for edge in chosen):
             missing.append(written.replace("|", " and "))
     return missing
+
+
+def untimed_events(store: GraphStore, question: Question) -> dict[str, tuple[int, int]]:
+    """How many events, and of how many, have no time, by type: of those that the question counts by their times only.
+
+    Types are left out of which every event has a time, or there is no event.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for name in question.timed:
+        for edge in graph_schema().edges:
+            if not re.search(rf"\[{name}:(\w+\|)*{edge.type}[|\]]", question.text):
+                continue
+            source, event, target = edge.triple
+            pattern = f"(a:{source})-[r:{event}]->(b:{target})"
+            text = f"MATCH {pattern} WHERE r.at IS NULL RETURN count(r.event_id) AS untimed"
+            untimed, others = store.query(text, {}, QueryLimits())["untimed"][0].as_py(), found.get(event, (0, 0))
+            found[event] = (others[0] + untimed, others[1] + store.count(edge))
+    return {event: counts for event, counts in found.items() if counts[0]}
 
 
 _KINDS_SAID = {

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # most systems have no ranker
 _VECTORS_KEPT = 10_000
 MOST_RISEN = 200
 LATER = "the published version knows later events than the time asked for"
+UNTIMED = "no event that the published version knows has a time: all of them count, whatever time is asked for"
 POPULAR_THEN = f"{LATER}: popular up to that time"
 NOTHING_THEN = f"{LATER}, and nothing that fits had happened up to then"
 

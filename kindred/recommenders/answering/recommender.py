@@ -19,7 +19,15 @@ from kindred.recommenders.answering.askers import Asker, Askers, EncodedRows
 from kindred.recommenders.answering.finding import Finder
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import Known, StoreKnown, left_out
-from kindred.recommenders.answering.opened import LATER, NOTHING_THEN, POPULAR_THEN, Opened, Version, load_version
+from kindred.recommenders.answering.opened import (
+    LATER,
+    NOTHING_THEN,
+    POPULAR_THEN,
+    UNTIMED,
+    Opened,
+    Version,
+    load_version,
+)
 from kindred.recommenders.answering.reasons import Told, explain
 from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts, left_aside, named_items
 from kindred.recommenders.answering.user_pasts import UserPasts
@@ -101,6 +109,7 @@ class Recommender:
         sources = {item: source if item in trained else "new" for item, source in selection.sources.items()}
         found = _recommendations(selection.chosen, titles, reasons, sources)
         notes = [
+            "" if request.at is None or version.release.as_of is not None else UNTIMED,
             "" if found else self._nothing_left(request, asker, version),
             self._left_aside(request, version, sources),
         ]
@@ -168,8 +177,11 @@ class Recommender:
             self.system, version, self._known, user_id, asker.history(), titles, item_id, vector[0], at, standing
         )
         paths, without_all = evidence_paths(question)
-        note = "" if paths else f"no path leads from what this user liked to this {word}: the score alone speaks for it"
-        return replace(told, paths=paths, without_all=without_all, note=note)
+        notes = [
+            "" if at is None or version.release.as_of is not None else UNTIMED,
+            "" if paths else f"no path leads from what this user liked to this {word}: the score alone speaks for it",
+        ]
+        return replace(told, paths=paths, without_all=without_all, note="; ".join(filter(None, notes)))
 
     def _no_evidence(self, version: Version, asker: Asker, item_id: str) -> str:
         """Why there can be no evidence, in words; empty where there can be some."""
