@@ -23,3 +23,8 @@ def shortened(text: str, characters: int) -> str:
 def counted(number: int, one: str, several: str) -> str:
     """A number of things as people write it: 1 review, 2,000 reviews."""
     return f"{number:,} {one if number == 1 else several}"
+
+
+def with_article(word: str) -> str:
+    """A thing as people name one of it: a track, an item, a user (such a u is no vowel)."""
+    return f"{'an' if word[:1].lower() in 'aeio' else 'a'} {word}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kindred.domain.shown import printable, score_text, shortened
+from kindred.domain.shown import printable, score_text, shortened, with_article
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,7 @@ def test_a_text_is_no_longer_than_there_is_room_for() -> None:
 
 def test_what_is_quoted_can_not_steer_a_terminal() -> None:
     assert printable("a\x1b]0;b\x07\x9bc\u00a0é…\n\td") == "a\ufffd]0;b\ufffd\ufffdc\u00a0é…\n\td"
+
+
+def test_one_of_a_kind_has_its_article() -> None:
+    assert [with_article(word) for word in ("track", "item", "user")] == ["a track", "an item", "a user"]

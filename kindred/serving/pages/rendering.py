@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from kindred.domain.errors import KindredError
 from kindred.domain.recommendation import Answer, Recommendation
-from kindred.domain.shown import counted, score_text, shortened
+from kindred.domain.shown import counted, score_text, shortened, with_article
 from kindred.graph.view.page import COLOURS, OTHER_COLOUR
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.recommends import MapsItems
@@ -95,7 +95,13 @@ def html_of(service: Service, page: Page) -> str:
 def _environment() -> Environment:
     environment = Environment(loader=PackageLoader("kindred.serving.pages"), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"day": day, "minute": minute, "score": score_text, "percent": percent, "colour": colour}
-    environment.filters |= {"counted": counted, "ago": ago, "brief": brief, "sentence": sentence}
+    environment.filters |= {
+        "with_article": with_article,
+        "counted": counted,
+        "ago": ago,
+        "brief": brief,
+        "sentence": sentence,
+    }
     environment.globals |= {"link": link, "sources": _SOURCES, "rests_on": rests_on, "served": _SERVED}
     return environment
 

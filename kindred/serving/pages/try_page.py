@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from kindred.domain.errors import KindredError, RecordError
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Event, Reviewed
+from kindred.domain.shown import with_article
 from kindred.recommenders.system import System
 from kindred.recommenders.systems import SystemModule
 from kindred.serving.http.problems import UnknownError
@@ -51,7 +52,9 @@ async def try_page(service: Service, system: str, form: str) -> Page:
     opened = service.system(system)
     if opened.module.takes == "nothing":
         words = opened.module.system.words
-        raise UnknownError(f"{words.items} are recommended to what is known only", f"find a {words.user} instead")
+        raise UnknownError(
+            f"{words.items} are recommended to what is known only", f"find {with_article(words.user)} instead"
+        )
     sent = parse_qsl(form, keep_blank_values=True, max_num_fields=200)
     fields = dict(sent)
     declared = opened.module.system
