@@ -148,12 +148,13 @@ class OpenedSystem:
         """
         try:
             published = self.vectors.of(self.name).published()
-            if published in (None, self.version):
-                self.problem = None
+            if published is None or published == self.version:
+                self.problem = self._refused = None
                 return False
             if published == self._refused and time.monotonic() < self._again_at:
                 return False
             self._refused, self._again_at = published, time.monotonic() + RETRY_SECONDS
+            self._check_whole(published)
             with suppress(StoreError):  # a graph that is being written is read at the next switch
                 self.memory.reload()
             self.version = self.recommender.refresh()
@@ -163,6 +164,11 @@ class OpenedSystem:
             return False
         self.problem, self.since = None, time.monotonic()
         return True
+
+    def _check_whole(self, version: str) -> None:
+        """Raises ArtifactError where a version is damaged, in what only some answers would read too."""
+        if damage := self.vectors.of(self.name).damage(version):
+            raise ArtifactError(f"version {version} is damaged: {damage}", "publish the run again: see `kindred runs`")
 
 
 def open_system(

@@ -22,6 +22,7 @@ from kindred.recommenders.publishing import publish
 from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.runs import find_run
 from kindred.serving.answering import breaker as breaker_module
+from kindred.serving.answering import opened_system
 from kindred.serving.answering.breaker import FAILURES, REST_SECONDS, Breaker
 from kindred.serving.answering.ladder import Ladder
 from kindred.serving.answering.opened_system import OpenedSystem
@@ -295,17 +296,34 @@ def rolled_back(settings: Settings) -> None:
         vectors.of("products").rollback()
 
 
-def test_a_damaged_newer_version_is_not_taken(settings: Settings) -> None:
+def test_a_damaged_newer_version_is_not_taken(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of its files it is, also those that only some answers read; once it is whole it is."""
+    monkeypatch.setattr(opened_system, "RETRY_SECONDS", 0.0)
     with opened(settings) as service:
         products = service.system("products")
         first = products.version
         service.graph.close()
         second = republish(settings)
-        for file in (versions_of(settings) / second / "items").iterdir():
-            file.write_bytes(b"garbage")
-        assert not products.follow() and products.version == first and second in str(products.problem)
+        folder = versions_of(settings) / second
+        files = [file for part in ("items", "users", "anonymous") for file in (folder / part).iterdir()]
+        assert len(files) > 6
+        for file in [*files, folder / "manifest.json"]:
+            whole = file.read_bytes()
+            file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 255]))
+            assert not products.follow() and products.version == first and str(file) in str(products.problem)
+            file.write_bytes(whole)
+        folder.rename(settings.data_dir / "away")
+        assert not products.follow() and f"no version '{second}'" in str(products.problem)
         answer = Client(service).get(f"/v1/products/users/{USER}/recommendations").json()
         assert answer["model"] == first and answer["served_by"] == "engine"
+
+        (settings.data_dir / "away").rename(folder)
+        monkeypatch.undo()
+        rolled_back(settings)
+        assert not products.follow() and products.problem is None
+        with vectors_of(settings) as vectors:
+            vectors.of("products").publish(second)
+        assert products.follow() and products.version == second, "tried at once"
 
 
 def test_the_graph_is_gone_and_known_users_are_answered(settings: Settings) -> None:
