@@ -48,6 +48,25 @@ def given(value: T | None, field: str) -> T:
     return value
 
 
+def time_or_note(time: int | None, notes: list[str]) -> int | None:
+    """The time as it was read; where there is none, a note of that for the summary."""
+    if time is None:
+        notes.append(NO_TIME)
+    return time
+
+
+def given_time(time: int | None, field: str) -> int:
+    """The time as it was read, of an event that is of use in its order only.
+
+    Raises:
+        BadRecord: it is missing.
+    """
+    if time is None:
+        message = "the time is missing, and models learn from the order; `kindred ingest interactions` can do without"
+        raise BadRecord(Reason.MISSING_VALUE, message, field)
+    return time
+
+
 def says_yes(value: object) -> bool | None:
     """Whether a cell says yes, as 1 or true; None where it says neither yes nor no."""
     text = str(value).strip().casefold()

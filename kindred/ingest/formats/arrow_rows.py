@@ -16,10 +16,9 @@ from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.added_types import in_plain_types
 from kindred.ingest.formats.columns import (
     check_firm_columns,
-    listed_columns,
     missing_columns,
+    not_understood,
     our_names,
-    understood_columns,
 )
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
@@ -96,8 +95,7 @@ def _columns_to_read(path: Location, schema: pa.Schema, source: Source, ours: Ma
         raise RecordError(f"{path} names a column twice: {', '.join(twice)}", "rename one of them")
     missing = missing_columns(source, names) if columns else ""
     if missing or not columns:
-        why = missing or f"no column that is understood among {listed_columns(names) or 'none at all'}"
-        raise RecordError(f"{path} has {why}", understood_columns(source))
+        raise not_understood(path, source, names, missing)
     check_firm_columns(path, source, names)
     return columns
 

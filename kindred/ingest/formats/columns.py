@@ -74,13 +74,23 @@ def _plain(name: str) -> str:
     return name.strip().casefold()
 
 
-def understood_columns(source: Source) -> str:
-    """What to do about columns that are not understood."""
-    known = ", ".join(source.columns)
+def not_understood(name: object, source: Source, found: Iterable[str], missing: str) -> RecordError:
+    """The error of a table in whose header a column is missing, or which has none that is known.
+
+    Args:
+        name: of the table.
+        source: what its rows were thought to be.
+        found: the columns that it has.
+        missing: what `missing_columns` said.
+    """
+    has = f"its columns are {listed_columns(found) or 'none at all'}"
     told = (
-        f"columns are {known}; `kindred ingest` takes others by --column NAME=THEIRS, and without a header by --columns"
+        f"columns that are read are {', '.join(source.columns)}; name others by --column NAME=THEIRS, "
+        "those of a file without a header by --columns"
     )
-    return f"{told}; any table of users and items by `kindred ingest interactions`" if "user" in source.wanted else told
+    if "user" in source.wanted:
+        told += "; `kindred ingest interactions` takes any table of users and items"
+    return RecordError(f"{name} has {missing or 'no column that is understood'}; {has}", told)
 
 
 def listed_columns(found: Iterable[str]) -> str:

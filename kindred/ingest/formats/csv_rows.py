@@ -19,8 +19,8 @@ from kindred.ingest.formats.columns import (
     check_firm_columns,
     listed_columns,
     missing_columns,
+    not_understood,
     our_names,
-    understood_columns,
 )
 from kindred.ingest.formats.json_lines import decode_utf8
 from kindred.ingest.formats.rows import Row
@@ -83,13 +83,11 @@ def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
     """
     first = without_separator_line(head.lstrip()).split(b"\n", 1)[0].strip()
     cells = {name: _header_cells(first, name, source) for name in _DELIMITERS}
-    known = {name: cells[name] & {*source.columns} for name in _DELIMITERS}
+    known = {name: {*cells[name]} & {*source.columns} for name in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
     is_table = not source.quoted or not first.startswith((b"{", b"["))
     if first and is_table and (not known[best] or (missing := missing_columns(source, cells[best]))):
-        found = listed_columns(sorted(cells[best]))
-        why = missing if known[best] else f"no column that is understood among {found}"
-        raise RecordError(f"{path} has {why}", understood_columns(source))
+        raise not_understood(path, source, cells[best], missing if known[best] else "")
     if not known[best] or first.startswith(b"{"):
         return None
     return dialect_with(best, head, source)
@@ -105,12 +103,12 @@ def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
     return Dialect(delimiter, bool(_ESCAPED_QUOTE.search(head)), has_blanks(first, delimiter), quotes_texts)
 
 
-def _header_cells(line: bytes, delimiter: str, source: Source) -> set[str]:
-    """The names in a header, as the source calls them."""
+def _header_cells(line: bytes, delimiter: str, source: Source) -> list[str]:
+    """The names in a header, each once, as the source calls them."""
     cells = line.decode(errors="replace").split(delimiter)
-    names = {name for cell in cells if (name := cell.strip().strip('"').strip())}
+    names = list(dict.fromkeys(name for cell in cells if (name := cell.strip().strip('"').strip())))
     ours = our_names(source, names)
-    return {ours.get(name, name) for name in names}
+    return [ours.get(name, name) for name in names]
 
 
 def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name: object = "the file") -> Iterator[Row]:

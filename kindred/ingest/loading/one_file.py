@@ -23,7 +23,7 @@ from kindred.ingest.loading.quarantine import Quarantine
 from kindred.ingest.loading.staging import Stage
 
 _GIVE_UP_AFTER = 2_000  # rows; a file that is mostly bad by then is another file than was thought
-_MOSTLY = 0.5
+MOSTLY = 0.5
 _ALL = 1 << 62
 
 
@@ -44,6 +44,11 @@ class FileCount:
     def num_quarantined(self) -> int:
         return self.quarantined.total()
 
+    @property
+    def share_bad(self) -> float:
+        """Share of bad lines, 0 to 1."""
+        return self.num_quarantined / max(self.lines, 1)
+
 
 @dataclass(frozen=True)
 class StagedFile:
@@ -60,9 +65,9 @@ class StagedFile:
         guests stand in many. Who lets nothing bad pass lets these not pass either.
         """
         count, most = self.count, max(max_bad, at_least)
-        share = count.num_quarantined / max(count.lines, 1)
+        share = count.share_bad
         others = (count.num_quarantined - count.quarantined[Reason.MISSING_ID.value]) / max(count.lines, 1)
-        if share <= most or (max_bad and others <= most and share <= _MOSTLY):
+        if share <= most or (max_bad and others <= most and share <= MOSTLY):
             return ""
         top = ", ".join(f"{reason} {number:,}" for reason, number in count.quarantined.most_common(3))
         message = (
@@ -87,7 +92,7 @@ def read_file(
     parse = file.source.parse
     for row in read_rows(file.path, file.source, progress, count.remarks.append):
         count.lines += 1
-        if count.lines == _GIVE_UP_AFTER and (refusal := staged.refusal(max_bad, _MOSTLY)):
+        if count.lines == _GIVE_UP_AFTER and (refusal := staged.refusal(max_bad, MOSTLY)):
             count.given_up = f"given up after {count.lines:,} lines: {refusal}"
             return count
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections import Counter
@@ -21,7 +22,7 @@ from kindred.ingest.cells.bad_records import Reason
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source, SourceFile
-from kindred.ingest.loading.one_file import FileCount, StagedFile, read_file, read_part
+from kindred.ingest.loading.one_file import MOSTLY, FileCount, StagedFile, read_file, read_part
 from kindred.ingest.loading.quarantine import Quarantine
 from kindred.ingest.loading.staging import Stage, not_writable
 
@@ -85,7 +86,10 @@ def _checked(staged: list[StagedFile], max_bad: float, quarantine: Quarantine) -
 
 
 def _refused(refusal: str, count: FileCount, quarantine: Quarantine) -> RecordError:
-    next_step = f"look into {quarantine.commit()}, or raise --max-bad"
+    enough = math.ceil(count.share_bad * 1000) / 1000  # as the message shows it, and no less
+    is_known = not count.given_up and enough <= MOSTLY
+    next_step = f"look into {quarantine.commit()}, or "
+    next_step += f"load the rest without them: --max-bad {enough:g}" if is_known else "raise --max-bad"
     if count.quarantined.most_common(1)[0][0] == Reason.INVALID_UTF8:
         next_step = f"{AS_UTF_8}; or {next_step}"
     return RecordError(f"{refusal}; nothing was loaded", next_step)

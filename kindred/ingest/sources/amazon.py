@@ -9,8 +9,8 @@ Reviews, told apart row by row:
 * flat: reviewID (the event id), nickname (the user: this layout has no other), asin, ProductName (the title),
   TextReview and Style (the category). It has neither stars nor time.
 
-Names of reviewers, votes, images and styles are left out: nothing here needs them, and names are personal. Stars and
-times of a file that has no column for them are unknown; where it has one, a row without a value is bad.
+Names of reviewers, votes, images and styles are left out: nothing here needs them, and names are personal. A time that
+is missing is unknown, and so are stars of a file that has no column for them; where it has one, a row without is bad.
 
 Metadata:
 
@@ -39,7 +39,7 @@ from kindred.ingest.cells.numbers import price_of
 from kindred.ingest.cells.ratings import rating_of
 from kindred.ingest.cells.texts import long_text_of, name_in, parts_of, raw_text_of, short_text_of, text_of
 from kindred.ingest.cells.times import seconds_of
-from kindred.ingest.cells.values import NO_RATING, NO_TIME, given, is_missing, optional, truth_of
+from kindred.ingest.cells.values import NO_RATING, given, is_missing, optional, time_or_note, truth_of
 from kindred.ingest.formats.source import Parsed, Source, Values
 
 RATING_SCALE = (1.0, 5.0)  # stars
@@ -76,8 +76,9 @@ _COLUMNS = {
 
 def _layout_of(row: Values) -> _Layout:
     if "reviewerID" in row:
-        has_time = type(row.get("unixReviewTime")) is int or "reviewTime" not in row
-        return _OF_2014 if has_time or not is_missing(row.get("unixReviewTime")) else _OF_2014_BY_DATE
+        at = row.get("unixReviewTime")
+        has_time = (type(at) is int and at > 0) or "reviewTime" not in row
+        return _OF_2014 if has_time or seconds_of(at, "unixReviewTime") is not None else _OF_2014_BY_DATE
     if "user_id" in row:
         return _OF_2023_VARIANTS if is_missing(row.get("parent_asin")) and "asin" in row else _OF_2023
     if "review/userId" in row:
@@ -129,13 +130,7 @@ def _as_keyed(text: str) -> str:
 
 
 def _time(row: Values, layout: _Layout, notes: list[str]) -> int | None:
-    value = row.get(layout.time)
-    if type(value) is int:
-        return seconds_of(value, layout.time)
-    if layout.time not in row or (layout is _FLAT and is_missing(value)):
-        notes.append(NO_TIME)
-        return None
-    return given(seconds_of(value, layout.time), layout.time)
+    return time_or_note(seconds_of(row.get(layout.time), layout.time), notes)
 
 
 def _stars(row: Values, layout: _Layout, notes: list[str]) -> float | None:
@@ -218,12 +213,13 @@ def _brand(name: str) -> Brand:
 
 _USER = ("reviewerID", "user_id", "nickname")
 _PRODUCT = ("asin", "parent_asin")
-_OPTIONAL = ("overall", "rating", "unixReviewTime", "reviewTime", "timestamp")
+_RATING = ("overall", "rating")
 REVIEWS = Source(
     columns=(
         *_USER,
         *_PRODUCT,
-        *_OPTIONAL,
+        *_RATING,
+        *("unixReviewTime", "reviewTime", "timestamp"),
         *("reviewText", "summary", "verified"),
         *("text", "title", "verified_purchase"),
         *("reviewID", "ProductName", "TextReview", "Style"),
@@ -232,7 +228,7 @@ REVIEWS = Source(
     ),
     parse=parse_review,
     wanted={"user": (*_USER, _OF_SNAP.user), "product": (*_PRODUCT, _OF_SNAP.product)},
-    optional=_OPTIONAL,
+    optional=_RATING,
 )
 METADATA = Source(
     columns=(

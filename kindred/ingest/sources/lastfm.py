@@ -6,7 +6,8 @@ Five files of tab-parted cells without quoting, each with a header; any of them 
 * artists.dat (id, name, url, pictureURL), in UTF-8. Addresses are left out: nothing here needs them.
 * tags.dat (tagID, tagValue), in Latin-1.
 * user_taggedartists.dat (userID, artistID, tagID, day, month, year): a row is about the artist's tag; the edge that
-  tells who put it there has the same `event_id`. A day counts from midnight UTC.
+  tells who put it there has the same `event_id`. A day counts from midnight UTC; one of which a part is missing is
+  unknown.
 * user_friends.dat (userID, friendID): each friendship is there in both directions.
 
 Names are brought to Unicode form NFC; ids stay as they are.
@@ -26,7 +27,7 @@ from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
 from kindred.ingest.cells.ids import id_of
 from kindred.ingest.cells.numbers import count_of, whole_of
 from kindred.ingest.cells.texts import short_text_of
-from kindred.ingest.cells.values import NO_TIME, given, optional
+from kindred.ingest.cells.values import NO_TIME, optional, time_or_note
 from kindred.ingest.formats.source import Parsed, Source, Values
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
@@ -74,12 +75,13 @@ def parse_tagging(row: Values) -> Parsed:
         BadRecord: the row can't be used.
     """
     user_id, artist_id, tag_id = (id_of(row.get(name), name) for name in ("userID", "artistID", "tagID"))
-    at = _midnight(row)
+    notes: list[str] = []
+    at = time_or_note(_midnight(row), notes)
     event = {"event_id": _key("tagged", user_id, artist_id, tag_id, at), "target_id": tag_id, "at": at}
     ends = {"target_id": "tagID", "at": "year"}
     tagged = checked(TaggedArtist, {"source_id": artist_id, **event}, {"source_id": "artistID", **ends})
     used = checked(UsedTag, {"source_id": user_id, **event}, {"source_id": "userID", **ends})
-    return Parsed((tagged, used, _artist(tagged.source_id), _tag(tagged.target_id), _user(used.source_id)))
+    return Parsed((tagged, used, _artist(tagged.source_id), _tag(tagged.target_id), _user(used.source_id)), notes)
 
 
 def parse_friend(row: Values) -> Parsed:
@@ -90,17 +92,15 @@ def parse_friend(row: Values) -> Parsed:
     return Parsed((friend, _user(friend.source_id), _user(friend.target_id)))
 
 
-def _midnight(row: Values) -> int:
-    """The start of the row's day, seconds UTC."""
-    year, month, day = (_number(row, name) for name in ("year", "month", "day"))
+def _midnight(row: Values) -> int | None:
+    """The start of the row's day, seconds UTC; None where a part of it is missing."""
+    year, month, day = (whole_of(row.get(name), name) for name in ("year", "month", "day"))
+    if year is None or month is None or day is None:
+        return None
     try:
         return int(datetime(year, month, day, tzinfo=UTC).timestamp())
     except (ValueError, OverflowError) as error:
         raise BadRecord(Reason.OUT_OF_RANGE, f"there is no day {year}-{month}-{day}"[:100], "day") from error
-
-
-def _number(row: Values, name: str) -> int:
-    return given(whole_of(row.get(name), name), name)
 
 
 def _key(kind: str, *parts: object) -> str:

@@ -1,7 +1,7 @@
 """Listening events and the metadata of tracks, as JSON lines, CSV or Parquet.
 
-* events: user, track, `at` or `timestamp` (in any form that `times.py` reads; unknown where the file has neither) and,
-  where known, `plays` (a count), `share` (of the track, 0 to 1) and `event_id`; an event without one gets a key of its
+* events: user, track, `at` or `timestamp` (in any form that `times.py` reads; unknown where neither says it) and, where
+  known, `plays` (a count), `share` (of the track, 0 to 1) and `event_id`; an event without one gets a key of its
   content, so that replays change nothing. What follows may stand on the event as well.
 * as services export them: see `listening_exports.py`. A track without an id goes by artist and title, so equal titles
   of two artists stay two. Podcasts and audiobooks are skipped.
@@ -35,7 +35,7 @@ from kindred.ingest.cells.numbers import count_of, number_of, whole_of
 from kindred.ingest.cells.texts import name_in, parts_of, raw_text_of, short_text_of
 from kindred.ingest.cells.time_reader import ReadTime, time_reader
 from kindred.ingest.cells.times import key_of_time, milliseconds_of
-from kindred.ingest.cells.values import NO_TIME, given, is_missing, optional
+from kindred.ingest.cells.values import optional, time_or_note
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources import listening_exports
 
@@ -59,7 +59,7 @@ def parse_event(row: Values, user: str = "", read_time: ReadTime = milliseconds_
         return Parsed((), skipped=reason)
     notes: list[str] = []
     listener = _listener(row, user)
-    at_ms = _time(row, read_time, notes)
+    at_ms = time_or_note(_time(row, read_time), notes)
     values: dict[str, object] = {
         "source_id": listener,
         "target_id": id_of(row.get("track"), "track"),
@@ -82,15 +82,17 @@ def _listener(row: Values, user: str) -> str:
     return listener
 
 
-def _time(row: Values, read_time: ReadTime, notes: list[str]) -> int | None:
-    """The time in milliseconds; None where the file has none."""
-    if "at" not in row and "timestamp" not in row:
-        notes.append(NO_TIME)
-        return None
-    field = "timestamp" if is_missing(row.get("at")) and "timestamp" in row else "at"
-    at_ms = given(read_time(row[field], field), field)
+def _time(row: Values, read_time: ReadTime) -> int | None:
+    """The time in milliseconds; None where the row has none."""
+    for field in _TIMES:
+        if (at_ms := read_time(row.get(field), field)) is not None:
+            return _checked(at_ms, row[field], field, read_time)
+    return None
+
+
+def _checked(at_ms: int, value: object, field: str, read_time: ReadTime) -> int:
     if 0 <= at_ms < EARLIEST_TIME * 1000 and read_time is milliseconds_of:
-        message = f"a time from 1990 up to now is wanted, got {shown(row[field])}"
+        message = f"a time from 1990 up to now is wanted, got {shown(value)}"
         raise BadRecord(
             Reason.TIME_OUT_OF_RANGE, f"{message}; --at-format order takes what only tells the order", field
         )
@@ -184,7 +186,6 @@ EVENTS = Source(
     columns=("user", *_TIMES, "plays", "share", "event_id", *_TRACK_COLUMNS, *listening_exports.COLUMNS),
     parse=parse_event,
     wanted=_WANTED,
-    optional=(*_TIMES, *listening_exports.TIMES),
     read=listening_exports.read_playlists,
 )
 METADATA = Source(

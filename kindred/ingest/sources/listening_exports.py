@@ -49,7 +49,6 @@ COLUMNS = (
     *dict.fromkeys(name for names in _ALSO_CALLED.values() for name in names),
     *(_PLAYED, _RATIO, _KIND, _MILLISECONDS, _OF_NAMED, *_WITHIN, *_SPOKEN),
 )
-TIMES = _ALSO_CALLED["timestamp"]
 WANTED = {
     "user": _ALSO_CALLED["user"],
     "track": (*_ALSO_CALLED["track"], "title", *_ALSO_CALLED["title"], *_WITHIN),
@@ -68,8 +67,6 @@ def usual(row: Values) -> dict[str, object]:
     for name, others in _ALSO_CALLED.items():
         if (also := next((other for other in (name, *others) if not is_missing(found.get(other))), None)) is not None:
             found[name] = found[also]
-        elif any(other in found for other in others):
-            found.setdefault(name, None)
     artist, title = (" ".join(str(found.get(name) or "").split()) for name in ("artist", "title"))
     if is_missing(found.get("track")) and artist and title:
         found["track"] = f"{artist} – {title}"

@@ -17,7 +17,7 @@ from kindred.ingest.cells.bad_records import checked
 from kindred.ingest.cells.ids import id_of, id_text_of
 from kindred.ingest.cells.numbers import whole_of
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import given, optional
+from kindred.ingest.cells.values import given_time, optional
 from kindred.ingest.formats.impressions import read_clicked
 from kindred.ingest.formats.source import Parsed, Source, Values
 
@@ -40,7 +40,7 @@ def parse_click(row: Values) -> Parsed:
     """
     notes: list[str] = []
     user_id, article_id = (id_of(row.get(name), name) for name in ("user_id", "click_article_id"))
-    at_ms = given(milliseconds_of(row.get("click_timestamp"), "click_timestamp"), "click_timestamp")
+    at_ms = given_time(milliseconds_of(row.get("click_timestamp"), "click_timestamp"), "click_timestamp")
     viewed = checked(
         Viewed,
         {

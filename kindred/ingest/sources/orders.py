@@ -12,7 +12,7 @@ from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.ids import id_of
 from kindred.ingest.cells.texts import text_of
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import given
+from kindred.ingest.cells.values import given_time
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
     Search,
@@ -38,7 +38,7 @@ def parse_order(row: Values) -> Parsed:
     text, product_id = text_of(row.get("query"), "query"), id_of(row.get("product"), "product")
     if not text.strip():
         raise BadRecord(Reason.MISSING_VALUE, "it is missing", "query")
-    at_ms = given(milliseconds_of(row.get("time"), "time"), "time")
+    at_ms = given_time(milliseconds_of(row.get("time"), "time"), "time")
     query, useless = useful_query(text, product_id)
     if useless:
         return Parsed((), skipped=useless)

@@ -33,7 +33,7 @@ from kindred.ingest.cells.ids import id_of, id_text_of
 from kindred.ingest.cells.numbers import whole_of
 from kindred.ingest.cells.texts import text_of
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.cells.values import given, is_missing, optional
+from kindred.ingest.cells.values import given_time, is_missing, optional
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
@@ -128,7 +128,7 @@ def _search(row: Values, query: str, notes: list[str]) -> Search:
     return Search(
         user_id=id_of(row.get("client_id"), "client_id"),
         query=query,
-        at_ms=given(milliseconds_of(row.get("timestamp"), "timestamp"), "timestamp"),
+        at_ms=given_time(milliseconds_of(row.get("timestamp"), "timestamp"), "timestamp"),
         search_id=id_of(row.get("query_id"), "query_id") or None,
         session=optional(id_text_of, session, "session_id", notes),
         columns=_COLUMNS,

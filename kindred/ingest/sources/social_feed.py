@@ -19,7 +19,7 @@ from kindred.ingest.cells.ids import id_of
 from kindred.ingest.cells.numbers import whole_of
 from kindred.ingest.cells.texts import long_text_of, name_in, short_text_of, text_of
 from kindred.ingest.cells.times import key_of_time, milliseconds_of
-from kindred.ingest.cells.values import given, optional, truth_of
+from kindred.ingest.cells.values import given_time, optional, truth_of
 from kindred.ingest.formats.impressions import read_news, read_views
 from kindred.ingest.formats.source import Parsed, Source, Values
 
@@ -75,7 +75,7 @@ def parse_event(row: Values) -> Parsed:
     """
     notes: list[str] = []
     user_id, post_id = id_of(row.get("user_id"), "user_id"), id_of(row.get("post_id"), "post_id")
-    at_ms = given(milliseconds_of(row.get("timestamp"), "timestamp"), "timestamp")
+    at_ms = given_time(milliseconds_of(row.get("timestamp"), "timestamp"), "timestamp")
     action = text_of(row.get("action"), "action").strip().lower()
     event: dict[str, object] = {
         "event_id": content_id(str(user_id), str(post_id), key_of_time(at_ms), action),

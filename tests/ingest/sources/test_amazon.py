@@ -117,7 +117,6 @@ def test_the_flat_layout_believes_stars_and_times_that_are_there() -> None:
         ({"unixReviewTime": "soon"}, "wrong_type", "unixReviewTime"),
         ({"reviewText": {"a": 1}}, "wrong_type", "reviewText"),
         ({"overall": float("inf")}, "out_of_range", "overall"),
-        ({"unixReviewTime": None, "reviewTime": None}, "missing_value", "reviewTime"),
         ({"unixReviewTime": 1.5}, "time_out_of_range", "unixReviewTime"),
         ({"unixReviewTime": 631_151_999}, "time_out_of_range", "unixReviewTime"),
         ({"unixReviewTime": 10**400}, "time_out_of_range", "unixReviewTime"),
@@ -127,6 +126,17 @@ def test_the_flat_layout_believes_stars_and_times_that_are_there() -> None:
 )
 def test_what_is_wrong_has_a_reason(changes: dict[str, Any], reason: str, field: str) -> None:
     assert reason_of(review(1, **changes)) == (reason, field)
+
+
+@pytest.mark.parametrize("missing", [None, "", float("nan"), "NA", 0, -1, "0"])
+def test_a_time_that_is_missing_is_unknown(missing: object) -> None:
+    parsed = parse_review(review(1, unixReviewTime=missing, reviewTime=missing))
+    found = parsed.records[0]
+    assert list(parsed.notes) == ["no time"] and isinstance(found, Reviewed) and found.at is None
+    of_2023 = {"user_id": "u", "parent_asin": "p", "rating": 5.0, "timestamp": missing}
+    assert list(parse_review(of_2023).notes) == ["no time"]
+    by_date = the_review(review(1, unixReviewTime=missing, reviewTime="03 1, 2014"))
+    assert by_date.at == 1_393_632_000, "the other column says it"
 
 
 def test_metadata_of_both_editions_mean_the_same() -> None:

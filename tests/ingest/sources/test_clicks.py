@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import write_csv
 
+from kindred.domain.errors import RecordError
 from kindred.ingest.feed import click_files
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from tests.ingest.conftest import DictGraph, Row, json_lines
@@ -83,3 +85,9 @@ def test_a_slice_of_the_real_clicks_is_counted(tmp_path: Path, graph: DictGraph,
     assert tables[0] == tables[1]
     assert len(tables[0]["User"]) == len(set(rows["user_id"].to_pylist()))
     assert len(tables[0]["Post"]) == len(set(rows["click_article_id"].to_pylist()))
+
+
+def test_a_click_without_a_time_says_what_does_without(tmp_path: Path, options: IngestOptions) -> None:
+    (tmp_path / "clicks").write_bytes(json_lines([click(1, 2, None), click(1, 3, 1506826800026)]))
+    with pytest.raises(RecordError, match=r"the time is missing, .*`kindred ingest interactions` can do without"):
+        ingest_files(DictGraph(), click_files(tmp_path / "clicks"), None, replace(options, max_bad=0.1))

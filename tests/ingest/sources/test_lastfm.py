@@ -81,7 +81,10 @@ def test_plays_have_no_time_and_are_counted(tmp_path: Path, graph: DictGraph, op
     summary = ingest(graph, write(tmp_path / "lastfm"), options)
     plays = {(r["source_id"], r["target_id"]): (r["plays"], r["at"]) for r in graph.tables["LISTENED"].values()}
     assert plays == {("1", "1"): (13883, None), ("1", "2"): (5, None), ("2", "1"): (1, None)}
-    assert {Path(f.file).name: f.notes for f in summary.files if f.notes} == {"user_artists.dat": {"no time": 3}}
+    assert {Path(f.file).name: f.notes for f in summary.files if f.notes} == {
+        "user_artists.dat": {"no time": 3},
+        "user_taggedartists.dat": {"no time": 1},
+    }
 
 
 def test_a_tagging_is_two_edges_of_one_event(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:
@@ -90,7 +93,8 @@ def test_a_tagging_is_two_edges_of_one_event(tmp_path: Path, graph: DictGraph, o
     assert used.keys() == tagged.keys()
     taggings = {(used[e]["source_id"], tagged[e]["source_id"], tagged[e]["target_id"], tagged[e]["at"]) for e in used}
     april, leap_day = (int(datetime(*day, tzinfo=UTC).timestamp()) for day in ((2009, 4, 1), (2008, 2, 29)))
-    assert taggings == {("1", "1", "7", april), ("2", "1", "7", april), ("2", "99", "8", leap_day)}
+    unknown = ("2", "1", "8", None)
+    assert taggings == {("1", "1", "7", april), ("2", "1", "7", april), ("2", "99", "8", leap_day), unknown}
 
 
 def test_every_line_is_accepted_or_quarantined_with_its_reason(
@@ -104,7 +108,6 @@ def test_every_line_is_accepted_or_quarantined_with_its_reason(
         "user_taggedartists.dat": {
             "time_out_of_range": 1,
             "out_of_range": 1,
-            "missing_value": 1,
             "wrong_type": 1,
             "broken_csv": 1,
         }

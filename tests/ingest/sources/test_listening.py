@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def ingest(graph: DictGraph, options: IngestOptions, events: Path, metadata: Pat
         {"at": "2014-05-13 16:53:20.0"},
         {"at": "2014-05-13T18:53:20+02:00"},
         {"at": None, "timestamp": MOMENT * 1000},
+        {"at": 0, "timestamp": MOMENT * 1000},
     ],
 )
 def test_moments_in_every_unit_are_one_event(moment: dict[str, object]) -> None:
@@ -113,7 +115,6 @@ def test_bad_events_are_quarantined_and_every_line_counts_once(
 ) -> None:
     bad: list[dict[str, object]] = [
         {"track": "t1", "at": MOMENT},
-        {"user": "u", "track": "t1"},
         {"user": "u", "track": "t1", "at": "yesterday"},
         {"user": "u", "track": "t1", "at": 5},
         {"user": "u", "track": "t1", "at": MOMENT, "share": 1.5},
@@ -123,14 +124,23 @@ def test_bad_events_are_quarantined_and_every_line_counts_once(
     ]
     (tmp_path / "events").write_bytes(json_lines([*EVENTS, *bad, EVENTS[0]]))
     summary = ingest(graph, options, tmp_path / "events")
-    assert (summary.lines, summary.accepted, summary.duplicates, summary.quarantined) == (12, 4, 1, 7)
+    assert (summary.lines, summary.accepted, summary.duplicates, summary.quarantined) == (11, 4, 1, 6)
     assert summary.files[0].reasons == {
         "missing_id": 1,
-        "missing_value": 1,
         "time_out_of_range": 1,
         "out_of_range": 2,
         "wrong_type": 2,
     }
+
+
+def test_a_time_that_is_missing_is_unknown_whatever_other_rows_have(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    rows = "user,track,at\nu,t1,2014-03-01\nu,t2,\nu,t3,NaT\nu,t4,0\n"
+    (tmp_path / "events").write_text(rows)
+    file = ingest(graph, replace(options, max_bad=0.0), tmp_path / "events").files[0]
+    assert (file.accepted, file.notes) == (4, {"no time": 3})
+    assert [row["at"] for row in graph.tables["LISTENED"].values()].count(None) == 3
 
 
 def test_order_and_repetition_leave_the_graph(tmp_path: Path, options: IngestOptions) -> None:
