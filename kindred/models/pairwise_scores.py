@@ -53,6 +53,11 @@ class PairwiseScores:
     def dim(self) -> int:
         return int(self.weights["numbers.bias"].shape[0])
 
+    @property
+    def num_numbers(self) -> int:
+        """How many numbers of a pair it reads."""
+        return int(self.weights["mean"].shape[0])
+
     @cached_property
     def _first(self) -> list[FloatArray]:
         """The first layer, part by part of its input, each `[dim, width]`."""

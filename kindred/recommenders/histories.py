@@ -56,6 +56,12 @@ class Histories:
         stored = self.columns.get(system.event_vector or "")
         return None if stored is None else EventText.of(stored.astype(np.float32, copy=False))
 
+    @property
+    def times(self) -> IntArray:
+        """Seconds UTC of each event, `BEFORE_ALL` where unknown, `[num_events]`."""
+        at = self.events.at
+        return np.full(len(self.events), BEFORE_ALL, dtype=np.int64) if at is None else at
+
     def each_alone(self) -> Histories:
         """Every event as the history of a user of its own, in the same order."""
         num_events = len(self.events)
@@ -181,13 +187,14 @@ def histories_of_table(system: System, items: IdMap, users: IdMap, table: pa.Tab
         order, columns = order[~skipped], {name: values[~skipped] for name, values in columns.items()}
     rating = columns.get(system.rating or "")
     known = columns.get(f"has_{system.rating}", np.ones(len(order), dtype=np.bool_)).astype(np.bool_)
+    at = times_of(columns, len(order))
     events = Interactions(
         users.positions_of_column(table["source_id"])[order],
         items.positions_of_column(table["target_id"])[order],
         len(users),
         len(items),
         None if rating is None else ratings_of(rating.astype(np.float32), known),
-        _times(columns),
+        at if (at > BEFORE_ALL).any() else None,
     )
     return Histories(events, columns, [item_ids[row] for row in order], skipped_ids)
 
@@ -197,10 +204,9 @@ def _has_text(system: System, table: pa.Table) -> bool:
     return any(any(table[name].to_pylist()) for name in vector.encodes)
 
 
-def _times(columns: Mapping[str, Column]) -> IntArray | None:
-    """Seconds UTC of each event, `BEFORE_ALL` where unknown, `[num_events]`; None where no event has a time."""
+def times_of(columns: Mapping[str, Column], num_events: int) -> IntArray:
+    """Seconds UTC of each event, `BEFORE_ALL` where unknown, `[num_events]`."""
     if "at" not in columns:
-        return None
-    at: IntArray = columns["at"].astype(np.int64)
-    known = columns.get("has_at", np.ones(len(at), dtype=np.bool_)).astype(np.bool_)
-    return np.where(known, at, BEFORE_ALL) if known.any() else None
+        return np.full(num_events, BEFORE_ALL, dtype=np.int64)
+    known = columns.get("has_at", np.ones(num_events, dtype=np.bool_)).astype(np.bool_)
+    return np.where(known, columns["at"].astype(np.int64), BEFORE_ALL)

@@ -53,7 +53,8 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
         return [candidate.score for candidate in candidates]
     from kindred.recommenders.ranking.ranker import Asking, rank_candidates
 
-    asking = Asking(asker.user_id, asker.seen, asker.past.skipped, asker.history, asker.level == "model")
+    past = asker.past
+    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, asker.history, asker.level == "model")
     return rank_candidates(version.ranker, version.model, asking, candidates)
 
 

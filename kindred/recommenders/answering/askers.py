@@ -208,7 +208,7 @@ class Askers:
         if len(users) > 1:
             raise RecordError(f"events of {len(users)} users in one request", "ask for one user at a time")
         user_id = request.user_id or request.events[0].source_id
-        past = UserPast(histories.item_ids, histories.skipped_ids)
+        past = UserPast(histories.item_ids, histories.times, histories.skipped_ids)
         if not len(histories.events):
             return replace(self._anonymous(user_id, version), past=past)
         row = model.encode(histories)[0]
@@ -228,7 +228,7 @@ class Askers:
             return own
         vector = np.asarray(own.vector + np.sum(added, axis=0), dtype=np.float32)
         level = "inductive" if own.level == "popular" else own.level
-        return replace(own, level=level, vector=vector, past=UserPast([*own.seen, *request.viewed], own.past.skipped))
+        return replace(own, level=level, vector=vector, past=own.past.with_viewed(request.viewed))
 
 
 def text_vector(model: Model, encoder: TextEncoder, text: str) -> Vectors:

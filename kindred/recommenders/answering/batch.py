@@ -20,7 +20,7 @@ from kindred.linear.inputs.known_items import dot_scores
 from kindred.recommenders.answering.held_versions import published_version
 from kindred.recommenders.answering.opened import Opened, Version, load_version
 from kindred.recommenders.diversity import at_most_of_each
-from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped, telling_properties
+from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped, telling_properties, times_of
 from kindred.recommenders.ranking.latest_events import LatestEvents
 from kindred.recommenders.ranking.pair_features import best_candidates, scores_at
 from kindred.recommenders.ranking.ranker import RankedUsers, Ranker
@@ -201,7 +201,7 @@ def _events(system: System, store: GraphStore, users: IdMap, items: IdMap) -> tu
     what = items.positions_of_column(table["target_id"])[order]
     there = (who >= 0) & (what >= 0)
     skipped = are_skipped(system, columns)
-    at = np.arange(len(order))
+    at = times_of(columns, len(order))
     events = Interactions(who[there], what[there], len(users), len(items), at=at[there])
     if skipped is None:
         return events, None

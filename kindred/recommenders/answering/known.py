@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from kindred.domain.ids import IdMap
+from kindred.domain.interactions import IntArray
 from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore, QueryLimits
@@ -37,6 +38,9 @@ class Known(Protocol):
 
     def seen(self, user_id: str, until: int | None) -> Sequence[str]:
         """Items of a user's events up to a time, oldest first; none for somebody unknown."""
+
+    def seen_with_times(self, user_id: str, until: int | None) -> tuple[Sequence[str], IntArray]:
+        """The same, and seconds UTC of each of these events, `BEFORE_ALL` where unknown."""
 
     def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
         """Items that a user skipped up to a time."""
@@ -109,7 +113,11 @@ class StoreKnown:
         """Nothing: each row is judged when it is asked for."""
 
     def seen(self, user_id: str, until: int | None) -> Sequence[str]:
-        return self.history(user_id, _NO_ITEMS, until).item_ids
+        return self.seen_with_times(user_id, until)[0]
+
+    def seen_with_times(self, user_id: str, until: int | None) -> tuple[Sequence[str], IntArray]:
+        history = self.history(user_id, _NO_ITEMS, until)
+        return history.item_ids, history.times
 
     def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
         return () if self._system.skipped_below is None else self.history(user_id, _NO_ITEMS, until).skipped_ids

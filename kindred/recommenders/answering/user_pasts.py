@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from kindred.domain.interactions import IntArray
 from kindred.domain.recommendation import Request
 from kindred.recommenders.answering.known import Known
+from kindred.recommenders.histories import BEFORE_ALL
 from kindred.vectorstore.store import Excluded
 
 ITEMS_KEPT = 500_000
@@ -21,12 +25,19 @@ class UserPast:
 
     Attributes:
         seen: items of their events, oldest first.
+        seen_at: seconds UTC of each of them, `BEFORE_ALL` where unknown.
         skipped: items that they skipped.
     """
 
     seen: Sequence[str] = ()
+    seen_at: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     skipped: Sequence[str] = ()
     _kept: tuple[Collection[str], Excluded] | None = None
+
+    def with_viewed(self, viewed: Sequence[str]) -> UserPast:
+        """The same with items that they look at now, as if in their last session."""
+        at = self.seen_at[-1:] if len(self.seen_at) else np.array([BEFORE_ALL])
+        return UserPast([*self.seen, *viewed], np.concatenate([self.seen_at, np.repeat(at, len(viewed))]), self.skipped)
 
     def excluded(self, request: Request, barred: Collection[str], did: str) -> Excluded:
         """Items that an answer may not hold; the same object each time where the request adds nothing of its own.
@@ -86,7 +97,7 @@ class UserPasts:
             self._drop(user_id)
 
     def _read(self, user_id: str, until: int | None) -> UserPast:
-        return UserPast(self._known.seen(user_id, until), self._known.skipped(user_id, until))
+        return UserPast(*self._known.seen_with_times(user_id, until), self._known.skipped(user_id, until))
 
     def _keep(self, user_id: str, state: Hashable, past: UserPast) -> None:
         with self._lock:

@@ -1,4 +1,7 @@
-"""What the last events of users would bring up alone: the linear scorers of retrieval, asked of nothing else."""
+"""What the last events of users would bring up alone: the linear scorers of retrieval, asked of nothing else.
+
+So are the events of the last session: before it began, users may have been after something else.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.domain.sessions import sessions_of
 from kindred.linear.inputs.user_features import events_after
 from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
 
 LATEST_EVENTS: Sequence[int] = (1, 3)
 """Of so many last events of a user the scores are numbers of their own for the ranker."""
+NUM_SUMS = len(LATEST_EVENTS) + 1
+"""Those, and the scores of the last session."""
+SILENCE = 1800
+"""Seconds without an event, after which a session is over."""
+MOST_OF_SESSION = 10
+"""So many of its events, the last ones, stand for a session."""
+
+
+def in_last_session(events: Interactions) -> NDArray[np.bool_]:
+    """Which events are of the last session of their user, `[num_events]`; without times all of them are."""
+    last = events_after(events) < MOST_OF_SESSION
+    if events.at is not None:
+        rows = np.flatnonzero(last)
+        users = events.user_index[rows]
+        sessions = sessions_of(users, events.at[rows], SILENCE)
+        latest = np.zeros(events.num_users, dtype=np.int64)
+        np.maximum.at(latest, users, sessions)
+        last[rows] = sessions == latest[users]
+    return last
 
 
 @dataclass(frozen=True)
@@ -21,7 +45,7 @@ class LatestEvents:
     """The last events of users as rows to score items with.
 
     Attributes:
-        rows: `[num_users, len(LATEST_EVENTS), width]`.
+        rows: of the last so many, then of the last session, `[num_users, NUM_SUMS, width]`.
         items: rows of the items, `[num_items, width]`.
     """
 
@@ -38,15 +62,16 @@ class LatestEvents:
             items: rows of the items to be scored, else those of the model.
         """
         after = events_after(events)
-        last = np.flatnonzero(after < max(LATEST_EVENTS))
+        of_session = in_last_session(events)
+        last = np.flatnonzero(of_session | (after < max(LATEST_EVENTS)))
         histories = Histories(replace(events.take(last), at=None), {})
         added = np.asarray(model.event_rows(histories), dtype=np.float32)
-        rows = np.zeros((events.num_users, len(LATEST_EVENTS), added.shape[1]), dtype=np.float32)
-        for column, count in enumerate(LATEST_EVENTS):
-            counted = after[last] < count
+        rows = np.zeros((events.num_users, NUM_SUMS, added.shape[1]), dtype=np.float32)
+        for column, of_sum in enumerate([*(after < count for count in LATEST_EVENTS), of_session]):
+            counted = of_sum[last]
             np.add.at(rows[:, column], events.user_index[last][counted], added[counted])
         return cls(rows, model.ranking.items if items is None else items)
 
     def scores(self, users: IntArray) -> FloatArray:
-        """Scores of the whole catalogue, `[len(LATEST_EVENTS), num_users, num_items]`."""
+        """Scores of the whole catalogue, `[NUM_SUMS, num_users, num_items]`."""
         return np.stack([self.rows[users, column] @ self.items.T for column in range(self.rows.shape[1])])

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from kindred.domain.groups import numbered, spans
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.linear.inputs.user_features import events_after
+from kindred.recommenders.ranking.latest_events import NUM_SUMS, in_last_session
 
 if TYPE_CHECKING:
     from kindred.recommenders.interaction_graph import InteractionGraph
 
 MOST_NODES = 6
 """So many nodes of each context type are looked at of an item; those that the fewest items have come first."""
-LATEST = 3
-"""So many of a user's last events say what they are after now."""
 RECENT = 0.1
 """The last part of the time of all events that counts as recent."""
 SKIPS_ASSUMED = 5.0
 """Plays that the share of skips of an item is brought nearer to the usual one by."""
+NUMBERS_OF_USER = 3
+"""How many events, what share of skips, how many events in the last session."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class PairFeatures:
             `[num_items, at most MOST_NODES]`.
         num_nodes: context type → number of nodes.
         items: numbers of each item, `[num_items + 1, num_item_numbers]`; the last row is of an item that is not known.
-        is_timed: whether the events have times; where not, all events of a user are their latest.
+        is_timed: whether the events have times; where not, all events of a user are their last session.
     """
 
     nodes: dict[str, IntArray]
@@ -64,7 +64,7 @@ class PairFeatures:
             tastes: what the users did.
             candidates: item positions, −1 for an item that is not known, `[num_users, num_candidates]`.
             scores: of retrieval first, then of its scorers asked of the latest events alone, each set off against those
-                of the candidates (`Spread`), `[num_scores, num_users, num_candidates]`.
+                of the candidates (`Spread`), `[1 + NUM_SUMS, num_users, num_candidates]`.
         """
         parts = [np.moveaxis(scores, 0, -1), self.items[candidates]]
         for kind in (tastes.chosen, tastes.recent, tastes.skipped):
@@ -85,10 +85,16 @@ class PairFeatures:
             np.zeros(events.num_users) if skips is None else np.bincount(skips.user_index, minlength=len(of_events))
         )
         share = of_skips / np.maximum(of_events + of_skips, 1)
-        user = np.stack([np.log1p(of_events), share], axis=1).astype(np.float32)
-        latest = events.take(events_after(events) < LATEST)
-        chosen, recent, skipped = (self._counts(part, events.num_users) for part in (events, latest, skips))
+        session = events.take(in_last_session(events))
+        of_session = np.bincount(session.user_index, minlength=events.num_users)
+        user = np.stack([np.log1p(of_events), share, np.log1p(of_session)], axis=1).astype(np.float32)
+        chosen, recent, skipped = (self._counts(part, events.num_users) for part in (events, session, skips))
         return Tastes(chosen, recent, skipped, user)
+
+    @property
+    def num_numbers(self) -> int:
+        """How many numbers a pair has."""
+        return 1 + NUM_SUMS + int(self.items.shape[1]) + 3 * len(self.nodes) + NUMBERS_OF_USER
 
     def in_time(self, events: Interactions) -> Interactions:
         """The events, without times where those that it learned from had none."""
@@ -136,9 +142,9 @@ class Tastes:
 
     Attributes:
         chosen: context type → how many of a user's events lead to each node, `[num_users, num_nodes + 1]`.
-        recent: the same of their latest events.
+        recent: the same of their last session.
         skipped: the same of skips.
-        user: numbers of the users alone, `[num_users, 2]`.
+        user: numbers of the users alone, `[num_users, NUMBERS_OF_USER]`.
     """
 
     chosen: dict[str, FloatArray]

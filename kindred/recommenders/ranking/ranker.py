@@ -61,7 +61,7 @@ class Ranker:
             users: embeddings, `[num_users, dim]`.
             tastes: what the users did.
             candidates: item positions, `[num_users, num_candidates]`, −1 for an item that training did not know.
-            scores: of retrieval, then of the latest events, `[num_scores, num_users, num_candidates]`; `−inf` where
+            scores: of retrieval, then of the latest events, `[1 + NUM_SUMS, num_users, num_candidates]`; `−inf` where
                 there is no candidate.
         """
         numbers = self.features.numbers(tastes, candidates, Spread.of(scores).apply(scores))
@@ -86,9 +86,13 @@ def load_ranker(folder: Path) -> Ranker:
     arrays, manifest = read_arrays(folder, RANKER)
     try:
         scores, features = PairwiseScores.from_state(arrays), PairFeatures.from_state(arrays)
-        return Ranker(scores, features, arrays["users"], manifest["candidates"])
+        ranker = Ranker(scores, features, arrays["users"], manifest["candidates"])
     except KeyError as error:
         raise ArtifactError(f"the ranker in {folder} does not fit this version: {error}", "train again") from error
+    if scores.num_numbers != features.num_numbers:
+        told = f"it reads {scores.num_numbers} numbers of a pair, of which there are {features.num_numbers}"
+        raise ArtifactError(f"the ranker in {folder} does not fit this version: {told}", "train again")
+    return ranker
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,7 @@ class Asking:
     Attributes:
         user_id: None for somebody who is not in the graph.
         seen: items of their events, oldest first.
+        seen_at: seconds UTC of each of them, ascending, `BEFORE_ALL` where unknown.
         skipped: items that they skipped.
         history: gives their events in full; called where the graph network must encode them.
         is_published: whether their events are those that the published version knows.
@@ -196,6 +201,7 @@ class Asking:
 
     user_id: str | None
     seen: Sequence[str]
+    seen_at: IntArray
     skipped: Sequence[str]
     history: Callable[[], Histories]
     is_published: bool
@@ -211,8 +217,8 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
     if found is None or not asking.is_published:
         learned = model.learned
         graph = np.zeros_like(ranker.user_graph[:1]) if learned is None else learned.encode(asking.history())
-    seen = _in_order(asking.seen, model.items)
-    tastes = ranker.features.tastes(seen, _in_order(asking.skipped, model.items))
+    seen = _of_one_user(asking.seen, model.items, asking.seen_at)
+    tastes = ranker.features.tastes(seen, _of_one_user(asking.skipped, model.items))
     items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]
     retrieved = np.array([[[candidate.score for candidate in candidates]]], dtype=np.float32)
     latest = LatestEvents.of(model, ranker.features.in_time(seen), model.ranking.items[items[0]])
@@ -221,8 +227,8 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
     return logits
 
 
-def _in_order(item_ids: Sequence[str], items: IdMap) -> Interactions:
-    """Events of one user with these items, one after the other."""
+def _of_one_user(item_ids: Sequence[str], items: IdMap, at: IntArray | None = None) -> Interactions:
+    """Events of one user with these items."""
     num_events = len(item_ids)
     positions = items.positions(item_ids) if num_events else np.zeros(0, dtype=np.int64)
-    return Interactions(np.zeros(num_events, dtype=np.int64), positions, 1, len(items), at=np.arange(num_events))
+    return Interactions(np.zeros(num_events, dtype=np.int64), positions, 1, len(items), at=at)

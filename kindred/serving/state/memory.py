@@ -14,7 +14,7 @@ import pyarrow as pa
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import StoreError
 from kindred.domain.ids import IdMap
-from kindred.domain.interactions import Interactions, ratings_of
+from kindred.domain.interactions import IntArray, Interactions, ratings_of
 from kindred.domain.records import Event, User
 from kindred.domain.schema import to_table
 from kindred.ingest.loading.load import with_embeddings
@@ -96,14 +96,14 @@ class Memory:
     # what the recommender asks
 
     def seen(self, user_id: str, until: int | None) -> Sequence[str]:
-        items = self.past.item_ids(self._rows(user_id, until))
-        if user_id in self._new:
-            there = set(items)
-            for event in self._later(user_id, until):
-                if event.target_id not in there and not _is_skip(event, self.system.skipped_below):
-                    there.add(event.target_id)
-                    items.append(event.target_id)
-        return items
+        return self.seen_with_times(user_id, until)[0]
+
+    def seen_with_times(self, user_id: str, until: int | None) -> tuple[Sequence[str], IntArray]:
+        if user_id not in self._new:
+            past, rows = self.past, self._rows(user_id, until)
+            return past.item_ids(rows), past.times(rows)
+        events = self.light_events(user_id, until)
+        return [event.item_id for event in events], _times(events)
 
     def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
         least = self.system.skipped_below
@@ -382,13 +382,17 @@ class Memory:
     def _light(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         """A history without texts, where the graph can't be read."""
         events = self.light_events(user_id, until)
-        at = np.array([BEFORE_ALL if e.at is None else e.at for e in events], np.int64)
+        at = _times(events)
         rating = np.array([np.nan if e.rating is None else e.rating for e in events], np.float32)
         ids = [event.item_id for event in events]
         columns = light_columns(self.system, at, rating)
         rated = None if self.system.rating is None else ratings_of(np.nan_to_num(rating), ~np.isnan(rating))
         index = Interactions(np.zeros(len(events), np.int64), items.positions(ids), 1, len(items), rated, at)
         return Histories(index, columns, ids)
+
+
+def _times(events: Sequence[LightEvent]) -> IntArray:
+    return np.array([BEFORE_ALL if event.at is None else event.at for event in events], np.int64)
 
 
 def _is_skip(event: Event, skipped_below: tuple[str, float] | None) -> bool:

@@ -19,7 +19,7 @@ from kindred.gnn.columns import Column, edge_columns
 from kindred.graph.store import GraphStore
 from kindred.graph.tables import ids_of_nodes, numbers_of_nodes
 from kindred.recommenders.evidence import Lists, are_told
-from kindred.recommenders.histories import BEFORE_ALL, Histories, are_skipped, telling_properties
+from kindred.recommenders.histories import BEFORE_ALL, Histories, are_skipped, telling_properties, times_of
 from kindred.recommenders.item_context import context_columns, likely_of
 from kindred.recommenders.publishing import read_titles
 from kindred.recommenders.system import System, Triple
@@ -84,6 +84,10 @@ class Past:
         if self.skipped is not None:
             found = found[~self.skipped[rows]]
         return [ids[item] for item in found.tolist()]
+
+    def times(self, rows: slice) -> IntArray:
+        """The time of each of these events but the skips, `BEFORE_ALL` where unknown, `[num_events]`."""
+        return self.at[rows] if self.skipped is None else self.at[rows][~self.skipped[rows]]
 
     def skipped_ids(self, rows: slice) -> list[str]:
         """The item of each of these events that is a skip."""
@@ -184,7 +188,7 @@ def read_past(system: System, store: GraphStore) -> Past:
     item_index = items.positions_of_column(keys["target_id"])[order][by_user].astype(np.int32)
     counts = np.bincount(user_index, minlength=len(users))
     skipped = are_skipped(system, columns)
-    at, rating = _times(columns, num_events), _ratings(columns, system, num_events)
+    at, rating = times_of(columns, num_events), _ratings(columns, system, num_events)
     return Past(
         users,
         items,
@@ -207,13 +211,6 @@ def _events(system: System, store: GraphStore, names: list[str]) -> Iterator[pa.
         return
     for batch in store.read_edges(system.edge, [*names, system.predicted]):
         yield batch.filter(pc.is_null(batch.column(system.predicted))).select(names)
-
-
-def _times(columns: dict[str, Column], num_events: int) -> IntArray:
-    if "at" not in columns:
-        return np.full(num_events, BEFORE_ALL, np.int64)
-    known = columns.get("has_at", np.ones(num_events, np.bool_)).astype(np.bool_)
-    return np.where(known, columns["at"].astype(np.int64), BEFORE_ALL)
 
 
 def _ratings(columns: dict[str, Column], system: System, num_events: int) -> FloatArray:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import pytest
 
+from kindred.domain.interactions import IntArray
 from kindred.domain.recommendation import Request
 from kindred.recommenders.answering import user_pasts
 from kindred.recommenders.answering.known import Known
-from kindred.recommenders.answering.user_pasts import UserPasts
+from kindred.recommenders.answering.user_pasts import UserPast, UserPasts
+from kindred.recommenders.histories import BEFORE_ALL
 
 NOTHING_BARRED: frozenset[str] = frozenset()
 
@@ -23,9 +26,10 @@ class Events:
         self.num_changes = 0
         self.num_reads = 0
 
-    def seen(self, user_id: str, until: int | None) -> Sequence[str]:
+    def seen_with_times(self, user_id: str, until: int | None) -> tuple[Sequence[str], IntArray]:
         self.num_reads += 1
-        return list(self.items.get(user_id, ()))
+        seen = list(self.items.get(user_id, ()))
+        return seen, 100 * np.arange(1, len(seen) + 1)
 
     def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
         return ["skip"]
@@ -47,6 +51,13 @@ def test_a_past_is_read_again_only_when_something_else_is_known() -> None:
     events.num_changes += 1
     assert list(pasts.of("ann", None).seen) == ["a", "b", "c"] and events.num_reads == 2
     assert pasts.of("ann", 7) is not pasts.of("ann", 7), "a past up to a time is not the present one"
+
+
+def test_what_is_looked_at_now_belongs_to_the_last_session() -> None:
+    past = pasts_of(Events(ann=["a", "b"])).of("ann", None).with_viewed(["x", "y"])
+    assert list(past.seen) == ["a", "b", "x", "y"] and past.seen_at.tolist() == [100, 200, 200, 200]
+    assert list(past.skipped) == ["skip"]
+    assert UserPast().with_viewed(["x"]).seen_at.tolist() == [BEFORE_ALL]
 
 
 def test_what_is_excluded_is_one_object_until_other_items_are_barred() -> None:

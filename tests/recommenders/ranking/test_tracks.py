@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.interactions import Interactions
 from kindred.domain.recommendation import Answer, Candidate, Request
 from kindred.domain.records import Listened
@@ -30,7 +30,7 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.model import Model, load_model
-from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, LatestEvents
+from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, NUM_SUMS, SILENCE, LatestEvents, in_last_session
 from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import Asking, Ranker, load_ranker, rank_candidates
 from kindred.recommenders.ranking.ranker_data import sides_of
@@ -132,14 +132,36 @@ def test_the_latest_events_are_scored_alone(music: Music) -> None:
     latest = LatestEvents.of(model, events)
     for user in (0, 7, 40):
         mine = np.flatnonzero(events.user_index == user)
-        last = mine[np.argsort(events.at[mine], kind="stable")][-max(LATEST_EVENTS) :]
+        ordered = mine[np.argsort(events.at[mine], kind="stable")]
+        new = np.flatnonzero(np.diff(events.at[ordered], prepend=-1e9) > SILENCE)[-1]
+        counts = [*LATEST_EVENTS, min(len(ordered) - new, 10)]
+        last = ordered[-max(counts) :]
         alone = [Histories(replace(events.take(np.array([row])), at=None), {}) for row in last]
         added = [model.event_rows(one)[0] for one in alone]
-        for column, count in enumerate(LATEST_EVENTS):
+        for column, count in enumerate(counts):
             wanted = np.sum(added[-count:], axis=0) @ model.ranking.items.T
             assert np.allclose(latest.scores(np.array([user]))[column, 0], wanted, atol=1e-4)
     strangers = LatestEvents.of(model, events.take(np.zeros(0, np.int64)))
     assert not strangers.rows.any() and len(strangers.rows) == events.num_users
+
+
+def test_a_session_ends_with_a_silence_and_is_the_last_ten_events_at_most() -> None:
+    at = np.array([0, 100, 5_000, 5_000 + SILENCE, 7_000, *range(20, 32)])
+    user = np.array([0, 0, 0, 0, 0, *[2] * 12])
+    events = Interactions(user, np.zeros(len(at), np.int64), 3, 1, at=at)
+    told = in_last_session(events)
+    assert told[:5].tolist() == [False, False, True, True, True]
+    assert told[5:].tolist() == [False] * 2 + [True] * 10
+    assert in_last_session(replace(events, at=None)).all()
+
+
+def test_a_saved_ranker_that_reads_other_numbers_is_refused(music: Music, tmp_path: Path) -> None:
+    ranker = small_ranker(music, load_model(TRACKS, music.run.folder))
+    fewer = {name: value[..., :-1] for name, value in ranker.scores.weights.items() if name in ("mean", "deviation")}
+    replace(ranker, scores=replace(ranker.scores, weights={**ranker.scores.weights, **fewer})).save(tmp_path)
+    with pytest.raises(ArtifactError, match="does not fit this version") as refused:
+        load_ranker(tmp_path)
+    assert refused.value.next_step == "train again"
 
 
 def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> None:
@@ -165,7 +187,12 @@ def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> No
         found = ranked.model.score_users(np.array([user]))[0]
         candidates = [Candidate(items.external(int(item)), float(found[item])) for item in best]
         asker = Asking(
-            users.external(user), history.item_ids, ids_of, lambda history=history: history, is_published=True
+            users.external(user),
+            history.item_ids,
+            history.times,
+            ids_of,
+            lambda history=history: history,
+            is_published=True,
         )
         logits = rank_candidates(loaded, ranked.model, asker, candidates)
         assert np.allclose(np.array(logits) - logits[0], row[best] - row[best[0]], atol=1e-3)
@@ -189,10 +216,10 @@ def small_ranker(music: Music, model: Model) -> Ranker:
     torch.manual_seed(0)
     sides = sides_of(music.graph, model)
     features = PairFeatures.of(music.graph, music.graph.interactions, music.graph.skips)
-    numbers = features.numbers(
-        features.tastes(music.graph.interactions, None), np.zeros((80, 1), np.int64), np.zeros((3, 80, 1), np.float32)
-    )
-    network = PairwiseRanker(sides, numbers.shape[2], RankerConfig())
+    tastes, scores = features.tastes(music.graph.interactions, None), np.zeros((1 + NUM_SUMS, 80, 1), np.float32)
+    numbers = features.numbers(tastes, np.zeros((80, 1), np.int64), scores)
+    assert numbers.shape[2] == features.num_numbers
+    network = PairwiseRanker(sides, features.num_numbers, RankerConfig())
     torch.nn.init.normal_(network.last.weight)
     return ranker_of(network, sides, features, RankerConfig(candidates=20))
 

@@ -17,6 +17,7 @@ from kindred.domain.recommendation import Request
 from kindred.domain.records import Product
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import QueryLimits
+from kindred.recommenders.answering.known import StoreKnown
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.publishing import place_new_items
@@ -132,6 +133,23 @@ def test_who_did_something_is_encoded_once_until_they_do_more(settings: Settings
         assert recommender.is_quick(asked)
         memory.forget_user(user)
         assert recommender(asked).level == "popular"
+
+    run(settings, asks)
+
+
+def test_what_somebody_did_is_in_the_order_of_its_times_before_and_after_the_graph_holds_it(settings: Settings) -> None:
+    async def asks(service: Service, client: httpx.AsyncClient) -> None:
+        memory, (first, second) = service.system("products").memory, items_of(service)[:2]
+        did = [(first, 1_700_000_000), (second, 1_600_000_000), (first, 1_500_000_000)]
+        for number, (item, at) in enumerate(did):
+            told = REVIEW | {"item_id": item, "event_id": f"o{number}", "at": at}
+            assert (await client.post("/v1/events", json=told)).json()["accepted"] == 1
+        told_items, told_at = memory.seen_with_times("newcomer", None)
+        assert list(zip(told_items, told_at, strict=True)) == did[::-1]
+        await applied(service)
+        with service.graph.read() as store:
+            items, at = StoreKnown(PRODUCTS, store).seen_with_times("newcomer", None)
+        assert (list(items), at.tolist()) == (told_items, told_at.tolist()), "commands and the service see the same"
 
     run(settings, asks)
 
