@@ -141,7 +141,7 @@ def _telling(progress: Progress) -> TrainerCallback:
     """What tells of each step."""
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-    class Telling(TrainerCallback):
+    class Telling(TrainerCallback):  # type: ignore[misc] # its library is not read by the type checker
         def on_step_end(
             self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
         ) -> None:
