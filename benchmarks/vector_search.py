@@ -60,7 +60,7 @@ def raw_scans(items: Vectors, queries: Vectors) -> None:
     with torch.inference_mode():
         layer.weight.copy_(torch.from_numpy(items))
         linear, quantise = {torch.nn.Linear}, torch.ao.quantization.quantize_dynamic
-        quantised = quantise(torch.nn.Sequential(layer), linear, dtype=torch.qint8)  # type: ignore[no-untyped-call]
+        quantised = quantise(torch.nn.Sequential(layer), linear, dtype=torch.qint8)
         tensors = torch.from_numpy(queries)
         scans: dict[str, Callable[[int], object]] = {
             "float32, NumPy": lambda row: np.einsum("ij,j->i", items, queries[row]),
