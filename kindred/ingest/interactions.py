@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.records import Event
@@ -145,7 +146,10 @@ def _lists_left_out(head: Head, unused: Sequence[str]) -> list[str]:
     """A remark where columns that are not used hold lists, as the times and ratings of the items of another list."""
     if not (items := head.layout.unfold):
         return []
-    lists = [name for name in unused if any(isinstance(row.get(name), list) for row in head.rows)]
+    inner = tuple(name for name in unused if name.startswith(f"{items}."))
+    held = {name: [value for row in head.rows if isinstance(value := row.get(name), list)] for name in unused}
+    of_rows = {name for name, values in held.items() if any(isinstance(one, dict) for one in chain(*values))}
+    lists = [name for name in unused if held[name] and name not in inner and name not in of_rows]
     together = ", ".join(repr(name) for name in (items, *lists))
     row_each = f"pandas.DataFrame.explode([{together}]) makes rows of them"
     return (

@@ -11,6 +11,7 @@ from kindred.domain.errors import RecordError
 from kindred.ingest.formats.source import Source
 
 _SHOWN = 12
+_OTHER_FILES = "load files of other columns by a command of their own"
 _NEAR = 0.6  # similarity of two names, 0 to 1
 # What columns are called elsewhere, by what they hold.
 _WORDS = {
@@ -47,7 +48,7 @@ def check_firm_columns(name: object, source: Source, found: Collection[str]) -> 
     if lacking := [column for column in source.firm if column not in found]:
         raise RecordError(
             f"{name} has no column {', '.join(lacking)}; it has {listed_columns(found)}",
-            "load files of other columns by a command of their own",
+            _OTHER_FILES,
         )
 
 
@@ -84,13 +85,15 @@ def not_understood(name: object, source: Source, found: Iterable[str], missing: 
         missing: what `missing_columns` said.
     """
     has = f"its columns are {listed_columns(found) or 'none at all'}"
-    told = (
-        f"columns that are read are {', '.join(source.columns)}; name others by --column NAME=THEIRS, "
-        "those of a file without a header by --columns"
+    next_step = _OTHER_FILES
+    if source.named_by == Source.named_by:
+        next_step = f"name others by {source.named_by}, those of a file without a header by --columns"
+        if "user" in source.wanted:
+            next_step += "; `kindred ingest interactions` takes any table of users and items"
+    return RecordError(
+        f"{name} has {missing or 'no column that is understood'}; {has}",
+        f"columns that are read are {', '.join(source.columns)}; {next_step}",
     )
-    if "user" in source.wanted:
-        told += "; `kindred ingest interactions` takes any table of users and items"
-    return RecordError(f"{name} has {missing or 'no column that is understood'}; {has}", told)
 
 
 def listed_columns(found: Iterable[str]) -> str:

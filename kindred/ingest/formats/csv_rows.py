@@ -111,7 +111,7 @@ def _header_cells(line: bytes, delimiter: str, source: Source) -> list[str]:
     return [ours.get(name, name) for name in names]
 
 
-def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name: object = "the file") -> Iterator[Row]:
+def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> Iterator[Row]:
     """Every row below the header; an empty cell is None. A row may span lines where a quote is open.
 
     A header that comes again, as where files were joined to one, is no row, and says the order of columns below it.
@@ -120,7 +120,6 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
         lines: of the file.
         dialect: how they are parted.
         source: what the rows are.
-        name: of the file, for messages.
 
     Raises:
         RecordError: the header names a column twice, lacks one that is firm or can't be read.
@@ -137,10 +136,10 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source, name:
         if header is None:
             if group[0].number == 1 and _SEPARATOR_LINE.fullmatch(group[0].raw):
                 continue
-            header, titles = _header(cells, name, source), cells
+            header, titles = _header(cells, source), cells
             if _are_named([cells for _, cells in head], len(header)):
                 header = ["", *header]
-            check_firm_columns(name, source, header)
+            check_firm_columns(source.file, source, header)
             is_all_known = all(name in source.columns for name in header if name)
             continue
         if cells == titles:
@@ -162,18 +161,20 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     return b'""' if escape[1] == b'"' else escape[1]
 
 
-def _header(cells: list[str] | BadRecord, name: object, source: Source) -> list[str]:
+def _header(cells: list[str] | BadRecord, source: Source) -> list[str]:
     """The names of the columns, as the source calls them."""
     if isinstance(cells, BadRecord):
         next_step = AS_UTF_8 if cells.reason is Reason.INVALID_UTF8 else "repair the first line"
-        raise RecordError(f"the header of {name} can't be read: {cells.message}", next_step)
+        raise RecordError(f"the header of {source.file} can't be read: {cells.message}", next_step)
     header = [cell.strip() for cell in cells]
     counts = Counter(column for column in header if column)
     ours = our_names(source, counts)
     if twice := [
         column for column, count in counts.items() if count > 1 and ours.get(column, column) in source.columns
     ]:
-        raise RecordError(f"the header of {name} names a column twice: {listed_columns(twice)}", "rename one of them")
+        raise RecordError(
+            f"the header of {source.file} names a column twice: {listed_columns(twice)}", "rename one of them"
+        )
     return [ours.get(column, column) for column in header]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def _filled(rows: Iterator[Row], names: list[str]) -> Iterator[Row]:
 
 
 def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> Iterator[Row]:
-    content = file.content
+    content, source = file.content, replace(source, file=str(path))
     head = content.peek(BUFFER_BYTES)
     if is_arrow(head) and not source.is_archive:
         return _arrow_rows(path, file, head, source)
@@ -138,7 +139,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
         lines = _in_utf8(lines, source.encoding)
         head = head.decode(source.encoding, errors="replace").encode()
     if dialect := dialect_of(path, head, source):
-        return read_csv_rows(lines, dialect, source, path)
+        return read_csv_rows(lines, dialect, source)
     return _read_json_rows(lines, source)
 
 

@@ -54,6 +54,8 @@ class Source:
         parted_by: what stands between the entries of such a list where it is a text.
         beside: columns whose lists go with it, entry by entry.
         is_archive: its files are archives, which are left packed.
+        file: what the file that is being read is called, for messages.
+        named_by: the options that name columns which are called otherwise.
         prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
 
@@ -72,6 +74,8 @@ class Source:
     parted_by: str = ""
     beside: Sequence[str] = ()
     is_archive: bool = False
+    file: str = "the file"
+    named_by: str = "--column NAME=THEIRS"
     prepare: Callable[[Iterable[Row]], Source] | None = None
 
 

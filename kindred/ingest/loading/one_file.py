@@ -32,6 +32,7 @@ class FileCount:
     """What has been read of one file so far."""
 
     lines: int = 0
+    parsed: int = 0  # rows with something for the graph
     skipped: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
@@ -75,9 +76,9 @@ class StagedFile:
             f"({share:.1%}, at most {max_bad:.1%} may be): {top}"
         )
         message += f"; first {count.first_bad}"
-        if missing := missing_columns(self.source, count.columns):
+        if not count.parsed and (missing := missing_columns(self.source, count.columns)):
             message += (
-                f"; {missing}; the columns there are {listed_columns(count.columns)}, which --column NAME=THEIRS names"
+                f"; {missing}; its columns are {listed_columns(count.columns)}: name them by {self.source.named_by}"
             )
         return message
 
@@ -110,6 +111,7 @@ def read_file(
         if not parsed.records:
             count.skipped[parsed.skipped or "nothing in it for the graph"] += 1
             continue
+        count.parsed += 1
         if parsed.notes:
             count.notes.update(parsed.notes)
         stage.add(parsed.records, number, row.length)

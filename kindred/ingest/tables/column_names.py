@@ -23,7 +23,9 @@ _NAMES_OF_ITEMS = (
 _USUAL = {
     "user": (
         "user user_id uid reviewer_id customer_id member_id visitor_id reader_id account_id person_id client_id "
-        "player_id student_id username nickname customer member reader account user_pseudo_id anonymous_id email "
+        "shopper_id subscriber_id "
+        "player_id student_id username nickname customer member reader account visitor shopper "
+        "subscriber user_pseudo_id anonymous_id email "
         "customer_email customer_user_id session_id session user_name user_md5 reviewers profile_name "
         "review_profile_name buyer_id buyer household_id household_key household device_id cookie_id src_id src "
         "source_id from_node_id user_token customer_no playlist_id pid distinct_id"
@@ -72,7 +74,8 @@ _USUAL = {
 }
 _ABROAD = {
     "user": (
-        "benutzer benutzer_id nutzer nutzer_id kunde kunden_id kunden_nr kundennummer utilisateur id_utilisateur "
+        "benutzer benutzer_id nutzer nutzer_id kunde kunden_id kunden_nr kundennummer kaufer kaeufer mitglied "
+        "utilisateur id_utilisateur "
         "client id_client acheteur usuario id_usuario cliente id_cliente utente id_utente gebruiker klant "
         "пользователь id_пользователя покупатель клиент id_клиента 用户 用户id 用户编号 客户 客户id 会员 "
         "会员id ユーザー ユーザーid 顧客id"

@@ -144,7 +144,9 @@ def event_source(
     status = columns.status if columns.status != NEVER else None
     used = [*names.values(), columns.clock, status, items.title, items.text, *items.category]
     wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
-    return Source(tuple(dict.fromkeys(name for name in used if name)), parse, wanted)
+    return Source(
+        tuple(dict.fromkeys(name for name in used if name)), parse, wanted, named_by="--user, --item and the like"
+    )
 
 
 def _values(
@@ -176,7 +178,8 @@ def item_source(item: type[Node], columns: ItemColumns) -> Source:
         return Parsed(of_item.records(row, known_id_of(row.get(name), name), notes), notes)
 
     used = [name, columns.title, columns.text, *columns.category]
-    return Source(tuple(dict.fromkeys(column for column in used if column)), parse, {"item": (name,)})
+    columns_used = tuple(dict.fromkeys(column for column in used if column))
+    return Source(columns_used, parse, {"item": (name,)}, named_by="--item-id and the like")
 
 
 @lru_cache(_REMEMBERED)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
@@ -34,6 +36,7 @@ from kindred.ingest.tables.headless import (
     is_number,
     is_value,
     no_names,
+    proposed_columns,
     without_comments,
 )
 from kindred.ingest.tables.known_files import known_layout
@@ -54,7 +57,6 @@ _ROWS_LOOKED_AT = 2_000
 _LINES_OF_TITLES = 12
 _SQL = re.compile(r"\s*(?:create table|drop table|insert into|-- (?:mysql|mariadb|postgresql) )", re.IGNORECASE)
 _WHAT_TO_DO = {
-    Reason.NOT_AN_OBJECT: "make objects of lists: jq -c '.[] | {user: .[0], item: .[1]}' FILE",
     Reason.LINE_TOO_LONG: "give each row a line of its own: jq -c '.LIST[]' FILE, LIST being where the rows stand",
 }
 
@@ -166,7 +168,8 @@ def lists_of_rows(head: Head) -> dict[str, list[str]]:
     for name in head.columns:
         value = next((value for row in head.rows if _are_rows(value := row.get(name))), None)
         if isinstance(value, list):
-            found[name] = [f"{name}.{inner}" for inner in value[0]]
+            within = flattened(value[0])
+            found[name] = [f"{name}.{inner}" for inner, held in within.items() if not isinstance(held, dict)]
     return found
 
 
@@ -210,7 +213,22 @@ def _no_row(path: Location, first: Row) -> RecordError:
         return _no_column(path)
     bad = first.value
     message = f"no row can be read at the beginning of {path}: line {first.number}, {bad.reason.value}, {bad.message}"
-    return RecordError(message, _WHAT_TO_DO.get(bad.reason, "check that the right file was given"))
+    objects = _objects_of_lists(path) if bad.reason is Reason.NOT_AN_OBJECT and not is_stream(path) else ""
+    return RecordError(message, objects or _WHAT_TO_DO.get(bad.reason, "check that the right file was given"))
+
+
+def _objects_of_lists(path: Location) -> str:
+    """How to make objects of a file of JSON whose rows are lists; empty where they are none."""
+    with open_file(path) as opened:
+        text = _decoded(opened.content.peek(BUFFER_BYTES), Layout())
+    within = re.match(r"\[\s*(?=\[)", text)
+    with suppress(ValueError):
+        first, _ = json.JSONDecoder().raw_decode(text[within.end() if within else 0 :])
+        if isinstance(first, list) and len(first) > 1:
+            names = proposed_columns([str(value) for value in first])
+            held = ", ".join(f"{name}: .[{place}]" for place, name in enumerate(names) if name != "…")
+            return f"make objects of lists: jq -c '{'.[] | ' if within else ''}{{{held}}}' FILE"
+    return ""
 
 
 def _never_parsed(row: Values) -> Parsed:

@@ -141,12 +141,42 @@ def test_a_row_without_one_separator_is_bad_though_commas_end_the_lines(tmp_path
 
 
 def test_lists_of_rows_are_pointed_at(tmp_path: Path) -> None:
-    (tmp_path / "t.json").write_text('{"count": 1, "data": [{"wer": "u1", "was": "a"}]}')
+    entries = [{"wer": {"name": "u1"}, "was": "a", "tags": ["x"]}, {"wer": {"name": "u2"}, "was": "a", "tags": []}]
+    (tmp_path / "t.json").write_text(json.dumps({"pages": [{"no": 1}], "data": entries}))
     with pytest.raises(RecordError, match="no column") as raised:
         rows_of(tmp_path / "t.json")
-    assert "of the entries of data, each of them an event: --user data.wer or data.was" in raised.value.next_step
-    named = TableMapping(events=EventColumns(user="data.wer", item="data.was"))
-    assert interaction_files(named, [tmp_path / "t.json"]).mapping.file.unfold == "data"
+    assert "of the entries of data, each of them an event: --user data.wer.name or data.was" in raised.value.next_step
+    named = TableMapping(events=EventColumns(user="data.wer.name", item="data.was"))
+    tables = interaction_files(named, [tmp_path / "t.json"])
+    assert tables.mapping.file.unfold == "data"
+    assert not [remark for remark in tables.remarks if "lists beside" in remark], "what is within an entry is its own"
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ('["u1","a",5]\n["u2","b",4]\n', "jq -c '{user: .[0], item: .[1], rating: .[2]}' FILE"),
+        ('[["u1","a",5],["u2","b",4]]', "jq -c '.[] | {user: .[0], item: .[1], rating: .[2]}' FILE"),
+        ('[\n  ["a1",1400000000,"u7"]\n]', "jq -c '.[] | {user: .[0], at: .[1], item: .[2]}' FILE"),
+    ],
+)
+def test_objects_are_made_of_all_that_lists_hold(tmp_path: Path, text: str, advice: str) -> None:
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(RecordError, match="not_an_object") as raised:
+        rows_of(tmp_path / "t.json")
+    assert raised.value.next_step == f"make objects of lists: {advice}"
+
+
+def test_the_file_whose_columns_are_others_is_named(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    first.write_text("# exported\nuser\titem\nu1\ta\n")
+    second.write_text("#user\titem\nu1\ta\n")
+    for file, text in ((second, second.read_text()), (second, "post,text\n1,x\n")):
+        file.write_text(text)
+        with pytest.raises(RecordError, match=r"b.tsv has no column .*(#user|post)") as raised:
+            for given in interaction_files(TableMapping(), [first, second]).files:
+                list(read_rows(given.path, given.source, silent))
+        assert "by a command of their own" in raised.value.next_step and "--column " not in raised.value.next_step
 
 
 def test_quotes_after_backslashes_are_understood_also_far_from_the_head(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ EVENTS = ("user", "item", "rating", "at", "text", "weight", "kind")
         ("user_id play_hours products product_id timestamp", "user_id product_id - timestamp - play_hours -"),
         ("user_id seller_id item_id interaction_type timestamp", "user_id item_id - timestamp - - interaction_type"),
         ("session_id item_id timestamp number_of_times", "session_id item_id - timestamp - number_of_times -"),
+        ("visitor article at", "visitor article - at - - -"),
         ("user_id artist_id weight tag_value", "user_id artist_id - - - weight -"),
     ],
 )

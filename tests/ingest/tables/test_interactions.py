@@ -375,6 +375,7 @@ def test_a_mapping_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     "header",
     [
         "Kunden-Nr;Artikelnummer;Bewertung;Datum",
+        "Käufer;Artikel-Nr.;Bewertung;Datum",
         "id_utilisateur;id_produit;étoiles;date_achat",
         "Usuario;Artículo;Valoración;Fecha",
         "пользователь;товар;оценка;дата",
