@@ -15,7 +15,7 @@ from kindred.evaluation.pooling import UserSums, paired_intervals
 from kindred.evaluation.protocol import LIST_LENGTH, Measured, Outcome, ProtocolResult
 from kindred.evaluation.rating import f1
 from kindred.evaluation.report_text import markdown
-from kindred.evaluation.splits import undecided_share
+from kindred.evaluation.splits import repeated_share, undecided_share
 from kindred.files import write_with_hash
 
 Report = dict[str, Any]
@@ -25,6 +25,9 @@ FEWEST_USERS = 20
 
 MOST_UNDECIDED = 0.8
 """Share of the test events, beyond which the order of a user's events is told to be a guess."""
+
+MOST_REPEATED = 0.1
+"""Share of the test events, beyond which those of items that their user had before are told of."""
 
 ABOVE_POPULARITY = {"ranking.delta.popularity.recall@10.low": 0.0}
 """The least that a model has to show before it is worth publishing."""
@@ -56,7 +59,7 @@ def build_report(result: ProtocolResult, selection: str, notes: Sequence[str] = 
         report["rating"] = _rating(result)
     if result.variants:
         report["ablation"] = {name: _variant(result, variant) for name, variant in result.variants.items()}
-    report["warnings"] = [*suspicious(report), *_undecided(result), *notes]
+    report["warnings"] = [*suspicious(report), *_undecided(result), *_repeated(result), *notes]
     return report
 
 
@@ -65,6 +68,13 @@ def _undecided(result: ProtocolResult) -> list[str]:
     share = undecided_share(result.splits[0])
     told = f"{share:.0%} of the last events are no later than the one before: judge with `--protocol random`"
     return [told] if share > MOST_UNDECIDED else []
+
+
+def _repeated(result: ProtocolResult) -> list[str]:
+    """A sentence where much of what is held out can be in no list, since its user had the item before."""
+    share = repeated_share(result.splits[0])
+    told = f"{share:.0%} of the held-out events are of items that their user had before, which no list holds again"
+    return [told] if result.model.pooled.ranking is not None and share > MOST_REPEATED else []
 
 
 def suspicious(report: Report) -> list[str]:

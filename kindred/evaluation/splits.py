@@ -119,6 +119,13 @@ def undecided_share(split: Split) -> float:
     return float(np.mean(latest[user[split.test]] == at[split.test]))
 
 
+def repeated_share(split: Split) -> float:
+    """Share of the test events of an item that is known of their user, and so is not recommended again."""
+    events = split.interactions
+    pair = events.user_index * np.int64(events.num_items) + events.item_index
+    return float(np.isin(pair[split.test], pair[split.known]).mean()) if len(split.test) else 0.0
+
+
 def random_split(
     interactions: Interactions, seed: int, test_share: float = 0.2, validation_share: float = 0.1
 ) -> Split:

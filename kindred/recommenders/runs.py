@@ -246,6 +246,8 @@ def find_run(runs_folder: Path, name: str | None = None) -> Run:
     known = ", ".join(run.name for run in runs[-5:])
     train = f"train one with `kindred train {runs_folder.name}`"
     found = [path.parent for path in runs_folder.parent.glob(f"*/*/{MANIFEST}") if path.parents[1] != runs_folder]
+    if name in {runs_folder.name, *(folder.parent.name for folder in found)}:
+        raise ArtifactError(f"{name} is a system, and no run of it", f"--system {name} alone takes its newest run")
     others = sorted({folder.parent.name for folder in found if name in (None, folder.name)})
     if begun := [run for run in unfinished_runs(runs_folder) if can_be_resumed(runs_folder / run)]:
         train = f"go on with `kindred train {runs_folder.name} --resume {begun[-1]}`, or {train}"

@@ -226,6 +226,14 @@ def test_reading_the_answer_is_suspicious(report: Report) -> None:
     assert "MSE" in warnings[0]
 
 
+def test_held_out_items_that_their_users_had_are_told_of() -> None:
+    once, config = interactions(), ProtocolConfig("temporal", num_samples=50)
+    twice = once.take(np.repeat(np.arange(len(once)), 2))
+    for known, told in ((once, []), (twice, ["100% of the held-out events are of items that their user had before"])):
+        warnings = build_report(run_protocol(known, fit_taste, config), "none")["warnings"]
+        assert [warning.partition(", which")[0] for warning in warnings if "had before" in warning] == told
+
+
 def test_the_gate_passes_good_models_and_stops_bad_ones(report: Report) -> None:
     gate(report, ABOVE_POPULARITY)
     with pytest.raises(GateError, match=r"recall@10 is .* must be above 1") as missed:

@@ -13,6 +13,7 @@ from kindred.evaluation.splits import (
     Split,
     as_of_split,
     random_split,
+    repeated_share,
     split_by,
     temporal_split,
     undecided_share,
@@ -121,6 +122,11 @@ def test_last_events_that_are_no_later_than_others_are_counted(times: list[int],
     interactions = events([(0, 0, 1, times[0]), (0, 1, 1, times[1]), (1, 0, 1, times[2]), (1, 1, 1, times[3])])
     assert undecided_share(temporal_split(interactions)) == share
     assert undecided_share(random_split(interactions, 0)) == 0
+
+
+def test_held_out_events_of_items_that_their_user_had_are_counted() -> None:
+    twice, other = [(0, 1, 5, 1), (0, 0, 5, 2), (0, 1, 5, 3)], [(1, 1, 5, 1), (1, 0, 5, 2)]
+    assert [repeated_share(temporal_split(events(rows))) for rows in (twice, other, twice + other)] == [1.0, 0.0, 0.5]
 
 
 def test_a_known_order_decides_ties() -> None:

@@ -79,6 +79,10 @@ def test_a_run_of_another_system_is_pointed_at(tmp_path: Path) -> None:
         with pytest.raises(ArtifactError, match="no finished run") as raised:
             find_run(tmp_path / "products", name)
         assert raised.value.next_step == "add `--system interactions`, or train one with `kindred train products`"
+    for system in ("interactions", "products"):
+        with pytest.raises(ArtifactError, match=f"{system} is a system") as raised:
+            find_run(tmp_path / "products", system)
+        assert f"--system {system} alone takes" in raised.value.next_step
     with pytest.raises(ArtifactError) as raised:
         find_run(tmp_path / "products", "../x")
     assert raised.value.next_step == "train one with `kindred train products`"
