@@ -41,6 +41,7 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d*)?)?\s*(?:([ap])\.?m\.
 NO_TIMES = frozenset((0, -1, -1000, -62_135_596_800_000))
 """Milliseconds of what programs write for no time: 0 and -1 in any unit, as days in 1970 too, and .NET's year 1."""
 _NO_DAY = re.compile(r"0000-00-00(?:[T ]00:00:00(?:\.0+)?)?")  # what MySQL has for no time
+_EITHER_FIRST = re.compile(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b")
 _FORMS = (
     "%m %d, %Y",  # 09 13, 2009: the reviews of Amazon
     "%B %d, %Y",
@@ -255,4 +256,9 @@ def _in_figures(text: str) -> str:
 
 
 def _no_time(value: object, field: str) -> BadRecord:
+    if isinstance(value, str) and _EITHER_FIRST.match(value):
+        message = (
+            f"{value[:100]!r} begins with a day or a month; --at-format of `kindred ingest interactions` says which"
+        )
+        return BadRecord(Reason.WRONG_TYPE, message, field)
     return BadRecord(Reason.WRONG_TYPE, f"no time: {str(value)[:100]!r}; {ACCEPTED} are read", field)

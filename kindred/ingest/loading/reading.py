@@ -88,8 +88,10 @@ def _checked(staged: list[StagedFile], max_bad: float, quarantine: Quarantine) -
 def _refused(refusal: str, count: FileCount, quarantine: Quarantine) -> RecordError:
     enough = math.ceil(count.share_bad * 1000) / 1000  # as the message shows it, and no less
     is_known = not count.given_up and enough <= MOSTLY
-    next_step = f"look into {quarantine.commit()}, or "
-    next_step += f"load the rest without them: --max-bad {enough:g}" if is_known else "raise --max-bad"
+    next_step = f"look into {quarantine.commit()}"
+    next_step += (
+        f", or load the rest without them: --max-bad {enough:g}" if is_known else " for what they have in common"
+    )
     if count.quarantined.most_common(1)[0][0] == Reason.INVALID_UTF8:
         next_step = f"{AS_UTF_8}; or {next_step}"
     return RecordError(f"{refusal}; nothing was loaded", next_step)

@@ -223,6 +223,7 @@ def test_a_file_that_is_wrong_as_a_whole_is_given_up_early(tmp_path: Path, optio
     with pytest.raises(RecordError, match="3 of 5 lines") as raised:
         ingest_files(DictGraph(), product_files(path), None, replace(options, max_bad=0.1))
     assert "no column" not in str(raised.value), "other rows have it"
+    assert "--max-bad" not in raised.value.next_step, "most of it would be lost"
     path = write_reviews(tmp_path / "reviews", rows[:3])
     with pytest.raises(RecordError, match=r"3 of 3 lines.*user.*nearest there is customer"):
         ingest_files(DictGraph(), product_files(path), None, replace(options, max_bad=0.1))

@@ -139,6 +139,13 @@ def test_a_time_that_is_missing_is_unknown(missing: object) -> None:
     assert by_date.at == 1_393_632_000, "the other column says it"
 
 
+def test_a_day_that_may_be_a_month_is_told() -> None:
+    with pytest.raises(BadRecord, match="begins with a day or a month; --at-format"):
+        parse_review(review(1, unixReviewTime="11/02/2010 12:00:00 AM"))
+    with pytest.raises(BadRecord, match="no time: 'soon'"):
+        parse_review(review(1, unixReviewTime="soon"))
+
+
 def test_metadata_of_both_editions_mean_the_same() -> None:
     old = {
         "asin": "p",
