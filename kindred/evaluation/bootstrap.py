@@ -18,9 +18,9 @@ class Interval:
     high: float
 
     @property
-    def above_zero(self) -> bool:
-        """Whether the whole interval is above zero."""
-        return self.low > 0
+    def standard_error(self) -> float:
+        """How far off the mean usually is: the interval is that of a normal distribution, or nearly."""
+        return (self.high - self.low) / (2 * 1.96)
 
     def __str__(self) -> str:
         return interval_text(vars(self))

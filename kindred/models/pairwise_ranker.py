@@ -44,7 +44,7 @@ class RankerConfig(FitConfig):
     embedding_dim: int = Field(32, ge=1, description="of users, items, texts, categories and numbers")
     hidden: tuple[int, ...] = Field((128, 64), min_length=1, description="widths of the MLP")
     dropout: float = Field(0.1, ge=0, lt=1, description="in the MLP")
-    id_dropout: float = Field(0.3, ge=0, lt=1, description="share of ids taken for unknown while training")
+    id_dropout: float = Field(0.7, ge=0, lt=1, description="share of ids taken for unknown while training")
     negatives: int = Field(30, ge=1, description="items that the user did not choose, for each that they did")
     batch_size: int = Field(512, ge=1, description="pairs a step")
     steps: int = Field(64, ge=1, description="most steps an epoch, so that much data is judged as often as little")

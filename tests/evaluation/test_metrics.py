@@ -159,8 +159,9 @@ def test_bootstrap_brackets_a_known_difference_and_refuses_unpaired_rows():
     rng = np.random.default_rng(0)
     baseline = rng.random(400)
     interval = paired_bootstrap(baseline + rng.normal(0.1, 0.2, 400), baseline, rng, num_samples=500)
-    assert interval.low < 0.1 < interval.high
-    assert interval.above_zero
-    assert not paired_bootstrap(baseline, baseline, rng, num_samples=10).above_zero
+    assert 0 < interval.low < 0.1 < interval.high
+    assert interval.standard_error == pytest.approx(0.2 / 20, rel=0.15), "the deviation over the root of the number"
+    same = paired_bootstrap(baseline, baseline, rng, num_samples=10)
+    assert same.mean == same.standard_error == 0
     with pytest.raises(ValueError, match="paired"):
         paired_bootstrap(baseline, baseline[1:], rng)
