@@ -90,7 +90,7 @@ class Memory:
         rows = zip(release.users, release.keys.tolist(), strict=True)
         current = {user for user, key in rows if keys.get(user) == key}
         with self._lock:
-            current -= {user for user, events in self._new.items() if self._unknown_to(past, user, events)}
+            current -= {user for user in self._new if self._unapplied(past, user)}
             self._current = {release.version: current} | dict(list(self._current.items())[-2:])
 
     # what the recommender asks
@@ -375,9 +375,6 @@ class Memory:
             return self._new[user_id]
         stored = {event.event_id for event in past.events(past.rows(user_id))}
         return {key: event for key, event in self._new[user_id].items() if key not in stored}
-
-    def _unknown_to(self, past: Past, user_id: str, events: Mapping[str, Event]) -> bool:
-        return not set(events) <= {event.event_id for event in past.events(past.rows(user_id))}
 
     def _light(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         """A history without texts, where the graph can't be read."""

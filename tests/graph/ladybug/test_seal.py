@@ -27,7 +27,9 @@ def flip(path: Path) -> None:
 
 DAMAGES: dict[str, Damage] = {
     "emptied": lambda path: path.write_bytes(b""),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "cut": lambda path: path.write_bytes(
+        path.read_bytes()[:-2]
+    ),  # the last byte may be a line feed, which says nothing
     "longer": lambda path: path.write_bytes(path.read_bytes() + b"x"),
     "gone": lambda path: path.unlink(),
     "flipped": flip,
