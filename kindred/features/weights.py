@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from kindred.domain.errors import ArtifactError, SettingsError
-from kindred.files import read_with_hash, with_hash, write_whole
+from kindred.files import read_with_hash, write_with_hash
 
 # model.safetensors of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41.
 BUNDLED_NAME = "all-MiniLM-L6-v2"
@@ -92,7 +92,7 @@ def file_sha256(path: Path, cache_folder: Path | None) -> str:
         with suppress(OSError):  # where nothing can be noted the file is hashed once more
             cache_folder.mkdir(parents=True, exist_ok=True)
             # Not locked: of two processes that note at once one wins, and the loser's file is hashed once more.
-            write_whole(cache_folder / _HASHES_FILE, json.dumps(with_hash(noted), indent=1).encode())
+            write_with_hash(cache_folder / _HASHES_FILE, noted)
     return digest
 
 
