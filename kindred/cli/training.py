@@ -252,5 +252,6 @@ def run_text(run: Run) -> str:
     else:
         width = made["width"]
         lines.append(f"model {model_of(run)}, embeddings of width {width}; it only ranks: no ratings")
-    lines += filter(None, [made.get("time_note")])
+    if made.get("time_note"):
+        lines.append(made["time_note"])
     return "\n".join([*lines, f"folder {run.folder}"])

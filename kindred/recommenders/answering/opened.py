@@ -85,6 +85,10 @@ class Version:
             return self.evidence.members(item_id, triple[1])
         return known.members(item_id, triple)
 
+    def time_note(self, at: int | None) -> str:
+        """Why the time that an answer is asked for tells nothing; empty where it tells, or none is asked for."""
+        return "" if at is None or self.release.as_of is not None else UNTIMED
+
     def risen(self, later: Mapping[str, int]) -> dict[str, float]:
         """What later events of items add to their scores for the anonymous user.
 

@@ -23,7 +23,6 @@ from kindred.recommenders.answering.opened import (
     LATER,
     NOTHING_THEN,
     POPULAR_THEN,
-    UNTIMED,
     Opened,
     Version,
     load_version,
@@ -109,7 +108,7 @@ class Recommender:
         sources = {item: source if item in trained else "new" for item, source in selection.sources.items()}
         found = _recommendations(selection.chosen, titles, reasons, sources)
         notes = [
-            "" if request.at is None or version.release.as_of is not None else UNTIMED,
+            version.time_note(request.at),
             "" if found else self._nothing_left(request, asker, version),
             self._left_aside(request, version, sources),
         ]
@@ -178,7 +177,7 @@ class Recommender:
         )
         paths, without_all = evidence_paths(question)
         notes = [
-            "" if at is None or version.release.as_of is not None else UNTIMED,
+            version.time_note(at),
             "" if paths else f"no path leads from what this user liked to this {word}: the score alone speaks for it",
         ]
         return replace(told, paths=paths, without_all=without_all, note="; ".join(filter(None, notes)))

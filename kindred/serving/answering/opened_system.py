@@ -94,9 +94,10 @@ class OpenedSystem:
         While it is an empty or another one, what is in memory stays: answers know what users did.
         """
         if self.misfit is not None or not self.memory.seems_of_graph():
-            self._compare(self.memory.read())
+            past = self.memory.read()
+            self._compare(past)
             if self.misfit is None:
-                self.memory.reload()
+                self.memory.reload(past)
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
         """The evidence for an item; its note says where the graph could not be asked for words of users."""

@@ -68,9 +68,9 @@ class Memory:
         past.prepare()
         return past
 
-    def reload(self) -> None:
-        """Reads the past again, e.g. when others wrote into the graph; what came since is kept, and counts once."""
-        past = self.read()
+    def reload(self, past: Past | None = None) -> None:
+        """Takes the past as it was just read, or reads it again; what came since is kept, and counts once."""
+        past = self.read() if past is None else past
         with self._lock:
             self.past = past
             self._stored.forget()
