@@ -19,6 +19,7 @@ from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import is_arrow, read_arrow_rows
 from kindred.ingest.formats.columns import our_names
+from kindred.ingest.formats.comments import lines_below_comments, without_comments
 from kindred.ingest.formats.csv_rows import dialect_of, read_csv_rows
 from kindred.ingest.formats.json_arrays import objects_run_on, read_array
 from kindred.ingest.formats.json_lines import known_pairs
@@ -35,6 +36,7 @@ _ROWS_PER_REPORT = 1024
 _ROWS_LOOKED_AT = 200  # that tell which columns a file of JSON lines has
 _UTF8_MARK = b"\xef\xbb\xbf"
 _DOCUMENT = "_source"  # search engines dump documents in a wrapper
+_BULK_ACTIONS = ("index", "create", "delete")  # and load them from files in which a line of these is above each
 
 
 def unremarked(remark: str) -> None:
@@ -138,9 +140,22 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
     if source.encoding != "utf-8" and not encoding:
         lines = _in_utf8(lines, source.encoding)
         head = head.decode(source.encoding, errors="replace").encode()
+    lines, head = _below_comments(lines, head, source)
     if dialect := dialect_of(path, head, source):
         return read_csv_rows(lines, dialect, source)
     return _read_json_rows(lines, source)
+
+
+def _below_comments(lines: Iterator[Line], head: bytes, source: Source) -> tuple[Iterator[Line], bytes]:
+    """Lines and head of a file without the remarks at its beginning."""
+    known = {name.casefold() for name in source.columns}
+
+    def is_column(cell: str) -> bool:
+        return cell.strip(' "\r').casefold() in known
+
+    text = head.decode(errors="replace")
+    bare = without_comments(text, is_column)
+    return (lines, head) if bare == text or not bare else (lines_below_comments(lines, is_column), bare.encode())
 
 
 def _arrow_rows(path: Location, file: OpenFile, head: bytes, source: Source) -> Iterator[Row]:
@@ -172,8 +187,19 @@ def _read_json_rows(lines: Iterator[Line], source: Source) -> Iterator[Row]:
         if not isinstance(value, dict):
             yield Row(number, b"", length, BadRecord(Reason.NOT_AN_OBJECT, f"a {_kind(value)} and no object"))
             continue
+        if _is_bulk_action(value):
+            continue
         document = value.get(_DOCUMENT)
         yield Row(number, raw, length, document if isinstance(document, dict) else value)
+
+
+def _is_bulk_action(value: dict[str, object]) -> bool:
+    """Whether the line only says where a search engine is to put the document in the next one."""
+    if len(value) != 1:
+        return False
+    ((action, target),) = value.items()
+    is_target = isinstance(target, dict) and (not target or any(name.startswith("_") for name in target))
+    return action in _BULK_ACTIONS and is_target
 
 
 def _kind(value: object) -> str:

@@ -2,7 +2,6 @@
 
 Rows are told apart one by one, so that their order does not matter:
 
-* an action line of a bulk file ({"index": …}) holds nothing; a document may stand in the `_source` of a dump's wrapper.
 * a query document {query_id, client_id, user_query, timestamp} is a search by that client.
 * an event {action_name, query_id, client_id, timestamp, user_query, message, event_attributes}: `search` and
   `on_search` are searches for `user_query`, or else for `message`; `click` (`item_click`, `click_through` and the
@@ -54,7 +53,6 @@ _SEARCHES = {"search", "on_search"}
 _ACQUIRED = {"add_to_cart": added_to_cart, "purchase": bought}
 _CLICKS = {"click", "item_click", "product_click", "result_click", "click_through"}
 _LEADS = {*_CLICKS, *_ACQUIRED}
-_BULK_ACTIONS = {"index", "create"}
 _NO_TEXT = "no text of the query, here or under its query_id"
 _NO_PRODUCT = "no product"
 _COLUMNS = {"source_id": "client_id", "target_id": "event_attributes.object.object_id", "at": "timestamp"}
@@ -75,8 +73,6 @@ def parse_search_event(row: Values, texts: Texts | None = None) -> Parsed:
         return _parse_event(row, text_of(row["action_name"], "action_name"), texts or {})
     if row.get("user_query") is not None:
         return _parse_search(row, text_of(row["user_query"], "user_query"))
-    if row.keys() <= _BULK_ACTIONS:
-        return Parsed((), skipped="action line of a bulk file")
     raise BadRecord(Reason.MISSING_VALUE, "neither an event (action_name) nor a query (user_query)", "action_name")
 
 

@@ -1,10 +1,9 @@
-"""Tables whose first line names no columns: comments before the first row, groups of one item, and what to propose."""
+"""Tables whose first line names no columns: groups of one item, and what to propose."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import dropwhile
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.lines import Line
@@ -18,11 +17,9 @@ GROUPS = Layout(separator=",", columns=("item_id", "user_id", "rating", "date"))
 """How rows of groups are written once each says its item."""
 _GROUP = re.compile(rb"(\d+):\s*")
 _GROUPS = re.compile(rb"\d+:\s*\n\d+,\d+,\d{4}-\d\d-\d\d\s")
-_COMMENT = re.compile(r"%|#(?:\s|$)")
 _ASIN = re.compile(r"B0[0-9A-Z]{8}|\d{9}[\dX]")  # a product of Amazon, before whose reviewer it stands in 2018
 _HASH = re.compile(r"[0-9a-f]{8}")
 _MANY_HASHES = 8
-_LONGEST_COMMENT = 1000
 _LEAST_TIME = 10**8  # seconds, or milliseconds: no rating is as high
 _HIGHEST_RATING = 100
 _LINES_COMPARED = 20
@@ -44,22 +41,9 @@ def rows_of_groups(lines: Iterable[Line]) -> Iterator[Line]:
             yield line._replace(raw=item + line.raw)
 
 
-def without_comments(text: str) -> str:
-    """The text without the lines before the first row that begin with `%` or `# `, as KONECT and SNAP write them."""
-    lines = text.splitlines(keepends=True)
-    return "".join(dropwhile(_is_comment, lines)) if lines and _is_comment(lines[0]) else text
-
-
-def lines_below_comments(lines: Iterator[Line]) -> Iterator[Line]:
-    """The same for lines of a file."""
-    return dropwhile(lambda line: _is_comment(line.raw[:_LONGEST_COMMENT].decode(errors="replace")), lines)
-
-
-def _is_comment(line: str) -> bool:
-    """Whether the line is a remark, and no header that begins like one."""
-    if not _COMMENT.match(line):
-        return False
-    return not any(is_name_of(role, cell) for role in ("user", "item") for cell in re.split(r"[\t,;|]", line))
+def names_an_end(cell: str) -> bool:
+    """Whether it is what a column of users or items is called."""
+    return any(is_name_of(role, cell) for role in ("user", "item"))
 
 
 def is_number(cell: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 
 from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.remote import Location
@@ -14,6 +15,7 @@ from kindred.ingest.tables.order_table import ORDER_IDS
 from kindred.ingest.tables.table_head import Head, lists_of_rows
 
 _MANY_BROKEN = 0.3  # share of rows of other lengths than the first
+_OF_SEARCHES = (("query_id", "user_query"), ("query_id", "action_name"))
 _LEAST_ITEMS = 5  # columns of a matrix
 
 
@@ -66,6 +68,8 @@ def lacking(path: Location, role: str, option: str, head: Head) -> RecordError:
         next_step += f"; if {other}: kindred ingest interactions LINES --order-table ORDERS"
     if role == "user" and (head.separator or ".json" in path.name):
         next_step += "; where a file is of one user alone: put it into a folder user=NAME, each user's into its own"
+    if searches := on_searches(path, head):
+        next_step = f"{searches}; else {next_step}"
     for name, within in lists_of_rows(head).items():
         next_step += f"; of the entries of {name}, each of them an event: --{role} {' or '.join(within)}"
     if head.separator and head.broken > _MANY_BROKEN:
@@ -76,6 +80,16 @@ def lacking(path: Location, role: str, option: str, head: Head) -> RecordError:
     return RecordError(
         f"no column of {path} is called what columns of the {role} usually are: {listed_columns(head.columns)}",
         next_step,
+    )
+
+
+def on_searches(path: Location, head: Head) -> str:
+    """What reads queries and events of User Behavior Insights as such; empty where the table holds none."""
+    is_of_searches = any({*names} <= {*head.columns} for names in _OF_SEARCHES) and not head.separator
+    return (
+        f"`kindred ingest queries --events {quote(str(path))}` reads searches and where they led"
+        if is_of_searches
+        else ""
     )
 
 

@@ -11,12 +11,13 @@ from itertools import chain
 
 from kindred.ingest.bytes.encodings import in_utf8, told_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
+from kindred.ingest.formats.comments import lines_below_comments
 from kindred.ingest.formats.csv_rows import dialect_with, has_blanks, read_csv_rows
 from kindred.ingest.formats.impressions import CLICKS, is_impressions, read_clicks
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
 from kindred.ingest.tables.column_names import is_name_of
-from kindred.ingest.tables.headless import is_grouped, lines_below_comments, rows_of_groups, rows_with_open_end
+from kindred.ingest.tables.headless import is_grouped, names_an_end, rows_of_groups, rows_with_open_end
 from kindred.ingest.tables.mapping import Layout
 from kindred.ingest.tables.matrices import rows_of_matrix
 
@@ -33,7 +34,7 @@ def in_layout(source: Source, layout: Layout) -> Source:
 def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> Iterator[Row] | None:
     head = content.peek(BUFFER_BYTES)
     encoding = layout.encoding or told_encoding(head)
-    lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content))
+    lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content), names_an_end)
     if is_impressions(head) and layout.columns == CLICKS:
         return read_clicks(lines)
     if is_grouped(head):

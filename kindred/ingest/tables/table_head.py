@@ -21,6 +21,7 @@ from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import arrow_columns, is_arrow
 from kindred.ingest.formats.columns import listed_columns
+from kindred.ingest.formats.comments import without_comments
 from kindred.ingest.formats.csv_rows import without_separator_line
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.impressions import CLICKS, is_impressions
@@ -35,9 +36,9 @@ from kindred.ingest.tables.headless import (
     is_grouped,
     is_number,
     is_value,
+    names_an_end,
     no_names,
     proposed_columns,
-    without_comments,
 )
 from kindred.ingest.tables.known_files import known_layout
 from kindred.ingest.tables.layouts import cells_of, in_layout
@@ -134,7 +135,7 @@ def _of_text(path: Location, start: bytes, layout: Layout, bare_layout: Layout) 
         layout = GROUPS
     if is_impressions(start) and not layout.columns:
         layout = Layout(separator="\t", columns=CLICKS)
-    bare = without_comments(text)
+    bare = without_comments(text, names_an_end)
     separator = layout.separator or _separator(bare)
     if layout.matrix:
         return _of_matrix(path, bare, layout.model_copy(update={"separator": separator}))

@@ -315,6 +315,37 @@ def test_a_document_in_the_wrapper_of_a_search_engine(tmp_path: Path) -> None:
     assert row.value == {"asin": "p"}
 
 
+def test_lines_that_tell_a_search_engine_what_to_do_are_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "bulk.ndjson"
+    path.write_bytes(
+        b'{"index": {"_index": "i"}}\n{"asin": "p"}\n{"create": {}}\n{"asin": "q"}\n{"delete": {"_id": "1"}}\n'
+        b'{"index": 3}\n{"index": {"of": 3}}\n'
+    )
+    rows = [row.value for row in read_rows(path, METADATA, silent)]
+    assert rows == [{"asin": "p"}, {"asin": "q"}, {"index": 3}, {"index": {"of": 3}}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"# exported by a tool, with commas\n#\nasin,reviewText\np1,good\n",
+        b"% of products\nASIN;reviewText\np1;good\n",
+        b'\xef\xbb\xbf# products\n{"asin": "p1", "reviewText": "good"}\n',
+        "# Prüfung\nasin,reviewText\np1,good\n".encode("utf-16"),
+    ],
+)
+def test_remarks_above_a_table_are_no_rows(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_bytes(content)
+    assert [row.value for row in read_rows(path, TABLE, silent)] == [{"asin": "p1", "reviewText": "good"}]
+
+
+def test_a_header_that_begins_like_a_remark_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_bytes(b"# row,asin,reviewText\n1,p1,good\n")
+    assert [row.value for row in read_rows(path, TABLE, silent)] == [{"asin": "p1", "reviewText": "good"}]
+
+
 def test_a_column_that_the_file_has_is_in_every_row(tmp_path: Path) -> None:
     path = tmp_path / "reviews.jsonl"
     path.write_bytes(b'{"asin": "p", "reviewerID": "u"}\n{"asin": "p", "overall": 5}\n')

@@ -61,7 +61,7 @@ def test_queries_and_events_become_edges(tmp_path: Path, graph: DictGraph, optio
         event("add_to_cart", 17),
         event("purchase", "P2", session_id="s"),
     ]
-    assert ingest(graph, tmp_path, options, events=rows).skipped == 1
+    assert ingest(graph, tmp_path, options, events=rows).lines == 5
     ends = ("source_id", "target_id", "at", "action")
     assert edges(graph, "SEARCHED", *ends[:3]) == {("c1", "red mug", AT), ("c1", "red m", AT + 5)}
     assert edges(graph, "LED_TO", *ends, "position", "count") == {
@@ -249,12 +249,12 @@ def test_the_real_events_are_counted(graph: DictGraph, options: IngestOptions) -
     assert all(isinstance(row, dict) for row in rows)
     num_events = sum("action_name" in row for row in rows if isinstance(row, dict))
     num_queries = sum("user_query" in row and "action_name" not in row for row in rows if isinstance(row, dict))
-    assert (len(rows), num_queries, num_events) == (7_842, 473, 3_448)
+    assert (len(rows), num_queries, num_events) == (3_921, 473, 3_448)
 
     summary = ingest_files(graph, [SourceFile(REAL / EVENTS, SEARCH_EVENTS)], None, options)
     # 467 queries have a text, and so have 592 events of searching; 458 clicks and carts name their query, and 16 more
     # name one that stands in another row.
-    assert summary.quarantined == 0 and summary.skipped == 7_842 - (467 + 592 + 458 + 16)
+    assert summary.quarantined == 0 and summary.skipped == 3_921 - (467 + 592 + 458 + 16)
     assert (
         sum(summary.files[0].skipped_reasons.values()) == summary.skipped and "" not in summary.files[0].skipped_reasons
     )
