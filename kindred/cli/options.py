@@ -68,6 +68,12 @@ def command_line(context: typer.Context, *words: str) -> str:
     return shlex.join(["kindred", *flags, *words])
 
 
+def evaluate_line(context: typer.Context, system: str, *, timed: bool) -> str:
+    """The command that evaluates a system, by the protocol that its events allow: without times there is no last one."""
+    of_system = () if system == "products" else ("--system", system)
+    return command_line(context, "evaluate", *of_system, *(() if timed else ("--protocol", "random")))
+
+
 def settings_of(context: typer.Context, **flags: object) -> Settings:
     """The settings in force for a command: its own flags, then the shared ones, then the environment and files.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, SystemName, command_line, settings_of
+from kindred.cli.options import AsJson, SystemName, command_line, evaluate_line, settings_of
 from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def tune(
     else:
         console.result(tuning_text(result))
         train = command_line(context, "train", system, "--config", str(result.config_file))
-        console.note(f"next: {train}, then {command_line(context, 'evaluate', '--system', system)}")
+        console.note(f"next: {train}, then {evaluate_line(context, system, timed=graph.interactions.at is not None)}")
 
 
 def tuning_text(result: TuningResult) -> str:

@@ -1,9 +1,10 @@
 """Searches settings of a system on validation events, and on no other.
 
-The events are split as the temporal protocol splits them. A trial fits a model on the train part and is judged on each
-user's last event before the test; a test event is neither learnt from nor ranked, nor does it take an item out of
-the ranking. So settings found here may be judged on the temporal protocol's test events afterwards, but not on those
-of the random one, among which validation events may be.
+The events are split as the temporal protocol splits them, and where none has a time as the random one does first. A
+trial fits a model on the train part and is judged on each user's last event before the test, or on the validation part;
+a test event is neither learnt from nor ranked, nor does it take an item out of the ranking. So settings found here may
+be judged on the test events of that protocol and seed afterwards, but not on others, among which validation events may
+be.
 
 The study is a journal of JSON lines in the folder: kill it, and the trials that had ended are there.
 """
@@ -17,10 +18,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from kindred.domain.errors import ArtifactError, SettingsError, install_hint
+from kindred.domain.interactions import Interactions
 from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.evaluation.splits import Split, random_split, temporal_split
+from kindred.evaluation.splits import Split, split_by
 from kindred.files import locked_or
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
@@ -105,13 +107,18 @@ def tune(graph: InteractionGraph, options: TuningOptions, run: RunOptions) -> Tu
         ArtifactError: time was up before the first trial had ended.
     """
     events = graph.interactions
-    split = random_split(events, run.seed) if events.at is None else temporal_split(events)
+    split = tuning_split(events)
     if not len(split.validation):
         raise SettingsError("there are too few events to validate on: three of a user are needed", "use more data")
     run.folder.mkdir(parents=True, exist_ok=True)
     taken = SettingsError(f"another process goes on with the study in {run.folder}", "let that end, or stop it")
     with locked_or(taken, run.folder / LOCK):
         return _search(graph, split, options, run)
+
+
+def tuning_split(events: Interactions) -> Split:
+    """The events as an evaluation of one seed splits them, so that what it tests is unknown to the search."""
+    return split_by("random" if events.at is None else "temporal", events, seed=0)
 
 
 def _search(graph: InteractionGraph, split: Split, options: TuningOptions, run: RunOptions) -> TuningResult:

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from kindred.domain.errors import SettingsError
-from kindred.evaluation.splits import temporal_split
+from kindred.evaluation.splits import split_by, temporal_split
 from kindred.gnn.hetero_data import reverse_of
 from kindred.gnn.model import GnnConfig
 from kindred.recommenders.config import ModelConfig, read_model_config
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.judging.search_space import SPACE, config_of, params_of
-from kindred.recommenders.judging.tuning import BEST, STUDY, TuningOptions, open_study, tune
+from kindred.recommenders.judging.tuning import BEST, STUDY, TuningOptions, open_study, tune, tuning_split
 from kindred.recommenders.products import PRODUCTS
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import QUICK, Shop
@@ -131,6 +131,8 @@ def test_killed_in_the_first_trial_the_defaults_are_still_tried(few: Interaction
 def test_events_without_times_are_validated_on_a_random_part(few: InteractionGraph, tmp_path: Path) -> None:
     timeless = replace(few, interactions=replace(few.interactions, at=None))
     assert len(tune(timeless, TuningOptions(1, base=BASE), RunOptions(tmp_path)).trials) == 1
+    tested = split_by("random", timeless.interactions, seed=0).test
+    assert np.array_equal(tuning_split(timeless.interactions).test, tested)
 
 
 def test_a_study_of_other_settings_is_not_gone_on_with(few: InteractionGraph, tmp_path: Path) -> None:
