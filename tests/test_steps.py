@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from kindred import steps
 from kindred.domain.embeddings import Embeddings
-from kindred.domain.errors import ArtifactError, NotPublishedError, StoreError
+from kindred.domain.errors import ArtifactError, NotPublishedError, SettingsError, StoreError
 from kindred.domain.experiments import Arm, Experiment
 from kindred.domain.ids import IdMap
 from kindred.domain.recommendation import Request
@@ -32,7 +32,8 @@ from kindred.recommenders.training import BegunRun, read_begun_run
 from kindred.settings import Settings
 from kindred.steps import ingest, recommender_of
 from kindred.stores import graph_of, vectors_of
-from kindred.training.fit import RunOptions
+from kindred.training.checkpoint import write_checkpoint
+from kindred.training.fit import CHECKPOINT, RunOptions
 from kindred.vectorstore.store import VectorStore
 
 pytestmark = pytest.mark.long
@@ -145,6 +146,27 @@ def test_the_graph_can_be_written_while_a_system_judges_itself(tmp_path: Path, m
     run = Run("20260101-000000-aaaaaa", tmp_path / "run", {"system": "posts"})
     report, _ = steps.evaluate_run(settings, run, EvaluationOptions("temporal", range(1)))
     assert report["figures"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_evaluation_leaves_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    with graph_of(settings):
+        pass
+
+    def judge(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
+        for part in ("", "model-0/ranker"):
+            write_checkpoint(options.folder / part, CHECKPOINT, {}, {"epoch": 1})
+        (options.folder / "report.json").write_text("{}")
+        if fails:
+            raise SettingsError("no", "")
+        return {}
+
+    monkeypatch.setattr(systems, "SYSTEMS", {"posts": replace(systems.SYSTEMS["posts"], evaluate=judge)})
+    run = Run("20260101-000000-aaaaaa", tmp_path / "run", {"system": "posts"})
+    with pytest.raises(SettingsError) if fails else nullcontext():
+        steps.evaluate_run(settings, run, EvaluationOptions("temporal", range(1)))
+    assert [path.name for path in run.folder.rglob("*") if path.is_file()] == ["report.json"]
 
 
 def test_what_takes_seconds_to_load_is_loaded_before_a_run_has_a_folder(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def command_line(context: typer.Context, *words: str) -> str:
 
 
 def evaluate_line(context: typer.Context, system: str, *, timed: bool) -> str:
-    """The command that evaluates a system, by the protocol that its events allow: without times there is no last one."""
+    """The command that evaluates a system, by the protocol that its events allow: without times none is the last."""
     of_system = () if system == "products" else ("--system", system)
     return command_line(context, "evaluate", *of_system, *(() if timed else ("--protocol", "random")))
 

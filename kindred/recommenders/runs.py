@@ -109,16 +109,30 @@ def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
 
     Checkpoints to go on from, which are half of its bytes, are needed no more and go.
     """
-    from kindred.training.checkpoint import files_of  # only here: listing runs must stay quick
-    from kindred.training.fit import CHECKPOINT
-
-    needless = {path for part in (folder, *folder.glob("*/")) for path in files_of(part, CHECKPOINT)}
+    needless = _checkpoints_in(folder)
     paths = {path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, TAGS, LOCK)}
     names = sorted(str(path.relative_to(folder)) for path in paths - needless)
     write_with_hash(folder / MANIFEST, {**manifest, FILES: seals_of(folder, names)})
     for path in needless:
         path.unlink()
     return Run(folder.name, folder, _read_json(folder / MANIFEST))
+
+
+@contextmanager
+def leaving_no_checkpoints(folder: Path) -> Iterator[None]:
+    """Trainings in a folder, or below it, that none goes on with: however they end, their checkpoints go."""
+    try:
+        yield
+    finally:
+        for path in _checkpoints_in(folder):
+            path.unlink(missing_ok=True)
+
+
+def _checkpoints_in(folder: Path) -> set[Path]:
+    from kindred.training.checkpoint import files_of  # only here: listing runs must stay quick
+    from kindred.training.fit import CHECKPOINT
+
+    return {path for part in folder.glob("**/") for path in files_of(part, CHECKPOINT)}
 
 
 def finished_runs(runs_folder: Path) -> list[Run]:
