@@ -130,11 +130,11 @@ def evaluate_run(
     settings: Settings, run: Run, options: EvaluationOptions, progress: Progress = silent
 ) -> tuple[Report, Path]:
     """The report, and the folder that it was written to."""
-    from kindred.recommenders.runs import leaving_no_checkpoints
+    from kindred.recommenders.runs import leaving_no_models
 
     folder = run.folder / "evaluation" / options.protocol
     told = told_on_interrupt(lambda: f"{_kept_report(folder)}; run the same command again")
-    with told, leaving_no_checkpoints(folder):
+    with told, leaving_no_models(folder):
         return _judge(settings, run, options, folder, progress), folder
 
 

@@ -32,7 +32,7 @@ from kindred.recommenders.training import BegunRun, read_begun_run
 from kindred.settings import Settings
 from kindred.steps import ingest, recommender_of
 from kindred.stores import graph_of, vectors_of
-from kindred.training.checkpoint import write_checkpoint
+from kindred.training.checkpoint import write_arrays, write_checkpoint
 from kindred.training.fit import CHECKPOINT, RunOptions
 from kindred.vectorstore.store import VectorStore
 
@@ -149,7 +149,7 @@ def test_the_graph_can_be_written_while_a_system_judges_itself(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_an_evaluation_leaves_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+def test_an_evaluation_leaves_no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     with graph_of(settings):
         pass
@@ -157,6 +157,7 @@ def test_an_evaluation_leaves_no_checkpoints(tmp_path: Path, monkeypatch: pytest
     def judge(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
         for part in ("", "model-0/ranker"):
             write_checkpoint(options.folder / part, CHECKPOINT, {}, {"epoch": 1})
+            write_arrays(options.folder / part, "a-model", {}, {})
         (options.folder / "report.json").write_text("{}")
         if fails:
             raise SettingsError("no", "")

@@ -22,7 +22,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Judge the settings of two runs on the same events: the first minus the second, with paired intervals."""
-    from kindred.recommenders.runs import find_run, leaving_no_checkpoints
+    from kindred.recommenders.runs import find_run, leaving_no_models
     from kindred.recommenders.systems import find_system
 
     settings = settings_of(context)
@@ -40,7 +40,7 @@ def compare(
     with graph_to_read(settings) as store:
         graph = read_interaction_graph(module.system, store, runs[0].manifest["graph"]["until"])
     folder = runs[0].folder / "comparison" / f"{runs[1].name}-{protocol.value}"
-    with leaving_no_checkpoints(folder), console.Bars() as bars:
+    with leaving_no_models(folder), console.Bars() as bars:
         options = RunOptions(folder, device=settings.device, progress=bars)
         comparison = compare_runs(graph, runs, EvaluationOptions(protocol.value, range(seeds)), options)
     if as_json:

@@ -16,10 +16,11 @@ class FilesCommand(TyperCommand):
     """A command that begins once its files are there: what reads them takes longer to import than they to be missed."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override] # its click is private
-        from kindred.ingest.bytes.paths import check_files_there
-
         named = [parameter.name for parameter in self.params if parameter.metavar in (FILES, FILE_ARGUMENTS)]
-        check_files_there([file for name in named for file in ctx.params.get(name or "") or ()])
+        if files := [file for name in named for file in ctx.params.get(name or "") or ()]:
+            from kindred.ingest.bytes.paths import check_files_there
+
+            check_files_there(files)
         return super().invoke(ctx)
 
 

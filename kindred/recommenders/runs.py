@@ -109,7 +109,10 @@ def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
 
     Checkpoints to go on from, which are half of its bytes, are needed no more and go.
     """
-    needless = _checkpoints_in(folder)
+    from kindred.training.checkpoint import files_of  # only here: listing runs must stay quick
+    from kindred.training.fit import CHECKPOINT
+
+    needless = {path for part in (folder, *folder.glob("*/")) for path in files_of(part, CHECKPOINT)}
     paths = {path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, TAGS, LOCK)}
     names = sorted(str(path.relative_to(folder)) for path in paths - needless)
     write_with_hash(folder / MANIFEST, {**manifest, FILES: seals_of(folder, names)})
@@ -119,20 +122,18 @@ def finish_run(folder: Path, manifest: Mapping[str, Any]) -> Run:
 
 
 @contextmanager
-def leaving_no_checkpoints(folder: Path) -> Iterator[None]:
-    """Trainings in a folder, or below it, that none goes on with: however they end, their checkpoints go."""
+def leaving_no_models(folder: Path) -> Iterator[None]:
+    """Trainings in a folder, or below it, of which only a report is wanted: models and checkpoints go, at any end.
+
+    What they say of their epochs stays.
+    """
+    from kindred.training.checkpoint import files_below  # only here: listing runs must stay quick
+
     try:
         yield
     finally:
-        for path in _checkpoints_in(folder):
+        for path in files_below(folder):
             path.unlink(missing_ok=True)
-
-
-def _checkpoints_in(folder: Path) -> set[Path]:
-    from kindred.training.checkpoint import files_of  # only here: listing runs must stay quick
-    from kindred.training.fit import CHECKPOINT
-
-    return {path for part in folder.glob("**/") for path in files_of(part, CHECKPOINT)}
 
 
 def finished_runs(runs_folder: Path) -> list[Run]:

@@ -6,6 +6,7 @@ The manifest comes last and in one piece, so a reader finds a whole checkpoint o
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
+_TENSORS = re.compile(r"(.+)-[0-9a-f]{16}\.safetensors")
 
 
 def write_checkpoint(folder: Path, name: str, tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]) -> None:
@@ -70,6 +72,16 @@ def _write_whole(folder: Path, name: str, save: Callable[[Path], None], manifest
 def files_of(folder: Path, name: str) -> list[Path]:
     """The files of the checkpoint of that name, also of earlier ones that a kill left behind."""
     return [path for of in (".json", f"-{'[0-9a-f]' * 16}.safetensors") for path in folder.glob(f"{name}{of}")]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files of every checkpoint in a folder and those below it."""
+    found = ((path.parent, _TENSORS.fullmatch(path.name)) for path in folder.rglob("*.safetensors"))
+    return [
+        path
+        for parent, name in {(parent, name[1]) for parent, name in found if name}
+        for path in files_of(parent, name)
+    ]
 
 
 def has_checkpoint(folder: Path, name: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from kindred.domain.errors import RecordError
 from kindred.files import at_home
@@ -64,7 +63,11 @@ def is_elsewhere(given: Given) -> bool:
 
 def path_of(given: Given) -> Path:
     """The path on this machine, also where it was given as `file://…`."""
-    return Path(url2pathname(urlsplit(str(given)).path)) if scheme_of(given) else at_home(given)
+    if not scheme_of(given):
+        return at_home(given)
+    from urllib.request import url2pathname  # only here: it loads what speaks HTTP
+
+    return Path(url2pathname(urlsplit(str(given)).path))
 
 
 def _files_of(given: GivenTable) -> Iterator[Location]:
