@@ -35,7 +35,8 @@ def missing_columns(source: Source, found: Collection[str]) -> str:
             unknown = [name for name in found if name not in source.columns]
             near = nearest([*names, *_WORDS.get(holds, ())], unknown)
             there = f", the nearest there is {near}" if near else ""
-            lines.append(f"no column for the {holds} ({wanted} is wanted{there})")
+            otherwise = f"; {source.instead[holds]}" if holds in source.instead else ""
+            lines.append(f"no column for the {holds} ({wanted} is wanted{there}{otherwise})")
     return "; ".join(lines)
 
 
@@ -64,11 +65,8 @@ def our_names(source: Source, found: Iterable[str]) -> dict[str, str]:
         return {}
     ours = {_plain(name): name for name in source.columns}
     counts = Counter(map(_plain, there))
-    return {
-        name: own
-        for name in there
-        if (own := ours.get(_plain(name))) is not None and own not in there and counts[_plain(name)] == 1
-    }
+    others = [name for name in there if name not in source.columns and counts[_plain(name)] == 1]
+    return {name: own for name in others if (own := ours.get(_plain(name))) is not None and own not in there}
 
 
 def _plain(name: str) -> str:

@@ -40,6 +40,7 @@ class Source:
             that the file has is in every row, None where the row has no value there.
         parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
         wanted: the columns without which no row can be used, by what they hold: any one of the names will do.
+        instead: what says it where no column does, by what the wanted columns hold.
         optional: columns of which it matters whether the file has them at all.
         firm: columns without which a table is another than was thought; lines of JSON may lack them.
         decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
@@ -62,6 +63,7 @@ class Source:
     columns: Sequence[str]
     parse: Callable[[Values], Parsed]
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
     optional: Sequence[str] = ()
     firm: Sequence[str] = ()
     decode: Callable[[bytes], object] = decode_json_or_literal

@@ -78,7 +78,7 @@ def parse_event(row: Values, user: str = "", read_time: ReadTime = milliseconds_
 def _listener(row: Values, user: str) -> str:
     listener = id_of(row.get("user"), "user") or user
     if not listener:
-        raise BadRecord(Reason.MISSING_ID, "the id is missing; --user NAME says whose listens these are", "user")
+        raise BadRecord(Reason.MISSING_ID, f"the id is missing; {_ONE_USER}", "user")
     return listener
 
 
@@ -181,11 +181,13 @@ def _user(user_id: str) -> User:
 _COLUMNS = {"id": "track", "source_id": "user", "target_id": "track"}
 _TRACK_COLUMNS = ("track", "title", "artist", "artist_id", "album", "genres", "duration", "popularity")
 _TIMES = ("at", "timestamp")
+_ONE_USER = "--user NAME says whose listens these are"
 _WANTED = {"user": ("user", *listening_exports.WANTED["user"]), "track": ("track", *listening_exports.WANTED["track"])}
 EVENTS = Source(
     columns=("user", *_TIMES, "plays", "share", "event_id", *_TRACK_COLUMNS, *listening_exports.COLUMNS),
     parse=parse_event,
     wanted=_WANTED,
+    instead={"user": _ONE_USER},
     read=listening_exports.read_playlists,
 )
 METADATA = Source(

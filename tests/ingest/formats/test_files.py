@@ -29,7 +29,7 @@ from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.times import milliseconds_of
 from kindred.ingest.formats.columns import our_names
 from kindred.ingest.formats.files import read_rows
-from kindred.ingest.formats.source import Source
+from kindred.ingest.formats.source import Parsed, Source
 from kindred.ingest.sources.amazon import METADATA, REVIEWS
 from tests.ingest.conftest import Row, json_lines, review
 
@@ -140,6 +140,8 @@ def test_where_all_that_is_wanted_has_its_name_others_are_not_taken_for_it() -> 
     assert our_names(REVIEWS, ["asin", "reviewerID", "style", "OVERALL"]) == {}
     assert our_names(REVIEWS, ["ASIN", "reviewerID", "Overall"]) == {"ASIN": "asin", "Overall": "overall"}
     assert our_names(REVIEWS, ["ASIN", "Asin", "reviewerID"]) == {}
+    two = Source(("user", "artistName", "artistname"), lambda row: Parsed(()), {"user": ("user",)})
+    assert our_names(two, ["artistName"]) == {} and our_names(two, ["ARTISTNAME"]) == {"ARTISTNAME": "artistname"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
+from kindred.domain.errors import RecordError
 from kindred.domain.records import Artist, Genre, HasGenre, Listened, PerformedBy, Track
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.loading.namespace import Namespace, in_namespace
@@ -236,6 +238,18 @@ def test_what_is_no_listen_is_skipped_and_said() -> None:
     assert parse_event(spoken).skipped == "a podcast episode"
     withdrawn = {"uid": 7, "item_id": 9, "timestamp": MOMENT, "event_type": "unlike"}
     assert parse_event(withdrawn).skipped == "unlike event"
+
+
+@pytest.mark.parametrize("name", ["scrobbles.csv", "scrobbles.parquet"])
+def test_a_table_without_a_column_of_users_is_told_what_names_the_one(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions, name: str
+) -> None:
+    table = pa.table({"uts": [MOMENT], "artist": ["Band"], "track": ["Song"]})
+    (pq.write_table if name.endswith("parquet") else csv.write_csv)(table, tmp_path / name)
+    with pytest.raises(RecordError, match=r"no column for the user .*; --user NAME says whose listens these are"):
+        ingest_files(graph, track_files(events=tmp_path / name), None, options)
+    loaded = ingest_files(graph, track_files(events=tmp_path / name, user="me"), None, options)
+    assert [file.accepted for file in loaded.files] == [1]
 
 
 def test_an_export_that_does_not_say_who_listened_and_times_that_only_tell_the_order(
