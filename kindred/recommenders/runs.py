@@ -226,8 +226,11 @@ def figure_names(figures: Iterable[Mapping[str, float]]) -> list[str]:
 
 
 def run_summary(run: Run) -> str:
-    """One line on a run: model, data, figures."""
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in shown_figures(run).items()) or "not evaluated"
+    """One line on a run: model, data, figures or what is the matter with them."""
+    try:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in figures_of(run).items()) or "not evaluated"
+    except ArtifactError as error:
+        figures = f"{error.message}; {error.next_step}"
     model = model_of(run) if is_baseline(run) else f"the model of {run.manifest['system']}"
     return f"{model}, from {run.manifest['events']:,} events ({figures})"
 

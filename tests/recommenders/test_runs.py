@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from kindred.domain.errors import ArtifactError, RecordError
+from kindred.files import write_with_hash
 from kindred.recommenders.runs import (
     CONFIG,
+    Run,
     add_tags,
     can_be_resumed,
     find_run,
@@ -19,6 +21,7 @@ from kindred.recommenders.runs import (
     read_runs,
     remove_run,
     resumable_or_gone,
+    run_summary,
     tags_of,
     unfinished_runs,
     write_json,
@@ -213,3 +216,14 @@ def test_every_file_of_a_run_damaged_in_each_way_is_noticed(tmp_path: Path) -> N
             assert path.name in caught.value.message and "delete" in caught.value.next_step
         path.write_bytes(content)
     assert answer(tmp_path / "runs") == expected
+
+
+def test_the_line_on_a_run_says_that_its_report_is_damaged_and_not_that_there_is_none(tmp_path: Path) -> None:
+    run = Run("run-1", tmp_path / "products" / "run-1", {"system": "products", "events": 1_200, "config": {}})
+    assert run_summary(run) == "the model of products, from 1,200 events (not evaluated)"
+    (report := run.folder / "evaluation" / "temporal" / "report.json").parent.mkdir(parents=True)
+    write_with_hash(report, {"figures": {"auc": 0.75}})
+    assert run_summary(run).endswith("(auc 0.7500)")
+    report.write_bytes(report.read_bytes().replace(b"0.75", b"0.95"))
+    said = run_summary(run)
+    assert str(report) in said and "kindred evaluate run-1 --system products" in said and "0.95" not in said
