@@ -80,6 +80,14 @@ def quick_lightgcn() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def no_pictures() -> Iterator[None]:
+    """Reports are written without pictures, which take longer than fitting most of what a small report compares."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("kindred.evaluation.report.write_plots", lambda report, folder: [])
+        yield
+
+
 @pytest.fixture(scope="session")
 def pack_address() -> Iterator[str]:
     """Where the pack for Neo4j Browser is served."""

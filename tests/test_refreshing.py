@@ -21,7 +21,7 @@ from kindred.refreshing import _RUN, _alone
 from kindred.settings import Settings
 from tests.recommenders.conftest import load
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]
 
 
 @pytest.fixture(scope="module")

@@ -32,12 +32,17 @@ def test_what_is_handed_out_is_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_long_files_begin_first(pytestconfig: pytest.Config) -> None:
     class Item(SimpleNamespace):
         def get_closest_marker(self, name: str) -> bool:
-            return self.is_long and name == "long"
+            return name == self.mark
 
-    short, long, neo4j = (
-        Item(nodeid=f"tests/{file}::test_it", is_long=is_long)
-        for file, is_long in (("test_docs.py", False), ("test_cluster.py", True), ("graph/test_contract.py", False))
+    short, long, restarts, neo4j = (
+        Item(nodeid=f"tests/{file}::test_it", mark=mark)
+        for file, mark in (
+            ("test_docs.py", None),
+            ("test_cluster.py", "long"),
+            ("graph/neo4j/test_kills.py", "restarts_server"),
+            ("graph/test_contract.py", None),
+        )
     )
-    items = [short, long, neo4j]
+    items = [short, long, restarts, neo4j]
     in_order(pytestconfig, items)  # type: ignore[arg-type]
-    assert items == [neo4j, long, short]
+    assert items == [neo4j, restarts, long, short]

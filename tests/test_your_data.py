@@ -27,7 +27,7 @@ from kindred.settings import Settings
 from kindred.steps import train_system
 from tests.recommenders.conftest import QUICK
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_lightgcn")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_lightgcn", "no_pictures")]
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")

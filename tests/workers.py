@@ -29,12 +29,15 @@ class FilesTogether(LoadScopeScheduling):
 
 
 def in_order(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Brings what takes longest to the front: the files of the Neo4j server, then those with the mark `long`."""
+    """Brings what takes longest to the front: the files of the Neo4j server, then those with the mark `long`.
+
+    Of the server's, those with the mark `restarts_server` come last: it has compiled and planned nothing after them.
+    """
 
     def rank(item: pytest.Item) -> int:
         if group_of(str(config.rootpath), item.nodeid.partition("::")[0]) == "neo4j":
-            return 0
-        return 1 if item.get_closest_marker("long") else 2
+            return 1 if item.get_closest_marker("restarts_server") else 0
+        return 2 if item.get_closest_marker("long") else 3
 
     items.sort(key=rank)
 

@@ -19,7 +19,7 @@ from kindred.recommenders.judging import tuning
 from kindred.recommenders.runs import finish_run
 from tests.recommenders.conftest import QUICK, load
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_lightgcn")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_lightgcn", "no_pictures")]
 
 Kindred = Callable[..., str]
 A_USER = "U00001"

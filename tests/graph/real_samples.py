@@ -51,7 +51,7 @@ def searches(folder: Path, num_rows: int | None) -> list[SourceFile]:
     """Products, judgments and simulated searches of ESCI."""
     real = REAL / "product_search_esci_sample"
     events = _sliced(real / "ubi_queries_events_simulated.ndjson.gz", folder, num_rows)
-    products = _sliced(real / "products.jsonl.gz", folder, num_rows)
+    products = _sliced(real / "products.jsonl.gz", folder, 1_000)
     return search_files(events, None, real / "esci_us_judgments.json.gz", products)
 
 
@@ -65,9 +65,9 @@ def clicks(folder: Path, num_rows: int | None) -> list[SourceFile]:
 # Each with the rows of a file that a test takes: enough for several statements and pages of the server.
 SAMPLES: dict[str, tuple[SliceFiles, int]] = {
     "reviews": (reviews, 2_000),
-    "lastfm": (lastfm, 2_000),
+    "lastfm": (lastfm, 4_000),
     "feed": (feed, 4_000),
-    "searches": (searches, 1_000),
+    "searches": (searches, 8_000),  # the carts come last
     "clicks": (clicks, 8_000),
 }
 

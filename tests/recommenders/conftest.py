@@ -42,7 +42,7 @@ from kindred.vectorstore.store import SystemVectors, VectorStore
 from tests.made_once import made_once
 from tests.small_scorers import SCORERS
 
-QUICK = RankingConfig(scorers=SCORERS, weights=WeightConfig(folds=1, samples=2))
+QUICK = RankingConfig(scorers=SCORERS, weights=WeightConfig(rounds=1, folds=1, samples=1))
 SMALL = ModelConfig(gnn=GnnConfig(epochs=3, hidden_dim=16, heads=2, text_dim=8), ranking=QUICK)
 DIMENSION = 24
 EDGE = edge_type_of(Reviewed)

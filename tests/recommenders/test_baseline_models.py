@@ -172,6 +172,7 @@ def _unseen(model: object, user: str, seen: set[object]) -> np.ndarray:
     return scores[[product not in seen for product in model.items]]  # type: ignore[attr-defined, no-any-return]
 
 
+@pytest.mark.usefixtures("quick_lightgcn", "no_pictures")
 def test_evaluating_a_run_of_ease_finds_it_level_with_ease(shop: Shop, tmp_path: Path) -> None:
     graph = read_interaction_graph(PRODUCTS, shop.store)
     options = RunOptions(tmp_path, device="cpu")

@@ -29,7 +29,7 @@ from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import ENCODER, SMALL
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_lightgcn")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_lightgcn", "no_pictures")]
 
 REAL = Path(__file__).resolve().parents[3] / "shared/data/lastfm_hetrec2011"
 LAST_USER = 40

@@ -20,7 +20,7 @@ from kindred.recommenders.histories import read_histories
 from kindred.recommenders.model import load_model
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.runs import Run, find_run
-from tests.recommenders.conftest import Shop, train
+from tests.recommenders.conftest import QUICK, Shop, train
 
 pytest.importorskip("onnxruntime")
 
@@ -67,7 +67,7 @@ def test_an_anonymous_row_needs_no_pytorch(shop: Shop, exported: Run) -> None:
 
 
 def test_the_other_attention_is_exported_too(shop: Shop, tmp_path: Path) -> None:
-    gat = ModelConfig(gnn=GnnConfig(conv="gat", epochs=1, hidden_dim=16, heads=2, text_dim=0))
+    gat = ModelConfig(gnn=GnnConfig(conv="gat", epochs=1, hidden_dim=16, heads=2, text_dim=0), ranking=QUICK)
     run = train(shop.store, tmp_path / "20260101-000000-bbbbbb", gat)
     found = export_onnx(PRODUCTS, run, tmp_path / "elsewhere.onnx")
     assert not found.is_used and found.path.stat().st_size == found.num_bytes

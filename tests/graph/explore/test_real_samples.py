@@ -21,7 +21,7 @@ from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.products import product_files
 from tests.conftest import clear_graph, open_neo4j
 from tests.graph.real_samples import REAL, SAMPLES, ingest
-from tests.graph.same_graph import assert_same_graph
+from tests.graph.same_graph import assert_same_graph, assert_same_model
 from tests.neo4j_server.server import Neo4jServer
 
 Row = dict[str, Any]
@@ -69,7 +69,6 @@ NOWHERE = {
     "posts_across_topics": "the feed sample names the topics of twelve posts",
     "repeated_posts": "the feed sample has the texts of twelve posts",
 }
-ROWS = {"searches": 8_000, "lastfm": 4_000}  # the carts come last in the file of searches
 CASES = [(sample, name) for sample, questions in ASKED.items() for name in questions]
 
 
@@ -92,7 +91,7 @@ def files_of(sample: str, folder: Path) -> list[SourceFile]:
     if not REAL.is_dir():
         pytest.skip(f"NOT TESTED on real data: {REAL} is missing")
     make, num_rows = SAMPLES[sample]
-    return make(folder, ROWS.get(sample, num_rows))
+    return make(folder, num_rows)
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ def test_a_question_answers_what_the_rows_say(
 def test_neo4j_answers_alike(
     samples: dict[str, Loaded], tmp_path: Path, sample: str, neo4j_server: Neo4jServer
 ) -> None:
-    """Loaded from the same files, it holds the same too."""
+    """Loaded from the same files, it holds the same too, and a model learned from it is the same."""
     found, folder = loaded(samples, sample, tmp_path), tmp_path / "again"
     folder.mkdir()
     with closing(open_neo4j(neo4j_server)) as server:
@@ -199,6 +198,8 @@ def test_neo4j_answers_alike(
         for name in ASKED[sample]:
             given = given_to(found.store, sample, name)
             assert ask(server, name, given) == ask(found.store, name, given), name
+        if sample == "reviews":
+            assert_same_model(found.store, server, folder)
 
 
 # What is counted, by which column, with the counts made here from the rows themselves.

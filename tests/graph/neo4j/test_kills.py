@@ -17,6 +17,8 @@ from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
 from tests.neo4j_server.server import Neo4jServer
 
+pytestmark = pytest.mark.restarts_server
+
 SIZE = Size(num_users=100, num_products=50, num_reviews=1_000, batch_rows=50)
 
 

@@ -15,7 +15,7 @@ from kindred.recommenders.runs import Run
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import SMALL, Shop
 
-pytestmark = pytest.mark.usefixtures("quick_lightgcn")
+pytestmark = pytest.mark.usefixtures("quick_lightgcn", "no_pictures")
 
 
 def run_of(shop: Shop, name: str, config: ModelConfig) -> Run:
