@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -115,18 +114,35 @@ def test_a_refresh_publishes_what_is_no_worse_and_deletes_what_is_old(data: Path
     assert len(runs(data)) == 2, "what answers, and what a rollback brings back"
 
 
-def killed(folder: Path, where: str) -> None:
-    """A refresh in a process of its own that is killed as it comes to a function."""
-    module, _, name = where.rpartition(".")
-    code = f"""
-import os, {module}
+KILLED = """
+import os, shutil, sys
+from importlib import import_module
+from pathlib import Path
 from kindred import refreshing
+from kindred.recommenders import interaction_graph, training
+from kindred.recommenders.judging import evaluating
 from kindred.settings import Settings
-{module}.{name} = lambda *given: os._exit(9)
-refreshing.refresh(Settings(data_dir={str(folder)!r}), "products", refreshing.RefreshOptions(worse_by=1.0, keep=9))
+
+folder = Path(sys.argv[1])
+for number, where in enumerate(sys.argv[2:]):
+    child = os.fork()
+    if child == 0:
+        module, _, name = where.rpartition(".")
+        setattr(import_module(module), name, lambda *given: os._exit(9))
+        refreshing.refresh(Settings(data_dir=folder), "products", refreshing.RefreshOptions(worse_by=1.0, keep=9))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    shutil.copytree(folder / "artifacts" / "products", folder / f"killed-{number}")
 """
+
+
+def killed(folder: Path, *where: str) -> None:
+    """Refreshes in processes of their own, each killed as it comes to a function; its runs are then in `killed-N`.
+
+    The processes are forked from one that has imported what they need, which takes most of their time.
+    """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 9
+    subprocess.run([sys.executable, "-c", KILLED, str(folder), *where], env=environment, check=True)
 
 
 def folders(folder: Path) -> set[str]:
@@ -139,18 +155,17 @@ def test_the_refresh_after_a_kill_goes_on_with_its_run(tmp_path: Path, monkeypat
     first = str(refreshed(tmp_path, "--config", str(tmp_path / "quick.json"))["run"])
 
     grow(tmp_path, 200)
-    killed(tmp_path, "kindred.recommenders.training.finish_run")
+    killed(tmp_path, "kindred.recommenders.training.finish_run", "kindred.refreshing.publish_run")
     [half] = folders(tmp_path) - {first}
-    runs_of = tmp_path / "artifacts" / "products"
-    shutil.copytree(runs_of / half, tmp_path / "half")
-    killed(tmp_path, "kindred.refreshing.publish_run")
+    assert not (tmp_path / "killed-0" / half / "manifest.json").exists()
     assert runs(tmp_path) == [first, half], "trained to its end, where it was begun"
     with monkeypatch.context() as patched:
         patched.setattr("kindred.refreshing.train_system", None)
         patched.setattr("kindred.refreshing.resume_training", None)
         assert refreshed(tmp_path, "--worse-by", "1")["version"] == half, "judged and published as it is"
 
-    (tmp_path / "half").rename(runs_of / "20260101-000000-aaaaaa")  # as a kill leaves it, of the data before
+    runs_of = tmp_path / "artifacts" / "products"
+    (tmp_path / "killed-0" / half).rename(runs_of / "20260101-000000-aaaaaa")  # as a kill leaves it, of the data before
     (runs_of / _RUN).write_text("20260101-000000-aaaaaa")
     assert len(folders(tmp_path)) == 3
     grow(tmp_path, 240)

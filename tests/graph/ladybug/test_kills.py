@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 ROOT = Path(__file__).parents[3]
-KILLS = 8  # of thousands of calls; `python -m tests.graph.ladybug.killed_calls FOLDER` tries them all
+KILLS = 6  # of thousands of calls; `python -m tests.graph.ladybug.killed_calls FOLDER` tries them all
 
 
 @pytest.fixture

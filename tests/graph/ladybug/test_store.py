@@ -29,7 +29,7 @@ from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import QueryLimits, UpsertCount
 from tests.graph.graphs import BOOK, CITES, LIKED, READER, SCHEMA, Row, edges_of, like, make_library, nodes_of, table_of
 
-KILLS = 12  # of hundreds of moments at which the load may be killed
+KILLS = 8  # of hundreds of moments at which the load may be killed
 ROOT = Path(__file__).parents[3]
 
 
