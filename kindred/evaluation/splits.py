@@ -63,6 +63,18 @@ class Split:
         """The answers."""
         return self.interactions.take(self.test)
 
+    @property
+    def test_at(self) -> IntArray | None:
+        """When each user is asked about: the time of their first test event, of the latest event for others.
+
+        Seconds UTC, `[num_users]`; None without times.
+        """
+        if self.interactions.at is None:
+            return None
+        asked = np.full(self.interactions.num_users, self.interactions.at.max(initial=0))
+        np.minimum.at(asked, self.test_events.user_index, self.interactions.at[self.test])
+        return asked
+
 
 def split_by(protocol: ProtocolName, interactions: Interactions, seed: int) -> Split:
     """The split of that protocol; `temporal` is the same for every seed."""

@@ -44,8 +44,13 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
 
 
 def fit_split(graph: InteractionGraph, config: ModelConfig, split: Split, options: RunOptions) -> FittedModel:
-    """Both stages fitted on the known part of a split, as they answer: what a user skipped is left out."""
-    ranked = fit_ranked(graph, split.known, config, options, temporal=split.name != "random")
+    """Both stages fitted on the known part of a split, as they answer: what a user skipped is left out.
+
+    Users ask at the time of their first test event, of which nothing but that time is known.
+    """
+    temporal = split.name != "random"
+    asked_at = split.test_at if temporal else None
+    ranked = fit_ranked(graph, split.known, config, options, temporal=temporal, asked_at=asked_at)
     scorer = ranked.users.scorer(ranked.ranker)
     variants = {"retrieval_alone": FittedModel(ranked.users.scorer(None))}
     if graph.system.maker is not None:

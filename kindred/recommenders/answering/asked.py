@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -54,7 +55,9 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
     from kindred.recommenders.ranking.ranker import Asking, rank_candidates
 
     past = asker.past
-    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, asker.history, asker.level == "model")
+    at = int(time.time()) if asked.request.at is None else asked.request.at
+    is_published = asker.level == "model"
+    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, asker.history, is_published, at)
     return rank_candidates(version.ranker, version.model, asking, candidates)
 
 

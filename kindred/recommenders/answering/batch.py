@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +22,7 @@ from kindred.recommenders.answering.held_versions import published_version
 from kindred.recommenders.answering.opened import Opened, Version, load_version
 from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped, telling_properties, times_of
-from kindred.recommenders.ranking.latest_events import LatestEvents
+from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import best_candidates, scores_at
 from kindred.recommenders.ranking.ranker import RankedUsers, Ranker
 from kindred.recommenders.releases import ITEMS, USERS
@@ -110,9 +111,7 @@ class BestItems:
         of_training = np.where(head < self.num_trained, head, -1)
         every = scores_at(self.users.all_scores(batch, scores), of_training)
         every[0] = found[:, : ranker.candidates]
-        embeddings = ranker.users(self.users.position[batch], self.users.graph[batch])
-        tastes = self.users.tastes(ranker.features, batch)
-        logits = ranker.logits(embeddings, tastes, of_training, every)
+        logits = self.users.logits(ranker, batch, of_training, every)
         order = np.argsort(-logits, axis=1, kind="stable")
         ranked = np.take_along_axis(head, order, axis=1)
         items[:, : ranker.candidates] = np.where(self.active[batch][:, None], ranked, head)
@@ -180,14 +179,15 @@ def _ranked_users(
     version: Version, published: Published, known: Interactions, skips: Interactions | None, position: IntArray
 ) -> RankedUsers:
     graph: FloatArray = np.zeros((len(position), 1), dtype=np.float32)
-    latest = None
+    latest, asked_at = None, np.full(len(position), int(time.time()))
     items = published.items.vectors
     if version.ranker is not None:
         graph = rows_at(version.ranker.user_graph, position).astype(np.float32)
         trained = np.where(known.item_index < len(version.model.items), known.item_index, UNKNOWN_ITEM)
         events = version.ranker.features.in_time(replace(known, item_index=trained))
-        latest = LatestEvents.of(version.model, events, items)
-    return RankedUsers(partial(dot_scores, published.users.vectors, items), position, graph, known, skips, latest)
+        latest = LatestEvents.of(version.model, events, in_session(events, asked_at), items)
+    scores = partial(dot_scores, published.users.vectors, items)
+    return RankedUsers(scores, position, graph, known, skips, latest, asked_at)
 
 
 def _events(system: System, store: GraphStore, users: IdMap, items: IdMap) -> tuple[Interactions, Interactions | None]:

@@ -1,6 +1,6 @@
 """What the last events of users would bring up alone: the linear scorers of retrieval, asked of nothing else.
 
-So are the events of the last session: before it began, users may have been after something else.
+So are the events of the last session while it goes on: before it began, users may have been after something else.
 """
 
 from __future__ import annotations
@@ -20,15 +20,21 @@ from kindred.recommenders.model import Model
 LATEST_EVENTS: Sequence[int] = (1, 3)
 """Of so many last events of a user the scores are numbers of their own for the ranker."""
 NUM_SUMS = len(LATEST_EVENTS) + 1
-"""Those, and the scores of the last session."""
+"""Those, and the scores of the session that goes on."""
 SILENCE = 1800
 """Seconds without an event, after which a session is over."""
 MOST_OF_SESSION = 10
 """So many of its events, the last ones, stand for a session."""
 
 
-def in_last_session(events: Interactions) -> NDArray[np.bool_]:
-    """Which events are of the last session of their user, `[num_events]`; without times all of them are."""
+def in_session(events: Interactions, asked_at: IntArray | None) -> NDArray[np.bool_]:
+    """Which events are of the session that their user is in, `[num_events]`; without times all the last ones are.
+
+    Args:
+        events: of users up to now.
+        asked_at: when each user asks, seconds UTC, `[num_users]`; a session that was over by then does not count. None
+            for right after their last event.
+    """
     last = events_after(events) < MOST_OF_SESSION
     if events.at is not None:
         rows = np.flatnonzero(last)
@@ -37,7 +43,18 @@ def in_last_session(events: Interactions) -> NDArray[np.bool_]:
         latest = np.zeros(events.num_users, dtype=np.int64)
         np.maximum.at(latest, users, sessions)
         last[rows] = sessions == latest[users]
+        if asked_at is not None:
+            ended = np.full(events.num_users, np.iinfo(np.int64).min // 2)
+            np.maximum.at(ended, users, events.at[rows])
+            last[rows] &= (asked_at - ended <= SILENCE)[users]
     return last
+
+
+def have_any(events: Interactions, told: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which users have one of these events, `[num_users]`."""
+    found = np.zeros(events.num_users, dtype=np.bool_)
+    found[events.user_index[told]] = True
+    return found
 
 
 @dataclass(frozen=True)
@@ -45,7 +62,7 @@ class LatestEvents:
     """The last events of users as rows to score items with.
 
     Attributes:
-        rows: of the last so many, then of the last session, `[num_users, NUM_SUMS, width]`.
+        rows: of the last so many, then of the session that goes on, `[num_users, NUM_SUMS, width]`.
         items: rows of the items, `[num_items, width]`.
     """
 
@@ -53,16 +70,18 @@ class LatestEvents:
     items: FloatArray
 
     @classmethod
-    def of(cls, model: Model, events: Interactions, items: FloatArray | None = None) -> LatestEvents:
+    def of(
+        cls, model: Model, events: Interactions, of_session: NDArray[np.bool_], items: FloatArray | None = None
+    ) -> LatestEvents:
         """Those of these events; without times all of a user's events are the last ones.
 
         Args:
             model: retrieval; an event counts by its item alone.
             events: items are positions of the model, −1 for others.
+            of_session: which of them are of the session that goes on, `[num_events]`.
             items: rows of the items to be scored, else those of the model.
         """
         after = events_after(events)
-        of_session = in_last_session(events)
         last = np.flatnonzero(of_session | (after < max(LATEST_EVENTS)))
         histories = Histories(replace(events.take(last), at=None), {})
         added = np.asarray(model.event_rows(histories), dtype=np.float32)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.groups import numbered, spans
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.recommenders.ranking.latest_events import NUM_SUMS, in_last_session
+from kindred.recommenders.ranking.latest_events import NUM_SUMS
 
 if TYPE_CHECKING:
     from kindred.recommenders.interaction_graph import InteractionGraph
@@ -27,7 +27,7 @@ RECENT = 0.1
 SKIPS_ASSUMED = 5.0
 """Plays that the share of skips of an item is brought nearer to the usual one by."""
 NUMBERS_OF_USER = 3
-"""How many events, what share of skips, how many events in the last session."""
+"""How many events, what share of skips, how many events in the session that goes on."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class PairFeatures:
             `[num_items, at most MOST_NODES]`.
         num_nodes: context type → number of nodes.
         items: numbers of each item, `[num_items + 1, num_item_numbers]`; the last row is of an item that is not known.
-        is_timed: whether the events have times; where not, all events of a user are their last session.
+        is_timed: whether the events have times; where not, the last events of a user are their session.
     """
 
     nodes: dict[str, IntArray]
@@ -77,19 +77,24 @@ class PairFeatures:
         of_user = np.broadcast_to(tastes.user[:, None, :], (*candidates.shape, tastes.user.shape[1]))
         return np.concatenate([*parts, of_user], axis=2).astype(np.float32)
 
-    def tastes(self, events: Interactions, skips: Interactions | None) -> Tastes:
-        """What users did, from their events and skips, whose users are counted alike."""
-        events = self.in_time(events)
+    def tastes(self, events: Interactions, of_session: NDArray[np.bool_], skips: Interactions | None) -> Tastes:
+        """What users did.
+
+        Args:
+            events: of the users.
+            of_session: which of them are of the session that goes on, `[num_events]`.
+            skips: of the same users, counted alike; None where there are none.
+        """
         of_events = np.bincount(events.user_index, minlength=events.num_users)
         of_skips = (
             np.zeros(events.num_users) if skips is None else np.bincount(skips.user_index, minlength=len(of_events))
         )
         share = of_skips / np.maximum(of_events + of_skips, 1)
-        session = events.take(in_last_session(events))
-        of_session = np.bincount(session.user_index, minlength=events.num_users)
-        user = np.stack([np.log1p(of_events), share, np.log1p(of_session)], axis=1).astype(np.float32)
+        session = events.take(of_session)
+        length = np.bincount(session.user_index, minlength=events.num_users)
+        user = np.stack([np.log1p(of_events), share, np.log1p(length)], axis=1).astype(np.float32)
         chosen, recent, skipped = (self._counts(part, events.num_users) for part in (events, session, skips))
-        return Tastes(chosen, recent, skipped, user)
+        return Tastes(chosen, recent, skipped, user, length > 0)
 
     @property
     def num_numbers(self) -> int:
@@ -142,22 +147,24 @@ class Tastes:
 
     Attributes:
         chosen: context type → how many of a user's events lead to each node, `[num_users, num_nodes + 1]`.
-        recent: the same of their last session.
+        recent: the same of the session that goes on.
         skipped: the same of skips.
         user: numbers of the users alone, `[num_users, NUMBERS_OF_USER]`.
+        in_session: whether they are in a session, `[num_users]`.
     """
 
     chosen: dict[str, FloatArray]
     recent: dict[str, FloatArray]
     skipped: dict[str, FloatArray]
     user: FloatArray
+    in_session: NDArray[np.bool_]
 
     def of(self, rows: IntArray) -> Tastes:
         """Those of the users at these rows."""
         chosen, recent, skipped = (
             {name: counts[rows] for name, counts in kind.items()} for kind in (self.chosen, self.recent, self.skipped)
         )
-        return Tastes(chosen, recent, skipped, self.user[rows])
+        return Tastes(chosen, recent, skipped, self.user[rows], self.in_session[rows])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
@@ -16,7 +17,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents
+from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import (
     EventsByUser,
     PairFeatures,
@@ -38,12 +39,16 @@ class Ranker:
         features: the numbers of pairs that it reads.
         user_graph: embeddings of the graph network of the users of the training, `[num_users, graph_dim]`.
         candidates: how many items of retrieval it ranks.
+        within: whether it ranks for those who ask in a session, in which they did something.
+        between: whether it ranks for those who are in none.
     """
 
     scores: PairwiseScores
     features: PairFeatures
     user_graph: FloatArray
     candidates: int
+    within: bool = True
+    between: bool = True
 
     def users(self, position: IntArray, graph: FloatArray | None = None) -> FloatArray:
         """Embeddings of users, `[num_users, dim]`.
@@ -53,6 +58,10 @@ class Ranker:
             graph: what the graph network makes of what they did until now; None for what it made then.
         """
         return self.scores.users(position, self.user_graph[position] if graph is None else graph)
+
+    def ranks_for(self, tastes: Tastes) -> NDArray[np.bool_]:
+        """For which users it ranks, `[num_users]`; for the others retrieval alone does."""
+        return np.where(tastes.in_session, self.within, self.between)
 
     def logits(self, users: FloatArray, tastes: Tastes, candidates: IntArray, scores: FloatArray) -> FloatArray:
         """Logit of each candidate, `[num_users, num_candidates]`; `−inf` where there is none.
@@ -74,7 +83,8 @@ class Ranker:
     def save(self, folder: Path) -> None:
         """Writes it into the folder; `load_ranker` brings it back."""
         arrays = self.scores.state() | self.features.state() | {"users": self.user_graph}
-        write_arrays(folder, RANKER, arrays, {"candidates": self.candidates})
+        settings = {"candidates": self.candidates, "within": self.within, "between": self.between}
+        write_arrays(folder, RANKER, arrays, settings)
 
 
 def load_ranker(folder: Path) -> Ranker:
@@ -86,7 +96,8 @@ def load_ranker(folder: Path) -> Ranker:
     arrays, manifest = read_arrays(folder, RANKER)
     try:
         scores, features = PairwiseScores.from_state(arrays), PairFeatures.from_state(arrays)
-        ranker = Ranker(scores, features, arrays["users"], manifest["candidates"])
+        settings = (manifest["candidates"], manifest["within"], manifest["between"])
+        ranker = Ranker(scores, features, arrays["users"], *settings)
     except KeyError as error:
         raise ArtifactError(f"the ranker in {folder} does not fit this version: {error}", "train again") from error
     if scores.num_numbers != features.num_numbers:
@@ -106,6 +117,7 @@ class RankedUsers:
         known: events up to now, by row.
         skips: skips up to now, None where there are none.
         latest: their last events alone; None where no ranker will ask.
+        asked_at: when each asks, seconds UTC, `[num_rows]`; None for right after their last event.
     """
 
     retrieve: Scorer
@@ -114,6 +126,7 @@ class RankedUsers:
     known: Interactions
     skips: Interactions | None
     latest: LatestEvents | None = None
+    asked_at: IntArray | None = None
 
     def open_scores(self, users: IntArray) -> FloatArray:
         """Retrieval's scores, `−inf` where a user knows or skipped the item, `[num_users, num_items]`."""
@@ -134,7 +147,9 @@ class RankedUsers:
     def tastes(self, features: PairFeatures, users: IntArray) -> Tastes:
         """What these users did."""
         skips = None if self._skips is None else self._skips.of_users(users)
-        return features.tastes(self._known.of_users(users), skips)
+        events = features.in_time(self._known.of_users(users))
+        of_session = in_session(events, None if self.asked_at is None else self.asked_at[users])
+        return features.tastes(events, of_session, skips)
 
     @cached_property
     def _known(self) -> EventsByUser:
@@ -144,21 +159,26 @@ class RankedUsers:
     def _skips(self) -> EventsByUser | None:
         return None if self.skips is None else EventsByUser.of(self.skips)
 
-    def rank(self, ranker: Ranker, users: IntArray) -> tuple[IntArray, FloatArray]:
-        """Candidates and their logits, `[num_users, num_candidates]` both; −1 and `−inf` where there are fewer."""
-        return self.rank_scores(ranker, users, self.open_scores(users))
+    def logits(self, ranker: Ranker, users: IntArray, items: IntArray, scores: FloatArray) -> FloatArray:
+        """Logits of candidates, `[num_users, num_candidates]`; `−inf` where there is none and where retrieval ranks.
 
-    def rank_scores(self, ranker: Ranker, users: IntArray, scores: FloatArray) -> tuple[IntArray, FloatArray]:
-        """The same from retrieval's open scores."""
-        items, _ = best_candidates(scores, ranker.candidates)
-        found = scores_at(self.all_scores(users, scores), items)
+        Args:
+            ranker: the second stage.
+            users: rows.
+            items: their candidates, −1 where there are fewer and for an item that training did not know,
+                `[num_users, num_candidates]`.
+            scores: of them, as `Ranker.logits` takes them.
+        """
+        tastes = self.tastes(ranker.features, users)
         embeddings = ranker.users(self.position[users], self.graph[users])
-        return items, ranker.logits(embeddings, self.tastes(ranker.features, users), items, found)
+        found = ranker.logits(embeddings, tastes, items, scores)
+        found[~ranker.ranks_for(tastes)] = -np.inf
+        return found
 
     def scorer(self, ranker: Ranker | None) -> Scorer:
         """Scores of the whole catalogue: first the candidates by their logits, then all others as retrieval has them.
 
-        Without a ranker only those of retrieval.
+        Those of retrieval alone without a ranker, and for users for whom it does not rank.
         """
         if ranker is None:
             return self.open_scores
@@ -170,7 +190,8 @@ class RankedUsers:
 
     def _ranked_scores(self, ranker: Ranker, users: IntArray) -> FloatArray:
         scores = self.open_scores(users)
-        items, logits = self.rank_scores(ranker, users, scores)
+        items, _ = best_candidates(scores, ranker.candidates)
+        logits = self.logits(ranker, users, items, scores_at(self.all_scores(users, scores), items))
         scores -= np.max(scores, axis=1, keepdims=True, initial=-1e30, where=np.isfinite(scores)) + 1
         rows, columns = np.nonzero(np.isfinite(logits))
         least = np.min(logits, axis=1, initial=1e30, where=np.isfinite(logits))
@@ -197,6 +218,7 @@ class Asking:
         skipped: items that they skipped.
         history: gives their events in full; called where the graph network must encode them.
         is_published: whether their events are those that the published version knows.
+        at: when they ask, seconds UTC.
     """
 
     user_id: str | None
@@ -205,23 +227,27 @@ class Asking:
     skipped: Sequence[str]
     history: Callable[[], Histories]
     is_published: bool
+    at: int
 
 
 def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Sequence[Candidate]) -> list[float]:
-    """The logit of each candidate of retrieval."""
+    """The logit of each candidate of retrieval, or its score where the ranker does not rank for who asks."""
     if not candidates:
         return []
+    seen = ranker.features.in_time(_of_one_user(asking.seen, model.items, asking.seen_at))
+    of_session = in_session(seen, np.array([asking.at]))
+    tastes = ranker.features.tastes(seen, of_session, _of_one_user(asking.skipped, model.items))
+    if not ranker.ranks_for(tastes).all():
+        return [candidate.score for candidate in candidates]
     found = None if asking.user_id is None else model.users.position(asking.user_id)
     position = np.array([-1 if found is None else found])
     graph = None
     if found is None or not asking.is_published:
         learned = model.learned
         graph = np.zeros_like(ranker.user_graph[:1]) if learned is None else learned.encode(asking.history())
-    seen = _of_one_user(asking.seen, model.items, asking.seen_at)
-    tastes = ranker.features.tastes(seen, _of_one_user(asking.skipped, model.items))
     items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]
     retrieved = np.array([[[candidate.score for candidate in candidates]]], dtype=np.float32)
-    latest = LatestEvents.of(model, ranker.features.in_time(seen), model.ranking.items[items[0]])
+    latest = LatestEvents.of(model, seen, of_session, model.ranking.items[items[0]])
     scores = np.concatenate([retrieved, np.where(items >= 0, latest.scores(np.zeros(1, np.int64)), -np.inf)])
     logits: list[float] = ranker.logits(ranker.users(position, graph), tastes, items, scores)[0].tolist()
     return logits

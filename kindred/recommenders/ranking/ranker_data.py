@@ -12,7 +12,7 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.models.pairwise_ranker import Lists, Pairs, Pool, RankerConfig, Sides
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents
+from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import PairFeatures, Spread, best_candidates, scores_at
 from kindred.recommenders.ranking.ranker import USERS_A_BATCH, RankedUsers
 from kindred.training.sampling import KnownPairs
@@ -26,7 +26,7 @@ CATEGORY_ITEMS, MOST_CATEGORIES = 20, 256
 
 @dataclass(frozen=True)
 class Queries:
-    """What users were after at some times, each as they were known just before.
+    """What users were after at some times, each asked at the time of it, as they were known just before.
 
     Attributes:
         target: what they chose, `[num_queries]`.
@@ -56,6 +56,7 @@ class Queries:
         graph_rows: FloatArray = np.zeros((len(targets), 1), dtype=np.float32)
         if base.learned is not None:
             graph_rows = base.learned.encode(histories)
+        asked_at = None if events.at is None else events.at[targets]
         before, instead = _skips_of(graph.skips, events.take(targets), events.take(known))
         users = RankedUsers(
             lambda asked: vectors[asked] @ base.ranking.items.T,
@@ -63,7 +64,8 @@ class Queries:
             graph_rows,
             histories.events,
             before,
-            LatestEvents.of(base, histories.events),
+            LatestEvents.of(base, histories.events, in_session(histories.events, asked_at)),
+            asked_at,
         )
         return cls(events.item_index[targets], users, instead)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.interactions import IntArray, Interactions
-from kindred.evaluation.bootstrap import paired_bootstrap
+from kindred.domain.interactions import DoubleArray, IntArray, Interactions
+from kindred.evaluation.bootstrap import Interval, paired_bootstrap
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.linear.ensemble.fit import validation_folds
 from kindred.linear.inputs.user_features import events_after
@@ -23,7 +23,7 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents
+from kindred.recommenders.ranking.latest_events import LatestEvents, have_any, in_session
 from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import RankedUsers, Ranker
 from kindred.recommenders.ranking.ranker_data import PairSampler, Queries, sides_of
@@ -67,9 +67,24 @@ class Parts:
 
 
 def fit_ranked(
-    graph: InteractionGraph, rows: IntArray, config: ModelConfig, options: RunOptions, *, temporal: bool = True
+    graph: InteractionGraph,
+    rows: IntArray,
+    config: ModelConfig,
+    options: RunOptions,
+    *,
+    temporal: bool = True,
+    asked_at: IntArray | None = None,
 ) -> Ranked:
-    """Retrieval fitted on these rows of `graph.interactions`, and a ranker that learned from the later of them."""
+    """Retrieval fitted on these rows of `graph.interactions`, and a ranker that learned from the later of them.
+
+    Args:
+        graph: what to learn from.
+        rows: the events that may be known.
+        config: settings of both.
+        options: where the run is.
+        temporal: whether the later events of each user are those that the ranker learns from.
+        asked_at: when the users of the result ask, seconds UTC, `[num_users]`; None for right after their last event.
+    """
     events = graph.interactions.take(rows)
     skips = skips_up_to(events, graph.skips)
     parts = divide(events, config, options.seed, temporal=temporal and events.at is not None)
@@ -78,7 +93,7 @@ def fit_ranked(
     if not wanted or refused:
         model = fit_model(graph, rows, config, options, temporal=temporal)
         noted: dict[str, object] = {"note": refused} if refused else {}
-        return Ranked(model, None, _users(model, sides_of(graph, model), events, skips), noted)
+        return Ranked(model, None, _users(model, sides_of(graph, model), events, skips, asked_at), noted)
     read = graph if config.text else without_text(graph)
     base = fit_model(graph, rows[parts.base], config, options, temporal=temporal)
     learned = _learn(read, rows, base, parts, config.ranker, replace(options, folder=options.folder / "ranker"))
@@ -86,8 +101,11 @@ def fit_ranked(
     del base  # as large as the model that is fitted next
     model = fit_model(graph, rows, config, options, temporal=temporal, network=trained)
     sides, features = sides_of(read, model), PairFeatures.of(read, events, skips)
-    ranker = ranker_of(learned.network, sides, features, config.ranker) if learned.is_better else None
-    return Ranked(model, ranker, _users(model, sides, events, skips), learned.noted)
+    ranker = None
+    if learned.within or learned.between:
+        always = ranker_of(learned.network, sides, features, config.ranker)
+        ranker = replace(always, within=learned.within, between=learned.between)
+    return Ranked(model, ranker, _users(model, sides, events, skips, asked_at), learned.noted)
 
 
 def _why_no_ranker(parts: Parts, config: RankerConfig) -> str | None:
@@ -102,10 +120,11 @@ def _why_no_ranker(parts: Parts, config: RankerConfig) -> str | None:
     return None
 
 
-def _users(model: Model, sides: Sides, events: Interactions, skips: Interactions | None) -> RankedUsers:
-    return RankedUsers(
-        model.score_users, sides.user_position, sides.user_graph, events, skips, LatestEvents.of(model, events)
-    )
+def _users(
+    model: Model, sides: Sides, events: Interactions, skips: Interactions | None, asked_at: IntArray | None
+) -> RankedUsers:
+    latest = LatestEvents.of(model, events, in_session(events, asked_at))
+    return RankedUsers(model.score_users, sides.user_position, sides.user_graph, events, skips, latest, asked_at)
 
 
 def divide(events: Interactions, config: ModelConfig, seed: int, *, temporal: bool) -> Parts:
@@ -173,34 +192,55 @@ def _learn(
 
 @dataclass(frozen=True)
 class _Learned:
-    """The network, whether it ranks better than retrieval alone, and by how much.
+    """The network, for whom it ranks better than retrieval alone, and by how much.
 
     Better is a gain above its own standard error. The whole interval above zero was asked for once; where there are few
     users, and for gains of some thousandths with many, that left out networks which were better on later data.
     """
 
     network: PairwiseRanker
-    is_better: bool
+    within: bool
+    between: bool
     noted: dict[str, object]
 
 
 def _judge(network: PairwiseRanker, metrics: tuple[Metrics, ...], tested: Queries, ranker: Ranker) -> _Learned:
-    """What validation says of the network beside retrieval alone."""
+    """What validation says of the network beside retrieval alone: for those who ask in a session, and for the others.
+
+    What is next in a session and what begins one are two questions; who is good at the first can be bad at the second.
+    """
     alone, ranked = (
         evaluate_ranking(tested.users.scorer(used), tested.chosen, tested.users.known, ks=(10,), batch_size=256)
         for used in (None, ranker)
     )
-    gain = paired_bootstrap(ranked.per_user["ndcg@10"], alone.per_user["ndcg@10"], np.random.default_rng(0))
-    is_better = gain.mean > gain.standard_error
-    noted = {
+    known, before = tested.users.known, alone.per_user["ndcg@10"]
+    gained = ranked.per_user["ndcg@10"] - before
+    are_within = have_any(known, in_session(known, tested.users.asked_at))
+    kinds = {"within": are_within, "between": ~are_within}
+    gains = {kind: _gain(gained[asked]) for kind, asked in kinds.items() if asked.sum() >= FEWEST_VALIDATION}
+    better = {kind for kind, gain in gains.items() if gain.mean > gain.standard_error}
+    gained = np.where(np.where(are_within, "within" in better, "between" in better), gained, 0.0)
+    noted: dict[str, object] = {
         "epochs": len(metrics),
         SEPARATION: round(max(line[SEPARATION] for line in metrics), 4),
-        "ndcg@10": round(ranked.means["ndcg@10"], 4),
-        "ndcg@10 of retrieval": round(alone.means["ndcg@10"], 4),
-        "gain": [round(figure, 4) for figure in (gain.mean, gain.low, gain.high)],
-        "used": is_better,
+        "ndcg@10": round(float(np.mean(before + gained)), 4),
+        "ndcg@10 of retrieval": round(float(np.mean(before)), 4),
+        "gain": _rounded(_gain(gained)),
+        "used": bool(better),
+        "sessions": {
+            kind: {"asked": int(kinds[kind].sum()), "gain": _rounded(gain), "used": kind in better}
+            for kind, gain in gains.items()
+        },
     }
-    return _Learned(network, is_better, noted)
+    return _Learned(network, "within" in better, "between" in better, noted)
+
+
+def _gain(gained: DoubleArray) -> Interval:
+    return paired_bootstrap(gained, np.zeros_like(gained), np.random.default_rng(0))
+
+
+def _rounded(gain: Interval) -> list[float]:
+    return [round(figure, 4) for figure in (gain.mean, gain.low, gain.high)]
 
 
 def ranker_of(network: PairwiseRanker, sides: Sides, features: PairFeatures, config: RankerConfig) -> Ranker:

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from kindred.domain.errors import ArtifactError, SettingsError
-from kindred.domain.interactions import Interactions
+from kindred.domain.interactions import FloatArray, Interactions
 from kindred.domain.recommendation import Answer, Candidate, Request
 from kindred.domain.records import Listened
 from kindred.domain.schema import graph_schema
@@ -30,9 +31,9 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.model import Model, load_model
-from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, NUM_SUMS, SILENCE, LatestEvents, in_last_session
+from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, NUM_SUMS, SILENCE, LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import PairFeatures
-from kindred.recommenders.ranking.ranker import Asking, Ranker, load_ranker, rank_candidates
+from kindred.recommenders.ranking.ranker import Asking, RankedUsers, Ranker, load_ranker, rank_candidates
 from kindred.recommenders.ranking.ranker_data import sides_of
 from kindred.recommenders.ranking.ranker_fitting import divide, fit_ranked, ranker_of
 from kindred.recommenders.recommends import Recommends
@@ -129,7 +130,7 @@ def test_retrieval_learns_nothing_of_what_the_ranker_learns_from_and_is_validate
 def test_the_latest_events_are_scored_alone(music: Music) -> None:
     model, events = load_model(TRACKS, music.run.folder), music.graph.interactions
     assert events.at is not None
-    latest = LatestEvents.of(model, events)
+    latest = LatestEvents.of(model, events, in_session(events, None))
     for user in (0, 7, 40):
         mine = np.flatnonzero(events.user_index == user)
         ordered = mine[np.argsort(events.at[mine], kind="stable")]
@@ -141,7 +142,8 @@ def test_the_latest_events_are_scored_alone(music: Music) -> None:
         for column, count in enumerate(counts):
             wanted = np.sum(added[-count:], axis=0) @ model.ranking.items.T
             assert np.allclose(latest.scores(np.array([user]))[column, 0], wanted, atol=1e-4)
-    strangers = LatestEvents.of(model, events.take(np.zeros(0, np.int64)))
+    nothing = events.take(np.zeros(0, np.int64))
+    strangers = LatestEvents.of(model, nothing, in_session(nothing, None))
     assert not strangers.rows.any() and len(strangers.rows) == events.num_users
 
 
@@ -149,10 +151,15 @@ def test_a_session_ends_with_a_silence_and_is_the_last_ten_events_at_most() -> N
     at = np.array([0, 100, 5_000, 5_000 + SILENCE, 7_000, *range(20, 32)])
     user = np.array([0, 0, 0, 0, 0, *[2] * 12])
     events = Interactions(user, np.zeros(len(at), np.int64), 3, 1, at=at)
-    told = in_last_session(events)
+    told = in_session(events, None)
     assert told[:5].tolist() == [False, False, True, True, True]
     assert told[5:].tolist() == [False] * 2 + [True] * 10
-    assert in_last_session(replace(events, at=None)).all()
+    assert in_session(replace(events, at=None), None).all()
+    asked = in_session(events, np.array([7_000 + SILENCE, 0, 31 + SILENCE]))
+    assert (asked == told).all()
+    late = in_session(events, np.array([7_001 + SILENCE, 0, 31 + SILENCE]))
+    assert not late[:5].any() and (late[5:] == told[5:]).all()
+    assert in_session(replace(events, at=None), np.full(3, 1 << 40)).all()
 
 
 def test_a_saved_ranker_that_reads_other_numbers_is_refused(music: Music, tmp_path: Path) -> None:
@@ -169,7 +176,9 @@ def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> No
     every = np.arange(len(music.graph.interactions))
     config = SMALL.model_copy(update={"ranker": RankerConfig(epochs=2, candidates=20)})
     ranked = fit_ranked(music.graph, every, config, RunOptions(tmp_path / "run", seed=3, device="cpu"))
-    assert {"ndcg@10", "ndcg@10 of retrieval", "gain", "used", "roc_auc"} <= set(ranked.noted)
+    assert {"ndcg@10", "ndcg@10 of retrieval", "gain", "used", "roc_auc", "sessions"} <= set(ranked.noted)
+    judged: Any = ranked.noted["sessions"]
+    assert ranked.noted["used"] == any(kind["used"] for kind in judged.values()) == (ranked.ranker is not None)
     ranker = ranked.ranker or small_ranker(music, ranked.model)
     ranker.save(tmp_path)
     loaded = load_ranker(tmp_path)
@@ -193,6 +202,7 @@ def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> No
             ids_of,
             lambda history=history: history,
             is_published=True,
+            at=int(history.times[-1]),
         )
         logits = rank_candidates(loaded, ranked.model, asker, candidates)
         assert np.allclose(np.array(logits) - logits[0], row[best] - row[best[0]], atol=1e-3)
@@ -201,6 +211,38 @@ def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> No
         assert np.isfinite(
             rank_candidates(loaded, ranked.model, stranger, [*candidates, Candidate("T99999", 0.0)])
         ).all()
+
+
+def test_a_ranker_ranks_only_for_those_for_whom_it_was_better(music: Music) -> None:
+    """In a session or between two; for the others the order is that of retrieval, in a batch as in an answer."""
+    model, events = load_model(TRACKS, music.run.folder), music.graph.interactions
+    both = small_ranker(music, model)
+    late = np.full(events.num_users, events.at.max() + SILENCE + 1)
+    sides = sides_of(music.graph, model)
+    users, user_id = np.arange(20), music.graph.users.external(3)
+    history = read_histories(TRACKS, music.store, music.graph.items, [user_id])
+    for asked_at, kind in ((None, "within"), (late, "between")):
+        latest = LatestEvents.of(model, events, in_session(events, asked_at))
+        ranked = RankedUsers(model.score_users, users, sides.user_graph, events, None, latest, asked_at)
+        retrieval, network = (ranked.scorer(ranker)(users) for ranker in (None, both))
+        assert not same_order(retrieval, network)
+        assert same_order(
+            network, ranked.scorer(replace(both, **{"within": False, "between": False, kind: True}))(users)
+        )
+        other = replace(both, **{kind: False})
+        assert same_order(retrieval, ranked.scorer(other)(users))
+        best = np.argsort(-retrieval[3], kind="stable")[:9]
+        candidates = [Candidate(music.graph.items.external(int(item)), float(retrieval[3, item])) for item in best]
+        at = int(history.times[-1]) if asked_at is None else int(late[3])
+        asker = Asking(user_id, history.item_ids, history.times, (), lambda: history, True, at)
+        assert rank_candidates(other, model, asker, candidates) == [candidate.score for candidate in candidates]
+        assert rank_candidates(both, model, asker, candidates) != [candidate.score for candidate in candidates]
+
+
+def same_order(left: FloatArray, right: FloatArray) -> bool:
+    """Whether both rank the first hundred items of every user alike."""
+    orders = [np.argsort(-scores, axis=1, kind="stable")[:, :100] for scores in (left, right)]
+    return bool((orders[0] == orders[1]).all())
 
 
 def test_more_events_than_a_ranking_is_learned_from_are_fitted_once(music: Music, tmp_path: Path) -> None:
@@ -216,7 +258,10 @@ def small_ranker(music: Music, model: Model) -> Ranker:
     torch.manual_seed(0)
     sides = sides_of(music.graph, model)
     features = PairFeatures.of(music.graph, music.graph.interactions, music.graph.skips)
-    tastes, scores = features.tastes(music.graph.interactions, None), np.zeros((1 + NUM_SUMS, 80, 1), np.float32)
+    tastes, scores = (
+        features.tastes(music.graph.interactions, in_session(music.graph.interactions, None), None),
+        np.zeros((1 + NUM_SUMS, 80, 1), np.float32),
+    )
     numbers = features.numbers(tastes, np.zeros((80, 1), np.int64), scores)
     assert numbers.shape[2] == features.num_numbers
     network = PairwiseRanker(sides, features.num_numbers, RankerConfig())
