@@ -23,7 +23,7 @@ from kindred.recommenders.answering.opened import Opened, Version, load_version
 from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped, telling_properties, times_of
 from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
-from kindred.recommenders.ranking.pair_features import best_candidates, scores_at
+from kindred.recommenders.ranking.pair_features import best_candidates
 from kindred.recommenders.ranking.ranker import RankedUsers, Ranker
 from kindred.recommenders.releases import ITEMS, USERS
 from kindred.recommenders.system import System
@@ -109,9 +109,7 @@ class BestItems:
         items, found = best_candidates(scores, max(depth, ranker.candidates))
         head = items[:, : ranker.candidates]
         of_training = np.where(head < self.num_trained, head, -1)
-        every = scores_at(self.users.all_scores(batch, scores), of_training)
-        every[0] = found[:, : ranker.candidates]
-        logits = self.users.logits(ranker, batch, of_training, every)
+        logits = self.users.logits(ranker, batch, of_training, found[:, : ranker.candidates], scores)
         order = np.argsort(-logits, axis=1, kind="stable")
         ranked = np.take_along_axis(head, order, axis=1)
         items[:, : ranker.candidates] = np.where(self.active[batch][:, None], ranked, head)

@@ -94,7 +94,7 @@ class PairFeatures:
         length = np.bincount(session.user_index, minlength=events.num_users)
         user = np.stack([np.log1p(of_events), share, np.log1p(length)], axis=1).astype(np.float32)
         chosen, recent, skipped = (self._counts(part, events.num_users) for part in (events, session, skips))
-        return Tastes(chosen, recent, skipped, user, length > 0)
+        return Tastes(chosen, recent, skipped, user)
 
     @property
     def num_numbers(self) -> int:
@@ -150,21 +150,19 @@ class Tastes:
         recent: the same of the session that goes on.
         skipped: the same of skips.
         user: numbers of the users alone, `[num_users, NUMBERS_OF_USER]`.
-        in_session: whether they are in a session, `[num_users]`.
     """
 
     chosen: dict[str, FloatArray]
     recent: dict[str, FloatArray]
     skipped: dict[str, FloatArray]
     user: FloatArray
-    in_session: NDArray[np.bool_]
 
     def of(self, rows: IntArray) -> Tastes:
         """Those of the users at these rows."""
         chosen, recent, skipped = (
             {name: counts[rows] for name, counts in kind.items()} for kind in (self.chosen, self.recent, self.skipped)
         )
-        return Tastes(chosen, recent, skipped, self.user[rows], self.in_session[rows])
+        return Tastes(chosen, recent, skipped, self.user[rows])
 
 
 @dataclass(frozen=True)

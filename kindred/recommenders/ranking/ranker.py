@@ -17,7 +17,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
+from kindred.recommenders.ranking.latest_events import LatestEvents, have_any, in_session
 from kindred.recommenders.ranking.pair_features import (
     EventsByUser,
     PairFeatures,
@@ -59,9 +59,14 @@ class Ranker:
         """
         return self.scores.users(position, self.user_graph[position] if graph is None else graph)
 
-    def ranks_for(self, tastes: Tastes) -> NDArray[np.bool_]:
-        """For which users it ranks, `[num_users]`; for the others retrieval alone does."""
-        return np.where(tastes.in_session, self.within, self.between)
+    def ranks_for(self, events: Interactions, of_session: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """For which users it ranks, `[num_users]`; for the others retrieval alone does.
+
+        Args:
+            events: of the users.
+            of_session: which of them are of the session that goes on, `[num_events]`.
+        """
+        return np.where(have_any(events, of_session), self.within, self.between)
 
     def logits(self, users: FloatArray, tastes: Tastes, candidates: IntArray, scores: FloatArray) -> FloatArray:
         """Logit of each candidate, `[num_users, num_candidates]`; `−inf` where there is none.
@@ -147,9 +152,12 @@ class RankedUsers:
     def tastes(self, features: PairFeatures, users: IntArray) -> Tastes:
         """What these users did."""
         skips = None if self._skips is None else self._skips.of_users(users)
+        return features.tastes(*self._sessions(features, users), skips)
+
+    def _sessions(self, features: PairFeatures, users: IntArray) -> tuple[Interactions, NDArray[np.bool_]]:
+        """The events of these users, and which are of the session that goes on."""
         events = features.in_time(self._known.of_users(users))
-        of_session = in_session(events, None if self.asked_at is None else self.asked_at[users])
-        return features.tastes(events, of_session, skips)
+        return events, in_session(events, None if self.asked_at is None else self.asked_at[users])
 
     @cached_property
     def _known(self) -> EventsByUser:
@@ -159,7 +167,9 @@ class RankedUsers:
     def _skips(self) -> EventsByUser | None:
         return None if self.skips is None else EventsByUser.of(self.skips)
 
-    def logits(self, ranker: Ranker, users: IntArray, items: IntArray, scores: FloatArray) -> FloatArray:
+    def logits(
+        self, ranker: Ranker, users: IntArray, items: IntArray, found: FloatArray, scores: FloatArray
+    ) -> FloatArray:
         """Logits of candidates, `[num_users, num_candidates]`; `−inf` where there is none and where retrieval ranks.
 
         Args:
@@ -167,13 +177,19 @@ class RankedUsers:
             users: rows.
             items: their candidates, −1 where there are fewer and for an item that training did not know,
                 `[num_users, num_candidates]`.
-            scores: of them, as `Ranker.logits` takes them.
+            found: retrieval's scores of them, `−inf` where there are fewer.
+            scores: retrieval's open scores of the whole catalogue, `[num_users, num_items]`.
         """
-        tastes = self.tastes(ranker.features, users)
+        logits: FloatArray = np.full(items.shape, -np.inf, dtype=np.float32)
+        ranked = np.flatnonzero(ranker.ranks_for(*self._sessions(ranker.features, users)))
+        if not len(ranked):
+            return logits
+        users, items = users[ranked], items[ranked]
+        every = scores_at(self.all_scores(users, scores[ranked]), items)
+        every[0] = found[ranked]
         embeddings = ranker.users(self.position[users], self.graph[users])
-        found = ranker.logits(embeddings, tastes, items, scores)
-        found[~ranker.ranks_for(tastes)] = -np.inf
-        return found
+        logits[ranked] = ranker.logits(embeddings, self.tastes(ranker.features, users), items, every)
+        return logits
 
     def scorer(self, ranker: Ranker | None) -> Scorer:
         """Scores of the whole catalogue: first the candidates by their logits, then all others as retrieval has them.
@@ -190,8 +206,8 @@ class RankedUsers:
 
     def _ranked_scores(self, ranker: Ranker, users: IntArray) -> FloatArray:
         scores = self.open_scores(users)
-        items, _ = best_candidates(scores, ranker.candidates)
-        logits = self.logits(ranker, users, items, scores_at(self.all_scores(users, scores), items))
+        items, found = best_candidates(scores, ranker.candidates)
+        logits = self.logits(ranker, users, items, found, scores)
         scores -= np.max(scores, axis=1, keepdims=True, initial=-1e30, where=np.isfinite(scores)) + 1
         rows, columns = np.nonzero(np.isfinite(logits))
         least = np.min(logits, axis=1, initial=1e30, where=np.isfinite(logits))
@@ -236,9 +252,9 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
         return []
     seen = ranker.features.in_time(_of_one_user(asking.seen, model.items, asking.seen_at))
     of_session = in_session(seen, np.array([asking.at]))
-    tastes = ranker.features.tastes(seen, of_session, _of_one_user(asking.skipped, model.items))
-    if not ranker.ranks_for(tastes).all():
+    if not ranker.ranks_for(seen, of_session).all():
         return [candidate.score for candidate in candidates]
+    tastes = ranker.features.tastes(seen, of_session, _of_one_user(asking.skipped, model.items))
     found = None if asking.user_id is None else model.users.position(asking.user_id)
     position = np.array([-1 if found is None else found])
     graph = None
