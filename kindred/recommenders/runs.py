@@ -198,8 +198,7 @@ def figures_of(run: Run, protocol: str = "*") -> dict[str, float]:
     Raises:
         ArtifactError: the report is damaged.
     """
-    reports = sorted(run.folder.glob(f"evaluation/{protocol}/report.json"), key=lambda path: path.stat().st_mtime_ns)
-    if not reports:
+    if not (reports := _reports_of(run, protocol)):
         return {}
     again = f"run `kindred evaluate {run.name} --system {run.folder.parent.name}` again"
     report = _read_json(reports[-1], again)
@@ -210,6 +209,16 @@ def figures_of(run: Run, protocol: str = "*") -> dict[str, float]:
         return {name: round(float(means[name]), 4) for name in _RANKING}
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ArtifactError(f"{reports[-1]} holds no figures", again) from error
+
+
+def _reports_of(run: Run, protocol: str = "*") -> list[Path]:
+    """The reports on a run's settings by that protocol, the newest last."""
+    return sorted(run.folder.glob(f"evaluation/{protocol}/report.json"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def without_figures(run: Run) -> str:
+    """Why a run of which `shown_figures` has nothing has none."""
+    return "report damaged" if _reports_of(run) else "not evaluated"
 
 
 def shown_figures(run: Run) -> dict[str, float]:

@@ -18,6 +18,7 @@ from kindred.recommenders.runs import (
     shown_figures,
     tags_of,
     whole_run,
+    without_figures,
 )
 from kindred.recommenders.systems import SYSTEMS, find_system, model_name
 from kindred.serving.http.problems import PAGES, UnknownError
@@ -51,6 +52,7 @@ def _all_runs(service: Service) -> tuple[list[tuple[str, list[str], list[dict[st
                 "model": model_name(run),
                 "events": run.manifest["events"],
                 "figures": shown_figures(run),
+                "without": without_figures(run),
                 "tags": tags_of(run),
                 "is_current": current is not None and run_of(current) == run.name,
                 "is_kept": run.name in map(run_of, published),
@@ -91,6 +93,7 @@ def _one_run(service: Service, system: str, name: str, beside: str) -> dict[str,
         "curves": [chart for key, title in CURVES if (chart := _curve(histories, key, title)) is not None],
         "reports": [_report(report) for report in _reports(run)],
         "figures": figures,
+        "without": {one.name: without_figures(one) for one in shown},
         "figure_names": figure_names(figures.values()),
     }
 

@@ -204,7 +204,8 @@ def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: 
     assert client.get("/ui/run", system="posts", name=folder.name).text.count('class="meter below"') == 1
     for damaged in ("{", '{"figures": 7}'):
         (evaluation / "report.json").write_text(damaged)
-        assert folder.name in Text(client.get("/ui/runs").text).said
+        listed = Text(client.get("/ui/runs").text).said
+        assert folder.name in listed and "report damaged" in listed
         assert client.get("/ui/run", system="posts", name=folder.name).status_code == 200
 
 
