@@ -19,7 +19,7 @@ from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import is_arrow, read_arrow_rows
 from kindred.ingest.formats.columns import our_names
-from kindred.ingest.formats.comments import lines_below_comments, without_comments
+from kindred.ingest.formats.comments import is_comment, lines_below_comments, without_comments
 from kindred.ingest.formats.csv_rows import dialect_of, read_csv_rows
 from kindred.ingest.formats.json_arrays import objects_run_on, read_array
 from kindred.ingest.formats.json_lines import known_pairs
@@ -153,9 +153,10 @@ def _below_comments(lines: Iterator[Line], head: bytes, source: Source) -> tuple
     def is_column(cell: str) -> bool:
         return cell.strip(' "\r').casefold() in known
 
-    text = head.decode(errors="replace")
-    bare = without_comments(text, is_column)
-    return (lines, head) if bare == text or not bare else (lines_below_comments(lines, is_column), bare.encode())
+    if not is_comment(head.split(b"\n", 1)[0].decode(errors="replace"), is_column):
+        return lines, head
+    bare = without_comments(head.decode(errors="replace"), is_column).encode()
+    return (lines_below_comments(lines, is_column), bare) if bare else (lines, head)
 
 
 def _arrow_rows(path: Location, file: OpenFile, head: bytes, source: Source) -> Iterator[Row]:

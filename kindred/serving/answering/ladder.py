@@ -20,6 +20,7 @@ from kindred.domain.recommendation import Answer, Candidate, Recommendation, Req
 from kindred.recommenders.answering.known import left_out
 from kindred.recommenders.recommends import AnswersTogether, Recommends
 from kindred.serving.answering.breaker import Breaker
+from kindred.serving.state.graph_door import NotReadError
 from kindred.serving.state.memory import Memory
 
 _LOG = logging.getLogger("kindred.serving")
@@ -78,9 +79,9 @@ class Ladder:
         began = time.monotonic()
         try:
             answer = self._recommender(request)
+        except NotReadError as error:  # some answers go by the graph: the vector engine did not fail
+            return self.from_lists(request, error, NO_GRAPH)
         except FAILURES as error:
-            if str(error) == self._graph_problem(began):  # some answers go by the graph: the vector engine did not fail
-                return self.from_lists(request, error, NO_GRAPH)
             self.failed(error)
             return self.below(request)
         return self._good(request, answer, began)

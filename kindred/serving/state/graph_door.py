@@ -32,6 +32,10 @@ LOOK_HANG_SECONDS = 3.0
 """The least there is to read takes no longer, where the graph does not hang."""
 
 
+class NotReadError(StoreError):
+    """The graph can't be read now."""
+
+
 class GraphDoor:
     """Opens the graph for those who read and for those who write. Thread-safe.
 
@@ -69,11 +73,20 @@ class GraphDoor:
             tries_at_once: whether this one tries again also right after it could not be read.
 
         Raises:
-            StoreError: it can't be read, or hangs; at once where that was so just now, or one reader tries whether it
+            NotReadError: it can't be read, or hangs; at once where that was so just now, or one reader tries whether it
                 still is.
             LateError: it would be read for an answer that none waits for any more.
         """
         check_deadline()
+        try:
+            with self._room(tries_at_once) as store:
+                yield store
+        except StoreError as error:
+            raise NotReadError(error.message, error.next_step) from error
+
+    @contextmanager
+    def _room(self, tries_at_once: bool) -> Iterator[GraphStore]:
+        """The same, as one of those that read at once. Raises: StoreError."""
         this = object()
         with self._changed:
             self._check_failed(this, tries_at_once)

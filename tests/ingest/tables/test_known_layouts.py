@@ -396,23 +396,3 @@ def test_times_of_the_day_alone_are_no_times(tmp_path: Path) -> None:
     assert interaction_files(TableMapping(), [table]).mapping.events.at is None
     whole = written(tmp_path / "w.csv", f"user,item,timestamp,time\nu,a,{DAY},17:05\n")
     assert events_of(whole) == [("u", "a", None, DAY)]
-
-
-def test_a_file_of_searches_is_told_which_command_reads_it(tmp_path: Path) -> None:
-    action = json.dumps({"index": {"_index": "ubi"}})
-    search = {"query_id": "q", "client_id": "c", "user_query": "mug", "timestamp": DAY}
-    click = {
-        "query_id": "q",
-        "client_id": "c",
-        "action_name": "click",
-        "event_attributes": {"object": {"object_id": 31}},
-    }
-    path = written(tmp_path / "my events.ndjson", f"{action}\n{json.dumps(click)}\n")
-    command = f"`kindred ingest queries --events '{path}'`"
-    tables = interaction_files(TableMapping(), [path])
-    assert tables.unused["events"] == ["query_id", "action_name"]
-    assert any(command in remark for remark in tables.remarks)
-    written(path, f"{action}\n{json.dumps(search)}\n")
-    with pytest.raises(RecordError) as raised:
-        interaction_files(TableMapping(), [path])
-    assert command in raised.value.next_step

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kindred.domain.errors import RecordError
 from kindred.graph.open import open_graph
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.interactions import Tables, interaction_files
@@ -113,3 +114,23 @@ def test_the_status_of_an_order_stands_in_the_table_of_orders_too_and_a_rating_t
     assert users_of(tables) == users_of(again) == ["v"] and again.mapping.events.of_orders
     rated = write(tmp_path / "rated.csv", "user,item,rating,status\nu,a,1,cancelled\nv,a,4,shipped\n")
     assert len(users_of(understood(rated))) == 2
+
+
+def test_a_file_of_searches_is_told_which_command_reads_it(tmp_path: Path) -> None:
+    action = json.dumps({"index": {"_index": "ubi"}})
+    search = {"query_id": "q", "client_id": "c", "user_query": "mug", "timestamp": DAY}
+    click = {
+        "query_id": "q",
+        "client_id": "c",
+        "action_name": "click",
+        "event_attributes": {"object": {"object_id": 31}},
+    }
+    path = write(tmp_path / "my events.ndjson", f"{action}\n{json.dumps(click)}\n")
+    command = f"`kindred ingest queries --events '{path}'`"
+    tables = interaction_files(TableMapping(), [path])
+    assert tables.unused["events"] == ["query_id", "action_name"]
+    assert any(command in remark for remark in tables.remarks)
+    write(path, f"{action}\n{json.dumps(search)}\n")
+    with pytest.raises(RecordError) as raised:
+        interaction_files(TableMapping(), [path])
+    assert command in raised.value.next_step

@@ -28,6 +28,7 @@ from kindred.serving.answering.ladder import Ladder
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.answering.sampled_recall import SampledRecall
 from kindred.serving.service import NUM_THREADS, Service
+from kindred.serving.state.graph_door import NotReadError
 from kindred.settings import Settings
 from kindred.stores import graph_of, vectors_of
 from tests.recommenders.conftest import write_product
@@ -83,11 +84,10 @@ def test_a_graph_that_can_t_be_read_is_not_taken_for_a_vector_engine_that_fails(
         system = service.system("products")
 
         def ask_graph(request: Request) -> Answer:
-            raise StoreError("another process has it", "let it end")
+            raise NotReadError("another process has it", "let it end")
 
-        problem = "another process has it — let it end"
         by_graph = cast(Recommends, ask_graph)
-        ladder = Ladder(by_graph, system.memory, lambda: system.version, lambda since: problem)
+        ladder = Ladder(by_graph, system.memory, lambda: system.version, system.memory.graph_problem)
         answers = [ladder(Request(user_id=USER, k=5)) for _ in range(5)]
         assert {(answer.degraded, answer.note) for answer in answers} == {
             (True, "the graph can't be read; popular among users who chose the same")
