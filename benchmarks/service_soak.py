@@ -37,6 +37,11 @@ from kindred.settings import Settings
 READS, EVENTS = 100.0, 20.0
 FAULT_SECONDS, REST_SECONDS = (2.0, 6.0), (4.0, 12.0)
 RECOVERY_SECONDS = 10.0
+NEW_USERS, EVENTS_EACH = 97, 40
+"""So many new users do things at a time, until each has done so many: histories do not grow as long as the load lasts,
+and with them what it takes to encode one."""
+EVENTS_OF_NEW = 100
+"""One event in so many is of a known user."""
 _HOLDS_GRAPH = """
 import sys, time
 from pathlib import Path
@@ -141,6 +146,7 @@ class _Soaking:
         self._folder, self._server, self._users, self._items = folder, server, users, items
         self._rng = random.Random(seed)
         self._wrong_until = 0.0
+        self._num_events = 0
         self.soak = Soak()
         self.acknowledged: set[str] = set()
 
@@ -153,7 +159,7 @@ class _Soaking:
         self._client.close()
 
     async def _read(self, number: int) -> None:
-        user = self._users[number % len(self._users)] if number % 4 else f"new-{number % 97}"
+        user = self._users[number % len(self._users)] if number % 4 else self._new_user(number)
         if await self._is_degraded(user):
             self.soak.degraded += 1
             self.soak.degraded_well += time.monotonic() > self._wrong_until + RECOVERY_SECONDS
@@ -167,8 +173,14 @@ class _Soaking:
         self.soak.statuses[str(reply.status)] += 1
         return reply.status == 200 and bool(reply.json()["degraded"])
 
+    def _new_user(self, number: int) -> str:
+        """One of those new users who do things now."""
+        group = self._num_events // (NEW_USERS * EVENTS_EACH)
+        return f"new-{group * NEW_USERS + number % NEW_USERS}"
+
     async def _event(self, number: int) -> None:
-        user = f"new-{number % 97}" if number % 2 else self._rng.choice(self._users)
+        user = self._new_user(number) if number % EVENTS_OF_NEW else self._rng.choice(self._users)
+        self._num_events += 1
         event = {"event_id": f"soak-{number}", "user_id": user, "item_id": self._rng.choice(self._items), "rating": 4}
         try:
             reply = await self._client.post("/v1/events", event)
