@@ -68,10 +68,14 @@ def command_line(context: typer.Context, *words: str) -> str:
     return shlex.join(["kindred", *flags, *words])
 
 
+def naming(system: str) -> tuple[str, ...]:
+    """The words of a command that name a system; none for the one that commands mean without."""
+    return () if system == "products" else ("--system", system)
+
+
 def evaluate_line(context: typer.Context, system: str, *, timed: bool) -> str:
     """The command that evaluates a system, by the protocol that its events allow: without times none is the last."""
-    of_system = () if system == "products" else ("--system", system)
-    return command_line(context, "evaluate", *of_system, *(() if timed else ("--protocol", "random")))
+    return command_line(context, "evaluate", *naming(system), *(() if timed else ("--protocol", "random")))
 
 
 def settings_of(context: typer.Context, **flags: object) -> Settings:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kindred.cli import console
-from kindred.cli.options import AsJson, SystemName, command_line, evaluate_line, settings_of, with_groups
+from kindred.cli.options import AsJson, SystemName, command_line, evaluate_line, naming, settings_of, with_groups
 from kindred.cli.times import Until
 from kindred.domain.errors import SettingsError
 from kindred.steps import evaluate_run, resume_training
@@ -172,9 +172,8 @@ def _print_run(context: typer.Context, run: Run, as_json: bool) -> None:
     else:
         console.result(run_text(run))
         system = run.manifest["system"]
-        named = () if system == "products" else ("--system", system)
         evaluate = evaluate_line(context, system, timed=run.manifest.get("timed", True))
-        publish = command_line(context, "publish", *named)
+        publish = command_line(context, "publish", *naming(system))
         console.note(f"next: {evaluate}, then {publish}")
 
 

@@ -62,6 +62,11 @@ class Interactions:
         known = np.zeros(len(self), dtype=np.bool_) if self.rating is None else np.isfinite(self.rating)
         return self.take(np.flatnonzero(known))
 
+    @property
+    def are_active(self) -> BoolArray:
+        """Which users have an event, `[num_users]`."""
+        return np.bincount(self.user_index, minlength=self.num_users) > 0
+
     def take(self, rows: IntArray | NDArray[np.bool_]) -> Interactions:
         """The events at `rows` (positions or a mask), on the same user and item axes."""
         return replace(

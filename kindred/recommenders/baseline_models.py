@@ -83,7 +83,7 @@ def fit_baseline(
 
 def _with_anonymous(ensemble: LinearEnsemble, events: Interactions, rows: FloatArray) -> Vectors:
     """The rows, with that of an anonymous user for users without an event."""
-    known = np.bincount(events.user_index, minlength=events.num_users) > 0
+    known = events.are_active
     filled: Vectors = np.where(known[:, None], rows, ensemble.sources[ANONYMOUS]).astype(np.float32)
     return filled
 

@@ -324,8 +324,7 @@ def first_of_each_pair(events: Interactions) -> Interactions:
 def encode_plain(ensemble: LinearEnsemble, events: Interactions) -> Vectors:
     """Rows of a baseline's users from these events alone, `[num_users, width]`; to know an item twice is to know it."""
     known = first_of_each_pair(events)
-    has_some = np.bincount(known.user_index, minlength=events.num_users) > 0
-    rows: Vectors = np.where(has_some[:, None], ensemble.encode_users(known), ensemble.sources[ANONYMOUS])
+    rows: Vectors = np.where(known.are_active[:, None], ensemble.encode_users(known), ensemble.sources[ANONYMOUS])
     return np.asarray(rows, dtype=np.float32)
 
 

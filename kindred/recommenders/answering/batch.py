@@ -167,7 +167,7 @@ def open_everyone(system: System, opened: Opened, k: int, at_most: Mapping[str, 
         _ranked_users(version, published, known, skips, position),
         version.ranker,
         len(version.model.items),
-        np.bincount(known.user_index, minlength=known.num_users) > 0,
+        known.are_active,
         [(_members(system, version, label), count) for label, count in (at_most or {}).items()],
     )
     return Everyone(published.users.ids, published.items.ids, best)

@@ -50,13 +50,6 @@ def in_session(events: Interactions, asked_at: IntArray | None) -> NDArray[np.bo
     return last
 
 
-def have_any(events: Interactions, told: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which users have one of these events, `[num_users]`."""
-    found = np.zeros(events.num_users, dtype=np.bool_)
-    found[events.user_index[told]] = True
-    return found
-
-
 @dataclass(frozen=True)
 class LatestEvents:
     """The last events of users as rows to score items with.

@@ -17,7 +17,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents, have_any, in_session
+from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import (
     EventsByUser,
     PairFeatures,
@@ -66,7 +66,7 @@ class Ranker:
             events: of the users.
             of_session: which of them are of the session that goes on, `[num_events]`.
         """
-        return np.where(have_any(events, of_session), self.within, self.between)
+        return np.where(events.take(of_session).are_active, self.within, self.between)
 
     def logits(self, users: FloatArray, tastes: Tastes, candidates: IntArray, scores: FloatArray) -> FloatArray:
         """Logit of each candidate, `[num_users, num_candidates]`; `−inf` where there is none.

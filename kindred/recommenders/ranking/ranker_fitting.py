@@ -23,7 +23,7 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents, have_any, in_session
+from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import RankedUsers, Ranker
 from kindred.recommenders.ranking.ranker_data import PairSampler, Queries, sides_of
@@ -103,8 +103,8 @@ def fit_ranked(
     sides, features = sides_of(read, model), PairFeatures.of(read, events, skips)
     ranker = None
     if learned.within or learned.between:
-        always = ranker_of(learned.network, sides, features, config.ranker)
-        ranker = replace(always, within=learned.within, between=learned.between)
+        ranker = ranker_of(learned.network, sides, features, config.ranker)
+        ranker = replace(ranker, within=learned.within, between=learned.between)
     return Ranked(model, ranker, _users(model, sides, events, skips, asked_at), learned.noted)
 
 
@@ -217,7 +217,7 @@ def _judge(network: PairwiseRanker, metrics: tuple[Metrics, ...], tested: Querie
     )
     known, before = tested.users.known, alone.per_user["ndcg@10"]
     gained = ranked.per_user["ndcg@10"] - before
-    are_within = have_any(known, in_session(known, tested.users.asked_at))
+    are_within = known.take(in_session(known, tested.users.asked_at)).are_active
     kinds = {"within": are_within, "between": ~are_within}
     gains = {kind: _gain(gained[asked]) for kind, asked in kinds.items() if asked.sum() >= FEWEST_VALIDATION}
     needed = {kind: gain.standard_error if kind == "within" else gain.mean - gain.low for kind, gain in gains.items()}
