@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
 from unicodedata import normalize
@@ -12,6 +12,7 @@ from kindred.ingest.formats.source import Source
 
 _SHOWN = 12
 _OTHER_FILES = "load files of other columns by a command of their own"
+_IS_NAME = re.compile(r"[\w ./-]*")  # no line of several names
 _NEAR = 0.6  # similarity of two names, 0 to 1
 # What columns are called elsewhere, by what they hold.
 _WORDS = {
@@ -54,23 +55,31 @@ def check_firm_columns(name: object, source: Source, found: Collection[str]) -> 
 
 
 def our_names(source: Source, found: Iterable[str]) -> dict[str, str]:
-    """The source's name of each column that is called otherwise only in capitals or by blanks around the name.
+    """The source's name of each column that is called otherwise only in capitals and in what stands between words.
 
-    Databases forget capitals, and tools that print tables pad names. Empty where the file has all that is wanted as the
-    source calls it: what else it holds may be meant otherwise.
+    Databases forget capitals, tools that print tables pad names, and programs write `userId` where others write
+    `user_id` or `User ID`. A column that the file has under the source's own name has no other.
+
+    Raises:
+        RecordError: two columns may be the same one.
     """
-    there = Counter(found)
-    wanted = (*source.wanted.values(), *((name,) for name in source.firm))
-    if wanted and all(any(name in there for name in names) for names in wanted):
-        return {}
-    ours = {_plain(name): name for name in source.columns}
-    counts = Counter(map(_plain, there))
-    others = [name for name in there if name not in source.columns and counts[_plain(name)] == 1]
-    return {name: own for name in others if (own := ours.get(_plain(name))) is not None and own not in there}
-
-
-def _plain(name: str) -> str:
-    return name.strip().casefold()
+    there = dict.fromkeys(found)
+    in_letters = {letters_of(name): name for name in reversed(source.columns)}  # the first of those alike counts
+    in_capitals = {name.casefold(): name for name in source.columns}
+    known = {letters_of(name) for name in there if name in source.columns}
+    theirs: dict[str, str] = {}
+    for name in there:
+        letters = letters_of(name)
+        own = in_capitals.get(name.strip().casefold()) or in_letters.get(letters)
+        if own is None or letters in known or not _IS_NAME.fullmatch(name):
+            continue
+        if own in theirs:
+            raise RecordError(
+                f"{source.file} has two columns that may be {own}: {theirs[own]} and {name}",
+                f"say which by {source.named_by}, or rename one of them",
+            )
+        theirs[own] = name
+    return {name: own for own, name in theirs.items()}
 
 
 def not_understood(name: object, source: Source, found: Iterable[str], missing: str) -> RecordError:

@@ -18,7 +18,7 @@ from kindred.ingest.bytes.opening import OpenFile, open_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import is_arrow, read_arrow_rows
-from kindred.ingest.formats.columns import our_names
+from kindred.ingest.formats.columns import letters_of, our_names
 from kindred.ingest.formats.comments import is_comment, lines_below_comments, without_comments
 from kindred.ingest.formats.csv_rows import dialect_of, read_csv_rows
 from kindred.ingest.formats.json_arrays import objects_run_on, read_array
@@ -67,6 +67,7 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
             progress(stage, count, None)
             yield row
         return
+    source = replace(source, file=str(path))
     parted = {name: value for name, value in partition_of(path).items() if name in source.columns}
     with open_file(path, unpack=not source.is_archive) as file:
         rows = _unfolded(_rows_of(path, file, without_columns(source, parted) if parted else source, remark), source)
@@ -111,7 +112,7 @@ def _filled(rows: Iterator[Row], names: list[str]) -> Iterator[Row]:
 
 
 def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> Iterator[Row]:
-    content, source = file.content, replace(source, file=str(path))
+    content = file.content
     head = content.peek(BUFFER_BYTES)
     if is_arrow(head) and not source.is_archive:
         return _arrow_rows(path, file, head, source)
@@ -148,10 +149,10 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
 
 def _below_comments(lines: Iterator[Line], head: bytes, source: Source) -> tuple[Iterator[Line], bytes]:
     """Lines and head of a file without the remarks at its beginning."""
-    known = {name.casefold() for name in source.columns}
+    known = {letters_of(name) for name in source.columns}
 
     def is_column(cell: str) -> bool:
-        return cell.strip(' "\r').casefold() in known
+        return not cell.startswith("#") and letters_of(cell) in known
 
     if not is_comment(head.split(b"\n", 1)[0].decode(errors="replace"), is_column):
         return lines, head

@@ -12,6 +12,7 @@ from kindred.domain.errors import SettingsError
 from kindred.ingest.bytes.encodings import in_utf8, told_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.formats.columns import our_names
 from kindred.ingest.formats.csv_rows import dialect_with, read_csv_rows
 from kindred.ingest.formats.rows import Row, flattened
 from kindred.ingest.formats.source import Parsed, Source, SourceFile, Values
@@ -84,7 +85,7 @@ def _with_header(source: Source, header: Sequence[str]) -> Source:
         return source
     if unknown := [name for name in source.firm if name.partition(".")[0] not in header]:
         raise SettingsError(f"--columns lacks {', '.join(unknown)}", "name every column of the file, in order")
-    if not any(name in source.columns for name in header):
+    if not any(name in source.columns for name in (*header, *our_names(source, header).values())):
         raise SettingsError(
             f"none of {', '.join(header)} is understood",
             f"columns are {', '.join(source.columns)}, others are left out",

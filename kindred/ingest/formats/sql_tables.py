@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kindred.domain.errors import RecordError, SettingsError, StoreError, install_hint
 from kindred.ingest.bytes.addresses import TableAddress
-from kindred.ingest.formats.columns import check_firm_columns, missing_columns
+from kindred.ingest.formats.columns import check_firm_columns, missing_columns, our_names
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Parsed, Source, SourceFile
 from kindred.ingest.formats.sql_connections import has_pages, is_hopeless, read_any_time, read_only
@@ -182,15 +182,15 @@ class SqlTable:
             yield from self._in_one_go(engine, table, columns)
 
     def _columns(self, table: Table) -> dict[str, str]:
-        """The columns understood that the table has, by the source's name; databases forget capital letters.
+        """The columns understood that the table has, by the source's name.
 
         What stands within a column of JSON comes with it.
         """
-        there = {column.name.casefold(): column.name for column in table.columns}
-        found = {name: there[name.casefold()] for name in self.source.columns if name.casefold() in there}
-        found |= {name: name for name in self.source.columns if name in table.columns}
+        names = [column.name for column in table.columns]
+        ours = our_names(replace(self.source, file=f"table {self.table}"), names)
+        found = {own: name for name in names if (own := ours.get(name, name)) in self.source.columns}
         outer = {name.partition(".")[0] for name in self.source.columns if name not in found}
-        return found | {name: name for name in outer if name in table.columns}
+        return found | {name: name for name in outer if name in names}
 
     def _by_key(
         self, engine: Engine, table: Table, columns: Mapping[str, str], key: list[str]

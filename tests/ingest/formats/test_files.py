@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -27,9 +28,8 @@ from kindred.domain.progress import silent
 from kindred.domain.records import Reviewed
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.times import milliseconds_of
-from kindred.ingest.formats.columns import our_names
 from kindred.ingest.formats.files import read_rows
-from kindred.ingest.formats.source import Parsed, Source
+from kindred.ingest.formats.source import Source
 from kindred.ingest.sources.amazon import METADATA, REVIEWS
 from tests.ingest.conftest import Row, json_lines, review
 
@@ -127,21 +127,22 @@ def test_the_format_is_told_from_the_content(tmp_path: Path, name: str) -> None:
     assert found[3].text == MULTI_LINE
 
 
-@pytest.mark.parametrize("named", [str.upper, str.lower, " {}  ".format], ids=["upper", "lower", "padded"])
+def in_words(name: str) -> str:
+    """`reviewerID` as `Reviewer id`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [str.upper, str.lower, " {}  ".format, in_words, lambda name: in_words(name).replace(" ", "-")],
+    ids=["upper", "lower", "padded", "words", "dashes"],
+)
 @pytest.mark.parametrize("name", ["json lines", "json array", "python", "csv", "tabs, gzip", "parquet", "arrow"])
 def test_columns_are_known_in_other_capitals_and_padded(name: str, named: Callable[[str], str], tmp_path: Path) -> None:
     (tmp_path / "reference").write_bytes(json_lines(REVIEW_ROWS))
     path = tmp_path / "reviews"
     path.write_bytes(FORMATS[name]([{named(column): value for column, value in row.items()} for row in REVIEW_ROWS]))
     assert reviews_in(path) == reviews_in(tmp_path / "reference")
-
-
-def test_where_all_that_is_wanted_has_its_name_others_are_not_taken_for_it() -> None:
-    assert our_names(REVIEWS, ["asin", "reviewerID", "style", "OVERALL"]) == {}
-    assert our_names(REVIEWS, ["ASIN", "reviewerID", "Overall"]) == {"ASIN": "asin", "Overall": "overall"}
-    assert our_names(REVIEWS, ["ASIN", "Asin", "reviewerID"]) == {}
-    two = Source(("user", "artistName", "artistname"), lambda row: Parsed(()), {"user": ("user",)})
-    assert our_names(two, ["artistName"]) == {} and our_names(two, ["ARTISTNAME"]) == {"ARTISTNAME": "artistname"}
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.progress import silent
 from kindred.ingest.feed import click_files, click_table, post_tables
+from kindred.ingest.formats.columns import our_names
+from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.renaming import with_columns_named
-from kindred.ingest.formats.source import SourceFile
+from kindred.ingest.formats.source import Parsed, Source, SourceFile
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.music import track_files
 from kindred.ingest.searches import search_files
-from tests.ingest.conftest import DictGraph, json_lines
+from kindred.ingest.sources.amazon import REVIEWS
+from tests.ingest.conftest import DictGraph, Row, json_lines
+from tests.ingest.formats.test_files import to_csv, to_parquet
 
 
 def loaded(files: list[SourceFile], options: IngestOptions) -> DictGraph:
@@ -89,3 +95,28 @@ def test_a_name_or_a_column_that_is_not_there_is_said(tmp_path: Path, options: I
         with_columns_named(files, {"duration": "len"}, ["user", "track"])
     with pytest.raises(SettingsError, match="several kinds"):
         with_columns_named(track_files(events=path, metadata=path), {}, ["user", "track"])
+
+
+def test_a_column_under_another_name_is_not_taken_where_one_has_the_name_itself() -> None:
+    assert our_names(REVIEWS, ["asin", "user_id", "userId", "OVERALL"]) == {"OVERALL": "overall"}
+    assert our_names(REVIEWS, ["ASIN", "User ID", "Overall"]) == {
+        "ASIN": "asin",
+        "User ID": "user_id",
+        "Overall": "overall",
+    }
+    assert our_names(REVIEWS, ["user,id", "a;sin"]) == {}
+    two = Source(("user", "artistName", "artistname"), lambda row: Parsed(()), {"user": ("user",)})
+    assert our_names(two, ["artistName"]) == {} and our_names(two, ["ARTISTNAME"]) == {"ARTISTNAME": "artistname"}
+
+
+@pytest.mark.parametrize("write", [json_lines, to_csv, to_parquet])
+def test_two_columns_that_may_be_one_are_named(write: Callable[[list[Row]], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "twofold"
+    path.write_bytes(write([{"ASIN": "p", "userId": "u", "USER-ID": "v", "overall": 5}] * 3))
+    with pytest.raises(
+        RecordError, match=r"twofold has two columns that may be user_id: userId and USER-ID — say .*--c"
+    ):
+        list(read_rows(path, REVIEWS, silent))
+    (named,) = with_columns_named([SourceFile(path, REVIEWS)], {"user_id": "userId"})
+    (*_, last) = read_rows(path, named.source, silent)
+    assert isinstance(last.value, dict) and named.source.parse(last.value).records[0].source_id == "u"
