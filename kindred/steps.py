@@ -292,13 +292,21 @@ def tune_text_encoder(
 
 
 def simulate_sessions(
-    settings: Settings, policy: str, sizes: tuple[int, int], sessions: int, at_most: int
+    settings: Settings,
+    policy: str,
+    sizes: tuple[int, int],
+    sessions: int,
+    at_most: int,
+    progress: Progress = silent,
 ) -> Simulated:
     """Sessions of generated listeners, so many users and tracks of the seed in force, against a policy.
 
-    The model's lists are those of every user of the published version, with at most so many tracks of an artist.
+    The model's lists are those of every user of the published version, with at most so many tracks of an artist. Asked
+    again, the published version answers before each track, with at most so many of an artist in a session.
     """
-    from kindred.ingest.generate.music import build_tracks
+    from kindred.domain.recommendation import Request
+    from kindred.domain.records import Listened
+    from kindred.ingest.generate.music import END, build_tracks
     from kindred.ingest.generate.tracks import TrackSample
     from kindred.recommenders.answering.batch import recommend_to_all
     from kindred.recommenders.judging import simulation
@@ -310,6 +318,18 @@ def simulate_sessions(
         with _opened(settings, "tracks") as (module, opened):
             lists = dict(recommend_to_all(module.system, opened, 2 * simulation.MOST_TRACKS, {"artist": at_most}))
         chosen = simulation.list_policy(simulation.positions_of(lists))
+    elif policy == "model-asked-again":
+        with _opened(settings, "tracks") as (module, opened), opened.graph() as store:
+            recommend = module.open_recommender(opened)
+            recommend.refresh()
+            begins = max(END, recommend(Request(k=1, reasons=False)).as_of or END)  # before, the version knows too much
+
+            def past(listener: str) -> list[Listened]:
+                columns = [*Listened.model_fields]
+                return [Listened(**row) for row in store.edges_of(module.system.edge, listener, columns).to_pylist()]
+
+            asking = simulation.asking_policy(recommend, past, tracks, at_most)
+            return simulation.simulate(sample, asking, sessions, settings.seed, begins, progress)
     elif policy == "same-artist":
         chosen = simulation.same_artist_policy(tracks)
     elif policy == "popular":

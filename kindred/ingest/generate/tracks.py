@@ -34,6 +34,8 @@ from kindred.ingest.generate.sizes import check_least
 from kindred.ingest.generate.write import write_json_lines
 
 LISTENERS_A_CHUNK = 2000
+PAUSE = 5
+"""Seconds from the end of a track to the next one of its session."""
 NOUNS = (
     *("Harbour", "River", "Letter", "Window", "Station", "Garden", "Mirror", "Engine", "Horses", "Summer", "Winter"),
     *("Avenue", "Lantern", "Feather", "Mountain", "Signal", "Carousel", "Island", "Thread", "Orchard", "Bridge"),
@@ -160,7 +162,7 @@ def _listen(
             heard.artists[row][a] = heard.artists[row].get(a, 0) + 1
         rounded = (share * 100.0 + 0.5).astype(np.int64)
         parts.append((who[active], track, heard.at[active].copy(), rounded))
-        heard.at[active] += 5 + (tracks.duration[track] * rounded) // 100
+        heard.at[active] += PAUSE + (tracks.duration[track] * rounded) // 100
         heard.last[active] = track
         begins[active] = ~goes_on(share, sampler)
     user, track, at, rounded = (np.concatenate(columns) for columns in zip(*parts, strict=True))

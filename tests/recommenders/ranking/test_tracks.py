@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from kindred import steps
 from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.domain.interactions import FloatArray, Interactions
 from kindred.domain.recommendation import Answer, Candidate, Request
@@ -21,6 +23,7 @@ from kindred.domain.schema import graph_schema
 from kindred.evaluation.splits import temporal_split
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
+from kindred.ingest.generate.music import build_tracks
 from kindred.ingest.generate.tracks import TrackSample, generate_tracks
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.music import track_files
@@ -30,6 +33,7 @@ from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.judging.simulation import asking_policy, simulate
 from kindred.recommenders.model import Model, load_model
 from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, NUM_SUMS, SILENCE, LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import PairFeatures
@@ -42,6 +46,7 @@ from kindred.recommenders.systems import find_system
 from kindred.recommenders.tracks import SKIPPED, TRACKS
 from kindred.recommenders.training import GraphState
 from kindred.recommenders.two_stages import fit_split
+from kindred.settings import Settings
 from kindred.training.fit import RunOptions
 from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import ENCODER, SMALL, ids
@@ -335,3 +340,34 @@ def test_published_embeddings_multiply_to_the_scores_of_retrieval(music: Music) 
     rows = published.users.vectors[published.users.ids.positions([user])]
     wanted = version.model.score_users(version.model.users.positions([user]))
     assert np.allclose(rows @ published.items.vectors.T, wanted, atol=1e-4)
+
+
+def test_a_simulated_session_is_answered_by_all_that_its_listener_did(
+    music: Music, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the commands as by hand: what the graph holds, then what the session heard, and none of it again."""
+    monkeypatch.setattr(steps, "graph_to_read", lambda settings: nullcontext(music.store))
+    monkeypatch.setattr(steps, "vectors_of", lambda settings: nullcontext(music.opened.vectors))
+    shutil.copytree(music.run.folder, tmp_path / "artifacts" / "tracks" / music.run.name)
+    settings, levels = Settings(data_dir=tmp_path, seed=3), Counter[str]()
+    before, again = (
+        steps.simulate_sessions(settings, policy, (80, 160), 40, 1) for policy in ("model", "model-asked-again")
+    )
+
+    def recommend(request: Request) -> Answer:
+        events = [event.target_id for event in request.events]
+        assert request.user_id is not None and events[: len(past(request.user_id))] == played(request.user_id)
+        answer = music.recommender(request)
+        assert len(ids(answer)) == 1 and set(ids(answer)).isdisjoint(events)
+        levels[answer.level] += 1
+        return answer
+
+    def past(user: str) -> list[Listened]:
+        return [Listened(**row) for row in music.store.edges_of(TRACKS.edge, user).to_pylist()]
+
+    def played(user: str) -> list[str]:
+        return [event.target_id for event in past(user)]
+
+    by_hand = simulate(TrackSample(80, 160, 80, 3), asking_policy(recommend, past, build_tracks(160, 3), 1), 40, 3)
+    assert by_hand.seconds.tolist() == again.seconds.tolist() != before.seconds.tolist()
+    assert set(levels) == {"inductive"} and before.tracks.mean() > 0
