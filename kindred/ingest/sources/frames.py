@@ -4,10 +4,10 @@
   genre of each frame): one row a track, its frames in the order of X, saved as a float32 .npy file. Genres may be names
   or numbers. A number below zero means that the genre is unknown; another goes by the name of the folder that its
   tracks are in, where numbers and folders match one to one (`blues/blues.00012.au`), or else by itself.
-* An .npz archive without X and IDS: an array a track, `[num_frames, frame_dim]`, which is named for it (`numpy.savez`).
-  The dimension of the first sound one counts.
-* A folder of .npy files, each named for its track: referred to where they are. The dimension that most of them have is
-  the one that all must have.
+* An .npz archive without X and IDS: an array a track, `[num_frames, frame_dim]`, which is named for it (`numpy.savez`);
+  the only one without a name of its own is that of the archive. The dimension of the first sound one counts.
+* A folder of .npy files, each named for its track: referred to where they are, in folders of it too where it has none
+  itself. The dimension that most of them have is the one that all must have.
 * A Parquet file, a row a track (`frame_tables.py`): saved in the same way. The dimension of the first sound one counts.
 
 A sequence has 1 to 10,000 frames. Nothing is unpickled.
@@ -43,12 +43,14 @@ from kindred.ingest.sources.listening import has_genre
 SaveFrames = Callable[[str, NDArray[np.float32]], Path]
 
 MOST_FRAMES = 10_000
+_UNNAMED = "arr_0"  # what `numpy.savez` calls an array that it is given without a name
 _ONE_ARRAY = np.lib.format.MAGIC_PREFIX
 _UNREADABLE = (ValueError, EOFError, OSError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 _LAYOUT = (
     "an .npz archive holds X [num_frames, frame_dim], IDS [num_frames] and perhaps Y [num_frames], or an array for each"
     " track, unpickled"
 )
+_RENAME = "rename one of them, since tracks go by the names of files"
 GREATEST = 1e15
 """Far beyond what encoders give; the squares of greater numbers can't be added up in float32."""
 
@@ -104,7 +106,8 @@ def _saved(track: str, frames: NDArray[Any], dimension: int, save: SaveFrames) -
 def _read_archive(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
     archive = _opened(path, content)
     if archive.files and not {"X", "IDS"} & set(archive.files):
-        yield from _of_tracks(((name, _array(archive, name)) for name in archive.files), save)
+        names = {name: Path(path.name).stem if archive.files == [_UNNAMED] else name for name in archive.files}
+        yield from _of_tracks(((track, _array(archive, name)) for name, track in names.items()), save)
         return
     frames, ids, genres = _arrays(path, archive)
     names = _genre_names(genres, ids) if genres is not None else {}
@@ -180,19 +183,41 @@ def _genre_names(genres: NDArray[Any], ids: NDArray[np.str_]) -> dict[int | str,
 
 
 def _read_folder(folder: Path) -> Iterator[Row]:
-    paths = sorted(folder.resolve().glob("*.npy"))
-    if not paths:
+    paths = _arrays_in(folder)
+    arrays = [array for path in paths if not isinstance(array := _open(path), BadRecord) and array.ndim == 2]
+    widths, heights = (Counter(array.shape[axis] for array in arrays) for axis in (1, 0))
+    if len(heights) == 1 and widths.most_common(1)[0][1] * 2 < len(arrays):  # no width is that of most of them
         raise RecordError(
-            f"{folder} holds no .npy file", "give a folder with one .npy file for each track, or an .npz archive itself"
+            f"the arrays in {folder} have {next(iter(heights)):,} rows each and as many columns as they like: "
+            "[num_frames, frame_dim] is wanted",
+            "save them the other way round: `numpy.save(path, array.T)`",
         )
-    arrays = (_open(path) for path in paths)
-    widths = Counter(array.shape[1] for array in arrays if not isinstance(array, BadRecord) and array.ndim == 2)
     dimension = widths.most_common(1)[0][0] if widths else 0
     for number, path in enumerate(paths, 1):
         frames = _open(path)
         bad = frames if isinstance(frames, BadRecord) else _refusal(frames, dimension)
         raw = os.fsencode(path.name)
         yield Row(number, raw, len(raw), bad or {"track": path.stem, "frames": str(path)})
+
+
+def _arrays_in(folder: Path) -> list[Path]:
+    """The .npy files of a folder, in order, or where it holds none those of the folders in it.
+
+    Raises:
+        RecordError: there are none, or two are named for one track.
+    """
+    root = folder.resolve()
+    if paths := sorted(root.glob("*.npy")) or sorted(root.glob("*/**/*.npy")):
+        by_track = dict[str, Path]()
+        if twice := next((path for path in paths if by_track.setdefault(path.stem, path) != path), None):
+            raise RecordError(f"{by_track[twice.stem]} and {twice} are both named for track {twice.stem}", _RENAME)
+        return paths
+    others = Counter(path.suffix for path in root.glob("*") if path.is_file())
+    there = f" but {others.most_common(1)[0][0] or 'other'} files" if others else ""
+    raise RecordError(
+        f"{folder} holds no .npy file{there}",
+        "give a folder with one .npy file for each track, or an .npz archive itself",
+    )
 
 
 def _open(path: Path) -> NDArray[Any] | BadRecord:
@@ -212,7 +237,8 @@ def _refusal(frames: NDArray[Any], dimension: int) -> BadRecord | None:
     if frames.ndim != 2 or frames.shape[1] != dimension:
         shape = list(frames.shape)
         wanted = f"[num_frames, {dimension or 'frame_dim'}]"
-        return BadRecord(Reason.WRONG_SHAPE, f"{wanted} is wanted, got {shape}", "frames")
+        one_frame = "; one vector is a sequence of one frame, `array[None]`" if frames.ndim == 1 else ""
+        return BadRecord(Reason.WRONG_SHAPE, f"{wanted} is wanted, got {shape}{one_frame}", "frames")
     if len(frames) > MOST_FRAMES:
         return BadRecord(Reason.OUT_OF_RANGE, f"1 to {MOST_FRAMES:,} frames are wanted, got {len(frames):,}", "frames")
     if num_bad := int((~np.isfinite(frames)).sum()):

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from kindred.ingest.bytes.lines import BUFFER_BYTES, read_lines
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
+from kindred.ingest.formats.columns import letters_of
 from kindred.ingest.formats.csv_rows import dialect_with, read_csv_rows
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
 
-_TRACKS = ("track", "track_id", "trackid", "clip_id", "song_id", "id")
 _MARKS = {"0": False, "0.0": False, "": False, "1": True, "1.0": True}
 _LEAST = 3  # columns of tags
 _ROWS_LOOKED_AT = 200
@@ -28,9 +28,8 @@ def read_wide_tags(content: io.BufferedReader, source: Source) -> Iterator[Row] 
     text = head[: head.rfind(b"\n") + 1].decode(errors="replace").removeprefix("\ufeff")
     separator = max("\t,;", key=text.partition("\n")[0].count)
     names, *rows = [*csv.reader(io.StringIO(text), delimiter=separator)][: _ROWS_LOOKED_AT + 1] or [[]]
-    track = next(
-        (name for wanted in (*source.wanted["track"], *_TRACKS) for name in names if name.lower() == wanted), ""
-    )
+    tracks = [letters_of(name) for name in (*source.wanted["track"], "id")]
+    track = next((name for wanted in tracks for name in names if letters_of(name) == wanted), "")
     if not rows or not track or not {*source.wanted["tags"]}.isdisjoint(name.lower() for name in names):
         return None
     whole = [row for row in rows if len(row) == len(names)]

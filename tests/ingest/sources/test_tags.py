@@ -325,3 +325,64 @@ def test_the_real_frames_arrive_whole(folder: Path, graph: DictGraph, options: I
     assert len(graph.tables["Genre"]) == 10 and len(graph.tables["HAS_GENRE"]) == 733
     arrays = [np.load(row["frames"], allow_pickle=False) for row in graph.tables["Track"].values()]
     assert sum(map(len, arrays)) == 8_127 + 12_415 and {array.shape[1] for array in arrays} == {50}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [["rock", "100"], ["80s", "3"], ["none", "0"]],
+        {"rock": 0.5, "80s": 1e-9, "none": 0},
+        "{'rock': True, '80s': '1', 'none': False}",
+        [{"name": "rock", "count": 3}, {"tag": "80s"}],
+    ],
+    ids=["pairs", "object", "printed", "objects"],
+)
+def test_weights_beside_tags_are_no_tags(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions, tags: object
+) -> None:
+    (tmp_path / "tags.jsonl").write_bytes(json_lines([{"track_id": "a", "tags": tags}]))
+    ingest(graph, options, folder, [tmp_path / "tags.jsonl"])
+    assert pairs(graph) == {("a", "rock"), ("a", "80s")}
+
+
+def test_pairs_of_words_or_of_numbers_are_tags(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    rows = [{"track": "a", "tags": [["5", "6"]]}, {"track": "b", "tags": [["rock", "pop"], ["1980", "x"]]}]
+    (tmp_path / "tags.jsonl").write_bytes(json_lines(rows))
+    ingest(graph, options, folder, [tmp_path / "tags.jsonl"])
+    assert pairs(graph) == {("a", "5"), ("a", "6"), *(("b", tag) for tag in ("rock", "pop", "1980", "x"))}
+
+
+def test_frames_may_lie_in_folders_of_the_folder(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    for name in ("00/a", "01/b"):
+        (tmp_path / "sound" / name).parent.mkdir(parents=True)
+        np.save(tmp_path / "sound" / f"{name}.npy", np.ones((2, 3)))
+    ingest(graph, options, folder, frames=[tmp_path / "sound"])
+    assert sorted(graph.tables["Track"]) == ["a", "b"]
+    np.save(tmp_path / "sound/01/a.npy", np.ones((2, 3)))
+    with pytest.raises(RecordError, match=r"00/a.npy and .*01/a.npy are both named for track a — rename one"):
+        ingest(graph, options, folder, frames=[tmp_path / "sound"])
+
+
+def test_arrays_saved_the_other_way_round_are_told(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    for number in range(2, 5):
+        np.save(tmp_path / f"{number}.npy", np.ones((3, number)))
+    with pytest.raises(RecordError, match=r"3 rows each .* — save them the other way round: .*array\.T"):
+        ingest(graph, options, folder, frames=[tmp_path])
+    for number in range(5, 9):  # as long as each other, and one of another width
+        np.save(tmp_path / f"{number}.npy", np.ones((3, 4)))
+    summary = ingest(graph, replace(options, max_bad=1), folder, frames=[tmp_path])
+    assert bad_entries(summary) == [("2.npy", "wrong_shape"), ("3.npy", "wrong_shape")]
+
+
+def test_one_array_without_a_name_is_the_track_of_its_archive(
+    tmp_path: Path, folder: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    np.savez(tmp_path / "song.npz", np.ones((2, 3)))
+    ingest(graph, options, folder, frames=[tmp_path / "song.npz"])
+    assert sorted(graph.tables["Track"]) == ["song"]
