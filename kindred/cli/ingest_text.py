@@ -102,7 +102,10 @@ def ingest_queries(
     context: typer.Context,
     events: Annotated[
         list[str] | None,
-        typer.Option(metavar=FILES, help="Searches and clicks of User Behavior Insights, JSON lines."),
+        typer.Option(
+            metavar=FILES,
+            help="Searches and clicks: of User Behavior Insights, or a table (user, query, time, product, action).",
+        ),
     ] = None,
     orders: Annotated[
         list[str] | None,

@@ -106,8 +106,8 @@ def _saved(track: str, frames: NDArray[Any], dimension: int, save: SaveFrames) -
 def _read_archive(path: Location, save: SaveFrames, content: BufferedReader) -> Iterator[Row]:
     archive = _opened(path, content)
     if archive.files and not {"X", "IDS"} & set(archive.files):
-        names = {name: Path(path.name).stem if archive.files == [_UNNAMED] else name for name in archive.files}
-        yield from _of_tracks(((track, _array(archive, name)) for name, track in names.items()), save)
+        own = Path(path.name).stem if archive.files == [_UNNAMED] else ""
+        yield from _of_tracks(((own or name, _array(archive, name)) for name in archive.files), save)
         return
     frames, ids, genres = _arrays(path, archive)
     names = _genre_names(genres, ids) if genres is not None else {}

@@ -17,6 +17,7 @@ from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
     Search,
     bought,
+    in_our_names,
     led_to,
     product_node,
     query_node,
@@ -26,7 +27,13 @@ from kindred.ingest.sources.search_records import (
 )
 
 _ACTION = "purchase"
-_COLUMNS = {"source_id": "user", "target_id": "product", "at": "time"}
+_COLUMNS = {"source_id": "user", "target_id": "product", "at": "time", "query": "query"}
+_NAMES = {
+    "user": ("user", "user_id"),
+    "query": ("query", "search_term"),
+    "time": ("time", "timestamp"),
+    "product": ("product", "product_id"),
+}
 
 
 def parse_order(row: Values) -> Parsed:
@@ -35,6 +42,7 @@ def parse_order(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
+    row = in_our_names(row, _NAMES)
     text, product_id = text_of(row.get("query"), "query"), id_of(row.get("product"), "product")
     if not text.strip():
         raise BadRecord(Reason.MISSING_VALUE, "it is missing", "query")
@@ -53,7 +61,8 @@ def parse_order(row: Values) -> Parsed:
 
 
 ORDERS = Source(
-    columns=("user", "query", "time", "product"),
+    columns=tuple(name for names in _NAMES.values() for name in names),
     parse=parse_order,
-    wanted={"user": ("user",), "query": ("query",), "time": ("time",), "product": ("product",)},
+    wanted=_NAMES,
+    instead={"product": "--events reads searches that led to none"},
 )

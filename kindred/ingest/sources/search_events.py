@@ -1,4 +1,4 @@
-"""What people search for and click, in the format of User Behavior Insights, as JSON lines.
+"""What people search for and click, in the format of User Behavior Insights or as a plain table.
 
 Rows are told apart one by one, so that their order does not matter:
 
@@ -13,6 +13,9 @@ A query document and the events of one search (equal `query_id`, client and text
 latest time. Impressions, hovers, filters, sorting and whatever else is not listed hold nothing for the graph; nor do
 events whose query has no text anywhere or that have no product, and queries that are only digits, an article number or
 a link. The summary counts each of these.
+
+A plain table has user, query, time and, where the query led to one, product: such a row is a search and a click, or
+what its action says. So are the query logs of AOL (AnonID, Query, QueryTime, ItemRank, ClickURL).
 
 Times are in any form that `times.py` reads. What a product is called is taken as it stands, whatever `object_id_field`
 says.
@@ -39,6 +42,7 @@ from kindred.ingest.sources.search_records import (
     Search,
     added_to_cart,
     bought,
+    in_our_names,
     led_to,
     product_node,
     query_node,
@@ -55,7 +59,18 @@ _CLICKS = {"click", "item_click", "product_click", "result_click", "click_throug
 _LEADS = {*_CLICKS, *_ACQUIRED}
 _NO_TEXT = "no text of the query, here or under its query_id"
 _NO_PRODUCT = "no product"
-_COLUMNS = {"source_id": "client_id", "target_id": "event_attributes.object.object_id", "at": "timestamp"}
+_COLUMNS = {
+    **{"source_id": "client_id", "target_id": "event_attributes.object.object_id"},
+    **{"at": "timestamp", "query": "user_query"},
+}
+_NAMES = {
+    "client_id": ("user", "user_id", "AnonID"),
+    "user_query": ("query", "search_term"),
+    "timestamp": ("time", "QueryTime"),
+    "action_name": ("action",),
+    "product": ("product_id", "ClickURL"),
+    "position": ("ItemRank",),
+}
 _ACTION_CHARACTERS = 40
 
 
@@ -69,11 +84,15 @@ def parse_search_event(row: Values, texts: Texts | None = None) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
+    row = in_our_names(row, _NAMES)
     if not is_missing(row.get("action_name")):
         return _parse_event(row, text_of(row["action_name"], "action_name"), texts or {})
     if row.get("user_query") is not None:
-        return _parse_search(row, text_of(row["user_query"], "user_query"))
-    raise BadRecord(Reason.MISSING_VALUE, "neither an event (action_name) nor a query (user_query)", "action_name")
+        text = text_of(row["user_query"], "user_query")
+        return _parse_search(row, text) if is_missing(row.get("product")) else _parse_lead(row, "click", text)
+    raise BadRecord(
+        Reason.MISSING_VALUE, "neither an event (action_name, action) nor a query (user_query, query)", "action_name"
+    )
 
 
 def _parse_event(row: Values, action: str, texts: Texts) -> Parsed:
@@ -97,7 +116,9 @@ def _parse_search(row: Values, text: str) -> Parsed:
 
 def _parse_lead(row: Values, action: str, text: str) -> Parsed:
     attributes = _part(row, "event_attributes")
-    product_id = id_of(_part(attributes, "object").get("object_id"), _COLUMNS["target_id"])
+    of_table = not is_missing(row.get("product"))
+    object_id = row["product"] if of_table else _part(attributes, "object").get("object_id")
+    product_id = id_of(object_id, _COLUMNS["target_id"])
     if not product_id:
         return Parsed((), skipped=_NO_PRODUCT)
     query, useless = useful_query(text, product_id)
@@ -106,8 +127,15 @@ def _parse_lead(row: Values, action: str, text: str) -> Parsed:
     notes: list[str] = []
     search = _search(row, query, notes)
     action = "click" if action in _CLICKS else action
-    lead = led_to(search, product_id, action, optional(_ordinal, attributes, "event_attributes.position", notes))
+    if of_table:
+        position = optional(whole_of, row.get("position"), "position", notes)
+    else:
+        position = optional(_ordinal, attributes, "event_attributes.position", notes)
+    lead = led_to(search, product_id, action, position)
     records: list[Node | Edge] = [lead, query_node(query), product_node(lead.target_id)]
+    if of_table:  # which has no rows for searches beside
+        edge = searched(search)
+        records += [edge, user_node(edge.source_id)]
     if action in _ACQUIRED:
         acquired = _ACQUIRED[action](search, product_id)
         records += [acquired, user_node(acquired.source_id)]
@@ -155,7 +183,8 @@ def _with_texts(rows: Iterable[Row]) -> Source:
     texts: dict[str, str] = {}
     for row in rows:
         if isinstance(row.value, dict):
-            query_id, text = row.value.get("query_id"), row.value.get("user_query")
+            found = in_our_names(row.value, _NAMES)
+            query_id, text = found.get("query_id"), found.get("user_query")
             if isinstance(text, str) and text and not is_missing(query_id):
                 texts.setdefault(str(id_of(query_id, "query_id")), text_of(text, "user_query"))
     return replace(SEARCH_EVENTS, parse=partial(parse_search_event, texts=texts), prepare=None)
@@ -165,7 +194,10 @@ SEARCH_EVENTS = Source(
     columns=(
         *("action_name", "query_id", "client_id", "session_id"),
         *("timestamp", "user_query", "message", "event_attributes"),
+        *(name for names in _NAMES.values() for name in names),
+        *("product", "position"),
     ),
+    wanted={"query": ("user_query", *_NAMES["user_query"], "action_name", *_NAMES["action_name"])},
     parse=parse_search_event,
     prepare=_with_texts,
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kindred.domain.queries import contains_id, query_id, wordless_form
 from kindred.domain.records import AddedToCart, Bought, LedTo, Node, Product, Query, Searched, User, content_id
 from kindred.ingest.cells.bad_records import checked
+from kindred.ingest.formats.source import Values
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same ones again and again
 
@@ -21,7 +22,7 @@ class Search:
         query: a `query_id`.
         at_ms: the time of what is told of the search, milliseconds UTC.
         search_id: what the source calls this one search; without it the time tells it from others.
-        columns: what the source calls properties, for messages.
+        columns: what the source calls properties, and under `query` the text of the query, for messages.
     """
 
     user_id: object
@@ -41,6 +42,12 @@ class Search:
         """Which search it is, by user, query and the source's name for it or else the time."""
         told_apart_by = self.at_ms if self.search_id is None else self.search_id
         return "\x1f".join(map(str, (self.user_id, self.query, told_apart_by)))
+
+
+def in_our_names(row: Values, names: Mapping[str, Sequence[str]]) -> Values:
+    """The row, with what stands in the first of these columns by our name for them, where it has none of that name."""
+    found = {own: next((name for name in theirs if name in row), own) for own, theirs in names.items()}
+    return {**row, **{own: row[name] for own, name in found.items() if own not in row and name != own}}
 
 
 def useful_query(text: str, product_id: object = None) -> tuple[str, str]:
@@ -70,7 +77,7 @@ def searched(search: Search) -> Searched:
             "at": search.at,
             "session": search.session,
         },
-        search.columns,
+        {**search.columns, "target_id": search.columns.get("query", "query")},
     )
 
 
@@ -86,7 +93,7 @@ def led_to(search: Search, product_id: object, action: str, position: object = N
             "action": action,
             "position": position,
         },
-        search.columns,
+        {**search.columns, "source_id": search.columns.get("query", "query")},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -274,3 +275,69 @@ def test_the_real_judgments_and_products_are_counted(graph: DictGraph, options: 
     # 3,388 descriptions are empty, of them 189 without bullet points either.
     assert sum(row["description"] is None for row in graph.tables["Product"].values()) >= 189
     assert sum(row["title"] is not None for row in graph.tables["Product"].values()) == 6_764
+
+
+AOL = b"""AnonID\tQuery\tQueryTime\tItemRank\tClickURL
+142\tred mug\t2006-03-01 07:17:12\t2\thttp://www.mugs.org
+142\tblue mug\t2006-03-01 07:18:12\t\t
+217\t-\t2006-03-02 09:00:00\t\t
+"""
+
+
+def test_the_query_logs_of_aol_are_searches_and_clicks(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    file = ingest(graph, tmp_path, options, events=AOL)
+    assert (file.accepted, file.skipped) == (2, 1)
+    at = 1_141_197_432
+    assert edges(graph, "SEARCHED", "source_id", "target_id", "at") == {
+        ("142", "red mug", at),
+        ("142", "blue mug", at + 60),
+    }
+    clicked = ("red mug", "http://www.mugs.org", at, "click", 2)
+    assert edges(graph, "LED_TO", "source_id", "target_id", "at", "action", "position") == {clicked}
+
+
+@pytest.mark.parametrize("names", ["user,query,time,product,action", "userId,Search Term,timestamp,product-id,ACTION"])
+def test_a_plain_table_tells_searches_and_where_they_led(
+    names: str, tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    rows = (
+        f"a,red mug,{AT},,search\na,red mug,{AT + 5},P1,purchase\nb,mug,{AT},P2,\nb,,{AT},P2,purchase\nb,mug,{AT},,\n"
+    )
+    file = ingest(graph, tmp_path, options, events=f"{names}\n{rows}".encode())
+    assert (file.accepted, file.duplicates, file.skipped) == (4, 0, 1)
+    assert edges(graph, "SEARCHED", "source_id", "target_id", "at") == {
+        ("a", "red mug", AT),
+        ("a", "red mug", AT + 5),
+        ("b", "mug", AT),
+    }
+    assert edges(graph, "LED_TO", "source_id", "target_id", "action") == {
+        ("red mug", "P1", "purchase"),
+        ("mug", "P2", "click"),
+    }
+    assert edges(graph, "BOUGHT", "source_id", "target_id") == {("a", "P1")}
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("orders", {"user_id": "u", "search_term": "word " * 2000, "timestamp": AT, "product_id": "P"}),
+        ("events", query("word " * 2000)),
+        ("events", event("click", user_query="x" * 10_000)),
+    ],
+)
+def test_a_query_that_is_too_long_is_named_by_its_own_column(
+    name: str, row: Row, tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    with pytest.raises(RecordError, match=r"first line 1, (user_)?query: .* at most 512 are kept"):
+        ingest(graph, tmp_path, replace(options, max_bad=0), **{name: [row]})
+
+
+def test_searches_without_products_are_told_which_option_reads_them(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    searches = f"user,query,time\na,red mug,{AT}\n".encode()
+    with pytest.raises(RecordError, match=r"no column for the product .*; --events reads searches that led to none\)"):
+        ingest(graph, tmp_path, options, orders=searches)
+    assert ingest(graph, tmp_path, options, events=searches).accepted == 1
