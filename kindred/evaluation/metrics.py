@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from kindred.domain.distinct import distinct
@@ -243,6 +244,20 @@ def intra_list_diversity(top_items: IntArray, item_vectors: FloatArray) -> float
             total = vectors.sum(0)
             values.append(1.0 - (total @ total - (vectors * vectors).sum()) / pairs)
     return float(np.mean(values)) if values else 0.0
+
+
+def makers_a_list(top_items: IntArray, members: sp.csr_matrix) -> float:
+    """Different makers of the items of a list, mean over lists.
+
+    Args:
+        top_items: items of each list, −1 where it has fewer, `[num_lists, list_length]`.
+        members: nonzero where a maker made an item, `[num_items, num_makers]`.
+    """
+    rows, columns = np.nonzero(top_items >= 0)
+    listed = sp.csr_matrix(
+        (np.ones(len(rows)), (rows, top_items[rows, columns])), shape=(len(top_items), members.shape[0])
+    )
+    return float((listed @ members).getnnz(axis=1).mean()) if len(top_items) else 0.0
 
 
 def popularity_calibration(top_items: IntArray, users: IntArray, seen: Interactions) -> float:

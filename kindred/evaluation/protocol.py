@@ -24,6 +24,7 @@ from kindred.evaluation.metrics import (
     evaluate_ranking,
     exposure_gini,
     intra_list_diversity,
+    makers_a_list,
     novelty,
     popularity_calibration,
 )
@@ -85,6 +86,7 @@ class ProtocolConfig:
         ks: list lengths of the ranking metrics; `LIST_LENGTH` is always among them.
         item_vectors: the space in which diversity is measured, alike for all models, `[num_items, dimension]`; None:
             vectors of items are near when the same users know them.
+        makers: nonzero where a maker made an item, `[num_items, num_makers]`; None where no makers are told of.
         num_samples: bootstrap resamples behind each interval.
         scale: of the ratings.
         unit: what the ratings are counted in, for the reader.
@@ -93,8 +95,9 @@ class ProtocolConfig:
     protocol: ProtocolName
     seeds: Sequence[int] = (0,)
     baselines: Baselines = field(default_factory=Baselines)
-    ks: Sequence[int] = (5, 10, 20)
+    ks: Sequence[int] = (5, 10, 20, 100)
     item_vectors: FloatArray | None = None
+    makers: sp.csr_matrix | None = None
     num_samples: int = 2000
     scale: RatingScale = STARS
     unit: str = "stars"
@@ -108,7 +111,7 @@ class Measured:
         ranking: per-user ranking metrics, None for a model that does not rank.
         by_history: the same by length of the user's history, empty buckets left out.
         by_popularity: the same with only the held-out items of one popularity bucket to be found.
-        lists: coverage, gini, novelty, diversity and popularity_calibration of the top `LIST_LENGTH`.
+        lists: coverage, gini, novelty, diversity, popularity_calibration and makers of the top `LIST_LENGTH`.
         rating: per-user sums of rating errors, None for a model that does not predict ratings.
         confusion: counts of `RatingResult.confusion`, `[4]`.
     """
@@ -267,12 +270,15 @@ class _Bench:
     def _lists(self, result: RankingResult) -> dict[str, float]:
         lists = result.top_items[:, :LIST_LENGTH]
         num_items = self.known.num_items
+        makers = self.config.makers
+        of_makers = {} if makers is None else {"makers": makers_a_list(lists, makers)}
         return {
             "coverage": catalogue_coverage(lists, num_items),
             "gini": exposure_gini(lists, num_items),
             "novelty": novelty(lists, self.known),
             "diversity": intra_list_diversity(lists, self.item_vectors),
             "popularity_calibration": popularity_calibration(lists, result.users, self.known),
+            **of_makers,
         }
 
     def _rate(self, predict_rating: RatingPredictor | None) -> tuple[UserSums | None, IntArray]:

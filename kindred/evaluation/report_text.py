@@ -10,7 +10,7 @@ from kindred.evaluation.bootstrap import interval_text
 Report = dict[str, Any]
 
 RANKING_COLUMNS = ("recall@10", "ndcg@10", "mrr@10")
-LIST_COLUMNS = ("coverage", "gini", "novelty", "diversity", "popularity_calibration")
+LIST_COLUMNS = ("coverage", "gini", "novelty", "diversity", "popularity_calibration", "makers")
 RATING_COLUMNS = ("mae", "mse", "accuracy", "f1")
 LOWER_IS_BETTER = frozenset({"mae", "mse"})
 
@@ -23,6 +23,7 @@ _MEANINGS = {
     "novelty": "mean surprise of a listed item in bits; an item that half of the users know has 1",
     "diversity": "mean of 1 − cosine between the items of a list",
     "popularity_calibration": "distance between how popular a user's items and their list are, 0 alike to 1",
+    "makers": "different makers of the items of a list, such as artists, mean over lists",
 }
 _VARIANTS = {
     "no_text": "without text",
@@ -121,11 +122,15 @@ def _lists(section: Report, list_length: int) -> list[str]:
     models = {"model": section["model"], **section["baselines"]}
     widths = [max(9, len(name) + 1) for name in models]
     lines = [f"{f'lists of {list_length}':<22}" + "".join(f"{n:>{w}}" for n, w in zip(models, widths, strict=True))]
-    for figure in LIST_COLUMNS:
+    for figure in _list_columns(section):
         values = zip((_number(figures[figure]) for figures in models.values()), widths, strict=True)
         lines.append(f"{figure:<22}" + "".join(f"{value:>{width}}" for value, width in values))
         lines.append(f"  {_MEANINGS[figure]}")
     return lines
+
+
+def _list_columns(section: Report) -> list[str]:
+    return [figure for figure in LIST_COLUMNS if figure in section["model"]]
 
 
 def markdown(report: Report, plots: Sequence[str]) -> str:
@@ -171,8 +176,8 @@ def _ranking(section: Report, list_length: int) -> str:
         "Model minus baseline with its 95 % interval; “better” and “worse” where the whole interval excludes zero:",
         _delta_table(section["delta"], ("recall@10", "ndcg@10", "mrr@10")),
         f"### Beyond accuracy, lists of {list_length}",
-        _figures_table(section, LIST_COLUMNS),
-        "\n".join(f"* **{figure}**: {_MEANINGS[figure]}." for figure in LIST_COLUMNS),
+        _figures_table(section, _list_columns(section)),
+        "\n".join(f"* **{figure}**: {_MEANINGS[figure]}." for figure in _list_columns(section)),
         "### Recall@10 by length of the user's history (known events)",
         _bucket_table(section["by_history"]),
         "### Recall@10 by popularity of the held-out item",

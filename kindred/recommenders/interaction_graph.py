@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, ratings_of, times_of, weights_of
 from kindred.domain.rating_scale import RatingScale, observed_scale
-from kindred.domain.schema import graph_schema
+from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.gnn.columns import Column
 from kindred.gnn.hetero_data import read_hetero_data, reverse_of
 from kindred.graph.store import GraphStore
@@ -102,6 +102,17 @@ class InteractionGraph:
         columns = {name: tensor.numpy() for name, tensor in edges.items() if name != "edge_index"}
         items, nodes = edges.edge_index.numpy()
         return items, nodes, _known(columns, "probability", ratings_of)
+
+    @property
+    def makers(self) -> sp.csr_matrix | None:
+        """Nonzero where a maker made an item, `[num_items, num_makers]`; None where the system knows of no makers."""
+        return None if self.system.maker is None else self.members(edge_type_of(self.system.maker).triple)
+
+    def members(self, triple: Triple) -> sp.csr_matrix:
+        """How often each item leads to each node by these edges, `[num_items, num_nodes]`."""
+        items, nodes = self.data[triple].edge_index.numpy()
+        shape = (len(self.items), len(self.ids[triple[2]]))
+        return sp.csr_matrix((np.ones(len(items), dtype=np.float32), (items, nodes)), shape=shape)
 
     def histories(self, rows: IntArray | None = None) -> Histories:
         """The events at these rows, all of them where None, as histories on the graph's user axis."""

@@ -84,11 +84,9 @@ def same_context(graph: InteractionGraph) -> Mapping[str, FitScorer]:
     """The baseline that recommends more of what has the same artist, or whatever items lead to first."""
     if not graph.system.context:
         return {}
-    source, edge_type, target = graph.system.triples[1]
-    items, nodes = graph.data[source, edge_type, target].edge_index.numpy()
-    shape = (len(graph.items), len(graph.ids[target]))
-    members = sp.csr_matrix((np.ones(len(items), dtype=np.float32), (items, nodes)), shape=shape)
-    return {f"same_{target.lower()}": lambda split: _same(members, split.known_events)}
+    triple = graph.system.triples[1]
+    members = graph.members(triple)
+    return {f"same_{triple[2].lower()}": lambda split: _same(members, split.known_events)}
 
 
 def _same(members: sp.csr_matrix, known: Interactions) -> Scorer:

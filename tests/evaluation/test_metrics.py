@@ -3,6 +3,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
@@ -14,6 +15,7 @@ from kindred.evaluation.metrics import (
     evaluate_ranking,
     exposure_gini,
     intra_list_diversity,
+    makers_a_list,
     novelty,
     popularity_calibration,
 )
@@ -144,6 +146,12 @@ def test_beyond_accuracy_by_hand():
     assert novelty(lists, seen) == pytest.approx((1 + 2) / 2)
     assert intra_list_diversity(lists, np.eye(4, dtype=np.float32)) == pytest.approx(1)
     assert intra_list_diversity(lists, np.ones((4, 2), dtype=np.float32)) == pytest.approx(0, abs=1e-6)
+
+
+def test_makers_of_a_list_are_counted_once_each():
+    made = sp.csr_matrix(np.array([[1, 0, 0], [2, 0, 0], [0, 1, 1], [0, 0, 0]]))
+    assert makers_a_list(np.array([[0, 1], [0, 2], [3, -1]]), made) == pytest.approx((1 + 3 + 0) / 3)
+    assert makers_a_list(np.zeros((0, 10), np.int64), made) == 0
 
 
 def test_calibration_is_zero_for_lists_as_popular_as_tastes_and_one_for_the_opposite():

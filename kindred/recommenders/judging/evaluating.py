@@ -101,7 +101,9 @@ def evaluate(
         compared = only_quick(compared)
     scale = graph.scale or STARS
     unit = "stars" if scale == STARS else "points"
-    protocol = ProtocolConfig(evaluation.protocol, evaluation.seeds, compared, scale=scale, unit=unit)
+    protocol = ProtocolConfig(
+        evaluation.protocol, evaluation.seeds, compared, makers=graph.makers, scale=scale, unit=unit
+    )
     notes = list(filter(None, [graph.time_note]))
     result = run_protocol(graph.interactions, fit, protocol, options.progress)
     report = build_report(result, _selection(config), notes)

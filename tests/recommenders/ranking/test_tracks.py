@@ -16,7 +16,7 @@ import torch
 
 from kindred import steps
 from kindred.domain.errors import ArtifactError, SettingsError
-from kindred.domain.interactions import FloatArray, Interactions
+from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.recommendation import Answer, Candidate, Request
 from kindred.domain.records import Listened
 from kindred.domain.schema import graph_schema
@@ -33,12 +33,13 @@ from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.judging.simulation import asking_policy, simulate
 from kindred.recommenders.model import Model, load_model
 from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, NUM_SUMS, SILENCE, LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import Asking, RankedUsers, Ranker, load_ranker, rank_candidates
-from kindred.recommenders.ranking.ranker_data import sides_of
+from kindred.recommenders.ranking.ranker_data import PairSampler, Queries, sides_of
 from kindred.recommenders.ranking.ranker_fitting import divide, fit_ranked, ranker_of
 from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.runs import Run
@@ -130,6 +131,38 @@ def test_retrieval_learns_nothing_of_what_the_ranker_learns_from_and_is_validate
                 mine = users == user
                 later, base = at[mine & (parts.learn | parts.validation)], at[mine & parts.base]
                 assert later.min(initial=1 << 40) >= base.max()
+
+
+def test_no_choice_of_a_user_then_or_later_is_a_negative(music: Music) -> None:
+    """Of retrieval's candidates and of popular tracks, which hold later choices too; nor is one in validation."""
+    model, events = load_model(TRACKS, music.run.folder), music.graph.interactions
+    parts = divide(events, SMALL, 3, temporal=True)
+    base, learn = np.flatnonzero(parts.base), np.flatnonzero(parts.learn)
+    queries = Queries.of(model, music.graph, learn, np.arange(len(events)), base)
+    features = PairFeatures.of(music.graph, events, None)
+    sampler = PairSampler(features, events, RankerConfig(candidates=100), 3)
+    chosen = set(zip(events.user_index.tolist(), events.item_index.tolist(), strict=True))
+    users = queries.users.position
+
+    def are_chosen(rows: IntArray, items: IntArray) -> list[bool]:
+        return [pair in chosen for pair in zip(users[rows].tolist(), items.tolist(), strict=True)]
+
+    candidates = sampler.lists(queries).items
+    assert sum(are_chosen(*_pairs_in(candidates))) > len(learn)  # what they choose later is among the candidates
+    pairs, pool = sampler.learning(queries)
+    assert len(_pairs_in(pool.items)[0]) > 20 * len(learn) and not any(are_chosen(*_pairs_in(pool.items)))
+    validation = sampler.validation(queries)
+    for found in (pairs, validation):
+        choices = found.label == 1
+        assert choices.any() and all(are_chosen(found.user_index[choices], found.item_index[choices]))
+    others = validation.label == 0
+    assert others.sum() > 5 * len(learn)
+    assert not any(are_chosen(validation.user_index[others], validation.item_index[others]))
+
+
+def _pairs_in(items: IntArray) -> tuple[IntArray, IntArray]:
+    rows, columns = np.nonzero(items >= 0)
+    return rows, items[rows, columns]
 
 
 def test_the_latest_events_are_scored_alone(music: Music) -> None:
@@ -306,6 +339,10 @@ def test_reports_tell_what_few_tracks_by_one_artist_cost(music: Music, tmp_path:
         assert np.argsort(-few, kind="stable")[:10].tolist() == wanted[:10]
         num_fewer += wanted[:10] != np.argsort(-free, kind="stable")[:10].tolist()
     assert num_fewer > 5
+    options = EvaluationOptions("temporal", range(1), all_baselines=False)
+    report = evaluate(graph, SMALL, options, RunOptions(tmp_path / "report", device="cpu"), lambda *_: fitted)
+    few = report["ablation"]["at_most_2_of_one_artist"]["ranking"]["makers"]
+    assert 10 >= few > report["ranking"]["model"]["makers"] >= 1 and report["ranking"]["model"]["recall@100"] > 0
 
 
 def test_everyone_is_answered_as_each_alone(music: Music) -> None:
