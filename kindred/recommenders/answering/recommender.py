@@ -294,8 +294,9 @@ class Recommender:
             return unmet
         if request.where or request.bounds:
             return f"no {words.item} is left that fits what was asked for"
-        num_seen = len(set(asker.seen))
-        return f"nothing is left to recommend: all {num_seen} {words.items} are {words.did} already"
+        why = {words.did: asker.seen, "skipped": asker.past.skipped, "excluded": request.exclude}
+        told = " or ".join(word for word, items in why.items() if items)
+        return f"nothing is left to recommend: every {words.item} is {told or 'taken out'} already"
 
     def _left_aside(self, request: Request, version: Version, found: Collection[str]) -> str:
         """Which items the request names that the version does not know, in words; empty where there are none."""

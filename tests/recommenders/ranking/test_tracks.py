@@ -110,6 +110,21 @@ def test_a_listener_who_only_skipped_is_known_by_nothing(music: Music) -> None:
     assert answer.level == "popular" and {event.target_id for event in skipped}.isdisjoint(ids(answer))
 
 
+def test_who_is_left_nothing_is_told_why(music: Music) -> None:
+    every = list(music.graph.items)
+    listens = [
+        Listened(event_id=f"e{number}", source_id="new", target_id=track, share=number % 2)
+        for number, track in enumerate(every)
+    ]
+    for events, rest, told in (
+        (listens[::2], every[1::2], "skipped or excluded"),
+        (listens, [], "played or skipped"),
+        (listens[1::2], every[::2], "played or excluded"),
+    ):
+        answer = music.recommender(Request(events=events, exclude=frozenset(rest)))
+        assert not ids(answer) and answer.note == f"nothing is left to recommend: every track is {told} already"
+
+
 def test_a_reason_names_what_was_played(music: Music) -> None:
     answers = [music.recommender(Request(user_id=music.graph.users.external(user), k=5)) for user in range(10)]
     reasons = [item.reason.text for answer in answers for item in answer.recommendations if item.reason]
