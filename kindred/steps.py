@@ -308,18 +308,25 @@ def simulate_sessions(
     from kindred.domain.records import Listened
     from kindred.ingest.generate.music import END, build_tracks
     from kindred.ingest.generate.tracks import TrackSample
-    from kindred.recommenders.answering.batch import recommend_to_all
+    from kindred.recommenders.answering.batch import open_published, recommend_to_all
     from kindred.recommenders.judging import simulation
 
     users, num_tracks = sizes
     sample = TrackSample(users, num_tracks, users, settings.seed)
     tracks = build_tracks(num_tracks, settings.seed)
+
+    def check(module: SystemModule, opened: Opened) -> None:
+        version, published = open_published(module.system, opened)
+        simulation.check_sample(sample, published.users.ids.ids, published.items.ids.ids, version.name)
+
     if policy == "model":
         with _opened(settings, "tracks") as (module, opened):
+            check(module, opened)
             lists = dict(recommend_to_all(module.system, opened, 2 * simulation.MOST_TRACKS, {"artist": at_most}))
         chosen = simulation.list_policy(simulation.positions_of(lists))
     elif policy == "model-asked-again":
         with _opened(settings, "tracks") as (module, opened), opened.graph() as store:
+            check(module, opened)
             recommend = module.open_recommender(opened)
             recommend.refresh()
             begins = max(END, recommend(Request(k=1, reasons=False)).as_of or END)  # before, the version knows too much

@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 
+from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.domain.progress import Progress, silent
 from kindred.domain.recommendation import Answer, Request
@@ -137,6 +138,32 @@ def _times(artist: int, session: Playing, tracks: Tracks) -> int:
 def _next(ranking: Ranking, session: Playing) -> int:
     had = {heard.track for heard in session.heard}
     return next((track for track in ranking if track not in had), -1)
+
+
+def check_sample(sample: TrackSample, listeners: Sequence[str], tracks: Sequence[str], version: str) -> None:
+    """Makes sure that a published version is of the generated sample whose listeners are to play sessions.
+
+    Args:
+        sample: whose listeners play.
+        listeners: ids of those whom the version knows.
+        tracks: ids of the tracks that it may recommend.
+        version: its name.
+
+    Raises:
+        SettingsError: it is of other data, or of a sample of other sizes.
+    """
+    for name, ids, letter, size in (
+        ("listeners", listeners, "L", sample.users),
+        ("tracks", tracks, "T", sample.tracks),
+    ):
+        positions = [_position(external, letter) for external in ids]
+        known = [position for position in positions if position is not None and position < size]
+        if len(known) < len(ids) or len(known) * 2 < size:
+            raise SettingsError(
+                f"version {version} has {len(ids):,} {name}, {len(known):,} of them among the {size:,} of this sample",
+                "give --users, --tracks and --seed as the sample was generated with; "
+                "sessions of other data can't be played",
+            )
 
 
 def random_policy(tracks: Tracks, seed: int) -> Policy:

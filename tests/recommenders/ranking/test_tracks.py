@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,13 @@ from kindred.domain.recommendation import Answer, Candidate, Request
 from kindred.domain.records import Listened
 from kindred.domain.schema import graph_schema
 from kindred.evaluation.splits import temporal_split
-from kindred.graph.open import open_graph
-from kindred.graph.store import GraphStore
 from kindred.ingest.generate.music import build_tracks
-from kindred.ingest.generate.tracks import TrackSample, generate_tracks
-from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
-from kindred.ingest.music import track_files
+from kindred.ingest.generate.tracks import TrackSample
 from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
 from kindred.recommenders.answering.batch import open_published, recommend_to_all
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import Histories, read_histories
-from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.judging.simulation import asking_policy, simulate
 from kindred.recommenders.model import Model, load_model
@@ -41,44 +35,13 @@ from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import Asking, RankedUsers, Ranker, load_ranker, rank_candidates
 from kindred.recommenders.ranking.ranker_data import PairSampler, Queries, sides_of
 from kindred.recommenders.ranking.ranker_fitting import divide, fit_ranked, ranker_of
-from kindred.recommenders.recommends import Recommends
-from kindred.recommenders.runs import Run
 from kindred.recommenders.systems import find_system
 from kindred.recommenders.tracks import SKIPPED, TRACKS
-from kindred.recommenders.training import GraphState
 from kindred.recommenders.two_stages import fit_split
 from kindred.settings import Settings
 from kindred.training.fit import RunOptions
-from kindred.vectorstore.open import open_vectors
 from tests.recommenders.conftest import ENCODER, SMALL, ids
-
-
-@dataclass(frozen=True)
-class Music:
-    store: GraphStore
-    graph: InteractionGraph
-    run: Run
-    recommender: Recommends
-    opened: Opened
-
-
-@pytest.fixture(scope="module")
-def music(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Music]:
-    folder = tmp_path_factory.mktemp("music")
-    files = generate_tracks(TrackSample(users=80, tracks=160, events=3200, seed=3), folder / "sample")
-    store = open_graph(f"ladybug:{folder / 'graph'}")
-    store.create_schema(graph_schema())
-    sources = track_files(events=[files.events], metadata=[files.metadata])
-    ingest_files(store, sources, ENCODER, IngestOptions(folder / "staging", folder / "quarantine"))
-    module, graph = find_system("tracks"), read_interaction_graph(TRACKS, store)
-    options = RunOptions(folder / "runs" / "20260101-000000-aaaaaa", seed=3, device="cpu")
-    run = module.train(store, SMALL, options, GraphState(store.url, "test"))
-    vectors = open_vectors(f"exact:{folder / 'vectors'}")
-    assert module.publish(run, store, vectors).encoded == 0  # skips change no key of a history
-    opened = Opened(store, vectors, folder / "runs", lambda: ENCODER)
-    yield Music(store, graph, run, module.open_recommender(opened), opened)
-    vectors.close()
-    store.close()
+from tests.recommenders.ranking.conftest import Music
 
 
 def test_skips_are_no_events_and_shares_weigh(music: Music) -> None:
@@ -405,6 +368,10 @@ def test_a_simulated_session_is_answered_by_all_that_its_listener_did(
     before, again = (
         steps.simulate_sessions(settings, policy, (80, 160), 40, 1) for policy in ("model", "model-asked-again")
     )
+
+    for policy in ("model", "model-asked-again"):
+        with pytest.raises(SettingsError, match="160 tracks, 100 of them among the 100 "):
+            steps.simulate_sessions(settings, policy, (80, 100), 40, 1)
 
     def recommend(request: Request) -> Answer:
         events = [event.target_id for event in request.events]
