@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import DoubleArray, IntArray
+from kindred.domain.times import iso_time
 from kindred.features.feed import FEATURES, SLATE_FEATURES, FeedFeatures
 from kindred.features.feed_affinity import Affinity, Axes, axes_of, reader_space
-from kindred.features.feed_log import MILLION, FeedLog
+from kindred.features.feed_log import LABEL_SECONDS, MILLION, FeedLog
 from kindred.models.boosting import Boosting, fit_boosting
 from kindred.models.conditional_logit import ConditionalLogit, fit_conditional_logit
 from kindred.training.checkpoint import read_arrays, write_arrays
@@ -219,12 +220,24 @@ def fit_feed_model(log: FeedLog, text: NDArray[np.float32] | None, until: int, s
     """
     known = log.until(until)
     if not known.liked.any():
-        raise RecordError("no view of the feed was liked", "load more with `kindred ingest posts --feed FILE`")
+        raise _no_likes(int(log.liked.sum()), until)
     axes = None if text is None else axes_of(text, TEXT_DIM, TEXT_EQUAL)
     spaces = _spaces(known, {} if text is None or axes is None else {TEXT: axes.of(text)})
     scorer = FeedScorer(known, spaces)
     arms = {name: _fit_arm(name, known, scorer, seed) for name in ARMS}
     return FeedModel(arms, spaces, axes)
+
+
+def _no_likes(liked: int, until: int) -> RecordError:
+    """The error of a feed in which no like is known before a time; so many views were liked in all."""
+    more = "load more with `kindred ingest posts --feed FILE`"
+    if not liked:
+        return RecordError("no view of the feed was liked", more)
+    return RecordError(
+        f"{liked:,} views of the feed were liked, none of them {LABEL_SECONDS} s before {iso_time(until)}, "
+        "which is how long a like may take to come",
+        f"{more}: views of a longer time, each with its time of day",
+    )
 
 
 def _spaces(known: FeedLog, of_texts: Spaces) -> Spaces:
