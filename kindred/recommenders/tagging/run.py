@@ -47,7 +47,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         "weights": {"networks": fitted.model.share, "regressions": 1 - fitted.model.share},
         "tagger": fitted.made,
         "left_out": [frames.refused[row] for row in sorted(frames.refused)[:_NAMED]],
-        "summary": _summary(fitted, tracks, frames.refused),
+        "summary": [*_apart(tables, tracks), *_summary(fitted, tracks, frames.refused)],
         "versions": versions_of("torch"),
     }
     return finish_run(options.folder, manifest)
@@ -58,6 +58,19 @@ def prior_model(tables: TagTables, config: ModelConfig) -> TagModel:
     prior = prior_of(tables.labels[np.flatnonzero(np.diff(tables.labels.indptr))])
     same = Calibration(np.ones_like(prior), np.zeros_like(prior))
     return TagModel(tables.tags.ids, config.tagger, None, (), 0.0, same, np.full_like(prior, 0.5), prior)
+
+
+def _apart(tables: TagTables, tracks: TrainingTracks) -> list[str]:
+    """What to do where some tracks have frames and others tags: they may be the same ones by two names."""
+    heard = np.flatnonzero(tracks.data.frames.lengths)
+    if len(tracks.rows) or not len(heard):
+        return []
+    tagged = int(np.flatnonzero(np.diff(tables.labels.indptr))[0])
+    of_frames, of_tags = tables.tracks.external(int(heard[0])), tables.tracks.external(tagged)
+    return [
+        f"no track has both frames and tags: there are frames of {of_frames!r} and tags of {of_tags!r}; "
+        "if these are the same tracks, ingest one of the two again under the names of the other"
+    ]
 
 
 def _summary(fitted: FittedTagger, tracks: TrainingTracks, refused: dict[int, str]) -> list[str]:

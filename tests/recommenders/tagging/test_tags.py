@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,10 +81,23 @@ def test_answers_are_probabilities_and_do_not_depend_on_company(tagging: Tagging
 def test_a_run_holds_as_many_networks_as_folds_and_says_what_they_are_worth(tagging: Tagging) -> None:
     made = tagging.run.manifest
     assert made["items"] == 10 and made["tagger"]["tracks"] == 90
-    assert len(tagging.model.networks) == 2
+    assert len(tagging.model.networks) == 2 and made["summary"][0] == "90 tracks have frames and tags"
     assert set(made["tagger"]["held_out"]) == {"plain", "network", "mix"}
     with pytest.raises(ArtifactError):
         load_tag_model(tagging.run.folder.parent)
+
+
+def test_frames_and_tags_by_two_names_are_told(tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    np.save(tmp_path / "frames" / "a.npy", np.ones((2, 3)))
+    (tmp_path / "tags.csv").write_text('track,tags\na.mp3,"x,y"\nb.mp3,x\n')
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        store.create_schema(graph_schema())
+        sources = tag_files([tmp_path / "tags.csv"], [tmp_path / "frames"], partial(write_frames, tmp_path / "kept"))
+        ingest_files(store, sources, ENCODER, IngestOptions(tmp_path / "staging", tmp_path / "quarantine"))
+        options = RunOptions(tmp_path / "runs" / "20260101-000000-aaaaaa", device="cpu")
+        run = find_system("tags").train(store, ModelConfig(tagger=TINY), options, GraphState(store.url, "test"))
+    assert "there are frames of 'a' and tags of 'a.mp3'" in run.manifest["summary"][0]
 
 
 def test_what_a_model_said_is_not_learned_from(tagging: Tagging) -> None:
