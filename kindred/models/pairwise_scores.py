@@ -64,6 +64,11 @@ class PairwiseScores:
         return [np.ascontiguousarray(part) for part in np.split(self.weights["layers.0.weight"].T, 9)]
 
     @cached_property
+    def _of_both(self) -> FloatArray:
+        """What the first layer makes of the products of user and item, `[3 · dim, width]`."""
+        return np.concatenate(self._first[5:8])
+
+    @cached_property
     def _items(self) -> tuple[FloatArray, FloatArray]:
         """What products with a user need of each item, `[num_items, 3 · dim]`, and its part of the first layer.
 
@@ -94,8 +99,7 @@ class PairwiseScores:
         wide, alone = self._items
         scaled: FloatArray = np.asarray((numbers - weights["mean"]) / weights["deviation"], dtype=np.float32)
         products = _relu(wide[item_index].reshape(len(item_index), 3, self.dim) * user[:, None, :])
-        of_both = np.concatenate([first[5], first[6], first[7]])
-        hidden: FloatArray = np.asarray(products.reshape(len(item_index), -1) @ of_both, dtype=np.float32)
+        hidden: FloatArray = np.asarray(products.reshape(len(item_index), -1) @ self._of_both, dtype=np.float32)
         hidden += _relu(scaled @ weights["numbers.weight"].T + weights["numbers.bias"]) @ first[4]
         hidden += alone[item_index]
         hidden += user @ first[0]

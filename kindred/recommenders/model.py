@@ -205,9 +205,13 @@ class Model:
         """
         alone = histories.each_alone()
         text = alone.text(self.system) if self.reads_text else None
-        nothing = self.ranking.encode_users(no_histories(1, len(self.items)).events)
-        added: Vectors = self.ranking.encode_users(alone.events, text) - nothing
+        added: Vectors = self.ranking.encode_users(alone.events, text) - self._without_events
         return added
+
+    @cached_property
+    def _without_events(self) -> Vectors:
+        """What the linear scorers say of a user without events, `[1, width]`."""
+        return self.ranking.encode_users(no_histories(1, len(self.items)).events)
 
     def similarity(self, item_ids: Sequence[str]) -> FloatArray:
         """How far each two items speak for the same items, as a cosine, `[num_items, num_items]`; 0 for unknown ones.

@@ -10,6 +10,7 @@ from kindred.domain.embeddings import Vectors
 from kindred.domain.recommendation import Candidate, Request
 from kindred.recommenders.answering.askers import Asker
 from kindred.recommenders.answering.opened import Version
+from kindred.recommenders.answering.user_pasts import UserPast
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class Asked:
         return bool(self.request.where or self.request.bounds)
 
 
+def is_ranked(version: Version, past: UserPast, request: Request) -> bool:
+    """Whether the ranker of the version ranks for somebody with this past."""
+    return version.ranker is not None and version.ranker.ranks_at(past.seen_at, _asked_at(request))
+
+
+def _asked_at(request: Request) -> int:
+    return int(time.time()) if request.at is None else request.at
+
+
 def excluded_reason(asked: Asked, candidate: Candidate) -> str | None:
     """Why a candidate may not be in the answer; None where it may."""
     return asked.excluded.get(candidate.item_id)
@@ -55,9 +65,10 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
     from kindred.recommenders.ranking.ranker import Asking, rank_candidates
 
     past = asker.past
-    at = int(time.time()) if asked.request.at is None else asked.request.at
     is_published = asker.level == "model"
-    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, asker.history, is_published, at)
+    asking = Asking(
+        asker.user_id, past.seen, past.seen_at, past.skipped, asker.history, is_published, _asked_at(asked.request)
+    )
     return rank_candidates(version.ranker, version.model, asking, candidates)
 
 

@@ -14,7 +14,7 @@ from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
-from kindred.recommenders.answering.asked import Asked
+from kindred.recommenders.answering.asked import Asked, is_ranked
 from kindred.recommenders.answering.askers import Asker, Askers, EncodedRows
 from kindred.recommenders.answering.finding import Finder
 from kindred.recommenders.answering.held_versions import HeldVersions
@@ -91,7 +91,7 @@ class Recommender:
 
     def _asked(self, request: Request, version: Version, asker: Asker) -> Asked:
         """The request as the pipeline sees it."""
-        ranked = version.ranker is not None and asker.level != "popular"
+        ranked = asker.level != "popular" and is_ranked(version, asker.past, request)
         numbers = self._known.numbers(request.bounds)
         risen = self._risen(version, request) if asker.level == "popular" else {}
         excluded = asker.past.excluded(request, self._known.barred(request.at), self.system.words.did)
@@ -212,10 +212,14 @@ class Recommender:
     def is_quick(self, request: Request) -> bool:
         """Whether an answer takes about a millisecond: nothing is to be encoded, loaded or read from the graph."""
         version = self._versions.held
-        if version is None or version.ranker is not None or request.version not in (None, version.name):
+        if version is None or request.version not in (None, version.name):
             return False
         early = request.at is not None and version.release.as_of is not None and request.at < version.release.as_of
-        return not early and self._askers.is_quick(request, version)
+        if early or not self._askers.is_quick(request, version):
+            return False
+        if version.ranker is None or request.user_id is None:
+            return True
+        return not is_ranked(version, self._pasts.of(request.user_id, request.at), request)
 
     def row_of(self, user_id: str) -> Vectors | None:
         """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""

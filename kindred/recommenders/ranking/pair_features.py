@@ -67,12 +67,11 @@ class PairFeatures:
                 of the candidates (`Spread`), `[1 + NUM_SUMS, num_users, num_candidates]`.
         """
         parts = [np.moveaxis(scores, 0, -1), self.items[candidates]]
+        rows, known = np.arange(len(candidates))[:, None, None], candidates >= 0
+        nodes = {edge_type: table[np.where(known, candidates, 0)] for edge_type, table in self.nodes.items()}
         for kind in (tastes.chosen, tastes.recent, tastes.skipped):
-            for edge_type, table in self.nodes.items():
-                counts = kind[edge_type]
-                rows = np.arange(len(candidates))[:, None, None]
-                mine = np.where(candidates >= 0, candidates, 0)
-                shared = counts[rows, table[mine]].sum(axis=2) * (candidates >= 0)
+            for edge_type, of_candidates in nodes.items():
+                shared = kind[edge_type][rows, of_candidates].sum(axis=2) * known
                 parts.append(np.log1p(shared)[:, :, None])
         of_user = np.broadcast_to(tastes.user[:, None, :], (*candidates.shape, tastes.user.shape[1]))
         return np.concatenate([*parts, of_user], axis=2).astype(np.float32)

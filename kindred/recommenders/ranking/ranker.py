@@ -17,7 +17,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
+from kindred.recommenders.ranking.latest_events import SILENCE, LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import (
     EventsByUser,
     PairFeatures,
@@ -67,6 +67,11 @@ class Ranker:
             of_session: which of them are of the session that goes on, `[num_events]`.
         """
         return np.where(events.take(of_session).are_active, self.within, self.between)
+
+    def ranks_at(self, seen_at: IntArray, at: int) -> bool:
+        """Whether it ranks for somebody with events at these times, ascending, who asks at that time."""
+        is_within = len(seen_at) > 0 and (not self.features.is_timed or at - int(seen_at[-1]) <= SILENCE)
+        return self.within if is_within else self.between
 
     def logits(self, users: FloatArray, tastes: Tastes, candidates: IntArray, scores: FloatArray) -> FloatArray:
         """Logit of each candidate, `[num_users, num_candidates]`; `−inf` where there is none.

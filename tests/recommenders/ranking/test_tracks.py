@@ -250,6 +250,8 @@ def test_a_ranker_ranks_only_for_those_for_whom_it_was_better(music: Music) -> N
         best = np.argsort(-retrieval[3], kind="stable")[:9]
         candidates = [Candidate(music.graph.items.external(int(item)), float(retrieval[3, item])) for item in best]
         at = int(history.times[-1]) if asked_at is None else int(late[3])
+        assert replace(both, **{"within": False, "between": False, kind: True}).ranks_at(history.times, at)
+        assert not other.ranks_at(history.times, at)
         asker = Asking(user_id, history.item_ids, history.times, (), lambda: history, True, at)
         assert rank_candidates(other, model, asker, candidates) == [candidate.score for candidate in candidates]
         assert rank_candidates(both, model, asker, candidates) != [candidate.score for candidate in candidates]
@@ -347,6 +349,18 @@ def test_a_ranker_answers_everyone_as_each_alone(music: Music, tmp_path: Path) -
     found, plain = (dict(recommend_to_all(TRACKS, one, 12)) for one in (opened, music.opened))
     assert all(found[user] == ids(recommender(Request(user_id=user, k=12, reasons=False))) for user in users)
     assert sum(found[user] != plain[user] for user in users) > 20
+    recommender.refresh()
+    events = music.graph.interactions
+    assert events.at is not None
+    user = music.graph.users.external(int(events.user_index[np.argmax(events.at)]))
+    quick = Request(user_id=user, k=12, reasons=False)
+    assert not recommender.is_quick(quick)
+    replace(small_ranker(music, load_model(TRACKS, folder)), between=False).save(folder)
+    again = find_system("tracks").open_recommender(opened)
+    again.refresh()
+    assert again.is_quick(quick) and ids(again(quick)) == plain[user]
+    late = int(events.at.max()) + SILENCE
+    assert again.is_quick(replace(quick, at=late + 1)) and not again.is_quick(replace(quick, at=late))
 
 
 def test_published_embeddings_multiply_to_the_scores_of_retrieval(music: Music) -> None:
