@@ -32,6 +32,9 @@ RETRY_SECONDS = 10.0
 """A version that could not be taken is tried again after this time."""
 _READING_SHARE = 0.1
 """Share of the time that may go into reading the graph again because of writes."""
+_LEAST_SETTLED, _SETTLED_SHARE = 50_000, 0.1
+"""Writes after which memory reads the past again, and their share in it: of a record it keeps some 3 KB, of an event of
+the past a fiftieth."""
 
 
 @dataclass
@@ -67,7 +70,7 @@ class OpenedSystem:
     def __post_init__(self) -> None:
         self._refused: str | None = None
         self._again_at = 0.0
-        self._num_read, self._may_read_at = 0, 0.0
+        self._num_read, self._num_settled, self._may_read_at = 0, 0, 0.0
         self._leaving: set[str] = set()
         self._left_graph: set[str] = set()
         self.ladder = Ladder(
@@ -94,10 +97,14 @@ class OpenedSystem:
         While it is an empty or another one, what is in memory stays: answers know what users did.
         """
         if self.misfit is not None or not self.memory.seems_of_graph():
-            past = self.memory.read()
-            self._compare(past)
-            if self.misfit is None:
-                self.memory.reload(past)
+            self._read_past()
+
+    def _read_past(self) -> None:
+        """Reads what the graph holds into memory where it is the graph of the version."""
+        past = self.memory.read()
+        self._compare(past)
+        if self.misfit is None:
+            self.memory.reload(past)
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
         """The evidence for an item; its note says where the graph could not be asked for words of users."""
@@ -129,17 +136,26 @@ class OpenedSystem:
         return replace(request, user_id=None, exclude=frozenset(left_out(self.memory, request)))
 
     def catch_up(self, num_applied: int) -> None:
-        """Has what answers read the graph again where something came into it; in a tenth of the time at the most."""
-        if not isinstance(self.recommender, HoldsGraph) or time.monotonic() < self._may_read_at:
+        """Has what answers by the graph read it again after writes, and memory after many; a tenth of the time at most.
+
+        Args:
+            num_applied: how many writes of the system the graph took since the service began.
+        """
+        if time.monotonic() < self._may_read_at:
             return
-        if num_applied != self._num_read or self.recommender.is_behind():
-            began, gone = time.monotonic(), set(self._left_graph)
-            with suppress(*FAILURES):  # a graph that is being written is read the next time
+        began, gone = time.monotonic(), set(self._left_graph)
+        with suppress(*FAILURES):  # a graph that is being written is read the next time
+            if isinstance(self.recommender, HoldsGraph) and (
+                num_applied != self._num_read or self.recommender.is_behind()
+            ):
                 self.recommender.read_again()
                 self._num_read = num_applied
                 self._leaving -= gone
                 self._left_graph -= gone
-            self._may_read_at = time.monotonic() + (time.monotonic() - began) / _READING_SHARE
+            if num_applied - self._num_settled >= max(_LEAST_SETTLED, _SETTLED_SHARE * len(self.memory.past.at)):
+                self._read_past()
+                self._num_settled = num_applied
+        self._may_read_at = time.monotonic() + (time.monotonic() - began) / _READING_SHARE
 
     def follow(self) -> bool:
         """Takes over a newly published version, whole; whether there was one. What answered before goes on if it fails.

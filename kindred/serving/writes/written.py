@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -113,8 +114,14 @@ def applied_value(through: int, versions: Mapping[str, str]) -> dict[str, Any]:
 
 
 def event_in(system: System, value: Mapping[str, Any]) -> Event:
-    """The event of an entry."""
-    return system.target.model_validate(value["record"])
+    """The event of an entry; events of a kind share the set of their fields, which would be more than half of each."""
+    said = system.target.model_validate(value["record"])
+    return system.target.model_construct(_fields_of(system.target), **dict(said))
+
+
+@cache
+def _fields_of(kind: type[Event]) -> set[str]:
+    return set(kind.model_fields)
 
 
 def nodes_in(system: System, value: Mapping[str, Any]) -> list[Node | Edge]:
