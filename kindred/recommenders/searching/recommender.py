@@ -117,8 +117,8 @@ class QueryRecommender:
         answer = self(Request(user_id=user_id, k=_RANKS, at=at))
         found = next((item for item in enumerate(answer.recommendations, 1) if item[1].item_id == item_id), None)
         standing = None if found is None else Standing(found[1].score, found[0])
-        reason = found[1].reason.text if found is not None and found[1].reason is not None else ""
-        note = reason or answer.note or f"it is not among the first {_RANKS} for what this user searched"
+        absent = f"it is not among the first {_RANKS} for what this user searched" if found is None else ""
+        note = found[1].reason.text if found is not None and found[1].reason is not None else answer.note or absent
         title = release.products.titles[position] or None
         return Explanation(
             self.system.name,
@@ -298,7 +298,8 @@ class QueryRecommender:
         leads: Mapping[tuple[str, str], int] = {}
         with suppress(StoreError), self._edges() as (edges, _):  # without it the words of titles give the reasons
             leads = times_led(edges, searches.texts, ids, at)
-        meant = list(map(release.model.index.meant, searches.texts))
+        index = release.model.index
+        meant = list(map(index.meant, searches.texts))
         asked = list(dict.fromkeys(word for query in meant for word in words_of(query)))
         reasons: dict[int, Reason] = {}
         for row in best:
@@ -314,7 +315,7 @@ class QueryRecommender:
             matched = [word for word in asked if word in title]
             if matched:
                 reasons[row] = Reason(f"its title has your words: {', '.join(matched)}")
-            else:
+            elif index.title_vectors[row].any() or index.text_vectors[row].any():
                 reasons[row] = Reason(f"close in meaning to “{shortened(meant[0], _NOTED)}”")
         return reasons
 

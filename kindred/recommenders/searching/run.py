@@ -66,13 +66,21 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
         "items": len(log.products),
         "width": config.tower.width,
         "weights": {name: round(weight, 4) for name, weight in asdict(model.weights).items()},
-        "notes": [] if len(examples) else ["no orders and no judgements: words and vectors evenly, untrained"],
+        "notes": _notes(log, len(examples)),
         "gnn": None,
         "towers": made,
         "encoder": encoder,
         "versions": versions_of("torch"),
     }
     return finish_run(options.folder, manifest)
+
+
+def _notes(log: SearchLog, num_examples: int) -> list[str]:
+    """What the run could not learn from, for people."""
+    notes = [] if num_examples else ["no orders and no judgements: words and vectors evenly, untrained"]
+    if not any(map(str.strip, log.products.documents)):
+        notes.append("no product has a text to be found by: load some with `kindred ingest queries --products FILE`")
+    return notes
 
 
 def _save_towers(folder: Path, model: QueryModel, products: IdMap, made: object) -> None:

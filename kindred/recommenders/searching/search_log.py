@@ -126,8 +126,8 @@ def read_search_log(store: GraphStore, until: int | None = None) -> SearchLog:
     Raises:
         RecordError: the graph holds no product.
     """
-    products = _read_products(store)
     table = node_table(store, graph_schema().node(Query.label), ["id", "text_embedding"])
+    products = _read_products(store, _dimension(table, ["text_embedding"]))
     queries = IdMap.sorted(table.column("id").to_pylist())
     users = ids_of_nodes(store, graph_schema().node(User.label))
     vectors = _vectors(table, "text_embedding", queries, products.title_vectors.shape[1])
@@ -143,7 +143,8 @@ def read_search_log(store: GraphStore, until: int | None = None) -> SearchLog:
     )
 
 
-def _read_products(store: GraphStore) -> Products:
+def _read_products(store: GraphStore, dimension: int) -> Products:
+    """The products; without any text their vectors are zeros, as wide as those of the queries."""
     columns = ["id", "title", "description", "title_embedding", "description_embedding"]
     table = node_table(store, graph_schema().node(Product.label), columns)
     if not len(table):
@@ -155,7 +156,7 @@ def _read_products(store: GraphStore) -> Products:
         for position, text in zip(order.tolist(), table.column(name).to_pylist(), strict=True):
             texts[position] = text or ""
     groups, names, words = _groups(store, ids)
-    dimension = _dimension(table, ("title_embedding", "description_embedding"))
+    dimension = _dimension(table, ("title_embedding", "description_embedding")) or dimension
     documents = [" ".join(parts) for parts in zip(titles, descriptions, words, strict=True)]
     title_vectors = _vectors(table, "title_embedding", ids, dimension)
     text_vectors = _vectors(table, "description_embedding", ids, dimension)

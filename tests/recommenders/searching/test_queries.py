@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -176,6 +176,25 @@ def test_odd_queries_get_sensible_answers(searching: Searching, text: str) -> No
 def test_without_words_what_is_popular(searching: Searching, queries: list[str]) -> None:
     answer = searching.recommender(Request(queries=queries, k=5))
     assert answer.level == "popular" and len(answer.recommendations) == 5 and answer.note
+
+
+def test_products_without_any_text_are_found_by_where_searches_led(tmp_path: Path) -> None:
+    """Such as the links of a query log; nothing is said of their meaning."""
+    (tmp_path / "log.csv").write_text("user,query,time,product\na,red tent,1700000000,P1\na,blue tent,1700000100,P2\n")
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        store.create_schema(graph_schema())
+        files = search_files(tmp_path / "log.csv")
+        ingest_files(store, files, ENCODER, IngestOptions(tmp_path / "staging", tmp_path / "quarantine"))
+        options = RunOptions(tmp_path / "runs" / "20260101-000000-aaaaaa", seed=3, device="cpu")
+        module = find_system("queries")
+        run = module.train(store, ModelConfig(tower=TINY), options, GraphState(store.url, "test"))
+        assert run.manifest["notes"][1].startswith("no product has a text to be found by")
+        with closing(open_vectors(f"exact:{tmp_path / 'vectors'}")) as vectors:
+            module.publish(run, store, vectors)
+            recommender = module.open_recommender(Opened(store, vectors, tmp_path / "runs", lambda: ENCODER))
+            found = recommender(Request(queries=["red tent"], k=2)).recommendations
+    reasons = {item.item_id: item.reason and item.reason.text for item in found}
+    assert reasons == {"P1": "who searched for “red tent” chose it once", "P2": None}
 
 
 def test_what_the_system_does_not_take_is_refused(searching: Searching) -> None:
