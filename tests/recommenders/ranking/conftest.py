@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
+import torch
 
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
@@ -13,8 +15,15 @@ from kindred.graph.store import GraphStore
 from kindred.ingest.generate.tracks import TrackSample, generate_tracks
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.music import track_files
+from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
+from kindred.recommenders.model import Model
+from kindred.recommenders.ranking.latest_events import NUM_SUMS, in_session
+from kindred.recommenders.ranking.pair_features import PairFeatures
+from kindred.recommenders.ranking.ranker import Ranker
+from kindred.recommenders.ranking.ranker_data import sides_of
+from kindred.recommenders.ranking.ranker_fitting import ranker_of
 from kindred.recommenders.recommends import Recommends
 from kindred.recommenders.runs import Run
 from kindred.recommenders.systems import find_system
@@ -51,3 +60,19 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Music]:
     yield Music(store, graph, run, module.open_recommender(opened), opened)
     vectors.close()
     store.close()
+
+
+def small_ranker(music: Music, model: Model) -> Ranker:
+    """A ranker with random weights, where the sample is too small for one to be of use."""
+    torch.manual_seed(0)
+    sides = sides_of(music.graph, model)
+    features = PairFeatures.of(music.graph, music.graph.interactions, music.graph.skips)
+    tastes, scores = (
+        features.tastes(music.graph.interactions, in_session(music.graph.interactions, None), None),
+        np.zeros((1 + NUM_SUMS, 80, 1), np.float32),
+    )
+    numbers = features.numbers(tastes, np.zeros((80, 1), np.int64), scores)
+    assert numbers.shape[2] == features.num_numbers
+    network = PairwiseRanker(sides, features.num_numbers, RankerConfig())
+    torch.nn.init.normal_(network.last.weight)
+    return ranker_of(network, sides, features, RankerConfig(candidates=20))

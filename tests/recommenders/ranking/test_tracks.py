@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from kindred import steps
 from kindred.domain.errors import ArtifactError, SettingsError
@@ -22,26 +21,26 @@ from kindred.domain.schema import graph_schema
 from kindred.evaluation.splits import temporal_split
 from kindred.ingest.generate.music import build_tracks
 from kindred.ingest.generate.tracks import TrackSample
-from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
+from kindred.models.pairwise_ranker import RankerConfig
 from kindred.recommenders.answering.batch import open_published, recommend_to_all
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.histories import Histories, read_histories
 from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.judging.simulation import asking_policy, simulate
-from kindred.recommenders.model import Model, load_model
-from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, NUM_SUMS, SILENCE, LatestEvents, in_session
+from kindred.recommenders.model import load_model
+from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, SILENCE, LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import PairFeatures
-from kindred.recommenders.ranking.ranker import Asking, RankedUsers, Ranker, load_ranker, rank_candidates
+from kindred.recommenders.ranking.ranker import Asking, RankedUsers, load_ranker, rank_candidates
 from kindred.recommenders.ranking.ranker_data import PairSampler, Queries, sides_of
-from kindred.recommenders.ranking.ranker_fitting import divide, fit_ranked, ranker_of
+from kindred.recommenders.ranking.ranker_fitting import divide, fit_ranked
 from kindred.recommenders.systems import find_system
 from kindred.recommenders.tracks import SKIPPED, TRACKS
 from kindred.recommenders.two_stages import fit_split
 from kindred.settings import Settings
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import ENCODER, SMALL, ids
-from tests.recommenders.ranking.conftest import Music
+from tests.recommenders.ranking.conftest import Music, small_ranker
 
 
 def test_skips_are_no_events_and_shares_weigh(music: Music) -> None:
@@ -269,22 +268,6 @@ def test_more_events_than_a_ranking_is_learned_from_are_fitted_once(music: Music
     ranked = fit_ranked(music.graph, every, config, RunOptions(tmp_path, seed=3, device="cpu"))
     assert ranked.ranker is None and "ranker.most_events" in str(ranked.noted["note"])
     assert not (tmp_path / "ranker").exists()
-
-
-def small_ranker(music: Music, model: Model) -> Ranker:
-    """A ranker with random weights, where the sample is too small for one to be of use."""
-    torch.manual_seed(0)
-    sides = sides_of(music.graph, model)
-    features = PairFeatures.of(music.graph, music.graph.interactions, music.graph.skips)
-    tastes, scores = (
-        features.tastes(music.graph.interactions, in_session(music.graph.interactions, None), None),
-        np.zeros((1 + NUM_SUMS, 80, 1), np.float32),
-    )
-    numbers = features.numbers(tastes, np.zeros((80, 1), np.int64), scores)
-    assert numbers.shape[2] == features.num_numbers
-    network = PairwiseRanker(sides, features.num_numbers, RankerConfig())
-    torch.nn.init.normal_(network.last.weight)
-    return ranker_of(network, sides, features, RankerConfig(candidates=20))
 
 
 def test_at_most_so_many_tracks_by_one_artist(music: Music) -> None:
