@@ -81,8 +81,7 @@ class Pairs:
         user_index: row of `Sides`, `[num_pairs]`.
         item_index: `[num_pairs]`.
         numbers: what else is known of the pair, first the score that it was found by, `[num_pairs, num_numbers]`.
-        label: how much the item was a choice of the user: 1, less where they listened to a part of it only, 0 where it
-            was none, `[num_pairs]`.
+        label: 1 where the user chose the item, else 0, `[num_pairs]`.
     """
 
     user_index: IntArray

@@ -30,13 +30,11 @@ class Queries:
 
     Attributes:
         target: what they chose, `[num_queries]`.
-        worth: how much each choice counts as one, from 0 to 1: the share of it that was listened to, where it is known.
         users: the askers, ranked by row: position, graph embedding, history and skips of each.
         skipped: what they skipped instead, by row; None where skips have no times.
     """
 
     target: IntArray
-    worth: FloatArray
     users: RankedUsers
     skipped: Interactions | None
 
@@ -69,8 +67,7 @@ class Queries:
             LatestEvents.of(base, histories.events, in_session(histories.events, asked_at)),
             asked_at,
         )
-        weight = np.ones(len(targets)) if events.weight is None else events.weight[targets]
-        return cls(events.item_index[targets], np.minimum(weight, 1).astype(np.float32), users, instead)
+        return cls(events.item_index[targets], users, instead)
 
     @property
     def chosen(self) -> Interactions:
@@ -156,10 +153,9 @@ class PairSampler:
         """Chosen and skipped pairs, and a pool of negatives: of retrieval's candidates and of popular items."""
         pairs, pool = [], []
         for batch, scores, spread, candidates in self._batches(queries.users):
-            pairs.append(self._pairs(queries.users, queries.chosen, batch, scores, spread, queries.worth))
+            pairs.append(self._pairs(queries.users, queries.chosen, batch, scores, spread, 1.0))
             if queries.skipped is not None:
-                none = np.zeros(len(queries.skipped), dtype=np.float32)
-                pairs.append(self._pairs(queries.users, queries.skipped, batch, scores, spread, none))
+                pairs.append(self._pairs(queries.users, queries.skipped, batch, scores, spread, 0.0))
             picked = self._rng.permutation(candidates.shape[1])[:POOL_OF_RETRIEVAL]
             items = np.concatenate([candidates[:, picked], self._popular_items(len(batch), POOL_OF_POPULAR)], axis=1)
             pool.append(self._numbered(queries.users, batch, items, scores, spread))
@@ -169,7 +165,7 @@ class PairSampler:
         """Chosen pairs, and as many negatives for each, matched to them in popularity."""
         pairs = []
         for batch, scores, spread, _ in self._batches(queries.users):
-            pairs.append(self._pairs(queries.users, queries.chosen, batch, scores, spread, np.ones_like(queries.worth)))
+            pairs.append(self._pairs(queries.users, queries.chosen, batch, scores, spread, 1.0))
             popular = self._popular_items(len(batch), VALIDATION_NEGATIVES)
             items, numbers = self._numbered(queries.users, batch, popular, scores, spread)
             rows, columns = np.nonzero(items >= 0)
@@ -203,16 +199,17 @@ class PairSampler:
         batch: IntArray,
         scores: FloatArray,
         spread: Spread,
-        label: FloatArray,
+        label: float,
     ) -> Pairs:
-        """The pairs of these events that are of the batch and open, with their numbers and the labels of the events."""
+        """The pairs of these events that are of the batch and open, with their numbers."""
         mine = np.flatnonzero((events.user_index >= batch[0]) & (events.user_index <= batch[-1]))
-        mine = mine[np.isfinite(scores[0, events.user_index[mine] - batch[0], events.item_index[mine]])]
         rows, items = events.user_index[mine] - batch[0], events.item_index[mine]
+        is_open = np.isfinite(scores[0, rows, items])
+        rows, items = rows[is_open], items[is_open]
         scaled = Spread(spread.mean[:, rows], spread.deviation[:, rows]).apply(scores[:, rows, items][:, :, None])
         tastes = users.tastes(self._features, batch).of(rows)
         numbers = self._features.numbers(tastes, items[:, None], scaled)[:, 0]
-        return Pairs(batch[rows], items, numbers, label[mine])
+        return Pairs(batch[rows], items, numbers, np.full(len(rows), label, dtype=np.float32))
 
     def _numbered(
         self,
