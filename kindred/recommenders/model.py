@@ -107,10 +107,13 @@ class Model:
         if self.name != OWN_MODEL:
             return encode_plain(self.ranking, histories.events)
         text = histories.text(self.system) if self.reads_text else None
-        return self.ranking.encode_users(histories.events, text, self._learned_rows(histories))
+        return self.ranking.encode_users(histories.events, text, self.learned_rows(histories))
 
-    def _learned_rows(self, histories: Histories) -> FloatArray | None:
-        """The graph network's vectors of these users, `[num_users, dim]`."""
+    def learned_rows(self, histories: Histories) -> FloatArray | None:
+        """The graph network's vectors of these users, `[num_users, dim]`; None without one.
+
+        By what was exported of the network where there is one, so that PyTorch need not be loaded for an answer.
+        """
         if self._exported is None:
             return None if self.learned is None else self.learned.encode(histories)
         events = histories.events

@@ -264,8 +264,9 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
     position = np.array([-1 if found is None else found])
     graph = None
     if found is None or not asking.is_published:
-        learned = model.learned
-        graph = np.zeros_like(ranker.user_graph[:1]) if learned is None else learned.encode(asking.history())
+        graph = model.learned_rows(asking.history())
+        if graph is None:
+            graph = np.zeros_like(ranker.user_graph[:1])
     items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]
     retrieved = np.array([[[candidate.score for candidate in candidates]]], dtype=np.float32)
     latest = LatestEvents.of(model, seen, of_session, model.ranking.items[items[0]])

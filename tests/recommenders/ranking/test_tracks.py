@@ -254,6 +254,10 @@ def test_a_ranker_ranks_only_for_those_for_whom_it_was_better(music: Music) -> N
         asker = Asking(user_id, history.item_ids, history.times, (), lambda: history, True, at)
         assert rank_candidates(other, model, asker, candidates) == [candidate.score for candidate in candidates]
         assert rank_candidates(both, model, asker, candidates) != [candidate.score for candidate in candidates]
+        later, opened = replace(asker, is_published=False), load_model(TRACKS, music.run.folder)
+        of_network = rank_candidates(both, replace(opened, open_exported=None), later, candidates)
+        assert rank_candidates(both, opened, later, candidates) == pytest.approx(of_network, abs=1e-3)
+        assert "learned" not in vars(opened), "the exported network encodes, without PyTorch"
 
 
 def same_order(left: FloatArray, right: FloatArray) -> bool:
