@@ -8,7 +8,7 @@ that a filter takes out are kept with the reason, so that "why is it not there?"
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from kindred.domain.recommendation import Candidate
@@ -74,7 +74,7 @@ class Pipeline(Generic[Asked]):
                 found = [c for c in found if c.item_id not in sources and c.item_id not in removed]
             kept = self._filtered(asked, found, removed)
             if number == 0 and self.scorer is not None:
-                kept = [replace(c, score=s) for c, s in zip(kept, self.scorer(asked, kept), strict=True)]
+                kept = [Candidate(c.item_id, s) for c, s in zip(kept, self.scorer(asked, kept), strict=True)]
             added = self.select(asked, kept, k - len(chosen))
             sources |= {candidate.item_id: source.name for candidate in added}
             chosen += added
