@@ -7,16 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.new_products import FIRST_REVIEWS, MODEL, Outcome, describe, make_case, one_fold
+from benchmarks import new_products
+from benchmarks.new_products import MODEL, Outcome, describe, make_case, one_fold
 from benchmarks.product_graphs import ProductData
 from kindred.linear.cold_items.rows import ColdItemConfig
 from tests.recommenders.conftest import ENCODER, SMALL
+
+FIRST_REVIEWS = (0, 1)
 
 
 @pytest.fixture(scope="module")
 def found(data: ProductData) -> dict[int, dict[str, Outcome]]:
     ranking = replace(SMALL.ranking, cold_items=ColdItemConfig(max_share=0.1))
-    return one_fold(make_case(data, 0), SMALL.model_copy(update={"ranking": ranking}), ENCODER)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(new_products, "FIRST_REVIEWS", FIRST_REVIEWS)
+        return one_fold(make_case(data, 0), SMALL.model_copy(update={"ranking": ranking}), ENCODER)
 
 
 def test_a_case_keeps_new_products_and_held_out_reviews_from_the_training(data: ProductData) -> None:
