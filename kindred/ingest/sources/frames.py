@@ -184,9 +184,10 @@ def _genre_names(genres: NDArray[Any], ids: NDArray[np.str_]) -> dict[int | str,
 
 def _read_folder(folder: Path) -> Iterator[Row]:
     paths = _arrays_in(folder)
-    arrays = [array for path in paths if not isinstance(array := _open(path), BadRecord) and array.ndim == 2]
-    widths, heights = (Counter(array.shape[axis] for array in arrays) for axis in (1, 0))
-    if len(heights) == 1 and widths.most_common(1)[0][1] * 2 < len(arrays):  # no width is that of most of them
+    arrays = (_open(path) for path in paths)  # one at a time: each keeps its file open
+    shapes = [array.shape for array in arrays if not isinstance(array, BadRecord) and array.ndim == 2]
+    widths, heights = (Counter(shape[axis] for shape in shapes) for axis in (1, 0))
+    if len(heights) == 1 and widths.most_common(1)[0][1] * 2 < len(shapes):  # no width is that of most of them
         raise RecordError(
             f"the arrays in {folder} have {next(iter(heights)):,} rows each and as many columns as they like: "
             "[num_frames, frame_dim] is wanted",
