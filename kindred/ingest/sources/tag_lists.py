@@ -10,6 +10,7 @@ is a word is its own name; a number has none.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 
@@ -64,10 +65,15 @@ def _parts(value: object) -> list[object]:
         with suppress(BadRecord):
             value = decode_json_or_literal(value.encode())
     if isinstance(value, dict):
-        return [tag for tag, weight in value.items() if weight and weight not in _NOT]
+        return _with_weight(value.items())
     if isinstance(value, list) and value and all(map(_is_weighted, value)):
-        return [tag for tag, weight in value if weight and weight not in _NOT]
+        return _with_weight(value)
     return [_named(part) for part in parts_of(value)]
+
+
+def _with_weight(pairs: Iterable[tuple[object, object]]) -> list[object]:
+    """The tags whose weight is not that of none."""
+    return [tag for tag, weight in pairs if weight and weight not in _NOT]
 
 
 def _is_weighted(entry: object) -> bool:

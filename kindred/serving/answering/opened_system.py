@@ -33,8 +33,8 @@ RETRY_SECONDS = 10.0
 _READING_SHARE = 0.1
 """Share of the time that may go into reading the graph again because of writes."""
 _LEAST_SETTLED, _SETTLED_SHARE = 50_000, 0.1
-"""Writes after which memory reads the past again, and their share in it: of a record it keeps some 3 KB, of an event of
-the past a fiftieth."""
+"""Writes after which memory reads the past again, and their share in it: an event that came since takes some 2 KB, one
+of the past a fiftieth."""
 
 
 @dataclass
