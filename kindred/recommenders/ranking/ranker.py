@@ -50,15 +50,6 @@ class Ranker:
     within: bool = True
     between: bool = True
 
-    def users(self, position: IntArray, graph: FloatArray | None = None) -> FloatArray:
-        """Embeddings of users, `[num_users, dim]`.
-
-        Args:
-            position: in the training, −1 for somebody who came since.
-            graph: what the graph network makes of what they did until now; None for what it made then.
-        """
-        return self.scores.users(position, self.user_graph[position] if graph is None else graph)
-
     def ranks_for(self, events: Interactions, of_session: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """For which users it ranks, `[num_users]`; for the others retrieval alone does.
 
@@ -192,7 +183,7 @@ class RankedUsers:
         users, items = users[ranked], items[ranked]
         every = scores_at(self.all_scores(users, scores[ranked]), items)
         every[0] = found[ranked]
-        embeddings = ranker.users(self.position[users], self.graph[users])
+        embeddings = ranker.scores.users(self.position[users], self.graph[users])
         logits[ranked] = ranker.logits(embeddings, self.tastes(ranker.features, users), items, every)
         return logits
 
@@ -237,8 +228,7 @@ class Asking:
         seen: items of their events, oldest first.
         seen_at: seconds UTC of each of them, ascending, `BEFORE_ALL` where unknown.
         skipped: items that they skipped.
-        history: gives their events in full; called where the graph network must encode them.
-        is_published: whether their events are those that the published version knows.
+        history: gives their events in full, for the graph network to encode.
         at: when they ask, seconds UTC.
     """
 
@@ -247,7 +237,6 @@ class Asking:
     seen_at: IntArray
     skipped: Sequence[str]
     history: Callable[[], Histories]
-    is_published: bool
     at: int
 
 
@@ -262,16 +251,14 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
     tastes = ranker.features.tastes(seen, of_session, _of_one_user(asking.skipped, model.items))
     found = None if asking.user_id is None else model.users.position(asking.user_id)
     position = np.array([-1 if found is None else found])
-    graph = None
-    if found is None or not asking.is_published:
-        graph = model.learned_rows(asking.history())
-        if graph is None:
-            graph = np.zeros_like(ranker.user_graph[:1])
+    graph = model.learned_rows(asking.history())
+    if graph is None:
+        graph = np.zeros_like(ranker.user_graph[:1])
     items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]
     retrieved = np.array([[[candidate.score for candidate in candidates]]], dtype=np.float32)
     latest = LatestEvents.of(model, seen, of_session, model.ranking.items[items[0]])
     scores = np.concatenate([retrieved, np.where(items >= 0, latest.scores(np.zeros(1, np.int64)), -np.inf)])
-    logits: list[float] = ranker.logits(ranker.users(position, graph), tastes, items, scores)[0].tolist()
+    logits: list[float] = ranker.logits(ranker.scores.users(position, graph), tastes, items, scores)[0].tolist()
     return logits
 
 

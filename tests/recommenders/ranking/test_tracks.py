@@ -25,7 +25,7 @@ from kindred.models.pairwise_ranker import RankerConfig
 from kindred.recommenders.answering.batch import open_published, recommend_to_all
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.config import ModelConfig
-from kindred.recommenders.histories import Histories, read_histories
+from kindred.recommenders.histories import Histories, no_histories, read_histories
 from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.judging.simulation import asking_policy, simulate
 from kindred.recommenders.model import load_model
@@ -216,13 +216,12 @@ def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> No
             history.times,
             ids_of,
             lambda history=history: history,
-            is_published=True,
             at=int(history.times[-1]),
         )
         logits = rank_candidates(loaded, ranked.model, asker, candidates)
         assert np.allclose(np.array(logits) - logits[0], row[best] - row[best[0]], atol=1e-3)
         assert (np.diff(logits) <= 1e-4).all()
-        stranger = replace(asker, user_id="new", is_published=False)
+        stranger = replace(asker, user_id="new")
         assert np.isfinite(
             rank_candidates(loaded, ranked.model, stranger, [*candidates, Candidate("T99999", 0.0)])
         ).all()
@@ -251,12 +250,14 @@ def test_a_ranker_ranks_only_for_those_for_whom_it_was_better(music: Music) -> N
         at = int(history.times[-1]) if asked_at is None else int(late[3])
         assert replace(both, **{"within": False, "between": False, kind: True}).ranks_at(history.times, at)
         assert not other.ranks_at(history.times, at)
-        asker = Asking(user_id, history.item_ids, history.times, (), lambda: history, True, at)
+        asker = Asking(user_id, history.item_ids, history.times, (), lambda: history, at)
         assert rank_candidates(other, model, asker, candidates) == [candidate.score for candidate in candidates]
         assert rank_candidates(both, model, asker, candidates) != [candidate.score for candidate in candidates]
-        later, opened = replace(asker, is_published=False), load_model(TRACKS, music.run.folder)
-        of_network = rank_candidates(both, replace(opened, open_exported=None), later, candidates)
-        assert rank_candidates(both, opened, later, candidates) == pytest.approx(of_network, abs=1e-3)
+        nothing_more = replace(asker, history=lambda: no_histories(1, len(music.graph.items)))
+        assert rank_candidates(both, model, nothing_more, candidates) != rank_candidates(both, model, asker, candidates)
+        opened = load_model(TRACKS, music.run.folder)
+        of_network = rank_candidates(both, replace(opened, open_exported=None), asker, candidates)
+        assert rank_candidates(both, opened, asker, candidates) == pytest.approx(of_network, abs=1e-3)
         assert "learned" not in vars(opened), "the exported network encodes, without PyTorch"
 
 
