@@ -43,13 +43,13 @@ from kindred.recommenders.judging.evaluating import SELECTION, EvaluationOptions
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.runs import Run
 from kindred.settings import Settings, load_settings
-from kindred.steps import evaluate_run, ingest, publish_run, simulate_sessions, train_system
+from kindred.simulating import POLICIES, simulate_sessions
+from kindred.steps import evaluate_run, ingest, publish_run, train_system
 from kindred.stores import graph_to_read
 from kindred.training.fit import RunOptions
 
 FRIENDS_SHARE = np.float32(0.1)
 """What friends say beside what the model says: of a tenth to four tenths the least was best on validation."""
-POLICIES = ("random", "popular", "same-artist", "model", "model-asked-again")
 SESSIONS, AT_MOST = 2_000, 2
 SIMULATED = "anchors of a published simulator, over random: same artist +46 %, LightGCN +18 %"
 LASTFM = (

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from kindred.recommenders.answering.opened import Opened
     from kindred.recommenders.config import ModelConfig
     from kindred.recommenders.judging.evaluating import EvaluationOptions
-    from kindred.recommenders.judging.simulation import Simulated
     from kindred.recommenders.publishing import Published
     from kindred.recommenders.recommends import Recommends
     from kindred.recommenders.runs import Run
@@ -195,7 +194,7 @@ def predict_tags(
 @contextmanager
 def recommender_of(settings: Settings, system: str = "products") -> Iterator[Recommends]:
     """The recommender of a system on the stores in force."""
-    with _opened(settings, system) as (module, opened):
+    with opened_system(settings, system) as (module, opened):
         yield module.open_recommender(opened)
 
 
@@ -211,7 +210,7 @@ def write_answers_to_all(
     from kindred.recommenders.answering.lists_file import write_lists
     from kindred.recommenders.recommends import ListsEveryone
 
-    with _opened(settings, system) as (module, opened):
+    with opened_system(settings, system) as (module, opened):
         recommender = module.open_recommender(opened)
         words = module.system.words
         is_folder = path.is_dir() or not (path.suffix or path.exists())
@@ -258,7 +257,7 @@ def export_embeddings(settings: Settings, system: str, folder: Path) -> dict[str
     from kindred.training.checkpoint import write_arrays
 
     find_system(system).check_usual("export of embeddings")  # first: to publish would not help
-    with _opened(settings, system) as (module, opened):
+    with opened_system(settings, system) as (module, opened):
         version, published = open_published(module.system, opened)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in (("users", published.users), ("items", published.items)):
@@ -291,63 +290,8 @@ def tune_text_encoder(
         return tune_encoder(log, settings.encoder, folder, how, opened, progress)
 
 
-def simulate_sessions(
-    settings: Settings,
-    policy: str,
-    sizes: tuple[int, int],
-    sessions: int,
-    at_most: int,
-    progress: Progress = silent,
-) -> Simulated:
-    """Sessions of generated listeners, so many users and tracks of the seed in force, against a policy.
-
-    The model's lists are those of every user of the published version, with at most so many tracks of an artist. Asked
-    again, the published version answers before each track, with at most so many of an artist in a session.
-    """
-    from kindred.domain.recommendation import Request
-    from kindred.domain.records import Listened
-    from kindred.ingest.generate.music import END, build_tracks
-    from kindred.ingest.generate.tracks import TrackSample
-    from kindred.recommenders.answering.batch import open_published, recommend_to_all
-    from kindred.recommenders.judging import simulation
-
-    users, num_tracks = sizes
-    sample = TrackSample(users, num_tracks, users, settings.seed)
-    tracks = build_tracks(num_tracks, settings.seed)
-
-    def check(module: SystemModule, opened: Opened) -> None:
-        version, published = open_published(module.system, opened)
-        simulation.check_sample(sample, published.users.ids.ids, published.items.ids.ids, version.name)
-
-    if policy == "model":
-        with _opened(settings, "tracks") as (module, opened):
-            check(module, opened)
-            lists = dict(recommend_to_all(module.system, opened, 2 * simulation.MOST_TRACKS, {"artist": at_most}))
-        chosen = simulation.list_policy(simulation.positions_of(lists))
-    elif policy == "model-asked-again":
-        with _opened(settings, "tracks") as (module, opened), opened.graph() as store:
-            check(module, opened)
-            recommend = module.open_recommender(opened)
-            recommend.refresh()
-            begins = max(END, recommend(Request(k=1, reasons=False)).as_of or END)  # before, the version knows too much
-
-            def past(listener: str) -> list[Listened]:
-                columns = [*Listened.model_fields]
-                return [Listened(**row) for row in store.edges_of(module.system.edge, listener, columns).to_pylist()]
-
-            asking = simulation.asking_policy(recommend, past, tracks, at_most)
-            return simulation.simulate(sample, asking, sessions, settings.seed, begins, progress)
-    elif policy == "same-artist":
-        chosen = simulation.same_artist_policy(tracks)
-    elif policy == "popular":
-        chosen = simulation.popular_policy(tracks)
-    else:
-        chosen = simulation.random_policy(tracks, settings.seed)
-    return simulation.simulate(sample, chosen, sessions, settings.seed)
-
-
 @contextmanager
-def _opened(settings: Settings, system: str) -> Iterator[tuple[SystemModule, Opened]]:
+def opened_system(settings: Settings, system: str) -> Iterator[tuple[SystemModule, Opened]]:
     """A system and the stores in force.
 
     Raises:

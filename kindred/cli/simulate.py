@@ -40,7 +40,7 @@ def simulate_tracks(
     as_json: AsJson = False,
 ) -> None:
     """Mean time listened per session to recommended tracks, with its interval."""
-    from kindred.steps import simulate_sessions
+    from kindred.simulating import simulate_sessions
 
     settings = settings_of(context, seed=seed)
     with console.Bars() as bars:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.cli.simulate import PolicyName
 from kindred.domain.recommendation import Answer, Recommendation, Request
 from kindred.domain.records import Listened
 from kindred.ingest.generate.music import END, build_listeners, build_tracks
@@ -21,6 +22,7 @@ from kindred.recommenders.judging.simulation import (
     same_artist_policy,
     simulate,
 )
+from kindred.simulating import POLICIES
 from tests.recommenders.conftest import ids
 
 SAMPLE = TrackSample(users=200, tracks=400, events=200, seed=7)
@@ -39,6 +41,10 @@ def oracle() -> Policy:
         of_artist = {int(TRACKS.artist[track]): track for track in reversed(best)}
         lists[user] = [track for track in best if of_artist[int(TRACKS.artist[track])] == track]
     return list_policy(lists)
+
+
+def test_every_policy_that_the_command_names_is_there() -> None:
+    assert [*PolicyName] == [*POLICIES]
 
 
 def test_who_knows_the_tastes_is_listened_to_longest_and_equal_seeds_are_equal() -> None:

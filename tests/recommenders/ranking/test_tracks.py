@@ -38,6 +38,7 @@ from kindred.recommenders.systems import find_system
 from kindred.recommenders.tracks import SKIPPED, TRACKS
 from kindred.recommenders.two_stages import fit_split
 from kindred.settings import Settings
+from kindred.simulating import simulate_sessions
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import ENCODER, SMALL, ids
 from tests.recommenders.ranking.conftest import Music, small_ranker
@@ -367,13 +368,11 @@ def test_a_simulated_session_is_answered_by_all_that_its_listener_did(
     monkeypatch.setattr(steps, "vectors_of", lambda settings: nullcontext(music.opened.vectors))
     shutil.copytree(music.run.folder, tmp_path / "artifacts" / "tracks" / music.run.name)
     settings, levels = Settings(data_dir=tmp_path, seed=3), Counter[str]()
-    before, again = (
-        steps.simulate_sessions(settings, policy, (80, 160), 40, 1) for policy in ("model", "model-asked-again")
-    )
+    before, again = (simulate_sessions(settings, policy, (80, 160), 40, 1) for policy in ("model", "model-asked-again"))
 
     for policy in ("model", "model-asked-again"):
         with pytest.raises(SettingsError, match="160 tracks, 100 of them among the 100 "):
-            steps.simulate_sessions(settings, policy, (80, 100), 40, 1)
+            simulate_sessions(settings, policy, (80, 100), 40, 1)
 
     def recommend(request: Request) -> Answer:
         events = [event.target_id for event in request.events]
