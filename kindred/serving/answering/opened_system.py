@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from kindred.domain.embeddings import TextEncoder
@@ -35,6 +36,30 @@ _READING_SHARE = 0.1
 _LEAST_SETTLED, _SETTLED_SHARE = 50_000, 0.1
 """Writes after which memory reads the past again, and their share in it: an event that came since takes some 2 KB, one
 of the past a fiftieth."""
+
+
+@dataclass
+class _Reading:
+    """What is read of the graph again and again.
+
+    Attributes:
+        num_applied: how many writes of the system the graph had taken when it was read last.
+        not_before: when it may be read next, monotonic seconds.
+    """
+
+    num_applied: int = 0
+    not_before: float = 0.0
+
+    def read(self, what: Callable[[], None], num_applied: int) -> None:
+        """Reads, in a tenth of the time at most; a graph that is being written is read the next time."""
+        if time.monotonic() < self.not_before:
+            return
+        began = time.monotonic()
+        with suppress(*FAILURES):
+            what()
+            self.num_applied = num_applied
+        ended = time.monotonic()
+        self.not_before = ended + (ended - began) / _READING_SHARE
 
 
 @dataclass
@@ -70,7 +95,7 @@ class OpenedSystem:
     def __post_init__(self) -> None:
         self._refused: str | None = None
         self._again_at = 0.0
-        self._num_read, self._num_settled, self._may_read_at = 0, 0, 0.0
+        self._by_answers, self._by_memory = _Reading(), _Reading()
         self._leaving: set[str] = set()
         self._left_graph: set[str] = set()
         self.ladder = Ladder(
@@ -136,32 +161,33 @@ class OpenedSystem:
         return replace(request, user_id=None, exclude=frozenset(left_out(self.memory, request)))
 
     def catch_up(self, num_applied: int) -> None:
-        """Has what answers by the graph read it again after writes, and memory after many; a tenth of the time at most.
+        """Has what answers by the graph read it again after writes, and memory after many.
 
         Args:
             num_applied: how many writes of the system the graph took since the service began.
         """
-        if time.monotonic() < self._may_read_at:
-            return
-        began, gone = time.monotonic(), set(self._left_graph)
-        with suppress(*FAILURES):  # a graph that is being written is read the next time
-            if isinstance(self.recommender, HoldsGraph) and (
-                num_applied != self._num_read or self.recommender.is_behind()
-            ):
-                self.recommender.read_again()
-                self._num_read = num_applied
-                self._leaving -= gone
-                self._left_graph -= gone
-            if num_applied - self._num_settled >= max(_LEAST_SETTLED, _SETTLED_SHARE * len(self.memory.past.at)):
-                self._read_past()
-                self._num_settled = num_applied
-        self._may_read_at = time.monotonic() + (time.monotonic() - began) / _READING_SHARE
+        answers = self.recommender
+        if isinstance(answers, HoldsGraph) and (num_applied != self._by_answers.num_applied or answers.is_behind()):
+            self._by_answers.read(partial(self._read_for, answers), num_applied)
+        most = max(_LEAST_SETTLED, _SETTLED_SHARE * len(self.memory.past.at))
+        if num_applied - self._by_memory.num_applied >= most:
+            self._by_memory.read(self._read_past, num_applied)
 
-    def follow(self) -> bool:
+    def _read_for(self, recommender: HoldsGraph) -> None:
+        """Has the recommender read the graph again, which then knows the users no more who left it before."""
+        gone = set(self._left_graph)
+        recommender.read_again()
+        self._leaving -= gone
+        self._left_graph -= gone
+
+    def follow(self, num_applied: int) -> bool:
         """Takes over a newly published version, whole; whether there was one. What answered before goes on if it fails.
 
         Loads and warms everything before the switch, which is the change of one reference: an answer is wholly of one
         version or of the other.
+
+        Args:
+            num_applied: as in `catch_up`; memory, which is read here, holds them.
         """
         try:
             published = self.vectors.of(self.name).published()
@@ -174,6 +200,7 @@ class OpenedSystem:
             self._check_whole(published)
             with suppress(StoreError):  # a graph that is being written is read at the next switch
                 self.memory.reload()
+                self._by_memory.num_applied = num_applied
             self.version = self.recommender.refresh()
             self._compare(self.memory.past)
         except FAILURES as error:

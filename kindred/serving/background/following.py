@@ -21,11 +21,11 @@ async def follow_versions(service: Service) -> None:
     while True:
         await asyncio.sleep(SECONDS)
         for opened in list(service.systems.values()):
-            before = opened.problem
-            if await asyncio.to_thread(opened.follow):
+            before, num_applied = opened.problem, service.live.num_applied[opened.name]
+            if await asyncio.to_thread(opened.follow, num_applied):
                 _LOG.info("system %s answers from version %s", opened.name, opened.version)
             elif opened.problem is None:
-                await asyncio.to_thread(opened.catch_up, service.live.num_applied[opened.name])
+                await asyncio.to_thread(opened.catch_up, num_applied)
             elif opened.problem is not None and opened.problem != before:
                 _LOG.warning("system %s stays with version %s: %s", opened.name, opened.version, opened.problem)
         try:

@@ -310,20 +310,20 @@ def test_a_damaged_newer_version_is_not_taken(settings: Settings, monkeypatch: p
         for file in [*files, folder / "manifest.json"]:
             whole = file.read_bytes()
             file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 255]))
-            assert not products.follow() and products.version == first and str(file) in str(products.problem)
+            assert not products.follow(0) and products.version == first and str(file) in str(products.problem)
             file.write_bytes(whole)
         folder.rename(settings.data_dir / "away")
-        assert not products.follow() and f"no version '{second}'" in str(products.problem)
+        assert not products.follow(0) and f"no version '{second}'" in str(products.problem)
         answer = Client(service).get(f"/v1/products/users/{USER}/recommendations").json()
         assert answer["model"] == first and answer["served_by"] == "engine"
 
         (settings.data_dir / "away").rename(folder)
         monkeypatch.undo()
         rolled_back(settings)
-        assert not products.follow() and products.problem is None
+        assert not products.follow(0) and products.problem is None
         with vectors_of(settings) as vectors:
             vectors.of("products").publish(second)
-        assert products.follow() and products.version == second, "tried at once"
+        assert products.follow(0) and products.version == second, "tried at once"
 
 
 def test_the_graph_is_gone_and_known_users_are_answered(settings: Settings) -> None:

@@ -43,3 +43,24 @@ def test_what_the_graph_took_becomes_past(service: Service, monkeypatch: pytest.
         assert memory.past is settled and set(memory.seen("newcomer", None)) == set(items)
 
     ask(service, asks)
+
+
+def test_memory_is_not_read_again_soon_after_a_publish_and_its_pause_is_its_own(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened_system, "_LEAST_SETTLED", 2)
+    monkeypatch.setattr(opened_system, "_SETTLED_SHARE", 0.0)
+    opened, reads = service.system("products"), list[str]()
+    memory, first = opened.memory, opened.memory.past
+    opened.version = "another"
+    assert opened.follow(7) and memory.past is not first
+    published = memory.past
+    opened.catch_up(8)
+    assert memory.past is published
+    opened.catch_up(9)
+    assert memory.past is not published
+    settled = memory.past
+    monkeypatch.setattr(opened.recommender, "read_again", lambda: reads.append("the graph"), raising=False)
+    monkeypatch.setattr(opened.recommender, "is_behind", lambda: True, raising=False)
+    opened.catch_up(99)
+    assert memory.past is settled and reads == ["the graph"]
