@@ -54,7 +54,7 @@ def read_arrow_rows(path: Location, file: IO[bytes], head: bytes, source: Source
     try:
         with _open(file, head) as (schema, batches):
             ours = our_names(source, schema.names)
-            for batch in batches(_columns_to_read(path, schema, source, ours)):
+            for batch in batches(_columns_to_read(schema, source, ours)):
                 size = batch.nbytes // max(batch.num_rows, 1)
                 for values in _values_of(_plain_batch(batch, ours)):
                     number += 1
@@ -85,18 +85,18 @@ def _names(column: pa.Field, in_lists: bool = False) -> list[str]:
     return [column.name, *(f"{column.name}.{name}" for one in inner for name in _names(one, in_lists))]
 
 
-def _columns_to_read(path: Location, schema: pa.Schema, source: Source, ours: Mapping[str, str]) -> list[str]:
+def _columns_to_read(schema: pa.Schema, source: Source, ours: Mapping[str, str]) -> list[str]:
     """Names of the columns that hold what the source knows; `ours` is what it calls those that it calls otherwise."""
     in_lists = bool(source.unfold)
     known = {one.name: [ours.get(name, name) for name in _names(one, in_lists)] for one in schema}
     names = [name for inner in known.values() for name in inner]
     columns = [column for column, inner in known.items() if not {*inner}.isdisjoint(source.columns)]
     if twice := [name for name in columns if schema.names.count(name) > 1]:
-        raise RecordError(f"{path} names a column twice: {', '.join(twice)}", "rename one of them")
+        raise RecordError(f"{source.file} names a column twice: {', '.join(twice)}", "rename one of them")
     missing = missing_columns(source, names) if columns else ""
     if missing or not columns:
-        raise not_understood(path, source, names, missing)
-    check_firm_columns(path, source, names)
+        raise not_understood(source, names, missing)
+    check_firm_columns(source, names)
     return columns
 
 

@@ -41,7 +41,7 @@ def missing_columns(source: Source, found: Collection[str]) -> str:
     return "; ".join(lines)
 
 
-def check_firm_columns(name: object, source: Source, found: Collection[str]) -> None:
+def check_firm_columns(source: Source, found: Collection[str]) -> None:
     """Makes sure that a table has the columns that are firm.
 
     Raises:
@@ -49,7 +49,7 @@ def check_firm_columns(name: object, source: Source, found: Collection[str]) -> 
     """
     if lacking := [column for column in source.firm if column not in found]:
         raise RecordError(
-            f"{name} has no column {', '.join(lacking)}; it has {listed_columns(found)}",
+            f"{source.file} has no column {', '.join(lacking)}; it has {listed_columns(found)}",
             _OTHER_FILES,
         )
 
@@ -82,12 +82,11 @@ def our_names(source: Source, found: Iterable[str]) -> dict[str, str]:
     return {name: own for own, name in theirs.items()}
 
 
-def not_understood(name: object, source: Source, found: Iterable[str], missing: str) -> RecordError:
+def not_understood(source: Source, found: Iterable[str], missing: str) -> RecordError:
     """The error of a table in whose header a column is missing, or which has none that is known.
 
     Args:
-        name: of the table.
-        source: what its rows were thought to be.
+        source: what the rows of the table were thought to be.
         found: the columns that it has.
         missing: what `missing_columns` said.
     """
@@ -98,7 +97,7 @@ def not_understood(name: object, source: Source, found: Iterable[str], missing: 
         if "user" in source.wanted:
             next_step += "; `kindred ingest interactions` takes any table of users and items"
     return RecordError(
-        f"{name} has {missing or 'no column that is understood'}; {has}",
+        f"{source.file} has {missing or 'no column that is understood'}; {has}",
         f"columns that are read are {', '.join(source.columns)}; {next_step}",
     )
 

@@ -12,7 +12,6 @@ from itertools import chain, islice
 from kindred.domain.errors import RecordError
 from kindred.ingest.bytes.encodings import AS_UTF_8
 from kindred.ingest.bytes.lines import MAX_LINE_BYTES, Line
-from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.values import cell_of
 from kindred.ingest.formats.columns import (
@@ -75,7 +74,7 @@ def has_blanks(first: str, delimiter: str) -> bool:
     return not delimiter.isspace() and bool(cells) and all(cell.startswith(" ") for cell in cells)
 
 
-def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
+def dialect_of(head: bytes, source: Source) -> Dialect | None:
     """How the cells of a CSV file are parted, if the first line is its header; None where the file is no CSV.
 
     Raises:
@@ -87,7 +86,7 @@ def dialect_of(path: Location, head: bytes, source: Source) -> Dialect | None:
     best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
     is_table = not source.quoted or not first.startswith((b"{", b"["))
     if first and is_table and (not known[best] or (missing := missing_columns(source, cells[best]))):
-        raise not_understood(path, source, cells[best], missing if known[best] else "")
+        raise not_understood(source, cells[best], missing if known[best] else "")
     if not known[best] or first.startswith(b"{"):
         return None
     return dialect_with(best, head, source)
@@ -139,7 +138,7 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> It
             header, titles = _header(cells, source), cells
             if _are_named([cells for _, cells in head], len(header)):
                 header = ["", *header]
-            check_firm_columns(source.file, source, header)
+            check_firm_columns(source, header)
             is_all_known = all(name in source.columns for name in header if name)
             continue
         if cells == titles:

@@ -142,7 +142,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
         lines = _in_utf8(lines, source.encoding)
         head = head.decode(source.encoding, errors="replace").encode()
     lines, head = _below_comments(lines, head, source)
-    if dialect := dialect_of(path, head, source):
+    if dialect := dialect_of(head, source):
         return read_csv_rows(lines, dialect, source)
     return _read_json_rows(lines, source)
 

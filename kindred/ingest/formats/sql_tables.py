@@ -74,7 +74,8 @@ def find_table(url: str, table: str) -> TableAddress:
 
 def read_table(table: TableAddress, source: Source) -> Iterator[Row]:
     """Every row of a table, as `SqlTable` gives them."""
-    return SqlTable(_address_of(table.url), table.name, source).rows()
+    named = replace(source, file=f"table {table.name}")
+    return SqlTable(_address_of(table.url), table.name, named).rows()
 
 
 def columns_of_table(table: TableAddress) -> list[str]:
@@ -169,10 +170,10 @@ class SqlTable:
         within = {name for name in self.source.columns if name.partition(".")[0] in columns}
         if missing := missing_columns(self.source, {*columns, *within, *(column.name for column in table.columns)}):
             raise RecordError(
-                f"table {self.table}: {missing}",
+                f"{self.source.file}: {missing}",
                 f"it has {', '.join(column.name for column in table.columns)}; --column NAME=THEIRS names them",
             )
-        check_firm_columns(f"table {self.table}", self.source, {*columns, *within})
+        check_firm_columns(self.source, {*columns, *within})
         key = [column.name for column in table.primary_key.columns]
         if key:
             yield from self._by_key(engine, table, columns, key)
@@ -187,7 +188,7 @@ class SqlTable:
         What stands within a column of JSON comes with it.
         """
         names = [column.name for column in table.columns]
-        ours = our_names(replace(self.source, file=f"table {self.table}"), names)
+        ours = our_names(self.source, names)
         found = {own: name for name in names if (own := ours.get(name, name)) in self.source.columns}
         outer = {name.partition(".")[0] for name in self.source.columns if name not in found}
         return found | {name: name for name in outer if name in names}
