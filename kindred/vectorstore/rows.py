@@ -213,6 +213,7 @@ class Rows:
         if self._vectors_path.stat().st_size < num_bytes:
             raise self._shorter()
         if num_bytes >= MAPPED_FROM_BYTES:
+            self._held = np.empty((0, self.dimension), np.float32)
             return np.asarray(np.memmap(self._vectors_path, np.float32, mode="r", shape=(num_rows, self.dimension)))
         known = len(self._view)
         if num_rows > len(self._held):  # a quarter more each time: it is not copied with every row that comes

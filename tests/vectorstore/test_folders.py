@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import ArtifactError, StoreError
 from kindred.domain.ids import IdMap
+from kindred.vectorstore import rows as rows_module
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.rows import ROWS_FILE, VECTORS_FILE, Rows
 from kindred.vectorstore.store import SystemVectors, VectorStore
@@ -93,6 +95,21 @@ def test_vectors_that_were_read_stay_whatever_becomes_of_the_file(tmp_path: Path
     assert rows.fetch(["d", "e19"]).vectors[:, 3].tolist() == [1, 19]
     with pytest.raises(ArtifactError, match="shorter than its rows"):
         Rows(folder).view()
+
+
+def test_vectors_held_in_memory_are_let_go_of_once_the_file_is_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Rows.create(tmp_path, 4)
+    vectors = np.eye(4, dtype=np.float32)
+    monkeypatch.setattr(rows_module, "MAPPED_FROM_BYTES", vectors.nbytes + 1)
+    Rows(tmp_path).append(Embeddings(IdMap("abcd"), vectors), None)
+    rows = Rows(tmp_path)
+    held = weakref.ref(rows.view().vectors.base)
+    assert held() is not None
+    Rows(tmp_path).append(Embeddings(IdMap("e"), vectors[:1]), None)
+    assert len(rows.view()) == 5 and isinstance(rows.view().vectors.base, np.memmap) and held() is None
+    np.testing.assert_array_equal(rows.fetch("ea").vectors, vectors[[0, 0]])
 
 
 def test_readers_beside_a_publisher_see_one_version_each(tmp_path: Path) -> None:
