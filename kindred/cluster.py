@@ -148,7 +148,7 @@ def _connect(ray: ModuleType, url: str) -> None:
         socket.create_connection((address.hostname or "", address.port or 10001), _REACH_SECONDS).close()
         ray.init(url, **quiet)
         there = ray.get(ray.remote(_versions).remote())
-    except Exception as error:  # just that is what Ray raises where a node takes too long to start
+    except Exception as error:  # Ray raises `Exception` itself, e.g. where a node takes too long to start
         raise StoreError(
             f"the Ray cluster at {url} can't be used: {str(error).strip().splitlines()[0]}",
             "start it, give its RAY_AUTH_TOKEN if it asks for one, or set KINDRED_ENGINE= to work in this process",

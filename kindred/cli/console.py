@@ -216,7 +216,7 @@ def run(command: Callable[[], object], debug: bool = False, flags: str = "") -> 
         if error.reason != "surrogates not allowed":
             _end(_unexpected(error), UNEXPECTED, debug)
         _end(f"error: {error.object[:100]!r} is no text in UTF-8 — write it so", SettingsError.exit_code, debug)
-    except Exception as error:  # noqa: BLE001 - the one process edge
+    except Exception as error:  # noqa: BLE001 - the edge of the process: whatever it is ends as a line and an exit code
         _end(_unexpected(error), UNEXPECTED, debug)
 
 

@@ -74,9 +74,13 @@ class EdgeIndex:
         folder = collection / INDEX_FOLDER
         try:
             manifest = json.loads((folder / _MANIFEST).read_text())
-            return EdgeIndex(EdgeShard.load(str(folder)), int(manifest["num_rows"]), int(manifest["min_ef"]))
-        except Exception as error:  # the engine raises nothing narrower
-            raise StoreError(f"the index {folder} can't be read: {error}", "publish the run again") from error
+            num_rows, min_ef = int(manifest["num_rows"]), int(manifest["min_ef"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _unreadable(folder, error) from error
+        try:
+            return EdgeIndex(EdgeShard.load(str(folder)), num_rows, min_ef)
+        except Exception as error:  # the engine raises `Exception` itself, whatever it is that failed
+            raise _unreadable(folder, error) from error
 
     def effort(self, wanted: int) -> int:
         """Candidates to keep in view when the best `wanted` are needed."""
@@ -96,6 +100,10 @@ class EdgeIndex:
 
     def close(self) -> None:
         self._shard.close()
+
+
+def _unreadable(folder: Path, error: Exception) -> StoreError:
+    return StoreError(f"the index {folder} can't be read: {error}", "publish the run again")
 
 
 def build_in_child(collection: Path) -> None:
