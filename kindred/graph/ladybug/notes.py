@@ -7,6 +7,7 @@ from pathlib import Path
 from kindred.domain.errors import StoreError
 from kindred.files import read_with_hash, remedy, write_with_hash
 
+NOTES = "metadata.json"
 FORMAT = 1  # of the graph's folder; another number is refused
 
 
@@ -16,7 +17,7 @@ def read_notes(folder: Path) -> dict[str, str]:
     Raises:
         StoreError: they can't be read, or the folder has the format of another version.
     """
-    path = folder / "metadata.json"
+    path = folder / NOTES
     try:
         content = read_with_hash(path)
         found, notes = content["format"], dict(content["notes"])
@@ -35,4 +36,4 @@ def read_notes(folder: Path) -> dict[str, str]:
 
 def write_notes(folder: Path, notes: dict[str, str]) -> None:
     """Replaces the notes: a crash leaves the old or the new ones."""
-    write_with_hash(folder / "metadata.json", {"format": FORMAT, "notes": notes})
+    write_with_hash(folder / NOTES, {"format": FORMAT, "notes": notes})

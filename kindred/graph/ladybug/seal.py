@@ -8,14 +8,14 @@ writer that was killed, but never shrunk. The checksum is CRC-32: it finds accid
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from kindred.domain.errors import StoreError
 from kindred.files import read_with_hash, remedy, write_with_hash
 from kindred.graph.ladybug.engine import OPEN_ONCE
-from kindred.graph.ladybug.notes import read_notes
+from kindred.graph.ladybug.notes import NOTES, read_notes
 from kindred.graph.ladybug.recovery import DATABASE
 from kindred.graph.store import UnfinishedError
 
@@ -33,6 +33,23 @@ class Sealed:
     crc32: int
 
 
+@dataclass(frozen=True)
+class _Seal:
+    """What `seal.json` says.
+
+    Attributes:
+        files: as they were left, by their path in the folder.
+        writing: whether a writer has the graph, or had it until it was killed.
+        schema: what `seal` was told of it.
+        has_notes: whether there were notes, which have a checksum of their own.
+    """
+
+    files: Mapping[str, Sealed] = field(default_factory=dict)
+    writing: bool = False
+    schema: str | None = None
+    has_notes: bool = False
+
+
 def check_seal(folder: Path, *, read_only: bool) -> str | None:
     """Makes sure that no file is shorter, longer or another than it was left, as far as that is cheap to see.
 
@@ -48,26 +65,26 @@ def check_seal(folder: Path, *, read_only: bool) -> str | None:
         if read_only:
             raise UnfinishedError(f"the graph in {folder} was never closed by a writer", OPEN_ONCE)
         return None
-    files, writing, schema = sealed
-    for name, file in files.items():
-        if name == DATABASE and writing:
+    _check_notes(folder, sealed)
+    for name, file in sealed.files.items():
+        if name == DATABASE and sealed.writing:
             _check_begin(folder / name)
         else:
-            _check_size(folder / name, file, may_have_grown=writing)
-    if writing and read_only:
+            _check_size(folder / name, file, may_have_grown=sealed.writing)
+    if sealed.writing and read_only:
         raise UnfinishedError(f"a process that wrote the graph in {folder} was interrupted", OPEN_ONCE)
-    database = files.get(DATABASE)
-    if database is not None and not writing and database.size <= CHECKED_BYTES:
+    database = sealed.files.get(DATABASE)
+    if database is not None and not sealed.writing and database.size <= CHECKED_BYTES:
         _check_content(folder / DATABASE, database)
-    return None if writing else schema
+    return None if sealed.writing else sealed.schema
 
 
 class SealedFiles:
     """The files of an open graph folder, each compared once with what it was when the graph was closed last."""
 
     def __init__(self, folder: Path) -> None:
-        sealed = _read(folder)
-        self._left = {} if sealed is None else {folder / name: file for name, file in sealed[0].items()}
+        sealed = _read(folder) or _Seal()
+        self._left = {folder / name: file for name, file in sealed.files.items()}
 
     def check(self, path: Path, *, all_read: bool) -> None:
         """Makes sure that what was sealed of a file is as it was left; a larger one only where all of it is read.
@@ -83,19 +100,17 @@ class SealedFiles:
 
 def begin_writing(folder: Path) -> None:
     """Notes that a writer has the graph."""
-    sealed = _read(folder)
-    _write(folder, {} if sealed is None else sealed[0], writing=True)
+    _write(folder, replace(_read(folder) or _Seal(), writing=True, schema=None))
 
 
 def seal(folder: Path, schema: str | None) -> None:
     """Notes sizes and checksums of everything as it is now, once no process writes it any more, and its schema."""
-    sealed = _read(folder)
-    before = {} if sealed is None else sealed[0]
+    before = (_read(folder) or _Seal()).files
     files: dict[str, Sealed] = {}
     for path in _paths(folder):
         name = path.relative_to(folder).as_posix()
         files[name] = _grown(path, before.get(name) if name != DATABASE else None)
-    _write(folder, files, writing=False, schema=schema)
+    _write(folder, _Seal(files, schema=schema, has_notes=(folder / NOTES).exists()))
 
 
 def seal_state(folder: Path) -> tuple[int, int]:
@@ -109,15 +124,15 @@ def verify(folder: Path) -> list[str]:
     problems = []
     try:
         read_notes(folder)
-        sealed = _read(folder)
+        sealed = _read(folder) or _Seal()
+        _check_notes(folder, sealed)
     except StoreError as error:
         return [str(error)]
-    files, writing = ({}, False) if sealed is None else sealed[:2]
-    for name, file in files.items():
-        if name == DATABASE and writing:
+    for name, file in sealed.files.items():
+        if name == DATABASE and sealed.writing:
             continue
         try:
-            _check_size(folder / name, file, may_have_grown=writing)
+            _check_size(folder / name, file, may_have_grown=sealed.writing)
             _check_content(folder / name, file)
         except StoreError as error:
             problems.append(str(error))
@@ -133,6 +148,11 @@ def _grown(path: Path, before: Sealed | None) -> Sealed:
     size = _size(path)
     start = before if before is not None and before.size <= size else Sealed(0, 0)
     return Sealed(size, _crc32(path, start.size, size, start.crc32))
+
+
+def _check_notes(folder: Path, sealed: _Seal) -> None:
+    if sealed.has_notes and not (folder / NOTES).exists():
+        raise _damaged(folder / NOTES, "it is gone, and with it which encoder its vectors are of")
 
 
 def _check_begin(path: Path) -> None:
@@ -174,21 +194,20 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _read(folder: Path) -> tuple[dict[str, Sealed], bool, str | None] | None:
+def _read(folder: Path) -> _Seal | None:
     path = folder / SEAL
     try:
         content = read_with_hash(path)
         files = {str(name): Sealed(int(file["size"]), int(file["crc32"])) for name, file in content["files"].items()}
-        return files, bool(content["writing"]), content.get("schema")
+        return _Seal(files, bool(content["writing"]), content.get("schema"), bool(content.get("has_notes")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{path} is damaged: {error}", remedy(error, f"delete that file, then {OPEN_ONCE}")) from error
 
 
-def _write(folder: Path, files: dict[str, Sealed], *, writing: bool, schema: str | None = None) -> None:
-    content = {"writing": writing, "schema": schema, "files": {name: asdict(file) for name, file in files.items()}}
+def _write(folder: Path, sealed: _Seal) -> None:
     try:
-        write_with_hash(folder / SEAL, content)
+        write_with_hash(folder / SEAL, asdict(sealed))
     except OSError as error:
         raise StoreError(f"can't write {folder / SEAL}: {error}", "free some disk space; run it again") from error
