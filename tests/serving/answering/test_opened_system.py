@@ -52,6 +52,7 @@ def test_memory_is_not_read_again_soon_after_a_publish_and_its_pause_is_its_own(
     monkeypatch.setattr(opened_system, "_SETTLED_SHARE", 0.0)
     opened, reads = service.system("products"), list[str]()
     memory, first = opened.memory, opened.memory.past
+    monkeypatch.setattr(opened, "_by_memory", opened_system._Reading())
     opened.version = "another"
     assert opened.follow(7) and memory.past is not first
     published = memory.past
