@@ -48,6 +48,7 @@ Diversity = Annotated[float, Field(ge=0, le=1, description="0: the best first; t
 At = Annotated[
     str | None,
     Field(max_length=40, description="answer as of this time, ISO 8601 or seconds", examples=["2026-01-31"]),
+    BeforeValidator(lambda at: str(at) if type(at) is int else at, json_schema_input_type=str | int | None),
 ]
 Reasons = Annotated[bool, Field(description="look for a reason for each item")]
 Debug = Annotated[bool, Field(description="tell what was taken out of the best, and why")]

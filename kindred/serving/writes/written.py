@@ -13,7 +13,7 @@ from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Edge, Event, Node, content_id
 from kindred.domain.refusals import did_you_mean
 from kindred.domain.schema import edge_type_of
-from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
+from kindred.ingest.cells.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.times import seconds_of
 from kindred.ingest.cells.values import given
@@ -85,12 +85,19 @@ def nodes_of(kind: type[Node], context: Sequence[type[Edge]], said: Mapping[str,
     node = checked(kind, {name: value for name, value in said.items() if name not in names}, {})
     found: list[Node | Edge] = [node]
     for name, edge in names.items():
-        given = said.get(name) or ()
-        for target in [given] if isinstance(given, str) else given:
+        for target in _names_in(said.get(name), name):
             other = checked(edge.target, {"id": target}, {"id": name})
             key = content_id(node.id, other.id)
             found += [other, checked(edge, {"event_id": key, "source_id": node.id, "target_id": other.id}, {})]
     return found
+
+
+def _names_in(value: object, field: str) -> Sequence[str]:
+    """The names that a value holds, one or a list of them. Raises: BadRecord."""
+    names = [] if value in (None, "") else [value] if isinstance(value, str) else value
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return names
+    raise BadRecord(Reason.WRONG_TYPE, f"a name or a list of names is wanted, got {shown(value)}", field)
 
 
 def event_value(system: str, event: Event) -> dict[str, Any]:

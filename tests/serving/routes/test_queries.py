@@ -119,6 +119,8 @@ def test_what_was_searched_in_a_request_is_not_kept_as_what_suits_the_user() -> 
         ({"queries": [None]}, "queries.0: must be a text"),
         ({"colour": "red"}, "colour: is not known"),
         ({"at": "soon"}, "'soon' is no time"),
+        ({"at": 5}, "'5' is no time"),
+        ({"at": True}, "at: must be a text"),
     ],
 )
 def test_what_is_wrong_is_said_plainly(client: Client, body: dict[str, object], message: str) -> None:
@@ -148,6 +150,8 @@ def test_why_as_of_a_time_takes_what_recommendations_take(client: Client) -> Non
     assert client.get(path, at="2100-01-01").json()["now"]["rank"] == 1
     nothing = client.get("/v1/queries/users/U00001/recommendations", at="2000-01-01").json()
     assert nothing["items"] == [] and nothing["note"].endswith("nothing that fits had happened up to then")
+    told = client.post("/v1/queries/recommendations", {"user_id": "U00001", "at": 946684800}).json()
+    assert told["note"] == nothing["note"], "a body may hold seconds as a number"
 
 
 def test_a_purchase_is_left_out_of_the_next_answer(client: Client) -> None:
