@@ -12,7 +12,7 @@ import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
@@ -136,7 +136,9 @@ def _read(given: Mapping[str, Table | None], known: TableMapping, folder: Path, 
                 remark = remark.replace(str(file), name) if file is not given[name] else remark
             warnings.warn(_in_words(remark), stacklevel=3)
         system = _system_of(tables.mapping.event)
-        return Data(system, folder, tables.mapping, ingest(_settings(folder), tables.files, max_bad))
+        names: dict[object, str] = {file: name for name, file in files.items() if file is not given[name]}
+        sources = [replace(file, given_as=names.get(file.path, file.given_as)) for file in tables.files]
+        return Data(system, folder, tables.mapping, ingest(_settings(folder), sources, max_bad))
 
 
 @_in_words_of_python()

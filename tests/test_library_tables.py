@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset
 import pytest
 
 import kindred
@@ -40,6 +43,14 @@ def frame(**columns: object) -> pd.DataFrame:
             }
         ),
         lambda: pl.DataFrame({"user": [{"id": user} for user in USERS], "product": [{"id": item} for item in ITEMS]}),
+        lambda: pl.DataFrame({"user": USERS, "item": ITEMS}).lazy(),
+        lambda: pyarrow.dataset.dataset(pa.table({"user": USERS, "item": ITEMS})),
+        lambda: {"user": USERS, "item": range(20)},
+        lambda: [{"user": UUID(int=n % 4), "item": n, "rating": 5} for n in range(20)],
+        lambda: (
+            {"user": n % 4 if n % 3 else str(n % 4), "item": n} | ({} if n else {"at": datetime.now(UTC)})
+            for n in reversed(range(20))
+        ),
         lambda: pa.concat_tables(
             [
                 pa.table({"user": pa.array(part).dictionary_encode(), "item": ITEMS[:10]})
@@ -49,7 +60,9 @@ def frame(**columns: object) -> pd.DataFrame:
     ],
 )
 def test_frames_of_any_types_load(make: Callable[[], Table]) -> None:
-    assert {table.name: table.records for table in kindred.read_interactions(make()).summary.tables}["User"] == 4
+    summary = kindred.read_interactions(make()).summary
+    assert {table.name: table.records for table in summary.tables}["User"] == 4
+    assert (summary.files[0].file, summary.accepted) == ("table", 20)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +71,7 @@ def test_frames_of_any_types_load(make: Callable[[], Table]) -> None:
         lambda: pd.DataFrame({"user": [(1,), "a"] * 10, "item": ITEMS}),
         lambda: pd.DataFrame(list(zip(USERS, ITEMS, ITEMS, strict=True)), columns=["user", "item", "item"]),
         lambda: frame(rating=[1j] * 20),
+        lambda: [{"user": "u", "item": 1j}],
         lambda: pl.DataFrame({"user": pl.Series([2**70] * 20, dtype=pl.Int128), "item": ITEMS}),
     ],
 )
@@ -73,6 +87,19 @@ def test_columns_that_are_called_by_numbers_are_named_by_them() -> None:
     assert (data.mapping.events.user, data.mapping.events.item, data.mapping.events.unrated) == ("0", "1", "0")
     with pytest.raises(SettingsError, match="user takes a text, got"):
         kindred.read_interactions(numbered, user=["0"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [None, 5, b"user,item", ["user", "item"], [("u", "i")], iter("ab")])
+def test_what_is_no_table_is_told_what_is(given: Table) -> None:
+    with pytest.raises(SettingsError, match=f"^{type(given).__name__} is no table") as raised:
+        kindred.read_interactions(given)
+    assert "rows as dictionaries" in raised.value.next_step
+
+
+def test_an_id_that_looks_like_a_list_is_an_id() -> None:
+    rows = [{"user": user, "item": "[1]" if item == "i3" else item} for user, item in zip(USERS, ITEMS, strict=True)]
+    data = kindred.read_interactions(rows)
+    assert (data.mapping.file.unfold, data.summary.accepted) == ("", 20)
 
 
 def test_what_was_decided_about_a_table_is_warned_of_in_arguments() -> None:

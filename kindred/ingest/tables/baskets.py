@@ -10,7 +10,8 @@ from kindred.ingest.tables.column_names import is_name_of, name_of_entry
 from kindred.ingest.tables.table_head import Head
 
 _SIGNS = ("|", ";", ",", " ")
-_USUAL = 0.2  # share of cells that have the sign: baskets of one item have none
+_USUAL = 0.2
+"""Share of cells that have the sign, or are lists: baskets of one item have none, and an id may look like one."""
 
 
 def basket_column(head: Head, given: str | None) -> tuple[str, str] | None:
@@ -24,7 +25,8 @@ def basket_column(head: Head, given: str | None) -> tuple[str, str] | None:
         values = [value for row in head.rows if (value := row.get(name)) not in (None, "")]
         if not values or not (given or _holds_items(name)):
             continue
-        if any(_are_ids(listed(value)) for value in values):
+        lists = sum(_are_ids(listed(value)) for value in values)
+        if lists > (0 if _holds_items(name) else _USUAL * len(values)):
             return name, ""
         texts = [value for value in values if isinstance(value, str)]
         if _holds_items(name) and (sign := _sign_between(texts)):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Number
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import UUID
 
 import pyarrow as pa
 
@@ -30,7 +31,25 @@ class ToArrow(Protocol):
         """The table of Arrow."""
 
 
-Table = str | Path | ArrowStream | ToArrow
+class Collected(Protocol):
+    """A query of polars that was not run yet."""
+
+    def collect(self) -> ArrowStream:
+        """The table that it gives."""
+
+    def collect_schema(self) -> object:
+        """The columns that it gives."""
+
+
+class ToTable(Protocol):
+    """A data set of Arrow, or what scans one."""
+
+    def to_table(self) -> pa.Table:
+        """The table of Arrow."""
+
+
+Rows = Mapping[str, Sequence[object]] | Iterable[Mapping[str, object]]
+Table = str | Path | ArrowStream | ToArrow | Collected | ToTable | Rows
 """A file of any format that `kindred ingest interactions` reads, here or at an address, or a table in memory."""
 
 
@@ -64,7 +83,7 @@ def file_of(table: Table | None, name: str, as_text: bool) -> Iterator[Path | st
             raise
 
 
-def _arrow(table: ArrowStream | ToArrow | None) -> pa.Table:
+def _arrow(table: Any) -> pa.Table:
     if hasattr(table, "to_frame") and not hasattr(table, "columns"):
         kind = type(table).__name__
         raise SettingsError(f"a {kind} is one column and no table", "give a frame: of pandas by series.reset_index()")
@@ -77,10 +96,30 @@ def _arrow(table: ArrowStream | ToArrow | None) -> pa.Table:
             return _of_plain_types(pa.table(_as_text_where_mixed(table)))
     if table is not None and hasattr(table, "to_arrow"):
         return pa.table(table.to_arrow())
+    if hasattr(table, "collect_schema"):
+        return _arrow(table.collect())
+    if hasattr(table, "to_table"):
+        return _arrow(table.to_table())
+    if isinstance(table, Mapping):
+        return pa.table({str(name): _column(values) for name, values in table.items()})
+    if isinstance(table, Iterable) and not isinstance(table, bytes):
+        rows = list(table)
+        if all(isinstance(row, Mapping) for row in rows):
+            names = dict.fromkeys(name for row in rows for name in row)
+            return pa.table({str(name): _column([row.get(name) for row in rows]) for name in names})
     raise SettingsError(
-        f"a {type(table).__name__} is no table",
-        "give a path, or a table of pandas, polars (collected), Arrow or what gives Arrow",
+        f"{type(table).__name__} is no table",
+        "give a path, a table of pandas, polars, Arrow or what gives Arrow, or rows as dictionaries",
     )
+
+
+def _column(values: Iterable[Any]) -> pa.Array:
+    """The values as Arrow has them; texts where there are both texts and numbers, as a file would have."""
+    values = [str(value) if isinstance(value, UUID) else value for value in values]
+    kinds = {type(value) for value in values} - {type(None)}
+    if str in kinds and kinds != {str} and all(issubclass(kind, (str, Number)) for kind in kinds):
+        values = [None if value is None else str(value) for value in values]
+    return pa.array(values)
 
 
 def _as_text_where_mixed(frame: Any) -> Any:
