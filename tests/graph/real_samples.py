@@ -64,8 +64,8 @@ def clicks(folder: Path, num_rows: int | None) -> list[SourceFile]:
 
 # Each with the rows of a file that a test takes: enough for several statements and pages of the server.
 SAMPLES: dict[str, tuple[SliceFiles, int]] = {
-    "reviews": (reviews, 2_000),
-    "lastfm": (lastfm, 4_000),
+    "reviews": (reviews, 1_200),
+    "lastfm": (lastfm, 2_000),
     "feed": (feed, 4_000),
     "searches": (searches, 8_000),  # the carts come last
     "clicks": (clicks, 8_000),

@@ -50,11 +50,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("cypher", GREEDY)
 def test_a_greedy_query_is_ended_and_told_by_which_limit(url: str, cypher: str) -> None:
-    limits = QueryLimits(seconds=1.0, memory_bytes=MEGABYTES << 20)
+    limits = QueryLimits(seconds=0.5, memory_bytes=MEGABYTES << 20)
     try:
         answered = bounded_query(url, GraphServer(), cypher, {}, limits).num_rows
     except SchemaError as error:
-        said = (f"{MEGABYTES} MB", "too much memory", "1 s", "failed")
+        said = (f"{MEGABYTES} MB", "too much memory", "0.5 s", "failed")
         assert error.next_step and any(word in str(error) for word in said), error
     else:
         assert answered <= limits.rows

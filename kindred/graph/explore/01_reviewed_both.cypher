@@ -12,7 +12,7 @@
 
 MATCH (p:Product {id: $first})<-[r:REVIEWED]-(u:User)-[s:REVIEWED]->(q:Product)
 WHERE q.id = $second AND q.id <> p.id AND r.rating IS NOT NULL AND s.rating IS NOT NULL
-RETURN u.id AS user, round(sum(r.rating) / count(r.event_id), 2) AS first_rating, round(sum(s.rating) / count(s.event_id), 2) AS second_rating,
+RETURN u.id AS user, round(100.0 * sum(r.rating) / count(r.event_id), 0) / 100 AS first_rating, round(100.0 * sum(s.rating) / count(s.event_id), 0) / 100 AS second_rating,
        CASE WHEN max(r.at) > max(s.at) THEN max(r.at) ELSE coalesce(max(s.at), max(r.at)) END AS last_at
 ORDER BY coalesce(last_at, 0) DESC, user
 LIMIT $limit

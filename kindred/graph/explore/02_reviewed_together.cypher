@@ -23,6 +23,6 @@ MATCH (q)<-[t:REVIEWED]-(v:User)
 WHERE t.rating >= $least_rating
 WITH q, own_fans, shared, count(DISTINCT v.id) AS fans
 RETURN q.id AS product, coalesce(q.title, '') AS title, shared, fans,
-       round(shared / sqrt(1.0 * own_fans * fans), 3) AS similarity
+       round(1000.0 * shared / sqrt(1.0 * own_fans * fans), 0) / 1000 AS similarity
 ORDER BY similarity DESC, shared DESC, product
 LIMIT $limit

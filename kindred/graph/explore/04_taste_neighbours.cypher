@@ -15,6 +15,6 @@ WHERE v.id <> u.id AND r.rating IS NOT NULL AND s.rating IS NOT NULL
 WITH v, sum(abs(r.rating - s.rating)) / count(r.event_id) AS gap, count(DISTINCT p.id) AS shared,
      count(DISTINCT CASE WHEN abs(r.rating - s.rating) < 1 THEN p.id ELSE null END) AS agreed
 WHERE shared >= $least_shared
-RETURN v.id AS user, shared, agreed, round(gap, 2) AS mean_gap
+RETURN v.id AS user, shared, agreed, round(100.0 * gap, 0) / 100 AS mean_gap
 ORDER BY agreed DESC, mean_gap, user
 LIMIT $limit

@@ -13,8 +13,8 @@
 
 MATCH (u:User {id: $first})-[r:REVIEWED]->(p:Product)<-[s:REVIEWED]-(v:User)
 WHERE v.id = $second AND v.id <> u.id AND r.rating IS NOT NULL AND s.rating IS NOT NULL
-WITH p, round(sum(r.rating) / count(r.event_id), 2) AS first_rating, round(sum(s.rating) / count(s.event_id), 2) AS second_rating
+WITH p, round(100.0 * sum(r.rating) / count(r.event_id), 0) / 100 AS first_rating, round(100.0 * sum(s.rating) / count(s.event_id), 0) / 100 AS second_rating
 RETURN p.id AS product, coalesce(p.title, '') AS title, first_rating, second_rating,
-       round(abs(first_rating - second_rating), 2) AS gap
+       round(100.0 * abs(first_rating - second_rating), 0) / 100 AS gap
 ORDER BY gap, product
 LIMIT $limit

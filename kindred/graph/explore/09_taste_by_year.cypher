@@ -16,6 +16,6 @@ WITH r, c, r.at / 86400 + 671 AS days // since 1968-03-01: leap days end the yea
 WITH r, c, days, (4 * days + 3) / 1461 AS years
 WITH r, c, years, (5 * (days - 1461 * years / 4) + 2) / 153 AS months
 WITH 1968 + years + (months + 2) / 12 AS year, coalesce(c.id, '') AS category, r
-RETURN year, category, count(r.event_id) AS reviews, round(sum(r.rating) / count(r.event_id), 2) AS mean_rating
+RETURN year, category, count(r.event_id) AS reviews, round(100.0 * sum(r.rating) / count(r.event_id), 0) / 100 AS mean_rating
 ORDER BY year, reviews DESC, category
 LIMIT $limit

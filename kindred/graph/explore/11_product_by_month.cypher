@@ -16,7 +16,7 @@ WITH r, r.at / 86400 + 671 AS days // since 1968-03-01: leap days end the years 
 WITH r, days, (4 * days + 3) / 1461 AS years
 WITH r, years, (5 * (days - 1461 * years / 4) + 2) / 153 AS months
 WITH r, 1968 + years + (months + 2) / 12 AS year, (months + 2) % 12 + 1 AS month
-RETURN year, month, count(r.event_id) AS reviews, round(sum(r.rating) / count(r.event_id), 2) AS mean_rating,
+RETURN year, month, count(r.event_id) AS reviews, round(100.0 * sum(r.rating) / count(r.event_id), 0) / 100 AS mean_rating,
        sum(CASE WHEN r.rating <= 2 THEN 1 ELSE 0 END) AS low
 ORDER BY year DESC, month DESC
 LIMIT $limit

@@ -15,6 +15,6 @@ MATCH (b:Brand {id: $brand})<-[:MADE_BY]-(p:Product)<-[r:REVIEWED]-(u:User)
 WHERE r.rating IS NOT NULL
 WITH u, sum(r.rating) / count(r.event_id) AS mean, min(r.at) AS first_at, max(r.at) AS last_at, count(DISTINCT p.id) AS products
 WHERE products >= $least_products
-RETURN u.id AS user, products, round(mean, 2) AS mean_rating, first_at, last_at
+RETURN u.id AS user, products, round(100.0 * mean, 0) / 100 AS mean_rating, first_at, last_at
 ORDER BY products DESC, mean_rating DESC, user
 LIMIT $limit

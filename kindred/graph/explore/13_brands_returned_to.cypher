@@ -13,6 +13,6 @@ MATCH (b:Brand)<-[:MADE_BY]-(p:Product)<-[:REVIEWED]-(u:User)
 WITH b, u, count(DISTINCT p.id) AS products
 WITH b, count(u.id) AS people, sum(CASE WHEN products >= 2 THEN 1 ELSE 0 END) AS returning
 WHERE people >= $least_people
-RETURN b.id AS brand, people, returning, round(100.0 * returning / people, 1) AS percent
+RETURN b.id AS brand, people, returning, round(1000.0 * returning / people, 0) / 10 AS percent
 ORDER BY percent DESC, people DESC, brand
 LIMIT $limit

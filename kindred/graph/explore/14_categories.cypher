@@ -12,6 +12,6 @@ MATCH (c:Category)<-[:IN_CATEGORY]-(p:Product)
 OPTIONAL MATCH (p)<-[r:REVIEWED]-(:User)
 WITH c, count(r.event_id) AS reviews, count(r.rating) AS rated, sum(r.rating) AS stars, count(DISTINCT p.id) AS products
 RETURN c.id AS category, products, reviews,
-       CASE WHEN rated > 0 THEN round(stars / rated, 2) ELSE null END AS mean_rating
+       CASE WHEN rated > 0 THEN round(100.0 * stars / rated, 0) / 100 ELSE null END AS mean_rating
 ORDER BY reviews DESC, category
 LIMIT $limit

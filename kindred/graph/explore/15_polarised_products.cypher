@@ -17,6 +17,6 @@ WITH p, count(r.event_id) AS reviews,
      sum(CASE WHEN r.rating <= 2 THEN 1 ELSE 0 END) AS lows
 WHERE reviews >= $least_reviews AND fives > 0 AND lows > 0
 RETURN p.id AS product, coalesce(p.title, '') AS title, reviews, fives, lows,
-       round(1.0 * (CASE WHEN fives < lows THEN fives ELSE lows END) / reviews, 3) AS divided
+       round(1000.0 * (CASE WHEN fives < lows THEN fives ELSE lows END) / reviews, 0) / 1000 AS divided
 ORDER BY divided DESC, reviews DESC, product
 LIMIT $limit

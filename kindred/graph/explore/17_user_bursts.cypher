@@ -16,6 +16,6 @@ WHERE r.at IS NOT NULL AND r.rating IS NOT NULL
 WITH u, r.at / 86400 * 86400 AS day, count(r.event_id) AS reviews, sum(r.rating) / count(r.event_id) AS mean,
      sum(CASE WHEN r.verified THEN 1 ELSE 0 END) AS verified, count(DISTINCT p.id) AS products
 WHERE reviews >= $least_reviews
-RETURN u.id AS user, day, reviews, products, round(mean, 2) AS mean_rating, verified
+RETURN u.id AS user, day, reviews, products, round(100.0 * mean, 0) / 100 AS mean_rating, verified
 ORDER BY reviews DESC, day, user
 LIMIT $limit

@@ -18,7 +18,7 @@ WHERE s.rating IS NOT NULL
 WITH u, count(s.event_id) AS reviews, sum(s.rating) / count(s.event_id) AS mean,
      avg(s.rating - (stars - s.rating) / (num_reviews - 1)) AS above
 WHERE reviews >= $least_reviews
-WITH u, reviews, round(mean, 2) AS mean_rating, round(above, 2) AS gap
+WITH u, reviews, round(100.0 * mean, 0) / 100 AS mean_rating, round(100.0 * above, 0) / 100 AS gap
 RETURN u.id AS user, reviews, mean_rating, gap
 ORDER BY abs(gap) DESC, reviews DESC, user
 LIMIT $limit

@@ -22,6 +22,6 @@ WHERE shared >= $least_shared
 MATCH (b)-[:TAGGED]->(x:Tag)
 WITH b, own_tags, shared, count(DISTINCT x.id) AS tags
 RETURN b.id AS artist, coalesce(b.name, '') AS name, shared, tags,
-       round(shared / sqrt(1.0 * own_tags * tags), 3) AS similarity
+       round(1000.0 * shared / sqrt(1.0 * own_tags * tags), 0) / 1000 AS similarity
 ORDER BY similarity DESC, shared DESC, artist
 LIMIT $limit

@@ -13,6 +13,6 @@ MATCH (u:User {id: $user})-[v:VIEWED]->(p:Post)-[:ABOUT]->(t:Topic)
 WITH u, t, count(DISTINCT v.event_id) AS views
 OPTIONAL MATCH (u)-[l:LIKED]->(q:Post)-[:ABOUT]->(liked:Topic) WHERE liked.id = t.id
 WITH t, views, count(DISTINCT l.event_id) AS likes
-RETURN t.id AS topic, views, likes, round(100.0 * likes / views, 1) AS like_rate
+RETURN t.id AS topic, views, likes, round(1000.0 * likes / views, 0) / 10 AS like_rate
 ORDER BY likes DESC, views DESC, topic
 LIMIT $limit

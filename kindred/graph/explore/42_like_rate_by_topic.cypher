@@ -12,6 +12,6 @@ MATCH (t:Topic)<-[:ABOUT]-(:Post)<-[v:VIEWED]-(:User)
 WITH t, count(DISTINCT v.event_id) AS views
 OPTIONAL MATCH (t)<-[:ABOUT]-(:Post)<-[l:LIKED]-(:User)
 WITH t, views, count(DISTINCT l.event_id) AS likes
-RETURN t.id AS topic, views, likes, round(100.0 * likes / views, 1) AS like_rate
+RETURN t.id AS topic, views, likes, round(1000.0 * likes / views, 0) / 10 AS like_rate
 ORDER BY like_rate DESC, views DESC, topic
 LIMIT $limit
