@@ -20,6 +20,7 @@ from kindred.domain.errors import KindredError, SettingsError, StoreError
 
 _CHUNK_BYTES = 1 << 20
 _PART = ".kindred-{}.part"
+_NUMBER_OF_ERROR = re.compile(r"\(os error (\d+)\)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # a path keeps but one of two slashes
 _FORMATS = re.compile(
     r"\.(?:arrow|bz2|csv|feather|gz|html?|jpg|json|jsonl|ndjson|orc|parquet|pdf|pkl|png|sqlite|svg|tsv|xlsx?|xz|zip|zst)"
@@ -85,6 +86,12 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     """
     with _in_place_of(path) as part, part.open("wb") as file:
         yield file
+
+
+def error_of_disk(error: Exception, path: Path) -> OSError:
+    """What a library of Rust says of a file it could not write, as Python would have: with its number and the path."""
+    number = _NUMBER_OF_ERROR.search(str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else OSError(str(error))
 
 
 def write_whole(path: Path, content: bytes) -> None:

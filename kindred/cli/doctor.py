@@ -97,14 +97,17 @@ def _versions(settings: Settings) -> str:
 
     with vectors_of(settings) as store:
         systems = [store.of(system) for system in store.systems()]
-        versions = [(vectors, version) for vectors in systems for version in vectors.versions()]
+        there = [(vectors, version) for vectors in systems for version in vectors.versions()]
+        versions = [(vectors, version) for vectors, version in there if vectors.is_sealed(version)]
+        begun = [f"{vectors.system} {version}" for vectors, version in there if not vectors.is_sealed(version)]
         answering = [(vectors.system, version) for vectors in systems if (version := vectors.published())]
         bad = [f"{vectors.system} {damage}" for vectors, version in versions if (damage := vectors.damage(version))]
     if bad:
         raise ArtifactError("; ".join(bad), "publish the run again: `kindred publish RUN`")
     for system, version in answering:
         check_version(settings.data_dir / "artifacts" / system, version)
-    return f"{len(versions)} whole"
+    interrupted = f"; interrupted, and replaced when that run is published: {', '.join(begun)}" if begun else ""
+    return f"{len(versions)} whole{interrupted}"
 
 
 def _runs(folder: Path) -> str:

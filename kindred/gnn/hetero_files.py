@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
+from kindred.files import error_of_disk
 from kindred.gnn.graph_arrays import IDS, SEPARATOR, TENSORS, Triple
 from kindred.gnn.hetero_data import REVERSE_PREFIX, reverse_of
 from kindred.gnn.layer_input import layer_input
@@ -39,7 +40,7 @@ def write_tensors(data: HeteroData, path: Path) -> None:
     try:
         save_file(_named_tensors(data), path)
     except SafetensorError as error:
-        raise OSError(str(error)) from error
+        raise error_of_disk(error, path) from error
     path.chmod(path.parent.stat().st_mode & 0o666)  # the library lets only the owner read
 
 

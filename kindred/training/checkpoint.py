@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from kindred.domain.errors import ArtifactError
-from kindred.files import part_folder, put_in_place, read_with_hash, remedy, write_with_hash
+from kindred.files import error_of_disk, part_folder, put_in_place, read_with_hash, remedy, write_with_hash
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,7 @@ def _write_whole(folder: Path, name: str, save: Callable[[Path], None], manifest
         try:
             save(part / name)
         except SafetensorError as error:
-            raise OSError(str(error)) from error
+            raise error_of_disk(error, folder / name) from error
         with (part / name).open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         file = f"{name}-{digest[:16]}.safetensors"

@@ -122,6 +122,9 @@ class FolderSystem:
     def drop(self, version: str) -> None:
         self._folders.drop(version)
 
+    def is_sealed(self, version: str) -> bool:
+        return self._folders.is_sealed(version)
+
     def damage(self, version: str) -> str | None:
         return self._folders.damage(version)
 

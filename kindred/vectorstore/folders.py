@@ -208,6 +208,10 @@ class VersionFolders:
             raise _damaged(version, f"{folder / _MANIFEST} does not name collection {collection}")
         return lines[0]
 
+    def is_sealed(self, version: str) -> bool:
+        """Whether a version was whole once."""
+        return (self._sealed / checked_name(version)).is_dir()
+
     def damage(self, version: str) -> str | None:
         """What is wrong with a sealed version, rows that came later included; None where nothing is."""
         try:
@@ -221,7 +225,7 @@ class VersionFolders:
         return None
 
     def _verify(self, version: str) -> None:
-        if not (self._sealed / checked_name(version)).is_dir():
+        if not self.is_sealed(version):
             state = "not sealed: its building was interrupted" if (self._building / version).exists() else "not there"
             raise StoreError(f"version {version} is {state}", "drop it and publish the run again")
         if found := self.damage(version):

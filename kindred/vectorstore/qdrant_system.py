@@ -168,6 +168,10 @@ class ServerSystem:
                 self._client.delete_collection(name)
                 self._kinds.pop(name, None)
 
+    def is_sealed(self, version: str) -> bool:
+        with translated(self._url):
+            return any("counts" in values for values in self._metadata(version).values())
+
     def damage(self, version: str) -> str | None:
         try:
             self._sealed_collections(version)

@@ -152,6 +152,9 @@ class SystemVectors(PublishedVectors, Protocol):
     def drop(self, version: str) -> None:
         """Deletes a version, whole, half-built or damaged. Raises StoreError for the published one, if it is whole."""
 
+    def is_sealed(self, version: str) -> bool:
+        """Whether a version was whole once; one that is not is being built, or its building was interrupted."""
+
     def damage(self, version: str) -> str | None:
         """What is wrong with a sealed version, and in which file; None where all is as it was written."""
 

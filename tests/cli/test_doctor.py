@@ -37,6 +37,10 @@ def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(
 
     found = verified()
     assert found["versions"]["found"] == found["runs of products"]["found"] == "2 whole"
+    store.of("products").create("run-2", "items", 2, 2)
+    found = verified()
+    assert found["versions"]["ok"], "a publish that was interrupted has damaged nothing"
+    assert "2 whole; interrupted" in str(found["versions"]["found"]) and "products run-2" in str(found["versions"])
     (store_file := Path("data/vectors/listens/versions/v1/items/vectors.f32")).write_bytes(b"")
     (run_file := runs / "run-2" / "config.json").write_text("[]")
     found = verified()

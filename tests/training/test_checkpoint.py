@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import errno
 import json
+import resource
+import signal
 import stat
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +65,21 @@ def test_a_stop_before_the_tensors_are_in_place_leaves_the_old_one_alone(
     with pytest.raises(KeyboardInterrupt):
         write_checkpoint(tmp_path, "last", {"a": torch.zeros(1)}, {"epoch": 2})
     assert sorted(tmp_path.iterdir()) == files and read_checkpoint(tmp_path, "last")[1] == {"epoch": 1}
+
+
+@pytest.mark.parametrize("write", [write_checkpoint, write_arrays])
+def test_a_full_disk_is_told_with_its_number_and_file(tmp_path: Path, write: Callable[..., None]) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="last") as raised:
+            write(tmp_path, "last", {"a": torch.ones(1000) if write is write_checkpoint else np.ones(1000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, was)
+    assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path / "last"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_who_may_read_the_folder_may_read_the_tensors(tmp_path: Path) -> None:

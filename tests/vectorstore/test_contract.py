@@ -198,6 +198,7 @@ def test_what_is_not_sealed_is_not_published(store: SystemVectors, embeddings_of
         store.seal("half", {"items": 4})
     with pytest.raises(StoreError, match="should hold"):
         store.seal("half", {"items": 3, "users": 3})
+    assert not store.is_sealed("half") and store.is_sealed("v1")
     assert store.published() == "v1"
     store.drop("half")
     assert store.versions() == ["v1"]
