@@ -2,13 +2,12 @@
 
 A row is one query that led to one product; a product found by several queries has a row for each, and is bought once
 where user, product and time agree. `time` is in any form that `times.py` reads. Left out, as nothing can be learnt from
-them, are rows whose query contains that product's id, and rows whose query is only digits, an article number or a link;
-the summary counts each rule.
+them, are rows without the text of a query, rows whose query contains that product's id, and rows whose query is only
+digits, an article number or a link; the summary counts each rule.
 """
 
 from __future__ import annotations
 
-from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.ids import id_of
 from kindred.ingest.cells.texts import text_of
 from kindred.ingest.cells.times import milliseconds_of
@@ -44,8 +43,6 @@ def parse_order(row: Values) -> Parsed:
     """
     row = in_our_names(row, _NAMES)
     text, product_id = text_of(row.get("query"), "query"), id_of(row.get("product"), "product")
-    if not text.strip():
-        raise BadRecord(Reason.MISSING_VALUE, "it is missing", "query")
     at_ms = given_time(milliseconds_of(row.get("time"), "time"), "time")
     query, useless = useful_query(text, product_id)
     if useless:

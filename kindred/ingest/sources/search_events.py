@@ -23,9 +23,10 @@ says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 import orjson
 
@@ -72,6 +73,7 @@ _NAMES = {
     "position": ("ItemRank",),
 }
 _ACTION_CHARACTERS = 40
+_BETWEEN_WORDS = re.compile(r"[\s-]+|(?<=[a-z])(?=[A-Z])")
 
 
 def parse_search_event(row: Values, texts: Texts | None = None) -> Parsed:
@@ -87,7 +89,7 @@ def parse_search_event(row: Values, texts: Texts | None = None) -> Parsed:
     row = in_our_names(row, _NAMES)
     if not is_missing(row.get("action_name")):
         return _parse_event(row, text_of(row["action_name"], "action_name"), texts or {})
-    if row.get("user_query") is not None:
+    if "user_query" in row:
         text = text_of(row["user_query"], "user_query")
         return _parse_search(row, text) if is_missing(row.get("product")) else _parse_lead(row, "click", text)
     raise BadRecord(
@@ -95,14 +97,21 @@ def parse_search_event(row: Values, texts: Texts | None = None) -> Parsed:
     )
 
 
-def _parse_event(row: Values, action: str, texts: Texts) -> Parsed:
+def _parse_event(row: Values, named: str, texts: Texts) -> Parsed:
+    action = _action_of(named)
     if action not in _SEARCHES and action not in _LEADS:
-        return Parsed((), skipped=f"{action[:_ACTION_CHARACTERS]} event")
+        return Parsed((), skipped=f"{named[:_ACTION_CHARACTERS]} event")
     text = text_of(row.get("user_query"), "user_query")
     if action in _SEARCHES:
         text = text or text_of(row.get("message"), "message")
     text = text or texts.get(id_of(row.get("query_id"), "query_id") or "", "")
     return _parse_search(row, text) if action in _SEARCHES else _parse_lead(row, action, text)
+
+
+@lru_cache(1_000)
+def _action_of(named: str) -> str:
+    """The action as User Behavior Insights writes it: `Add to cart` and `addToCart` are `add_to_cart`."""
+    return _BETWEEN_WORDS.sub("_", named.strip()).casefold()
 
 
 def _parse_search(row: Values, text: str) -> Parsed:

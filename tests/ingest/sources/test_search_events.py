@@ -90,6 +90,7 @@ def test_what_holds_nothing_is_skipped_and_what_is_wrong_is_not(
     nothing = [
         query(""),
         query("  "),
+        query(None),
         query("4006381333931"),
         query(5),
         query("https://shop.example/p"),
@@ -146,7 +147,7 @@ def test_an_order_leads_buys_and_searches_unless_its_query_gives_it_away(
         {"user": None, "query": "mug", "time": AT, "product": 900_001},
     ]
     file = ingest(graph, tmp_path, options, orders=rows)
-    assert (file.accepted, file.skipped, file.reasons) == (2, 4, {"missing_id": 1, "missing_value": 1})
+    assert (file.accepted, file.skipped, file.reasons) == (2, 5, {"missing_id": 1})
     assert edges(graph, "LED_TO", "source_id", "target_id", "action") == {
         ("red mug", "900001", "purchase"),
         ("mug for tea", "900001", "purchase"),
@@ -304,9 +305,10 @@ def test_a_plain_table_tells_searches_and_where_they_led(
 ) -> None:
     rows = (
         f"a,red mug,{AT},,search\na,red mug,{AT + 5},P1,purchase\nb,mug,{AT},P2,\nb,,{AT},P2,purchase\nb,mug,{AT},,\n"
+        f"b,,{AT},,\nb,,{AT},P2,\nb,mug,{AT},P3,Add to cart\nb,mug,{AT},P4,addToCart\nb,mug,{AT},P5, Click\n"
     )
     file = ingest(graph, tmp_path, options, events=f"{names}\n{rows}".encode())
-    assert (file.accepted, file.duplicates, file.skipped) == (4, 0, 1)
+    assert (file.accepted, file.duplicates, file.skipped) == (7, 0, 3)
     assert edges(graph, "SEARCHED", "source_id", "target_id", "at") == {
         ("a", "red mug", AT),
         ("a", "red mug", AT + 5),
@@ -315,6 +317,9 @@ def test_a_plain_table_tells_searches_and_where_they_led(
     assert edges(graph, "LED_TO", "source_id", "target_id", "action") == {
         ("red mug", "P1", "purchase"),
         ("mug", "P2", "click"),
+        ("mug", "P3", "add_to_cart"),
+        ("mug", "P4", "add_to_cart"),
+        ("mug", "P5", "click"),
     }
     assert edges(graph, "BOUGHT", "source_id", "target_id") == {("a", "P1")}
 
