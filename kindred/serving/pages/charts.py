@@ -81,13 +81,20 @@ def line_chart(title: str, series: Mapping[str, Sequence[tuple[float, float]]]) 
         for name, line in series.items()
     )
     steps = sorted({x for x, _ in points})
-    marks = sorted({steps[round(i * (len(steps) - 1) / _TICKS)] for i in range(_TICKS + 1)})
+    marks = epochs_of(low_x, high_x)
     values = {name: dict(line) for name, line in series.items()}
     table = tuple(
         (f"{x:g}", tuple(f"{values[name][x]:.4g}" if x in values[name] else "–" for name in series)) for x in steps
     )
     across = tuple((x_of(x), f"{x:g}") for x in marks)
     return LineChart(title, curves, across, tuple((y_of(y), f"{y:.3g}") for y in ticks), table)
+
+
+def epochs_of(first: float, last: float) -> list[float]:
+    """The first epoch, then round whole numbers up to the last, none close beside the first."""
+    ticks = [tick for tick in ticks_of(first, last) if tick.is_integer() and first < tick <= last]
+    room = (ticks[1] - ticks[0]) / 2 if len(ticks) > 1 else 0.0
+    return [first, *(tick for tick in ticks if tick - first >= room)]
 
 
 def ticks_of(low: float, high: float) -> list[float]:

@@ -100,7 +100,7 @@ def _view(service: Service, label: str, node: str) -> View:
         try:
             return read_view(store, graph_schema(), (label, node), hops=2, limit=NODES)
         except SchemaError as error:
-            raise UnknownError(error.message, error.next_step) from error
+            raise UnknownError(error.message, "open the graph from the page of a user or an item") from error
 
 
 async def map_page(service: Service, system: str, only: str) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from functools import cache
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from kindred.domain.errors import KindredError
@@ -19,7 +21,7 @@ from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.recommends import MapsItems
 from kindred.recommenders.systems import find_system
 from kindred.serving.http.bare_page import HEADERS
-from kindred.serving.http.problems import status_of
+from kindred.serving.http.problems import PAGES, status_of
 from kindred.serving.service import Service
 
 _SOURCES = {
@@ -32,6 +34,7 @@ _SOURCES = {
     "words and vectors": "by words and meaning",
     "rule": "put here by a rule",
 }
+_PAGE_ADDRESS = re.compile(rf"(?<!\S){PAGES}(?:/[a-z]+)*\b")
 _SERVED = {
     "engine": "by vector search",
     "exact": "by comparing all vectors in memory",
@@ -101,6 +104,7 @@ def _environment() -> Environment:
         "ago": ago,
         "brief": brief,
         "sentence": sentence,
+        "with_links": with_links,
     }
     environment.globals |= {"link": link, "sources": _SOURCES, "rests_on": rests_on, "served": _SERVED}
     return environment
@@ -143,6 +147,11 @@ def ago(minutes: float) -> str:
 def sentence(text: str) -> str:
     """A note as a sentence: with a capital letter and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def with_links(text: str) -> Markup:
+    """A text whose addresses of pages can be followed."""
+    return Markup(_PAGE_ADDRESS.sub(r'<a href="\g<0>">\g<0></a>', str(escape(text))))
 
 
 def percent(share: float) -> str:

@@ -104,7 +104,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         "users": words.users,
         "items": words.items,
         "events": made.get("event_words", words.events),
-        "width": "width",
+        "width": "embedding width",
     }
     facts = [(called, f"{made[name]:,}") for name, called in named.items() if made.get(name)]
     if learned := made.get("gnn"):

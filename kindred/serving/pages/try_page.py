@@ -64,7 +64,8 @@ async def try_page(service: Service, system: str, form: str) -> Page:
     wanted = FOUND + 1 + len(picked)
     found = await service.in_thread(partial(opened.memory.find_items, q, wanted)) if q else []
     found = [(item, title) for item, title in found if item not in picked]
-    answer, problem = await _answered(service, opened.module, picks, pasted)
+    request, answer, problem = await _answered(service, opened.module, picks, pasted)
+    named = dict.fromkeys(event.target_id for event in (request.events if request else ()))
     values = {
         "picks": picks,
         "titles": opened.memory.titles(picked),
@@ -75,6 +76,8 @@ async def try_page(service: Service, system: str, form: str) -> Page:
         "searched": bool(q),
         "answer": answer,
         "problem": problem,
+        "unknown": [item for item in named if not opened.memory.knows_item(item)],
+        "has_words": bool(declared.event_texts),
         "rated": declared.rated,
         "stars": STARS,
         "shape": _shape(declared),
@@ -86,13 +89,13 @@ async def try_page(service: Service, system: str, form: str) -> Page:
 
 async def _answered(
     service: Service, module: SystemModule, picks: Sequence[Pick], pasted: str
-) -> tuple[Answer | None, str]:
-    """What is recommended, None where nothing was asked; and what is wrong with what was asked."""
+) -> tuple[Request | None, Answer | None, str]:
+    """What was asked and what is recommended, None where nothing was; and what is wrong with what was asked."""
     try:
         request = _request(module, picks, pasted)
-        return (None if request is None else await service.answer(module.system.name, request)), ""
+        return request, (None if request is None else await service.answer(module.system.name, request)), ""
     except KindredError as error:
-        return None, problem_text(error)
+        return None, None, problem_text(error)
 
 
 def _request(module: SystemModule, picks: Sequence[Pick], pasted: str) -> Request | None:

@@ -17,12 +17,13 @@ from kindred.domain.shown import counted
 from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.runs import finish_run
 from kindred.serving.pages import item_pages, try_page, user_pages
-from kindred.serving.pages.charts import line_chart, ticks_of
+from kindred.serving.pages.charts import epochs_of, line_chart, ticks_of
 from kindred.serving.pages.item_map import HEIGHT, WIDTH, read_map
 from kindred.serving.pages.rendering import ago, brief, sentence
 from kindred.serving.service import Service
 from kindred.stores import runs_folder_of
 from tests.serving.conftest import Client, Published
+from tests.serving.pages.run_report import write_report
 from tests.serving.routes.test_answers import users_of
 
 
@@ -141,7 +142,8 @@ def test_a_page_that_can_not_be_made_says_why_and_offers_the_search(client: Clie
     assert client.get("/ui/static/..%2fpages.py").status_code == 404
     for path in ("", "?system=products&name=../../x", "?system=none&name=x", "?system=..&name=products"):
         no_run = get(client, f"/ui/run{path}")
-        assert no_run.status_code == 404 and "/ui/runs" in no_run.text, path
+        assert no_run.status_code == 404 and '<a href="/ui/runs">/ui/runs</a> lists' in no_run.text, path
+    assert "open the graph from the page of a user" in get(client, "/ui/products/graph?label=User&id=none").text
     unknown = text_of(client, "/ui/products/user?id=stranger")
     assert "No user of this id" in unknown.said
 
@@ -168,6 +170,9 @@ def test_who_tries_it_gets_what_a_recommender_answers(client: Client, service: S
     assert "line 1: rating: 9 is not from 1 to 5" in high.said
     bad = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + ' | many')}")
     assert "line 1 can't be understood: write" not in bad.said and "`id | stars | words`" in bad.said
+    unknown = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + chr(10) + 'no such one | 4 | lovely')}")
+    assert "Not among the products here: no such one. Only what is said of them counts." in unknown.said
+    assert "Not among" not in page.said
     json_line = json.dumps({"reviewerID": "x", "asin": picked[0], "overall": 5.0, "unixReviewTime": 1_500_000_000})
     assert "encoded just now" in text_of(client, f"/ui/products/try?pasted={quote(json_line)}").said
 
@@ -211,21 +216,9 @@ def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: 
 
 @pytest.mark.parametrize("left_out", ["nothing", "rating"])
 def test_the_report_of_an_evaluated_run_is_shown(client: Client, service: Service, left_out: str) -> None:
-    """As `evaluation.report` writes it; a model that only ranks has no rating."""
-    model = {"recall@10": 0.3754, "ndcg@10": 0.1942}
-    lead = {"recall@10": {"mean": 0.1, "low": 0.05, "high": 0.15}}
-    by_history = {"1": {"users": 1_234, "model": model}}
-    report = {
-        "protocol": {"split": "temporal", "rule": "the last", "tested_users": 9, "items": 4, "interval": "95 %"},
-        "warnings": ["few users"],
-        "ranking": {"model": model, "baselines": {"ease": model}, "delta": {"ease": lead}, "by_history": by_history},
-        "rating": {"model": {"mse": 0.9903}, "baselines": {"mean": {"mse": 1.2056}}},
-    }
-    report.pop(left_out, None)
-    run = runs_folder_of(service.settings, "products") / "20260101-000000-aaaaaa"
-    (run / "evaluation" / "temporal").mkdir(parents=True, exist_ok=True)
-    (run / "evaluation" / "temporal" / "report.json").write_text(json.dumps(report))
-    shown = text_of(client, f"/ui/run?system=products&name={run.name}").said
+    """A model that only ranks has no rating."""
+    run = write_report(service, left_out)
+    shown = text_of(client, f"/ui/run?system=products&name={run}").said
     assert "Evaluation, temporal split" in shown and "few users" in shown
     assert "1,234" in shown and "+0.050 to +0.150, better" in shown
     assert ("0.990" in shown) == (left_out != "rating")
@@ -244,6 +237,7 @@ def test_numbers_and_long_names_are_written_as_people_do(client: Client) -> None
 def test_ticks_are_round_and_hold_the_values() -> None:
     assert ticks_of(0.02, 0.158) == pytest.approx([0, 0.05, 0.1, 0.15, 0.2])
     assert ticks_of(3.0, 3.0)[0] <= 3.0 <= ticks_of(3.0, 3.0)[-1]
+    assert [epochs_of(1, last) for last in (20, 3, 9, 2)] == [[1, 5, 10, 15, 20], [1, 2, 3], [1, 2, 4, 6, 8], [1, 2]]
     chart = line_chart("loss", {"a": [(1, 2.0), (2, 1.0)], "b": [(2, 3.0)]})
     assert chart is not None and chart.table == (("1", ("2", "–")), ("2", ("1", "3")))
     assert line_chart("nothing", {"a": [(1, 2.0)]}) is None

@@ -24,6 +24,7 @@ from kindred.serving.service import Service
 from tests.chromium import chromium
 from tests.recommenders.conftest import write, write_product
 from tests.serving.conftest import Published, opened, settings_in
+from tests.serving.pages.run_report import write_report
 
 pytestmark = pytest.mark.long
 
@@ -226,13 +227,15 @@ def test_on_a_phone_in_the_dark_nothing_is_cut_off_or_too_small(
     places += [f"/graph?label=User&id={user}", f"/compare?user={user}"]
     for scheme, dark in (("dark", True), ("light", False)):
         with watched(browser, address, 390, scheme) as page:
-            run = "/ui/run?system=products&name=20260101-000000-aaaaaa"
+            run = f"/ui/run?system=products&name={write_report(shop, 'nothing')}"
             for place in [*(f"/ui/products{place}" for place in places), "/ui/runs", run, "/ui/status"]:
                 page.goto(place)
                 assert page.evaluate("document.documentElement.scrollWidth") <= 390, place
                 assert page.evaluate(SMALL_LETTERS) == [], place
                 light = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
                 assert (light < 60) == dark, place
+                if place == run:
+                    assert page.get_by_text("+0.050 to +0.150, better").is_visible()
 
 
 def test_the_map_by_keyboard(browser: Browser, address: str) -> None:
