@@ -25,7 +25,7 @@ from benchmarks.product_graphs import Shop, open_shop, reviews14_lines
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.recommendation import Request
 from kindred.evaluation.metrics import evaluate_ranking
-from kindred.evaluation.splits import as_of_split
+from kindred.evaluation.splits import Split
 from kindred.linear.baselines.popularity import fit_popularity
 from kindred.recommenders.baselines import ease_map_on
 from kindred.recommenders.config import ModelConfig
@@ -114,7 +114,8 @@ def one_month(shop: Shop, graph: InteractionGraph, config: ModelConfig, start: i
     )
     answers = Interactions(np.arange(len(asked)), events.item_index[asked], len(asked), events.num_items)
     popular = fit_popularity(events.take(known))(np.zeros(1, dtype=np.int64))
-    weights = ease_map_on(as_of_split(events, start - 1, end - start, validation_horizon=end - start))
+    is_last = events.at[known] >= 2 * start - end
+    weights = ease_map_on(Split("as of", events, known[~is_last], known[is_last], in_month))
     seen = _on_axis(events, before)
     ways: dict[str, Scorer] = {
         "popularity": lambda users: np.repeat(popular, len(users), axis=0),

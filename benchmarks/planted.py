@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.mentions import mentions
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.evaluation.bootstrap import paired_bootstrap
 from kindred.evaluation.metrics import RankingResult, evaluate_ranking
 from kindred.evaluation.splits import Split, temporal_split
-from kindred.ingest.generate.aspects import ASPECTS, mentions
+from kindred.ingest.generate.aspects import ASPECTS
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.linear.baselines.ease import fit_ease
 from kindred.linear.baselines.neighbours import fit_item_knn

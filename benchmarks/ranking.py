@@ -25,13 +25,14 @@ import numpy as np
 from benchmarks import datasets
 from benchmarks.datasets import Split
 from benchmarks.ranking_report import ENSEMBLE, Run, Setting, build_report, format_report, peak_gb, reset_peak
+from benchmarks.user_knn import fit_user_knn
 from kindred.domain.errors import install_hint
 from kindred.domain.interactions import FloatArray, Scorer
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.linear.baselines import als, ease, lightgcn
 from kindred.linear.baselines.gf_cf import fit_gf_cf
 from kindred.linear.baselines.lightgcn import LightGCNConfig
-from kindred.linear.baselines.neighbours import fit_item_knn, fit_user_knn
+from kindred.linear.baselines.neighbours import fit_item_knn
 from kindred.linear.baselines.popularity import fit_popularity, fit_random
 from kindred.linear.ensemble.fit import RankingConfig, fit_linear_ensemble
 from kindred.linear.ensemble.model import LinearEnsemble

@@ -160,7 +160,7 @@ def run_protocol(
 def evaluate_splits(
     splits: Sequence[Split], fit_model: FitModel, config: ProtocolConfig, progress: Progress = silent
 ) -> ProtocolResult:
-    """The same on splits of the caller's, one for each seed: published ones, or a row of months (`as_of_split`).
+    """The same on splits of the caller's, one for each seed: such as published ones.
 
     All must be of the same users and items; intervals are pooled over them by user.
 

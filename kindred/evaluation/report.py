@@ -36,7 +36,6 @@ SPLIT_RULES = {
     "temporal": "each user's last event is test, the one before it validation, the rest train; "
     "a hash orders events of one user at the same time",
     "random": "each user-item pair falls by a seeded hash: 20 % test, 10 % validation, 70 % train",
-    "as_of": "events up to a time are known, those of the time after it are test",
     "given": "rows given by the caller, as published",
 }
 

@@ -47,7 +47,6 @@ _LIMITS_OF_SPLIT = {
     "temporal": "Each user is split at their own last event, so events of other users may be later than the one asked "
     "about. An as-of evaluation by months is stricter.",
     "random": "Time is ignored: a user's later events help to find earlier ones, which never happens live.",
-    "as_of": "Users without an event before the split time are tested too; no model can know their taste.",
     "given": "Whatever the published split does, leaks included, is taken as it is.",
 }
 

@@ -25,7 +25,7 @@ class Split:
     """Rows of `interactions` by their use; the three never share a row, each ascends.
 
     Attributes:
-        name: the rule that split it: `temporal`, `random` or `as_of`.
+        name: the rule that split it: `temporal` or `random`.
         interactions: every event, those of no use here included.
         train: rows to learn from, `[num_train]`.
         validation: rows to choose settings on, and to learn from once they are chosen, `[num_validation]`.
@@ -182,32 +182,6 @@ def validation_split(known: Interactions, seed: int, *, temporal: bool) -> Split
         return random_split(known, seed + _OTHER_SEEDS, test_share=0.0, validation_share=0.2)
     last = temporal_split(known)
     return Split(last.name, known, last.known, last.test, _NO_ROWS)
-
-
-def as_of_split(interactions: Interactions, time: int, horizon: int, validation_horizon: int = 0) -> Split:
-    """The data as of one time: what came up to `time` is known, what came in `(time, time + horizon]` is test.
-
-    The strictest of the splits: no known event of any user is later than `time`. Later events are in none of its parts.
-
-    Args:
-        interactions: every event.
-        time: seconds UTC.
-        horizon: seconds after it that are tested.
-        validation_horizon: seconds up to it that are validation instead of train.
-
-    Raises:
-        SettingsError: the events have no times, or a horizon is negative.
-    """
-    if horizon <= 0 or validation_horizon < 0:
-        raise SettingsError(
-            f"a horizon of {horizon} s and a validation horizon of {validation_horizon} s can't be split",
-            "use seconds > 0",
-        )
-    at = _times(interactions)
-    train = at <= time - validation_horizon
-    test = (at > time) & (at <= time + horizon)
-    rows = [np.flatnonzero(mask).astype(np.int64) for mask in (train, (at <= time) & ~train, test)]
-    return Split("as_of", interactions, *rows)
 
 
 def _times(interactions: Interactions) -> IntArray:

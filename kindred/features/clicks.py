@@ -33,6 +33,7 @@ from kindred.features.click_log import CODES, MINUTE, SESSION, ClickLog
 from kindred.features.decayed import DecayedCounts
 
 _PRIOR_WEIGHT = 5.0
+_FADING = 3  # which of the half-lives the counts of followers fade by
 """Clicks that the share of the prior kind of context counts as."""
 
 
@@ -87,13 +88,12 @@ class ClickFeatures:
         articles = np.arange(self.log.num_articles)
         return self._of["everyone"][0].before(articles, np.full(len(articles), at))
 
-    def followers(self, asked: Asked, request: int, half_life: int = 3) -> tuple[IntArray, DoubleArray]:
+    def followers(self, asked: Asked, request: int) -> tuple[IntArray, DoubleArray]:
         """Articles that others clicked right after one of this reader's last three, and how often, faded.
 
         Args:
             asked: the requests.
             request: which of them.
-            half_life: by which of the half-lives of such counts they fade.
         """
         counts, num = self._of[LAST][0], self.log.num_articles
         row = asked.row[request, :3]
@@ -102,7 +102,7 @@ class ClickFeatures:
             low, high = np.searchsorted(counts.keys, [2 * article * num, (2 * article + 2) * num])
             keys = counts.keys[low:high]
             found.append(keys % num)
-            often.append(counts.before(keys, np.full(len(keys), asked.at[request]))[:, half_life])
+            often.append(counts.before(keys, np.full(len(keys), asked.at[request]))[:, _FADING])
         return np.concatenate(found), np.concatenate(often)
 
     def rows(

@@ -19,6 +19,7 @@ from kindred.training.fit import FitResult, Objective, RunOptions, fit
 from kindred.training.schedule import Metrics
 
 WATCHED = "macro_ap"
+_FOCUS, _MARGIN = 2.0, 0.05  # of the loss on negatives
 _POOL = 32  # batches that are filled at once, so that tracks of like length find each other
 _SCALED_BY = 2048  # from which mean and deviation of frames are taken
 
@@ -56,14 +57,14 @@ class Averaged(nn.Module):
         torch._foreach_lerp_(own, other, 1 - kept)
 
 
-def asymmetric_focal_loss(logits: Tensor, labels: Tensor, against: float = 2.0, margin: float = 0.05) -> Tensor:
-    """Mean of −y·log p − (1 − y)·q^against·log(1 − q), where q = max(p − margin, 0): easy negatives hardly count.
+def asymmetric_focal_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean of −y·log p − (1 − y)·q²·log(1 − q), where q = max(p − 0.05, 0): easy negatives hardly count.
 
     Ridnik et al., "Asymmetric Loss For Multi-Label Classification", 2021, arXiv 2009.14119, without focusing on
     positives. `[batch, num_tags]` both.
     """
-    shifted = (torch.sigmoid(logits) - margin).clamp(min=0)
-    easy = shifted.pow(against) * torch.log1p(-shifted)
+    shifted = (torch.sigmoid(logits) - _MARGIN).clamp(min=0)
+    easy = shifted.pow(_FOCUS) * torch.log1p(-shifted)
     return -(labels * functional.logsigmoid(logits) + (1 - labels) * easy).mean()
 
 

@@ -19,7 +19,7 @@ from kindred.evaluation.protocol import (
 )
 from kindred.evaluation.report import ABOVE_POPULARITY, build_report, gate, suspicious, write_report
 from kindred.evaluation.report_text import render_table, verdict
-from kindred.evaluation.splits import Split, as_of_split
+from kindred.evaluation.splits import Split
 from kindred.files import read_with_hash
 from kindred.linear.baselines.popularity import fit_popularity, fit_random
 from kindred.linear.baselines.rating_baselines import fit_bias_rating, fit_mean_rating
@@ -258,12 +258,16 @@ def test_an_undefined_figure_is_a_missed_gate(report: Report) -> None:
 
 
 def test_rolling_months_are_reported_together() -> None:
-    """As-of splits of three days in a row: the cases of all come together, split by split they stay apart."""
+    """Splits of three days in a row: the cases of all come together, split by split they stay apart."""
     rows = interactions()
-    splits = [as_of_split(rows, cut * 86_400, 86_400) for cut in (2, 3, 4)]
+    assert rows.at is not None
+    day, none = rows.at // 86_400, np.zeros(0, np.int64)
+    splits = [
+        Split("given", rows, np.flatnonzero(day <= last), none, np.flatnonzero(day == last + 1)) for last in (2, 3, 4)
+    ]
     config = ProtocolConfig("temporal", seeds=(0, 0, 0), baselines=BASELINES, num_samples=50)
     report = build_report(evaluate_splits(splits, fit_taste, config), "fixed")
-    assert report["protocol"]["split"] == "as_of"
+    assert report["protocol"]["split"] == "given"
     assert report["protocol"]["cases"] == 3 * NUM_USERS
     assert report["protocol"]["known_events"] == [3 * NUM_USERS, 4 * NUM_USERS, 5 * NUM_USERS]
     assert len(report["ranking"]["by_seed"]["model"]["recall@10"]) == 3

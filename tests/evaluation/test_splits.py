@@ -11,7 +11,6 @@ from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import Interactions
 from kindred.evaluation.splits import (
     Split,
-    as_of_split,
     random_split,
     repeated_share,
     split_by,
@@ -85,18 +84,6 @@ def test_random_parts_are_disjoint_complete_and_never_part_a_pair(interactions: 
     assert_disjoint_and_complete(split)
     sides = [set(zip(p.user_index, p.item_index, strict=True)) for p in (split.known_events, split.test_events)]
     assert not sides[0] & sides[1]
-
-
-@given(some_events, st.integers(0, 3), st.integers(1, 3), st.integers(0, 2))
-def test_as_of_knows_nothing_later_than_its_cut(
-    interactions: Interactions, cut: int, horizon: int, validation: int
-) -> None:
-    split = as_of_split(interactions, cut * DAY, horizon * DAY, validation * DAY)
-    at = interactions.at
-    assert at is not None
-    assert np.array_equal(split.known, np.flatnonzero(at <= cut * DAY))
-    assert np.array_equal(split.test, np.flatnonzero((at > cut * DAY) & (at <= (cut + horizon) * DAY)))
-    assert np.array_equal(split.validation, np.flatnonzero((at > (cut - validation) * DAY) & (at <= cut * DAY)))
 
 
 def test_temporal_split_by_hand() -> None:
@@ -183,5 +170,3 @@ def test_a_temporal_split_needs_times_and_shares_need_a_train_part() -> None:
         split_by("temporal", timeless, 0)
     with pytest.raises(SettingsError, match="below 1"):
         random_split(timeless, 0, test_share=0.9, validation_share=0.1)
-    with pytest.raises(SettingsError, match="horizon"):
-        as_of_split(events([(0, 0, 5, 0)]), 0, 0)

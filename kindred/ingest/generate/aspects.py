@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 
 
@@ -93,20 +91,3 @@ def expand(template: str) -> list[str]:
             filled = (template.replace(f"{{{slot}}}", fill) for fill in fills)
             return [sentence for part in filled for sentence in expand(part)]
     return [template[0].upper() + template[1:]]
-
-
-def mentions(text: str) -> list[tuple[int, bool]]:
-    """The aspects that a generated text speaks of and whether it praises each: what its writer knew, for the lab."""
-    meanings = _meanings()
-    return [meanings[sentence] for sentence in re.split(r"(?<=[.!?]) ", text) if sentence in meanings]
-
-
-@cache
-def _meanings() -> dict[str, tuple[int, bool]]:
-    return {
-        sentence: (position, is_praise)
-        for position, aspect in enumerate(ASPECTS)
-        for is_praise, templates in ((False, aspect.fault), (True, aspect.praise))
-        for template in templates
-        for sentence in expand(template)
-    }

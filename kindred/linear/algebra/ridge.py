@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray
 
+_NEAREST_RIDGE = 1e-3  # L2 penalty of `nearest_map`, in mean squared lengths of the input columns
+
 
 def ease_weights(gram: FloatArray, ridge: float) -> FloatArray:
     """Item-to-item weights, zero on the diagonal, rebuilding a user's items from the others, `[num_items, num_items]`.
@@ -155,13 +157,12 @@ def _lifted(gram: FloatArray, ridge: float) -> FloatArray:
     return lifted
 
 
-def nearest_map(inputs: FloatArray, outputs: FloatArray, ridge: float = 1e-3) -> FloatArray:
+def nearest_map(inputs: FloatArray, outputs: FloatArray) -> FloatArray:
     """The linear map that brings inputs nearest to outputs, `[num_inputs, num_outputs]`.
 
     Args:
         inputs: one row an example, `[num_examples, num_inputs]`.
         outputs: what each should become, `[num_examples, num_outputs]`.
-        ridge: L2 penalty, in mean squared lengths of the input columns.
     """
     gram = inputs.T @ inputs
-    return ridge_weights(gram, inputs.T @ outputs, ridge * float(gram.trace()) / len(gram))
+    return ridge_weights(gram, inputs.T @ outputs, _NEAREST_RIDGE * float(gram.trace()) / len(gram))

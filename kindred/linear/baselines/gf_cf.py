@@ -9,11 +9,12 @@ from scipy.sparse.linalg import svds
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.linear.inputs.known_items import known_items
 
+_RANK, _LOW_PASS = 256, 0.3  # of the low-pass filter, and its weight beside the neighbours
 _ZERO = 1e-9
 """Share of the largest eigenvalue below which one is rounding."""
 
 
-def fit_gf_cf(train: Interactions, rank: int = 256, alpha: float = 0.3) -> Scorer:
+def fit_gf_cf(train: Interactions, rank: int = _RANK) -> Scorer:
     """GF-CF: neighbours in the normalised graph plus an ideal low-pass filter.
 
     Shen et al., "How Powerful is Graph Convolution for Recommendation?", 2021, arXiv 2108.07567.
@@ -24,15 +25,15 @@ def fit_gf_cf(train: Interactions, rank: int = 256, alpha: float = 0.3) -> Score
     def score(users: IntArray) -> FloatArray:
         known = matrix[users]
         neighbours = (known @ normalised.T) @ normalised
-        return np.asarray(neighbours.todense() + alpha * ((known @ left) @ right.T), dtype=np.float32)
+        return np.asarray(neighbours.todense() + _LOW_PASS * ((known @ left) @ right.T), dtype=np.float32)
 
     return score
 
 
-def gf_cf_map(train: Interactions, rank: int = 256, alpha: float = 0.3) -> FloatArray:
+def gf_cf_map(train: Interactions) -> FloatArray:
     """What a user's item adds to the score of each item: the map of `fit_gf_cf`, `[num_items, num_items]`."""
-    normalised, left, right = gf_cf_filter(train, rank)
-    return np.asarray((normalised.T @ normalised).todense() + alpha * (left @ right.T), dtype=np.float32)
+    normalised, left, right = gf_cf_filter(train, _RANK)
+    return np.asarray((normalised.T @ normalised).todense() + _LOW_PASS * (left @ right.T), dtype=np.float32)
 
 
 def gf_cf_filter(train: Interactions, rank: int) -> tuple[sp.csr_matrix, FloatArray, FloatArray]:

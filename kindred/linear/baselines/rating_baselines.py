@@ -7,6 +7,8 @@ import numpy as np
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, RatingPredictor
 from kindred.domain.rating_scale import STARS, RatingScale
 
+_ITERATIONS = 15
+
 
 def _ratings(train: Interactions) -> FloatArray:
     rated = train.rated
@@ -36,7 +38,6 @@ def fit_bias_rating(
     scale: RatingScale = STARS,
     user_ridge: float = 5.0,
     item_ridge: float = 5.0,
-    iterations: int = 15,
 ) -> RatingPredictor:
     """Mean + user's and item's deviation, shrunken towards 0, within the scale.
 
@@ -47,7 +48,7 @@ def fit_bias_rating(
     user_bias, item_bias = np.zeros(train.num_users), np.zeros(train.num_items)
     user_count = np.bincount(train.user_index, minlength=train.num_users)
     item_count = np.bincount(train.item_index, minlength=train.num_items)
-    for _ in range(iterations):  # alternating exact minimisation: each line solves its ridge problem given the other
+    for _ in range(_ITERATIONS):  # alternating exact minimisation: each line solves its ridge problem given the other
         rest = rating - mean - user_bias[train.user_index]
         item_bias = np.bincount(train.item_index, rest, minlength=train.num_items) / (item_count + item_ridge)
         rest = rating - mean - item_bias[train.item_index]

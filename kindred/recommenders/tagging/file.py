@@ -17,7 +17,6 @@ from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.source import Parsed, Source
 
 _ASKED = Source(("track",), lambda row: Parsed([]), wanted={"track": ("track",)})
-_ROWS_AT_ONCE = 1024
 HEADER = b"track,prediction\n"
 
 

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.mentions import mentions
 from kindred.domain.errors import SettingsError, StoreError
 from kindred.domain.records import Brand, Category, Product, Reviewed, User
-from kindred.ingest.generate.aspects import ASPECTS, mentions
+from kindred.ingest.generate.aspects import ASPECTS
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.generate.sampler import Sampler, apportion
 from kindred.ingest.generate.shop import COMMUNITIES, SHELVES, STYLES

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.user_knn import fit_user_knn
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import Interactions
 from kindred.evaluation.metrics import evaluate_ranking
@@ -11,7 +12,7 @@ from kindred.linear.baselines.als import fit_als
 from kindred.linear.baselines.ease import fit_ease
 from kindred.linear.baselines.gf_cf import fit_gf_cf
 from kindred.linear.baselines.lightgcn import LightGCNConfig, fit_lightgcn
-from kindred.linear.baselines.neighbours import fit_item_knn, fit_user_knn
+from kindred.linear.baselines.neighbours import fit_item_knn
 from kindred.linear.baselines.popularity import fit_popularity, fit_random
 from kindred.linear.baselines.rating_baselines import fit_bias_rating, fit_constant_rating, fit_mean_rating
 from tests.checkerboard import checkerboard
@@ -48,7 +49,7 @@ def test_als_completes_the_checkerboard():
 def test_als_names_the_extra_that_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "implicit.als", None)
     with pytest.raises(SettingsError, match=r"\.\[als\]"):
-        fit_als(checkerboard(20, 20)[0], seed=0)
+        fit_als(checkerboard(20, 20)[0], seed=0, factors=4)
 
 
 def test_popularity_and_chance_cannot_complete_the_checkerboard():

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from benchmarks.user_knn import fit_user_knn
 from kindred.domain.interactions import Interactions
 from kindred.linear.baselines.als import fit_als
 from kindred.linear.baselines.ease import fit_ease
 from kindred.linear.baselines.gf_cf import fit_gf_cf, gf_cf_map
 from kindred.linear.baselines.lightgcn import LightGCNConfig, fit_lightgcn
-from kindred.linear.baselines.neighbours import fit_item_knn, fit_user_knn
+from kindred.linear.baselines.neighbours import fit_item_knn
 from kindred.linear.baselines.popularity import fit_popularity, fit_random
 from kindred.linear.baselines.rating_baselines import fit_bias_rating, fit_commonest_rating, fit_mean_rating
 
