@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +23,7 @@ from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.gnn.model import GnnConfig
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
+from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.ingest.loading.load import with_embeddings
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
@@ -32,8 +33,9 @@ from kindred.linear.ensemble.validation import WeightConfig
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.products import PRODUCTS
-from kindred.recommenders.publishing import publish
+from kindred.recommenders.publishing import Published, publish
 from kindred.recommenders.runs import Run, find_run
+from kindred.recommenders.systems import SystemModule, find_system
 from kindred.recommenders.training import GraphState
 from kindred.recommenders.training import train as train_system
 from kindred.training.fit import RunOptions
@@ -77,12 +79,43 @@ class Shop:
     recommender: Recommender
 
 
-def load(folder: Path, reviews: Path, metadata: Path) -> GraphStore:
+@dataclass(frozen=True)
+class Trained:
+    """A system on a graph of its own."""
+
+    folder: Path
+    store: GraphStore
+    module: SystemModule
+    run: Run
+
+
+def load_files(folder: Path, files: Sequence[SourceFile]) -> GraphStore:
+    """A graph in the folder with what the files hold."""
     store = open_graph(f"ladybug:{folder / 'graph'}")
     store.create_schema(graph_schema())
-    options = IngestOptions(folder / "staging", folder / "quarantine")
-    ingest_files(store, product_files(reviews, metadata), ENCODER, options)
+    ingest_files(store, files, ENCODER, IngestOptions(folder / "staging", folder / "quarantine"))
     return store
+
+
+def load(folder: Path, reviews: Path, metadata: Path) -> GraphStore:
+    return load_files(folder, product_files(reviews, metadata))
+
+
+@contextmanager
+def trained(system: str, folder: Path, files: Sequence[SourceFile], config: ModelConfig) -> Iterator[Trained]:
+    """A graph with what the files hold, and a run of the system on it in `folder / "runs"`."""
+    with closing(load_files(folder, files)) as store:
+        options = RunOptions(folder / "runs" / RUN, seed=3, device="cpu")
+        module = find_system(system)
+        yield Trained(folder, store, module, module.train(store, config, options, GraphState(store.url, "test")))
+
+
+@contextmanager
+def publishing(made: Trained) -> Iterator[tuple[Opened, Published]]:
+    """The same published, its stores open, and what was published."""
+    with closing(open_vectors(f"exact:{made.folder / 'vectors'}")) as vectors:
+        published = made.module.publish(made.run, made.store, vectors)
+        yield Opened(made.store, vectors, made.folder / "runs", lambda: ENCODER), published
 
 
 def train(store: GraphStore, folder: Path, config: ModelConfig = SMALL) -> Run:

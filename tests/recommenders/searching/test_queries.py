@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +16,11 @@ from hypothesis import strategies as st
 
 from kindred.domain.errors import RecordError, SettingsError, StoreError
 from kindred.domain.recommendation import Bounds, Request
-from kindred.domain.schema import graph_schema
-from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.searches import SearchSample, generate_searches
-from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import HISTORY, TowerConfig
 from kindred.recommenders.answering.lists_file import write_lists
-from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.judging.evaluating import EvaluationOptions
 from kindred.recommenders.runs import Run, figures_of
@@ -34,12 +30,9 @@ from kindred.recommenders.searching.histories import Examples, histories_before,
 from kindred.recommenders.searching.model import fit_query_model
 from kindred.recommenders.searching.recommender import BOTH, VECTORS, WORDS, QueryRecommender
 from kindred.recommenders.searching.search_log import Links, SearchLog, read_search_log
-from kindred.recommenders.systems import find_system
-from kindred.recommenders.training import GraphState
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import FitConfig
-from kindred.vectorstore.open import open_vectors
-from tests.recommenders.conftest import ENCODER
+from tests.recommenders.conftest import publishing, trained
 
 TINY = TowerConfig(width=16, fit=FitConfig(epochs=2, patience=2, warmup_epochs=0))
 
@@ -57,24 +50,13 @@ class Searching:
 def searching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searching]:
     folder = tmp_path_factory.mktemp("searching")
     files = generate_searches(SearchSample(users=60, products=120, orders=700, seed=3), folder / "sample")
-    store = open_graph(f"ladybug:{folder / 'graph'}")
-    store.create_schema(graph_schema())
     sources = search_files(files.events, files.orders, None, files.products)
-    ingest_files(store, sources, ENCODER, IngestOptions(folder / "staging", folder / "quarantine"))
-    module = find_system("queries")
-    options = RunOptions(folder / "runs" / "20260101-000000-aaaaaa", seed=3, device="cpu")
-    run = module.train(store, ModelConfig(tower=TINY), options, GraphState(store.url, "test"))
-    vectors = open_vectors(f"exact:{folder / 'vectors'}")
-    published = module.publish(run, store, vectors)
-    assert published.counts["items"] == 120 and published.counts["users"] == 60
-    recommender = module.open_recommender(Opened(store, vectors, folder / "runs", lambda: ENCODER))
-    served = module.open_recommender(
-        Opened(None, vectors, folder / "runs", lambda: ENCODER, read=lambda: nullcontext(store))
-    )
-    assert isinstance(recommender, QueryRecommender) and isinstance(served, QueryRecommender)
-    yield Searching(store, run, read_search_log(store), recommender, served)
-    vectors.close()
-    store.close()
+    with trained("queries", folder, sources, ModelConfig(tower=TINY)) as made, publishing(made) as (opened, published):
+        assert published.counts["items"] == 120 and published.counts["users"] == 60
+        recommender = made.module.open_recommender(opened)
+        served = made.module.open_recommender(replace(opened, store=None, read=lambda: nullcontext(made.store)))
+        assert isinstance(recommender, QueryRecommender) and isinstance(served, QueryRecommender)
+        yield Searching(made.store, made.run, read_search_log(made.store), recommender, served)
 
 
 def asked(searching: Searching, *queries: str, k: int = 10) -> list[str]:
@@ -181,18 +163,10 @@ def test_without_words_what_is_popular(searching: Searching, queries: list[str])
 def test_products_without_any_text_are_found_by_where_searches_led(tmp_path: Path) -> None:
     """Such as the links of a query log; nothing is said of their meaning."""
     (tmp_path / "log.csv").write_text("user,query,time,product\na,red tent,1700000000,P1\na,blue tent,1700000100,P2\n")
-    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
-        store.create_schema(graph_schema())
-        files = search_files(tmp_path / "log.csv")
-        ingest_files(store, files, ENCODER, IngestOptions(tmp_path / "staging", tmp_path / "quarantine"))
-        options = RunOptions(tmp_path / "runs" / "20260101-000000-aaaaaa", seed=3, device="cpu")
-        module = find_system("queries")
-        run = module.train(store, ModelConfig(tower=TINY), options, GraphState(store.url, "test"))
-        assert run.manifest["notes"][1].startswith("no product has a text to be found by")
-        with closing(open_vectors(f"exact:{tmp_path / 'vectors'}")) as vectors:
-            module.publish(run, store, vectors)
-            recommender = module.open_recommender(Opened(store, vectors, tmp_path / "runs", lambda: ENCODER))
-            found = recommender(Request(queries=["red tent"], k=2)).recommendations
+    files = search_files(tmp_path / "log.csv")
+    with trained("queries", tmp_path, files, ModelConfig(tower=TINY)) as made, publishing(made) as (opened, _):
+        assert made.run.manifest["notes"][1].startswith("no product has a text to be found by")
+        found = made.module.open_recommender(opened)(Request(queries=["red tent"], k=2)).recommendations
     reasons = {item.item_id: item.reason and item.reason.text for item in found}
     assert reasons == {"P1": "who searched for “red tent” chose it once", "P2": None}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,12 +14,10 @@ import pytest
 from kindred.domain.errors import ArtifactError, RecordError
 from kindred.domain.frames import FramesInMemory
 from kindred.domain.records import Tagged
-from kindred.domain.schema import edge_type_of, graph_schema, to_table
-from kindred.graph.open import open_graph
+from kindred.domain.schema import edge_type_of, to_table
 from kindred.graph.store import GraphStore
 from kindred.ingest.generate.tags import TagSample, generate_tags
 from kindred.ingest.loading.frame_files import write_frames
-from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.music import tag_files
 from kindred.models.sequence_tagger import TaggerConfig
 from kindred.recommenders.config import ModelConfig
@@ -30,9 +27,8 @@ from kindred.recommenders.systems import find_system
 from kindred.recommenders.tagging.fitting import choose_share
 from kindred.recommenders.tagging.model import TagModel, load_tag_model
 from kindred.recommenders.tagging.tables import read_tag_tables
-from kindred.recommenders.training import GraphState
 from kindred.training.fit import RunOptions
-from tests.recommenders.conftest import ENCODER
+from tests.recommenders.conftest import trained
 
 TINY = TaggerConfig(encoder="frames", width=8, heads=2, epochs=2, folds=2)
 
@@ -49,14 +45,9 @@ def tagging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tagging]:
     folder = tmp_path_factory.mktemp("tagging")
     files = generate_tags(TagSample(tracks=90, tags=10, asked=5, dim=6, frames=(1, 9)), folder / "sample")
     (files.frames / "broken.npy").write_bytes(b"no array")
-    store = open_graph(f"ladybug:{folder / 'graph'}")
-    store.create_schema(graph_schema())
     sources = tag_files([files.tags], [files.frames], partial(write_frames, folder / "frames"))
-    ingest_files(store, sources, ENCODER, IngestOptions(folder / "staging", folder / "quarantine"))
-    options = RunOptions(folder / "runs" / "20260101-000000-aaaaaa", seed=3, device="cpu")
-    run = find_system("tags").train(store, ModelConfig(tagger=TINY), options, GraphState(store.url, "test"))
-    yield Tagging(store, run, load_tag_model(run.folder))
-    store.close()
+    with trained("tags", folder, sources, ModelConfig(tagger=TINY)) as made:
+        yield Tagging(made.store, made.run, load_tag_model(made.run.folder))
 
 
 def test_answers_are_probabilities_and_do_not_depend_on_company(tagging: Tagging) -> None:
@@ -91,12 +82,9 @@ def test_frames_and_tags_by_two_names_are_told(tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     np.save(tmp_path / "frames" / "a.npy", np.ones((2, 3)))
     (tmp_path / "tags.csv").write_text('track,tags\na.mp3,"x,y"\nb.mp3,x\n')
-    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
-        store.create_schema(graph_schema())
-        sources = tag_files([tmp_path / "tags.csv"], [tmp_path / "frames"], partial(write_frames, tmp_path / "kept"))
-        ingest_files(store, sources, ENCODER, IngestOptions(tmp_path / "staging", tmp_path / "quarantine"))
-        options = RunOptions(tmp_path / "runs" / "20260101-000000-aaaaaa", device="cpu")
-        run = find_system("tags").train(store, ModelConfig(tagger=TINY), options, GraphState(store.url, "test"))
+    sources = tag_files([tmp_path / "tags.csv"], [tmp_path / "frames"], partial(write_frames, tmp_path / "kept"))
+    with trained("tags", tmp_path, sources, ModelConfig(tagger=TINY)) as made:
+        run = made.run
     assert "there are frames of 'a' and tags of 'a.mp3'" in run.manifest["summary"][0]
 
 
