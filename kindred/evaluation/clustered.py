@@ -1,4 +1,4 @@
-"""Intervals of ratios whose cases belong to people: whole people are sampled, each with all of their cases."""
+"""Intervals of ratios whose cases belong to users: whole users are sampled, each with all of their cases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUM_SAMPLES = 1000
 
 @dataclass(frozen=True)
 class Ratios:
-    """Several ratios of sums over the same cases, and what they are in resamples of the people.
+    """Several ratios of sums over the same cases, and what they are in resamples of the users.
 
     Attributes:
         means: `[num_ratios]`.
@@ -25,7 +25,7 @@ class Ratios:
     samples: DoubleArray
 
     def interval(self, column: int, less: int | None = None) -> Interval:
-        """One ratio with its 95 per cent percentile interval; or one less another, in the same samples of people."""
+        """One ratio with its 95 per cent percentile interval; or one less another, in the same samples of users."""
         mean, samples = self.means[column], self.samples[:, column]
         if less is not None:
             mean, samples = mean - self.means[less], samples - self.samples[:, less]
@@ -33,26 +33,26 @@ class Ratios:
         return Interval(float(mean), float(low), float(high))
 
 
-def clustered_ratios(top: DoubleArray, bottom: DoubleArray, person: IntArray, rng: np.random.Generator) -> Ratios:
-    """The ratios sum(top) / sum(bottom) with a bootstrap over people (Efron, "Bootstrap Methods", 1979).
+def clustered_ratios(top: DoubleArray, bottom: DoubleArray, user_index: IntArray, rng: np.random.Generator) -> Ratios:
+    """The ratios sum(top) / sum(bottom) with a bootstrap over users (Efron, "Bootstrap Methods", 1979).
 
     Args:
         top: what each case adds above the line, `[num_cases, num_ratios]`.
         bottom: the same below the line, 1 for a plain mean, `[num_cases, num_ratios]`.
-        person: whose case it is, `[num_cases]`.
+        user_index: whose case it is, `[num_cases]`.
         rng: source of the samples.
 
     Raises:
         ValueError: there is no case.
     """
-    if not len(person):
+    if not len(user_index):
         raise ValueError("an interval needs at least one case")
-    people, index = np.unique(person, return_inverse=True)
-    above, below = (np.zeros((len(people), values.shape[1])) for values in (top, bottom))
-    np.add.at(above, index, top)
-    np.add.at(below, index, bottom)
+    users, row = np.unique(user_index, return_inverse=True)
+    above, below = (np.zeros((len(users), values.shape[1])) for values in (top, bottom))
+    np.add.at(above, row, top)
+    np.add.at(below, row, bottom)
     samples = np.stack(
-        [np.bincount(rng.integers(0, len(people), len(people)), minlength=len(people)) for _ in range(_NUM_SAMPLES)]
+        [np.bincount(rng.integers(0, len(users), len(users)), minlength=len(users)) for _ in range(_NUM_SAMPLES)]
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         return Ratios(above.sum(0) / below.sum(0), (samples @ above) / (samples @ below))

@@ -14,7 +14,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 class FeedForward(nn.Module):
-    """A multilayer perceptron on each frame by itself."""
+    """A multilayer perceptron on each frame by itself; it is given the mask as the other parts are, and needs none."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()

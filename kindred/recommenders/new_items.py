@@ -130,11 +130,11 @@ def _first_events(
     rows = np.zeros((len(new), model.ranking.items.shape[1]), dtype=np.float32)
     if not len(choosers.items):
         return FirstEvents(rows, counts), None
-    people = IdMap.sorted(choosers.user_ids)
-    told = read_histories(system, store, model.items, people.ids, until)
-    of_person = [np.flatnonzero(told.events.user_index == person) for person in range(len(people))]
+    users = IdMap.sorted(choosers.user_ids)
+    told = read_histories(system, store, model.items, users.ids, until)
+    of_user = [np.flatnonzero(told.events.user_index == user) for user in range(len(users))]
     chosen = np.array([new.position(item) if item in new else -1 for item in told.item_ids], np.int64)
-    own = [of_person[person] for person in people.positions(choosers.user_ids)]
+    own = [of_user[user] for user in users.positions(choosers.user_ids)]
     others = [history[chosen[history] != item] for history, item in zip(own, choosers.items, strict=True)]
     np.add.at(rows, choosers.items, model.encode(told.as_users(others)))
     text = told.text(system) if model.reads_text else None
