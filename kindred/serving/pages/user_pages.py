@@ -37,7 +37,7 @@ async def find_page(service: Service, system: str, text: str) -> Page:
         "items": items[:FOUND],
         "more_users": len(users) > FOUND,
         "more_items": len(items) > FOUND,
-        "examples": [(user, len(memory.seen(user, None))) for user in examples],
+        "examples": sorted(((user, len(memory.seen(user, None))) for user in examples), key=lambda pair: -pair[1]),
         "popular": popular,
         "size": memory.size(),
         "version": opened.version,

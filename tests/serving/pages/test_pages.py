@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, quote
 
@@ -241,6 +242,17 @@ def test_ticks_are_round_and_hold_the_values() -> None:
     chart = line_chart("loss", {"a": [(1, 2.0), (2, 1.0)], "b": [(2, 3.0)]})
     assert chart is not None and chart.table == (("1", ("2", "–")), ("2", ("1", "3")))
     assert line_chart("nothing", {"a": [(1, 2.0)]}) is None
+
+
+def test_examples_stand_in_the_order_of_the_number_beside_them(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as listens, where who skips much does much."""
+    recommender = service.system("products").recommender
+    users = recommender.example_users(6)[::-1]
+    monkeypatch.setattr(recommender, "example_users", lambda count: users)
+    counts = [int(count) for count in re.findall(r">(\d+) reviews?</span>", client.get("/ui/products").text)]
+    assert len(counts) == 6 and len(set(counts)) > 1 and counts == sorted(counts, reverse=True)
 
 
 def test_what_an_item_leads_to_is_called_by_its_name(service: Service) -> None:
