@@ -1,8 +1,10 @@
-"""What to listen to next, beside the anchors: `python -m benchmarks.tracks generated|lastfm [--data-dir DIR]`.
+"""What to listen to next, beside the anchors: `python -m benchmarks.tracks generated|answers|lastfm [--data-dir DIR]`.
 
 * `generated`: listening sessions of `kindred generate tracks`, 3,000 users, 4,000 tracks, 120,000 events: the report of
   `kindred evaluate --system tracks` on each user's last played track, and what sessions of the same listeners last
   against five policies (`kindred simulate tracks`).
+* `answers`: what an answer of the service costs, from the version that `generated` published: between two sessions,
+  where retrieval ranks, right after a play in a session, where the network ranks candidates, and the same asked again.
 * `lastfm`: the plays of 1,892 listeners and 17,632 artists, a random fifth held out, one split, system `listens`.
 * `lastfm-parts`: the same without the graph network, beside ALS alone, and what it is without tags of artists, without
   numbers of plays, and with what friends listen to, which no model reads.
@@ -13,7 +15,11 @@ Both go through the steps that the commands call, into a folder that is kept, so
 from __future__ import annotations
 
 import argparse
+import asyncio
+import json
+import random
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +27,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from benchmarks.datasets import DEFAULT_DATA, find_file
+from benchmarks.light_client import LightClient
+from benchmarks.service import Server
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import Scorer
 from kindred.domain.records import FriendOf
@@ -51,6 +59,9 @@ from kindred.training.fit import RunOptions
 FRIENDS_SHARE = np.float32(0.1)
 """What friends say beside what the model says: of a tenth to four tenths the least was best on validation."""
 SESSIONS, AT_MOST = 2_000, 2
+ASKED, SETTLED = 300, 5.0
+"""Users that are asked for, and seconds after their events, so that these are in the graph before."""
+ROUTE = "/v1/tracks/users/{}/recommendations?k=10"
 SIMULATED = "anchors of a published simulator, over random: same artist +46 %, LightGCN +18 %"
 LASTFM = (
     "anchors, recall / NDCG @20, another random 80/20: ALS .2894 / .2915, the linear scorers with plays .2936 / .2971"
@@ -60,16 +71,18 @@ LASTFM = (
 def main() -> None:
     """Prints the report that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=("generated", "lastfm", "lastfm-parts"))
+    parser.add_argument("which", choices=("generated", "answers", "lastfm", "lastfm-parts"))
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--data-dir", type=Path, default=Path("data/benchmarks"))
     parser.add_argument("--users", type=int, default=3_000)
     parser.add_argument("--tracks", type=int, default=4_000)
     parser.add_argument("--events", type=int, default=120_000)
     options = parser.parse_args()
+    settings = _settings(options.data_dir / f"tracks-{options.events}")
     if options.which == "generated":
-        sample = TrackSample(options.users, options.tracks, options.events)
-        _generated(sample, _settings(options.data_dir / f"tracks-{options.events}"))
+        _generated(TrackSample(options.users, options.tracks, options.events), settings)
+    elif options.which == "answers":
+        _answers(settings)
     else:
         plays = find_file(options.data, "lastfm_hetrec2011", "user_artists.dat")
         settings = _settings(options.data_dir / "lastfm")
@@ -95,6 +108,42 @@ def _generated(sample: TrackSample, settings: Settings) -> None:
         mean = simulate_sessions(settings, policy, (sample.users, sample.tracks), SESSIONS, AT_MOST).mean
         print(f"  {policy:17} {mean.mean:6.0f} [{mean.low:.0f}, {mean.high:.0f}]", flush=True)
     print(SIMULATED)
+
+
+def _answers(settings: Settings) -> None:
+    lines = (settings.data_dir / "sample" / "events.jsonl").read_text().splitlines()
+    played = [json.loads(line) for line in random.Random(0).sample(lines, 4 * ASKED)]
+    users, tracks = [*dict.fromkeys(event["user"] for event in played)], [event["track"] for event in played]
+    warm, asked = users[:ASKED], users[ASKED : 2 * ASKED]
+    server = Server(settings.data_dir)
+
+    def cost(users: Sequence[str]) -> float:
+        """Milliseconds of CPU that the service takes for an answer, at the mean."""
+        before = server.cpu()
+        asyncio.run(server.ask([ROUTE.format(user) for user in users], connections=1))
+        return 1e3 * (server.cpu() - before) / len(users)
+
+    def play(users: Sequence[str]) -> None:
+        event = {"system": "tracks", "share": 0.9}
+        events = [
+            {**event, "user_id": user, "item_id": track, "event_id": f"{user} {time.time_ns()}"}
+            for user, track in zip(users, tracks, strict=False)
+        ]
+        client = LightClient(server.host, server.port)
+        assert asyncio.run(client.post("/v1/events", events)).status == 200
+        time.sleep(SETTLED)
+
+    try:
+        cost(warm)
+        print(f"CPU ms an answer of ten tracks, one connection, means of {len(asked)}; anchor: <= 5 in a session")
+        print(f"  between two sessions, by retrieval        {cost(asked):5.1f}")
+        play(warm)
+        cost(warm)
+        play(asked)
+        print(f"  in a session, right after a play          {cost(asked):5.1f}")
+        print(f"  in a session, asked again                 {cost(asked):5.1f}")
+    finally:
+        server.stop()
 
 
 def _lastfm(settings: Settings) -> None:

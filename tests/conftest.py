@@ -21,7 +21,7 @@ from kindred.domain.schema import graph_schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `pytest` alone, unlike `python -m pytest`, does not add it
 
-from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
+from tests.neo4j_server.server import Neo4jServer, ServerUnavailable, java_command, server_jars
 
 command_tree = cache(typer.main.get_command)  # a tenth of a second each time: the program builds it once, tests do too
 typer.testing._get_command = command_tree
@@ -102,8 +102,8 @@ def pack_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def neo4j_server(tmp_path_factory: pytest.TempPathFactory, pack_address: str) -> Iterator[Neo4jServer]:
-    """A running Neo4j with a random password; it belongs to the whole run, so a test clears it before use.
+def resting_neo4j(tmp_path_factory: pytest.TempPathFactory, pack_address: str) -> Iterator[Neo4jServer]:
+    """The Neo4j of the whole run, with a random password; it runs once a test asked for `neo4j_server` or started it.
 
     It serves the Browser too, as the compose file has it.
     """
@@ -117,11 +117,23 @@ def neo4j_server(tmp_path_factory: pytest.TempPathFactory, pack_address: str) ->
     home, password = tmp_path_factory.mktemp("neo4j"), secrets.token_urlsafe(16)
     server = Neo4jServer(home, password, browser=True, settings=settings)
     try:
-        server.start()
+        java_command()
+        server_jars()
     except ServerUnavailable as error:
         no_server(str(error))
     yield server
     server.kill()  # its home is temporary: nothing to end in order
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(resting_neo4j: Neo4jServer) -> Neo4jServer:
+    """The running Neo4j of the whole run; a test clears it before use."""
+    if not resting_neo4j.is_running:
+        try:
+            resting_neo4j.start()
+        except ServerUnavailable as error:
+            no_server(str(error))
+    return resting_neo4j
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_columns_that_are_called_by_numbers_are_named_by_them() -> None:
 
 @pytest.mark.parametrize("given", [None, 5, b"user,item", ["user", "item"], [("u", "i")], iter("ab")])
 def test_what_is_no_table_is_told_what_is(given: Table) -> None:
-    with pytest.raises(SettingsError, match=f"^{type(given).__name__} is no table") as raised:
+    with pytest.raises(SettingsError, match=f"^an? {type(given).__name__} is no table") as raised:
         kindred.read_interactions(given)
     assert "rows as dictionaries" in raised.value.next_step
 

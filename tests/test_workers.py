@@ -34,15 +34,16 @@ def test_long_files_begin_first(pytestconfig: pytest.Config) -> None:
         def get_closest_marker(self, name: str) -> bool:
             return name == self.mark
 
-    short, long, restarts, neo4j = (
+    short, long, restarts, starts, neo4j = (
         Item(nodeid=f"tests/{file}::test_it", mark=mark)
         for file, mark in (
             ("test_docs.py", None),
             ("test_cluster.py", "long"),
             ("graph/neo4j/test_kills.py", "restarts_server"),
+            ("graph/export/test_neo4j_admin_files.py", "starts_server"),
             ("graph/test_contract.py", None),
         )
     )
-    items = [short, long, restarts, neo4j]
+    items = [short, long, restarts, neo4j, starts]
     in_order(pytestconfig, items)  # type: ignore[arg-type]
-    assert items == [neo4j, restarts, long, short]
+    assert items == [starts, neo4j, restarts, long, short]

@@ -10,7 +10,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-SERVER = re.compile(r"(?<!tests\.)\b(neo4j_server|neo4j_store|empty_neo4j|graph_store)\b")
+SERVER = re.compile(r"(?<!tests\.)\b(resting_neo4j|neo4j_server|neo4j_store|empty_neo4j|graph_store)\b")
 
 
 class FilesTogether(LoadScopeScheduling):
@@ -31,13 +31,16 @@ class FilesTogether(LoadScopeScheduling):
 def in_order(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Brings what takes longest to the front: the files of the Neo4j server, then those with the mark `long`.
 
-    Of the server's, those with the mark `restarts_server` come last: it has compiled and planned nothing after them.
+    Of the server's, one with the mark `starts_server` comes first, so that there is one start less; those with the mark
+    `restarts_server` come last: it has compiled and planned nothing after them.
     """
 
     def rank(item: pytest.Item) -> int:
-        if group_of(str(config.rootpath), item.nodeid.partition("::")[0]) == "neo4j":
-            return 1 if item.get_closest_marker("restarts_server") else 0
-        return 2 if item.get_closest_marker("long") else 3
+        if group_of(str(config.rootpath), item.nodeid.partition("::")[0]) != "neo4j":
+            return 3 if item.get_closest_marker("long") else 4
+        if item.get_closest_marker("starts_server"):
+            return 0
+        return 2 if item.get_closest_marker("restarts_server") else 1
 
     items.sort(key=rank)
 

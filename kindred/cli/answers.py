@@ -11,6 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, SystemName, given_id, settings_of, with_groups
+from kindred.domain.shown import counted, score_text
 from kindred.steps import publish_run, recommender_of, write_answers_to_all
 from kindred.stores import runs_folder_of, vectors_of
 
@@ -56,7 +57,6 @@ def published_text(module: SystemModule, done: Published) -> str:
     """What a published version holds, for people."""
     if done.summary:
         return done.summary
-    from kindred.domain.shown import counted
 
     words = module.system.words
     items = counted(done.counts["items"], words.item, words.items)
@@ -186,7 +186,7 @@ def _write_everyone(
     if as_json:
         console.json_result({"users": count, "file": out})
     else:
-        console.result(f"{count:,} users: {out}")
+        console.result(f"{counted(count, 'user', 'users')}: {out}")
 
 
 def _check_one(asker: Asker) -> None:
@@ -263,7 +263,6 @@ def _asked(answer: Answer) -> str:
 
 def answer_text(answer: Answer) -> str:
     """An answer for people: ranks, scores, titles, reasons."""
-    from kindred.domain.shown import score_text
     from kindred.recommenders.systems import find_system
 
     rests_on = find_system(answer.system).system.rests_on(answer.level)

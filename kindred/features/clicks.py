@@ -33,8 +33,9 @@ from kindred.features.click_log import CODES, MINUTE, SESSION, ClickLog
 from kindred.features.decayed import DecayedCounts
 
 _PRIOR_WEIGHT = 5.0
-_FADING = 3  # which of the half-lives the counts of followers fade by
 """Clicks that the share of the prior kind of context counts as."""
+_FADING = 3
+"""Which of the half-lives the counts of followers fade by."""
 
 
 class ClickFeatures:

@@ -133,6 +133,10 @@ class Neo4jServer:
         return f"neo4j://127.0.0.1:{self.bolt_port}"
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    @property
     def pid(self) -> int:
         """Process id of the running server. Raises: ServerUnavailable when it does not run."""
         if self._process is None:

@@ -14,6 +14,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from kindred.domain.errors import KindredError, RecordError, SettingsError
+from kindred.domain.shown import with_article
 from kindred.ingest.formats.added_types import in_plain_types
 
 
@@ -108,7 +109,7 @@ def _arrow(table: Any) -> pa.Table:
             names = dict.fromkeys(name for row in rows for name in row)
             return pa.table({str(name): _column([row.get(name) for row in rows]) for name in names})
     raise SettingsError(
-        f"{type(table).__name__} is no table",
+        f"{with_article(type(table).__name__)} is no table",
         "give a path, a table of pandas, polars, Arrow or what gives Arrow, or rows as dictionaries",
     )
 

@@ -241,13 +241,11 @@ class Asking:
 
 
 def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Sequence[Candidate]) -> list[float]:
-    """The logit of each candidate of retrieval, or its score where the ranker does not rank for who asks."""
+    """The logit of each candidate of retrieval, of somebody for whom the ranker ranks (`ranks_at`)."""
     if not candidates:
         return []
     seen = ranker.features.in_time(_of_one_user(asking.seen, model.items, asking.seen_at))
     of_session = in_session(seen, np.array([asking.at]))
-    if not ranker.ranks_for(seen, of_session).all():
-        return [candidate.score for candidate in candidates]
     tastes = ranker.features.tastes(seen, of_session, _of_one_user(asking.skipped, model.items))
     found = None if asking.user_id is None else model.users.position(asking.user_id)
     position = np.array([-1 if found is None else found])

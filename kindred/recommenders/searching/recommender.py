@@ -18,7 +18,7 @@ from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
 from kindred.domain.records import Bought
 from kindred.domain.schema import edge_type_of
-from kindred.domain.shown import shortened
+from kindred.domain.shown import counted, shortened
 from kindred.graph.store import QueryLimits
 from kindred.linear.words.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
@@ -394,7 +394,7 @@ def _note(searches: Searches, found: int, k: int, release: Release) -> str:
     mended = ((shortened(text, _NOTED), shortened(meant, _NOTED)) for text, meant in read.items() if meant != text)
     notes = [f"“{text}” is read as “{meant}”" for text, meant in mended]
     if searches.num_filtered:
-        notes.append(f"{searches.num_filtered} queries say nothing in words and were left out")
+        notes.append(f"left out for want of words: {counted(searches.num_filtered, 'query', 'queries')}")
     if found < k:
-        notes.append(f"no more than {found} products fit what was asked for")
+        notes.append(f"no more than {counted(found, 'product fits', 'products fit')} what was asked for")
     return "; ".join(notes)

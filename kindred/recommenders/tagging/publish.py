@@ -14,6 +14,7 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray
 from kindred.domain.records import Tag, Tagged, Track, content_id
 from kindred.domain.schema import arrow_schema, edge_type_of, graph_schema
+from kindred.domain.shown import counted
 from kindred.graph.store import GraphStore
 from kindred.graph.tables import texts_of_nodes
 from kindred.recommenders.publishing import Published, read_titles
@@ -70,7 +71,7 @@ def _summary(release: TagRelease) -> str:
     """What the answers for the tracks rest on."""
     rests_on = [(int((release.rests_on == kind).sum()), kind) for kind in (HEARD, GIVEN, PRIOR)]
     told = ", ".join(f"{count:,} from {kind}" for count, kind in rests_on if count)
-    return f"{len(release.tracks):,} tracks × {len(release.tags):,} tags: {told}"
+    return f"{counted(len(release.tracks), 'track', 'tracks')} × {counted(len(release.tags), 'tag', 'tags')}: {told}"
 
 
 def _answered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kindred.domain.shown import counted
 from kindred.graph.store import GraphStore
 from kindred.linear.tags.calibration import Calibration
 from kindred.recommenders.config import ModelConfig
@@ -75,7 +76,7 @@ def _apart(tables: TagTables, tracks: TrainingTracks) -> list[str]:
 
 def _summary(fitted: FittedTagger, tracks: TrainingTracks, refused: dict[int, str]) -> list[str]:
     """What became of the training, for people."""
-    lines = [f"{len(tracks.rows):,} tracks have frames and tags"]
+    lines = [f"{counted(len(tracks.rows), 'track has', 'tracks have')} frames and tags"]
     if fitted.model.plain is None:
         return [*lines, "too few to learn from: answers rest on a track's other tags, or on how frequent tags are"]
     held = fitted.made["held_out"]
@@ -88,5 +89,5 @@ def _summary(fitted: FittedTagger, tracks: TrainingTracks, refused: dict[int, st
         lines.append("the network is not clearly better than regressions on tracks held out, which answer alone")
     if refused:
         named = "; ".join(refused[row] for row in sorted(refused)[:_NAMED])
-        lines.append(f"{len(refused):,} files of frames left out: {named}")
+        lines.append(f"{counted(len(refused), 'file', 'files')} of frames left out: {named}")
     return lines

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,9 +16,9 @@ from kindred.domain.properties import Boolean, EncodedText, Float, Integer, Stri
 from kindred.domain.records import Event, Node
 from kindred.domain.schema import EdgeType, NodeType, derive_schema
 from kindred.graph.export.neo4j_admin_files import write_admin_files
-from kindred.graph.neo4j.store import Neo4jStore
+from kindred.graph.open import open_graph
 from kindred.graph.statistics import graph_statistics
-from kindred.graph.store import UpsertCount
+from kindred.graph.store import GraphStore, UpsertCount
 from tests.conftest import open_neo4j
 from tests.neo4j_server.server import Neo4jServer
 
@@ -79,9 +78,8 @@ def vectors(num: int, length: int, missing: int) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(flat.view("<f2")), length, mask=mask)
 
 
-def fill(store: Neo4jStore) -> None:
+def fill(store: GraphStore) -> None:
     size = len(LINES)
-    store.create_schema(SCHEMA)
     songs = {
         "id": IDS,
         "words": pa.array(LINES, pa.large_string()),
@@ -106,46 +104,54 @@ def fill(store: Neo4jStore) -> None:
     store.write_metadata("encoder", 'of "two"\nlines')
 
 
-def rows_of(store: Neo4jStore, table: NodeType | EdgeType) -> list[dict[str, object]]:
+def rows_of(store: GraphStore, table: NodeType | EdgeType) -> list[dict[str, object]]:
+    """Every row, in the order of their keys, which engines read in their own."""
     batches: Iterator[pa.RecordBatch]
     batches = store.read_nodes(table) if isinstance(table, NodeType) else store.read_edges(table)
-    return [row for batch in batches for row in batch.to_pylist()]
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    return sorted(rows, key=lambda row: str(row["id" if isinstance(table, NodeType) else "event_id"]))
 
 
-def test_an_offline_import_gives_the_same_graph(
-    empty_neo4j: Neo4jStore, neo4j_server: Neo4jServer, tmp_path: Path
-) -> None:
-    fill(empty_neo4j)
-    command = shlex.split(write_admin_files(empty_neo4j, SCHEMA, tmp_path / "files"))
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[GraphStore]:
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        store.create_schema(SCHEMA)
+        yield store
+
+
+@pytest.mark.starts_server
+def test_an_offline_import_gives_the_same_graph(resting_neo4j: Neo4jServer, store: GraphStore, tmp_path: Path) -> None:
+    fill(store)
+    command = shlex.split(write_admin_files(store, SCHEMA, tmp_path / "files"))
     assert command[0] == "neo4j-admin"
 
-    server = Neo4jServer(tmp_path / "server", neo4j_server.password)
-    shutil.copytree(neo4j_server.home / "data" / "dbms", server.home / "data" / "dbms")  # its password, set at no cost
+    is_first = not resting_neo4j.is_running
+    server = resting_neo4j if is_first else Neo4jServer(tmp_path / "server", resting_neo4j.password)
     server.admin(*command[1:])
     try:
         server.start()
         with closing(open_neo4j(server)) as imported:
             imported.create_schema(SCHEMA)
             for table in (*SCHEMA.nodes, *SCHEMA.edges):
-                assert rows_of(imported, table) == rows_of(empty_neo4j, table)
-            assert imported.read_metadata() == empty_neo4j.read_metadata()
-            assert graph_statistics(imported, SCHEMA) == graph_statistics(empty_neo4j, SCHEMA)
+                assert rows_of(imported, table) == rows_of(store, table)
+            assert imported.read_metadata() == store.read_metadata()
+            assert graph_statistics(imported, SCHEMA) == graph_statistics(store, SCHEMA)
             again = pa.table({"id": IDS, "words_embedding": vectors(len(IDS), 64, 2)})
             assert imported.upsert_nodes(SCHEMA.nodes[0], again) == UpsertCount(0, 0, len(IDS))  # vectors are bytes
     finally:
-        server.kill()
+        if not is_first:
+            server.kill()
 
 
-def test_what_the_importer_would_drop_is_refused(empty_neo4j: Neo4jStore, tmp_path: Path) -> None:
-    empty_neo4j.create_schema(SCHEMA)
-    empty_neo4j.upsert_nodes(SCHEMA.nodes[0], pa.table({"id": ["s"], "moods": pa.array([[]], pa.list_(pa.string()))}))
+def test_what_the_importer_would_drop_is_refused(store: GraphStore, tmp_path: Path) -> None:
+    store.upsert_nodes(SCHEMA.nodes[0], pa.table({"id": ["s"], "moods": pa.array([[]], pa.list_(pa.string()))}))
     with pytest.raises(SchemaError, match="empty list"):
-        write_admin_files(empty_neo4j, SCHEMA, tmp_path / "files")
+        write_admin_files(store, SCHEMA, tmp_path / "files")
 
 
-def test_a_folder_in_use_is_left_alone(empty_neo4j: Neo4jStore, tmp_path: Path) -> None:
+def test_a_folder_in_use_is_left_alone(store: GraphStore, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("kept")
     with pytest.raises(StoreError, match="is not empty"):
-        write_admin_files(empty_neo4j, SCHEMA, tmp_path)
+        write_admin_files(store, SCHEMA, tmp_path)
     with pytest.raises(StoreError, match="can't write"):
-        write_admin_files(empty_neo4j, SCHEMA, tmp_path / "mine")
+        write_admin_files(store, SCHEMA, tmp_path / "mine")
