@@ -142,6 +142,8 @@ def _answers(settings: Settings) -> None:
         play(asked)
         print(f"  in a session, right after a play          {cost(asked):5.1f}")
         print(f"  in a session, asked again                 {cost(asked):5.1f}")
+        play(asked)
+        print(f"  in a session, right after the next play   {cost(asked):5.1f}")
     finally:
         server.stop()
 

@@ -104,10 +104,15 @@ class Model:
 
         A user of the training data gets the same row from the events that were trained on.
         """
+        return self.encode_both(histories)[0]
+
+    def encode_both(self, histories: Histories) -> tuple[Vectors, FloatArray | None]:
+        """The same, and `learned_rows`, which they are made of."""
         if self.name != OWN_MODEL:
-            return encode_plain(self.ranking, histories.events)
+            return encode_plain(self.ranking, histories.events), None
         text = histories.text(self.system) if self.reads_text else None
-        return self.ranking.encode_users(histories.events, text, self.learned_rows(histories))
+        learned = self.learned_rows(histories)
+        return self.ranking.encode_users(histories.events, text, learned), learned
 
     def learned_rows(self, histories: Histories) -> FloatArray | None:
         """The graph network's vectors of these users, `[num_users, dim]`; None without one.

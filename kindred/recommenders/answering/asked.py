@@ -65,7 +65,7 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
     from kindred.recommenders.ranking.ranker import Asking, rank_candidates
 
     past = asker.past
-    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, asker.history, _asked_at(asked.request))
+    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, asker.learned, _asked_at(asked.request))
     return rank_candidates(version.ranker, version.model, asking, candidates)
 
 

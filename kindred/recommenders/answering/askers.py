@@ -11,6 +11,7 @@ import numpy as np
 
 from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, StoreError
+from kindred.domain.interactions import FloatArray
 from kindred.domain.recommendation import Request
 from kindred.domain.records import Event
 from kindred.gnn.columns import Column
@@ -25,6 +26,25 @@ from kindred.vectorstore.store import PublishedVectors
 
 
 @dataclass(frozen=True)
+class EncodedRow:
+    """A user as the model encodes them.
+
+    Attributes:
+        vector: the row to search with, `[width]`.
+        learned: what the graph network makes of them, `[1, dim]`; None without one.
+    """
+
+    vector: Vectors
+    learned: FloatArray | None
+
+    @staticmethod
+    def of(model: Model, histories: Histories) -> list[EncodedRow]:
+        """Each of these users."""
+        rows, learned = model.encode_both(histories)
+        return [EncodedRow(row, None if learned is None else learned[n : n + 1]) for n, row in enumerate(rows)]
+
+
+@dataclass(frozen=True)
 class Asker:
     """Who a request is for, as a recommender sees them.
 
@@ -34,6 +54,7 @@ class Asker:
         vector: the row to search with, `[width]`.
         past: items of their events, oldest first, and those that they skipped.
         history: gives their events in full; may read the graph.
+        learned: gives what the graph network makes of them, `[1, dim]`, None without one; may read the graph.
     """
 
     user_id: str | None
@@ -41,6 +62,7 @@ class Asker:
     vector: Vectors
     past: UserPast
     history: Callable[[], Histories]
+    learned: Callable[[], FloatArray | None]
 
     @property
     def seen(self) -> Sequence[str]:
@@ -64,13 +86,13 @@ class EncodedRows:
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._rows: OrderedDict[tuple[str, str], tuple[Hashable, Vectors]] = OrderedDict()
+        self._rows: OrderedDict[tuple[str, str], tuple[Hashable, EncodedRow]] = OrderedDict()
         self._lock = threading.Lock()
         self._encoding = threading.Lock()
         self._waiting: dict[str, set[str]] = {}
 
-    def get(self, version: str, user_id: str) -> Vectors | None:
-        """The row of a user in a version, `[width]`; None unless it says all that is known of them."""
+    def get(self, version: str, user_id: str) -> EncodedRow | None:
+        """The row of a user in a version; None unless it says all that is known of them."""
         state = self._known.state(user_id)
         with self._lock:
             kept = self._rows.get((version, user_id))
@@ -85,15 +107,14 @@ class EncodedRows:
             for key in [key for key in self._rows if key[1] == user_id]:
                 del self._rows[key]
 
-    def encoded(self, version: Version, user_id: str) -> Vectors:
+    def encoded(self, version: Version, user_id: str) -> EncodedRow:
         """The same, encoded where it is not there; without what the graph would tell where it can't be read."""
         try:
             self._known.load(user_id)  # before the others wait for this one: a graph that hangs would hold them all
         except StoreError:
             history = self._known.history(user_id, version.model.items, None)
             with self._encoding:
-                alone: Vectors = version.model.encode(history)[0]
-                return alone
+                return EncodedRow.of(version.model, history)[0]
         with self._lock:
             self._waiting.setdefault(version.name, set()).add(user_id)
         with self._encoding:
@@ -104,17 +125,15 @@ class EncodedRows:
                 users = sorted(self._waiting.pop(version.name, set()) | {user_id})
             states = [self._known.state(user) for user in users]
             try:
-                rows = version.model.encode(self._known.histories(users, version.model.items))
+                rows = EncodedRow.of(version.model, self._known.histories(users, version.model.items))
             except StoreError:
-                alone = version.model.encode(self._known.history(user_id, version.model.items, None))[0]
-                return alone
+                return EncodedRow.of(version.model, self._known.history(user_id, version.model.items, None))[0]
             for user, state, own in zip(users, states, rows, strict=True):
                 if state is not None and state == self._known.state(user):
                     self._keep(version.name, user, state, own)
-            own_row: Vectors = rows[users.index(user_id)]
-            return own_row
+            return rows[users.index(user_id)]
 
-    def _keep(self, version: str, user_id: str, state: Hashable, row: Vectors) -> None:
+    def _keep(self, version: str, user_id: str, state: Hashable, row: EncodedRow) -> None:
         with self._lock:
             self._rows[version, user_id] = (state, row)
             self._rows.move_to_end((version, user_id))
@@ -171,7 +190,7 @@ class Askers:
             return True
         return not self.pasts.of(user_id, request.at).seen or self._kept(user_id, request, version) is not None
 
-    def _kept(self, user_id: str, request: Request, version: Version) -> Vectors | None:
+    def _kept(self, user_id: str, request: Request, version: Version) -> EncodedRow | None:
         """The row that was encoded for an answer before, if the user did nothing since."""
         return None if request.at is not None else self.rows.get(version.name, user_id)
 
@@ -189,16 +208,19 @@ class Askers:
         def history() -> Histories:
             return self.known.history(user_id, items, request.at)
 
+        def learned() -> FloatArray | None:
+            return version.model.learned_rows(history())
+
         if self._is_current(user_id, request, version):
             rows = published if user_id in published else self.published([request], version)
             if user_id in rows:
-                return Asker(user_id, "model", rows[user_id], past, history)
+                return Asker(user_id, "model", rows[user_id], past, history, learned)
         level = "inductive" if version.release.key(user_id) is None else "folded-in"
         row = self._kept(user_id, request, version)
         if row is None:
             now = request.at is None
-            row = self.rows.encoded(version, user_id) if now else version.model.encode(history())[0]
-        return Asker(user_id, level, row, past, history)
+            row = self.rows.encoded(version, user_id) if now else EncodedRow.of(version.model, history())[0]
+        return Asker(user_id, level, row.vector, past, history, lambda: row.learned)
 
     def _of_events(self, request: Request, version: Version) -> Asker:
         model = version.model
@@ -211,13 +233,16 @@ class Askers:
         past = UserPast(histories.item_ids, histories.times, histories.skipped_ids)
         if not len(histories.events):
             return replace(self._anonymous(user_id, version), past=past)
-        row = model.encode(histories)[0]
-        return Asker(user_id, "inductive", row, past, lambda: histories)
+        [row] = EncodedRow.of(model, histories)
+        return Asker(user_id, "inductive", row.vector, past, lambda: histories, lambda: row.learned)
 
     def _anonymous(self, user_id: str | None, version: Version) -> Asker:
         """The anonymous user: nothing is known of them."""
         vector = self.vectors.fetch(version.name, ANONYMOUS, [ANONYMOUS]).vectors[0]
-        return Asker(user_id, "popular", vector, UserPast(), lambda: no_histories(1, len(version.model.items)))
+        nothing = no_histories(1, len(version.model.items))
+        return Asker(
+            user_id, "popular", vector, UserPast(), lambda: nothing, lambda: version.model.learned_rows(nothing)
+        )
 
     def _with_context(self, own: Asker, request: Request, version: Version) -> Asker:
         """The same with what they look at or say now: a row is a sum over events, so each adds what it says alone."""

@@ -223,7 +223,8 @@ class Recommender:
 
     def row_of(self, user_id: str) -> Vectors | None:
         """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""
-        return self._rows.get(self.version().name, user_id)
+        row = self._rows.get(self.version().name, user_id)
+        return None if row is None else row.vector
 
     def forget_user(self, user_id: str) -> None:
         """Drops what is kept of a user."""

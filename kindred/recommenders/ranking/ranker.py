@@ -15,7 +15,6 @@ from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.recommendation import Candidate
 from kindred.models.pairwise_scores import PairwiseScores
-from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
 from kindred.recommenders.ranking.latest_events import SILENCE, LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import (
@@ -228,7 +227,7 @@ class Asking:
         seen: items of their events, oldest first.
         seen_at: seconds UTC of each of them, ascending, `BEFORE_ALL` where unknown.
         skipped: items that they skipped.
-        history: gives their events in full, for the graph network to encode.
+        learned: gives what the graph network makes of their events, `[1, dim]`; None without one.
         at: when they ask, seconds UTC.
     """
 
@@ -236,7 +235,7 @@ class Asking:
     seen: Sequence[str]
     seen_at: IntArray
     skipped: Sequence[str]
-    history: Callable[[], Histories]
+    learned: Callable[[], FloatArray | None]
     at: int
 
 
@@ -249,7 +248,7 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
     tastes = ranker.features.tastes(seen, of_session, _of_one_user(asking.skipped, model.items))
     found = None if asking.user_id is None else model.users.position(asking.user_id)
     position = np.array([-1 if found is None else found])
-    graph = model.learned_rows(asking.history())
+    graph = asking.learned()
     if graph is None:
         graph = np.zeros_like(ranker.user_graph[:1])
     items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]

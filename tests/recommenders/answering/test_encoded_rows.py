@@ -34,13 +34,13 @@ class SlowGraph:
 
 
 def test_who_waits_for_the_graph_holds_no_others() -> None:
-    model = SimpleNamespace(items=None, encode=lambda users: np.array([[len(user)] for user in users]))
+    model = SimpleNamespace(items=None, encode_both=lambda users: (np.array([[len(user)] for user in users]), None))
     version = cast(Version, SimpleNamespace(name="v1", model=model))
     known: Any = SlowGraph()
     rows = EncodedRows(cast(Known, known))
     with ThreadPoolExecutor(2) as others:
         slow = others.submit(rows.encoded, version, "slow")
         assert known.asked.wait(10)
-        assert others.submit(rows.encoded, version, "quick").result(10).tolist() == [5]
+        assert others.submit(rows.encoded, version, "quick").result(10).vector.tolist() == [5]
         known.goes_on.set()
-        assert slow.result(10).tolist() == [4]
+        assert slow.result(10).vector.tolist() == [4]
