@@ -16,6 +16,7 @@ from kindred.cli.options import AsJson, SystemName, settings_of
 from kindred.cli.times import seconds_in
 from kindred.domain.allocator import give_back_freed
 from kindred.domain.errors import GateError, KindredError
+from kindred.domain.shown import counted
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -92,7 +93,7 @@ def line_of(done: Refreshed) -> str:
         "" if done.before is None else f" (before: {done.before:.4f})"
     )
     grown = f"{done.events[0]:,} events ({done.events[0] - done.events[1]:+,})"
-    gone = f"; {len(done.removed)} old runs deleted" if done.removed else ""
+    gone = f"; {counted(len(done.removed), 'old run', 'old runs')} deleted" if done.removed else ""
     if done.is_published:
         return f"{done.system}: published {done.version}, {figure}, {grown}{gone}"
     return f"{done.system}: run {done.run} is worse, {figure}, {grown}; {done.version} answers on{gone}"

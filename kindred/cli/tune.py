@@ -8,6 +8,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, SystemName, command_line, evaluate_line, settings_of
+from kindred.domain.shown import counted
 from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def tune(
 
 def tuning_text(result: TuningResult) -> str:
     """What a search found, for people."""
-    lines = [f"{len(result.trials)} trials; NDCG@10 on validation: defaults {result.defaults:.4f}, "]
+    trials = counted(len(result.trials), "trial", "trials")
+    lines = [f"{trials}; NDCG@10 on validation: defaults {result.defaults:.4f}, "]
     lines[0] += f"best {result.best.value:.4f} (trial {result.best.number}, {result.gain:+.4f})"
     lines += [
         f"  {name} {value:g}" if isinstance(value, float) else f"  {name} {value}"

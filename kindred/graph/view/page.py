@@ -15,6 +15,7 @@ from importlib import resources
 
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import Property, Table
+from kindred.domain.shown import counted
 from kindred.graph.store import Scalar
 from kindred.graph.view.neighbourhood import NodeKey, View, ViewEdge, ViewNode
 
@@ -185,9 +186,10 @@ def _shortened(text: str, characters: int, note: str = "… (shortened)") -> str
 
 
 def _summary(view: View) -> str:
-    text = f"{view.nodes[0].type.label} · {len(view.nodes):,} nodes, {len(view.edges):,} edges"
+    size = f"{counted(len(view.nodes), 'node', 'nodes')}, {counted(len(view.edges), 'edge', 'edges')}"
+    text = f"{view.nodes[0].type.label} · {size}"
     if view.num_left_out:
-        text += f"; {view.num_left_out:,} more nodes were left out"
+        text += f"; {counted(view.num_left_out, 'more node was', 'more nodes were')} left out"
     return f"{text}; {partly_read(view)}" if view.num_partly_read else text
 
 

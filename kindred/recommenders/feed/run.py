@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from kindred.domain.embeddings import Embeddings
+from kindred.domain.shown import counted
 from kindred.graph.store import GraphStore
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.feed.click_model import ClickModel, fit_click_model
@@ -71,7 +72,7 @@ def _of_likes(model: FeedModel, feed: FeedTables) -> dict[str, object]:
         "events": int(feed.log.liked.sum()),
         "views": len(feed.log),
         "weights": weights,
-        "summary": [f"{len(feed.log):,} views; weights of the order of posts, by arm:", *lines],
+        "summary": [f"{counted(len(feed.log), 'view', 'views')}; weights of the order of posts, by arm:", *lines],
     }
 
 
@@ -85,5 +86,5 @@ def _of_clicks(model: ClickModel, num_clicks: int) -> dict[str, object]:
         "event_words": "clicks",
         "views": num_clicks,
         "weights": {name: round(gain, 4) for name, gain in gains.items()},
-        "summary": [f"{num_clicks:,} clicks; what the trees gain most by: {told}"],
+        "summary": [f"{counted(num_clicks, 'click', 'clicks')}; what the trees gain most by: {told}"],
     }

@@ -21,6 +21,7 @@ from kindred.domain.errors import ArtifactError, SettingsError, install_hint
 from kindred.domain.interactions import Interactions
 from kindred.domain.progress import told_on_interrupt
 from kindred.domain.records import content_id
+from kindred.domain.shown import counted
 from kindred.evaluation.metrics import evaluate_ranking
 from kindred.evaluation.splits import Split, split_by
 from kindred.files import locked_or
@@ -137,7 +138,7 @@ def _search(graph: InteractionGraph, split: Split, options: TuningOptions, run: 
 
 
 def _what_is_kept(study: Study) -> str:
-    return f"{len(_ended(study))} trials are kept; the same command with --resume goes on"
+    return f"{counted(len(_ended(study)), 'trial is', 'trials are')} kept; the same command with --resume goes on"
 
 
 class _Trials:
