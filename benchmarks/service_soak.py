@@ -37,6 +37,7 @@ from kindred.settings import Settings
 READS, EVENTS = 100.0, 20.0
 FAULT_SECONDS, REST_SECONDS = (2.0, 6.0), (4.0, 12.0)
 RECOVERY_SECONDS = 10.0
+MOST_GROWTH = 0.1
 NEW_USERS, EVENTS_EACH = 97, 40
 """So many new users do things at a time, until each has done so many: histories do not grow as long as the load lasts,
 and with them what it takes to encode one."""
@@ -79,18 +80,18 @@ class Soak:
     megabytes: list[float] = field(default_factory=list)
 
     def growth(self) -> tuple[float, float]:
-        """Threads and megabytes at the end less those when it had settled, means of a fifth of the time each."""
+        """Threads at the end less those when it had settled, and the share by which memory grew; means of fifths."""
         fifth = max(1, len(self.threads) // 5)
         first, last = slice(fifth, 2 * fifth), slice(-fifth, None)
         threads, megabytes = np.array(self.threads, float), np.array(self.megabytes)
-        more = [float(samples[last].mean() - samples[first].mean()) for samples in (threads, megabytes)]
-        return more[0], more[1]
+        more = float(threads[last].mean() - threads[first].mean())
+        return more, float(megabytes[last].mean() / megabytes[first].mean() - 1)
 
     def passed(self) -> bool:
         """Whether every anchor holds."""
-        threads, megabytes = self.growth()
+        threads, memory = self.growth()
         answered = set(self.statuses) <= {"200", "503"}
-        grew = threads > 1 or megabytes > 0.1 * self.megabytes[len(self.megabytes) // 5]
+        grew = threads > 1 or memory > MOST_GROWTH
         whole = self.lost + self.twice + self.degraded_well == 0
         return answered and whole and not grew and max(self.recoveries, default=0.0) <= RECOVERY_SECONDS
 
@@ -280,14 +281,15 @@ def _versions(folder: Path) -> tuple[Path, Path]:
 
 
 def _text(soak: Soak) -> str:
-    threads, megabytes = soak.growth()
+    threads, memory = soak.growth()
     faults = ", ".join(f"{count} × {kind}" for kind, count in sorted(soak.faults.items()))
     statuses = ", ".join(f"{count:,} × {status}" for status, count in sorted(soak.statuses.items()))
+    held = f"memory {memory:+.1%} ({MOST_GROWTH:.0%}), {max(soak.megabytes):,.0f} MB at the most"
     return (
         f"{len(soak.threads)} s, {faults}: {statuses}; {soak.degraded:,} degraded, of those {soak.degraded_well} long "
         f"after a fault (0); recovered after {max(soak.recoveries, default=0):.1f} s at most (10)\n"
         f"{soak.acknowledged:,} events acknowledged: {soak.lost} lost (0), {soak.twice} twice (0); threads "
-        f"{threads:+.1f} to {max(soak.threads)}, memory {megabytes:+.0f} to {max(soak.megabytes):,.0f} MB"
+        f"{threads:+.1f} to {max(soak.threads)}, {held}: {'passed' if soak.passed() else 'MISSED'}"
     )
 
 

@@ -40,7 +40,8 @@ def _time(value: object) -> datetime:
 
 Time = Annotated[AwareDatetime, BeforeValidator(_time), Field(examples=["2021-12-01T12:00:00"])]
 Limit = Annotated[int, Query(ge=0, le=MOST_POSTS, description="how many")]
-PostId = Annotated[int, Field(ge=0, lt=2**63)]
+_NUMBERED = "a whole number; of users and posts with other ids, ask /v1/posts/users/ID/recommendations"
+PostId = Annotated[int, Field(ge=0, lt=2**63, description=_NUMBERED)]
 
 
 def router(service: Service) -> APIRouter:
