@@ -80,12 +80,15 @@ class Soak:
     megabytes: list[float] = field(default_factory=list)
 
     def growth(self) -> tuple[float, float]:
-        """Threads at the end less those when it had settled, and the share by which memory grew; means of fifths."""
+        """Threads at the end less those when it had settled, means of a fifth of the time each; the same of memory.
+
+        Memory as a share of what it was at the end of the first fifth.
+        """
         fifth = max(1, len(self.threads) // 5)
         first, last = slice(fifth, 2 * fifth), slice(-fifth, None)
         threads, megabytes = np.array(self.threads, float), np.array(self.megabytes)
-        more = float(threads[last].mean() - threads[first].mean())
-        return more, float(megabytes[last].mean() / megabytes[first].mean() - 1)
+        more = [float(samples[last].mean() - samples[first].mean()) for samples in (threads, megabytes)]
+        return more[0], more[1] / float(megabytes[len(megabytes) // 5])
 
     def passed(self) -> bool:
         """Whether every anchor holds."""

@@ -117,18 +117,21 @@ def _arrow(table: Any) -> pa.Table:
 def _column(values: Iterable[Any]) -> pa.Array:
     """The values as Arrow has them; texts where there are both texts and numbers, as a file would have."""
     values = [str(value) if isinstance(value, UUID) else value for value in values]
-    kinds = {type(value) for value in values} - {type(None)}
-    if str in kinds and kinds != {str} and all(issubclass(kind, (str, Number)) for kind in kinds):
+    if _are_texts_and_numbers(value for value in values if value is not None):
         values = [None if value is None else str(value) for value in values]
     return pa.array(values)
+
+
+def _are_texts_and_numbers(values: Iterable[object]) -> bool:
+    kinds = {type(value) for value in values}
+    return str in kinds and kinds != {str} and all(issubclass(kind, (str, Number)) for kind in kinds)
 
 
 def _as_text_where_mixed(frame: Any) -> Any:
     """The frame of pandas with texts in the columns that hold both texts and numbers, as a file of it would have."""
     frame = frame.copy(deep=False)
     for name in frame.columns:
-        kinds = {type(value) for value in frame[name].dropna()}
-        if str in kinds and kinds != {str} and all(issubclass(kind, (str, Number)) for kind in kinds):
+        if _are_texts_and_numbers(frame[name].dropna()):
             frame[name] = frame[name].map(str, na_action="ignore")
     return frame
 

@@ -64,8 +64,10 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
         return [candidate.score for candidate in candidates]
     from kindred.recommenders.ranking.ranker import Asking, rank_candidates
 
-    past = asker.past
-    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, asker.learned, _asked_at(asked.request))
+    past, learned = asker.past, asker.learned
+    if learned is None:
+        learned = version.model.learned_rows(asker.history())
+    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, learned, _asked_at(asked.request))
     return rank_candidates(version.ranker, version.model, asking, candidates)
 
 

@@ -54,7 +54,7 @@ class Asker:
         vector: the row to search with, `[width]`.
         past: items of their events, oldest first, and those that they skipped.
         history: gives their events in full; may read the graph.
-        learned: gives what the graph network makes of them, `[1, dim]`, None without one; may read the graph.
+        learned: what the graph network makes of them, `[1, dim]`; None where it was not asked, or there is none.
     """
 
     user_id: str | None
@@ -62,7 +62,7 @@ class Asker:
     vector: Vectors
     past: UserPast
     history: Callable[[], Histories]
-    learned: Callable[[], FloatArray | None]
+    learned: FloatArray | None = None
 
     @property
     def seen(self) -> Sequence[str]:
@@ -208,19 +208,16 @@ class Askers:
         def history() -> Histories:
             return self.known.history(user_id, items, request.at)
 
-        def learned() -> FloatArray | None:
-            return version.model.learned_rows(history())
-
         if self._is_current(user_id, request, version):
             rows = published if user_id in published else self.published([request], version)
             if user_id in rows:
-                return Asker(user_id, "model", rows[user_id], past, history, learned)
+                return Asker(user_id, "model", rows[user_id], past, history)
         level = "inductive" if version.release.key(user_id) is None else "folded-in"
         row = self._kept(user_id, request, version)
         if row is None:
             now = request.at is None
             row = self.rows.encoded(version, user_id) if now else EncodedRow.of(version.model, history())[0]
-        return Asker(user_id, level, row.vector, past, history, lambda: row.learned)
+        return Asker(user_id, level, row.vector, past, history, row.learned)
 
     def _of_events(self, request: Request, version: Version) -> Asker:
         model = version.model
@@ -234,15 +231,12 @@ class Askers:
         if not len(histories.events):
             return replace(self._anonymous(user_id, version), past=past)
         [row] = EncodedRow.of(model, histories)
-        return Asker(user_id, "inductive", row.vector, past, lambda: histories, lambda: row.learned)
+        return Asker(user_id, "inductive", row.vector, past, lambda: histories, row.learned)
 
     def _anonymous(self, user_id: str | None, version: Version) -> Asker:
         """The anonymous user: nothing is known of them."""
         vector = self.vectors.fetch(version.name, ANONYMOUS, [ANONYMOUS]).vectors[0]
-        nothing = no_histories(1, len(version.model.items))
-        return Asker(
-            user_id, "popular", vector, UserPast(), lambda: nothing, lambda: version.model.learned_rows(nothing)
-        )
+        return Asker(user_id, "popular", vector, UserPast(), lambda: no_histories(1, len(version.model.items)))
 
     def _with_context(self, own: Asker, request: Request, version: Version) -> Asker:
         """The same with what they look at or say now: a row is a sum over events, so each adds what it says alone."""

@@ -227,7 +227,7 @@ class Asking:
         seen: items of their events, oldest first.
         seen_at: seconds UTC of each of them, ascending, `BEFORE_ALL` where unknown.
         skipped: items that they skipped.
-        learned: gives what the graph network makes of their events, `[1, dim]`; None without one.
+        learned: what the graph network makes of their events, `[1, dim]`; None without one.
         at: when they ask, seconds UTC.
     """
 
@@ -235,7 +235,7 @@ class Asking:
     seen: Sequence[str]
     seen_at: IntArray
     skipped: Sequence[str]
-    learned: Callable[[], FloatArray | None]
+    learned: FloatArray | None
     at: int
 
 
@@ -248,9 +248,7 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
     tastes = ranker.features.tastes(seen, of_session, _of_one_user(asking.skipped, model.items))
     found = None if asking.user_id is None else model.users.position(asking.user_id)
     position = np.array([-1 if found is None else found])
-    graph = asking.learned()
-    if graph is None:
-        graph = np.zeros_like(ranker.user_graph[:1])
+    graph = np.zeros_like(ranker.user_graph[:1]) if asking.learned is None else asking.learned
     items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]
     retrieved = np.array([[[candidate.score for candidate in candidates]]], dtype=np.float32)
     latest = LatestEvents.of(model, seen, of_session, model.ranking.items[items[0]])

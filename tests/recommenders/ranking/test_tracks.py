@@ -216,7 +216,7 @@ def test_the_ranker_answers_as_it_was_judged(music: Music, tmp_path: Path) -> No
             history.item_ids,
             history.times,
             ids_of,
-            lambda history=history: ranked.model.learned_rows(history),
+            ranked.model.learned_rows(history),
             at=int(history.times[-1]),
         )
         logits = rank_candidates(loaded, ranked.model, asker, candidates)
@@ -251,9 +251,9 @@ def test_a_ranker_ranks_only_for_those_for_whom_it_was_better(music: Music) -> N
         at = int(history.times[-1]) if asked_at is None else int(late[3])
         assert replace(both, **{"within": False, "between": False, kind: True}).ranks_at(history.times, at)
         assert not other.ranks_at(history.times, at)
-        asker = Asking(user_id, history.item_ids, history.times, (), lambda: model.learned_rows(history), at)
+        asker = Asking(user_id, history.item_ids, history.times, (), model.learned_rows(history), at)
         assert rank_candidates(both, model, asker, candidates) != [candidate.score for candidate in candidates]
-        nothing_more = replace(asker, learned=lambda: model.learned_rows(no_histories(1, len(music.graph.items))))
+        nothing_more = replace(asker, learned=model.learned_rows(no_histories(1, len(music.graph.items))))
         assert rank_candidates(both, model, nothing_more, candidates) != rank_candidates(both, model, asker, candidates)
         opened = load_model(TRACKS, music.run.folder)
         of_network = replace(opened, open_exported=None).learned_rows(history)
