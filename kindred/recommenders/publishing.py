@@ -6,7 +6,7 @@ since are placed by their texts, beside all others.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,7 +27,7 @@ from kindred.recommenders.releases import ITEMS, USERS, Release, holds_same, loa
 from kindred.recommenders.runs import Run
 from kindred.recommenders.system import System
 from kindred.training.checkpoint import read_arrays
-from kindred.vectorstore.publish import PublishOptions, publish_collections
+from kindred.vectorstore.publish import PublishOptions, holds_collections, publish_collections
 from kindred.vectorstore.store import SystemVectors, VectorStore
 
 HISTORIES = "histories"
@@ -84,7 +84,7 @@ def publish(
     counts = {name: len(embeddings.ids) for name, embeddings in collections.items()}
     if before is not None and holds_same(run, before, release, load_release):
         return Published(before, counts, None, encoded, len(new.ids))
-    version = _free_version(run, here, release)
+    version = _free_version(run, here, release, collections, in_use)
     release = Release(version, release.users, release.keys, new.ids, as_of, until, titles)
     release.save(run.folder)
     _export_encoder(system, run, model)
@@ -126,11 +126,20 @@ def read_titles(system: System, store: GraphStore) -> dict[str, str]:
     return {item: title for item, value in named.items() if (title := system.titled(value))}
 
 
-def _free_version(run: Run, here: SystemVectors, release: Release) -> str:
+def _free_version(
+    run: Run,
+    here: SystemVectors,
+    release: Release,
+    collections: Mapping[str, Embeddings],
+    in_use: Collection[str],
+) -> str:
     """The version that holds this content already, published once and not now; else a new name."""
     versions, now = here.versions(), here.published()
+    needed = {here.previous(), *in_use}  # are published as they are or not at all
     for version in versions:
-        if version != now and holds_same(run, version, release, load_release):
+        if version == now or not holds_same(run, version, release, load_release):
+            continue
+        if version not in needed or holds_collections(here, version, collections):
             return version
     return next_version(run.name, versions)
 

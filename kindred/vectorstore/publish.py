@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,9 +47,10 @@ def publish_collections(
 ) -> None:
     """Makes `collections` the published version, after checking counts, vectors and a sample of searches.
 
-    Whatever fails, the version published before stays so. A version of the same name that is not published, such as
-    the rest of a build that was interrupted, is replaced. Publishing again what is published changes nothing, unless it
-    is damaged: then it is built anew.
+    Whatever fails, the version published before stays so, and so does the one that a rollback brings back. What is
+    published, what a rollback would publish and what is in use are never built anew while they are whole: they are
+    published as they are. Another version of the same name, such as the rest of a build that was interrupted, is
+    replaced.
 
     Args:
         store: the versions of the system it belongs to.
@@ -64,7 +65,8 @@ def publish_collections(
     """
     if empty := [name for name, embeddings in collections.items() if not len(embeddings.ids)]:
         raise SchemaError(f"collection {', '.join(empty)} is empty", "train on data that has some")
-    if store.published() != version or store.damage(version):
+    needed = version in {store.published(), store.previous(), *options.in_use}
+    if not needed or not store.is_sealed(version) or store.damage(version):
         if version in store.versions():
             store.drop(version)
         for name, embeddings in collections.items():
@@ -79,20 +81,42 @@ def publish_collections(
     _clear(store, options)
 
 
-def _fill(store: SystemVectors, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:
-    store.create(version, name, embeddings.dimension, len(embeddings.ids))
+def holds_collections(store: SystemVectors, version: str, collections: Mapping[str, Embeddings]) -> bool:
+    """Whether a version is whole and holds these vectors, all of them and no others."""
+    if not store.is_sealed(version) or store.damage(version):
+        return False
+    try:
+        return all(
+            store.count(version, name) == len(embeddings.ids)
+            and all(_same(store.fetch(version, name, rows.ids.ids), rows) for rows, _ in _batches(embeddings))
+            for name, embeddings in collections.items()
+        )
+    except StoreError:  # it has no such collection
+        return False
+
+
+def _same(stored: Embeddings, given: Embeddings) -> bool:
+    return list(stored.ids) == list(given.ids) and np.allclose(stored.vectors, given.vectors, rtol=1e-5, atol=1e-6)
+
+
+def _batches(embeddings: Embeddings) -> Iterator[tuple[Embeddings, slice]]:
+    """The rows of a collection, some at a time, and which they are."""
     for start in range(0, len(embeddings.ids), _ROWS_PER_UPSERT):
         batch = slice(start, start + _ROWS_PER_UPSERT)
-        some = Embeddings(IdMap(embeddings.ids.ids[batch]), embeddings.vectors[batch])
+        yield Embeddings(IdMap(embeddings.ids.ids[batch]), embeddings.vectors[batch]), batch
+
+
+def _fill(store: SystemVectors, version: str, name: str, embeddings: Embeddings, payloads: Payloads | None) -> None:
+    store.create(version, name, embeddings.dimension, len(embeddings.ids))
+    for some, batch in _batches(embeddings):
         store.upsert(version, name, some, None if payloads is None else payloads[batch])
 
 
 def _check(store: SystemVectors, version: str, name: str, embeddings: Embeddings) -> None:
     """Compares a sample of what the store holds and finds with the vectors themselves."""
     rows = np.unique(np.linspace(0, len(embeddings.ids) - 1, _SAMPLE).astype(np.int64))
-    sample = [embeddings.ids.external(row) for row in rows]
-    stored = store.fetch(version, name, sample)
-    if list(stored.ids) != sample or not np.allclose(stored.vectors, embeddings.vectors[rows], rtol=1e-5, atol=1e-6):
+    sample = Embeddings(IdMap(embeddings.ids.external(row) for row in rows), embeddings.vectors[rows])
+    if not _same(store.fetch(version, name, sample.ids.ids), sample):
         raise StoreError(
             f"version {version} holds other {name} vectors than it was given", "publish under another name"
         )

@@ -9,7 +9,7 @@ from kindred.domain.embeddings import Embeddings
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.ids import IdMap
 from kindred.vectorstore import publish
-from kindred.vectorstore.publish import PublishOptions, publish_collections
+from kindred.vectorstore.publish import PublishOptions, holds_collections, publish_collections
 from kindred.vectorstore.store import SystemVectors
 
 MakeEmbeddings = Callable[..., Embeddings]
@@ -88,3 +88,34 @@ def test_a_search_that_misses_is_not_published(
     with pytest.raises(StoreError, match="finds 0%"):
         publish_collections(store, "v1", {"items": items})
     assert store.published() is None
+
+
+def test_what_a_rollback_brings_back_is_published_again_as_it_is(
+    store: SystemVectors, embeddings_of: MakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = embeddings_of(30), embeddings_of(30, seed=1)
+    publish_collections(store, "v1", {"items": old})
+    publish_collections(store, "v2", {"items": new})
+
+    def no_room(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(type(store), "upsert", no_room)
+        with pytest.raises(StoreError, match="other items vectors"):
+            publish_collections(store, "v1", {"items": new})
+        assert (store.published(), store.previous()) == ("v2", "v1")
+        publish_collections(store, "v1", {"items": old})
+    assert (store.published(), store.previous()) == ("v1", "v2")
+    assert store.rollback() == "v2"
+
+
+def test_whether_a_version_holds_these_vectors(store: SystemVectors, embeddings_of: MakeEmbeddings) -> None:
+    items, users = embeddings_of(30), embeddings_of(5, prefix="user")
+    publish_collections(store, "v1", {"items": items})
+    store.create("half", "items", 8)
+    assert holds_collections(store, "v1", {"items": items})
+    assert not holds_collections(store, "v1", {"items": embeddings_of(30, seed=1)})
+    assert not holds_collections(store, "v1", {"items": embeddings_of(29)}), "one more than these"
+    assert not holds_collections(store, "v1", {"items": items, "users": users}), "no such collection"
+    assert not holds_collections(store, "half", {"items": items})
