@@ -43,7 +43,7 @@ def answer_text(answer: pa.Table, hidden: Collection[str] = ()) -> str:
 
 def fitted_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table whose widest columns are shortened until it fits the terminal."""
-    cells = [[_one_line(value) if isinstance(value, str) else value for value in row] for row in rows]
+    cells = [[console.one_line(value) if isinstance(value, str) else value for value in row] for row in rows]
     widths = [
         max([len(name), *(len(console.cell(row[column])) for row in cells)]) for column, name in enumerate(header)
     ]
@@ -68,7 +68,9 @@ def _record(number: int, names: Sequence[str], row: Sequence[object], hidden: Co
     lines = [line for name, value in zip(names, row, strict=True) for line in _lines(name, value, hidden)]
     width = max(len(name) for name, _ in lines)
     room = max((output_width() or VALUE_CHARACTERS) - width - 2, _LEAST_WIDTH)
-    shown = (f"{name.ljust(width)}  {shortened(_one_line(text), min(room, VALUE_CHARACTERS))}" for name, text in lines)
+    shown = (
+        f"{name.ljust(width)}  {shortened(console.one_line(text), min(room, VALUE_CHARACTERS))}" for name, text in lines
+    )
     return "\n".join([f"── {number} ──", *shown])
 
 
@@ -117,7 +119,3 @@ def _is_vector(value: object) -> bool:
         and len(value) >= VECTOR_LENGTH
         and all(isinstance(number, int | float) for number in value)
     )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

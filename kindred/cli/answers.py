@@ -258,7 +258,7 @@ def _asked(answer: Answer) -> str:
     """Whom or what the answer is for."""
     if answer.item_id is None:
         return answer.user_id or "anonymous user"
-    return f"similar to {answer.item_id}" + (f" {answer.title}" if answer.title else "")
+    return f"similar to {answer.item_id}" + (f" {console.one_line(answer.title)}" if answer.title else "")
 
 
 def answer_text(answer: Answer) -> str:
@@ -272,7 +272,7 @@ def answer_text(answer: Answer) -> str:
         name = console.named(item.item_id, item.title)
         lines.append(f"{rank:3}. {score_text(item.score):>9}  {name}{mark}")
         if item.reason is not None:
-            lines.append(f"{'':15}{item.reason.text}")
+            lines.append(f"{'':15}{console.one_line(item.reason.text)}")
     if answer.note:
         lines.append(answer.note)
     return "\n".join(lines)

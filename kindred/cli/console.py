@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TextIO
 import typer
 
 from kindred.domain.errors import KindredError, SettingsError, StoreError
-from kindred.domain.shown import printable
+from kindred.domain.shown import printable, printable_json
 
 EXIT_CODES = (
     "0 done, 1 unexpected, 2 usage or settings, 3 bad or missing data, 4 a store, service or output that fails, "
@@ -44,14 +44,14 @@ _UNITS = {
 
 
 def result(text: str) -> None:
-    """Prints a result for people on stdout.
+    """Prints a result for people on stdout, control characters as escapes.
 
     A reader who left (`| head`) does not end the work. Raises StoreError where stdout can't be written.
     """
     if sys.stdout is None:
         raise StoreError("the result can't be written: stdout is closed", _REDIRECT)
     try:
-        typer.echo(text)
+        typer.echo(printable(text))
     except BrokenPipeError:
         _give_up(sys.stdout)
     except OSError as error:
@@ -61,7 +61,17 @@ def result(text: str) -> None:
 
 def json_result(value: object) -> None:
     """Prints a result for machines on stdout: one JSON document, in which a number that is none or infinite is null."""
-    result(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str, allow_nan=False))
+    result(_document(value, indent=2))
+
+
+def json_line(value: object) -> None:
+    """Prints one of several results for machines: the same on one line."""
+    result(_document(value, indent=None))
+
+
+def _document(value: object, indent: int | None) -> str:
+    found = json.dumps(_finite(value), indent=indent, ensure_ascii=False, default=str, allow_nan=False)
+    return printable_json(found)
 
 
 def _finite(value: object) -> object:
@@ -73,7 +83,7 @@ def _finite(value: object) -> object:
 
 
 def note(text: str) -> None:
-    """Prints a remark on stderr, no control characters of what it quotes; where it can't be read, it is left out."""
+    """Prints a remark on stderr, control characters as escapes; where it can't be read, it is left out."""
     try:
         typer.echo(printable(text), err=True)
     except (OSError, ValueError):
@@ -103,7 +113,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def named(item_id: str, title: str | None) -> str:
     """An item for people: its id, and its title where it has one."""
-    return f"{item_id}  {title}" if title else item_id
+    return f"{item_id}  {one_line(title)}" if title else item_id
+
+
+def one_line(text: str) -> str:
+    """The text on one line, however many it has, so that none of it is taken for a line of ours."""
+    return " ".join(text.split())
 
 
 def cell(value: object) -> str:

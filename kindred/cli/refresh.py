@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from dataclasses import asdict
@@ -78,7 +77,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _print(done: Refreshed, as_json: bool, again: bool) -> None:
     """Says what changed; of a run that is too bad and will not be followed by another, the error says it."""
     if as_json:
-        console.result(json.dumps(asdict(done), ensure_ascii=False))
+        console.json_line(asdict(done))
     elif not done.missed:
         console.result(line_of(done))
     elif again:

@@ -39,8 +39,10 @@ def why_text(found: Explanation) -> str:
     if found.standing is not None:
         lines.append(f"now {_standing(found.standing)}")
     for number, path in enumerate(found.paths, start=1):
-        lines.append(f"{number:2}. {path.text}")
-        lines += [f"    {quote.user_id} of {quote.item_id}: “{quote.sentence}”" for quote in path.quotes]
+        lines.append(f"{number:2}. {console.one_line(path.text)}")
+        lines += [
+            f"    {quote.user_id} of {quote.item_id}: “{console.one_line(quote.sentence)}”" for quote in path.quotes
+        ]
         share = f"{path.contribution:.0%} of what speaks for it"
         lines.append(f"    {share}; without it {_standing(path.without)}")
     if found.without_all is not None and len(found.paths) > 1:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-_CONTROL = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_CONTROL = [code for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"]
+_TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]  # what follows is shown in another order than it stands in
+_LINE_ENDS = [0x2028, 0x2029]
+_HARMFUL = (*_CONTROL, *_TURNING, *_LINE_ENDS)
+_ESCAPES = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _HARMFUL}
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _HARMFUL}
 
 
 def printable(text: str) -> str:
-    """The text with U+FFFD for control characters, which could move a terminal's cursor or rename its window."""
-    return text.translate(_CONTROL)
+    r"""The text with escapes such as \x1b for what could move a terminal's cursor, or turn the order of its letters."""
+    return text if text.isascii() and text.isprintable() else text.translate(_ESCAPES)
+
+
+def printable_json(document: str) -> str:
+    """The JSON document with the same characters escaped as JSON escapes them."""
+    return document.translate(_JSON_ESCAPES)
 
 
 def score_text(score: float) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shlex
 import subprocess
 import sys
@@ -186,3 +187,15 @@ def test_the_command_tree_loads_nothing_heavy() -> None:
     code = f"import sys, kindred.cli.app; print([m for m in {heavy!r} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_titles_can_not_steer_the_terminal_nor_make_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    title = "gpj.\u202eexe\x1b]0;mine\x07\x9b\nP9  another"
+    console.result(console.named("P1", title))
+    console.json_result({"title": title, "score": float("nan")})
+    console.json_line([title])
+    for_people, *for_machines = capsys.readouterr().out.splitlines()
+    assert for_people == "P1  gpj.\\u202eexe\\x1b]0;mine\\x07\\x9b P9 another"
+    *document, line = for_machines
+    assert json.loads("\n".join(document)) == {"title": title, "score": None} and json.loads(line) == [title]
+    assert all(character.isprintable() for found in for_machines for character in found)

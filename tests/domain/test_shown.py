@@ -24,7 +24,8 @@ def test_a_text_is_no_longer_than_there_is_room_for() -> None:
 
 
 def test_what_is_quoted_can_not_steer_a_terminal() -> None:
-    assert printable("a\x1b]0;b\x07\x9bc\u00a0é…\n\td") == "a\ufffd]0;b\ufffd\ufffdc\u00a0é…\n\td"
+    assert printable("a\x1b]0;b\x07\x9bc\u00a0é…\n\td") == "a\\x1b]0;b\\x07\\x9bc\u00a0é…\n\td"
+    assert printable("gpj.\u202e\u2066x\u2029") == "gpj.\\u202e\\u2066x\\u2029"
 
 
 def test_one_of_a_kind_has_its_article() -> None:
