@@ -9,6 +9,8 @@ With lists of `k` items and a user's distinct held-out items `T`:
 * recall@k = hits in the first k / |T|, as in LightGCN (He et al., 2020, arXiv 2002.02126);
 * NDCG@k = sum over hits of 1 / log2(rank + 1), divided by the same sum for min(k, |T|) hits at the first ranks;
 * MRR@k = 1 / rank of the first hit, 0 where there is none; hit rate@k = whether there is one.
+
+Where asked for, ROC-AUC against items of like popularity is taken from the same scores (`matched_negatives.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import torch
 from kindred.domain.distinct import distinct
 from kindred.domain.groups import spans
 from kindred.domain.interactions import DoubleArray, FloatArray, IntArray, Interactions, Scorer
+from kindred.evaluation.matched_negatives import ROC_AUC, MatchedNegatives
 
 METRICS = ("recall", "ndcg", "mrr", "hit_rate")
 
@@ -54,6 +57,7 @@ def evaluate_ranking(
     seen: Interactions | None,
     ks: Sequence[int] = (5, 10, 20),
     batch_size: int = 1024,
+    matched: MatchedNegatives | None = None,
 ) -> RankingResult:
     """Rank the whole catalogue for every user with a held-out item and measure where those items stand.
 
@@ -64,6 +68,7 @@ def evaluate_ranking(
             item that is both seen and held out is removed from the ranking and so can't be hit.
         ks: list lengths to report.
         batch_size: users scored at a time.
+        matched: adds `roc_auc` against these negatives; None for no ROC-AUC.
 
     Raises:
         ValueError: the scorer answered with the wrong shape or with NaN.
@@ -73,6 +78,7 @@ def evaluate_ranking(
     users = np.flatnonzero(np.diff(relevant.offsets)).astype(np.int64)
     longest = min(max(ks), held_out.num_items)
     names = [f"{metric}@{k}" for k in ks for metric in METRICS]
+    names += [] if matched is None else [ROC_AUC]
     per_user = {name: np.zeros(len(users)) for name in names}
     top_items = np.full((len(users), longest), -1, dtype=np.int64)
     for start in range(0, len(users), batch_size):
@@ -87,6 +93,8 @@ def evaluate_ranking(
         for k in ks:
             for metric, column in _metrics_at(k, groups, relevant.counts(batch)).items():
                 per_user[f"{metric}@{k}"][rows_of_batch] = column
+        if matched is not None:
+            per_user[ROC_AUC][rows_of_batch] = matched.roc_auc(scores.numpy(), batch, *relevant.rows_and_items(batch))
     return RankingResult(users, per_user, top_items)
 
 

@@ -18,6 +18,7 @@ from kindred.domain.progress import Progress, silent
 from kindred.domain.rating_scale import STARS, RatingScale
 from kindred.evaluation import pooling
 from kindred.evaluation.buckets import HISTORY_BUCKETS, POPULARITY_BUCKETS, history_bucket, popularity_bucket
+from kindred.evaluation.matched_negatives import MatchedNegatives
 from kindred.evaluation.metrics import (
     RankingResult,
     catalogue_coverage,
@@ -108,7 +109,7 @@ class Measured:
     """What one model was worth, on one split or pooled over several.
 
     Attributes:
-        ranking: per-user ranking metrics, None for a model that does not rank.
+        ranking: per-user ranking metrics, ROC-AUC among them, None for a model that does not rank.
         by_history: the same by length of the user's history, empty buckets left out.
         by_popularity: the same with only the held-out items of one popularity bucket to be found.
         lists: coverage, gini, novelty, diversity, popularity_calibration and makers of the top `LIST_LENGTH`.
@@ -213,9 +214,9 @@ def _measure_split(
 ) -> tuple[dict[str, Measured], ...]:
     """Model, ranking baselines, rating baselines and variants of one split, each by name."""
     known = split.known_events
-    bench = _Bench(
-        known, split.test_events, config, history_bucket(known), popularity_bucket(known), _item_vectors(known, config)
-    )
+    test = split.test_events
+    buckets = history_bucket(known), popularity_bucket(known)
+    bench = _Bench(known, test, config, *buckets, _item_vectors(known, config), MatchedNegatives.of(known, test))
     ranking = config.baselines.ranking if fitted.score_users is not None else {}
     rating = config.baselines.rating if fitted.predict_rating is not None and len(known.rated) else {}
     return (
@@ -243,6 +244,7 @@ class _Bench:
     history: IntArray
     popularity: IntArray
     item_vectors: FloatArray
+    matched: MatchedNegatives
 
     def measure(self, fitted: FittedModel) -> Measured:
         ranking, by_popularity, lists = None, {}, {}
@@ -256,7 +258,8 @@ class _Bench:
         return Measured(ranking, by_history, by_popularity, lists, rating, confusion)
 
     def _rank(self, score_users: Scorer, held_out: Interactions) -> RankingResult:
-        return evaluate_ranking(score_users, held_out, self.known, sorted({*self.config.ks, LIST_LENGTH}))
+        ks = sorted({*self.config.ks, LIST_LENGTH})
+        return evaluate_ranking(score_users, held_out, self.known, ks, matched=self.matched)
 
     def _by_popularity(self, score_users: Scorer) -> dict[str, UserSums]:
         found = {}

@@ -9,15 +9,19 @@ from kindred.evaluation.bootstrap import interval_text
 
 Report = dict[str, Any]
 
-RANKING_COLUMNS = ("recall@10", "ndcg@10", "mrr@10")
+RANKING_COLUMNS = ("recall@10", "ndcg@10", "mrr@10", "roc_auc")
 LIST_COLUMNS = ("coverage", "gini", "novelty", "diversity", "popularity_calibration", "makers")
 RATING_COLUMNS = ("mae", "mse", "accuracy", "f1")
+BUCKETS = {"by_history": "known events of the user", "by_popularity": "popularity of the held-out item"}
+"""Parts of a report that hold the figures of some users or items apart, and what tells these."""
 LOWER_IS_BETTER = frozenset({"mae", "mse"})
 
 _MEANINGS = {
     "recall@k": "share of a user's held-out items among the first k, mean over tested users",
     "ndcg@k": "the same with hits near the top counting more, 1 when all held-out items come first",
     "mrr@k": "1 / rank of the first hit, 0 if none is among the first k",
+    "roc_auc": "chance that a held-out item scores above one of like popularity that its user never chose; "
+    "popularity and chance have .5",
     "coverage": "share of the catalogue that is in at least one list",
     "gini": "how unevenly items are listed: 0 all alike, near 1 a few fill every list",
     "novelty": "mean surprise of a listed item in bits; an item that half of the users know has 1",
@@ -74,6 +78,7 @@ def render_table(report: Report) -> str:
     ]
     if "ranking" in report:
         lines += ["", *_section("ranking", report["ranking"], RANKING_COLUMNS, "recall@10")]
+        lines += ["", *_apart(report["ranking"])]
         lines += ["", *_lists(report["ranking"], protocol["list_length"])]
     if "rating" in report:
         lines += ["", *_section("rating", report["rating"], RATING_COLUMNS, "mse")]
@@ -114,6 +119,26 @@ def _variants(section: Report) -> list[str]:
                 sign = _sign(verdict(interval, metric))
                 lines.append(f"{words:<36}{_number(figures[metric]):>11}   {interval_text(interval)} {sign}")
     return lines
+
+
+def _apart(section: Report) -> list[str]:
+    """Recall@10 by how much is known of users and of items, with the model's lead over the best baseline there."""
+    lines = []
+    for key, words in BUCKETS.items():
+        lines.append(f"{f'by {words}':<36}{'users':>9}{'recall@10':>11}   model − best baseline")
+        for name, part in section[key].items():
+            recall = _number(part["model"]["recall@10"])
+            lines.append(f"{name:<36}{part['users']:>9,}{recall:>11}   {_beside_best(part)}".rstrip())
+    return lines
+
+
+def _beside_best(part: Report) -> str:
+    """The baseline with the highest recall@10 of a bucket, and the model's lead over it."""
+    recall = {name: figures["recall@10"] for name, figures in part["baselines"].items()}
+    if not recall:
+        return ""
+    best = max(recall, key=recall.__getitem__)
+    return "too few users" if part["delta"] is None else f"{best}: {interval_text(part['delta'][best]['recall@10'])}"
 
 
 def _lists(section: Report, list_length: int) -> list[str]:
@@ -168,12 +193,13 @@ def _warnings(warnings: Sequence[str]) -> str:
 
 
 def _ranking(section: Report, list_length: int) -> str:
-    metrics = [name for name in section["model"] if "@" in name and not name.startswith("hit_rate")]
+    left_out = ("hit_rate", *LIST_COLUMNS)
+    metrics = [name for name in section["model"] if not name.startswith(left_out)]
     parts = [
         "## Ranking",
         _figures_table(section, metrics),
         "Model minus baseline with its 95 % interval; “better” and “worse” where the whole interval excludes zero:",
-        _delta_table(section["delta"], ("recall@10", "ndcg@10", "mrr@10")),
+        _delta_table(section["delta"], RANKING_COLUMNS),
         f"### Beyond accuracy, lists of {list_length}",
         _figures_table(section, _list_columns(section)),
         "\n".join(f"* **{figure}**: {_MEANINGS[figure]}." for figure in _list_columns(section)),
@@ -201,7 +227,7 @@ def _ablation(section: Report) -> str:
     rows = []
     for name, variant in section.items():
         for metric, interval in variant["delta"].items():
-            if metric in ("recall@10", "ndcg@10", "mae", "mse"):
+            if metric in ("recall@10", "ndcg@10", "roc_auc", "mae", "mse"):
                 figures = {**variant.get("ranking", {}), **variant.get("rating", {})}
                 seeds = variant["delta_by_seed"][metric]
                 sign = -1 if metric in LOWER_IS_BETTER else 1
@@ -246,13 +272,8 @@ def _bucket_table(buckets: Report) -> str:
     names = list(next(iter(buckets.values()))["baselines"]) if buckets else []
     rows = []
     for bucket, part in buckets.items():
-        row = [bucket, f"{part['users']:,}", _number(part["model"]["recall@10"])]
-        recall = {name: part["baselines"][name]["recall@10"] for name in names}
-        best = max(recall, key=recall.__getitem__, default=None)
-        row += [_number(value) for value in recall.values()]
-        interval = None if best is None or part["delta"] is None else part["delta"][best]["recall@10"]
-        row.append("too few users" if interval is None else f"{best}: {interval_text(interval)}")
-        rows.append(row)
+        recall = [figures["recall@10"] for figures in (part["model"], *part["baselines"].values())]
+        rows.append([bucket, f"{part['users']:,}", *map(_number, recall), _beside_best(part)])
     return _table(["", "users", "**model**", *names, "model − best baseline"], rows)
 
 

@@ -24,7 +24,7 @@ from kindred.evaluation.splits import Split, validation_split
 from kindred.linear.algebra.ridge import nearest_map
 from kindred.linear.baselines.als import als_factors
 from kindred.linear.baselines.gf_cf import gf_cf_map
-from kindred.linear.baselines.lightgcn import LightGCNConfig, lightgcn_factors
+from kindred.linear.baselines.lightgcn import config_for, lightgcn_factors
 from kindred.linear.baselines.neighbours import item_knn_weights
 from kindred.linear.ensemble.compression import compress
 from kindred.linear.ensemble.model import LinearEnsemble
@@ -112,8 +112,7 @@ def _scorer(split: Split, name: BaselineName) -> LinearScorer:
 def _factors(train: Interactions, name: BaselineName, width: int, seed: int) -> tuple[FloatArray, FloatArray]:
     if name == "als":
         return als_factors(train, seed, factors=width)
-    config = LightGCNConfig(embedding_dim=min(64, width), epochs=200 if len(train) < 50_000 else 40)
-    return lightgcn_factors(train, config, seed)
+    return lightgcn_factors(train, config_for(len(train), min(64, width)), seed)
 
 
 def _fold_in(train: Interactions, users: FloatArray, items: FloatArray) -> FloatArray:

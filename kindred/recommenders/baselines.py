@@ -17,7 +17,7 @@ from kindred.evaluation.splits import Split
 from kindred.linear.baselines.als import fit_als
 from kindred.linear.baselines.ease import EASE_RIDGES, choose_ridge, ease_map, ease_scorers, fit_ease
 from kindred.linear.baselines.gf_cf import fit_gf_cf
-from kindred.linear.baselines.lightgcn import LightGCNConfig, fit_lightgcn
+from kindred.linear.baselines.lightgcn import config_for, fit_lightgcn
 from kindred.linear.baselines.neighbours import fit_item_knn
 from kindred.linear.baselines.popularity import fit_popularity, fit_random
 from kindred.linear.baselines.rating_baselines import fit_bias_rating, fit_commonest_rating, fit_mean_rating
@@ -89,13 +89,16 @@ class Offer:
 
 
 FEW_EVENTS = 50_000
+LIGHTGCN_EVENTS = 200_000
+"""Each of its batches passes all events through the graph: of so many its 40 epochs take a minute of CPU, of twice as
+many four; just below `MANY_EVENTS` its 200 take two."""
 RANKING: Mapping[str, Offer] = {
     "random": Offer(lambda split: fit_random(split.known_events, seed=0)),
     "popularity": Offer(lambda split: fit_popularity(split.known_events)),
     "itemknn": Offer(lambda split: fit_item_knn(split.known_events)),
     "ease": Offer(fit_ease_on, most_items=20_000),
     "gf-cf": Offer(lambda split: fit_gf_cf(split.known_events), most_items=50_000),
-    "lightgcn": Offer(lambda split: _fit_lightgcn(split.known_events), most_events=20_000),
+    "lightgcn": Offer(lambda split: _fit_lightgcn(split.known_events), most_events=LIGHTGCN_EVENTS),
     "als": Offer(lambda split: _fit_als(split.known_events), most_events=1_000_000, package=("implicit", "als")),
 }
 """What a report compares rankings with, where packages and size allow."""
@@ -134,7 +137,7 @@ def only_quick(baselines: Baselines) -> Baselines:
 
 
 def _fit_lightgcn(known: Interactions) -> Scorer:
-    return fit_lightgcn(known, LightGCNConfig(epochs=200 if len(known) < FEW_EVENTS else 40), seed=0)
+    return fit_lightgcn(known, config_for(len(known)), seed=0)
 
 
 def _fit_als(known: Interactions) -> Scorer:

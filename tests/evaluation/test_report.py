@@ -78,7 +78,7 @@ def figure(report: Report, *path: str) -> float:
     return value
 
 
-@pytest.mark.parametrize("metric", ["recall@5", "recall@10", "recall@20", "ndcg@10", "mrr@20"])
+@pytest.mark.parametrize("metric", ["recall@5", "recall@10", "recall@20", "ndcg@10", "mrr@20", "roc_auc"])
 def test_the_delta_is_the_model_minus_the_baseline(report: Report, metric: str) -> None:
     model = figure(report, "ranking", "model", metric)
     baseline = figure(report, "ranking", "baselines", "popularity", metric)
@@ -91,6 +91,9 @@ def test_every_promised_key_is_there(report: Report) -> None:
     for name in ("coverage", "gini", "novelty", "diversity", "popularity_calibration"):
         figure(report, "ranking", "model", name)
         figure(report, "ranking", "baselines", "random", name)
+    for who in (("model",), ("baselines", "popularity")):
+        for name in ("roc_auc", *(f"{metric}@{k}" for metric in ("recall", "ndcg") for k in (10, 20, 100))):
+            figure(report, "ranking", *who, name)
     figure(report, "rating", "model", "mae")
     figure(report, "rating", "baselines", "bias", "mse")
     for bound in ("mean", "low", "high"):
@@ -161,6 +164,31 @@ def test_the_table_fits_a_terminal_and_shows_the_figures(report: Report) -> None
     rows = {line.split()[0]: line for line in table.splitlines() if line}
     assert f"{report['ranking']['model']['recall@10']:.4f}" in table
     assert rows["popularity"].endswith("better")
+
+
+def test_roc_auc_is_beside_every_model_with_its_interval(report: Report, written: list[Path]) -> None:
+    """Taste is known, popularity is matched and chance knows nothing, so the model alone is above a half."""
+    everyone = {"model": report["ranking"]["model"], **report["ranking"]["baselines"]}
+    found = {name: figures["roc_auc"] for name, figures in everyone.items()}
+    assert found["model"] > 0.7
+    assert [found[name] for name in ("popularity", "random")] == pytest.approx([0.5, 0.5], abs=0.06)
+    assert report["ranking"]["delta"]["popularity"]["roc_auc"]["low"] > 0
+    assert report["ablation"]["no_text"]["delta"]["roc_auc"]["low"] > 0
+    table, page = render_table(report), written[1].read_text()
+    for figures in everyone.values():
+        assert f"{figures['roc_auc']:.4f}" in table and f"{figures['roc_auc']:.4f}" in page
+    assert "* **roc_auc**: chance that" in page
+
+
+def test_users_and_items_of_whom_little_is_known_stand_apart(report: Report) -> None:
+    lines = render_table(report).splitlines()
+    for key, head in (("by_history", "by known events"), ("by_popularity", "by popularity")):
+        begin = next(number for number, line in enumerate(lines) if line.startswith(head)) + 1
+        for line, (name, part) in zip(lines[begin:], report["ranking"][key].items(), strict=False):
+            assert line.split()[:3] == [name, str(part["users"]), f"{part['model']['recall@10']:.4f}"]
+            best = max(part["baselines"].values(), key=lambda figures: figures["recall@10"])["recall@10"]
+            lead = part["model"]["recall@10"] - best
+            assert "too few users" in line if part["delta"] is None else f"{lead:+.4f} [" in line
 
 
 @pytest.mark.parametrize("figure", ["coverage", "gini", "novelty", "diversity", "popularity_calibration"])

@@ -23,6 +23,8 @@ from kindred.linear.inputs.known_items import dot_scores
 from kindred.training.fit import Objective, RunOptions, fit
 from kindred.training.schedule import FitConfig
 
+MANY_EVENTS = 100_000
+
 
 @dataclass(frozen=True)
 class LightGCNConfig:
@@ -34,6 +36,11 @@ class LightGCNConfig:
     weight_decay: float = 1e-4
     batch_size: int = 8192
     epochs: int = 100
+
+
+def config_for(num_events: int, embedding_dim: int = 64) -> LightGCNConfig:
+    """Fewer epochs of many events: of 72,000 40 epochs take 8 CPU-s and 200 take 45, for .118 and .121 recall@10."""
+    return LightGCNConfig(embedding_dim, epochs=200 if num_events < MANY_EVENTS else 40)
 
 
 def fit_lightgcn(train: Interactions, config: LightGCNConfig, seed: int) -> Scorer:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kindred.evaluation.report_text import LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
+from kindred.evaluation.report_text import BUCKETS, LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import (
     Run,
@@ -27,7 +27,8 @@ from kindred.serving.pages.rendering import Page
 from kindred.serving.service import Service
 from kindred.stores import runs_folder_of
 
-RANKING = ("recall@10", "ndcg@10")
+RANKING = ("recall@10", "ndcg@10", "roc_auc")
+LENGTHS = [f"{metric}@{k}" for k in (10, 20, 100) for metric in ("recall", "ndcg")]
 CURVES = (("ndcg@10", "NDCG@10 on validation"), ("loss", "loss"))
 """What training chose its epoch by, and what it learned from."""
 
@@ -166,10 +167,14 @@ def _report(report: dict[str, Any]) -> dict[str, Any]:
         return shown
     shown |= {"protocol": report["protocol"], "warnings": report.get("warnings", []), "meanings": meanings()}
     if ranking := report.get("ranking"):
-        shown["ranking"] = [(metric, _compared(ranking, metric)) for metric in RANKING]
+        measured = [metric for metric in RANKING if metric in ranking["model"]]
+        shown["ranking"] = [(metric, _compared(ranking, metric)) for metric in measured]
+        shown["lengths"] = _beside_baselines(ranking, LENGTHS)
         shown["lists"] = _beside_baselines(ranking, LIST_COLUMNS)
-        shown["by_history"] = [
-            (bucket, part["users"], part["model"].get("recall@10")) for bucket, part in ranking["by_history"].items()
+        shown["buckets"] = [
+            (words, [(name, part["users"], part["model"].get("recall@10")) for name, part in ranking[key].items()])
+            for key, words in BUCKETS.items()
+            if ranking.get(key)
         ]
     if rating := report.get("rating"):
         shown["rating"] = _beside_baselines(rating, RATING_COLUMNS)

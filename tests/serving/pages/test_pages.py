@@ -221,7 +221,9 @@ def test_the_report_of_an_evaluated_run_is_shown(client: Client, service: Servic
     run = write_report(service, left_out)
     shown = text_of(client, f"/ui/run?system=products&name={run}").said
     assert "Evaluation, temporal split" in shown and "few users" in shown
-    assert "1,234" in shown and "+0.050 to +0.150, better" in shown
+    assert "1,234" in shown and "cold" in shown and "0.012" in shown
+    assert "roc auc" in shown and "0.914" in shown and "0.876" in shown
+    assert "+0.050 to +0.150, better" in shown
     assert ("0.990" in shown) == (left_out != "rating")
 
 
