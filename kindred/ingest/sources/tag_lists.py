@@ -2,9 +2,9 @@
 
 Tags may also stand in cells of their own at the end of a row, or be columns with 0 and 1 (`wide_tags.py`). In a cell,
 `;` and `|` part tags as commas do, and blanks do where all are numbers. What comes with a tag, such as the weights of
-Last.fm (`[["rock", "100"]]`, `{"rock": 100}`, `[{"name": "rock"}]`), is left out, and a tag of weight 0 with it. A row
-is about its track; the tags of rows about one track add up. The layout holds no times, so these are unknown. A tag that
-is a word is its own name; a number has none.
+Last.fm (`[["rock", "100"]]`, `{"rock": 100}`, `[{"name": "rock"}]`), is left out, and a tag of weight 0 with it. The
+tags of rows about one track add up, so a table may have a row a tag. The layout holds no times, so these are unknown. A
+tag that is a word is its own name; a number has none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMED = ("name", "tag", "id")
 
 
 def parse_tag_list(row: Values) -> Parsed:
-    """The track and its tags.
+    """The tags of a track. The row is about the first of them, or about the track where there are none.
 
     Raises:
         BadRecord: the row can't be used.
@@ -41,13 +41,15 @@ def parse_tag_list(row: Values) -> Parsed:
     notes: list[str] = []
     column = next((name for name in _TRACK if name in row), _TRACK[0])
     track = checked(Track, {"id": id_of(row.get(column), column)}, {"id": column})
-    records: list[Node | Edge] = [track]
+    mentioned: list[Node | Edge] = [track]
+    tagged: list[Node | Edge] = []
     column = next((name for name in _TAGS if name in row), _TAGS[0])
     for name in dict.fromkeys(_tags(row.get(column), column, notes)):
         tag = _tag(name)
         event_id = content_id("tag list", track.id, tag.id)
-        records += [tag, Tagged(event_id=event_id, source_id=track.id, target_id=tag.id)]
-    return Parsed(records, [*notes, NO_TIME] if len(records) > 1 else notes)
+        mentioned.append(tag)
+        tagged.append(Tagged(event_id=event_id, source_id=track.id, target_id=tag.id))
+    return Parsed([*tagged[:1], *mentioned, *tagged[1:]], [*notes, NO_TIME] if tagged else notes)
 
 
 def _tags(value: object, column: str, notes: list[str]) -> list[str]:
