@@ -116,6 +116,7 @@ def _train_in(
         uri = settings.mlflow_uri
         tracking = mlflow_tracking(uri, "kindred", folder.name, noted) if uri else nullcontext(untracked)
         with graph_to_read(settings) as store, tracking as track:
+            module.check_meant(store, "train {}")
             if until is not None:
                 check_times(module.system, store, until)
             statistics = graph_statistics(store, graph_schema())

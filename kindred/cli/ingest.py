@@ -12,10 +12,12 @@ from kindred.cli import console
 from kindred.cli.many_files import FILES, SEVERAL, ManyFilesCommand
 from kindred.cli.options import AsJson, command_line, settings_of, with_groups
 from kindred.steps import ingest
+from kindred.stores import graph_to_read
 
 if TYPE_CHECKING:
     from kindred.ingest.formats.source import SourceFile
     from kindred.ingest.loading.summary import FileSummary, IngestSummary
+    from kindred.settings import Settings
 
 ingest_app = typer.Typer(help="Load source files into the graph.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -128,11 +130,26 @@ def load(
         console.json_result(summary.to_json())
         return
     console.result(summary_text(summary))
-    if summary.accepted or summary.duplicates:
-        again = "the same command without --dry-run"
-        console.note(f"next: {again if options.dry_run else command_line(context, *next_step)}")
-    else:
+    if not (summary.accepted or summary.duplicates):
         console.note("nothing was accepted: the reasons stand above")
+    elif options.dry_run:
+        console.note("next: the same command without --dry-run")
+    elif missing := _missing_events(settings, next_step):
+        console.note(f"there is nothing to train on yet: {missing}")
+    else:
+        console.note(f"next: {command_line(context, *next_step)}")
+
+
+def _missing_events(settings: Settings, next_step: Sequence[str]) -> str:
+    """What the graph lacks for the training that is next, and what loads it; empty where it lacks nothing."""
+    from kindred.recommenders.systems import find_system
+
+    command, *names = next_step
+    if not command.startswith("train"):
+        return ""
+    module = find_system(names[0] if names else "products")
+    with graph_to_read(settings) as store:
+        return "" if module.has_events(store) else str(module.system.no_events())
 
 
 def _column_names(pairs: Sequence[str]) -> dict[str, str]:

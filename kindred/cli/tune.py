@@ -25,19 +25,23 @@ def tune(
     system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """Search for better settings on each user's last event before the test; needs the extra `tune`."""
+    """Search for better settings on each user's last event before the test; needs the extra `tune`.
+
+    Of products from reviews; others are named: --system tracks, listens or interactions.
+    """
     from kindred.domain.schema import graph_schema
     from kindred.graph.statistics import graph_statistics
     from kindred.recommenders.interaction_graph import read_interaction_graph
     from kindred.recommenders.judging.tuning import TuningOptions
     from kindred.recommenders.judging.tuning import tune as search
-    from kindred.recommenders.systems import find_system
+    from kindred.recommenders.systems import find_system, usual_systems
     from kindred.training.fit import RunOptions
 
     settings = settings_of(context)
     module = find_system(system)
     module.check_usual("the search for settings")
     with graph_to_read(settings) as store:
+        module.check_meant(store, "tune --system {}", usual_systems())
         content_hash = graph_statistics(store, graph_schema()).content_hash
         graph = read_interaction_graph(module.system, store)
     folder = settings.data_dir / "artifacts" / "tuning" / f"{system}-{content_hash[:12]}"

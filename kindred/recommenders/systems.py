@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from kindred.domain.errors import SettingsError
+from kindred.domain.errors import RecordError, SettingsError
+from kindred.domain.records import Event
+from kindred.domain.schema import edge_type_of
 from kindred.recommenders.interactions import INTERACTIONS
 from kindred.recommenders.listens import LISTENS
 from kindred.recommenders.posts import POSTS
@@ -20,7 +22,6 @@ from kindred.recommenders.tags import TAGS
 from kindred.recommenders.tracks import TRACKS
 
 if TYPE_CHECKING:
-    from kindred.domain.records import Event
     from kindred.evaluation.protocol import FitScorer, FittedModel
     from kindred.evaluation.report import Report
     from kindred.evaluation.splits import Split
@@ -84,10 +85,33 @@ class SystemModule:
             SettingsError: it has a model and figures of its own.
         """
         if self.takes != "events":
-            usual = ", ".join(name for name, module in SYSTEMS.items() if module.takes == "events")
             raise SettingsError(
-                f"{what} is not for system {self.system.name}, which has a model of its own", f"it is for {usual}"
+                f"{what} is not for system {self.system.name}, which has a model of its own",
+                f"it is for {', '.join(usual_systems())}",
             )
+
+    def has_events(self, store: GraphStore) -> bool:
+        """Whether a graph holds an event that the system learns from."""
+        kinds = (self.system.target, *(kind for kind in self.system.reads if issubclass(kind, Event)))
+        return any(store.count(edge_type_of(kind)) for kind in kinds)
+
+    def check_meant(self, store: GraphStore, command: str, among: Collection[str] = ()) -> None:
+        """Checks that a graph without events of this system has none of another, which is then the one that was meant.
+
+        Args:
+            store: the graph.
+            command: what was asked for, with `{}` for the name of a system.
+            among: systems that it may be asked for; empty for all.
+
+        Raises:
+            RecordError: it has some of another system.
+        """
+        if self.has_events(store):
+            return
+        if others := [name for name in among or SYSTEMS if SYSTEMS[name].has_events(store)]:
+            instead = " or ".join(f"`kindred {command.format(name)}`" for name in others)
+            message = self.system.no_events().message
+            raise RecordError(message, f"run {instead}, or load some with `{self.system.load_with}`")
 
 
 def of_interactions(system: System) -> SystemModule:
@@ -277,6 +301,11 @@ SYSTEMS: Mapping[str, SystemModule] = {
     "posts": of_feed(),
     "tags": of_tags(),
 }
+
+
+def usual_systems() -> list[str]:
+    """Names of the systems that `of_interactions` could train."""
+    return [name for name, module in SYSTEMS.items() if module.takes == "events"]
 
 
 def model_name(run: Run) -> str:

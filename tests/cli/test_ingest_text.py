@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kindred.cli.app import app
-from kindred.domain.errors import KindredError
+from kindred.domain.errors import KindredError, RecordError
 
 DUMP = """COPY public.user_data (user_id, age) FROM stdin;
 1\t30
@@ -62,3 +62,23 @@ def test_nothing_to_load_is_a_matter_of_usage(command: str) -> None:
     with pytest.raises(KindredError, match="nothing to load") as raised:
         kindred("ingest", command)
     assert raised.value.exit_code == 2 and raised.value.next_step
+
+
+def test_a_training_is_next_only_where_there_is_something_to_train_on() -> None:
+    Path("users.csv").write_text("user_id,age\n1,30\n")
+    Path("feed.csv").write_text("timestamp,user_id,post_id,action,target\n")
+    Path("clicks.csv").write_text("user_id,click_article_id,click_timestamp\n1,2,1506826800026\n")
+    told = CliRunner().invoke(app, ("ingest", "posts", "--users", "users.csv", "--feed", "feed.csv")).output
+    assert "next:" not in told and "the graph holds no like — load some with `kindred ingest posts --feed" in told
+    told = CliRunner().invoke(app, ("ingest", "clicks", "--clicks", "clicks.csv")).output
+    assert "next: kindred train posts --target clicks" in told
+
+
+def test_who_trains_another_system_than_the_graph_has_events_of_is_told_which() -> None:
+    Path("table.csv").write_text("user,item\n1,2\n1,3\n")
+    kindred("ingest", "interactions", "table.csv")
+    for command, instead in [("train", "train interactions"), ("tune", "tune --system interactions")]:
+        with pytest.raises(RecordError, match="no review") as raised:
+            kindred(command)
+        assert f"`kindred {instead}`" in raised.value.next_step
+    assert "listens or interactions" in " ".join(kindred("tune", "--help").split())
