@@ -1,15 +1,17 @@
-"""Columns of types that a library adds to those of Arrow, such as periods and intervals of pandas, in plain types."""
+"""Columns of types that others add to those of Arrow, such as periods of pandas or DuckDB's BIGNUM, in plain types."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 _PERIOD = "pandas.period"
+_LONGEST = 1_000  # bytes of an integer that Python makes a text of
 _FREQUENCY = re.compile(r"\d*([A-Za-z]+?)[ES]?(?:-([A-Z]{3}))?")
 _UNITS = {"D": "D", "h": "h", "H": "h", "min": "m", "T": "m", "s": "s", "S": "s", "ms": "ms", "L": "ms", "us": "us"}
 _UNITS |= {"U": "us", "ns": "ns", "N": "ns", "M": "M"}
@@ -24,6 +26,9 @@ def in_plain_types(column: pa.Array, field: pa.Field | None = None) -> pa.Array:
         column: an array of any type.
         field: what the file says of it, where its type may be one that no library here has added.
     """
+    if isinstance(column.type, pa.OpaqueType):  # what Arrow calls the types of databases that it has none for
+        own = column.type.type_name if column.type.vendor_name == "DuckDB" else ""
+        return _texts(column.storage, _OF_DUCKDB[own]) if own in _OF_DUCKDB else column.storage
     if isinstance(column.type, pa.ExtensionType):
         name, told = column.type.extension_name, column.type.__arrow_ext_serialize__()
         column = column.storage
@@ -32,6 +37,35 @@ def in_plain_types(column: pa.Array, field: pa.Field | None = None) -> pa.Array:
         name = metadata.get(b"ARROW:extension:name", b"").decode()
         told = metadata.get(b"ARROW:extension:metadata", b"")
     return _starts(column, str(json.loads(told)["freq"])) if name == _PERIOD else column
+
+
+def _texts(column: pa.Array, as_text: Callable[[bytes], str]) -> pa.Array:
+    return pa.array([as_text(value) if value else None for value in column.to_pylist()], pa.string())
+
+
+def _bignum(value: bytes) -> str:
+    """An integer: a bit for its sign, 23 for the number of its bytes, then these, of negative ones inverted."""
+    digits = value[3:] if value[0] & 0x80 else bytes(byte ^ 0xFF for byte in value[3:])
+    if len(digits) > _LONGEST:
+        return digits.hex()  # as long as what is refused
+    number = int.from_bytes(digits, "big")
+    return str(number if value[0] & 0x80 else -number)
+
+
+def _hugeint(value: bytes) -> str:
+    return str(int.from_bytes(value, "little", signed=True))
+
+
+def _uhugeint(value: bytes) -> str:
+    return str(int.from_bytes(value, "little"))
+
+
+def _bits(value: bytes) -> str:
+    """A string of bits: how many of the first byte of bits are not part of it, then the bytes."""
+    return "".join(f"{byte:08b}" for byte in value[1:])[value[0] :]
+
+
+_OF_DUCKDB = {"bignum": _bignum, "varint": _bignum, "hugeint": _hugeint, "uhugeint": _uhugeint, "bit": _bits}
 
 
 def _starts(ordinals: pa.Array, frequency: str) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Columns of types that pandas adds to those of Arrow mean in files what they mean in pandas."""
+"""Columns of types that pandas and DuckDB add to those of Arrow mean in files what they mean there."""
 
 from __future__ import annotations
 
@@ -53,3 +53,33 @@ def test_what_pandas_adds_without_a_known_length_stays_as_it_is() -> None:
     assert in_plain_types(pa.array(pandas.array([pandas.Interval(0, 1)]))).type == pa.struct(
         [("left", pa.int64()), ("right", pa.int64())]
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "storage", "values", "wanted"),
+    [  # as DuckDB 2.0 hands them over
+        (
+            "bignum",
+            pa.binary(),
+            [
+                b"\x80\0\1\1",
+                b"\x7f\xff\xfe\xfe",
+                b"\x80\0\x09\1" + bytes(8),
+                b"\x80\0\1\0",
+                b"\x80\7\xd0" + b"\1" * 2_000,
+            ],
+            ["1", "-1", "18446744073709551616", "0", "01" * 2_000],
+        ),
+        ("hugeint", pa.binary(16), [b"\1" + bytes(15), b"\xff" * 16], ["1", "-1"]),
+        ("uhugeint", pa.binary(16), [b"\xff" * 16], ["340282366920938463463374607431768211455"]),
+        ("bit", pa.binary(), [b"\4\xf5"], ["0101"]),
+    ],
+)
+def test_integers_of_duckdb_are_the_numbers_they_are(
+    kind: str, storage: pa.DataType, values: list[bytes], wanted: list[str]
+) -> None:
+    column = pa.array([*values, None], storage)
+    added = pa.ExtensionArray.from_storage(pa.opaque(storage, kind, "DuckDB"), column)
+    assert in_plain_types(added).to_pylist() == [*wanted, None]
+    other = pa.ExtensionArray.from_storage(pa.opaque(storage, kind, "another"), column)
+    assert in_plain_types(other).equals(column)
