@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from html import escape
@@ -178,7 +178,29 @@ def _readable(prop: Property, value: Scalar) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return _WITH_UNITS.get(prop.name, "{:,g}".format)(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _playing_time(seconds: float) -> str:
+    """Minutes and seconds, hours too where there are any: 5:09 min, 1:02:03 h."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours}:{left:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+_WITH_UNITS: Mapping[str, Callable[[float], str]] = {
+    "duration": _playing_time,
+    "price": "{:,.2f}".format,
+    "share": _percent,
+    "probability": _percent,
+}
+"""How numbers are read that are something else than plain ones; the currency of a price is not known."""
 
 
 def _shortened(text: str, characters: int, note: str = "… (shortened)") -> str:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kindred.domain.errors import SchemaError
-from kindred.domain.records import RECORDS, Node
+from kindred.domain.records import RECORDS, Edge, Listened, Node, Product, Tagged, Track
+from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.graph.view.neighbourhood import EDGES_READ, read_view
-from kindred.graph.view.page import COLOURS, DARK_BACKGROUND, LIGHT_BACKGROUND, TEXT_CHARACTERS, _asset, page_of
+from kindred.graph.view.page import COLOURS, DARK_BACKGROUND, LIGHT_BACKGROUND, TEXT_CHARACTERS, _asset, _shown, page_of
 from tests.graph.graphs import BOOK, CITES, LIKED, NASTY, READER, SCHEMA, like, table_of
 
 if TYPE_CHECKING:
@@ -94,6 +95,25 @@ def test_the_page_holds_what_the_graph_holds(tmp_path: Path) -> None:
     (edge,) = near["edges"]  # three events of one pair are one line, with their number
     assert edge["times"] == 3 and edge["properties"]["times"] == "3"
     assert edge["properties"]["at"] == edge["properties"]["first at"] == "1970-01-01 00:00:50 UTC"
+
+
+@pytest.mark.parametrize(
+    ("record", "values", "expected"),
+    [
+        (Track, {"duration": 309.0, "popularity": 0.75}, {"duration": "5:09 min", "popularity": "0.75"}),
+        (Track, {"duration": 59.6}, {"duration": "1:00 min"}),
+        (Track, {"duration": 3723.0}, {"duration": "1:02:03 h"}),
+        (Product, {"price": 1234567.5, "in_stock": False}, {"price": "1,234,567.50", "in_stock": "no"}),
+        (Product, {"price": 5.0}, {"price": "5.00"}),
+        (Listened, {"share": 0.984, "plays": 12_345}, {"plays": "12,345", "share": "98.4 %"}),
+        (Tagged, {"probability": 0.0623}, {"probability": "6.23 %"}),
+    ],
+)
+def test_numbers_are_shown_as_people_read_them(
+    record: type[Node | Edge], values: dict[str, Any], expected: dict[str, str]
+) -> None:
+    table = edge_type_of(record) if issubclass(record, Edge) else graph_schema().node(record.label)
+    assert _shown(table, values) == expected
 
 
 def test_a_limit_keeps_the_newest_and_says_how_many_are_left_out(tmp_path: Path) -> None:
