@@ -89,7 +89,8 @@ def render_table(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _called(variant: str) -> str:
+def called(variant: str) -> str:
+    """A variant of the model in words."""
     return _VARIANTS.get(variant, variant.replace("_", " "))
 
 
@@ -115,7 +116,7 @@ def _variants(section: Report) -> list[str]:
         for metric in ("recall@10", "mse"):
             if metric in variant["delta"]:
                 interval = variant["delta"][metric]
-                words = f"{_called(name)}, {metric}"
+                words = f"{called(name)}, {metric}"
                 sign = _sign(verdict(interval, metric))
                 lines.append(f"{words:<36}{_number(figures[metric]):>11}   {interval_text(interval)} {sign}")
     return lines
@@ -128,11 +129,11 @@ def _apart(section: Report) -> list[str]:
         lines.append(f"{f'by {words}':<36}{'users':>9}{'recall@10':>11}   model − best baseline")
         for name, part in section[key].items():
             recall = _number(part["model"]["recall@10"])
-            lines.append(f"{name:<36}{part['users']:>9,}{recall:>11}   {_beside_best(part)}".rstrip())
+            lines.append(f"{name:<36}{part['users']:>9,}{recall:>11}   {beside_best(part)}".rstrip())
     return lines
 
 
-def _beside_best(part: Report) -> str:
+def beside_best(part: Report) -> str:
     """The baseline with the highest recall@10 of a bucket, and the model's lead over it."""
     recall = {name: figures["recall@10"] for name, figures in part["baselines"].items()}
     if not recall:
@@ -232,7 +233,7 @@ def _ablation(section: Report) -> str:
                 seeds = variant["delta_by_seed"][metric]
                 sign = -1 if metric in LOWER_IS_BETTER else 1
                 wins = f"{sum(sign * delta > 0 for delta in seeds)} of {len(seeds)}"
-                words = _called(name)
+                words = called(name)
                 judged = [interval_text(interval), verdict(interval, metric), wins]
                 rows.append([words, metric, _number(figures[metric]), *judged])
     header = ["variant", "metric", "its figure", "model − it", "the model is", "better in seeds"]
@@ -273,7 +274,7 @@ def _bucket_table(buckets: Report) -> str:
     rows = []
     for bucket, part in buckets.items():
         recall = [figures["recall@10"] for figures in (part["model"], *part["baselines"].values())]
-        rows.append([bucket, f"{part['users']:,}", *map(_number, recall), _beside_best(part)])
+        rows.append([bucket, f"{part['users']:,}", *map(_number, recall), beside_best(part)])
     return _table(["", "users", "**model**", *names, "model − best baseline"], rows)
 
 

@@ -8,7 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kindred.evaluation.report_text import BUCKETS, LIST_COLUMNS, LOWER_IS_BETTER, RATING_COLUMNS, meanings, verdict
+from kindred.evaluation.bootstrap import interval_text
+from kindred.evaluation.report_text import (
+    BUCKETS,
+    LIST_COLUMNS,
+    LOWER_IS_BETTER,
+    RATING_COLUMNS,
+    beside_best,
+    called,
+    meanings,
+    verdict,
+)
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import (
     Run,
@@ -172,14 +182,28 @@ def _report(report: dict[str, Any]) -> dict[str, Any]:
         shown["lengths"] = _beside_baselines(ranking, LENGTHS)
         shown["lists"] = _beside_baselines(ranking, LIST_COLUMNS)
         shown["buckets"] = [
-            (words, [(name, part["users"], part["model"].get("recall@10")) for name, part in ranking[key].items()])
+            (words, [(name, part, beside_best(part)) for name, part in ranking[key].items()])
             for key, words in BUCKETS.items()
             if ranking.get(key)
         ]
     if rating := report.get("rating"):
         shown["rating"] = _beside_baselines(rating, RATING_COLUMNS)
         shown["lower"] = sorted(LOWER_IS_BETTER)
+    shown["variants"] = _variants(report.get("ablation", {}))
     return shown
+
+
+def _variants(ablation: dict[str, Any]) -> list[tuple[str, str, float, str]]:
+    """The model with one thing changed: in words, metric, its figure, and what the model is ahead of it."""
+    found = []
+    for name, variant in ablation.items():
+        figures = {**variant.get("ranking", {}), **variant.get("rating", {})}
+        leads = {metric: lead for metric, lead in variant["delta"].items() if metric in (*RANKING, "mse")}
+        found += [
+            (called(name), metric, figures[metric], f"{interval_text(lead)}, {verdict(lead, metric)}")
+            for metric, lead in leads.items()
+        ]
+    return found
 
 
 def _compared(ranking: dict[str, Any], metric: str) -> list[Bar]:

@@ -223,6 +223,8 @@ def test_the_report_of_an_evaluated_run_is_shown(client: Client, service: Servic
     assert "Evaluation, temporal split" in shown and "few users" in shown
     assert "1,234" in shown and "cold" in shown and "0.012" in shown
     assert "roc auc" in shown and "0.914" in shown and "0.876" in shown
+    assert "too few users" in shown and "ease: +0.1000 [+0.0500, +0.1500]" in shown
+    assert "retrieval alone" in shown and "0.311" in shown and "[+0.0500, +0.1500], better" in shown
     assert "+0.050 to +0.150, better" in shown
     assert ("0.990" in shown) == (left_out != "rating")
 
