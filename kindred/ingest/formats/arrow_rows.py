@@ -19,6 +19,7 @@ from kindred.ingest.formats.columns import (
     missing_columns,
     not_understood,
     our_names,
+    unread_time,
 )
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
@@ -44,8 +45,10 @@ def is_arrow(head: bytes) -> bool:
     )
 
 
-def read_arrow_rows(path: Location, file: IO[bytes], head: bytes, source: Source) -> Iterator[Row]:
-    """Every row; times are in whole microseconds.
+def read_arrow_rows(
+    path: Location, file: IO[bytes], head: bytes, source: Source, remark: Callable[[str], None]
+) -> Iterator[Row]:
+    """Every row; times are in whole microseconds. What is odd about the columns is told to `remark`.
 
     Raises:
         RecordError: the file is broken, or lacks a column without which no row can be used.
@@ -54,6 +57,8 @@ def read_arrow_rows(path: Location, file: IO[bytes], head: bytes, source: Source
     try:
         with _open(file, head) as (schema, batches):
             ours = our_names(source, schema.names)
+            if told := unread_time(source, [ours.get(name, name) for name in schema.names]):
+                remark(told)
             for batch in batches(_columns_to_read(schema, source, ours)):
                 size = batch.nbytes // max(batch.num_rows, 1)
                 for values in _values_of(_plain_batch(batch, ours)):

@@ -13,6 +13,8 @@ from kindred.ingest.formats.source import Source
 _SHOWN = 12
 _OTHER_FILES = "load files of other columns by a command of their own"
 _IS_NAME = re.compile(r"[\w ./-]*")  # no line of several names
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_OF_TIMES = {"time", "timestamp", "datetime", "date", "day", "when", "at", "ts", "created"}
 _NEAR = 0.6  # similarity of two names, 0 to 1
 # What columns are called elsewhere, by what they hold.
 _WORDS = {
@@ -39,6 +41,24 @@ def missing_columns(source: Source, found: Collection[str]) -> str:
             otherwise = f"; {source.instead[holds]}" if holds in source.instead else ""
             lines.append(f"no column for the {holds} ({wanted} is wanted{there}{otherwise})")
     return "; ".join(lines)
+
+
+def unread_time(source: Source, found: Collection[str]) -> str:
+    """That no column is read as the time though one is called like it, which is then named; empty where that is not so.
+
+    Events of unknown time that are otherwise alike are one, so a time that is not read costs events.
+    """
+    if not source.times or not {*source.times}.isdisjoint(found):
+        return ""
+    alike = [name for name in found if name not in source.columns and not _OF_TIMES.isdisjoint(_words_of(name))]
+    if not alike:
+        return ""
+    named = source.named_by.replace("NAME=THEIRS", f"{source.times[0]}={alike[0]}")
+    return f"no column is read as the time; if {' or '.join(alike[:_SHOWN])} holds it, say so: {named}"
+
+
+def _words_of(name: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(name)}
 
 
 def check_firm_columns(source: Source, found: Collection[str]) -> None:

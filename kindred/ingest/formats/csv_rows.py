@@ -102,6 +102,12 @@ def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
     return Dialect(delimiter, bool(_ESCAPED_QUOTE.search(head)), has_blanks(first, delimiter), quotes_texts)
 
 
+def header_of(head: bytes, dialect: Dialect, source: Source) -> list[str]:
+    """The names of the columns, as the source calls those that it knows."""
+    first = without_separator_line(head.lstrip()).split(b"\n", 1)[0].strip()
+    return _header_cells(first, dialect.delimiter, source)
+
+
 def _header_cells(line: bytes, delimiter: str, source: Source) -> list[str]:
     """The names in a header, each once, as the source calls them."""
     cells = line.decode(errors="replace").split(delimiter)

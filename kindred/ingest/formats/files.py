@@ -18,9 +18,9 @@ from kindred.ingest.bytes.opening import OpenFile, open_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import is_arrow, read_arrow_rows
-from kindred.ingest.formats.columns import letters_of, our_names
+from kindred.ingest.formats.columns import letters_of, our_names, unread_time
 from kindred.ingest.formats.comments import is_comment, lines_below_comments, without_comments
-from kindred.ingest.formats.csv_rows import dialect_of, read_csv_rows
+from kindred.ingest.formats.csv_rows import dialect_of, header_of, read_csv_rows
 from kindred.ingest.formats.json_arrays import objects_run_on, read_array
 from kindred.ingest.formats.json_lines import known_pairs
 from kindred.ingest.formats.paragraphs import is_paragraphs, read_paragraphs
@@ -71,7 +71,7 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
     parted = {name: value for name, value in partition_of(path).items() if name in source.columns}
     with open_file(path, unpack=not source.is_archive) as file:
         rows = _unfolded(_rows_of(path, file, without_columns(source, parted) if parted else source, remark), source)
-        for count, row in enumerate(_with_columns(with_columns(rows, parted) if parted else rows, source), 1):
+        for count, row in enumerate(_with_columns(with_columns(rows, parted) if parted else rows, source, remark), 1):
             if count % _ROWS_PER_REPORT == 0:
                 share = file.share_read
                 progress(stage, count, None if not share else max(count, round(count / share)))
@@ -83,7 +83,7 @@ def _unfolded(rows: Iterator[Row], source: Source) -> Iterator[Row]:
     return unfolded(rows, source.unfold, source.parted_by, source.beside) if source.unfold else rows
 
 
-def _with_columns(rows: Iterator[Row], source: Source) -> Iterator[Row]:
+def _with_columns(rows: Iterator[Row], source: Source, remark: Remark) -> Iterator[Row]:
     """The rows in the source's names, each with None in those optional columns that it lacks and the file has."""
     if source.is_archive:  # of whose rows each may be large
         return rows
@@ -92,6 +92,8 @@ def _with_columns(rows: Iterator[Row], source: Source) -> Iterator[Row]:
     rows = chain(head, rows)
     if ours := our_names(source, found):
         rows = _renamed(rows, ours)
+    if told := unread_time(source, [ours.get(name, name) for name in found]):
+        remark(told)
     present = [name for name in source.optional if name in found or name in ours.values()]
     return _filled(rows, present) if present else rows
 
@@ -115,7 +117,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
     content = file.content
     head = content.peek(BUFFER_BYTES)
     if is_arrow(head) and not source.is_archive:
-        return _arrow_rows(path, file, head, source)
+        return _arrow_rows(path, file, head, source, remark)
     if source.read and (rows := source.read(content, source)) is not None:
         return rows
     encoding = wide_encoding(head)
@@ -143,6 +145,8 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
         head = head.decode(source.encoding, errors="replace").encode()
     lines, head = _below_comments(lines, head, source)
     if dialect := dialect_of(head, source):
+        if told := unread_time(source, header_of(head, dialect, source)):
+            remark(told)
         return read_csv_rows(lines, dialect, source)
     return _read_json_rows(lines, source)
 
@@ -160,10 +164,10 @@ def _below_comments(lines: Iterator[Line], head: bytes, source: Source) -> tuple
     return (lines_below_comments(lines, is_column), bare) if bare else (lines, head)
 
 
-def _arrow_rows(path: Location, file: OpenFile, head: bytes, source: Source) -> Iterator[Row]:
+def _arrow_rows(path: Location, file: OpenFile, head: bytes, source: Source, remark: Remark) -> Iterator[Row]:
     """Arrow files are read from any place, so what came packed, from elsewhere or through a pipe is a file first."""
     with file.from_any_place() as content:
-        yield from read_arrow_rows(path, content, head, source)
+        yield from read_arrow_rows(path, content, head, source, remark)
 
 
 def _in_utf8(lines: Iterator[Line], encoding: str) -> Iterator[Line]:

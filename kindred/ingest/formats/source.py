@@ -41,6 +41,7 @@ class Source:
         parse: the records of one row. Raises BadRecord or pydantic's ValidationError where the row can't be used.
         wanted: the columns without which no row can be used, by what they hold: any one of the names will do.
         instead: what says it where no column does, by what the wanted columns hold.
+        times: names of the column of the time, where a file need not have one.
         optional: columns of which it matters whether the file has them at all.
         firm: columns without which a table is another than was thought; lines of JSON may lack them.
         decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
@@ -64,6 +65,7 @@ class Source:
     parse: Callable[[Values], Parsed]
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
+    times: Sequence[str] = ()
     optional: Sequence[str] = ()
     firm: Sequence[str] = ()
     decode: Callable[[bytes], object] = decode_json_or_literal

@@ -130,7 +130,8 @@ def _as_keyed(text: str) -> str:
 
 
 def _time(row: Values, layout: _Layout, notes: list[str]) -> int | None:
-    return time_or_note(seconds_of(row.get(layout.time), layout.time), notes)
+    column = layout.time if layout.time in row else _TIMES[0]  # what who names a column says in every edition
+    return time_or_note(seconds_of(row.get(column), column), notes)
 
 
 def _stars(row: Values, layout: _Layout, notes: list[str]) -> float | None:
@@ -214,12 +215,13 @@ def _brand(name: str) -> Brand:
 _USER = ("reviewerID", "user_id", "nickname")
 _PRODUCT = ("asin", "parent_asin")
 _RATING = ("overall", "rating")
+_TIMES = ("timestamp", "unixReviewTime", "reviewTime")
 REVIEWS = Source(
     columns=(
         *_USER,
         *_PRODUCT,
         *_RATING,
-        *("unixReviewTime", "reviewTime", "timestamp"),
+        *_TIMES,
         *("reviewText", "summary", "verified"),
         *("text", "title", "verified_purchase"),
         *("reviewID", "ProductName", "TextReview", "Style"),
@@ -228,6 +230,7 @@ REVIEWS = Source(
     ),
     parse=parse_review,
     wanted={"user": (*_USER, _OF_SNAP.user), "product": (*_PRODUCT, _OF_SNAP.product)},
+    times=(*_TIMES, _OF_SNAP.time),
     optional=_RATING,
 )
 METADATA = Source(

@@ -187,6 +187,7 @@ EVENTS = Source(
     columns=("user", *_TIMES, "plays", "share", "event_id", *_TRACK_COLUMNS, *listening_exports.COLUMNS),
     parse=parse_event,
     wanted=_WANTED,
+    times=(*_TIMES, *listening_exports.TIMES),
     instead={"user": _ONE_USER},
     read=listening_exports.read_playlists,
 )

@@ -25,12 +25,13 @@ from kindred.ingest.formats.source import Source, Values
 _ALSO_CALLED = {
     "user": ("user_id", "user_name", "username", "uid"),
     "track": ("track_id", "recording_mbid", "spotify_track_uri", "track_uri", "item_id", "song_id"),
-    "timestamp": ("listened_at", "ts", "uts", "endTime", "played_at"),
+    "timestamp": ("listened_at", "ts", "uts", "utc_time", "endTime", "played_at"),
     "title": ("track_name", "master_metadata_track_name", "trackName", "trackname", "recording_name"),
     "artist": ("artist_name", "master_metadata_album_artist_name", "artistName", "artistname"),
     "album": ("release_name", "master_metadata_album_album_name", "album_name", "albumName"),
     "ms_played": ("msPlayed",),
 }
+TIMES = _ALSO_CALLED["timestamp"]
 OF_TRACK = tuple(name for ours in ("track", "title", "artist", "album") for name in _ALSO_CALLED[ours])
 _PLAYED, _RATIO, _KIND, _MILLISECONDS = "ms_played", "played_ratio_pct", "event_type", "duration_ms"
 _WITHIN = ("track_metadata", "additional_info")

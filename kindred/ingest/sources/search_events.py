@@ -207,6 +207,7 @@ SEARCH_EVENTS = Source(
         *("product", "position"),
     ),
     wanted={"query": ("user_query", *_NAMES["user_query"], "action_name", *_NAMES["action_name"])},
+    times=("timestamp", *_NAMES["timestamp"]),
     parse=parse_search_event,
     prepare=_with_texts,
 )

@@ -19,7 +19,7 @@ from kindred.domain.progress import silent
 from kindred.domain.records import Interacted
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.formats.arrow_rows import PARQUET_MAGIC, read_arrow_rows
-from kindred.ingest.formats.files import read_rows
+from kindred.ingest.formats.files import read_rows, unremarked
 from kindred.ingest.formats.source import Parsed, Source
 from kindred.ingest.interactions import Tables, interaction_files
 from kindred.ingest.tables.mapping import EventColumns, TableMapping
@@ -169,5 +169,5 @@ def test_no_other_thread_reads_the_file_since_one_that_outlives_python_aborts_it
     pq.write_table(pa.table({"user": ["a"] * 5_000, "item": ["b"] * 5_000}), kept, row_group_size=1_000)
     file = _OwnThread(kept.getvalue())
     source = Source(["user", "item"], lambda row: Parsed(()))
-    assert len(list(read_arrow_rows(Path("t.parquet"), file, PARQUET_MAGIC, source))) == 5_000
+    assert len(list(read_arrow_rows(Path("t.parquet"), file, PARQUET_MAGIC, source, unremarked))) == 5_000
     assert file.readers == {threading.current_thread()}

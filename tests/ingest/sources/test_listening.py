@@ -17,12 +17,14 @@ from pyarrow import csv
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Artist, Genre, HasGenre, Listened, PerformedBy, Track
 from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.formats.renaming import with_columns_named
 from kindred.ingest.loading.namespace import Namespace, in_namespace
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.loading.summary import IngestSummary
 from kindred.ingest.music import track_files
 from kindred.ingest.sources.listening import parse_event, parse_track
 from tests.ingest.conftest import DictGraph, json_lines
+from tests.ingest.formats.test_files import FORMATS
 
 MOMENT = 1_400_000_000
 EVENTS: list[dict[str, Any]] = [
@@ -279,3 +281,15 @@ def test_playlists_of_one_document_are_events_and_tables_of_tracks_may_name_colu
     assert (event["source_id"], event["target_id"], event["at"]) == ("3", "spotify:track:1", MOMENT)
     assert graph.tables["Track"]["spotify:track:1"]["duration"] == 181.5
     assert graph.tables["Track"]["spotify:track:2"]["title"] == "B side"
+
+
+@pytest.mark.parametrize("form", ["json lines", "csv", "parquet"])
+def test_a_time_in_a_column_of_another_name_is_missed(form: str, tmp_path: Path, options: IngestOptions) -> None:
+    days = [{"user": "u", "track": "t", "datePlayed": f"2024-03-0{day}", "rating": "5"} for day in (1, 2)]
+    (tmp_path / "events").write_bytes(FORMATS[form](days))
+    (file,) = ingest(DictGraph(), options, tmp_path / "events").files
+    assert (file.accepted, file.duplicates) == (1, 1)
+    assert file.remarks == ("no column is read as the time; if datePlayed holds it, say so: --column at=datePlayed",)
+    files = with_columns_named(track_files(None, [tmp_path / "events"], None, "", None), {"at": "datePlayed"})
+    (file,) = ingest_files(DictGraph(), files, None, options).files
+    assert (file.accepted, file.duplicates, file.remarks) == (2, 0, ())
