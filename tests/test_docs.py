@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from typer.core import TyperGroup
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from tests.conftest import command_tree
+
+app = whole_tree()
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import GateError, StoreError
 from kindred.files import read_with_hash, write_with_hash
 from kindred.ingest.generate.products import ProductSample, generate_products
 from kindred.refreshing import _RUN, _alone
 from kindred.settings import Settings
 from tests.recommenders.conftest import load
+
+app = whole_tree()
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_pictures")]
 

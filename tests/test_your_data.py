@@ -20,12 +20,14 @@ from typer.testing import CliRunner
 import kindred
 from kindred import library
 from kindred.cli import training
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.runs import Run
 from kindred.settings import Settings
 from kindred.steps import train_system
 from tests.recommenders.conftest import QUICK
+
+app = whole_tree()
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_lightgcn", "no_pictures")]
 

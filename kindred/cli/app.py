@@ -3,52 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from kindred.cli import answers, console, training
-from kindred.cli import graph_files as graph_files  # adds `graph view` and `graph export`
-from kindred.cli import ingest_interactions as ingest_interactions  # adds `ingest interactions`
-from kindred.cli import ingest_music as ingest_music  # adds `ingest tracks` and `ingest tags`
-from kindred.cli import ingest_text as ingest_text  # adds `ingest posts`, `ingest clicks` and `ingest queries`
-from kindred.cli.bare_ids import AskingCommand
-from kindred.cli.browser_guide import browser_guide_app
-from kindred.cli.compare import compare
-from kindred.cli.config import config_app
-from kindred.cli.demo import demo
-from kindred.cli.doctor import doctor
-from kindred.cli.experiments import experiments_app
-from kindred.cli.explore import explore_app
-from kindred.cli.export import export_app
-from kindred.cli.fine_tune import fine_tune
-from kindred.cli.generate import generate_app
-from kindred.cli.graph import graph_app
+from kindred.cli import console
 from kindred.cli.home_paths import read_home_paths
-from kindred.cli.ingest import ingest_app
-from kindred.cli.keys import keys_app
-from kindred.cli.load_test import load_test
-from kindred.cli.predict import predict
-from kindred.cli.refresh import refresh
-from kindred.cli.runs import runs_app
-from kindred.cli.serve import serve
-from kindred.cli.simulate import simulate_app
-from kindred.cli.tune import tune
-from kindred.cli.why import why
 
-_EPILOG = f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5"
 
-app = typer.Typer(
-    name="kindred",
-    help="Recommendations from a graph: ingest reviews, train a graph network, publish, recommend, explain.",
-    epilog=_EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+@dataclass(frozen=True)
+class Command:
+    """A command, whose module is imported when its options are needed: all together take a tenth of an answer's time.
+
+    Attributes:
+        name: as it is typed.
+        function: module in `kindred.cli`, and function in it.
+        example: for `--help`.
+        kind: module in `kindred.cli`, and class in it, of a command that reads its arguments in its own way.
+    """
+
+    name: str
+    function: str
+    example: str
+    kind: str = ""
+
+    def add_to(self, tree: typer.Typer) -> None:
+        """Makes it a command of the tree."""
+        kind = _found(self.kind) if self.kind else None
+        tree.command(self.name, cls=kind, epilog=f"Example: {self.example}")(_found(self.function))
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of commands.
+
+    Attributes:
+        name: as it is typed.
+        tree: module in `kindred.cli`, and its tree in it.
+        others: modules in `kindred.cli` that add commands to that tree.
+    """
+
+    name: str
+    tree: str
+    others: Sequence[str] = ()
+
+    def add_to(self, tree: typer.Typer) -> None:
+        """Makes it a group of the tree."""
+        for module in self.others:
+            _module(module)
+        tree.add_typer(_found(self.tree), name=self.name)
+
+
+COMMANDS: Sequence[Command | Group] = (
+    Group("generate", "generate.generate_app"),
+    Group("ingest", "ingest.ingest_app", ("ingest_interactions", "ingest_music", "ingest_text")),
+    Group("simulate", "simulate.simulate_app"),
+    Group("graph", "graph.graph_app", ("graph_files",)),
+    Group("explore", "explore.explore_app"),
+    Command("train-gnn", "training.train_gnn", "kindred train-gnn --conv gat --epochs 40"),
+    Command("train", "training.train_system", "kindred train tracks"),
+    Command("tune", "tune.tune", "kindred tune --trials 30 --timeout 3600 --resume"),
+    Command("fine-tune", "fine_tune.fine_tune", "kindred fine-tune -o data/encoder"),
+    Command("evaluate", "training.evaluate", "kindred evaluate --protocol random --seeds 5"),
+    Command("compare", "compare.compare", "kindred compare RUN RUN --protocol random --seeds 5"),
+    Group("runs", "runs.runs_app"),
+    Command("publish", "answers.publish", "kindred publish"),
+    Command("rollback", "answers.rollback", "kindred rollback"),
+    Command("recommend", "answers.recommend", "kindred recommend --user U00042 -k 5", "bare_ids.AskingCommand"),
+    Command("predict", "predict.predict", "kindred predict --tracks test.csv -o submission.csv"),
+    Command("similar", "answers.similar", "kindred similar --product P00007"),
+    Group("experiments", "experiments.experiments_app"),
+    Group("keys", "keys.keys_app"),
+    Command("why", "why.why", "kindred why U00042 P00007"),
+    Command("serve", "serve.serve", "kindred serve --port 8000"),
+    Command("load-test", "load_test.load_test", "kindred load-test --rate 200 --seconds 30"),
+    Command("refresh", "refresh.refresh", "kindred refresh --every 6h"),
+    Group("export", "export.export_app"),
+    Group("browser-guide", "browser_guide.browser_guide_app"),
+    Group("config", "config.config_app"),
+    Command("demo", "demo.demo", "kindred demo --reviews reviews.json.gz"),
+    Command("doctor", "doctor.doctor", "kindred doctor --json"),
 )
+
+
+def _module(name: str) -> Any:
+    return import_module(f"kindred.cli.{name}")
+
+
+def _found(path: str) -> Any:
+    module, name = path.split(".")
+    return getattr(_module(module), name)
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,7 +107,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     context: typer.Context,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of everything Kindred writes.")] = None,
@@ -74,44 +121,31 @@ def root(
     context.obj = {"data_dir": data_dir, "graph_url": graph_url, "vector_url": vector_url}
 
 
-app.add_typer(generate_app, name="generate")
-app.add_typer(ingest_app, name="ingest")
-app.add_typer(simulate_app, name="simulate")
-app.add_typer(graph_app, name="graph")
-app.add_typer(explore_app, name="explore")
-app.command("train-gnn", epilog="Example: kindred train-gnn --conv gat --epochs 40")(training.train_gnn)
-app.command("train", epilog="Example: kindred train tracks")(training.train_system)
-app.command("tune", epilog="Example: kindred tune --trials 30 --timeout 3600 --resume")(tune)
-app.command("fine-tune", epilog="Example: kindred fine-tune -o data/encoder")(fine_tune)
-app.command("evaluate", epilog="Example: kindred evaluate --protocol random --seeds 5")(training.evaluate)
-app.command("compare", epilog="Example: kindred compare RUN RUN --protocol random --seeds 5")(compare)
-app.add_typer(runs_app, name="runs")
-app.command("publish", epilog="Example: kindred publish")(answers.publish)
-app.command("rollback", epilog="Example: kindred rollback")(answers.rollback)
-app.command("recommend", cls=AskingCommand, epilog="Example: kindred recommend --user U00042 -k 5")(answers.recommend)
-app.command("predict", epilog="Example: kindred predict --tracks test.csv -o submission.csv")(predict)
-app.command("similar", epilog="Example: kindred similar --product P00007")(answers.similar)
-app.add_typer(experiments_app, name="experiments")
-app.add_typer(keys_app, name="keys")
-app.command("why", epilog="Example: kindred why U00042 P00007")(why)
-app.command("serve", epilog="Example: kindred serve --port 8000")(serve)
-app.command("load-test", epilog="Example: kindred load-test --rate 200 --seconds 30")(load_test)
-app.command("refresh", epilog="Example: kindred refresh --every 6h")(refresh)
-app.add_typer(export_app, name="export")
-app.add_typer(browser_guide_app, name="browser-guide")
-app.add_typer(config_app, name="config")
-app.command("demo", epilog="Example: kindred demo --reviews reviews.json.gz")(demo)
-app.command("doctor", epilog="Example: kindred doctor --json")(doctor)
+def _tree_of(commands: Sequence[Command | Group]) -> typer.Typer:
+    """The tree with these commands and groups."""
+    tree = typer.Typer(
+        name="kindred",
+        help="Recommendations from a graph: ingest reviews, train a graph network, publish, recommend, explain.",
+        epilog=f"Exit codes: {console.EXIT_CODES}. Example: kindred recommend --user U00042 -k 5",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    tree.callback()(root)
+    for command in commands:
+        command.add_to(tree)
+    read_home_paths(tree)
+    return tree
 
-read_home_paths(app)
+
+@cache
+def whole_tree() -> typer.Typer:
+    """The tree with every command."""
+    return _tree_of(COMMANDS)
 
 
 def branch_of(arguments: Sequence[str]) -> typer.Typer:
-    """The tree with the commands and groups alone that these arguments name; the whole tree where they name none.
-
-    The options of all others need not be worked out: a tenth of a second.
-    """
-    branch = copy(app)
-    branch.registered_commands = [command for command in app.registered_commands if command.name in arguments]
-    branch.registered_groups = [group for group in app.registered_groups if group.name in arguments]
-    return branch if branch.registered_commands or branch.registered_groups else app
+    """The tree with the commands and groups alone that these arguments name; the whole tree where they name none."""
+    named = [command for command in COMMANDS if command.name in arguments]
+    return _tree_of(named) if named else whole_tree()

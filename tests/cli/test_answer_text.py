@@ -13,10 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from kindred.cli.answer_text import answer_text, fitted_table
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from tests.graph.town import build_town
+
+app = whole_tree()
 
 Kindred = Callable[..., str]
 

@@ -8,11 +8,13 @@ import pytest
 import typer.main
 
 from kindred.cli.answers import Asker, _at_most, _check_beside_all, _requests, published_text
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import SettingsError
 from kindred.domain.recommendation import Request
 from kindred.recommenders.publishing import Published
 from kindred.recommenders.systems import SYSTEMS
+
+app = whole_tree()
 
 
 def test_at_most_takes_a_label_and_a_count() -> None:

@@ -13,9 +13,11 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import ArtifactError, KindredError
 from kindred.settings import Settings
+
+app = whole_tree()
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def test_what_is_not_there_is_told_without_loading_what_would_read_it(
 ) -> None:
     code = f"""
 import sys
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import ArtifactError
 ended = 0
 try:

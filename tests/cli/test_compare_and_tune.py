@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.gnn.model import GnnConfig
 from kindred.ingest.generate.products import ProductSample, generate_products
@@ -18,6 +18,8 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.judging import tuning
 from kindred.recommenders.runs import finish_run
 from tests.recommenders.conftest import QUICK, load
+
+app = whole_tree()
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("quick_lightgcn", "no_pictures")]
 

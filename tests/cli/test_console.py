@@ -13,8 +13,10 @@ import pytest
 import typer
 
 from kindred.cli import console
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import ArtifactError, GateError, KindredError, RecordError, SettingsError, StoreError
+
+app = whole_tree()
 
 
 def fail_with(error: BaseException) -> Callable[[], None]:

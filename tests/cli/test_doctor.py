@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
 from kindred.gnn.onnx_encoder import write_note
@@ -15,6 +15,8 @@ from kindred.recommenders.releases import Release
 from kindred.recommenders.runs import finish_run, resumable_or_gone
 from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.publish import publish_collections
+
+app = whole_tree()
 
 
 def test_verify_names_every_damaged_version_and_run_and_runs_lists_the_others(

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import SettingsError
 from kindred.domain.records import Product, Reviewed, User
 from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.graph.explore.question_files import read_questions
 from kindred.graph.open import open_graph
 from tests.graph.town import build_town
+
+app = whole_tree()
 
 Kindred = Callable[..., str]
 

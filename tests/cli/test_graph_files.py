@@ -12,11 +12,13 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import KindredError
 from kindred.domain.schema import graph_schema
 from kindred.gnn.hetero_files import read_back
 from kindred.graph.open import open_graph
+
+app = whole_tree()
 
 SCHEMA = graph_schema()
 

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.settings import load_settings
 from kindred.vectorstore.open import open_vectors
+
+app = whole_tree()
 
 Kindred = Callable[..., str]
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import KindredError
+
+app = whole_tree()
 
 
 def kindred(*arguments: str) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import KindredError, RecordError
+
+app = whole_tree()
 
 DUMP = """COPY public.user_data (user_id, age) FROM stdin;
 1\t30

@@ -5,11 +5,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.cli.times import seconds_in
 from kindred.domain.errors import SettingsError
 from kindred.recommenders.systems import SYSTEMS
 from kindred.settings import OF_COMMANDS, unknown_settings
+
+app = whole_tree()
 
 
 def test_the_next_command_can_be_pasted_whatever_the_folders_are_called(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.cli.console import EXIT_CODES
 from kindred.recommenders.tagging.predicting import numbers_between
+
+app = whole_tree()
 
 
 def run(folder: Path, *words: str) -> tuple[int, str]:

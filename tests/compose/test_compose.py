@@ -10,12 +10,14 @@ import pytest
 from jsonschema import Draft7Validator
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.cli.browser_guide import PORT
 from kindred.settings import Settings, load_settings
 from tests.compose.compose_file import COMPOSE, ROOT, SERVICES, neo4j_settings, variables
 from tests.conftest import no_server
 from tests.neo4j_server.server import Neo4jServer, ServerUnavailable
+
+app = whole_tree()
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = [name for name, service in SERVICES.items() if "build" in service]

@@ -15,12 +15,14 @@ import uvicorn
 from typer.testing import CliRunner
 
 from kindred import client as client_module
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.client import Client, ServiceError
 from kindred.domain.errors import GateError, SettingsError, StoreError
 from kindred.serving.app import build_app
 from kindred.serving.running import listening
 from tests.serving.conftest import Published, opened, settings_in
+
+app = whole_tree()
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.cli.demo import service_text
 from kindred.domain.errors import SettingsError
 from kindred.serving.running import listening, run
 from kindred.settings import Settings
+
+app = whole_tree()
 
 pytestmark = pytest.mark.long
 

@@ -11,9 +11,11 @@ import networkx as nx
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.graph.open import open_graph
 from tests.graph.town import build_town
+
+app = whole_tree()
 
 PAGE = (Path(__file__).parents[3] / "docs" / "exporting.md").read_text("utf-8")
 

@@ -16,7 +16,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from typer.testing import CliRunner
 
 import kindred
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import KindredError, RecordError, SettingsError
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
@@ -32,6 +32,8 @@ from kindred.ingest.music import tag_files, track_files
 from kindred.ingest.products import product_files
 from kindred.ingest.tables.mapping import TableMapping
 from tests.ingest.web_server import ACCOUNT, Site
+
+app = whole_tree()
 
 KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "s3cret-of-s3", "AWS_DEFAULT_REGION": "us-east-1"}
 BUCKET = "kindred-test"

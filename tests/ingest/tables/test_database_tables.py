@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.records import Interacted
 from kindred.graph.open import open_graph
@@ -21,6 +21,8 @@ from kindred.ingest.formats.sql_tables import find_table
 from kindred.ingest.interactions import interaction_files
 from kindred.ingest.tables.mapping import EventColumns, Layout, TableMapping
 from tests.ingest.tables.test_interactions import events_of
+
+app = whole_tree()
 
 LOANS = [
     ("loan", "reader", "book", "stars", "day"),

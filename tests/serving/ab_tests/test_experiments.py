@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import ArtifactError, GateError, SettingsError, StoreError
 from kindred.domain.experiments import Arm, Experiment
 from kindred.domain.recommendation import Answer, Recommendation, Request
@@ -29,6 +29,8 @@ from kindred.serving.service import Service
 from kindred.settings import Settings
 from kindred.stores import graph_to_read
 from tests.serving.conftest import Published, opened, settings_in
+
+app = whole_tree()
 
 Tested = tuple[Path, list[Exposure]]
 

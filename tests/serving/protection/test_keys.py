@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kindred.cli.app import app
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import ArtifactError, SettingsError
 from kindred.serving.protection.keys import Keys, Scope, check_bind, is_loopback
+
+app = whole_tree()
 
 
 @pytest.fixture
