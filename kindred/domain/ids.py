@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -63,7 +64,7 @@ class IdMap:
 
     def positions(self, externals: Sequence[str]) -> NDArray[np.int64]:
         """Positions, −1 for unknown ids, `[len(externals)]`."""
-        return np.fromiter((self._positions.get(e, -1) for e in externals), np.int64, len(externals))
+        return np.fromiter(map(self._positions.get, externals, repeat(-1)), np.int64, len(externals))
 
     def known_positions(self, externals: Iterable[str]) -> NDArray[np.int64]:
         """Positions of those ids that are known, the others left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kindred.domain.records import Event
 
@@ -100,8 +100,7 @@ def title_of(text: str) -> str:
     return f"{begin.rstrip('.,;:…') or begin}…"
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):  # of which one answer may need hundreds
     """An item that may be recommended; higher scores are better."""
 
     item_id: str
@@ -175,4 +174,8 @@ class Answer:
 
 def best_first(candidates: Iterable[Candidate], k: int | None = None) -> list[Candidate]:
     """The k best candidates, all where None; ties by id, so that equal scores come out the same everywhere."""
-    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.item_id))[:k]
+    among = list(candidates)
+    if k is not None and 0 < k < len(among):
+        reached = sorted([candidate.score for candidate in among], reverse=True)[k - 1]
+        among = [candidate for candidate in among if candidate.score >= reached]
+    return sorted(among, key=lambda candidate: (-candidate.score, candidate.item_id))[:k]

@@ -12,6 +12,7 @@ import threading
 from types import FrameType
 
 import uvicorn
+from threadpoolctl import threadpool_limits
 
 from kindred.domain.errors import SettingsError
 from kindred.serving.app import build_app
@@ -59,6 +60,7 @@ def serve_on(settings: Settings, listener: socket.socket) -> None:
     """Serves in this process on an address that is listened on."""
     _log_to_stderr()
     sys.setswitchinterval(SWITCH_SECONDS)
+    threadpool_limits(limits=1, user_api="blas")  # several wait for one another: four times the CPU for small products
     with open_service(settings) as service:
         gc.collect()
         gc.freeze()  # what is held from now on to the end need not be walked through again and again

@@ -55,8 +55,8 @@ def rank(view: View, rows: NDArray[np.int64], question: Question) -> list[Candid
     if place:
         in_reach = scores >= np.partition(scores, place)[place]
         rows, scores = rows[in_reach], scores[in_reach]
-    found = zip(rows.tolist(), scores.tolist(), strict=True)
-    return best_first([Candidate(view.ids[row], score) for row, score in found], question.k)
+    ids = view.ids
+    return best_first(map(Candidate, [ids[row] for row in rows.tolist()], scores.tolist()), question.k)
 
 
 def _near_the_best(view: View, rows: NDArray[np.int64], question: Question) -> NDArray[np.int64]:

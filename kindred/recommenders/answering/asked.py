@@ -52,9 +52,10 @@ def _asked_at(request: Request) -> int:
     return int(time.time()) if request.at is None else request.at
 
 
-def excluded_reason(asked: Asked, candidate: Candidate) -> str | None:
-    """Why a candidate may not be in the answer; None where it may."""
-    return asked.excluded.get(candidate.item_id)
+def excluded_among(asked: Asked, candidates: Sequence[Candidate]) -> Mapping[str, str]:
+    """The candidates that may not be in the answer, each with the reason."""
+    excluded = asked.excluded
+    return {item_id: excluded[item_id] for item_id, _ in candidates if item_id in excluded}
 
 
 def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
@@ -74,7 +75,9 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
 def scored_anew(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
     """Scores of the ranker, if there is one, with what rose and the boosts of the request in units of their spread."""
     boosts = asked.request.boosts
-    scores = [s + asked.risen.get(c.item_id, 0.0) for s, c in zip(_ranked(asked, candidates), candidates, strict=True)]
+    scores = _ranked(asked, candidates)
+    if asked.risen:
+        scores = [s + asked.risen.get(c.item_id, 0.0) for s, c in zip(scores, candidates, strict=True)]
     if not boosts or not candidates:
         return scores
     spread = max(scores) - min(scores) or 1.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kindred.domain.recommendation import Candidate, Request, best_first
-from kindred.recommenders.answering.asked import Asked, excluded_reason, scored_anew
+from kindred.recommenders.answering.asked import Asked, excluded_among, scored_anew
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.answering.opened import Version
 from kindred.recommenders.answering.pipeline import Pipeline, Selection, Source
@@ -91,11 +91,16 @@ class Finder:
     def _pipeline(self, asked: Asked, level: str) -> Pipeline[Asked]:
         name = level if level in ("popular", "similar") else "model"
         find = self.nearest if asked.request.among is None else self._among
-        conditions = (self.not_asked_for,) if asked.has_conditions else ()
+        conditions = (self._unfit_among,) if asked.has_conditions else ()
         scorer = scored_anew if asked.asker is not None or asked.request.boosts or asked.risen else None
         return Pipeline(
-            sources=(Source(name, find),), filters=(excluded_reason, *conditions), select=self._select, scorer=scorer
+            sources=(Source(name, find),), filters=(excluded_among, *conditions), select=self._select, scorer=scorer
         )
+
+    def _unfit_among(self, asked: Asked, candidates: Sequence[Candidate]) -> dict[str, str]:
+        """The candidates that do not meet a condition of the request, and which."""
+        why = {candidate.item_id: self.not_asked_for(asked, candidate) for candidate in candidates}
+        return {item_id: reason for item_id, reason in why.items() if reason is not None}
 
     def _with_pinned(self, asked: Asked, selection: Selection) -> Selection:
         """The selection after the pinned items, each with its own score."""

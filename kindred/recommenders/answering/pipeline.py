@@ -7,16 +7,17 @@ that a filter takes out are kept with the reason, so that "why is it not there?"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Generic, TypeVar
 
 from kindred.domain.recommendation import Candidate
 
 Asked = TypeVar("Asked")
 
-Filter = Callable[[Asked, Candidate], str | None]
-"""The reason to remove a candidate, None to keep it."""
+Filter = Callable[[Asked, Sequence[Candidate]], Mapping[str, str]]
+"""The items to remove of these candidates, each with the reason."""
 Scorer = Callable[[Asked, Sequence[Candidate]], Sequence[float]]
 """New scores of candidates, the best highest; they take the place of those of retrieval."""
 Selector = Callable[[Asked, Sequence[Candidate], int], Sequence[Candidate]]
@@ -74,19 +75,16 @@ class Pipeline(Generic[Asked]):
                 found = [c for c in found if c.item_id not in sources and c.item_id not in removed]
             kept = self._filtered(asked, found, removed)
             if number == 0 and self.scorer is not None:
-                kept = [Candidate(c.item_id, s) for c, s in zip(kept, self.scorer(asked, kept), strict=True)]
+                kept = list(starmap(Candidate, zip([c.item_id for c in kept], self.scorer(asked, kept), strict=True)))
             added = self.select(asked, kept, k - len(chosen))
             sources |= {candidate.item_id: source.name for candidate in added}
             chosen += added
         return Selection(tuple(chosen), sources, removed)
 
-    def _filtered(self, asked: Asked, found: Sequence[Candidate], removed: dict[str, str]) -> list[Candidate]:
-        kept: list[Candidate] = []
-        for candidate in found:
-            for reason_to_remove in self.filters:
-                if (reason := reason_to_remove(asked, candidate)) is not None:
-                    removed[candidate.item_id] = reason
-                    break
-            else:
-                kept.append(candidate)
-        return kept
+    def _filtered(self, asked: Asked, found: Sequence[Candidate], removed: dict[str, str]) -> Sequence[Candidate]:
+        """The candidates that no filter removes; the others are added to `removed`, with the first filter's reason."""
+        for items_to_remove in self.filters:
+            if refused := items_to_remove(asked, found):
+                removed |= refused
+                found = [candidate for candidate in found if candidate.item_id not in refused]
+        return found

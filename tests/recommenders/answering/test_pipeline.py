@@ -47,8 +47,8 @@ def test_removed_candidates_keep_the_first_filter_s_reason_and_are_never_scored_
     pipeline = Pipeline(
         sources=(source("near", ("a", 3.0), ("b", 1.0), ("c", 2.0), ("d", 4.0)), source("popular", ("a", 9.0))),
         filters=(
-            lambda asked, c: "seen" if c.item_id == "a" else None,
-            lambda asked, c: "sold out" if c.item_id in "ac" else None,
+            lambda asked, candidates: {c.item_id: "seen" for c in candidates if c.item_id == "a"},
+            lambda asked, candidates: {c.item_id: "sold out" for c in candidates if c.item_id in "ac"},
         ),
         select=select,
         scorer=rank,
