@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
+ANSWERING = frozenset(("recommend", "similar", "why", "serve"))
+"""Commands whose products of matrices are small: threads would only wait for one another."""
+
 
 def main() -> None:
     """The command line; `--debug` is understood anywhere on it."""
@@ -27,6 +30,8 @@ def _run(arguments: list[str], debug: bool) -> None:
 
         branch_of(arguments)(arguments, prog_name="kindred")
 
+    if ANSWERING & set(arguments) and "--all" not in arguments:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # to begin a second one takes a third of NumPy's import
     gc.set_threshold(200_000)  # loaded modules leave no circles, and to look for some takes a twelfth
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some reads every package's metadata
     atexit.register(gc.freeze)  # what goes with the process is not searched for circles: a tenth of a short command
