@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-ANSWERING = frozenset(("recommend", "similar", "why", "serve"))
+ANSWERING = frozenset(("recommend", "similar", "why"))
 """Commands whose products of matrices are small: threads would only wait for one another."""
 
 

@@ -47,10 +47,15 @@ def best_exact(view: View, question: Question) -> list[Candidate]:
 
 
 def rank(view: View, rows: NDArray[np.int64], question: Question) -> list[Candidate]:
-    """The best k of the given rows, scored in double precision so that equal vectors tie wherever they are."""
+    """The best k of the given rows, summed in double precision so that equal vectors tie wherever they are."""
+    import numkong
+
+    if not len(rows):
+        return []
     if len(rows) > _FEW * question.k:
         rows = _near_the_best(view, rows, question)
-    scores = (view.vectors[rows].astype(np.float64) * question.vector).sum(axis=1).astype(np.float32)
+    products = numkong.cdist(question.vector[None], view.vectors[rows], metric="dot", out_dtype="float64")
+    scores = np.asarray(products)[0].astype(np.float32)
     place = max(0, len(rows) - question.k)
     if place:
         in_reach = scores >= np.partition(scores, place)[place]

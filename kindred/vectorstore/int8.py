@@ -26,6 +26,8 @@ _MOST = 127
 _DEVIATIONS = 5.0
 """Rounding errors of a product are normal; one of some million passes so many standard deviations."""
 _MAX_COMPARED, _MAX_RESCORED = 0.3, 0.1
+_ROWS_A_PLACE = 20
+"""Of fewer rows for each of the k wanted, too many are in reach: they are compared in full at once."""
 _FEW = 8
 """So many times k rows are compared in full sooner than each one's own error is looked at."""
 _BATCH_ROWS = 16_384
@@ -90,6 +92,8 @@ class Codes:
 
     def best(self, view: View, questions: Sequence[Question]) -> list[list[Candidate]]:
         """The best k rows of the view for each question; rows that came after the codes are compared in full."""
+        if all(len(view) < _ROWS_A_PLACE * question.k for question in questions):
+            return [best_exact(view, question) for question in questions]
         batches = (questions[start : start + _AT_ONCE] for start in range(0, len(questions), _AT_ONCE))
         return [found for batch in batches for found in self._best(view, batch)]
 

@@ -135,7 +135,7 @@ from kindred.cli.app import whole_tree
 from kindred.domain.errors import ArtifactError
 ended = 0
 try:
-    app(("--data-dir", {str(tmp_path)!r}, *{arguments.split()!r}), standalone_mode=False)
+    whole_tree()(("--data-dir", {str(tmp_path)!r}, *{arguments.split()!r}), standalone_mode=False)
 except ArtifactError as error:
     ended = error.exit_code
 print(ended, [name for name in ("numpy", "pyarrow", "asyncio") if name in sys.modules])
