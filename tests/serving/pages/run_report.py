@@ -14,7 +14,7 @@ def write_report(service: Service, left_out: str) -> str:
     lead = {"recall@10": {"mean": 0.1, "low": 0.05, "high": 0.15}}
     by_history = {"1": {"users": 1_234, "model": model, "baselines": {"ease": model}, "delta": {"ease": lead}}}
     by_popularity = {"cold": {"users": 7, "model": {"recall@10": 0.0123}, "baselines": {"ease": model}, "delta": None}}
-    ranking = {"model": model, "baselines": {"ease": model}, "delta": {"ease": lead}}
+    ranking = {"model": model, "baselines": {"ease": model, "same_artist": model}, "delta": {"ease": lead}}
     report = {
         "protocol": {"split": "temporal", "rule": "the last", "tested_users": 9, "items": 4, "interval": "95 %"},
         "warnings": ["few users"],

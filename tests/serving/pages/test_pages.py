@@ -226,6 +226,7 @@ def test_the_report_of_an_evaluated_run_is_shown(client: Client, service: Servic
     assert "too few users" in shown and "ease: +0.1000 [+0.0500, +0.1500]" in shown
     assert "retrieval alone" in shown and "0.311" in shown and "[+0.0500, +0.1500], better" in shown
     assert "+0.050 to +0.150, better" in shown
+    assert "same artist" in shown and "same_artist" not in shown
     assert ("0.990" in shown) == (left_out != "rating")
 
 
