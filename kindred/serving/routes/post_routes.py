@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BeforeValidator, Field
 from starlette.responses import Response
 
+from kindred.domain.errors import RecordError
 from kindred.domain.experiments import Arm
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Liked
@@ -40,8 +41,17 @@ def _time(value: object) -> datetime:
 
 Time = Annotated[AwareDatetime, BeforeValidator(_time), Field(examples=["2021-12-01T12:00:00"])]
 Limit = Annotated[int, Query(ge=0, le=MOST_POSTS, description="how many")]
-_NUMBERED = "a whole number; of users and posts with other ids, ask /v1/posts/users/ID/recommendations"
-PostId = Annotated[int, Field(ge=0, lt=2**63, description=_NUMBERED)]
+_OTHER_IDS = "readers and posts with other ids are at /v1/posts/users/ID/recommendations and /v1/posts/items/ID/similar"
+
+
+def _checked_id(value: object) -> object:
+    """The id, if it is a number as those of a feed service are. Raises: RecordError."""
+    if not str(value).strip().isdecimal():
+        raise RecordError(f"id: must be a whole number, got {str(value)[:100]!r}", _OTHER_IDS)
+    return value
+
+
+PostId = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_checked_id)]
 
 
 def router(service: Service) -> APIRouter:

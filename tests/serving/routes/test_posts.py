@@ -145,8 +145,11 @@ def test_what_is_malformed_is_422(client: Client, path: str, wrong: dict[str, ob
 
 
 def test_the_edges_are_answered(client: Client) -> None:
-    for user in ("x", "-1", "1.5", str(2**63)):
-        assert client.get("/post/recommendations/", id=user).status_code == 422
+    assert client.get("/post/recommendations/", id=2**63).status_code == 422
+    for text in ("x", "-1", "1.5"):
+        replies = [client.get(f"/{path}") for path in (f"user/{text}", f"post/{text}/feed")]
+        for reply in (client.get("/post/recommendations/", id=text), *replies):
+            assert reply.status_code == 422 and "/v1/posts/users/ID" in reply.json()["error"]["hint"]
     assert client.get("/post/recommendations/").status_code == 422
     assert len(ids(client.get("/post/recommendations/", id=987_654))) == 5  # nobody knows them
     assert ids(client.get("/post/recommendations/", id=5, limit=0)) == []
@@ -154,7 +157,7 @@ def test_the_edges_are_answered(client: Client) -> None:
         assert len(ids(client.get("/post/recommendations/", id=5, time=time))) == 5
     assert client.get("/user/987654").status_code == client.get("/post/987654").status_code == 404
     assert client.get("/user/987654/feed").json() == client.get("/post/987654/feed").json() == []
-    assert client.get("/user/x").status_code == 422 and client.get("/v1/posts/items/987654/similar").status_code == 404
+    assert client.get("/v1/posts/items/987654/similar").status_code == 404
 
 
 def test_top_and_tables(client: Client, rows: list[dict[str, str]]) -> None:
