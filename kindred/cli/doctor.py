@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Exact where another version is known to give wrong answers or to break.
 _EXACT = {"ladybug": "0.20.4", "qdrant-edge-py": "0.9.0"}
 _NEEDED = ("torch", "torch-geometric", "pyarrow", "pydantic", "safetensors", *_EXACT)
+_SETUP = "run `make setup`"
 _MIN_FREE_BYTES = 2 << 30
 _MIN_MEMORY_BYTES = 3 << 30
 
@@ -131,9 +132,11 @@ def _package(name: str) -> Check:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Check(name, False, "not installed", "run `make setup`")
+        return Check(name, False, "not installed", _SETUP)
     wanted = _EXACT.get(name)
-    return Check(name, wanted in (None, version), version, f"needs exactly {wanted}: run `make setup`")
+    return Check(
+        name, wanted in (None, version), version, _SETUP if wanted is None else f"needs exactly {wanted}: {_SETUP}"
+    )
 
 
 def _attempt(name: str, look: Callable[[], str], remedy: str) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ import typer
 
 from kindred.cli import console
 from kindred.cli.options import AsJson, SystemName, settings_of
+from kindred.domain.shown import counted
 from kindred.steps import predict_tags
 
 _NAMED = 5
@@ -35,14 +36,14 @@ def predict(
         asked = read_asked(tracks, bars)
         done = predict_tags(settings, run, asked, out, bars)
     _tell(
-        len(asked.bad),
-        "lines without a track that can be read: they have no row",
-        (f"line {line} ({why})" for line, why in asked.bad.items()),
+        ("line has no track that can be read", "lines have no track that can be read, and no row"),
+        [f"line {line} ({why})" for line, why in asked.bad.items()],
     )
-    _tell(len(done.repeated), "tracks stand there more than once: each row has its answer", done.repeated)
-    _tell(len(done.unknown), "tracks are not in the graph: their rows say how frequent tags are", done.unknown)
-    _tell(len(done.refused), "tracks' frames can't be read", [f"{t} ({why})" for t, why in done.refused.items()])
-    _tell(len(done.gaps), "numbers are no tags of the training: a row has no place for them", map(str, done.gaps))
+    _tell(("track stands there more than once", "tracks stand there more than once, each row answered"), done.repeated)
+    _tell(("track is not in the graph, so its row says how frequent tags are", _NOT_THERE), done.unknown)
+    refused = [f"{track} ({why})" for track, why in done.refused.items()]
+    _tell(("track has frames that can't be read", "tracks have frames that can't be read"), refused)
+    _tell(("number is no tag of the training, a row has no place for it", _NO_TAGS), list(map(str, done.gaps)))
     if as_json:
         console.json_result({**asdict(done), "bad_lines": asked.bad, "file": out})
         return
@@ -50,8 +51,12 @@ def predict(
     console.result(f"{done.tracks:,} tracks × {done.tags:,} tags ({rests_on}): {out}")
 
 
-def _tell(count: int, what: str, names: Iterable[str]) -> None:
-    """Says on stderr what was odd, and names the first few."""
-    if count:
-        named = list(names)[:_NAMED]
-        console.note(f"{count:,} {what}: {', '.join(named)}{', …' if count > len(named) else ''}")
+_NOT_THERE = "tracks are not in the graph, so their rows say how frequent tags are"
+_NO_TAGS = "numbers are no tags of the training, a row has no place for them"
+
+
+def _tell(said: tuple[str, str], names: Sequence[str]) -> None:
+    """Says on stderr what was odd about one of them or several, and names the first few."""
+    if names:
+        more = ", …" if len(names) > _NAMED else ""
+        console.note(f"{counted(len(names), *said)}: {', '.join(names[:_NAMED])}{more}")

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from kindred.cli.app import whole_tree
 from kindred.cli.console import EXIT_CODES
+from kindred.cli.predict import _tell
 from kindred.recommenders.tagging.predicting import numbers_between
 
 app = whole_tree()
@@ -36,3 +37,11 @@ def test_another_system_an_absent_file_and_an_absent_run_are_named(tmp_path: Pat
 )
 def test_numbers_without_a_tag_are_told_since_a_row_has_no_place_for_them(tags: str, gaps: tuple[int, ...]) -> None:
     assert numbers_between(tags.split()) == gaps
+
+
+def test_what_is_odd_about_one_track_is_told_in_the_singular(capsys: pytest.CaptureFixture[str]) -> None:
+    for names in ([], ["7"], [str(number) for number in range(2_000)]):
+        _tell(("track is unknown", "tracks are unknown"), names)
+    one, several = capsys.readouterr().err.splitlines()
+    assert one == "1 track is unknown: 7" and several.startswith("2,000 tracks are unknown: 0, 1")
+    assert several.endswith(", …")
