@@ -64,9 +64,9 @@ class PairwiseScores:
         return [np.ascontiguousarray(part) for part in np.split(self.weights["layers.0.weight"].T, 9)]
 
     @cached_property
-    def _of_both(self) -> FloatArray:
-        """What the first layer makes of the products of user and item, `[3 · dim, width]`."""
-        return np.concatenate(self._first[5:8])
+    def _of_pairs(self) -> FloatArray:
+        """What the first layer makes of the products of user and item and of the numbers, `[4 · dim, width]`."""
+        return np.concatenate([*self._first[5:8], self._first[4]])
 
     @cached_property
     def _items(self) -> tuple[FloatArray, FloatArray]:
@@ -98,29 +98,43 @@ class PairwiseScores:
         weights, first = self.weights, self._first
         wide, alone = self._items
         scaled: FloatArray = np.asarray((numbers - weights["mean"]) / weights["deviation"], dtype=np.float32)
-        products = _relu(wide[item_index].reshape(len(item_index), 3, self.dim) * user[:, None, :])
-        hidden: FloatArray = np.asarray(products.reshape(len(item_index), -1) @ self._of_both, dtype=np.float32)
-        hidden += _relu(scaled @ weights["numbers.weight"].T + weights["numbers.bias"]) @ first[4]
+        num_pairs, dim = len(item_index), self.dim
+        read: FloatArray = np.empty((num_pairs, 4, dim), dtype=np.float32)
+        np.multiply(wide[item_index].reshape(num_pairs, 3, dim), user[:, None, :], out=read[:, :3])
+        np.add(scaled @ weights["numbers.weight"].T, weights["numbers.bias"], out=read[:, 3])
+        np.maximum(read, np.float32(0), out=read)
+        hidden: FloatArray = read.reshape(num_pairs, 4 * dim) @ self._of_pairs
         hidden += alone[item_index]
         hidden += user @ first[0]
         hidden = self._normalised(hidden, 0)
         layer = 1
         while f"layers.{layer}.weight" in weights:
-            hidden = hidden @ weights[f"layers.{layer}.weight"].T + weights[f"layers.{layer}.bias"]
+            hidden = hidden @ weights[f"layers.{layer}.weight"].T
+            hidden += weights[f"layers.{layer}.bias"]
             hidden = self._normalised(hidden, layer)
             layer += 1
         logits = hidden @ weights["last.weight"][0] + scaled @ weights["shortcut.weight"][0]
         return np.asarray(logits + weights["last.bias"][0], dtype=np.float32)
 
     def _normalised(self, hidden: FloatArray, layer: int) -> FloatArray:
-        """Layer normalisation, then GELU by tanh (Hendrycks and Gimpel, 2016, arXiv 1606.08415), as PyTorch has it."""
-        hidden = hidden - hidden.mean(axis=1, keepdims=True)
+        """Layer normalisation of `hidden`, which is overwritten, then GELU by tanh, as PyTorch has it.
+
+        Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016, arXiv 1606.08415.
+        """
+        hidden -= hidden.mean(axis=1, keepdims=True)
         variance = np.einsum("ij,ij->i", hidden, hidden, dtype=np.float32) / np.float32(hidden.shape[1])
-        hidden = np.asarray(hidden / np.sqrt(variance + EPSILON)[:, None], dtype=np.float32)
-        scale, shift = self.weights[f"norms.{layer}.weight"], self.weights[f"norms.{layer}.bias"]
-        hidden = np.asarray(hidden * scale + shift, dtype=np.float32)
-        inner = np.float32(_ROOT_2_BY_PI) * (hidden + np.float32(0.044715) * hidden * hidden * hidden)
-        return np.asarray(np.float32(0.5) * hidden * (np.float32(1) + np.tanh(inner)), dtype=np.float32)
+        hidden /= np.sqrt(variance + np.float32(EPSILON))[:, None]
+        hidden *= self.weights[f"norms.{layer}.weight"]
+        hidden += self.weights[f"norms.{layer}.bias"]
+        inner = hidden * hidden  # in place from here on: an answer has hundreds of rows
+        inner *= np.float32(_ROOT_2_BY_PI * 0.044715)
+        inner += np.float32(_ROOT_2_BY_PI)
+        inner *= hidden
+        np.tanh(inner, out=inner)
+        inner += np.float32(1)
+        inner *= hidden
+        inner *= np.float32(0.5)
+        return inner
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Plain arrays; `from_state` brings the same scores back."""

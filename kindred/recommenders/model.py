@@ -24,7 +24,7 @@ from kindred.gnn.columns import Column
 from kindred.gnn.onnx_encoder import OnnxEncoder, can_run, has_encoder, load_encoder
 from kindred.linear.cold_items.rows import NEAREST
 from kindred.linear.ensemble.model import LinearEnsemble
-from kindred.linear.inputs.user_features import ITEM_SUMS
+from kindred.linear.inputs.user_features import ITEM_SUMS, history_weight
 from kindred.recommenders.histories import Histories, no_histories
 from kindred.recommenders.item_context import ItemContext
 from kindred.recommenders.runs import OWN_MODEL
@@ -216,6 +216,21 @@ class Model:
         added: Vectors = self.ranking.encode_users(alone.events, text) - self._without_events
         return added
 
+    def rows_of_items(self, item_index: IntArray) -> Vectors:
+        """The same of events of which the item alone is known, −1 for an unknown one, `[num_events, width]`."""
+        known = item_index >= 0
+        rows: Vectors = np.repeat(self._row_of_unknown, len(item_index), axis=0)
+        statistics = self.ranking.statistics
+        alone = history_weight(np.ones(1, np.int64), statistics.history_shrinkage, statistics.typical_history)
+        rows[known] += alone * self._item_rows(item_index[known])
+        return rows
+
+    @cached_property
+    def _row_of_unknown(self) -> Vectors:
+        """What an event with an item that is not known adds, `[1, width]`."""
+        first = np.zeros(1, dtype=np.int64)
+        return self.event_rows(Histories(Interactions(first, first - 1, 1, len(self.items)), {}))
+
     @cached_property
     def _without_events(self) -> Vectors:
         """What the linear scorers say of a user without events, `[1, width]`."""
@@ -229,6 +244,7 @@ class Model:
         Raises:
             ArtifactError: the model does not look at what a user did.
         """
+        self._need_histories()
         positions = self.items.positions(item_ids)
         rows = self._item_rows(positions)
         rows[positions < 0] = 0
@@ -240,13 +256,13 @@ class Model:
         Raises:
             ArtifactError: the model does not look at what a user did.
         """
+        self._need_histories()
         values, vectors = np.linalg.eigh(self._scores_gram)
         rows: FloatArray = self._item_rows(np.arange(len(self.items))) @ (vectors * np.sqrt(np.maximum(values, 0)))
         return unit_rows(rows)
 
     def _item_rows(self, positions: IntArray) -> FloatArray:
         """What an event with each of these items adds to a user's row by the scorers that know items alone."""
-        self._need_histories()
         rows: FloatArray = np.zeros((len(positions), self.ranking.items.shape[1]), dtype=np.float32)
         for name in ITEM_SUMS:
             if name in self.ranking.sources:

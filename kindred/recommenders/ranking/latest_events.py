@@ -6,7 +6,7 @@ So are the events of the last session while it goes on: before it began, users m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.sessions import sessions_of
 from kindred.linear.inputs.user_features import events_after
-from kindred.recommenders.histories import Histories
 from kindred.recommenders.model import Model
 
 LATEST_EVENTS: Sequence[int] = (1, 3)
@@ -76,8 +75,7 @@ class LatestEvents:
         """
         after = events_after(events)
         last = np.flatnonzero(of_session | (after < max(LATEST_EVENTS)))
-        histories = Histories(replace(events.take(last), at=None), {})
-        added = np.asarray(model.event_rows(histories), dtype=np.float32)
+        added = model.rows_of_items(events.item_index[last])
         rows = np.zeros((events.num_users, NUM_SUMS, added.shape[1]), dtype=np.float32)
         for column, of_sum in enumerate([*(after < count for count in LATEST_EVENTS), of_session]):
             counted = of_sum[last]
