@@ -112,8 +112,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def named(item_id: str, title: str | None) -> str:
-    """An item for people: its id, and its title where it has one."""
-    return f"{item_id}  {one_line(title)}" if title else item_id
+    """An item for people: its id, and its title where it has another."""
+    return f"{item_id}  {one_line(title)}" if title and title != item_id else item_id
 
 
 def one_line(text: str) -> str:

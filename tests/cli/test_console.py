@@ -196,6 +196,7 @@ def test_titles_can_not_steer_the_terminal_nor_make_lines(capsys: pytest.Capture
     console.result(console.named("P1", title))
     console.json_result({"title": title, "score": float("nan")})
     console.json_line([title])
+    assert console.named("rock", "rock") == console.named("rock", None) == "rock"
     for_people, *for_machines = capsys.readouterr().out.splitlines()
     assert for_people == "P1  gpj.\\u202eexe\\x1b]0;mine\\x07\\x9b P9 another"
     *document, line = for_machines

@@ -139,19 +139,22 @@ class TagRecommender:
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """The tracks that sound most like a track; none, and a note, for one whose sound is not known.
 
+        Where the version heard no track, those with the tags most like its own.
+
         Raises:
             RecordError: the published version has no such track.
         """
         held = self.version()
         own = self._vectors.fetch(held.name, ITEMS, [item_id])
         titles = held.release.titles
-        base = Answer(
-            None, (), "similar", held.name, system=self.system.name, item_id=item_id, title=titles.get(item_id)
-        )
+        by_sound = bool((held.release.rests_on == HEARD).any())
+        level = "similar" if by_sound else "folded-in"
+        base = Answer(None, (), level, held.name, system=self.system.name, item_id=item_id, title=titles.get(item_id))
         if not len(own.ids):
             if item_id not in held.release.tracks:
                 raise RecordError(f"there is no track {item_id!r} in the published version", "see `kindred publish`")
-            return replace(base, note="how it sounds is not known: it has no frames")
+            unknown = "how it sounds is not known: it has no frames" if by_sound else "no tag of it is known"
+            return replace(base, note=unknown)
         found = self._vectors.search(held.name, ITEMS, own.vectors[0], k, exclude=[item_id])
         tracks = tuple(Recommendation(c.item_id, c.score, titles.get(c.item_id), source="similar") for c in found)
         return replace(base, recommendations=tracks)

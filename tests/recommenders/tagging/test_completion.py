@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from typer.testing import CliRunner
 
+from kindred.cli.app import whole_tree
 from kindred.domain.errors import ArtifactError
 from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.tag_tree import tag_lists, tag_tree
@@ -71,3 +73,18 @@ def test_it_comes_back_as_it_was_saved_and_damage_is_told(completion: TagComplet
     (tmp_path / f"few/{COMPLETION}.json").unlink()
     with pytest.raises(ArtifactError):
         load_tag_completion(tmp_path / "few")
+
+
+def test_tracks_of_which_none_was_heard_are_alike_in_their_tags_and_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "tags.csv").write_text("track,tag\na,rock\na,live\nb,rock\nb,live\nc,pop\n")
+    app, told = whole_tree(), ""
+    for command in (
+        f"ingest tags --tags {tmp_path / 'tags.csv'}",
+        "train tags",
+        "publish --system tags",
+        "similar --item a --system tags -k 1",
+    ):
+        result = CliRunner().invoke(app, ["--data-dir", str(tmp_path), *command.split()], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        told = result.stdout
+    assert "from the tags that the track has" in told and told.split()[-1] == "b"
