@@ -10,7 +10,6 @@ from kindred.domain.embeddings import Vectors
 from kindred.domain.recommendation import Candidate, Request
 from kindred.recommenders.answering.askers import Asker
 from kindred.recommenders.answering.opened import Version
-from kindred.recommenders.answering.user_pasts import UserPast
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,6 @@ class Asked:
         return bool(self.request.where or self.request.bounds)
 
 
-def is_ranked(version: Version, past: UserPast, request: Request) -> bool:
-    """Whether the ranker of the version ranks for somebody with this past."""
-    return version.ranker is not None and version.ranker.ranks_at(past.seen_at, _asked_at(request))
-
-
-def _asked_at(request: Request) -> int:
-    return int(time.time()) if request.at is None else request.at
-
-
 def excluded_among(asked: Asked, candidates: Sequence[Candidate]) -> Mapping[str, str]:
     """The candidates that may not be in the answer, each with the reason."""
     excluded = asked.excluded
@@ -68,7 +58,8 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
     past, learned = asker.past, asker.learned
     if learned is None:
         learned = version.model.learned_rows(asker.history())
-    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, learned, _asked_at(asked.request))
+    at = int(time.time()) if asked.request.at is None else asked.request.at
+    asking = Asking(asker.user_id, past.seen, past.seen_at, past.skipped, learned, at)
     return rank_candidates(version.ranker, version.model, asking, candidates)
 
 

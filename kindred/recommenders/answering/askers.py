@@ -208,15 +208,18 @@ class Askers:
         def history() -> Histories:
             return self.known.history(user_id, items, request.at)
 
+        own = None
         if self._is_current(user_id, request, version):
-            rows = published if user_id in published else self.published([request], version)
-            if user_id in rows:
-                return Asker(user_id, "model", rows[user_id], past, history)
-        level = "inductive" if version.release.key(user_id) is None else "folded-in"
+            own = (published if user_id in published else self.published([request], version)).get(user_id)
+        if own is not None and not version.ranks_for(past.seen_at, request.at):
+            return Asker(user_id, "model", own, past, history)
         row = self._kept(user_id, request, version)
         if row is None:
             now = request.at is None
             row = self.rows.encoded(version, user_id) if now else EncodedRow.of(version.model, history())[0]
+        if own is not None:  # the ranker reads what the graph network makes of them, which is not published
+            return Asker(user_id, "model", own, past, history, row.learned)
+        level = "inductive" if version.release.key(user_id) is None else "folded-in"
         return Asker(user_id, level, row.vector, past, history, row.learned)
 
     def _of_events(self, request: Request, version: Version) -> Asker:

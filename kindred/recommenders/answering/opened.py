@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -78,6 +79,10 @@ class Version:
     model: Model
     evidence: Evidence
     ranker: Ranker | None = None
+
+    def ranks_for(self, seen_at: IntArray, at: int | None) -> bool:
+        """Whether its ranker ranks for somebody with events at these times, ascending, who asks then; None for now."""
+        return self.ranker is not None and self.ranker.ranks_at(seen_at, int(time.time()) if at is None else at)
 
     def members(self, item_id: str, triple: Triple, known: Known) -> Sequence[str]:
         """What an item leads to, as the version knew it; of items that came after the training as it is known now."""

@@ -14,7 +14,7 @@ from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
-from kindred.recommenders.answering.asked import Asked, is_ranked
+from kindred.recommenders.answering.asked import Asked
 from kindred.recommenders.answering.askers import Asker, Askers, EncodedRows
 from kindred.recommenders.answering.finding import Finder
 from kindred.recommenders.answering.held_versions import HeldVersions
@@ -91,7 +91,7 @@ class Recommender:
 
     def _asked(self, request: Request, version: Version, asker: Asker) -> Asked:
         """The request as the pipeline sees it."""
-        ranked = asker.level != "popular" and is_ranked(version, asker.past, request)
+        ranked = asker.level != "popular" and version.ranks_for(asker.past.seen_at, request.at)
         numbers = self._known.numbers(request.bounds)
         risen = self._risen(version, request) if asker.level == "popular" else {}
         excluded = asker.past.excluded(request, self._known.barred(request.at), self.system.words.did)
@@ -219,7 +219,7 @@ class Recommender:
             return False
         if version.ranker is None or request.user_id is None:
             return True
-        return not is_ranked(version, self._pasts.of(request.user_id, request.at), request)
+        return not version.ranks_for(self._pasts.of(request.user_id, request.at).seen_at, request.at)
 
     def row_of(self, user_id: str) -> Vectors | None:
         """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""
