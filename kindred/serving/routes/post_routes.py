@@ -46,8 +46,8 @@ _OTHER_IDS = "readers and posts with other ids are at /v1/posts/users/ID/recomme
 
 def _checked_id(value: object) -> object:
     """The id, if it is a number as those of a feed service are. Raises: RecordError."""
-    if not str(value).strip().removeprefix("-").isdecimal():
-        raise RecordError(f"id: must be a whole number, got {str(value)[:100]!r}", _OTHER_IDS)
+    if not str(value).strip().isdecimal():
+        raise RecordError(f"id: must be a whole number, 0 or more, got {str(value)[:100]!r}", _OTHER_IDS)
     return value
 
 
