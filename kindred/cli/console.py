@@ -44,14 +44,20 @@ _UNITS = {
 
 
 def result(text: str) -> None:
-    """Prints a result for people on stdout, control characters as escapes.
+    """Prints a result for people on stdout, control characters as escapes. Raises StoreError where it can't."""
+    _print(printable(text))
 
-    A reader who left (`| head`) does not end the work. Raises StoreError where stdout can't be written.
+
+def _print(text: str) -> None:
+    """Prints on stdout. A reader who left (`| head`) does not end the work.
+
+    Raises:
+        StoreError: stdout can't be written.
     """
     if sys.stdout is None:
         raise StoreError("the result can't be written: stdout is closed", _REDIRECT)
     try:
-        typer.echo(printable(text))
+        typer.echo(text)
     except BrokenPipeError:
         _give_up(sys.stdout)
     except OSError as error:
@@ -61,12 +67,12 @@ def result(text: str) -> None:
 
 def json_result(value: object) -> None:
     """Prints a result for machines on stdout: one JSON document, in which a number that is none or infinite is null."""
-    result(_document(value, indent=2))
+    _print(_document(value, indent=2))
 
 
 def json_line(value: object) -> None:
     """Prints one of several results for machines: the same on one line."""
-    result(_document(value, indent=None))
+    _print(_document(value, indent=None))
 
 
 def _document(value: object, indent: int | None) -> str:

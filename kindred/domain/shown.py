@@ -12,7 +12,7 @@ _JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _HARMFUL}
 
 def printable(text: str) -> str:
     r"""The text with escapes such as \x1b for what could move a terminal's cursor, or turn the order of its letters."""
-    return text if text.isascii() and text.isprintable() else text.translate(_ESCAPES)
+    return text if text.isprintable() else text.translate(_ESCAPES)
 
 
 def printable_json(document: str) -> str:

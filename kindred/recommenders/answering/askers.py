@@ -211,7 +211,7 @@ class Askers:
         own = None
         if self._is_current(user_id, request, version):
             own = (published if user_id in published else self.published([request], version)).get(user_id)
-        if own is not None and not version.ranks_for(past.seen_at, request.at):
+        if own is not None and not version.ranks_at(past.seen_at, request.at):
             return Asker(user_id, "model", own, past, history)
         row = self._kept(user_id, request, version)
         if row is None:

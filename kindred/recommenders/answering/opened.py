@@ -80,7 +80,7 @@ class Version:
     evidence: Evidence
     ranker: Ranker | None = None
 
-    def ranks_for(self, seen_at: IntArray, at: int | None) -> bool:
+    def ranks_at(self, seen_at: IntArray, at: int | None) -> bool:
         """Whether its ranker ranks for somebody with events at these times, ascending, who asks then; None for now."""
         return self.ranker is not None and self.ranker.ranks_at(seen_at, int(time.time()) if at is None else at)
 

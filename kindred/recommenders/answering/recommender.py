@@ -91,7 +91,7 @@ class Recommender:
 
     def _asked(self, request: Request, version: Version, asker: Asker) -> Asked:
         """The request as the pipeline sees it."""
-        ranked = asker.level != "popular" and version.ranks_for(asker.past.seen_at, request.at)
+        ranked = asker.level != "popular" and version.ranks_at(asker.past.seen_at, request.at)
         numbers = self._known.numbers(request.bounds)
         risen = self._risen(version, request) if asker.level == "popular" else {}
         excluded = asker.past.excluded(request, self._known.barred(request.at), self.system.words.did)
@@ -219,7 +219,7 @@ class Recommender:
             return False
         if version.ranker is None or request.user_id is None:
             return True
-        return not version.ranks_for(self._pasts.of(request.user_id, request.at).seen_at, request.at)
+        return not version.ranks_at(self._pasts.of(request.user_id, request.at).seen_at, request.at)
 
     def row_of(self, user_id: str) -> Vectors | None:
         """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""
