@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_IDLE_SECONDS = 30.0
+"""A connection that was idle for longer is not used again, as with any client: the server may be closing it just then."""
+
+
+class _Connection(NamedTuple):
+    """A kept connection, and when it was last used on the monotonic clock."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    used: float
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ class LightClient:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._free: list[Connection] = []
+        self._free: list[_Connection] = []
 
     async def get(self, path: str) -> Reply:
         """The reply to a question."""
@@ -46,25 +56,25 @@ class LightClient:
         return await self._ask(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
 
     async def _ask(self, request: bytes) -> Reply:
-        reader, writer = await self._connection()
+        reader, writer, _ = await self._connection()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
         assert length is not None, head
         body = await reader.readexactly(int(length[1]))
-        self._free.append((reader, writer))
+        self._free.append(_Connection(reader, writer, time.monotonic()))
         return Reply(int(head[9:12]), body)
 
-    async def _connection(self) -> Connection:
-        """One that is free, and that the server has not closed since it was; a new one where there is none."""
+    async def _connection(self) -> _Connection:
+        """One that is free, was in use lately and is not closed by the server; a new one where there is none."""
         while self._free:
-            reader, writer = self._free.pop()
-            if not reader.at_eof():
-                return reader, writer
-            writer.close()
-        return await asyncio.open_connection(self._host, self._port)
+            free = self._free.pop()
+            if not free.reader.at_eof() and time.monotonic() - free.used < _IDLE_SECONDS:
+                return free
+            free.writer.close()
+        return _Connection(*await asyncio.open_connection(self._host, self._port), time.monotonic())
 
     def close(self) -> None:
         """Ends the connections."""
-        for _, writer in self._free:
-            writer.close()
+        for free in self._free:
+            free.writer.close()

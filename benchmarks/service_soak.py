@@ -59,7 +59,7 @@ class Soak:
     """What came of it.
 
     Attributes:
-        statuses: replies by status; `none` where there was none.
+        statuses: replies by status; by what broke the connection where there was none.
         degraded: answers that say they are.
         degraded_well: of those, how many more than `RECOVERY_SECONDS` after the last fault.
         faults: how often each kind was made.
@@ -171,8 +171,8 @@ class _Soaking:
     async def _is_degraded(self, user: str) -> bool:
         try:
             reply = await self._client.get(f"/v1/products/users/{user}/recommendations")
-        except (OSError, EOFError):
-            self.soak.statuses["none"] += 1
+        except (OSError, EOFError) as error:
+            self.soak.statuses[f"no reply: {type(error).__name__}"] += 1
             return False
         self.soak.statuses[str(reply.status)] += 1
         return reply.status == 200 and bool(reply.json()["degraded"])
@@ -188,8 +188,8 @@ class _Soaking:
         event = {"event_id": f"soak-{number}", "user_id": user, "item_id": self._rng.choice(self._items), "rating": 4}
         try:
             reply = await self._client.post("/v1/events", event)
-        except (OSError, EOFError):
-            self.soak.statuses["none"] += 1
+        except (OSError, EOFError) as error:
+            self.soak.statuses[f"no reply: {type(error).__name__}"] += 1
             return
         self.soak.statuses[str(reply.status)] += 1
         if reply.status == 200 and reply.json()["accepted"]:

@@ -14,6 +14,8 @@ HEAD_SECONDS = 10.0
 """From the first byte of a request to the end of its head."""
 HEAD_BYTES = 65_536
 """Of the first line and the headers together; of one that does not end by the pieces in which it comes."""
+LAST_READ_SECONDS = 0.01
+"""Before a connection that was idle for too long is closed: a loop that was busy has yet to read what came meanwhile."""
 LINGER_SECONDS = 1.0
 """After a refusal, until the connection is closed whatever else is sent."""
 _LATE = ("408 Request Timeout", "too_slow", f"no whole head of a request within {HEAD_SECONDS:g} s")
@@ -71,7 +73,14 @@ if HttpToolsProtocol is not None:
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             """One that asks nothing goes as one does that asks nothing more."""
             super().connection_made(cast(asyncio.Transport, _WholeReplies(transport, self.loop)))
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, transport.close)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+        def timeout_keep_alive_handler(self) -> None:
+            """Closes a connection that was idle for too long, unless a request came that the loop reads only now."""
+            close = super().timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(LAST_READ_SECONDS, close)
 
         def connection_lost(self, exc: Exception | None) -> None:
             """Nothing is waited for any more."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import time
+from collections.abc import Callable
 
 import httpx
 import pytest
 import uvicorn
+import uvloop
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
@@ -52,6 +56,54 @@ def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPa
     after = replies(WHOLE, b"GET / HT")
     assert after.startswith(b"HTTP/1.1 200 ") and b"HTTP/1.1 408 " in after
     assert replies() == b""  # one that asks nothing ends as one that asks nothing more
+
+
+async def keep_busy(client: socket.socket) -> None:
+    """Sends a request while the loop reads something else, which takes until the connection was idle for too long."""
+    read = asyncio.get_running_loop().create_future()
+
+    class Slow(asyncio.Protocol):
+        def data_received(self, data: bytes) -> None:
+            client.send(WHOLE)
+            time.sleep(0.3)
+            read.set_result(None)
+
+    server = await asyncio.get_running_loop().create_server(Slow, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname()) as other:
+        other.send(b"something")
+        await read
+    server.close()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_request_that_came_before_its_connection_is_closed_for_idleness_is_answered(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def main() -> bytes:
+        with listening("127.0.0.1", 0) as listener:
+            config = uvicorn.Config(
+                says_hello,
+                http=connections.READER,
+                lifespan="off",
+                log_config=None,
+                timeout_keep_alive=0.2,  # type: ignore[arg-type]
+            )
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve([listener]))
+            loop = asyncio.get_running_loop()
+            with socket.create_connection(listener.getsockname()[:2]) as client:
+                client.setblocking(False)
+                await loop.sock_sendall(client, WHOLE)
+                assert b"200 OK" in await loop.sock_recv(client, 1000)
+                await keep_busy(client)
+                second = await loop.sock_recv(client, 1000)
+                assert await loop.sock_recv(client, 1000) == b""  # idle from then on
+            server.should_exit = True
+            await serving
+            return second
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert b"200 OK" in runner.run(main())
 
 
 @pytest.mark.parametrize("line", [b"Content-Length: -1", b"Content-Length: many", b"no colon"])
