@@ -15,7 +15,7 @@ import orjson
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _IDLE_SECONDS = 30.0
-"""A connection that was idle for longer is not used again, as with any client: the server may be closing it just then."""
+"""A connection that was idle for longer is not used again, as by any client: the server may be closing it."""
 
 
 class _Connection(NamedTuple):

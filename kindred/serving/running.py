@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 from threadpoolctl import threadpool_limits
 
+from kindred.domain.allocator import share_freed_among_threads
 from kindred.domain.errors import SettingsError
 from kindred.serving.app import build_app
 from kindred.serving.protection.connections import READER
@@ -59,6 +60,7 @@ def check_address(settings: Settings) -> None:
 def serve_on(settings: Settings, listener: socket.socket) -> None:
     """Serves in this process on an address that is listened on."""
     _log_to_stderr()
+    share_freed_among_threads()
     sys.setswitchinterval(SWITCH_SECONDS)
     threadpool_limits(limits=1, user_api="blas")  # several wait for one another: four times the CPU for small products
     with open_service(settings) as service:

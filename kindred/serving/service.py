@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
+from threading import Barrier
 from typing import TypeVar
 
 from kindred.domain.deadline import deadline, late
@@ -72,6 +73,9 @@ class Service:
         self._recalls: dict[str, SampledRecall] = {}
         self._unread: dict[str, None] = {}
         self._threads = ThreadPoolExecutor(NUM_THREADS, "slow-answers")
+        all_there = Barrier(NUM_THREADS)
+        for _ in range(NUM_THREADS):  # where the number of threads grows afterwards, something holds on to them
+            self._threads.submit(all_there.wait)
         self._num_waiting = 0
         self.texts_problem: str | None = None
         self.writes_problem: str | None = None

@@ -15,7 +15,7 @@ HEAD_SECONDS = 10.0
 HEAD_BYTES = 65_536
 """Of the first line and the headers together; of one that does not end by the pieces in which it comes."""
 LAST_READ_SECONDS = 0.01
-"""Before a connection that was idle for too long is closed: a loop that was busy has yet to read what came meanwhile."""
+"""Before a connection that was idle for too long is closed: a busy loop has yet to read what came meanwhile."""
 LINGER_SECONDS = 1.0
 """After a refusal, until the connection is closed whatever else is sent."""
 _LATE = ("408 Request Timeout", "too_slow", f"no whole head of a request within {HEAD_SECONDS:g} s")
