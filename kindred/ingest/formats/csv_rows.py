@@ -31,6 +31,7 @@ _DELIMITERS = ",\t;|"
 # A quote after a backslash that is followed by more text: doubled quotes alone never make one within quotes.
 _ESCAPED_QUOTE = re.compile(rb'\\"(?![",;|\t\r\n]|\s*$)')
 _ROWS_LOOKED_AT = 100
+_IN_QUOTES = re.compile(r'"[^"]*"')
 _NO_ROWS = (b"", rb"\.")  # blank lines, and the end of a COPY of Postgres
 _FRAME = re.compile(rb"[\s|+:=-]*-{3,}[\s|+:=-]*|\(\d+ rows?(?: affected)?\)")  # of tables printed for people
 _ESCAPE = re.compile(rb'\\(["\\])')
@@ -69,8 +70,8 @@ def without_separator_line(head: bytes) -> bytes:
 
 
 def has_blanks(first: str, delimiter: str) -> bool:
-    """Whether a blank stands after every delimiter of a line."""
-    cells = first.split(delimiter)[1:]
+    """Whether a blank stands after every delimiter of a line that is not within quotes."""
+    cells = _IN_QUOTES.sub("", first).split(delimiter)[1:]
     return not delimiter.isspace() and bool(cells) and all(cell.startswith(" ") for cell in cells)
 
 

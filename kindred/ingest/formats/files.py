@@ -18,8 +18,8 @@ from kindred.ingest.bytes.opening import OpenFile, open_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import is_arrow, read_arrow_rows
-from kindred.ingest.formats.columns import letters_of, our_names, unread_time
-from kindred.ingest.formats.comments import is_comment, lines_below_comments, without_comments
+from kindred.ingest.formats.columns import our_names, unread_time
+from kindred.ingest.formats.comments import below_comments
 from kindred.ingest.formats.csv_rows import dialect_of, header_of, read_csv_rows
 from kindred.ingest.formats.json_arrays import objects_run_on, read_array
 from kindred.ingest.formats.json_lines import known_pairs
@@ -143,25 +143,12 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
     if source.encoding != "utf-8" and not encoding:
         lines = _in_utf8(lines, source.encoding)
         head = head.decode(source.encoding, errors="replace").encode()
-    lines, head = _below_comments(lines, head, source)
+    lines, head = below_comments(lines, head, source.columns)
     if dialect := dialect_of(head, source):
         if told := unread_time(source, header_of(head, dialect, source)):
             remark(told)
         return read_csv_rows(lines, dialect, source)
     return _read_json_rows(lines, source)
-
-
-def _below_comments(lines: Iterator[Line], head: bytes, source: Source) -> tuple[Iterator[Line], bytes]:
-    """Lines and head of a file without the remarks at its beginning."""
-    known = {letters_of(name) for name in source.columns}
-
-    def is_column(cell: str) -> bool:
-        return not cell.startswith("#") and letters_of(cell) in known
-
-    if not is_comment(head.split(b"\n", 1)[0].decode(errors="replace"), is_column):
-        return lines, head
-    bare = without_comments(head.decode(errors="replace"), is_column).encode()
-    return (lines_below_comments(lines, is_column), bare) if bare else (lines, head)
 
 
 def _arrow_rows(path: Location, file: OpenFile, head: bytes, source: Source, remark: Remark) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from kindred.ingest.bytes.encodings import in_utf8, told_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.formats.columns import our_names
+from kindred.ingest.formats.comments import below_comments
 from kindred.ingest.formats.csv_rows import dialect_with, read_csv_rows
 from kindred.ingest.formats.rows import Row, flattened
 from kindred.ingest.formats.source import Parsed, Source, SourceFile, Values
@@ -55,6 +56,7 @@ def _renamed(source: Source, names: Mapping[str, str]) -> Source:
         columns=tuple(dict.fromkeys((*source.columns, *own.values()))),
         parse=partial(_parsed, source, own),
         wanted={holds: (*known, *_theirs(own, known)) for holds, known in source.wanted.items()},
+        times=(*source.times, *_theirs(own, source.times)),
         optional=(*source.optional, *_theirs(own, source.optional)),
         firm=(*source.firm, *own.values()),
         prepare=prepare and (lambda rows: _renamed(prepare(_rows(rows, own)), names)),
@@ -99,8 +101,9 @@ def _read_below(header: Sequence[str], content: io.BufferedReader, source: Sourc
     if encoding := told_encoding(head):
         content = in_utf8(content, encoding)
         head = content.peek(BUFFER_BYTES)
+    lines, head = below_comments(read_lines(content), head, source.columns)
     first = head.lstrip().split(b"\n", 1)[0].decode(errors="replace")
     separator = max(_SEPARATORS, key=first.count)
     line = separator.join(header).encode()
-    lines = chain([Line(0, line, len(line))], read_lines(content))
+    lines = chain([Line(0, line, len(line))], lines)
     return read_csv_rows(lines, dialect_with(separator, head, source), source)

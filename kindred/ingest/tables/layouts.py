@@ -11,7 +11,7 @@ from itertools import chain
 
 from kindred.ingest.bytes.encodings import in_utf8, told_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
-from kindred.ingest.formats.comments import lines_below_comments
+from kindred.ingest.formats.comments import lines_below_comments, without_comments
 from kindred.ingest.formats.csv_rows import dialect_with, has_blanks, read_csv_rows
 from kindred.ingest.formats.impressions import CLICKS, is_impressions, read_clicks
 from kindred.ingest.formats.rows import Row
@@ -35,6 +35,7 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
     head = content.peek(BUFFER_BYTES)
     encoding = layout.encoding or told_encoding(head)
     lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content), names_an_end)
+    bare = without_comments(head.decode(errors="replace"), names_an_end).encode()
     if is_impressions(head) and layout.columns == CLICKS:
         return read_clicks(lines)
     if is_grouped(head):
@@ -47,9 +48,9 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
     if layout.matrix:
         text = head.decode(errors="replace").lstrip("\ufeff").partition("\n")[0].rstrip("\r")
         source = replace(source, columns=layout.columns or cells_of(text, layout.separator), firm=())
-        rows = read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
+        rows = read_csv_rows(lines, dialect_with(layout.separator, bare, source), source)
         return rows_of_matrix(rows, layout.matrix, layout.absent)
-    return read_csv_rows(lines, dialect_with(layout.separator, head, source), source)
+    return read_csv_rows(lines, dialect_with(layout.separator, bare, source), source)
 
 
 def cells_of(line: str, separator: str) -> list[str]:

@@ -16,7 +16,7 @@ from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.renaming import with_columns_named
 from kindred.ingest.formats.source import Parsed, Source, SourceFile
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
-from kindred.ingest.music import track_files
+from kindred.ingest.music import tag_files, track_files
 from kindred.ingest.searches import search_files
 from kindred.ingest.sources.amazon import REVIEWS
 from tests.ingest.conftest import DictGraph, Row, json_lines
@@ -47,6 +47,30 @@ def test_a_file_without_a_header_is_told_its_columns(tmp_path: Path, options: In
         ("u1", "song 1", 3),
         ("u2", "song 1", 4),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("# genres\n#\n#@format: tid\tgenre\nt1\tA\tB\n", ["track", "tags"]),
+        ('# made in 2017\n# id, from, to, labels\nt1, 30.0, 40.0, "A,B"\n', ["track", "from", "to", "tags"]),
+    ],
+)
+def test_remarks_are_no_rows_where_the_columns_are_told(
+    tmp_path: Path, options: IngestOptions, text: str, columns: list[str]
+) -> None:
+    (tmp_path / "tags.txt").write_text(text)
+    tagged = loaded(
+        with_columns_named(tag_files(tmp_path / "tags.txt", (), lambda *_: None), {}, columns), options
+    ).tables["TAGGED"]
+    assert sorted((e["source_id"], e["target_id"]) for e in tagged.values()) == [("t1", "A"), ("t1", "B")]
+
+
+def test_a_time_that_is_named_is_not_said_to_be_unread(tmp_path: Path, options: IngestOptions) -> None:
+    (tmp_path / "plays.csv").write_text("user,track,Start Time,Finish Time\nu1,a,2020-03-01,2020-03-02\n")
+    files = with_columns_named(track_files(events=tmp_path / "plays.csv"), {"at": "Start Time"})
+    summary = ingest_files(DictGraph(), files, None, options)
+    assert summary.accepted == 1 and summary.files[0].remarks == ()
 
 
 def test_what_stands_in_other_rows_is_found_under_other_names_too(tmp_path: Path, options: IngestOptions) -> None:
