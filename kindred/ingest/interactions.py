@@ -11,10 +11,11 @@ from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.records import Event
 from kindred.ingest.bytes.paths import GivenTable, Paths, expand
 from kindred.ingest.bytes.remote import Location
+from kindred.ingest.formats.columns import letters_of
 from kindred.ingest.formats.impressions import CLICKS
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.tables.baskets import basket_column, lists_beside
-from kindred.ingest.tables.column_names import guess, is_name_of, name_of_entry
+from kindred.ingest.tables.column_names import guess, guesses, is_name_of, name_of_entry
 from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
 from kindred.ingest.tables.json_documents import check_no_columns, check_no_named_rows, check_no_users
@@ -26,6 +27,7 @@ from kindred.ingest.tables.records import event_source
 from kindred.ingest.tables.table_head import Head, lists_of_rows, read_head
 
 _SHOWN_VALUES = 3
+_ENDS_OF_IDS = ("id", "sku", "asin", "isbn")
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,13 @@ def interaction_files(
     choices += _choices("items", given.items, known.columns, known.head)
     unused = {"events": _unused(head, choices, "events" if items else None)}
     remarks += _lists_left_out(head, unused["events"])
+    remarks += [
+        f"{name} holds items as well, each with a row of its own: the same again with --item {inner} adds them"
+        for name, within in lists_of_rows(head).items()
+        if name in unused["events"]
+        for inner in guesses("item", within, ())[:1]
+        if letters_of(inner).endswith(_ENDS_OF_IDS)
+    ]
     remarks += [
         f"{name} holds items as well, which are not read: the same again with --item {name} adds them"
         for name in unused["events"]

@@ -19,7 +19,7 @@ from kindred.ingest.formats.columns import (
     missing_columns,
     not_understood,
     our_names,
-    unread_time,
+    unread_columns,
 )
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
@@ -57,7 +57,7 @@ def read_arrow_rows(
     try:
         with _open(file, head) as (schema, batches):
             ours = our_names(source, schema.names)
-            if told := unread_time(source, [ours.get(name, name) for name in schema.names]):
+            if told := unread_columns(source, [ours.get(name, name) for name in schema.names]):
                 remark(told)
             for batch in batches(_columns_to_read(schema, source, ours)):
                 size = batch.nbytes // max(batch.num_rows, 1)

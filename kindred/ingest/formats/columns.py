@@ -43,18 +43,29 @@ def missing_columns(source: Source, found: Collection[str]) -> str:
     return "; ".join(lines)
 
 
-def unread_time(source: Source, found: Collection[str]) -> str:
-    """That no column is read as the time though one is called like it, which is then named; empty where that is not so.
+def unread_columns(source: Source, found: Collection[str]) -> str:
+    """That no column is read as the time, or as what else is of use, though one is called like it; empty where none is.
 
     Events of unknown time that are otherwise alike are one, so a time that is not read costs events.
     """
-    if not source.times or not {*source.times}.isdisjoint(found):
-        return ""
-    alike = [name for name in found if name not in source.columns and not _OF_TIMES.isdisjoint(_words_of(name))]
-    if not alike:
-        return ""
-    named = source.named_by.replace("NAME=THEIRS", f"{source.times[0]}={alike[0]}")
-    return f"no column is read as the time; if {' or '.join(alike[:_SHOWN])} holds it, say so: {named}"
+    wanted = ({"time": source.times} if source.times else {}) | dict(source.useful)
+    unknown = [name for name in found if name not in source.columns]
+    lines = []
+    for holds, names in wanted.items():
+        alike = [name for name in unknown if _is_called_like(name, holds)]
+        if alike and {*names}.isdisjoint(found):
+            named = source.named_by.replace("NAME=THEIRS", f"{names[0]}={alike[0]}")
+            lines.append(
+                f"no column is read as the {holds}; if {' or '.join(alike[:_SHOWN])} holds it, say so: {named}"
+            )
+    return "; ".join(lines)
+
+
+def _is_called_like(name: str, holds: str) -> bool:
+    """Whether a column is called as those of a time are, or as those of an id of what it is to hold."""
+    if holds == "time":
+        return not _OF_TIMES.isdisjoint(_words_of(name))
+    return letters_of(name).removesuffix("id").endswith(_WORDS[holds])
 
 
 def _words_of(name: str) -> set[str]:

@@ -18,7 +18,7 @@ from kindred.ingest.bytes.opening import OpenFile, open_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import is_arrow, read_arrow_rows
-from kindred.ingest.formats.columns import our_names, unread_time
+from kindred.ingest.formats.columns import our_names, unread_columns
 from kindred.ingest.formats.comments import below_comments
 from kindred.ingest.formats.csv_rows import dialect_of, header_of, read_csv_rows
 from kindred.ingest.formats.json_arrays import objects_run_on, read_array
@@ -92,7 +92,7 @@ def _with_columns(rows: Iterator[Row], source: Source, remark: Remark) -> Iterat
     rows = chain(head, rows)
     if ours := our_names(source, found):
         rows = _renamed(rows, ours)
-    if told := unread_time(source, [ours.get(name, name) for name in found]):
+    if told := unread_columns(source, [ours.get(name, name) for name in found]):
         remark(told)
     present = [name for name in source.optional if name in found or name in ours.values()]
     return _filled(rows, present) if present else rows
@@ -145,7 +145,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
         head = head.decode(source.encoding, errors="replace").encode()
     lines, head = below_comments(lines, head, source.columns)
     if dialect := dialect_of(head, source):
-        if told := unread_time(source, header_of(head, dialect, source)):
+        if told := unread_columns(source, header_of(head, dialect, source)):
             remark(told)
         return read_csv_rows(lines, dialect, source)
     return _read_json_rows(lines, source)

@@ -57,6 +57,7 @@ def _renamed(source: Source, names: Mapping[str, str]) -> Source:
         parse=partial(_parsed, source, own),
         wanted={holds: (*known, *_theirs(own, known)) for holds, known in source.wanted.items()},
         times=(*source.times, *_theirs(own, source.times)),
+        useful={holds: (*known, *_theirs(own, known)) for holds, known in source.useful.items()},
         optional=(*source.optional, *_theirs(own, source.optional)),
         firm=(*source.firm, *own.values()),
         prepare=prepare and (lambda rows: _renamed(prepare(_rows(rows, own)), names)),

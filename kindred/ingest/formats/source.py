@@ -42,6 +42,7 @@ class Source:
         wanted: the columns without which no row can be used, by what they hold: any one of the names will do.
         instead: what says it where no column does, by what the wanted columns hold.
         times: names of the column of the time, where a file need not have one.
+        useful: columns that a file need not have either, by what they hold.
         optional: columns of which it matters whether the file has them at all.
         firm: columns without which a table is another than was thought; lines of JSON may lack them.
         decode: the value of one line of a file that is not CSV or Parquet. Raises BadRecord.
@@ -66,6 +67,7 @@ class Source:
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
     times: Sequence[str] = ()
+    useful: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     optional: Sequence[str] = ()
     firm: Sequence[str] = ()
     decode: Callable[[bytes], object] = decode_json_or_literal

@@ -36,6 +36,7 @@ class FileCount:
     skipped: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)  # bad rows without an id, by the column that lacks it
     remarks: list[str] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)  # of the bad rows, in order
     first_bad: str = ""
@@ -75,6 +76,8 @@ class StagedFile:
             f"{count.num_quarantined:,} of {count.lines:,} lines of {self.name} are bad "
             f"({share:.1%}, at most {max_bad:.1%} may be): {top}"
         )
+        if len(count.missing) > 1:
+            message += f" ({', '.join(f'{name} {number:,}' for name, number in count.missing.most_common())})"
         message += f"; first {count.first_bad}"
         if not count.parsed and (missing := missing_columns(self.source, count.columns)):
             message += (
@@ -103,6 +106,8 @@ def read_file(
         except (BadRecord, ValidationError) as error:
             bad = bad_record(error) if isinstance(error, ValidationError) else error
             count.quarantined[bad.reason.value] += 1
+            if bad.reason is Reason.MISSING_ID:
+                count.missing[bad.field or "the whole"] += 1
             count.first_bad = count.first_bad or f"line {row.number}, {bad.field or 'the whole'}: {bad.message}"
             if isinstance(row.value, dict):
                 count.columns.update(dict.fromkeys(flattened(row.value)))

@@ -208,6 +208,7 @@ SEARCH_EVENTS = Source(
     ),
     wanted={"query": ("user_query", *_NAMES["user_query"], "action_name", *_NAMES["action_name"])},
     times=("timestamp", *_NAMES["timestamp"]),
+    useful={"product": ("product", *_NAMES["product"], "event_attributes")},
     parse=parse_search_event,
     prepare=_with_texts,
 )

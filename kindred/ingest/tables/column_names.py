@@ -43,9 +43,9 @@ _USUAL = {
         "watch_ratio"
     ),
     "at": (
-        "at timestamp time time_ms timestamp_ms unix_review_time datetime date_time date created_at event_time ts "
-        "review_time rated_at when click_timestamp date_added review_date order_date purchase_date invoice_date "
-        "transaction_date event_timestamp event_date visited_at watched_at purchased_at t_dat posted "
+        "at timestamp time time_ms timestamp_ms created_utc unix_review_time datetime date_time date created_at "
+        "event_time ts review_time rated_at when click_timestamp date_added review_date order_date purchase_date "
+        "invoice_date transaction_date event_timestamp event_date visited_at watched_at purchased_at t_dat posted "
         "server_timestamp_epoch_ms"
     ),
     "text": "text review_text review comment review_body body content",
@@ -117,6 +117,8 @@ _OF_LISTS = re.compile(
     r"^(?:seq|sequence|hist|history)_|(?:_?(?:list|set|bag|basket|cart|seq|fixed)|s)$", re.IGNORECASE
 )
 _OF_RECBOLE = re.compile(r":\w+_seq$")
+_OF_ITEMS = frozenset(("item_text", "category", "maker"))
+_OF_ITS_ITEM = re.compile("^(?:item|product|article|book|movie|track|song|game|recipe|course|business)")
 _OF_ITS_OWNER = frozenset(("id", "name", "title"))
 _WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$|_hash$")
 NAMES = {
@@ -138,7 +140,9 @@ def guesses(role: str, columns: Sequence[str], taken: Collection[str | None]) ->
     """
     by_depth = sorted(columns, key=lambda column: column.count("."), reverse=True)
     free = {_plain(column): column for column in reversed(by_depth) if column not in taken}
-    return [free[name] for name in NAMES[role] if name in free]
+    if role in _OF_ITEMS:
+        free = {_OF_ITS_ITEM.sub("", name): column for name, column in free.items()} | free
+    return list(dict.fromkeys(free[name] for name in NAMES[role] if name in free))
 
 
 def of_entries(role: str, columns: Sequence[str], taken: Collection[str | None]) -> list[str]:

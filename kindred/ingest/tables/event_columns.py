@@ -20,6 +20,7 @@ from kindred.ingest.tables.taken_back import find_status
 from kindred.ingest.tables.time_forms import form_of_times, holds_clocks, holds_days, named_like_times
 
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
+_MANY_MISSING = 0.05  # share of rows
 _READERS = {"rating": rating_of, "weight": price_of}
 
 
@@ -117,7 +118,7 @@ def _missing(name: str, head: Head) -> float:
 
 
 def _passed_over(given: EventColumns, columns: EventColumns, head: Head) -> list[str]:
-    """A remark for each column of users or items that was not taken since too little stands in it."""
+    """A remark for each column of users or items that was not taken since too little stands in it, or was though."""
     remarks = []
     for role, chosen in (("user", columns.user), ("item", columns.item)):
         first = guess(role, head.columns, ()) if not getattr(given, role) else chosen
@@ -125,6 +126,14 @@ def _passed_over(given: EventColumns, columns: EventColumns, head: Head) -> list
             share = _missing(str(first), head)
             remark = f"{first} is missing in {share:.0%} of the first rows, so {chosen} is the {role}"
             remarks.append(f"{remark}: --{role} says otherwise")
+        elif (share := _missing(str(chosen), head)) > _MANY_MISSING and not getattr(given, role):
+            taken = {name for name in columns.by_role().values() if name}
+            shares = {name: _missing(name, head) for name in guesses(role, head.columns, taken)}
+            remarks += [
+                f"{chosen} is missing in {share:.0%} of the first rows, {name} in {shares[name]:.0%}: --{role} {name}"
+                for name in sorted(shares, key=lambda name: shares[name])[:1]
+                if shares[name] < share / 2
+            ]
     return remarks
 
 

@@ -16,6 +16,7 @@ from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.ids import known_id_of
 from kindred.ingest.cells.values import says_yes
+from kindred.ingest.formats.columns import letters_of
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import SourceFile
@@ -30,6 +31,7 @@ _SHOWN_VALUES = 3
 _ITEMS_LOOKED_AT = 100_000
 _MUCH_MORE = 2  # times as many items of the events must be in a column that is called otherwise
 _FEWEST_GENRES = 5  # columns of 0 and 1 that are taken for genres unasked
+_OF_PROPERTIES = ("property", "propertyname", "attribute", "attributename", "key", "field", "feature", "name")
 _BETWEEN_CATEGORIES = (";", ",")
 
 
@@ -82,15 +84,34 @@ def items_of_table(
     if not known.id:
         item_id, of_ids = _guess_id(columns, events, head)
         known = known.model_copy(update={"id": item_id})
-    known, remarks = _with_parts(_with_guesses(path, event, known, head), head)
+    of_rows = _property_a_row(known.id, head)
+    known, remarks = _with_parts(_with_guesses(path, event, known, head, of_rows), head)
+    if of_rows and not {*of_rows} & {known.title, known.text, *known.category}:
+        name, value = of_rows
+        pivot = f"pandas.DataFrame.pivot_table(index={known.id!r}, columns={name!r}, values={value!r}, aggfunc='first')"
+        remarks.append(
+            f"{path} has a row for each property of an item, which is not read: {pivot} makes columns of {name}"
+        )
     file = SourceFile(path, in_layout(item_source(event.target, known), head.layout))
     remarks += of_ids or _strangers(columns, events, file, known)
     return KnownItems(known, head, (file,), remarks)
 
 
-def _with_guesses(path: Location, event: type[Event], given: ItemColumns, head: Head) -> ItemColumns:
+def _property_a_row(item_id: str | None, head: Head) -> tuple[str, str] | None:
+    """The columns of names and values where an item has a row for each of its properties; None where it has not."""
+    ids = [key for row in head.rows if (key := _key(row.get(item_id or "")))]
+    names = {letters_of(name): name for name in head.columns if name != item_id}
+    named = next((names[name] for name in _OF_PROPERTIES if name in names), None)
+    value = next((name for plain, name in names.items() if named and plain.endswith("value")), None)
+    return (named, value) if named and value and len({*ids}) < len(ids) else None
+
+
+def _with_guesses(
+    path: Location, event: type[Event], given: ItemColumns, head: Head, unused: Sequence[str] | None
+) -> ItemColumns:
     _check(path, event, given, head)
-    held, taken = item_properties(event.target), {given.id, given.title, given.text, *given.category}
+    held = item_properties(event.target)
+    taken = {given.id, given.title, given.text, *given.category, *(unused or ())}
     if given.id is None:
         raise lacking(path, "item", "--item-id", head)
     found: dict[str, str | None] = {"id": given.id}

@@ -29,6 +29,7 @@ from kindred.ingest.cells.time_reader import time_reader
 from kindred.ingest.cells.times import clock_of, key_of_time
 from kindred.ingest.cells.unrated import NEVER, read_unrated
 from kindred.ingest.cells.values import NO_RATING, NO_TIME, optional, says_yes
+from kindred.ingest.formats.columns import letters_of
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, category_edge
@@ -36,6 +37,7 @@ from kindred.ingest.tables.taken_back import why_no_event
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
 _FEWEST_FLAGS = 3
+_NAMED_BY = ("name", "title", "label", "id")
 _EVENT_PROPERTIES = {
     "rating": ("rating",),
     "weight": ("weight", "plays"),
@@ -91,7 +93,7 @@ class _Items:
         for column in self.columns.category:
             separator = None if column.endswith(":token_seq") else self.columns.parted_by or "|"
             for part in parts_of(row.get(column)):
-                named = part.get("name") if isinstance(part, dict) else part
+                named = _name_of(part) if isinstance(part, dict) else part
                 text = optional(raw_text_of, named, column, notes) or ""
                 found = (optional(name_in, name, column, notes) for name in text.split(separator))
                 names.update(dict.fromkeys(name for name in found if name))
@@ -185,3 +187,11 @@ def item_source(item: type[Node], columns: ItemColumns) -> Source:
 @lru_cache(_REMEMBERED)
 def _node(node: type[Node], node_id: str) -> Node:
     return node(id=node_id)
+
+
+def _name_of(part: Mapping[str, object]) -> object:
+    """What an object in a list of categories or makers is called; its id where it has no name."""
+    held = {letters_of(name): value for name, value in part.items() if value not in (None, "")}
+    found = [value for end in _NAMED_BY for name, value in held.items() if name.endswith(end)]
+    named = held.get(_NAMED_BY[0], next(iter(found), None))
+    return str(named) if isinstance(named, int) else named

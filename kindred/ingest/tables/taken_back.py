@@ -1,4 +1,4 @@
-"""Rows that say that their user does not want the item: it was turned down, given back, or its order did not stand."""
+"""Rows of which their user wants no item: it was turned down, given back or only shown, or its order did not stand."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from kindred.ingest.tables.mapping import EventColumns
 _AGAINST = re.compile(
     "(?:product|item|order|track|song|video|article|post|book|movie)?"
     "(?:(?:un|dis|undis)liked?|downvoted?|thumbsdown|unfollow(?:ed)?|removed?(?:from[a-z]+)?|removecart|"
-    "skip(?:ped)?|hide|hidden|dismiss(?:ed)?|notinterested|return(?:ed)?|refund(?:ed)?|cancell?(?:ed)?)"
+    "skip(?:ped)?|hide|hidden|dismiss(?:ed)?|notinterested|return(?:ed)?|refund(?:ed)?|cancell?(?:ed)?|"
+    "impress(?:ions?|ed)|exposures?|exposed|shown|list(?:viewed|filtered)|viewitemlist)"
 )
-"""Words for what happened, their letters alone, that take an item back or turn it down."""
+"""Words for what happened, their letters alone, that take an item back, turn it down, or say that it was shown."""
 _CANCELLED = (
     "cancell?ed|cancell?ation|refund|refunded|void|voided|chargeback|chargedback|"
     "storniert|erstattet|annulee?|remboursee?|cancelad[oa]|anulad[oa]|reembolsad[oa]|annullat[oa]|rimborsat[oa]|"

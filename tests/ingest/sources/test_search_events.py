@@ -299,6 +299,15 @@ def test_the_query_logs_of_aol_are_searches_and_clicks(
     assert edges(graph, "LED_TO", "source_id", "target_id", "at", "action", "position") == {clicked}
 
 
+def test_a_column_that_may_hold_products_and_is_not_read_is_told(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    file = ingest(graph, tmp_path, options, events=f"user,query,time,sku\na,red mug,{AT},P1\n".encode())
+    assert file.remarks == ("no column is read as the product; if sku holds it, say so: --column product=sku",)
+    graph.tables.clear()
+    assert not ingest(graph, tmp_path, options, events=[event("click", sku="P1")]).remarks
+
+
 @pytest.mark.parametrize("names", ["user,query,time,product,action", "userId,Search Term,timestamp,product-id,ACTION"])
 def test_a_plain_table_tells_searches_and_where_they_led(
     names: str, tmp_path: Path, graph: DictGraph, options: IngestOptions

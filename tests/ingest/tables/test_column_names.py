@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kindred.ingest.tables.column_names import guess
+from kindred.ingest.tables.column_names import guess, guesses
 
 EVENTS = ("user", "item", "rating", "at", "text", "weight", "kind")
 
@@ -37,3 +37,17 @@ def test_every_family_is_known(columns: str, user_item_rating_at_text_weight_kin
         found[role] = guess(role, names, found.values())
     wanted = user_item_rating_at_text_weight_kind.split()
     assert [*found.values()] == [None if name == "-" else typed.format(name) for name in wanted]
+
+
+@pytest.mark.parametrize(
+    ("role", "columns", "found"),
+    [
+        ("category", "product_category_name product_weight_g", ["product_category_name"]),
+        ("category", "product_class class", ["class"]),
+        ("item_text", "product_id product_description product_description_length", ["product_description"]),
+        ("maker", "item_brand movie_director course_instructor", ["item_brand", "movie_director"]),
+        ("user", "product_user item_customer", []),
+    ],
+)
+def test_what_is_of_an_item_may_be_called_so(role: str, columns: str, found: list[str]) -> None:
+    assert guesses(role, columns.split(), ()) == found

@@ -255,6 +255,7 @@ def test_a_table_of_items_says_what_they_are(tmp_path: Path) -> None:
         (["Home, Kitchen & Garden", "Toys", "Books"], None, ["Home, Kitchen & Garden"]),
         (["Food, Bars|Bars", "Bars", "Food, Bars"], None, ["Food, Bars", "Bars"]),
         (["[{'id': 16, 'name': 'Action'}, {'id': 9, 'name': 'War'}]"], None, ["Action", "War"]),
+        (["[{'role': '', 'author_id': 7}, {'author_id': '8', 'author_name': 'King'}]"], None, ["7", "King"]),
     ],
 )
 def test_categories_are_parted_by_what_the_column_shows(

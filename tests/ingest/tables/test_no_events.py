@@ -50,8 +50,14 @@ def test_what_was_shown_in_vain_is_not_as_good_as_what_was_taken(tmp_path: Path,
     assert [choice.role for choice in counted.choices] == ["user", "item"]
 
 
-@pytest.mark.parametrize("word", ["Product Removed", "item_removed", "Order Refunded", "Product Removed from Wishlist"])
-def test_words_of_trackers_that_take_an_item_back_are_no_events(tmp_path: Path, word: str) -> None:
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("Product Removed", "item_removed", "Order Refunded", "Product Removed from Wishlist"),
+        *("Product List Viewed", "view_item_list", "impression", "product-impressions"),
+    ],
+)
+def test_words_of_trackers_that_take_an_item_back_or_only_show_it_are_no_events(tmp_path: Path, word: str) -> None:
     rows = [
         {"event": "Product Viewed", "properties": {"distinct_id": "u1", "product_id": "p1", "time": DAY}},
         {"event": word, "properties": {"distinct_id": "u1", "product_id": "p2", "time": DAY}},
@@ -134,3 +140,25 @@ def test_a_file_of_searches_is_told_which_command_reads_it(tmp_path: Path) -> No
     with pytest.raises(RecordError) as raised:
         interaction_files(TableMapping(), [path])
     assert command in raised.value.next_step
+
+
+def test_what_programs_write_for_who_is_not_known_is_no_id_but_words_alike_are(tmp_path: Path) -> None:
+    rows = "[deleted],i1\nu2,(not set)\n(null),i3\ndeleted,i4\n"
+    found = short(events_of(understood(write(tmp_path / "t.csv", f"user,item\n{rows}"))))
+    assert found == [*["missing_id"] * 3, ("deleted", "i4", None, None)]
+
+
+def test_who_is_named_elsewhere_and_what_stands_in_lists_beside_is_told(tmp_path: Path) -> None:
+    rows = [
+        {"userId": "u1", "anonymousId": "a1", "properties": {"product_id": "p1"}},
+        {"userId": "u2", "anonymousId": "a2", "properties": {"product_id": "p2", "images": [{"url": "x"}]}},
+        {"userId": None, "anonymousId": "a3", "properties": {"products": [{"product_id": "p1", "price": 2}]}},
+    ]
+    path = write(tmp_path / "tracked.json", "\n".join(map(json.dumps, rows)))
+    told, again = (remark for remark in understood(path).remarks if "--user" in remark or "--item" in remark)
+    assert told == "userId is missing in 33% of the first rows, anonymousId in 0%: --user anonymousId"
+    assert again.startswith("properties.products holds items as well")
+    named = EventColumns(user="anonymousId", item=again.partition("--item ")[2].split()[0])
+    tables = understood(path, TableMapping(events=named))
+    assert short(events_of(tables))[2:] == [("a3", "p1", None, None)]
+    assert not any("--user" in remark for remark in tables.remarks)
