@@ -87,7 +87,7 @@ def dialect_of(head: bytes, source: Source) -> Dialect | None:
     best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
     is_table = not source.quoted or not first.startswith((b"{", b"["))
     if first and is_table and (not known[best] or (missing := missing_columns(source, cells[best]))):
-        raise not_understood(source, cells[best], missing if known[best] else "")
+        raise not_understood(source, cells[best], missing if known[best] else "", _is_one_of_several(first, best))
     if not known[best] or first.startswith(b"{"):
         return None
     return dialect_with(best, head, source)
@@ -107,6 +107,12 @@ def header_of(head: bytes, dialect: Dialect, source: Source) -> list[str]:
     """The names of the columns, as the source calls those that it knows."""
     first = without_separator_line(head.lstrip()).split(b"\n", 1)[0].strip()
     return _header_cells(first, dialect.delimiter, source)
+
+
+def _is_one_of_several(first: bytes, delimiter: str) -> bool:
+    """Whether a first line names several columns alike, as the first of several lines of a header does."""
+    names = [name for cell in first.decode(errors="replace").split(delimiter) if (name := cell.strip('" '))]
+    return len({*names}) < len(names)
 
 
 def _header_cells(line: bytes, delimiter: str, source: Source) -> list[str]:

@@ -29,7 +29,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
 _OF_OTHER_TIMES = re.compile(
     "birth|born|releas|publish|expir|end|due|deliver|ship|updat|modif|edit|last|first|return|valid|until|join|regist|sign"
-    "|generat|export|retriev|download|extract"
+    "|generat|export|retriev|download|extract|approv|estimat|limit|cancel|refund"
 )
 
 

@@ -119,7 +119,13 @@ def read_feed(store: GraphStore, until: int | None = None) -> FeedTables:
     views = _events(store, Viewed, ("target_met",), readers, posts, until)
     likes = _events(store, Liked, (), readers, posts, until)
     if not len(views["at"]):
-        raise RecordError("the graph holds no view of a post", "load some with `kindred ingest posts --feed FILE`")
+        wanted = "load some with `kindred ingest posts --feed FILE`"
+        if not len(likes["at"]):
+            raise RecordError("the graph holds no view of a post", wanted)
+        raise RecordError(
+            "the graph holds no view of a post, only likes: a feed is learned from what was shown",
+            f"{wanted}; where none are known, `kindred ingest interactions FILE` recommends from likes",
+        )
     log = FeedLog(
         views["reader"], views["post"], views["at"], _labels(views, likes, len(posts)), topic,
         _groups(readers, users), len(topics), _num_groups(),

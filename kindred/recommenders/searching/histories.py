@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from kindred.domain.distinct import distinct
-from kindred.domain.interactions import IntArray
+from kindred.domain.interactions import FloatArray, IntArray
 from kindred.models.two_tower import HISTORY
 from kindred.models.two_tower_fit import QueryHistories, TowerExamples
 from kindred.recommenders.searching.search_log import EXACT, Links, SearchLog
@@ -96,12 +96,26 @@ def order_examples(log: SearchLog) -> Examples:
 
 def judged_examples(log: SearchLog) -> Examples:
     """Every judged query that has an exact answer, in the order of their positions."""
-    judged = log.judged.take(log.judged.value > 0)
-    exact = np.unique(judged.source[judged.value >= EXACT])
+    judged = replace(log.judged, value=_shares_of_exact(log.judged.value))
+    judged = judged.take(judged.value > 0)
+    exact = np.unique(judged.source[judged.value >= 1])
     judged = judged.take(np.isin(judged.source, exact))
     where = (np.searchsorted(exact, judged.source), judged.target)
-    gains = csr_matrix((judged.value / np.float32(EXACT), where), shape=(len(exact), len(log.products)))
+    gains = csr_matrix((judged.value, where), shape=(len(exact), len(log.products)))
     return Examples(single_queries(exact), gains, np.full(len(exact), -1), np.zeros(len(exact), np.int64))
+
+
+def _shares_of_exact(gains: FloatArray) -> FloatArray:
+    """The gains as shares of what an exact answer has, which is 1.
+
+    Where none is as high as that of an exact answer is elsewhere, judges gave grades of another scale: the best of them
+    is exact then, and the least worth nothing, be it 0 or 1.
+    """
+    best = float(gains.max(initial=0))
+    if best >= EXACT or best <= 0:
+        return gains / np.float32(EXACT)
+    least = float(gains.min()) if gains.min() < best else 0.0
+    return (gains - np.float32(least)) / np.float32(best - least)
 
 
 def single_queries(query: IntArray | Sequence[int]) -> QueryHistories:

@@ -78,6 +78,11 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
 def _notes(log: SearchLog, num_examples: int) -> list[str]:
     """What the run could not learn from, for people."""
     notes = [] if num_examples else ["no orders and no judgements: words and vectors evenly, untrained"]
+    if len(log.led_to) and not num_examples:
+        notes.append(
+            "clicks are reasons of an answer, and are not learned from: "
+            "`kindred ingest queries --orders FILE` reads a table of them as orders"
+        )
     if not any(map(str.strip, log.products.documents)):
         notes.append("no product has a text to be found by: load some with `kindred ingest queries --products FILE`")
     return notes

@@ -144,3 +144,9 @@ def test_two_columns_that_may_be_one_are_named(write: Callable[[list[Row]], byte
     (named,) = with_columns_named([SourceFile(path, REVIEWS)], {"user_id": "userId"})
     (*_, last) = read_rows(path, named.source, silent)
     assert isinstance(last.value, dict) and named.source.parse(last.value).records[0].source_id == "u"
+
+
+def test_a_header_of_several_lines_is_told(tmp_path: Path, options: IngestOptions) -> None:
+    (tmp_path / "t.csv").write_text(",album,track,track\n,title,title,tags\ntrack_id,,,\n2,A,B,C\n")
+    with pytest.raises(RecordError, match="its columns are album, track; some several times, as where a header"):
+        ingest_files(DictGraph(), tag_files(tmp_path / "t.csv", (), lambda *_: None), None, options)

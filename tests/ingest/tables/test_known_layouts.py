@@ -57,6 +57,7 @@ def events_of(path: Path, known: TableMapping | None = None) -> list[tuple[objec
         ("t.csv", "#user,item\n1,31\n", ("1", "31", None, None)),
         ("t.csv", "User Id,Movie Name,Rating (1-10),Watched on\n1,31,2,2020-03-01\n", ("1", "31", 2.0, DAY)),
         ("t.csv", "user,item,birth_date,TRANSACTION_DT\n1,31,1/13/1990,3/1/2020\n1,31,1/13/1990,3/31/2020\n", None),
+        ("t.csv", "user,item,approved_at,order_purchase_timestamp\n1,31,2020-03-02,2020-03-01 00:00:00\n", None),
         ("t.csv", "user_id,video_id,date,time_ms\n1,31,20200301,1583020800000\n", ("1", "31", None, DAY)),
         ("t.csv", "user,item,weight\n1,31,137lbs\n", ("1", "31", None, None)),
         ("t.csv", "sessionId;userId;itemId\n1;NA;31\n2;NA;31\n", ("1", "31", None, None)),

@@ -141,5 +141,10 @@ def test_neighbours_know_likes_three_minutes_later_and_leave_the_post_itself_out
 def test_an_empty_graph_is_told_what_to_load(tmp_path: Path) -> None:
     with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as empty:
         empty.create_schema(graph_schema())
-        with pytest.raises(RecordError, match="no view of a post"):
+        with pytest.raises(RecordError, match="no view of a post — load some with"):
             read_feed(empty)
+        (tmp_path / "feed.csv").write_text("timestamp,user_id,post_id,action,target\n2020-03-01,1,2,like,0\n")
+        ingest_files(empty, post_files(feed=tmp_path / "feed.csv"), None, IngestOptions(tmp_path / "s", tmp_path / "q"))
+        with pytest.raises(RecordError, match="only likes") as raised:
+            read_feed(empty)
+    assert "kindred ingest interactions" in raised.value.next_step
