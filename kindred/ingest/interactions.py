@@ -16,7 +16,7 @@ from kindred.ingest.formats.impressions import CLICKS
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.tables.baskets import basket_column, lists_beside
 from kindred.ingest.tables.column_names import guess, guesses, is_name_of, name_of_entry
-from kindred.ingest.tables.event_columns import event_columns, holds_numbers, names_both
+from kindred.ingest.tables.event_columns import event_columns, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
 from kindred.ingest.tables.json_documents import check_no_columns, check_no_named_rows, check_no_users
 from kindred.ingest.tables.lacking import check_named_once, on_searches
@@ -25,6 +25,7 @@ from kindred.ingest.tables.mapping import EventColumns, ItemColumns, Layout, Tab
 from kindred.ingest.tables.order_table import find_orders
 from kindred.ingest.tables.records import event_source
 from kindred.ingest.tables.table_head import Head, lists_of_rows, read_head
+from kindred.ingest.tables.time_forms import holds_numbers
 
 _SHOWN_VALUES = 3
 _ENDS_OF_IDS = ("id", "sku", "asin", "isbn")

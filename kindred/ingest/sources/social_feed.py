@@ -29,6 +29,13 @@ _NAMES = ("country", "city", "os", "source")
 _COLUMNS = {"id": "user_id", "source_id": "user_id", "target_id": "post_id", "at": "timestamp"}
 
 
+_OTHER_WORDS = {
+    **dict.fromkeys("liked favourite favourited favorite favorited upvote upvoted".split(), "like"),
+    **dict.fromkeys("viewed impression shown seen exposure".split(), "view"),
+}
+"""What other networks call a like and a view."""
+
+
 def parse_user(row: Values) -> Parsed:
     """A user and the profile.
 
@@ -76,7 +83,8 @@ def parse_event(row: Values) -> Parsed:
     notes: list[str] = []
     user_id, post_id = id_of(row.get("user_id"), "user_id"), id_of(row.get("post_id"), "post_id")
     at_ms = given_time(milliseconds_of(row.get("timestamp"), "timestamp"), "timestamp")
-    action = text_of(row.get("action"), "action").strip().lower()
+    named = text_of(row.get("action"), "action").strip().lower()
+    action = _OTHER_WORDS.get(named, named)
     event: dict[str, object] = {
         "event_id": content_id(str(user_id), str(post_id), key_of_time(at_ms), action),
         "source_id": user_id,

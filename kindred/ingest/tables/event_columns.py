@@ -17,7 +17,7 @@ from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.records import event_properties
 from kindred.ingest.tables.table_head import Head
 from kindred.ingest.tables.taken_back import find_status
-from kindred.ingest.tables.time_forms import form_of_times, holds_clocks, holds_days, named_like_times
+from kindred.ingest.tables.time_forms import form_of_times, holds_clocks, holds_days, holds_numbers, named_like_times
 
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _MANY_MISSING = 0.05  # share of rows
@@ -166,10 +166,3 @@ def _decimal(columns: EventColumns, head: Head) -> str | None:
     """What stands before decimals, where the first numbers tell it of the others."""
     numbers = [row.get(name) for name in (columns.rating, columns.weight) if name for row in head.rows]
     return decimal_of(numbers, head.separator == ";") or None
-
-
-def holds_numbers(name: str, head: Head) -> bool:
-    """Whether whatever stands in the column is a whole number, but for words for what is missing."""
-    texts = {str(row[name]).strip() for row in head.rows if row.get(name) is not None}
-    numbers = texts - (MISSING_NUMBERS | MISSING_IDS)
-    return bool(texts) and all(text.removesuffix(".0").isdecimal() for text in numbers)

@@ -10,11 +10,12 @@ from itertools import product
 from kindred.domain.errors import RecordError
 from kindred.domain.properties import EARLIEST_TIME
 from kindred.ingest.cells.bad_records import BadRecord
-from kindred.ingest.cells.missing import MISSING_NUMBERS
+from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.time_reader import EXCEL, ORDER, time_reader
 from kindred.ingest.cells.times import clock_of, milliseconds_of
 from kindred.ingest.cells.zones import without_zone
+from kindred.ingest.formats.columns import letters_of
 from kindred.ingest.tables.headless import is_number
 from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.table_head import Head
@@ -27,6 +28,10 @@ _NO_TIMES = frozenset(("0", "0.0", "-1", "-1.0"))
 _MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0*)?)?|12:00:00 AM)$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
+_OF_ORDER = frozenset(
+    "day dayno week weekno weeknumber month period step round sequence sequencenumber ordernumber orderno visitnumber "
+    "sessionnumber timeframe timestep timedelta elapsed".split()
+)
 _OF_OTHER_TIMES = re.compile(
     "birth|born|releas|publish|expir|end|due|deliver|ship|updat|modif|edit|last|first|return|valid|until|join|regist|sign"
     "|generat|export|retriev|download|extract|approv|estimat|limit|cancel|refund"
@@ -37,9 +42,11 @@ def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[s
     """The form of times; numbers that are no times since 1970 only tell the order."""
     if columns.at is None:
         remark = "no column of times: every event counts as equally old"
-        like_times = columns_like_times(head)
+        if like_times := columns_like_times(head):
+            return None, [f"{remark}; times seem to stand in {', '.join(like_times)}: --at COLUMN"]
+        like_orders = [name for name in head.columns if _is_called_like_an_order(name) and holds_numbers(name, head)]
         return None, [
-            f"{remark}; times seem to stand in {', '.join(like_times)}: --at COLUMN" if like_times else remark
+            f"{remark}; if {' or '.join(like_orders)} tells what came first: --at COLUMN" if like_orders else remark
         ]
     if columns.at_format is not None:
         time_reader(columns.at_format)
@@ -53,6 +60,17 @@ def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[s
         is_excel = all(_whole(value) in _OF_EXCEL for value in values)
         return ORDER, [f"{remark}; if they are Excel's days: --at-format {EXCEL}" if is_excel else remark]
     return None, []
+
+
+def holds_numbers(name: str, head: Head) -> bool:
+    """Whether whatever stands in the column is a whole number, but for words for what is missing."""
+    texts = {str(row[name]).strip() for row in head.rows if row.get(name) is not None}
+    numbers = texts - (MISSING_NUMBERS | MISSING_IDS)
+    return bool(texts) and all(text.removesuffix(".0").isdecimal() for text in numbers)
+
+
+def _is_called_like_an_order(name: str) -> bool:
+    return letters_of(name.rpartition(".")[2]) in _OF_ORDER
 
 
 def holds_clocks(name: str, head: Head) -> bool:

@@ -99,6 +99,14 @@ def test_json_lines_parquet_and_csv_say_the_same(tmp_path: Path, options: Ingest
     assert found[0] == found[1] == found[2] and len(found[0]["VIEWED"]) == len(found[0]["LIKED"]) == 1
 
 
+def test_likes_and_views_may_be_called_otherwise(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:
+    rows = "".join(f"2021-10-12,7,{post},{word}\n" for post, word in enumerate(["Favourite", "impression", "boost"]))
+    (tmp_path / "feed.csv").write_text(f"timestamp,user_id,post_id,action\n{rows}")
+    (file,) = ingest_files(graph, post_files(feed=[tmp_path / "feed.csv"]), None, options).files
+    targets = [[row["target_id"] for row in graph.tables[name].values()] for name in ("LIKED", "VIEWED")]
+    assert (targets, file.reasons) == ([["0"], ["1"]], {"out_of_range": 1})
+
+
 def test_order_and_repetition_leave_the_content_hash(tmp_path: Path, options: IngestOptions) -> None:
     head, *rows = FEED.splitlines()
     shuffled = "\n".join([head, *random.Random(5).sample(rows * 2, len(rows) * 2)])

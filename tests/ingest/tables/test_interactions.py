@@ -142,6 +142,8 @@ def test_columns_that_hold_times_are_told_where_none_is_named_so(tmp_path: Path)
     assert understood(path).remarks == [
         "no column of times: every event counts as equally old; times seem to stand in Kauftag: --at COLUMN"
     ]
+    path = write(tmp_path / "t.csv", "user,item,WEEK_NO,order_number,step\n1,a,3,1,up\n")
+    assert understood(path).remarks[0].endswith("; if WEEK_NO or order_number tells what came first: --at COLUMN")
     path = write(tmp_path / "t.csv", "user,item,shelf\n1,a,20200301\n")
     assert understood(path).remarks == ["no column of times: every event counts as equally old"]
 
