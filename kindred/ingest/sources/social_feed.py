@@ -30,8 +30,8 @@ _COLUMNS = {"id": "user_id", "source_id": "user_id", "target_id": "post_id", "at
 
 
 _OTHER_WORDS = {
-    **dict.fromkeys("liked favourite favourited favorite favorited upvote upvoted".split(), "like"),
-    **dict.fromkeys("viewed impression shown seen exposure".split(), "view"),
+    **dict.fromkeys(["liked", "favourite", "favourited", "favorite", "favorited", "upvote", "upvoted"], "like"),
+    **dict.fromkeys(["viewed", "impression", "shown", "seen", "exposure"], "view"),
 }
 """What other networks call a like and a view."""
 

@@ -29,8 +29,27 @@ _MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0*)?)?|12:00:00 AM)$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
 _OF_ORDER = frozenset(
-    "day dayno week weekno weeknumber month period step round sequence sequencenumber ordernumber orderno visitnumber "
-    "sessionnumber timeframe timestep timedelta elapsed".split()
+    [
+        "day",
+        "dayno",
+        "week",
+        "weekno",
+        "weeknumber",
+        "month",
+        "period",
+        "step",
+        "round",
+        "sequence",
+        "sequencenumber",
+        "ordernumber",
+        "orderno",
+        "visitnumber",
+        "sessionnumber",
+        "timeframe",
+        "timestep",
+        "timedelta",
+        "elapsed",
+    ]
 )
 _OF_OTHER_TIMES = re.compile(
     "birth|born|releas|publish|expir|end|due|deliver|ship|updat|modif|edit|last|first|return|valid|until|join|regist|sign"
