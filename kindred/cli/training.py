@@ -245,7 +245,7 @@ def run_text(run: Run) -> str:
         else:
             lines.append(f"graph network: not trained, there are too few {words.events} to learn and to validate on")
         notes = made.get("notes", [])
-        source = "" if notes else f", from held-out {words.events}"
+        source = "" if notes else f", from held-out {events}"
         lines += [f"weights of the linear scorers{source}: {parts}", *notes]
     else:
         width = made["width"]

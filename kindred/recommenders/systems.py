@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from kindred.domain.errors import RecordError, SettingsError
-from kindred.domain.records import Event
+from kindred.domain.records import Event, Judged
 from kindred.domain.schema import edge_type_of
 from kindred.recommenders.interactions import INTERACTIONS
 from kindred.recommenders.listens import LISTENS
@@ -92,7 +92,7 @@ class SystemModule:
 
     def has_events(self, store: GraphStore) -> bool:
         """Whether a graph holds an event that the system learns from."""
-        kinds = (self.system.target, *(kind for kind in self.system.reads if issubclass(kind, Event)))
+        kinds = (self.system.target, *(kind for kind in self.system.reads if issubclass(kind, Event | Judged)))
         return any(store.count(edge_type_of(kind)) for kind in kinds)
 
     def check_meant(self, store: GraphStore, command: str, among: Collection[str] = ()) -> None:

@@ -74,6 +74,9 @@ def test_a_training_is_next_only_where_there_is_something_to_train_on() -> None:
     assert "next:" not in told and "the graph holds no like — load some with `kindred ingest posts --feed" in told
     told = CliRunner().invoke(app, ("ingest", "clicks", "--clicks", "clicks.csv")).output
     assert "next: kindred train posts --target clicks" in told
+    Path("judged.csv").write_text("query,product_id,rating\nred mug,P1,3\n")
+    told = CliRunner().invoke(app, ("ingest", "queries", "--judgments", "judged.csv")).output
+    assert "next: kindred train queries" in told
 
 
 def test_who_trains_another_system_than_the_graph_has_events_of_is_told_which() -> None:

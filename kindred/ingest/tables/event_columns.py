@@ -44,6 +44,11 @@ def event_columns(
     unrated = columns.unrated or guess_unrated(row.get(columns.rating or "") for row in head.rows)
     if unrated and not columns.unrated:
         remarks.append(f"{unrated} in {columns.rating} is read as not rated: --unrated {NEVER} says otherwise")
+    if columns.weight and (num_zeros := sum(_is_zero(row.get(columns.weight)) for row in head.rows)):
+        share = num_zeros / len(head.rows)
+        remarks.append(
+            f"{columns.weight} is 0 in {share:.0%} of the first rows, which counts as 1: leave out what is none"
+        )
     if columns.status and not given.status:
         remarks.append(
             f"rows of cancelled or refunded orders, by {columns.status}, are no events: --status {NEVER} counts them"
@@ -160,6 +165,13 @@ def _words_for_numbers(event: type[Event], columns: EventColumns, head: Head) ->
             shown = next(str(row[name]) for row in head.rows if row.get(name) is not None)
             remarks.append(f"{name} holds no {role}, e.g. {shown[:40]!r}: it is not used")
     return sorted(remarks)
+
+
+def _is_zero(value: object) -> bool:
+    try:
+        return price_of(value, "") == 0
+    except BadRecord:
+        return False
 
 
 def _decimal(columns: EventColumns, head: Head) -> str | None:

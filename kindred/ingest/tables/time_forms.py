@@ -28,28 +28,9 @@ _NO_TIMES = frozenset(("0", "0.0", "-1", "-1.0"))
 _MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0*)?)?|12:00:00 AM)$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
-_OF_ORDER = frozenset(
-    [
-        "day",
-        "dayno",
-        "week",
-        "weekno",
-        "weeknumber",
-        "month",
-        "period",
-        "step",
-        "round",
-        "sequence",
-        "sequencenumber",
-        "ordernumber",
-        "orderno",
-        "visitnumber",
-        "sessionnumber",
-        "timeframe",
-        "timestep",
-        "timedelta",
-        "elapsed",
-    ]
+_OF_ORDER = re.compile(
+    "day(?:no)?|week(?:no|number)?|month|period|step|round|sequence(?:number)?|(?:order|visit|session)(?:no|number)|"
+    "time(?:frame|step|delta)|elapsed"
 )
 _OF_OTHER_TIMES = re.compile(
     "birth|born|releas|publish|expir|end|due|deliver|ship|updat|modif|edit|last|first|return|valid|until|join|regist|sign"
@@ -89,7 +70,7 @@ def holds_numbers(name: str, head: Head) -> bool:
 
 
 def _is_called_like_an_order(name: str) -> bool:
-    return letters_of(name.rpartition(".")[2]) in _OF_ORDER
+    return _OF_ORDER.fullmatch(letters_of(name.rpartition(".")[2])) is not None
 
 
 def holds_clocks(name: str, head: Head) -> bool:

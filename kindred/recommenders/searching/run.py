@@ -62,6 +62,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     manifest = {
         **made_of(system, config, options, state),
         "events": len(examples),
+        **({"event_words": "judged queries"} if len(examples) and (examples.user < 0).all() else {}),
         "users": len(distinct(log.searched.source, log.bought.source)),
         "items": len(log.products),
         "width": config.tower.width,

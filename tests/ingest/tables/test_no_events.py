@@ -162,3 +162,8 @@ def test_who_is_named_elsewhere_and_what_stands_in_lists_beside_is_told(tmp_path
     tables = understood(path, TableMapping(events=named))
     assert short(events_of(tables))[2:] == [("a3", "p1", None, None)]
     assert not any("--user" in remark for remark in tables.remarks)
+
+
+def test_what_a_weight_of_nothing_counts_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "user,item,watch_ratio\nu1,i1,0.0\nu1,i2,0.3\nu2,i1,\nu2,i2,x\n")
+    assert any("watch_ratio is 0 in 25% of the first rows, which counts as 1" in r for r in understood(path).remarks)
