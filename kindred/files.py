@@ -233,10 +233,11 @@ def _hash_of(value: Mapping[str, Any]) -> str:
 def _hash(path: Path, size: int) -> str:
     """XXH3 of the first `size` bytes: finds damage, not forgery, at the speed of memory."""
     digest = xxh3_128()
-    with path.open("rb") as file:
-        while size > 0 and (chunk := file.read(min(size, _CHUNK_BYTES))):
-            digest.update(chunk)
-            size -= len(chunk)
+    chunk = memoryview(bytearray(min(size, _CHUNK_BYTES)))  # one for all: to make each anew takes a third of the time
+    with path.open("rb", buffering=0) as file:
+        while size > 0 and (num_read := file.readinto(chunk[:size])):
+            digest.update(chunk[:num_read])
+            size -= num_read
     return digest.hexdigest()
 
 

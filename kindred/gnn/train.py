@@ -6,13 +6,11 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch_geometric
 from torch import Tensor
-from torch_geometric.data import HeteroData
 
 from kindred.devices import choose_device
 from kindred.domain.errors import SchemaError, SettingsError, StoreError
@@ -29,6 +27,9 @@ from kindred.gnn.trained import TrainedGnn
 from kindred.training.fit import METRICS, Objective, RunOptions, fit
 from kindred.training.schedule import Metrics
 from kindred.training.together import rank
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 GRAPH = "graph.safetensors"
 """Of a run that several processes train: what they read, there as long as they train."""
@@ -108,6 +109,8 @@ def train_gnn(
 
 def _made_of(data: HeteroData, target: Triple, split: EdgeSplit, config: GnnConfig) -> dict[str, Any]:
     """What a training is made of, for its manifest; one that is resumed must be made of the same."""
+    import torch_geometric  # its import takes seconds, which a training without a graph network must not cost
+
     versions = {"python": platform.python_version(), "torch": torch.__version__, "pyg": torch_geometric.__version__}
     data_hash = content_hash(data, target, split)
     return {"config": config.model_dump(), "target": list(target), "data": data_hash, "versions": versions}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from shutil import copytree
 
 import networkx as nx
 import pyarrow as pa
@@ -23,11 +24,11 @@ app = whole_tree()
 SCHEMA = graph_schema()
 
 
-@pytest.fixture
-def kindred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs a command beside a graph of two reviews, years apart, and returns its stdout; errors are raised."""
-    monkeypatch.chdir(tmp_path)
-    with closing(open_graph(f"ladybug:{tmp_path / 'data' / 'graph'}")) as store:
+@pytest.fixture(scope="module")
+def two_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a graph of two reviews, years apart."""
+    folder = tmp_path_factory.mktemp("two") / "data"
+    with closing(open_graph(f"ladybug:{folder / 'graph'}")) as store:
         store.create_schema(SCHEMA)
         store.upsert_nodes(SCHEMA.node("User"), pa.table({"id": ["ann", "ben"]}))
         store.upsert_nodes(SCHEMA.node("Product"), pa.table({"id": ["lute:1"], "title": ["Lute"]}))
@@ -39,6 +40,14 @@ def kindred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
             "rating": [5.0, 1.0],
         }
         store.upsert_edges(SCHEMA.edge(("User", "REVIEWED", "Product")), pa.table(reviews))
+    return folder
+
+
+@pytest.fixture
+def kindred(two_reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command beside a copy of that graph, and returns its stdout; errors are raised."""
+    monkeypatch.chdir(tmp_path)
+    copytree(two_reviews, "data")
 
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(app, ["--data-dir", "data", *arguments], catch_exceptions=False)
