@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NO_ITEMS = IdMap(())
-MOST_COUNTED = 1_000
-"""Items whose events are counted that came after a version, those with the most."""
+MOST_COUNTED = 100_000
+"""Items whose events are counted, those with the most."""
 
 
 class Known(Protocol):
@@ -72,11 +72,8 @@ class Known(Protocol):
     def numbers(self, names: Collection[str]) -> Mapping[str, Mapping[str, float]]:
         """These properties of every item that has them: name → item → value, true as 1."""
 
-    def counts(self, until: int | None) -> Mapping[str, int]:
-        """Events of each item up to a time."""
-
-    def counts_after(self, after: int, until: int | None) -> Mapping[str, int]:
-        """Events of each item that came after one time, up to another; skips are none."""
+    def counts(self, until: int | None, after: int | None = None) -> Mapping[str, int]:
+        """Events of each item up to a time, of those that came after another; skips are none."""
 
     def barred(self, until: int | None) -> Collection[str]:
         """Items that are no longer there, or came only after a time; another object whenever they are others."""
@@ -169,19 +166,15 @@ class StoreKnown:
     def numbers(self, names: Collection[str]) -> Mapping[str, Mapping[str, float]]:
         return numbers_of_nodes(self._store, self._system.item, names)
 
-    def counts(self, until: int | None) -> Mapping[str, int]:
-        counts: dict[str, int] = {}
-        for batch in self._store.read_edges(self._system.edge, ["target_id"], until):
-            for item in batch.column("target_id").to_pylist():
-                counts[item] = counts.get(item, 0) + 1
-        return counts
-
-    def counts_after(self, after: int, until: int | None) -> Mapping[str, int]:
+    def counts(self, until: int | None, after: int | None = None) -> Mapping[str, int]:
         source, event, target = self._system.triple
-        conditions: list[str] = ["event.at > $after"]
-        values: dict[str, object] = {"after": after, "count": MOST_COUNTED}
+        conditions = ["true"]
+        values: dict[str, object] = {"count": MOST_COUNTED}
+        if after is not None:
+            conditions.append("event.at > $after")
+            values["after"] = after
         if until is not None:
-            conditions.append("event.at <= $until")
+            conditions.append("(event.at IS NULL OR event.at <= $until)")
             values["until"] = until
         if self._system.skipped_below is not None:
             name, values["least"] = self._system.skipped_below

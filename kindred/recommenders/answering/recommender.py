@@ -265,7 +265,7 @@ class Recommender:
     def _risen(self, version: Version, request: Request) -> Mapping[str, float]:
         """What events that the version does not know add to the scores of items for somebody unknown."""
         as_of = version.release.as_of
-        return {} if as_of is None else version.risen(self._known.counts_after(as_of, request.at))
+        return {} if as_of is None else version.risen(self._known.counts(request.at, as_of))
 
     def _reasons(
         self, version: Version, asker: Asker, recommended: Sequence[str], titles: Mapping[str, str]
@@ -287,10 +287,12 @@ class Recommender:
         barred = left_out(self._known, request)
         nothing = np.zeros(0, dtype=np.float32)
         asked = Asked(request, version, nothing, {}, numbers=self._known.numbers(request.bounds))
-        there = (Candidate(i, float(n)) for i, n in counts.items() if i not in barred)
-        best = best_first((one for one in there if self._finder.not_asked_for(asked, one) is None), request.k)
+        there = [Candidate(i, float(n)) for i, n in counts.items() if i not in barred]
+        if asked.has_conditions:
+            there = [one for one in there if self._finder.not_asked_for(asked, one) is None]
+        best = best_first(there, request.k)
         titles = self._known.titles([candidate.item_id for candidate in best])
-        found = _recommendations(best, titles, {}, dict.fromkeys(counts, "popular"))
+        found = _recommendations(best, titles, {}, {candidate.item_id: "popular" for candidate in best})
         return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN if found else NOTHING_THEN)
 
     def _nothing_left(self, request: Request, asker: Asker, version: Version) -> str:

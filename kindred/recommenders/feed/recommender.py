@@ -108,7 +108,7 @@ class FeedRecommender:
         at = int(time.time()) if at is None else at
         likes = held.feed.likes_before(at)
         if known is not None and held.feed.as_of is not None and at > held.feed.as_of:
-            since = known.counts_after(held.feed.as_of, at - 1)  # likes that came after the feed was read
+            since = known.counts(at - 1, held.feed.as_of)  # likes that came after the feed was read
             positions = held.feed.posts.positions(list(since))
             np.add.at(likes, positions[positions >= 0], np.array([*since.values()], dtype=np.int64)[positions >= 0])
         return [held.feed.posts.external(post) for post in _best(likes.astype(np.float64), held.feed.posts, {}, limit)]

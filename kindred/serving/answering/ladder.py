@@ -175,9 +175,12 @@ class Ladder:
     def _listed(self, request: Request, counts: Mapping[str, int]) -> Answer:
         barred = left_out(self._memory, request)
         numbers = self._memory.numbers(request.bounds)
-        left = (Candidate(item, float(n)) for item, n in counts.items() if item not in barred)
-        inside = (c for c in left if all(b.admit(numbers[name].get(c.item_id)) for name, b in request.bounds.items()))
-        fits = best_first((c for c in inside if self._is_of(c.item_id, request)), request.k)
+        left = [Candidate(item, float(n)) for item, n in counts.items() if item not in barred]
+        for name, bounds in request.bounds.items():
+            left = [candidate for candidate in left if bounds.admit(numbers[name].get(candidate.item_id))]
+        if request.where:
+            left = [candidate for candidate in left if self._is_of(candidate.item_id, request)]
+        fits = best_first(left, request.k)
         titles = self._memory.titles([candidate.item_id for candidate in fits])
         items = tuple(Recommendation(c.item_id, c.score, titles.get(c.item_id), None, "popular") for c in fits)
         system, version = self._memory.system.name, self._version()

@@ -55,7 +55,7 @@ class Memory:
         self._new: dict[str, dict[str, Event]] = {}
         self._new_counts: Counter[str] = Counter()
         self._users_with: dict[str, str] = {}
-        self._counted: tuple[Past, int, int | None, Mapping[str, int]] | None = None
+        self._counted: tuple[Past, tuple[int | None, int | None], Mapping[str, int]] | None = None
         self._items = ItemsNow()
         self._forgotten: set[str] = set()
         self._current: dict[str, set[str]] = {}
@@ -185,24 +185,13 @@ class Memory:
     def numbers(self, names: Collection[str]) -> Mapping[str, Mapping[str, float]]:
         return self._items.numbers(self.past, names)
 
-    def counts(self, until: int | None) -> Mapping[str, int]:
-        past = self.past
-        counts = past.counts(until)
-        found = {past.items.external(int(item)): int(counts[item]) for item in np.flatnonzero(counts)}
+    def counts(self, until: int | None, after: int | None = None) -> Mapping[str, int]:
+        past, asked = self.past, (until, after)
+        if self._counted is None or self._counted[0] is not past or self._counted[1] != asked:
+            self._counted = (past, asked, past.counts(until, after))
+        found = Counter(self._counted[2])
         for user_id in self._forgotten:
-            for item in past.item_ids(past.rows(user_id, until)):
-                found[item] -= 1
-        for user_id in list(self._new):
-            for event in self._later(user_id, until):
-                found[event.target_id] = found.get(event.target_id, 0) + 1
-        return found
-
-    def counts_after(self, after: int, until: int | None) -> Mapping[str, int]:
-        if self._counted is None or self._counted[0] is not self.past or self._counted[1:3] != (after, until):
-            self._counted = (self.past, after, until, self.past.counts_after(after, until))
-        found = Counter(self._counted[3])
-        for user_id in self._forgotten:
-            found.subtract(self.past.item_ids(self.past.rows_after(user_id, after, until)))
+            found.subtract(past.item_ids(past.rows(user_id, until, after)))
         found.update(self._new_counts if until is None else self._counts_of_new(until))
         return {item: count for item, count in found.items() if count > 0}
 
@@ -275,7 +264,7 @@ class Memory:
     def num_events(self, item_id: str) -> int:
         """Events of an item."""
         position = self.past.items.position(item_id)
-        before = 0 if position is None else int(self.past.counts(None)[position])
+        before = 0 if position is None else int(np.count_nonzero(self.past.item_index == position))
         return before + sum(event.target_id == item_id for new in self._new.values() for event in new.values())
 
     def num_stale(self, version: str) -> int:

@@ -70,9 +70,10 @@ class Past:
     numbers: dict[str, dict[str, float]]
     context: dict[Triple, tuple[Lists, IdMap]]
 
-    def rows(self, user_id: str, until: int | None = None) -> slice:
-        """Where a user's events up to a time are."""
-        return rows_until(self.users.position(user_id), self.starts, self.at, until)
+    def rows(self, user_id: str, until: int | None = None, after: int | None = None) -> slice:
+        """Where a user's events up to a time are, those that came after another."""
+        found = rows_until(self.users.position(user_id), self.starts, self.at, until)
+        return found if after is None else slice(self.rows(user_id, after).stop, found.stop)
 
     def active_users(self) -> list[str]:
         """The users that have events."""
@@ -107,26 +108,16 @@ class Past:
             for event_id, item, at, rating in named
         ]
 
-    def counts(self, until: int | None) -> IntArray:
-        """Events of each item up to a time, `[num_items]`."""
-        if until is None:
-            return self._counts
-        counts: IntArray = np.bincount(self.item_index[self.at <= until], minlength=len(self.items))
-        return counts
-
-    def rows_after(self, user_id: str, after: int, until: int | None) -> slice:
-        """Where a user's events are that came after one time, up to another."""
-        return slice(self.rows(user_id, after).stop, self.rows(user_id, until).stop)
-
-    def counts_after(self, after: int, until: int | None) -> dict[str, int]:
-        """Events of each item that came after one time, up to another; skips are none."""
-        came = self.at > after
+    def counts(self, until: int | None, after: int | None = None) -> dict[str, int]:
+        """Events of each item up to a time, of those that came after another; skips are none."""
+        counted = np.ones(len(self.at), dtype=np.bool_) if self.skipped is None else ~self.skipped
+        if after is not None:
+            counted &= self.at > after
         if until is not None:
-            came &= self.at <= until
-        if self.skipped is not None:
-            came &= ~self.skipped
-        items, counts = np.unique(self.item_index[came], return_counts=True)
-        return {self.items.external(int(item)): int(count) for item, count in zip(items, counts, strict=True)}
+            counted &= self.at <= until
+        counts = np.bincount(self.item_index[counted], minlength=len(self.items))
+        there, ids = np.flatnonzero(counts), self.items.ids
+        return dict(zip([ids[item] for item in there.tolist()], counts[there].tolist(), strict=True))
 
     def user_with(self, event_id: str) -> str | None:
         """Whose event has this id, skips too; None where there is no such event."""
@@ -145,10 +136,6 @@ class Past:
     def _hashes(self) -> IntArray:
         """Of the ids of all events, ascending: nearly every id that is asked about is new, and a look tells."""
         return np.sort(np.fromiter(map(hash, self.event_ids.to_pylist()), np.int64, len(self.event_ids)))
-
-    @cached_property
-    def _counts(self) -> IntArray:
-        return np.bincount(self.item_index, minlength=len(self.items))
 
     @cached_property
     def by_item(self) -> Lists:

@@ -1,4 +1,4 @@
-"""Tracks from generated sessions: skips are known and never recommended, nothing else is learned from them."""
+"""Tracks from generated sessions, retrieved and ranked."""
 
 from __future__ import annotations
 
@@ -35,42 +35,13 @@ from kindred.recommenders.ranking.ranker import Asking, RankedUsers, load_ranker
 from kindred.recommenders.ranking.ranker_data import PairSampler, Queries, sides_of
 from kindred.recommenders.ranking.ranker_fitting import divide, fit_ranked
 from kindred.recommenders.systems import find_system
-from kindred.recommenders.tracks import SKIPPED, TRACKS
+from kindred.recommenders.tracks import TRACKS
 from kindred.recommenders.two_stages import fit_split
 from kindred.settings import Settings
 from kindred.simulating import simulate_sessions
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import ENCODER, SMALL, ids
 from tests.recommenders.ranking.conftest import Music, small_ranker
-
-
-def test_skips_are_no_events_and_shares_weigh(music: Music) -> None:
-    graph = music.graph
-    assert graph.skips is not None and graph.interactions.weight is not None
-    assert len(graph.interactions) + len(graph.skips) == 3200
-    assert len(graph.interactions) == graph.data[TRACKS.triple].edge_index.shape[1] == music.run.manifest["events"]
-    assert graph.interactions.weight.min() >= SKIPPED[1] and graph.interactions.weight.max() <= 1
-    shares = np.concatenate([b.column("share").to_numpy() for b in music.store.read_edges(TRACKS.edge, ["share"])])
-    assert len(graph.skips) == int((shares.astype(np.float32) < SKIPPED[1]).sum()) > 0
-
-
-def test_neither_what_was_played_nor_what_was_skipped_is_recommended(music: Music) -> None:
-    skips, known = music.graph.skips, music.graph.interactions
-    assert skips is not None
-    for user in range(20):
-        answer = music.recommender(Request(user_id=music.graph.users.external(user), k=160, reasons=False))
-        mine = {
-            *known.item_index[known.user_index == user].tolist(),
-            *skips.item_index[skips.user_index == user].tolist(),
-        }
-        assert {music.graph.items.external(int(item)) for item in mine}.isdisjoint(ids(answer))
-        assert len(ids(answer)) == 160 - len(mine)
-
-
-def test_a_listener_who_only_skipped_is_known_by_nothing(music: Music) -> None:
-    skipped = [Listened(event_id=f"e{n}", source_id="new", target_id=f"T{n:05d}", share=0.1) for n in range(1, 6)]
-    answer = music.recommender(Request(events=skipped, k=160))
-    assert answer.level == "popular" and {event.target_id for event in skipped}.isdisjoint(ids(answer))
 
 
 def test_who_is_left_nothing_is_told_why(music: Music) -> None:
