@@ -25,7 +25,7 @@ _USUAL = {
         "user user_id uid reviewer_id customer_id member_id visitor_id reader_id account_id person_id client_id "
         "shopper_id subscriber_id "
         "player_id student_id username nickname customer member reader account visitor shopper "
-        "subscriber user_pseudo_id anonymous_id email "
+        "subscriber domain_userid user_pseudo_id anonymous_id email "
         "customer_email customer_user_id session_id session user_name user_md5 reviewers profile_name "
         "review_profile_name buyer_id buyer household_id household_key household device_id cookie_id src_id src "
         "source_id from_node_id user_token customer_no playlist_id pid distinct_id"

@@ -10,7 +10,7 @@ from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.cells.numbers import decimal_of, price_of
 from kindred.ingest.cells.ratings import rating_of
 from kindred.ingest.cells.unrated import NEVER, guess_unrated
-from kindred.ingest.cells.values import says_yes
+from kindred.ingest.cells.values import is_missing, says_yes
 from kindred.ingest.tables.column_names import guess, guesses, of_entries
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.mapping import EventColumns
@@ -21,6 +21,7 @@ from kindred.ingest.tables.time_forms import form_of_times, holds_clocks, holds_
 
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _MANY_MISSING = 0.05  # share of rows
+_MANY_ROWS = 20
 _READERS = {"rating": rating_of, "weight": price_of}
 
 
@@ -139,7 +140,28 @@ def _passed_over(given: EventColumns, columns: EventColumns, head: Head) -> list
                 for name in sorted(shares, key=lambda name: shares[name])[:1]
                 if shares[name] < share / 2
             ]
+            remarks += _continued(str(chosen), columns.status, head) if role == "user" else []
+        values = [str(row.get(str(chosen))) for row in head.rows]
+        if not getattr(given, role) and len(values) >= _MANY_ROWS and len({*values}) == 1:
+            remarks.append(
+                f"{chosen} is {values[0][:40]!r} in all of the first rows: another {role} is --{role} COLUMN"
+            )
     return remarks
+
+
+def _continued(user: str, status: str | None, head: Head) -> list[str]:
+    """A remark where users stand in the first row of each order alone, as shops export orders of several lines."""
+    are_missing = [is_missing(row.get(user)) for row in head.rows]
+    for name in head.columns:
+        pairs = zip(head.rows[1:], head.rows, are_missing[1:], strict=False)
+        follow = [row.get(name) == above.get(name) is not None for row, above, missing in pairs if missing]
+        if follow and all(follow) and len({str(row.get(name)) for row in head.rows}) > 1 and not are_missing[0]:
+            filled = [user, *([status] if status in head.columns else [])]
+            return [
+                f"rows without {user} have the {name} of the row above: fill them first, "
+                f"e.g. table[{filled}] = table.groupby({name!r})[{filled}].ffill() in pandas"
+            ]
+    return []
 
 
 def _holds(role: str, name: str, head: Head) -> bool:

@@ -27,7 +27,7 @@ _OF_EXCEL = range(36_526, 55_153)  # the years 2000 to 2050
 _NO_TIMES = frozenset(("0", "0.0", "-1", "-1.0"))
 _MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0*)?)?|12:00:00 AM)$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when"))
+_OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when", "tstamp"))
 _OF_ORDER = re.compile(
     "day(?:no)?|week(?:no|number)?|month|period|step|round|sequence(?:number)?|(?:order|visit|session)(?:no|number)|"
     "time(?:frame|step|delta)|elapsed"
@@ -93,7 +93,7 @@ def _is_clock(value: object) -> bool:
 
 
 def columns_like_times(head: Head) -> list[str]:
-    """The columns whose values, numbers left out, all read as times."""
+    """The columns whose values all read as times, those of numbers only where they are called so."""
     return [name for name in head.columns if _holds_times(name, head)]
 
 
@@ -103,16 +103,31 @@ def named_like_times(head: Head, taken: Collection[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def _words_of(name: str) -> set[str]:
+    return {word.casefold() for word in _WORD.findall(name)}
+
+
+def _is_of_our_age(value: object) -> bool:
+    """Whether it is a number that counts seconds, or parts of them, up to a time since 1990."""
+    try:
+        number, at_ms = number_of(value, ""), milliseconds_of(value, "")
+    except BadRecord:
+        return False
+    return number is not None and number >= EARLIEST_TIME and at_ms is not None and at_ms >= EARLIEST_TIME * 1000
+
+
 def _is_of_events(name: str) -> bool:
-    words = {word.casefold() for word in _WORD.findall(name)}
+    words = _words_of(name)
     return bool(words & _OF_TIMES) and not any(map(_OF_OTHER_TIMES.match, words))
 
 
 def _holds_times(name: str, head: Head) -> bool:
-    """Whether all values of the column, numbers left out, read as times."""
+    """Whether all values of the column read as times, numbers as those of our age where the column is called so."""
     values = [row.get(name) for row in head.rows if row.get(name) not in (None, "")]
-    if not values or any(isinstance(value, int | float | bool) or is_number(str(value).strip()) for value in values):
+    if not values:
         return False
+    if any(isinstance(value, int | float | bool) or is_number(str(value).strip()) for value in values):
+        return bool(_words_of(name) & _OF_TIMES) and all(_is_of_our_age(value) for value in values)
     try:
         return all(milliseconds_of(value, name) is not None for value in values)
     except BadRecord:

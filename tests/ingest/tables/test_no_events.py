@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import RecordError
+from kindred.domain.records import Interacted
 from kindred.graph.open import open_graph
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.interactions import Tables, interaction_files
@@ -167,3 +168,22 @@ def test_who_is_named_elsewhere_and_what_stands_in_lists_beside_is_told(tmp_path
 def test_what_a_weight_of_nothing_counts_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "user,item,watch_ratio\nu1,i1,0.0\nu1,i2,0.3\nu2,i1,\nu2,i2,x\n")
     assert any("watch_ratio is 0 in 25% of the first rows, which counts as 1" in r for r in understood(path).remarks)
+
+
+def test_orders_of_several_lines_that_name_their_user_once_are_told(tmp_path: Path) -> None:
+    rows = ["#1,paid,a@x.org,s1", "#1,,,s2", "#1,,,s3", "#2,paid,b@x.org,s1", "#3,paid,c@x.org,s1", "#3,,,s2"]
+    head = "Name,Financial Status,Email,Lineitem sku\n"
+    remarks = understood(write(tmp_path / "orders.csv", head + "\n".join(rows))).remarks
+    (told,) = (remark for remark in remarks if remark.startswith("rows without Email have the Name of the row above"))
+    assert "table.groupby('Name')[['Email', 'Financial Status']].ffill()" in told
+    guests = "#1,paid,a@x.org,s1\n#2,paid,,s2\n"
+    remarks = understood(write(tmp_path / "guests.csv", head + guests)).remarks
+    assert not any("row above" in remark for remark in remarks)
+
+
+def test_one_item_in_all_rows_is_told(tmp_path: Path) -> None:
+    rows = [f"shop,u{n},{1_583_020_800_000 + n}\n" for n in range(20)]
+    tables = understood(write(tmp_path / "t.csv", f"app_id,domain_userid,serverTstamp\n{''.join(rows)}"))
+    assert "app_id is 'shop' in all of the first rows: another item is --item COLUMN" in tables.remarks
+    assert (tables.mapping.events.user, tables.mapping.events.at) == ("domain_userid", "serverTstamp")
+    assert len({event.at for event in events_of(tables) if isinstance(event, Interacted)}) == 1
