@@ -110,7 +110,12 @@ class Neo4jStore:
         return self._pages(edge, columns, until if edge.is_event else None)
 
     def _pages(self, table: Table, columns: Sequence[str] | None, until: int | None) -> Iterator[pa.RecordBatch]:
-        """Batches by key, each after the last key of the one before, so that a write in between moves nothing."""
+        """Batches by key, each after the last key of the one before, so that a write in between moves nothing.
+
+        A label or type without rows is not asked for any: to plan that takes the server longer than to look at a count.
+        """
+        if not self._connection.read(cypher.count_named(table))[0][0]:
+            return
         schema = self._stored_schema(table, columns)
         statement = cypher.page(table, schema.names, until is not None)
         size = HEAVY_PAGE_ROWS if any(_is_heavy(field.type) for field in schema) else LIGHT_PAGE_ROWS

@@ -166,6 +166,17 @@ def test_pages_and_statements_of_any_size_hold_every_row_once(
     assert [len(batch) for batch in neo4j_store.read_edges(REVIEWED)] == [4, 4, 4, 4, 4, 1]
 
 
+def test_of_what_has_no_rows_no_page_is_planned(neo4j_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> str:
+        raise AssertionError("planning a page of each type takes most of the first reading of a small graph")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(neo4j_statements, "page", refused)
+        assert [*neo4j_store.read_nodes(USER), *neo4j_store.read_edges(REVIEWED, until=9)] == []
+    neo4j_store.upsert_nodes(USER, pa.table({"id": ["ann"]}))
+    assert [row["id"] for batch in neo4j_store.read_nodes(USER) for row in batch.to_pylist()] == ["ann"]
+
+
 def test_a_batch_refused_in_its_last_statement_wrote_nothing(
     neo4j_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
