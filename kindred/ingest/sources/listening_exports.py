@@ -25,11 +25,11 @@ from kindred.ingest.formats.source import Source, Values
 _ALSO_CALLED = {
     "user": ("user_id", "user_name", "username", "uid"),
     "track": ("track_id", "recording_mbid", "spotify_track_uri", "track_uri", "item_id", "song_id"),
-    "timestamp": ("listened_at", "ts", "uts", "utc_time", "endTime", "played_at"),
-    "title": ("track_name", "master_metadata_track_name", "trackName", "trackname", "recording_name"),
+    "timestamp": ("listened_at", "ts", "uts", "utc_time", "endTime", "played_at", "event_end_timestamp"),
+    "title": ("track_name", "master_metadata_track_name", "trackName", "trackname", "recording_name", "song_name"),
     "artist": ("artist_name", "master_metadata_album_artist_name", "artistName", "artistname"),
     "album": ("release_name", "master_metadata_album_album_name", "album_name", "albumName"),
-    "ms_played": ("msPlayed",),
+    "ms_played": ("msPlayed", "play_duration_milliseconds"),
 }
 TIMES = _ALSO_CALLED["timestamp"]
 OF_TRACK = tuple(name for ours in ("track", "title", "artist", "album") for name in _ALSO_CALLED[ours])
@@ -44,7 +44,8 @@ _SPOKEN = {
     "episode_name": "a podcast episode",
     "audiobook_uri": "a chapter of an audiobook",
 }
-_HEARD, _LEFT = {"listen", "play", "scrobble", "like"}, {"dislike", "skip"}
+_HEARD = {"listen", "listened", "play", "played", "play_end", "stream", "scrobble", "like", "liked"}
+_LEFT = {"dislike", "disliked", "skip", "skipped"}
 _MOST_KIND_CHARACTERS = 40
 COLUMNS = (
     *dict.fromkeys(name for names in _ALSO_CALLED.values() for name in names),

@@ -224,6 +224,20 @@ def test_exports_of_services_are_understood(
     assert (event.target_id, event.at, event.plays, event.share) == (track, MOMENT, plays, share)
 
 
+def test_the_end_of_a_play_is_a_listen_and_its_beginning_is_none(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    """As the play activity of Apple Music has it."""
+    head = "Artist Name,Event End Timestamp,Event Type,Play Duration Milliseconds,Song Name\n"
+    rows = "A,2014-05-13T16:53:20.12Z,PLAY_END,180000,T\nA,2014-05-13T16:50:20Z,PLAY_START,,T\nA,,LYRIC_DISPLAY,,T\n"
+    (tmp_path / "plays.csv").write_text(head + rows)
+    files = track_files(events=tmp_path / "plays.csv", user="u")
+    (file,) = ingest_files(graph, files, None, options).files  # type: ignore[arg-type]
+    assert (file.accepted, file.skipped, file.remarks) == (1, 2, ())
+    (heard,) = graph.tables["LISTENED"].values()
+    assert (heard["target_id"], heard["at"], heard["plays"]) == ("A – T", MOMENT, 1)
+
+
 def test_equal_titles_of_two_artists_stay_two_tracks(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:
     rows = [
         {**LISTENBRAINZ, "track_metadata": {"artist_name": artist, "track_name": "Home"}} for artist in ("A", "B", "A")
