@@ -105,9 +105,11 @@ class ServerSystem:
 
     def remove(self, version: str, collection: str, ids: Sequence[str]) -> None:
         name = self._name(version, collection)
+        points = [_point_id(external) for external in ids]  # a server refuses a request without any
         with translated(self._url):
-            if self._client.collection_exists(name):
-                self._client.delete(name, [_point_id(external) for external in ids], wait=True)
+            if points and self._client.collection_exists(name):
+                for start in range(0, len(points), _POINTS_PER_REQUEST):
+                    self._client.delete(name, points[start : start + _POINTS_PER_REQUEST], wait=True)
 
     def seal(self, version: str, counts: Mapping[str, int], searched: Collection[str] | None = None) -> None:
         with translated(self._url):

@@ -18,6 +18,7 @@ from kindred.vectorstore.open import open_vectors
 from kindred.vectorstore.qdrant_edge import EdgeSearch, IndexLimits
 from kindred.vectorstore.qdrant_server import QdrantServer
 from kindred.vectorstore.store import SystemVectors, VectorStore
+from tests.vectorstore.stand_in import StandIn
 
 Opener = Callable[[Path], VectorStore]
 SYSTEM = "products"
@@ -42,8 +43,8 @@ def open_edge_indexed(folder: Path) -> VectorStore:
 
 
 def open_server_double(folder: Path) -> VectorStore:
-    """The driver's own stand-in for a server, which keeps its collections in a folder."""
-    return QdrantServer("http://stand-in", QdrantClient(path=str(folder)))
+    """A stand-in for a server, which keeps its collections in a folder."""
+    return QdrantServer("http://stand-in", StandIn(path=str(folder)))
 
 
 @cache

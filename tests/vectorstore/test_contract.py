@@ -281,6 +281,7 @@ def test_a_removed_id_is_gone_until_it_comes_again(
     best = best_by_hand(items, items.vectors[0], 3)
     store.remove("v1", "items", [best[0], best[2], "never there"])
     store.remove("v1", "none-such", best[:1])  # a user is taken out of versions that may hold items alone
+    store.remove("v1", "items", [])
     assert found(store, items.vectors[0], 40) == best_by_hand(items, items.vectors[0], 40, {best[0], best[2]})
     assert store.fetch("v1", "items", best).ids.ids == (best[1],)
     assert store.count("v1", "items") == 38

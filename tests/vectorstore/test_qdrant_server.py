@@ -18,6 +18,7 @@ from kindred.vectorstore.publish import publish_collections
 from kindred.vectorstore.qdrant_server import QdrantServer
 from kindred.vectorstore.qdrant_system import ServerSystem
 from kindred.vectorstore.store import SystemVectors
+from tests.vectorstore.stand_in import StandIn
 
 MakeEmbeddings = Callable[..., Embeddings]
 Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
@@ -31,7 +32,7 @@ pytestmark = [
 
 @pytest.fixture
 def client() -> Iterator[QdrantClient]:
-    opened = QdrantClient(":memory:")
+    opened = StandIn(":memory:")
     yield opened
     opened.close()
 
