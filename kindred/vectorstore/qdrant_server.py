@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from threading import Lock
+from typing import Any
 from urllib.parse import urlsplit
 
 import grpc  # type: ignore[import-untyped]
@@ -74,22 +76,14 @@ def connect(url: str, api_key: str) -> QdrantServer:
         rest_port = urlsplit(url).port or 6333
     except ValueError as error:
         raise SettingsError(f"vector store URL {url!r} has no valid port", "use http://HOST:PORT") from error
-    asked_first = QdrantClient(url=url, api_key=api_key or None, timeout=CONNECT_SECONDS, check_compatibility=False)
+    asked_first = _client(url, api_key, CONNECT_SECONDS)
     try:
         with translated(url):
             asked_first.get_collections()
     finally:
         asked_first.close()
-    rest_only = QdrantClient(url=url, api_key=api_key or None, timeout=ANSWER_SECONDS, check_compatibility=False)
-    server = QdrantServer(url, rest_only, WRITERS)
-    client = QdrantClient(
-        url=url,
-        api_key=api_key or None,
-        timeout=ANSWER_SECONDS,
-        check_compatibility=False,
-        prefer_grpc=True,
-        grpc_port=rest_port + 1,
-    )
+    server = QdrantServer(url, _client(url, api_key, ANSWER_SECONDS), WRITERS)
+    client = _client(url, api_key, ANSWER_SECONDS, prefer_grpc=True, grpc_port=rest_port + 1)
     try:
         client.get_collections()
     except grpc.RpcError:
@@ -97,3 +91,10 @@ def connect(url: str, api_key: str) -> QdrantServer:
         return server
     server.close()
     return QdrantServer(url, client, WRITERS)
+
+
+def _client(url: str, api_key: str, seconds: int, **options: Any) -> QdrantClient:
+    """A client that says nothing of a key sent without encryption: whoever writes http:// asks for that."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Api key is used with an insecure connection")
+        return QdrantClient(url=url, api_key=api_key or None, timeout=seconds, check_compatibility=False, **options)

@@ -7,17 +7,18 @@ metadata say when it was made and, once its version is sealed, what the version 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 import grpc  # type: ignore[import-untyped]
 import numpy as np
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ApiException
+from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.errors import ArtifactError, SchemaError, StoreError
@@ -37,6 +38,9 @@ _MIN_EF = 1_024
 _EF_PER_WANTED = 8
 _TIES = 16  # more than asked for, so that equal scores at the end are decided by id
 _INDEXING_SECONDS = 1_800
+_MOST_SHOWN = 300  # letters of an error
+_REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+_UNREACHED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 @dataclass(frozen=True)
@@ -298,9 +302,30 @@ def translated(url: str) -> Iterator[None]:
     try:
         yield
     except (ApiException, grpc.RpcError) as error:
-        reason = error.details() if isinstance(error, grpc.Call) else str(error)
-        message = f"vector server {url}: {reason}"
-        raise StoreError(message, "see that it runs and that KINDRED_VECTOR_API_KEY is right") from error
+        reason, next_step = _reason_and_next_step(error)
+        raise StoreError(f"vector server {url}: {reason}", next_step) from error
+
+
+def _reason_and_next_step(error: Exception) -> tuple[str, str]:
+    """What a server or the way to it says against a request, and what to do about it."""
+    if isinstance(error, UnexpectedResponse):
+        reason, is_refused, is_told = _words_of(error), error.status_code in (401, 403), True
+    elif isinstance(error, grpc.Call):
+        reason, is_refused = error.details() or error.code().name, error.code() in _REFUSED
+        is_told = error.code() not in _UNREACHED
+    else:
+        reason, is_refused, is_told = str(error) or type(error).__name__, False, False
+    if is_refused:
+        return reason, "see that KINDRED_VECTOR_API_KEY is right; to publish, the key must let write"
+    return reason, "look at the server's log" if is_told else "see that it runs there"
+
+
+def _words_of(response: UnexpectedResponse) -> str:
+    """The error of a reply: of Qdrant's own JSON, else the text as it is."""
+    content = response.content.decode("utf-8", errors="replace").strip()
+    with suppress(ValueError, KeyError, TypeError):
+        content = str(json.loads(content)["status"]["error"])
+    return f"{response.status_code} {content[:_MOST_SHOWN] or response.reason_phrase}"
 
 
 def _point_id(external: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
-from threading import Barrier, Lock
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Barrier, Lock, Thread
 
 import numpy as np
 import pytest
@@ -23,11 +25,7 @@ from tests.vectorstore.stand_in import StandIn
 MakeEmbeddings = Callable[..., Embeddings]
 Seal = Callable[[SystemVectors, str, dict[str, Embeddings]], None]
 
-# What the stand-in for a server says about itself.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
-    pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Local mode performs exact")
 
 
 @pytest.fixture
@@ -186,6 +184,36 @@ def test_the_key_of_the_id_is_reserved(store: ServerSystem, embeddings_of: MakeE
 def test_a_server_that_does_not_answer() -> None:
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:9") as caught:
         open_vectors("http://127.0.0.1:9", "key")
-    assert "KINDRED_VECTOR_API_KEY" in caught.value.next_step
+    assert caught.value.next_step == "see that it runs there"
     with pytest.raises(SettingsError, match="port"):
         open_vectors("http://127.0.0.1:port")
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "told", "next_step"),
+    [
+        (401, b"Invalid API key or JWT", "401 Invalid API key or JWT", "see that KINDRED_VECTOR_API_KEY is right"),
+        (403, b"", "403 Forbidden", "see that KINDRED_VECTOR_API_KEY is right"),
+        (400, b'{"status":{"error":"Wrong input: no"},"time":0.1}', "400 Wrong input: no", "look at the server's log"),
+        (502, b"<html>" + b"a" * 1_000, "502 <html>", "look at the server's log"),
+    ],
+)
+def test_what_a_server_refuses_is_told_in_its_words(status: int, content: bytes, told: str, next_step: str) -> None:
+    class Refuses(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Refuses) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(StoreError) as caught, warnings.catch_warnings():
+            warnings.simplefilter("error")  # none of the driver's own
+            open_vectors(url, "key")
+    assert caught.value.message.startswith(f"vector server {url}: {told}") and len(caught.value.message) < 400
+    assert caught.value.next_step.startswith(next_step)

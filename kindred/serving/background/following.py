@@ -17,7 +17,11 @@ _LOG = logging.getLogger("kindred.serving")
 
 
 async def follow_versions(service: Service) -> None:
-    """Looks every half second whether another version is published of a system, and takes it over."""
+    """Looks every half second whether another version is published of a system, and takes it over.
+
+    What is wrong is said once for as long as it is.
+    """
+    said = ""
     while True:
         await asyncio.sleep(SECONDS)
         for opened in list(service.systems.values()):
@@ -30,8 +34,11 @@ async def follow_versions(service: Service) -> None:
                 _LOG.warning("system %s stays with version %s: %s", opened.name, opened.version, opened.problem)
         try:
             await asyncio.to_thread(service.open_systems)
+            said = ""
         except (KindredError, OSError) as error:
-            _LOG.warning("a system that was published can't be opened: %s", error)
+            if str(error) != said:
+                _LOG.warning("other systems that were published can't be looked for or opened: %s", error)
+            said = str(error)
         await asyncio.to_thread(service.graph.let_go)
 
 

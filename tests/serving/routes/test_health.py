@@ -13,6 +13,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from kindred.domain.errors import StoreError
 from kindred.domain.schema import graph_schema
 from kindred.graph.open import open_graph
 from kindred.ingest.generate.products import ProductSample, generate_products
@@ -170,3 +171,29 @@ async def until(client: httpx.AsyncClient, status: str) -> dict[str, Any]:
             return ready
         await anyio.sleep(0.01)
     raise AssertionError(f"never {status}: {ready}")
+
+
+def test_what_keeps_other_systems_from_being_opened_is_said_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    problems = iter(["away"] * 3 + [""] + ["away"] * 2 + ["wrong key"] * 2)
+    all_told = Event()
+
+    def open_systems() -> None:
+        problem = next(problems, "")
+        if problem == "wrong key":
+            all_told.set()
+        if problem:
+            raise StoreError(problem, "see that it runs there")
+
+    monkeypatch.setattr(service, "open_systems", open_systems)
+    monkeypatch.setattr(following, "SECONDS", 0.01)
+
+    async def asks(client: httpx.AsyncClient) -> None:
+        assert await anyio.to_thread.run_sync(all_told.wait, 60)
+        await anyio.sleep(0.1)
+
+    with caplog.at_level("WARNING", "kindred.serving"):
+        ask(service, asks)
+    told = [record.getMessage() for record in caplog.records if "other systems" in record.getMessage()]
+    assert [message.partition(": ")[2].partition(" — ")[0] for message in told] == ["away", "away", "wrong key"]
