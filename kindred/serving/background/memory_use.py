@@ -7,7 +7,7 @@ import asyncio
 from kindred.domain.allocator import give_back_freed
 from kindred.serving.service import Service
 
-SECONDS = 15.0
+SECONDS = 5.0
 """Between two times; each takes some milliseconds. With 40 events a second 200 to 400 MB a minute are left free."""
 
 
