@@ -29,7 +29,7 @@ import numpy as np
 import psutil
 
 from benchmarks.hostile import publish_small_shop
-from benchmarks.light_client import LightClient
+from benchmarks.light_client import LightClient, Reply
 from benchmarks.service_kills import Outcome as Starts
 from benchmarks.service_kills import event_ids, serving, wait_until_applied
 from kindred.settings import Settings
@@ -169,13 +169,18 @@ class _Soaking:
             self.soak.degraded_well += time.monotonic() > self._wrong_until + RECOVERY_SECONDS
 
     async def _is_degraded(self, user: str) -> bool:
+        reply = await self._counted(self._client.get(f"/v1/products/users/{user}/recommendations"))
+        return reply is not None and reply.status == 200 and bool(reply.json()["degraded"])
+
+    async def _counted(self, asking: Awaitable[Reply]) -> Reply | None:
+        """The reply, None where there is none; counted either way."""
         try:
-            reply = await self._client.get(f"/v1/products/users/{user}/recommendations")
+            reply = await asking
         except (OSError, EOFError) as error:
             self.soak.statuses[f"no reply: {type(error).__name__}"] += 1
-            return False
+            return None
         self.soak.statuses[str(reply.status)] += 1
-        return reply.status == 200 and bool(reply.json()["degraded"])
+        return reply
 
     def _new_user(self, number: int) -> str:
         """One of those new users who do things now."""
@@ -186,13 +191,8 @@ class _Soaking:
         user = self._new_user(number) if number % EVENTS_OF_NEW else self._rng.choice(self._users)
         self._num_events += 1
         event = {"event_id": f"soak-{number}", "user_id": user, "item_id": self._rng.choice(self._items), "rating": 4}
-        try:
-            reply = await self._client.post("/v1/events", event)
-        except (OSError, EOFError) as error:
-            self.soak.statuses[f"no reply: {type(error).__name__}"] += 1
-            return
-        self.soak.statuses[str(reply.status)] += 1
-        if reply.status == 200 and reply.json()["accepted"]:
+        reply = await self._counted(self._client.post("/v1/events", event))
+        if reply is not None and reply.status == 200 and reply.json()["accepted"]:
             self.acknowledged.add(f"soak-{number}")
 
     async def _break(self, end: float) -> None:

@@ -18,16 +18,20 @@ def _glibc() -> ctypes.CDLL | None:
     return library if hasattr(library, "gnu_get_libc_version") else None
 
 
+def _glibc_left_to_us() -> ctypes.CDLL | None:
+    """The same, unless the environment sets it: who sets MALLOC_… decides for themselves."""
+    return None if any(name.startswith("MALLOC_") for name in os.environ) else _glibc()
+
+
 def keep_freed_arrays() -> None:
     """Lets the process keep what is freed of arrays up to 32 MiB, and take larger ones in huge pages.
 
     Getting memory anew, page by page and all zeros, can cost several times the arithmetic on it. The larger ones go
-    back to the system: kept, they could leave holes. Who sets MALLOC_… in the environment decides for themselves.
+    back to the system: kept, they could leave holes.
     PyTorch reads its variable when it is loaded; NumPy takes huge pages anyway.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    library = _glibc()
-    if library is not None and not any(name.startswith("MALLOC_") for name in os.environ):
+    if (library := _glibc_left_to_us()) is not None:
         library.mallopt(_M_MMAP_THRESHOLD, _KEPT_ARRAY)
         library.mallopt(_M_TRIM_THRESHOLD, _KEPT_ALTOGETHER)
 
@@ -36,10 +40,8 @@ def share_freed_among_threads() -> None:
     """Has all threads allocate from the same few arenas, so that what one freed is there for the next.
 
     By default each thread of a pool comes to an arena of its own, up to eight a processor, each with holes of its own.
-    Who sets MALLOC_… in the environment decides for themselves.
     """
-    library = _glibc()
-    if library is not None and not any(name.startswith("MALLOC_") for name in os.environ):
+    if (library := _glibc_left_to_us()) is not None:
         library.mallopt(_M_ARENA_MAX, _FEW_ARENAS)
 
 

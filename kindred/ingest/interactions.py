@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -116,19 +116,7 @@ def interaction_files(
     choices = [*_choices("events", given.events, columns, head)]
     choices += _choices("items", given.items, known.columns, known.head)
     unused = {"events": _unused(head, choices, "events" if items else None)}
-    remarks += _lists_left_out(head, unused["events"])
-    remarks += [
-        f"{name} holds items as well, each with a row of its own: the same again with --item {inner} adds them"
-        for name, within in lists_of_rows(head).items()
-        if name in unused["events"]
-        for inner in guesses("item", within, ())[:1]
-        if letters_of(inner).endswith(_ENDS_OF_IDS)
-    ]
-    remarks += [
-        f"{name} holds items as well, which are not read: the same again with --item {name} adds them"
-        for name in unused["events"]
-        if is_name_of("item", name_of_entry(name)) and basket_column(head, name)
-    ]
+    remarks += [*_lists_left_out(head, unused["events"]), *_items_left_out(head, unused["events"])]
     if items is not None:
         mapping = mapping.model_copy(update={"item_file": known.head.layout})
         unused["items"] = _unused(known.head, choices, "items")
@@ -165,6 +153,18 @@ def _lists_left_out(head: Head, unused: Sequence[str]) -> list[str]:
     return (
         [f"{', '.join(lists)}: lists beside {items}; if they belong together one by one, {row_each}"] if lists else []
     )
+
+
+def _items_left_out(head: Head, unused: Sequence[str]) -> Iterator[str]:
+    """A remark for each column that is not used and holds items: rows of their own, or their ids alone."""
+    again = "the same again with --item"
+    for name, within in lists_of_rows(head).items():
+        inner = next(iter(guesses("item", within, ())), "")
+        if name in unused and letters_of(inner).endswith(_ENDS_OF_IDS):
+            yield f"{name} holds items as well, each with a row of its own: {again} {inner} adds them"
+    for name in unused:
+        if is_name_of("item", name_of_entry(name)) and basket_column(head, name):
+            yield f"{name} holds items as well, which are not read: {again} {name} adds them"
 
 
 def _head_of_first(paths: Sequence[Location], given: TableMapping) -> Head:

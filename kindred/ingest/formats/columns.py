@@ -113,18 +113,18 @@ def our_names(source: Source, found: Iterable[str]) -> dict[str, str]:
     return {name: own for own, name in theirs.items()}
 
 
-def not_understood(source: Source, found: Iterable[str], missing: str, is_one_of_several: bool = False) -> RecordError:
+def not_understood(source: Source, found: Iterable[str], missing: str, repeats_names: bool = False) -> RecordError:
     """The error of a table in whose header a column is missing, or which has none that is known.
 
     Args:
         source: what the rows of the table were thought to be.
         found: the columns that it has.
         missing: what `missing_columns` said.
-        is_one_of_several: whether several columns of its first line have one name.
+        repeats_names: whether several columns of its first line have one name.
     """
     has = f"its columns are {listed_columns(found) or 'none at all'}"
     next_step = _OTHER_FILES
-    if is_one_of_several:
+    if repeats_names:
         has += "; some several times, as where a header has several lines: leave one, that names each column once"
     if source.named_by == Source.named_by:
         next_step = f"name others by {source.named_by}, those of a file without a header by --columns"

@@ -87,7 +87,7 @@ def dialect_of(head: bytes, source: Source) -> Dialect | None:
     best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
     is_table = not source.quoted or not first.startswith((b"{", b"["))
     if first and is_table and (not known[best] or (missing := missing_columns(source, cells[best]))):
-        raise not_understood(source, cells[best], missing if known[best] else "", _is_one_of_several(first, best))
+        raise not_understood(source, cells[best], missing if known[best] else "", _repeats_names(first, best))
     if not known[best] or first.startswith(b"{"):
         return None
     return dialect_with(best, head, source)
@@ -109,16 +109,21 @@ def header_of(head: bytes, dialect: Dialect, source: Source) -> list[str]:
     return _header_cells(first, dialect.delimiter, source)
 
 
-def _is_one_of_several(first: bytes, delimiter: str) -> bool:
+def _repeats_names(first: bytes, delimiter: str) -> bool:
     """Whether a first line names several columns alike, as the first of several lines of a header does."""
-    names = [name for cell in first.decode(errors="replace").split(delimiter) if (name := cell.strip('" '))]
+    names = _names_in(first, delimiter)
     return len({*names}) < len(names)
+
+
+def _names_in(line: bytes, delimiter: str) -> list[str]:
+    """The names in a header, as they stand there."""
+    cells = line.decode(errors="replace").split(delimiter)
+    return [name for cell in cells if (name := cell.strip().strip('"').strip())]
 
 
 def _header_cells(line: bytes, delimiter: str, source: Source) -> list[str]:
     """The names in a header, each once, as the source calls them."""
-    cells = line.decode(errors="replace").split(delimiter)
-    names = list(dict.fromkeys(name for cell in cells if (name := cell.strip().strip('"').strip())))
+    names = list(dict.fromkeys(_names_in(line, delimiter)))
     ours = our_names(source, names)
     return [ours.get(name, name) for name in names]
 

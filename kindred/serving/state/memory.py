@@ -186,10 +186,10 @@ class Memory:
         return self._items.numbers(self.past, names)
 
     def counts(self, until: int | None, after: int | None = None) -> Mapping[str, int]:
-        past, asked = self.past, (until, after)
-        if self._counted is None or self._counted[0] is not past or self._counted[1] != asked:
-            self._counted = (past, asked, past.counts(until, after))
-        found = Counter(self._counted[2])
+        past, asked, held = self.past, (until, after), self._counted  # another thread may put others there
+        if held is None or held[0] is not past or held[1] != asked:
+            self._counted = held = (past, asked, past.counts(until, after))
+        found = Counter(held[2])
         for user_id in self._forgotten:
             found.subtract(past.item_ids(past.rows(user_id, until, after)))
         found.update(self._new_counts if until is None else self._counts_of_new(until))
