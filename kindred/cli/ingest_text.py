@@ -117,7 +117,7 @@ def ingest_queries(
         list[str] | None,
         typer.Option(
             metavar=FILES,
-            help="Judgments (query, product_id, esci_label), in the same formats or as one JSON document.",
+            help="Judgments (query, product_id, esci_label or a rating), in the same formats or as one JSON document.",
         ),
     ] = None,
     products: Annotated[

@@ -1,8 +1,8 @@
 """The shopping queries data set (ESCI): graded judgments of products for queries, and the products.
 
 * judgments: one JSON document {"judgmentRatings": [{"query", "ratings": [{"docId", "rating"}]}]}, whose rows are its
-  judgments; or JSON lines, CSV or Parquet with query, product_id and esci_label (E exact, S substitute, C complement,
-  I irrelevant) or `rating`, a number.
+  judgments; or JSON lines, CSV or Parquet with query, product_id and esci_label (E exact, S substitute or partial,
+  C complement, I irrelevant, or a grade that is a number) or `rating`, a number.
 * products: JSON lines, CSV or Parquet with asin, title, description, bullet_points, brand, category […]; or with the
   names of the original files (product_id, product_title …). The bullet points follow the description, and stand for it
   where it is empty.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 import orjson
@@ -35,7 +36,7 @@ from kindred.ingest.sources.search_records import product_node, query_node
 
 _GAINS = {
     **{"E": 100.0, "S": 10.0, "C": 1.0, "I": 0.0},
-    **{"EXACT": 100.0, "SUBSTITUTE": 10.0, "COMPLEMENT": 1.0, "IRRELEVANT": 0.0},
+    **{"EXACT": 100.0, "SUBSTITUTE": 10.0, "PARTIAL": 10.0, "COMPLEMENT": 1.0, "IRRELEVANT": 0.0},
 }
 _LOCALE = "product_locale"
 _DOCUMENT_KEY = "judgmentRatings"
@@ -89,14 +90,20 @@ def parse_judgment(row: Values, locale: Locale | None = None) -> Parsed:
 def _gain(row: Values) -> float:
     """What the label is worth, or the rating."""
     if not is_missing(label := row.get("esci_label")):
-        gain = _GAINS.get(text_of(label, "esci_label").strip().upper())
-        if gain is None:
-            raise BadRecord(Reason.OUT_OF_RANGE, f"a label is E, S, C or I, got {shown(label)}", "esci_label")
-        return gain
+        gain = _GAINS.get(label.strip().upper()) if isinstance(label, str) else None
+        return _grade(label) if gain is None else gain
     rating = count_of(row.get("rating"), "rating")
     if rating is None:
         raise BadRecord(Reason.MISSING_VALUE, "neither esci_label nor rating", "esci_label")
     return float(rating)
+
+
+def _grade(label: object) -> float:
+    """A label that is a number."""
+    with suppress(BadRecord):
+        if (grade := count_of(label, "esci_label")) is not None:
+            return float(grade)
+    raise BadRecord(Reason.OUT_OF_RANGE, f"a label is E, S, C, I or a number, got {shown(label)}", "esci_label")
 
 
 def read_judgments(content: io.BufferedReader, _: Source | None = None) -> Iterator[Row] | None:

@@ -168,6 +168,12 @@ def test_judgments_come_as_lines_or_as_one_document(tmp_path: Path, graph: DictG
     gains = {("P1", 100.0), ("P2", 10.0), ("P3", 1.0), ("P4", 0.0)}
     assert edges(graph, "JUDGED", "target_id", "gain") == gains
 
+    grades = {"P1": "100", "P2": "Partial", "P3": 1, "P4": "0.0", "P5": "?", "P6": -1}
+    lines = [{"query": "red mug", "product_id": product, "esci_label": grade} for product, grade in grades.items()]
+    graded = DictGraph()
+    assert ingest(graded, tmp_path, options, judgments=lines).reasons == {"out_of_range": 2}
+    assert graded.tables["JUDGED"] == graph.tables["JUDGED"]
+
     ratings: list[object] = [{"docId": product, "rating": f"{gain:.3f}"} for product, gain in gains]
     ratings += [{"docId": "P5", "rating": "good"}, {"docId": "P6", "rating": "-1"}, {"docId": "P7"}, "P8"]
     document = {"name": "n", "judgmentRatings": [{"query": "red mug", "ratings": ratings}, {"query": "no ratings"}]}
