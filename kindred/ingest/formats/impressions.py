@@ -18,6 +18,9 @@ from kindred.ingest.formats.source import Source, Values
 
 CLICKS = ("user_id", "news_id", "at")
 """What a click says, as tables of events call it."""
+HISTORY = "history"
+"""Marks the first row of an impression whose reader clicked before, at times that are not told."""
+UNTIMED = "clicks of unknown times left out"
 _IMPRESSIONS = re.compile(rb"\d+\t\S+\t\d+/\d+/\d{4} \d+:\d\d:\d\d [AP]M\t[^\t\n]*\t\S+-[01][ \r\n]")
 _UNTOLD = re.compile(rb"\d+\t\S+\t\d+/\d+/\d{4} \d+:\d\d:\d\d [AP]M\t[^\t\n]*\t[A-Z]\d+[ \r\n]")
 _NEWS = re.compile(rb"\w+\t[^\t\n]*\t[^\t\n]*\t[^\t\n]+\t[^\t\n]*\thttps?://[^\t\n]*\t\[.*\t\[")
@@ -93,17 +96,21 @@ def _rows(lines: Iterator[Line], said: Callable[[_Seen], list[Values]]) -> Itera
     for line in lines:
         if line.raw.strip():
             try:
-                found = [values for seen in _seen(line) for values in said(seen)]
+                history, items = _seen(line)
+                found = [values for seen in items for values in said(seen)]
             except BadRecord as bad:
                 yield Row(line.number, b"", line.length, bad)
             else:
+                if history and found:
+                    found[0] = {**found[0], HISTORY: True}
                 yield from (Row(line.number, b"", line.length, values) for values in found)
 
 
-def _seen(line: Line) -> list[_Seen]:
-    """The items of an impression. Raises: BadRecord."""
-    _, user, at, _, shown_items = _cells(line, 5)
-    return [_Seen(user, item, _iso(at), is_clicked) for item, is_clicked in map(_item, shown_items.split())]
+def _seen(line: Line) -> tuple[bool, list[_Seen]]:
+    """Whether the reader clicked before, and the items of an impression. Raises: BadRecord."""
+    _, user, at, history, shown_items = _cells(line, 5)
+    items = [_Seen(user, item, _iso(at), is_clicked) for item, is_clicked in map(_item, shown_items.split())]
+    return bool(history.strip()), items
 
 
 def _cells(line: Line, number: int) -> list[str]:

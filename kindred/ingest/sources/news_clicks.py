@@ -18,7 +18,7 @@ from kindred.ingest.cells.ids import id_of, id_text_of
 from kindred.ingest.cells.numbers import whole_of
 from kindred.ingest.cells.times import milliseconds_of
 from kindred.ingest.cells.values import given_time, optional
-from kindred.ingest.formats.impressions import read_clicked
+from kindred.ingest.formats.impressions import HISTORY, UNTIMED, read_clicked
 from kindred.ingest.formats.source import Parsed, Source, Values
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because clicks name the same users and articles again and again
@@ -38,7 +38,7 @@ def parse_click(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes: list[str] = []
+    notes = [UNTIMED] if row.get(HISTORY) else []
     user_id, article_id = (id_of(row.get(name), name) for name in ("user_id", "click_article_id"))
     at_ms = given_time(milliseconds_of(row.get("click_timestamp"), "click_timestamp"), "click_timestamp")
     viewed = checked(

@@ -20,7 +20,7 @@ from kindred.ingest.cells.numbers import whole_of
 from kindred.ingest.cells.texts import long_text_of, name_in, short_text_of, text_of
 from kindred.ingest.cells.times import key_of_time, milliseconds_of
 from kindred.ingest.cells.values import given_time, optional, truth_of
-from kindred.ingest.formats.impressions import read_news, read_views
+from kindred.ingest.formats.impressions import HISTORY, UNTIMED, read_news, read_views
 from kindred.ingest.formats.source import Parsed, Source, Values
 
 _REMEMBERED = 50_000  # nodes that are kept ready, because events name the same users and posts again and again
@@ -80,7 +80,7 @@ def parse_event(row: Values) -> Parsed:
     Raises:
         BadRecord: the row can't be used.
     """
-    notes: list[str] = []
+    notes = [UNTIMED] if row.get(HISTORY) else []
     user_id, post_id = id_of(row.get("user_id"), "user_id"), id_of(row.get("post_id"), "post_id")
     at_ms = given_time(milliseconds_of(row.get("timestamp"), "timestamp"), "timestamp")
     named = text_of(row.get("action"), "action").strip().lower()

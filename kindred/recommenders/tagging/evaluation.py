@@ -17,6 +17,7 @@ from kindred.linear.tags.plain_tagger import track_means
 from kindred.models.sequence_tagger import TaggerConfig
 from kindred.recommenders.judging.evaluating import EvaluationOptions, of_seed
 from kindred.recommenders.runs import Run
+from kindred.recommenders.tagging.completion_evaluation import completion_report
 from kindred.recommenders.tagging.fitting import fit_tag_model
 from kindred.recommenders.tagging.rivals import rival_scores
 from kindred.recommenders.tagging.tables import TrainingTracks, read_tag_tables, training_tracks
@@ -47,8 +48,8 @@ class Judged:
 def evaluate(store: GraphStore, run: Run, evaluation: EvaluationOptions, options: RunOptions) -> Report:
     """The report of taggers with a run's settings, each fitted without a fifth of the tracks, which it is asked about.
 
-    A run has heard every track, so it can't be judged itself: what is judged is its recipe. Written to
-    `options.folder`.
+    A run has heard every track, so it can't be judged itself: what is judged is its recipe. Where no track was heard,
+    how well lists of tags are completed is judged. Written to `options.folder`.
 
     Args:
         store: the graph.
@@ -57,11 +58,15 @@ def evaluate(store: GraphStore, run: Run, evaluation: EvaluationOptions, options
         options: folder, device.
 
     Raises:
-        RecordError: too few tracks have both tags and frames.
+        RecordError: too few tracks have both tags and frames, or two tags.
     """
     tables = read_tag_tables(store, run.manifest["graph"]["until"])
     options.has_read()
     tracks = training_tracks(tables, tables.open_frames())
+    if not len(tracks.rows):
+        report = completion_report(tables.labels, tables.tags.ids, of_seed(options, evaluation.seeds[0], "fit"))
+        write_tagging_report(report, options.folder)
+        return report
     if len(tracks.rows) < _FEWEST:
         raise RecordError(
             f"{len(tracks.rows)} tracks have both tags and frames, {_FEWEST} are wanted to hold some out",

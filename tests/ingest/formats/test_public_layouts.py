@@ -101,6 +101,15 @@ def test_impressions_are_clicks_or_views_and_likes(tmp_path: Path) -> None:
     assert "what was shown and not clicked is left out: `kindred ingest posts --feed` takes both" in tables.remarks
 
 
+def test_a_history_without_times_is_said_to_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "behaviors.tsv"
+    path.write_text("".join(IMPRESSIONS.splitlines(keepends=True)[:2]))
+    for file in (post_files(feed=[path])[0], click_files([path])[0]):
+        rows = [row.value for row in read_rows(file.path, file.source, silent)]
+        notes = [note for row in rows if not isinstance(row, BadRecord) for note in file.source.parse(row).notes]
+        assert notes == ["clicks of unknown times left out"], "once an impression that has some"
+
+
 @pytest.mark.parametrize("separator", ["\t", ","])
 def test_columns_of_tags_are_lists(tmp_path: Path, separator: str) -> None:
     path = tmp_path / "annotations.csv"
