@@ -1,7 +1,8 @@
 """The scores of a pairwise ranker without PyTorch, as fast as an answer needs them.
 
 The first layer of the network is linear in parts that depend on the user alone, on the item alone and on both; the
-first two are computed once for each. What is left for a pair are three products and the numbers.
+first two are computed once for each. What is left for a pair are three products and the numbers. Layer normalisation
+takes the mean of what a layer gives away: so it is taken out of the weights, once.
 """
 
 from __future__ import annotations
@@ -59,9 +60,18 @@ class PairwiseScores:
         return int(self.weights["mean"].shape[0])
 
     @cached_property
+    def _layers(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Weights `[width before, width]` and bias of each layer, less their means over what the layer gives."""
+        found = []
+        while (name := f"layers.{len(found)}") + ".weight" in self.weights:
+            weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+            found.append((np.ascontiguousarray((weight - weight.mean(axis=0)).T), bias - bias.mean()))
+        return found
+
+    @cached_property
     def _first(self) -> list[FloatArray]:
         """The first layer, part by part of its input, each `[dim, width]`."""
-        return [np.ascontiguousarray(part) for part in np.split(self.weights["layers.0.weight"].T, 9)]
+        return np.split(self._layers[0][0], 9)
 
     @cached_property
     def _of_pairs(self) -> FloatArray:
@@ -80,7 +90,7 @@ class PairwiseScores:
         text, categories = np.concatenate([self.text, nothing]), np.concatenate([self.categories, nothing])
         first = self._first
         alone = item @ first[1] + text @ first[2] + categories @ first[3] + _relu(item * text) @ first[8]
-        return np.concatenate([item, text, categories], axis=1), alone + self.weights["layers.0.bias"]
+        return np.concatenate([item, text, categories], axis=1), alone + self._layers[0][1]
 
     def users(self, position: IntArray, graph: FloatArray) -> FloatArray:
         """Embeddings of users, `[num_users, dim]`; position −1 for one that training did not see."""
@@ -106,35 +116,33 @@ class PairwiseScores:
         hidden: FloatArray = read.reshape(num_pairs, 4 * dim) @ self._of_pairs
         hidden += alone[item_index]
         hidden += user @ first[0]
-        hidden = self._normalised(hidden, 0)
-        layer = 1
-        while f"layers.{layer}.weight" in weights:
-            hidden = hidden @ weights[f"layers.{layer}.weight"].T
-            hidden += weights[f"layers.{layer}.bias"]
-            hidden = self._normalised(hidden, layer)
-            layer += 1
+        hidden = self._activated(hidden, 0)
+        for layer, (weight, bias) in enumerate(self._layers[1:], start=1):
+            hidden = hidden @ weight
+            hidden += bias
+            hidden = self._activated(hidden, layer)
         logits = hidden @ weights["last.weight"][0] + scaled @ weights["shortcut.weight"][0]
         return np.asarray(logits + weights["last.bias"][0], dtype=np.float32)
 
-    def _normalised(self, hidden: FloatArray, layer: int) -> FloatArray:
-        """Layer normalisation of `hidden`, which is overwritten, then GELU by tanh, as PyTorch has it.
+    def _activated(self, hidden: FloatArray, layer: int) -> FloatArray:
+        """What a layer hands on: its normalisation of `hidden`, of mean 0 and overwritten, then GELU by tanh.
 
-        Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016, arXiv 1606.08415.
+        x · (1 + tanh(u)) / 2 is x / (1 + exp(−2u)). Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016,
+        arXiv 1606.08415, as PyTorch has it.
         """
-        hidden -= hidden.mean(axis=1, keepdims=True)
-        variance = np.einsum("ij,ij->i", hidden, hidden, dtype=np.float32) / np.float32(hidden.shape[1])
+        variance = np.einsum("ij,ij->i", hidden, hidden) / np.float32(hidden.shape[1])
         hidden /= np.sqrt(variance + np.float32(EPSILON))[:, None]
         hidden *= self.weights[f"norms.{layer}.weight"]
         hidden += self.weights[f"norms.{layer}.bias"]
         inner = hidden * hidden  # in place from here on: an answer has hundreds of rows
-        inner *= np.float32(_ROOT_2_BY_PI * 0.044715)
-        inner += np.float32(_ROOT_2_BY_PI)
+        inner *= np.float32(-2 * _ROOT_2_BY_PI * 0.044715)
+        inner += np.float32(-2 * _ROOT_2_BY_PI)
         inner *= hidden
-        np.tanh(inner, out=inner)
+        with np.errstate(over="ignore"):  # of very low ones nothing is left
+            np.exp(inner, out=inner)
         inner += np.float32(1)
-        inner *= hidden
-        inner *= np.float32(0.5)
-        return inner
+        hidden /= inner
+        return hidden
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Plain arrays; `from_state` brings the same scores back."""
