@@ -62,7 +62,7 @@ class PairwiseScores:
     @cached_property
     def _layers(self) -> list[tuple[FloatArray, FloatArray]]:
         """Weights `[width before, width]` and bias of each layer, less their means over what the layer gives."""
-        found = []
+        found: list[tuple[FloatArray, FloatArray]] = []
         while (name := f"layers.{len(found)}") + ".weight" in self.weights:
             weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
             found.append((np.ascontiguousarray((weight - weight.mean(axis=0)).T), bias - bias.mean()))

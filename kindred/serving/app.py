@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,11 +16,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from kindred.domain.errors import KindredError
-from kindred.domain.refusals import refusal
 from kindred.serving.background.applying import apply_writes
 from kindred.serving.background.following import follow_versions, watch_fit, watch_graph
 from kindred.serving.background.memory_use import give_back_memory
 from kindred.serving.http.head_requests import HeadRequests
+from kindred.serving.http.malformed import wrong_in
 from kindred.serving.http.problems import REQUEST_ID_HEADER, problem, problem_of, request_id_of
 from kindred.serving.http.quick_routes import ErrorHandler, QuickRoutes
 from kindred.serving.pages import page_routes
@@ -109,25 +109,11 @@ async def _of_ours(request: HttpRequest, error: Exception) -> Response:
 
 async def _of_the_request(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | ValidationError)
-    first = _telling(error.errors())
-    where = [str(part) for part in first["loc"][isinstance(error, RequestValidationError) :]]
-    if first["type"] == "json_invalid":
-        where = ["the body"]  # not how many letters stand before the fault
-    if where and where[0][:1].isupper():
-        del where[0]  # the class of one of several shapes that a body may have; fields are in small letters
-    place = ".".join(part for part in where if "[" not in part) or "the request"  # no names of validators
+    where, told = wrong_in(error.errors(), int(isinstance(error, RequestValidationError)), "the request")
     hint = "the OpenAPI description at /docs shows what is taken"
     if not where and request.method != "GET" and "json" not in request.headers.get("content-type", ""):
         hint = "send JSON, and say so with `Content-Type: application/json`"
-    return problem(request.scope, 422, "invalid", f"{place}: {refusal(first)}", hint)
-
-
-def _telling(errors: Sequence[Any]) -> Any:
-    """The first error; where that only says that a body has not one of its shapes, the first inside of another."""
-    first = errors[0]
-    named = str(first["loc"][-1]) if first["loc"] else ""
-    is_shape = "[" in named or named[:1].isupper()
-    return next((error for error in errors if is_shape and len(error["loc"]) > len(first["loc"])), first)
+    return problem(request.scope, 422, "invalid", told, hint)
 
 
 async def _of_http(request: HttpRequest, error: Exception) -> Response:

@@ -34,12 +34,19 @@ MOST_IDS = 1_000
 MOST_USERS = 100
 """Users of one batch."""
 
-Id = Annotated[
+
+def _without_blanks(value: Any) -> Any:
+    return check_storable_id(id_in(value)) if isinstance(value, str) else value
+
+
+Name = Annotated[
     str,
     Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
-    BeforeValidator(lambda value: check_storable_id(id_in(value)) if isinstance(value, str) else value),
+    BeforeValidator(_without_blanks),
 ]
 """An id as people know it: no control characters; blanks around it are left out, as ingest leaves them out."""
+Id = Annotated[Name, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+"""The same where nothing but an id is taken: a whole number is one too, as ingest takes it."""
 SystemPath = Annotated[str, Path(description="which recommender", examples=["products"])]
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 K = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="how many items")]
@@ -105,7 +112,7 @@ class Asked(Body):
         ),
     ] = []
     where: Annotated[
-        dict[Id, Annotated[Id | StrictBool | Range, WrapValidator(_one_of_several)]],
+        dict[Name, Annotated[Name | StrictBool | Range, WrapValidator(_one_of_several)]],
         Field(
             max_length=10,
             validation_alias=AliasChoices("where", "filters"),

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WrapValidator
 from starlette.responses import Response
 
 from kindred.domain.errors import RecordError
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.http.known_parameters import ONLY_KNOWN
+from kindred.serving.http.malformed import Malformed, or_malformed
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.asked import Id, SystemPath
 from kindred.serving.routes.replied import PROBLEMS
@@ -70,8 +71,10 @@ class Written(BaseModel):
     results: list[dict[str, str]] = Field(description="one for each record sent")
 
 
-Events = Annotated[NewEvent | list[NewEvent], Body()]
-Nodes = Annotated[list[NewNode], Body(min_length=1, max_length=MOST_EVENTS)]
+EventOfList = Annotated[NewEvent, WrapValidator(or_malformed)]
+NodeOfList = Annotated[NewNode, WrapValidator(or_malformed)]
+Events = Annotated[NewEvent | list[EventOfList], Body()]
+Nodes = Annotated[list[NodeOfList], Body(min_length=1, max_length=MOST_EVENTS)]
 
 
 def router(service: Service) -> APIRouter:
@@ -118,16 +121,19 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-async def _put(service: Service, opened: OpenedSystem, body: Sequence[NewNode], is_item: bool) -> Response:
+async def _put(service: Service, opened: OpenedSystem, body: Sequence[NewNode | Malformed], is_item: bool) -> Response:
     system = opened.module.system
     kind = system.target.target if is_item else system.target.source
     values, results = [], []
     for node in body:
+        if isinstance(node, Malformed):
+            results.append(_rejected(node.id_of("id"), node.reason))
+            continue
         said = {name: value for name, value in node.model_dump().items() if value is not None}
         try:
             nodes_of(kind, system.context if is_item else (), said)
         except RecordError as error:
-            results.append({"id": node.id, "status": REJECTED, "reason": reason_of(error)})
+            results.append(_rejected(node.id, reason_of(error)))
         else:
             values.append(node_value(opened.name, kind.label, said))
             results.append({"id": node.id, "status": ACCEPTED})
@@ -136,25 +142,30 @@ async def _put(service: Service, opened: OpenedSystem, body: Sequence[NewNode], 
     return _written(results)
 
 
-def _checked_events(service: Service, told: Sequence[NewEvent]) -> tuple[list[Mapping[str, Any]], list[dict[str, str]]]:
+def _checked_events(
+    service: Service, told: Sequence[NewEvent | Malformed]
+) -> tuple[list[Mapping[str, Any]], list[dict[str, str]]]:
     """The entries of the events that are good and new, and what became of each."""
     values: list[Mapping[str, Any]] = []
     results: list[dict[str, str]] = []
     users_here: dict[tuple[str, str], str] = {}
     for said in told:
+        if isinstance(said, Malformed):
+            results.append(_rejected(said.id_of("event_id"), said.reason))
+            continue
         opened = service.systems.get(said.system)
         if opened is None:
-            results.append({"id": said.event_id or "", "status": REJECTED, "reason": _no_system(service, said.system)})
+            results.append(_rejected(said.event_id or "", _no_system(service, said.system)))
             continue
         try:
             event = event_of(opened.module.system, said.model_dump(exclude={"system"}))
         except RecordError as error:
-            results.append({"id": said.event_id or "", "status": REJECTED, "reason": reason_of(error)})
+            results.append(_rejected(said.event_id or "", reason_of(error)))
             continue
         key = (said.system, event.event_id)
         user = users_here.get(key) or opened.memory.user_with(event.event_id)
         if user not in (None, event.source_id):
-            results.append({"id": event.event_id, "status": REJECTED, "reason": _TAKEN})
+            results.append(_rejected(event.event_id, _TAKEN))
             continue
         status = ACCEPTED if user is None else DUPLICATE
         if status == ACCEPTED:
@@ -162,6 +173,10 @@ def _checked_events(service: Service, told: Sequence[NewEvent]) -> tuple[list[Ma
             values.append(event_value(said.system, event))
         results.append({"id": event.event_id, "status": status})
     return values, results
+
+
+def _rejected(record_id: str, reason: str) -> dict[str, str]:
+    return {"id": record_id, "status": REJECTED, "reason": reason}
 
 
 def _no_system(service: Service, name: str) -> str:
