@@ -50,9 +50,11 @@ class Kind:
 
 LAST = "last"
 """The kind of the article clicked last, and whether its session goes on."""
+SLOW = 43_200.0
+"""A half-life of 30 days, in minutes: a shop or an archive stays as it is, where news is gone in a day."""
 KINDS: Mapping[str, Kind] = {
-    "everyone": Kind((1, 3, 10, 30, 120, 720)),
-    LAST: Kind((3, 15, 60, 360)),
+    "everyone": Kind((1, 3, 10, 30, 120, 720, SLOW)),
+    LAST: Kind((3, 15, 60, 360, SLOW)),
     "second": Kind((15, 60)),
     "third": Kind((15, 60)),
     "two": Kind((15, 60), LAST),
@@ -60,6 +62,8 @@ KINDS: Mapping[str, Kind] = {
     **{name: Kind((15, 60)) for name in CODES},
     **{f"{LAST}_{name}": Kind((15, 60), LAST) for name in ("os", "region", "referrer")},
 }
+TOGETHER = "together"
+"""Names how often an article was clicked in one session with those that the reader clicked last."""
 AFTER = "after_"
 """Begins the name of a share in what followed an article."""
 SHARES = (*KINDS, f"{AFTER}second", f"{AFTER}third")

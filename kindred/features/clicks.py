@@ -24,6 +24,8 @@ from kindred.features.click_contexts import (
     LAST,
     PRIOR_AT,
     SHARES,
+    SLOW,
+    TOGETHER,
     Asked,
     both,
     contexts,
@@ -36,6 +38,18 @@ _PRIOR_WEIGHT = 5.0
 """Clicks that the share of the prior kind of context counts as."""
 _FADING = 3
 """Which of the half-lives the counts of followers fade by."""
+_APART = 4
+"""Clicks of a session up to so many apart count as made together."""
+
+
+SLOW_FEATURES = frozenset(
+    {
+        *(f"{name}_{kind.half_lives.index(SLOW)}" for name, kind in KINDS.items() if SLOW in kind.half_lives),
+        *(f"{after}_{KINDS[LAST].half_lives.index(SLOW)}" for after in (f"{AFTER}second", f"{AFTER}third", "followed")),
+        *(TOGETHER, f"rank_{TOGETHER}"),
+    }
+)
+"""Features that hardly fade."""
 
 
 class ClickFeatures:
@@ -58,6 +72,7 @@ class ClickFeatures:
             half_lives = np.array(kind.half_lives) * MINUTE
             by_article = DecayedCounts(both(keys[name], log.article, log.num_articles), log.at, half_lives)
             self._of[name] = by_article, DecayedCounts(keys[name], log.at, half_lives)
+        self._together = _made_together(log, self._order)
 
     def asked(self, reader: IntArray, at: IntArray, lag: int = 0) -> Asked:
         """Requests at a time, nothing of that millisecond or later known; counts are `lag` milliseconds older."""
@@ -106,6 +121,38 @@ class ClickFeatures:
             often.append(counts.before(keys, np.full(len(keys), asked.at[request]))[:, _FADING])
         return np.concatenate(found), np.concatenate(often)
 
+    def neighbours(self, asked: Asked, request: int) -> tuple[IntArray, DoubleArray]:
+        """Articles clicked in one session with one of this reader's last three, and how often, hardly faded."""
+        counts, num = self._together, self.log.num_articles
+        row = asked.row[request, :3]
+        found, often = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+        for article in np.unique(self.log.article[row[row >= 0]]).tolist():
+            low, high = np.searchsorted(counts.keys, [article * num, (article + 1) * num])
+            keys = counts.keys[low:high]
+            times = counts.before(keys, np.full(len(keys), asked.at[request]))[:, 0]
+            found.append(keys[times > 0] % num)
+            often.append(times[times > 0])
+        return np.concatenate(found), np.concatenate(often)
+
+    def together(self, asked: Asked, request: IntArray, article: IntArray) -> DoubleArray:
+        """How often each row's article was clicked in one session with the reader's last ones, as a logarithm.
+
+        The latest of them counts in full, the one before it half, and so on. Next to nothing fades.
+
+        Args:
+            asked: the requests.
+            request: which of them each row is of, `[num_rows]`.
+            article: `[num_rows]`.
+        """
+        often = np.zeros(len(request))
+        for place in range(DEPTH if len(self.log) else 0):
+            row = asked.row[:, place]
+            own = np.where(row >= 0, self.log.article[row], -1)[request]
+            keys = both(own, article, self.log.num_articles)
+            there = np.flatnonzero(keys >= 0)
+            often[there] += self._together.before(keys[there], asked.at[request[there]])[:, 0] / (place + 1)
+        return np.log1p(often)
+
     def rows(
         self,
         asked: Asked,
@@ -134,6 +181,8 @@ class ClickFeatures:
             values[f"trend_{faster}_{slower}"] = popular[:, faster] - popular[:, slower]
         values |= self._of_articles(asked, request, article)
         values |= self._followed(asked, keys, request, article)
+        often = known[TOGETHER][:, 0] if known and TOGETHER in known else self.together(asked, request, article)
+        values |= {TOGETHER: often, f"rank_{TOGETHER}": np.log1p(ranks_in(request, often))}
         values |= self._since_last_visit(asked, request, article, popular[:, 2])
         values |= self._of_requests(asked, keys, request)
         for name in ("everyone_1", "everyone_3", f"{LAST}_1", f"{LAST}_2"):
@@ -233,6 +282,23 @@ class ClickFeatures:
             "last_popularity": np.log1p(popular),
         }
         return {name: value[request].astype(np.float64) for name, value in once.items()}
+
+
+def _made_together(log: ClickLog, order: IntArray) -> DecayedCounts:
+    """Pairs of articles clicked in one session, either way round, counted from the later click on.
+
+    Args:
+        log: the clicks.
+        order: its rows by reader and time.
+    """
+    keys, at = [], []
+    for apart in range(1, _APART + 1):
+        early, late = order[:-apart], order[apart:]
+        same = (log.session[early] == log.session[late]) & (log.article[early] != log.article[late])
+        one, other = log.article[early[same]], log.article[late[same]]
+        keys += [both(one, other, log.num_articles), both(other, one, log.num_articles)]
+        at += [log.at[late[same]]] * 2
+    return DecayedCounts(np.concatenate(keys), np.concatenate(at), np.array([SLOW * MINUTE]))
 
 
 def _flat(shares: Mapping[str, DoubleArray]) -> dict[str, DoubleArray]:

@@ -106,3 +106,19 @@ def test_an_empty_log_has_features_too() -> None:
     asked = features.asked(np.array([0]), np.array([5]))
     assert not np.isinf(features.rows(asked, np.zeros(2, np.int64), np.arange(2))[1]).any()
     assert not len(CandidateFinder(features).find(np.array([0]), asked).article)
+
+
+def test_what_was_clicked_beside_it_a_week_ago_is_a_candidate() -> None:
+    """A shop's pairs stay, where a news site's are gone in a day."""
+    old, num_new = 3, 600
+    reader = np.concatenate([np.repeat(np.arange(old), 2), old + np.arange(num_new + 1)])
+    article = np.concatenate([np.tile([1, 0], old), 2 + np.arange(num_new), [0]])
+    now = 7 * 24 * 60 * MINUTE
+    at = BEGIN + np.concatenate([np.arange(2 * old) * 1_000, now - np.arange(num_new, -1, -1) * 1_000])
+    codes = {name: np.full(len(at), -1) for name in CODES}
+    log = ClickLog(reader, article, at, codes, int(reader.max()) + 2, num_new + 2)
+    features, last = ClickFeatures(log), reader[-1:]
+    found = CandidateFinder(features).find(last, features.asked(last, at[-1:] + 1))
+    assert found.ranked(lasting=True)[found.article == 1].tolist() == [True]
+    assert not found.ranked(lasting=False)[found.article == 1].any()
+    assert found.article[found.shares["together"][:, 0].argmax()] == 1

@@ -19,6 +19,7 @@ from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.clustered import clustered_ratios
 from kindred.evaluation.report import Report
 from kindred.features.click_candidates import Candidates
+from kindred.features.click_contexts import LAST, TOGETHER
 from kindred.features.click_log import ClickLog
 from kindred.features.clicks import ranks_in
 from kindred.recommenders.feed.click_model import ClickScorer, batches, fit_click_model, warm_clicks
@@ -31,6 +32,8 @@ MOST_REQUESTS = 10_776
 LAG = 60_000
 """Milliseconds for which clicks stay unknown in the variant `STALE`."""
 POPULAR, STALE = "popular", "test, counts 60 s old"
+FOLLOWED, SHARED = "followed the last click", "clicked in the same session"
+"""Orders by counts that hardly fade, which need no model."""
 K = 5
 _METRICS = ("hit@5", "mrr")
 
@@ -52,14 +55,20 @@ def judge_clicks(log: ClickLog, since: int, seed: int) -> Report:
     rows = warm_clicks(scorer, since, MOST_REQUESTS, seed)
     if not len(rows):
         raise RecordError("no reader who clicked before clicks anything later", "load more clicks")
-    ranks: dict[str, list[IntArray]] = {POPULAR: [], CONTROL: [], TEST: [], STALE: []}
+    ranks: dict[str, list[IntArray]] = {name: [] for name in (POPULAR, FOLLOWED, SHARED, CONTROL, TEST, STALE)}
     held = []
     for some, asked, found in batches(scorer, rows):
         right = found.article == log.article[some][found.request]
         held.append(np.bincount(found.request, right, len(some)) > 0)
-        popular = found.shares["everyone"][:, 1]
-        for name, scores in ((POPULAR, popular), (CONTROL, found.plain), (TEST, scorer.scores(model, asked, found))):
-            ranks[name].append(_ranks(found, right, scores, len(some)))
+        scores = {
+            POPULAR: found.shares["everyone"][:, 1],
+            FOLLOWED: found.shares[LAST][:, -1],
+            SHARED: found.shares[TOGETHER][:, 0],
+            CONTROL: found.plain,
+            TEST: scorer.scores(model, asked, found),
+        }
+        for name, of in scores.items():
+            ranks[name].append(_ranks(found, right, of, len(some)))
     for some, asked, found in batches(scorer, rows, LAG):
         right = found.article == log.article[some][found.request]
         ranks[STALE].append(_ranks(found, right, scorer.scores(model, asked, found), len(some)))
@@ -106,11 +115,11 @@ def _summary(report: Report) -> list[str]:
     lines = [
         f"{protocol['known_clicks']:,} clicks to learn from, {protocol['requests']:,} later ones to judge by",
         f"candidates hold the article clicked in {report['held']:.1%} of them",
-        f"{'':<26}{'hit@5':>24}{'mrr':>24}   test less it, hit@5",
+        f"{'':<29}{'hit@5':>24}{'mrr':>24}   test less it, hit@5",
     ]
     for name, of in report["rankers"].items():
         less = report["delta"].get(name)
         shown = "" if less is None else f"   {interval_text(less['hit@5'])}"
         figures = "".join(f"{of[m]['mean']:>9.4f} [{of[m]['low']:.3f}, {of[m]['high']:.3f}]" for m in _METRICS)
-        lines.append(f"{name:<26}{figures}{shown}")
+        lines.append(f"{name:<29}{figures}{shown}")
     return lines

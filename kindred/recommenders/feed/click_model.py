@@ -18,7 +18,7 @@ from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.click_candidates import CandidateFinder, Candidates
 from kindred.features.click_contexts import Asked
 from kindred.features.click_log import ClickLog
-from kindred.features.clicks import ClickFeatures
+from kindred.features.clicks import SLOW_FEATURES, ClickFeatures, ranks_in
 from kindred.features.feed_affinity import graph_space
 from kindred.models.boosting import Boosting, fit_ranking
 from kindred.recommenders.feed.model import CONTROL
@@ -31,6 +31,9 @@ LEARNED_SHARE = 0.5
 """Share of the clicks, the newest, that they are taken from; older ones only count as history."""
 DIM = 16
 """Of the vectors of articles."""
+_MOST_TRIED, _TRIED_SHARE = 6_000, 0.25
+"""Clicks that tell whether what hardly fades pays, and the share of them, the newest, that is predicted."""
+_LISTED = 5
 _TIE = 1e-7
 BATCH = 500
 """Requests whose features are computed at once."""
@@ -49,6 +52,11 @@ class ClickModel:
     ranking: Boosting
     names: tuple[str, ...]
     vectors: NDArray[np.float32]
+
+    @property
+    def reads_lasting(self) -> bool:
+        """Whether its trees read what hardly fades."""
+        return not SLOW_FEATURES.isdisjoint(self.names)
 
     def save(self, folder: Path) -> None:
         """Writes the model into a run's folder."""
@@ -81,22 +89,26 @@ class ClickScorer:
         asked = self.features.asked(reader, at, lag)
         return asked, self._finder.find(reader, asked)
 
-    def rows(self, asked: Asked, found: Candidates) -> tuple[list[str], DoubleArray]:
-        """Names and values of the features of the candidates that the trees rank."""
-        short = found.is_short
+    def rows(self, asked: Asked, found: Candidates, lasting: bool) -> tuple[list[str], DoubleArray]:
+        """Names and values of the features of the candidates that trees rank, with or without what hardly fades."""
+        short = found.ranked(lasting)
         known = {name: share[short] for name, share in found.shares.items()}
-        return self.features.rows(asked, found.request[short], found.article[short], found.keys, known)
+        names, rows = self.features.rows(asked, found.request[short], found.article[short], found.keys, known)
+        if lasting:
+            return names, rows
+        columns = [column for column, name in enumerate(names) if name not in SLOW_FEATURES]
+        return [names[column] for column in columns], rows[:, columns]
 
     def scores(self, model: ClickModel | None, asked: Asked, found: Candidates) -> DoubleArray:
         """A score of each candidate, higher is better, `[num_rows]`; the plain one without a model.
 
         Candidates that the trees do not rank come after those that they do; ties are in the plain order.
         """
-        if model is None or not found.is_short.any():
+        if model is None or not (short := found.ranked(model.reads_lasting)).any():
             return found.plain
-        ranked = model.ranking.score(self.rows(asked, found)[1])
+        ranked = model.ranking.score(self.rows(asked, found, model.reads_lasting)[1])
         scores: DoubleArray = found.plain - found.plain.max() + ranked.min() - 1.0
-        scores[found.is_short] = ranked + _TIE * found.plain[found.is_short]
+        scores[short] = ranked + _TIE * found.plain[short]
         return scores
 
 
@@ -132,12 +144,59 @@ def fit_click_model(log: ClickLog, until: int, seed: int) -> ClickModel:
     known = log.until(until)
     scorer = ClickScorer(known)
     since = int(known.at[int(len(known) * (1 - LEARNED_SHARE))]) if len(known) else until
+    rows = warm_clicks(scorer, since, MOST_LEARNED, seed)
+    ranking, names = _fit_trees(scorer, rows, lasting_pays(scorer, rows, seed), seed)
+    ones = np.ones(len(known), dtype=np.float32)
+    return ClickModel(ranking, names, graph_space(known.reader, known.article, ones, known.num_articles, DIM))
+
+
+def lasting_pays(scorer: ClickScorer, rows: IntArray, seed: int) -> bool:
+    """Whether trees that read what hardly fades list more of the newest clicks, by more than its standard error.
+
+    On news it tells nothing, and in a shop most. Some of the clicks tell: older ones are fitted, the newest predicted.
+
+    Args:
+        scorer: of the log.
+        rows: clicks to learn from, oldest first.
+        seed: of the trees.
+    """
+    some = rows[:: -(-len(rows) // _MOST_TRIED) or 1]
+    num_tried = round(len(some) * _TRIED_SHARE)
+    old, new = some[: len(some) - num_tried], some[len(some) - num_tried :]
+    if not num_tried or not _are_told(scorer, old):
+        return True
+    none = np.empty((0, DIM), dtype=np.float32)
+    models = [ClickModel(*_fit_trees(scorer, old, lasting, seed), none) for lasting in (True, False)]
+    gain = []
+    for some, asked, found in batches(scorer, new):
+        right = found.article == scorer.log.article[some][found.request]
+        ranks = [ranks_in(found.request, scorer.scores(model, asked, found)) for model in models]
+        listed = [np.bincount(found.request, right & (rank < _LISTED), len(some)) for rank in ranks]
+        gain.append(listed[0] - listed[1])
+    gained = np.concatenate(gain)
+    return bool(gained.mean() > gained.std() / np.sqrt(len(gained)))
+
+
+def _are_told(scorer: ClickScorer, rows: IntArray) -> bool:
+    """Whether any of these clicks was on an article that trees of either kind rank."""
+    return any(
+        (found.is_short & (found.article == scorer.log.article[some][found.request])).any()
+        for some, _, found in batches(scorer, rows)
+    )
+
+
+def _fit_trees(scorer: ClickScorer, clicks: IntArray, lasting: bool, seed: int) -> tuple[Boosting, tuple[str, ...]]:
+    """Trees that learned from these clicks, and the names of the features that they read.
+
+    Raises:
+        RecordError: none of the clicks was on an article that is ranked.
+    """
     names: list[str] = []
     values, chosen, sizes = [], [], []
-    for rows, asked, found in batches(scorer, warm_clicks(scorer, since, MOST_LEARNED, seed)):
-        short = found.is_short
-        request, right = found.request[short], known.article[rows][found.request] == found.article
-        names, features = scorer.rows(asked, found)
+    for rows, asked, found in batches(scorer, clicks):
+        short = found.ranked(lasting)
+        request, right = found.request[short], found.article == scorer.log.article[rows][found.request]
+        names, features = scorer.rows(asked, found, lasting)
         told = np.bincount(request, right[short], len(rows)) > 0
         kept = told[request]
         values.append(features[kept].astype(np.float32))
@@ -146,6 +205,4 @@ def fit_click_model(log: ClickLog, until: int, seed: int) -> ClickModel:
     if not any(part.any() for part in chosen):
         hint = "load more with `kindred ingest clicks --clicks FILE`"
         raise RecordError("there are too few clicks of readers who clicked before", hint)
-    trees = fit_ranking(np.concatenate(values), np.concatenate(chosen), np.concatenate(sizes), seed)
-    ones = np.ones(len(known), dtype=np.float32)
-    return ClickModel(trees, tuple(names), graph_space(known.reader, known.article, ones, known.num_articles, DIM))
+    return fit_ranking(np.concatenate(values), np.concatenate(chosen), np.concatenate(sizes), seed), tuple(names)

@@ -113,7 +113,9 @@ def report(store: GraphStore, run: Run) -> Report:
 
 def test_the_recipe_is_judged_on_later_clicks(report: Report, run: Run) -> None:
     rankers = report["rankers"]
-    assert list(rankers) == ["popular", "control", "test", "test, counts 60 s old"]
+    plain = ["popular", "followed the last click", "clicked in the same session", "control"]
+    assert list(rankers) == [*plain, "test", "test, counts 60 s old"]
+    assert min(rankers[name]["hit@5"]["mean"] for name in plain[1:]) > rankers["popular"]["hit@5"]["mean"]
     assert rankers["test"]["hit@5"]["mean"] > rankers["popular"]["hit@5"]["mean"] + 0.2
     assert rankers["test"]["hit@5"]["mean"] <= report["held"] <= 1
     assert 0.6 < rankers["test"]["mrr"]["mean"] < rankers["test"]["hit@5"]["mean"]
