@@ -68,30 +68,35 @@ class CandidateFinder:
     def find(self, reader: IntArray, asked: Asked) -> Candidates:
         """The candidates of each request, without what the reader clicked before."""
         found = [self._of_request(int(who), asked, request) for request, who in enumerate(reader.tolist())]
-        request = np.repeat(np.arange(len(found)), [len(articles) for articles in found])
-        article = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+        request = np.repeat(np.arange(len(found)), [len(articles) for articles, _ in found])
+        article = np.concatenate([articles for articles, _ in found]) if found else np.empty(0, dtype=np.int64)
+        fades = np.concatenate([of for _, of in found]) if found else np.empty(0, dtype=np.bool_)
         keys = contexts(self.features.log, asked)
         names = [name for name, _, _ in _SHORT]
         shares = self.features.shares(asked, keys, request, article, names)
         short = np.zeros(len(request), dtype=np.bool_)
         for name, half_life, most in _SHORT:
-            short |= ranks_in(request, shares[name][:, half_life]) < most
+            short |= ranks_in(request, np.where(fades, shares[name][:, half_life], -np.inf)) < most
+        short &= fades
         together = self.features.together(asked, request, article)
         lasting = (together > 0) & (ranks_in(request, together) < _SHORT_TOGETHER)
         lasting |= ranks_in(request, shares[LAST][:, -1]) < _SHORT_FOLLOWED
         shares[TOGETHER] = together[:, None]
         return Candidates(request, article, shares[LAST][:, 1], short, lasting, keys, shares)
 
-    def _of_request(self, reader: int, asked: Asked, request: int) -> IntArray:
+    def _of_request(self, reader: int, asked: Asked, request: int) -> tuple[IntArray, NDArray[np.bool_]]:
+        """The candidates of a request, and which of them are found by counts that fade."""
         followers, often = self.features.followers(asked, request)
         most = _highest(often, _FOLLOWERS)
         popular = self._popular_at(int(asked.at[request]))
         near, together = self.features.neighbours(asked, request)
         nearest = near[_highest(together, _TOGETHER)]
-        articles = distinct(popular, followers[most[often[most] > _LEAST]], nearest)
+        of_fading = distinct(popular, followers[most[often[most] > _LEAST]])
+        articles = distinct(of_fading, nearest)
         last = int(asked.row[request, 0])
         before = self.features.clicked(reader, int(self.features.log.at[last]) + 1) if last >= 0 else articles[:0]
-        return articles[~np.isin(articles, before)]
+        articles = articles[~np.isin(articles, before)]
+        return articles, np.isin(articles, of_fading)
 
     def _popular_at(self, at: int) -> IntArray:
         tick = at // _TICK * _TICK
