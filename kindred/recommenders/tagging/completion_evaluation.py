@@ -38,18 +38,13 @@ def completion_report(labels: csr_matrix, tags: Sequence[str], run: RunOptions) 
         RecordError: too few tracks have two tags.
     """
     rng = np.random.default_rng([9, run.seed])
-    listed = labels[np.flatnonzero(np.diff(labels.indptr))]
-    order = rng.permutation(listed.shape[0])
-    learned, held = np.split(order, [round(len(order) * (1 - HELD_OUT))])
-    lists = listed[held].toarray().astype(np.bool_)
-    lists = lists[lists.sum(axis=1) > 1]
+    known, lists = _held_out(labels[np.flatnonzero(np.diff(labels.indptr))], rng)
     if len(lists) < _FEWEST:
         raise RecordError(
             f"of the tracks held out {len(lists)} have two tags or more, {_FEWEST} are wanted to hide some of them",
             "load more with `kindred ingest tags --tags FILE`, or tracks that are heard: --frames PATH",
         )
     seen = partly_seen(lists, rng)
-    known = listed[learned]
     chances = fit_tag_completion(known, run).chances(seen)
     rivals = {name: np.where(seen, np.float32(-1), scores) for name, scores in _rivals(known, seen, rng).items()}
     frequency = np.asarray(known.sum(0)).ravel()
@@ -60,6 +55,13 @@ def completion_report(labels: csr_matrix, tags: Sequence[str], run: RunOptions) 
     lines = [line for line in tagging_lines(report) if "thresholds" not in line]  # a threshold needs tracks heard
     report["summary"] = ["no track was heard: lists of tags of which a part is seen, and the rest to be found", *lines]
     return report
+
+
+def _held_out(listed: csr_matrix, rng: np.random.Generator) -> tuple[csr_matrix, BoolArray]:
+    """Lists to learn from, and those held out that have two tags or more, `[num_lists, num_tags]`."""
+    learned, held = np.split(rng.permutation(listed.shape[0]), [round(listed.shape[0] * (1 - HELD_OUT))])
+    lists = listed[held].toarray().astype(np.bool_)
+    return listed[learned], lists[lists.sum(axis=1) > 1]
 
 
 def _rivals(known: csr_matrix, seen: BoolArray, rng: np.random.Generator) -> dict[str, FloatArray]:
@@ -78,13 +80,11 @@ def _rivals(known: csr_matrix, seen: BoolArray, rng: np.random.Generator) -> dic
 
 def _best_ridge(known: csr_matrix, rng: np.random.Generator) -> float:
     """The ridge of EASE that completes a fifth of these lists best, having learned from the others."""
-    learned, held = np.split(rng.permutation(known.shape[0]), [round(known.shape[0] * (1 - HELD_OUT))])
-    lists = known[held].toarray().astype(np.bool_)
-    lists = lists[lists.sum(axis=1) > 1]
+    learned, lists = _held_out(known, rng)
     if not len(lists):
         return _RIDGES[-1]
     seen = partly_seen(lists, rng)
-    together = co_occurrence(known[learned].astype(np.float32))
+    together = co_occurrence(learned.astype(np.float32))
 
     def worth(ridge: float) -> float:
         scores = np.where(seen, np.float32(-1), seen.astype(np.float32) @ ease_weights(together, ridge))
