@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from kindred.recommenders.answering.asked import Asked, excluded_among, scored_a
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.answering.opened import Version
 from kindred.recommenders.answering.pipeline import Pipeline, Selection, Source
+from kindred.recommenders.answering.popular import unmet_condition
 from kindred.recommenders.diversity import CANDIDATES_PER_RANK, at_most_of_each, diversify
 from kindred.recommenders.releases import ITEMS
 from kindred.recommenders.system import System
@@ -45,7 +47,7 @@ class Finder:
                 found = self._vectors.search(asked.version.name, ITEMS, asked.vector, count, exclude=excluded)
             if not asked.has_conditions:
                 break
-            suited = sum(self.not_asked_for(asked, candidate) is None for candidate in found)
+            suited = sum(self._unmet(asked, candidate) is None for candidate in found)
             if suited >= wanted or len(found) < count:
                 break
             count, found = count * _WIDER, None
@@ -67,16 +69,6 @@ class Finder:
             count = max(count, asked.version.ranker.candidates)
         return count
 
-    def not_asked_for(self, asked: Asked, candidate: Candidate) -> str | None:
-        """Which condition of the request a candidate does not meet; None where it meets all."""
-        for label, node in asked.request.where.items():
-            if node not in self._nodes(asked.version, candidate.item_id, label):
-                return f"not of {label} {node}"
-        for name, bounds in asked.request.bounds.items():
-            if not bounds.admit(asked.numbers[name].get(candidate.item_id)):
-                return f"{name} is not what was asked for"
-        return None
-
     def met_by_none(self, version: Version, request: Request) -> str:
         """The first condition that no item at all meets, in words; empty where some meet each."""
         item = self._system.words.item
@@ -84,7 +76,7 @@ class Finder:
             if not values:
                 return f"no {item} has a {name}"
         for label, node in request.where.items():
-            if not any(node in self._nodes(version, one, label) for one in version.model.items):
+            if not any(node in self.nodes(version, one, label) for one in version.model.items):
                 return f"no {item} is of {label} {node}"
         return ""
 
@@ -97,9 +89,12 @@ class Finder:
             sources=(Source(name, find),), filters=(excluded_among, *conditions), select=self._select, scorer=scorer
         )
 
+    def _unmet(self, asked: Asked, candidate: Candidate) -> str | None:
+        return unmet_condition(asked.request, candidate.item_id, asked.numbers, partial(self.nodes, asked.version))
+
     def _unfit_among(self, asked: Asked, candidates: Sequence[Candidate]) -> dict[str, str]:
         """The candidates that do not meet a condition of the request, and which."""
-        why = {candidate.item_id: self.not_asked_for(asked, candidate) for candidate in candidates}
+        why = {candidate.item_id: self._unmet(asked, candidate) for candidate in candidates}
         return {item_id: reason for item_id, reason in why.items() if reason is not None}
 
     def _with_pinned(self, asked: Asked, selection: Selection) -> Selection:
@@ -126,13 +121,13 @@ class Finder:
     def _select(self, asked: Asked, candidates: Sequence[Candidate], k: int) -> Sequence[Candidate]:
         for label, count in asked.request.at_most.items():
             ordered = best_first(candidates)
-            nodes = [self._nodes(asked.version, candidate.item_id, label) for candidate in ordered]
+            nodes = [self.nodes(asked.version, candidate.item_id, label) for candidate in ordered]
             candidates = at_most_of_each(ordered, nodes, count)
         if not asked.request.diversity:
             return best_first(candidates, k)
         return diversify(candidates, asked.version.model.similarity, k, asked.request.diversity)
 
-    def _nodes(self, version: Version, item_id: str, label: str) -> list[str]:
+    def nodes(self, version: Version, item_id: str, label: str) -> list[str]:
         """The nodes of one label that an item leads to."""
         triples = self._system.context_triples(label)
         return [node for triple in triples for node in version.members(item_id, triple, self._known)]

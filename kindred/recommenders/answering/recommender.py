@@ -7,18 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 
-import numpy as np
-
 from kindred.domain.deadline import check_deadline
 from kindred.domain.embeddings import TextEncoder, Vectors
 from kindred.domain.errors import RecordError, SettingsError
 from kindred.domain.explanation import Explanation, Standing
-from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request, best_first
+from kindred.domain.recommendation import Answer, Candidate, Reason, Recommendation, Request
 from kindred.recommenders.answering.asked import Asked
 from kindred.recommenders.answering.askers import Asker, Askers, EncodedRows
 from kindred.recommenders.answering.finding import Finder
 from kindred.recommenders.answering.held_versions import HeldVersions
-from kindred.recommenders.answering.known import Known, StoreKnown, left_out
+from kindred.recommenders.answering.known import Known, StoreKnown
 from kindred.recommenders.answering.opened import (
     LATER,
     NOTHING_THEN,
@@ -27,6 +25,7 @@ from kindred.recommenders.answering.opened import (
     Version,
     load_version,
 )
+from kindred.recommenders.answering.popular import most_popular
 from kindred.recommenders.answering.reasons import Told, explain
 from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts, left_aside, named_items
 from kindred.recommenders.answering.user_pasts import UserPasts
@@ -284,15 +283,7 @@ class Recommender:
     def _as_it_was(self, request: Request, version: Version) -> Answer:
         """What was most popular up to a time before the published version: that version knows too much for it."""
         counts = self._known.counts(request.at)
-        barred = left_out(self._known, request)
-        nothing = np.zeros(0, dtype=np.float32)
-        asked = Asked(request, version, nothing, {}, numbers=self._known.numbers(request.bounds))
-        there = [Candidate(i, float(n)) for i, n in counts.items() if i not in barred]
-        if asked.has_conditions:
-            there = [one for one in there if self._finder.not_asked_for(asked, one) is None]
-        best = best_first(there, request.k)
-        titles = self._known.titles([candidate.item_id for candidate in best])
-        found = _recommendations(best, titles, {}, {candidate.item_id: "popular" for candidate in best})
+        found = most_popular(self._known, request, counts, partial(self._finder.nodes, version))
         return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN if found else NOTHING_THEN)
 
     def _nothing_left(self, request: Request, asker: Asker, version: Version) -> str:

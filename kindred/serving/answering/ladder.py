@@ -16,8 +16,9 @@ from dataclasses import replace
 import numpy as np
 
 from kindred.domain.errors import ArtifactError, KindredError, StoreError
-from kindred.domain.recommendation import Answer, Candidate, Recommendation, Request, best_first
+from kindred.domain.recommendation import Answer, Request
 from kindred.recommenders.answering.known import left_out
+from kindred.recommenders.answering.popular import most_popular
 from kindred.recommenders.recommends import AnswersTogether, Recommends
 from kindred.serving.answering.breaker import Breaker
 from kindred.serving.state.graph_door import NotReadError
@@ -173,25 +174,13 @@ class Ladder:
         return found
 
     def _listed(self, request: Request, counts: Mapping[str, int]) -> Answer:
-        barred = left_out(self._memory, request)
-        numbers = self._memory.numbers(request.bounds)
-        left = [Candidate(item, float(n)) for item, n in counts.items() if item not in barred]
-        for name, bounds in request.bounds.items():
-            left = [candidate for candidate in left if bounds.admit(numbers[name].get(candidate.item_id))]
-        if request.where:
-            left = [candidate for candidate in left if self._is_of(candidate.item_id, request)]
-        fits = best_first(left, request.k)
-        titles = self._memory.titles([candidate.item_id for candidate in fits])
-        items = tuple(Recommendation(c.item_id, c.score, titles.get(c.item_id), None, "popular") for c in fits)
+        items = most_popular(self._memory, request, counts, self._nodes_of)
         system, version = self._memory.system.name, self._version()
         return Answer(request.user_id, items, "popular", version, {}, system)
 
-    def _is_of(self, item_id: str, request: Request) -> bool:
-        triples = self._memory.system.triples[1:]
-        return all(
-            any(node in self._memory.members(item_id, triple) for triple in triples if triple[2].lower() == label)
-            for label, node in request.where.items()
-        )
+    def _nodes_of(self, item_id: str, label: str) -> list[str]:
+        triples = [triple for triple in self._memory.system.triples[1:] if triple[2].lower() == label]
+        return [node for triple in triples for node in self._memory.members(item_id, triple)]
 
     def _without_texts(self, request: Request, answer: Answer, began: float) -> Answer:
         """The answer, said to be degraded where the graph could not be asked what the user wrote."""
