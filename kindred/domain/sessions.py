@@ -6,14 +6,17 @@ import numpy as np
 
 from kindred.domain.interactions import IntArray
 
+SILENCE = 1800
+"""Seconds without an event, after which a session is over."""
 
-def sessions_of(person: IntArray, at: IntArray, silence: int) -> IntArray:
-    """The session of each event, numbered by person and time, `[num_events]`; `at` grows.
+
+def sessions_of(person: IntArray, at: IntArray, silence: int = SILENCE) -> IntArray:
+    """The session of each event, numbered by person and time, `[num_events]`.
 
     Args:
         person: who, `[num_events]`.
-        at: seconds, `[num_events]`.
-        silence: seconds after which a session is over.
+        at: when, `[num_events]`.
+        silence: how long, in units of `at`, nothing is done between two sessions.
     """
     order = np.lexsort((at, person))
     new = (np.diff(person[order], prepend=-1) != 0) | (np.diff(at[order], prepend=0) > silence)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kindred.domain.interactions import DoubleArray
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -29,6 +31,11 @@ class Interval:
 def interval_text(found: Mapping[str, float]) -> str:
     """The `mean`, `low` and `high` of an interval as people read them."""
     return f"{found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
+
+
+def resample(num_rows: int, rng: np.random.Generator) -> DoubleArray:
+    """How often each row is in a bootstrap resample (Efron, "Bootstrap Methods", 1979), `[num_rows]`."""
+    return np.bincount(rng.integers(0, num_rows, num_rows), minlength=num_rows).astype(np.float64)
 
 
 def paired_bootstrap(

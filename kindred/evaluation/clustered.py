@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kindred.domain.interactions import DoubleArray, IntArray
-from kindred.evaluation.bootstrap import Interval
+from kindred.evaluation.bootstrap import Interval, resample
 
 _NUM_SAMPLES = 1000
 
@@ -51,8 +51,6 @@ def clustered_ratios(top: DoubleArray, bottom: DoubleArray, user_index: IntArray
     above, below = (np.zeros((len(users), values.shape[1])) for values in (top, bottom))
     np.add.at(above, row, top)
     np.add.at(below, row, bottom)
-    samples = np.stack(
-        [np.bincount(rng.integers(0, len(users), len(users)), minlength=len(users)) for _ in range(_NUM_SAMPLES)]
-    )
+    samples = np.stack([resample(len(users), rng) for _ in range(_NUM_SAMPLES)])
     with np.errstate(invalid="ignore", divide="ignore"):
         return Ratios(above.sum(0) / below.sum(0), (samples @ above) / (samples @ below))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import DoubleArray, IntArray
-from kindred.evaluation.bootstrap import Interval
+from kindred.evaluation.bootstrap import Interval, resample
 from kindred.evaluation.metrics import RankingResult
 from kindred.evaluation.rating import RatingResult
 
@@ -101,9 +101,6 @@ def paired_intervals(
 
 def _sample_means(delta: DoubleArray, counts: DoubleArray, rng: np.random.Generator, num_samples: int) -> DoubleArray:
     """Means of that many resamples of the users, `[num_samples, num_columns]`."""
-    num_users = len(counts)
-    weights = np.empty((num_samples, num_users))
-    for row in weights:
-        row[:] = np.bincount(rng.integers(0, num_users, num_users), minlength=num_users)
+    weights = np.stack([resample(len(counts), rng) for _ in range(num_samples)])
     means: DoubleArray = (weights @ delta) / (weights @ counts)[:, None]
     return means

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import DoubleArray, IntArray
+from kindred.domain.roc_auc import roc_auc
 from kindred.domain.sessions import sessions_of
 
 HOUR = 3600
-SILENCE = 1800
-"""Seconds after which a session is over."""
 _FEWEST_POSTS = 5
 
 
@@ -45,7 +44,7 @@ def build_slates(reader: IntArray, post: IntArray, at: IntArray, since: int, aft
 
     A post shown twice in the hour counts once; requests with fewer than five posts are left out.
     """
-    sessions = sessions_of(reader, at, SILENCE)
+    sessions = sessions_of(reader, at)
     by_session = np.lexsort((np.arange(len(at)), sessions))
     starts = np.flatnonzero(np.diff(sessions[by_session], prepend=-1))
     ends = np.append(starts[1:], len(at))
@@ -74,7 +73,7 @@ def build_slates(reader: IntArray, post: IntArray, at: IntArray, since: int, aft
 
 def slate_auc(request: IntArray, score: DoubleArray, liked: NDArray[np.bool_]) -> DoubleArray:
     """The share of pairs of one liked and one other post that are in order, ties half, a request; NaN without pairs."""
-    return np.array([_auc(score[rows], liked[rows]) for rows in _groups(request)])
+    return np.array([roc_auc(score[rows], liked[rows]) for rows in _groups(request)])
 
 
 def slate_hit_rate(request: IntArray, score: DoubleArray, liked: NDArray[np.bool_], k: int = 5) -> DoubleArray:
@@ -84,13 +83,6 @@ def slate_hit_rate(request: IntArray, score: DoubleArray, liked: NDArray[np.bool
 
 def _groups(request: IntArray) -> list[IntArray]:
     return np.split(np.arange(len(request)), np.flatnonzero(np.diff(request)) + 1) if len(request) else []
-
-
-def _auc(score: DoubleArray, liked: NDArray[np.bool_]) -> float:
-    above, below = score[liked], score[~liked]
-    if len(above) == 0 or len(below) == 0:
-        return float("nan")
-    return float(np.mean(np.sign(above[:, None] - below[None, :])) / 2 + 0.5)
 
 
 def _hit_chance(score: DoubleArray, liked: NDArray[np.bool_], k: int) -> float:

@@ -75,11 +75,6 @@ def mean_known(values: DoubleArray) -> float:
     return float(known.mean()) if len(known) else 0.0
 
 
-def resample(num_rows: int, rng: np.random.Generator) -> DoubleArray:
-    """How often each row is drawn in a bootstrap resample, `[num_rows]`."""
-    return np.bincount(rng.integers(0, num_rows, num_rows), minlength=num_rows).astype(np.float64)
-
-
 def roc_aucs(scores: Scores, labels: BoolArray) -> DoubleArray:
     """`roc_auc` of each label, NaN where all rows have it or none, `[num_tags]`."""
     return np.array([roc_auc(*column) for column in zip(scores.T, labels.T, strict=True)])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import BoolArray, DoubleArray
-from kindred.evaluation.bootstrap import Interval
+from kindred.evaluation.bootstrap import Interval, resample
 from kindred.evaluation.report import write_figures
 from kindred.evaluation.tagging import (
     Ranked,
@@ -19,7 +19,6 @@ from kindred.evaluation.tagging import (
     f1,
     mean_known,
     reliability,
-    resample,
     roc_aucs,
 )
 

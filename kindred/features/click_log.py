@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from kindred.domain.groups import place_in
 from kindred.domain.interactions import IntArray
-from kindred.domain.sessions import sessions_of
+from kindred.domain.sessions import SILENCE, sessions_of
 
 MINUTE = 60_000
-SESSION = 30 * MINUTE
+SESSION = 1_000 * SILENCE
+"""Milliseconds without a click, after which a session is over."""
 CODES = ("os", "region", "referrer", "country", "device")
 """What is known of the request of a click."""
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import DoubleArray, IntArray
+from kindred.domain.sessions import SILENCE
 from kindred.features.feed_log import (
     FIRST_RATE,
     LABEL_SECONDS,
     MILLION,
-    SESSION_SECONDS,
     FeedLog,
     TimedCounts,
     overall_rate,
@@ -220,7 +220,7 @@ class FeedFeatures:
         rows, there = self._last_view(reader, at)
         if not len(self.log):
             return np.zeros(len(reader))
-        goes_on = there & (at - self.log.at[rows] <= SESSION_SECONDS)
+        goes_on = there & (at - self.log.at[rows] <= SILENCE)
         return np.where(goes_on, self.log.place[rows] + 1.0, 0.0)
 
     def _last_view(self, reader: IntArray, at: IntArray) -> tuple[IntArray, NDArray[np.bool_]]:

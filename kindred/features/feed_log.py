@@ -18,8 +18,6 @@ from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.domain.sessions import sessions_of
 
 LABEL_SECONDS = 180
-SESSION_SECONDS = 1800
-"""A session ends after this much silence."""
 MILLION = 1_000_000
 FIRST_RATE = 0.1
 """The like rate that is taken while no label is known."""
@@ -65,7 +63,7 @@ class FeedLog:
     @cached_property
     def session(self) -> IntArray:
         """The session of each view."""
-        return sessions_of(self.reader, self.at, SESSION_SECONDS)
+        return sessions_of(self.reader, self.at)
 
     @cached_property
     def place(self) -> IntArray:

@@ -311,7 +311,7 @@ def tags_of(run: Run) -> list[str]:
 def add_tags(run: Run, tags: Iterable[str]) -> list[str]:
     """Notes words on a run; all of them, in order."""
     noted = list(dict.fromkeys([*tags_of(run), *tags]))
-    write_json(run.folder / TAGS, {"tags": noted})
+    write_with_hash(run.folder / TAGS, {"tags": noted})
     return noted
 
 

@@ -187,6 +187,10 @@ def test_tags_are_kept_in_order_once_each(tmp_path: Path) -> None:
     run = finish_run(new_run_folder(tmp_path, "a"), {"config": {}})
     assert tags_of(run) == [] and add_tags(run, ["may", "wide"]) == ["may", "wide"]
     assert add_tags(run, ["wide", "best"]) == tags_of(run) == ["may", "wide", "best"]
+    noted = run.folder / "tags.json"
+    noted.write_text(noted.read_text("utf-8").replace("wide", "tide"), "utf-8")
+    with pytest.raises(ArtifactError, match="not what was written"):
+        tags_of(run)
 
 
 def test_every_file_of_a_run_damaged_in_each_way_is_noticed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
-from kindred.domain.sessions import sessions_of
+from kindred.domain.sessions import SILENCE, sessions_of
 from kindred.linear.inputs.user_features import events_after
 from kindred.recommenders.model import Model
 
@@ -20,8 +20,6 @@ LATEST_EVENTS: Sequence[int] = (1, 3)
 """Of so many last events of a user the scores are numbers of their own for the ranker."""
 NUM_SUMS = len(LATEST_EVENTS) + 1
 """Those, and the scores of the session that goes on."""
-SILENCE = 1800
-"""Seconds without an event, after which a session is over."""
 MOST_OF_SESSION = 10
 """So many of its events, the last ones, stand for a session."""
 
@@ -38,7 +36,7 @@ def in_session(events: Interactions, asked_at: IntArray | None) -> NDArray[np.bo
     if events.at is not None:
         rows = np.flatnonzero(last)
         users = events.user_index[rows]
-        sessions = sessions_of(users, events.at[rows], SILENCE)
+        sessions = sessions_of(users, events.at[rows])
         latest = np.zeros(events.num_users, dtype=np.int64)
         np.maximum.at(latest, users, sessions)
         last[rows] = sessions == latest[users]

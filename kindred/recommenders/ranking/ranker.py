@@ -14,9 +14,10 @@ from kindred.domain.errors import ArtifactError
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
 from kindred.domain.recommendation import Candidate
+from kindred.domain.sessions import SILENCE
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import SILENCE, LatestEvents, in_session
+from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import (
     EventsByUser,
     PairFeatures,

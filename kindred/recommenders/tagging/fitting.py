@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray
+from kindred.evaluation.bootstrap import resample
 from kindred.evaluation.label_folds import groups_of, label_folds
-from kindred.evaluation.tagging import Ranked, macro_ap, mean_known, resample
+from kindred.evaluation.tagging import Ranked, macro_ap, mean_known
 from kindred.linear.tags.calibration import f1_thresholds, fit_calibration
 from kindred.linear.tags.plain_tagger import fit_plain_tagger, track_means
 from kindred.models.sequence_tagger import SequenceTagger, TaggerConfig

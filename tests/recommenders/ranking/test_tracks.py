@@ -18,6 +18,7 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.domain.recommendation import Answer, Candidate, Request
 from kindred.domain.records import Listened
 from kindred.domain.schema import graph_schema
+from kindred.domain.sessions import SILENCE
 from kindred.evaluation.splits import temporal_split
 from kindred.ingest.generate.music import build_tracks
 from kindred.ingest.generate.tracks import TrackSample
@@ -29,7 +30,7 @@ from kindred.recommenders.histories import Histories, no_histories, read_histori
 from kindred.recommenders.judging.evaluating import EvaluationOptions, evaluate
 from kindred.recommenders.judging.simulation import asking_policy, simulate
 from kindred.recommenders.model import load_model
-from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, SILENCE, LatestEvents, in_session
+from kindred.recommenders.ranking.latest_events import LATEST_EVENTS, LatestEvents, in_session
 from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import Asking, RankedUsers, load_ranker, rank_candidates
 from kindred.recommenders.ranking.ranker_data import PairSampler, Queries, sides_of
