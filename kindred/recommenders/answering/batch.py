@@ -22,7 +22,7 @@ from kindred.recommenders.answering.held_versions import published_version
 from kindred.recommenders.answering.opened import Opened, Version, load_version
 from kindred.recommenders.diversity import at_most_of_each
 from kindred.recommenders.histories import UNKNOWN_ITEM, are_skipped, telling_properties, times_of
-from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
+from kindred.recommenders.ranking.latest_events import LatestEvents
 from kindred.recommenders.ranking.pair_features import best_candidates
 from kindred.recommenders.ranking.ranker import RankedUsers, Ranker
 from kindred.recommenders.releases import ITEMS, USERS
@@ -177,15 +177,15 @@ def _ranked_users(
     version: Version, published: Published, known: Interactions, skips: Interactions | None, position: IntArray
 ) -> RankedUsers:
     graph: FloatArray = np.zeros((len(position), 1), dtype=np.float32)
-    latest, asked_at = None, np.full(len(position), int(time.time()))
+    latest = None
     items = published.items.vectors
     if version.ranker is not None:
         graph = rows_at(version.ranker.user_graph, position).astype(np.float32)
         trained = np.where(known.item_index < len(version.model.items), known.item_index, UNKNOWN_ITEM)
         events = version.ranker.features.in_time(replace(known, item_index=trained))
-        latest = LatestEvents.of(version.model, events, in_session(events, asked_at), items)
+        latest = LatestEvents.of(version.model, events, np.full(len(position), int(time.time())), items)
     scores = partial(dot_scores, published.users.vectors, items)
-    return RankedUsers(scores, position, graph, known, skips, latest, asked_at)
+    return RankedUsers(scores, position, graph, known, skips, latest)
 
 
 def _events(system: System, store: GraphStore, users: IdMap, items: IdMap) -> tuple[Interactions, Interactions | None]:

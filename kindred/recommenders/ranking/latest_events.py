@@ -24,15 +24,16 @@ MOST_OF_SESSION = 10
 """So many of its events, the last ones, stand for a session."""
 
 
-def in_session(events: Interactions, asked_at: IntArray | None) -> NDArray[np.bool_]:
+def in_session(events: Interactions, after: IntArray, asked_at: IntArray | None) -> NDArray[np.bool_]:
     """Which events are of the session that their user is in, `[num_events]`; without times all the last ones are.
 
     Args:
         events: of users up to now.
+        after: how many of the same user came after each (`events_after`), `[num_events]`.
         asked_at: when each user asks, seconds UTC, `[num_users]`; a session that was over by then does not count. None
             for right after their last event.
     """
-    last = events_after(events) < MOST_OF_SESSION
+    last = after < MOST_OF_SESSION
     if events.at is not None:
         rows = np.flatnonzero(last)
         users = events.user_index[rows]
@@ -54,31 +55,34 @@ class LatestEvents:
     Attributes:
         rows: of the last so many, then of the session that goes on, `[num_users, NUM_SUMS, width]`.
         items: rows of the items, `[num_items, width]`.
+        of_session: which of the users' events are of the session that goes on, `[num_events]`.
     """
 
     rows: FloatArray
     items: FloatArray
+    of_session: NDArray[np.bool_]
 
     @classmethod
     def of(
-        cls, model: Model, events: Interactions, of_session: NDArray[np.bool_], items: FloatArray | None = None
+        cls, model: Model, events: Interactions, asked_at: IntArray | None, items: FloatArray | None = None
     ) -> LatestEvents:
         """Those of these events; without times all of a user's events are the last ones.
 
         Args:
             model: retrieval; an event counts by its item alone.
             events: items are positions of the model, −1 for others.
-            of_session: which of them are of the session that goes on, `[num_events]`.
+            asked_at: when each user asks, as for `in_session`.
             items: rows of the items to be scored, else those of the model.
         """
         after = events_after(events)
+        of_session = in_session(events, after, asked_at)
         last = np.flatnonzero(of_session | (after < max(LATEST_EVENTS)))
         added = model.rows_of_items(events.item_index[last])
         rows = np.zeros((events.num_users, NUM_SUMS, added.shape[1]), dtype=np.float32)
         for column, of_sum in enumerate([*(after < count for count in LATEST_EVENTS), of_session]):
             counted = of_sum[last]
             np.add.at(rows[:, column], events.user_index[last][counted], added[counted])
-        return cls(rows, model.ranking.items if items is None else items)
+        return cls(rows, model.ranking.items if items is None else items, of_session)
 
     def scores(self, users: IntArray) -> FloatArray:
         """Scores of the whole catalogue, `[NUM_SUMS, num_users, num_items]`."""

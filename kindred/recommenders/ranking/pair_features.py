@@ -217,24 +217,30 @@ class EventsByUser:
 
     Attributes:
         events: each user's in the order in which they were given.
+        rows: of each event among those given, `[num_events]`.
         offsets: user u has the events from `offsets[u]` to `offsets[u + 1]`, `[num_users + 1]`.
     """
 
     events: Interactions
+    rows: IntArray
     offsets: IntArray
 
     @classmethod
     def of(cls, events: Interactions) -> EventsByUser:
         """These events."""
         counts = np.bincount(events.user_index, minlength=events.num_users)
-        ordered = events.take(np.argsort(events.user_index, kind="stable"))
-        return cls(ordered, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+        rows = np.argsort(events.user_index, kind="stable")
+        return cls(events.take(rows), rows, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
     def of_users(self, users: IntArray) -> Interactions:
         """The events of these users, counted in their order."""
         first, counts = self.offsets[users], self.offsets[users + 1] - self.offsets[users]
         found = self.events.take(spans(first, counts))
         return replace(found, user_index=np.repeat(np.arange(len(users)), counts), num_users=len(users))
+
+    def rows_of_users(self, users: IntArray) -> IntArray:
+        """The rows of the same events among those given."""
+        return self.rows[spans(self.offsets[users], self.offsets[users + 1] - self.offsets[users])]
 
 
 def _padded(edges: IntArray, num_items: int, num_nodes: int) -> IntArray:

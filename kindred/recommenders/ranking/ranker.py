@@ -17,7 +17,7 @@ from kindred.domain.recommendation import Candidate
 from kindred.domain.sessions import SILENCE
 from kindred.models.pairwise_scores import PairwiseScores
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
+from kindred.recommenders.ranking.latest_events import LatestEvents
 from kindred.recommenders.ranking.pair_features import (
     EventsByUser,
     PairFeatures,
@@ -118,7 +118,6 @@ class RankedUsers:
         known: events up to now, by row.
         skips: skips up to now, None where there are none.
         latest: their last events alone; None where no ranker will ask.
-        asked_at: when each asks, seconds UTC, `[num_rows]`; None for right after their last event.
     """
 
     retrieve: Scorer
@@ -127,7 +126,6 @@ class RankedUsers:
     known: Interactions
     skips: Interactions | None
     latest: LatestEvents | None = None
-    asked_at: IntArray | None = None
 
     def open_scores(self, users: IntArray) -> FloatArray:
         """Retrieval's scores, `−inf` where a user knows or skipped the item, `[num_users, num_items]`."""
@@ -148,12 +146,17 @@ class RankedUsers:
     def tastes(self, features: PairFeatures, users: IntArray) -> Tastes:
         """What these users did."""
         skips = None if self._skips is None else self._skips.of_users(users)
-        return features.tastes(*self._sessions(features, users), skips)
+        return features.tastes(*self._sessions(users), skips)
 
-    def _sessions(self, features: PairFeatures, users: IntArray) -> tuple[Interactions, NDArray[np.bool_]]:
+    @property
+    def of_session(self) -> NDArray[np.bool_]:
+        """Which known events are of the session that goes on, `[num_events]`, where a ranker asks."""
+        assert self.latest is not None
+        return self.latest.of_session
+
+    def _sessions(self, users: IntArray) -> tuple[Interactions, NDArray[np.bool_]]:
         """The events of these users, and which are of the session that goes on."""
-        events = features.in_time(self._known.of_users(users))
-        return events, in_session(events, None if self.asked_at is None else self.asked_at[users])
+        return self._known.of_users(users), self.of_session[self._known.rows_of_users(users)]
 
     @cached_property
     def _known(self) -> EventsByUser:
@@ -177,7 +180,7 @@ class RankedUsers:
             scores: retrieval's open scores of the whole catalogue, `[num_users, num_items]`.
         """
         logits: FloatArray = np.full(items.shape, -np.inf, dtype=np.float32)
-        ranked = np.flatnonzero(ranker.ranks_for(*self._sessions(ranker.features, users)))
+        ranked = np.flatnonzero(ranker.ranks_for(*self._sessions(users)))
         if not len(ranked):
             return logits
         users, items = users[ranked], items[ranked]
@@ -245,14 +248,13 @@ def rank_candidates(ranker: Ranker, model: Model, asking: Asking, candidates: Se
     if not candidates:
         return []
     seen = ranker.features.in_time(_of_one_user(asking.seen, model.items, asking.seen_at))
-    of_session = in_session(seen, np.array([asking.at]))
-    tastes = ranker.features.tastes(seen, of_session, _of_one_user(asking.skipped, model.items))
     found = None if asking.user_id is None else model.users.position(asking.user_id)
     position = np.array([-1 if found is None else found])
     graph = np.zeros_like(ranker.user_graph[:1]) if asking.learned is None else asking.learned
     items = model.items.positions([candidate.item_id for candidate in candidates])[None, :]
     retrieved = np.array([[[candidate.score for candidate in candidates]]], dtype=np.float32)
-    latest = LatestEvents.of(model, seen, of_session, model.ranking.items[items[0]])
+    latest = LatestEvents.of(model, seen, np.array([asking.at]), model.ranking.items[items[0]])
+    tastes = ranker.features.tastes(seen, latest.of_session, _of_one_user(asking.skipped, model.items))
     scores = np.concatenate([retrieved, np.where(items >= 0, latest.scores(np.zeros(1, np.int64)), -np.inf)])
     logits: list[float] = ranker.logits(ranker.scores.users(position, graph), tastes, items, scores)[0].tolist()
     return logits

@@ -12,7 +12,7 @@ from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.models.pairwise_ranker import Lists, Pairs, Pool, RankerConfig, Sides
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
+from kindred.recommenders.ranking.latest_events import LatestEvents
 from kindred.recommenders.ranking.pair_features import PairFeatures, Spread, best_candidates, scores_at
 from kindred.recommenders.ranking.ranker import USERS_A_BATCH, RankedUsers
 from kindred.training.sampling import KnownPairs
@@ -64,8 +64,7 @@ class Queries:
             graph_rows,
             histories.events,
             before,
-            LatestEvents.of(base, histories.events, in_session(histories.events, asked_at)),
-            asked_at,
+            LatestEvents.of(base, histories.events, asked_at),
         )
         return cls(events.item_index[targets], users, instead)
 

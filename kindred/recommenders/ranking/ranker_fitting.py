@@ -23,7 +23,7 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.fitting import fit_model
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import LatestEvents, in_session
+from kindred.recommenders.ranking.latest_events import LatestEvents
 from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import RankedUsers, Ranker
 from kindred.recommenders.ranking.ranker_data import PairSampler, Queries, sides_of
@@ -123,8 +123,8 @@ def _why_no_ranker(parts: Parts, config: RankerConfig) -> str | None:
 def _users(
     model: Model, sides: Sides, events: Interactions, skips: Interactions | None, asked_at: IntArray | None
 ) -> RankedUsers:
-    latest = LatestEvents.of(model, events, in_session(events, asked_at))
-    return RankedUsers(model.score_users, sides.user_position, sides.user_graph, events, skips, latest, asked_at)
+    latest = LatestEvents.of(model, events, asked_at)
+    return RankedUsers(model.score_users, sides.user_position, sides.user_graph, events, skips, latest)
 
 
 def divide(events: Interactions, config: ModelConfig, seed: int, *, temporal: bool) -> Parts:
@@ -217,7 +217,7 @@ def _judge(network: PairwiseRanker, metrics: tuple[Metrics, ...], tested: Querie
     )
     known, before = tested.users.known, alone.per_user["ndcg@10"]
     gained = ranked.per_user["ndcg@10"] - before
-    are_within = known.take(in_session(known, tested.users.asked_at)).are_active
+    are_within = known.take(tested.users.of_session).are_active
     kinds = {"within": are_within, "between": ~are_within}
     gains = {kind: _gain(gained[asked]) for kind, asked in kinds.items() if asked.sum() >= FEWEST_VALIDATION}
     needed = {kind: gain.standard_error if kind == "within" else gain.mean - gain.low for kind, gain in gains.items()}

@@ -16,7 +16,7 @@ from kindred.models.pairwise_ranker import PairwiseRanker, RankerConfig
 from kindred.recommenders.answering.recommender import Opened
 from kindred.recommenders.interaction_graph import InteractionGraph, read_interaction_graph
 from kindred.recommenders.model import Model
-from kindred.recommenders.ranking.latest_events import NUM_SUMS, in_session
+from kindred.recommenders.ranking.latest_events import NUM_SUMS, LatestEvents
 from kindred.recommenders.ranking.pair_features import PairFeatures
 from kindred.recommenders.ranking.ranker import Ranker
 from kindred.recommenders.ranking.ranker_data import sides_of
@@ -52,10 +52,9 @@ def small_ranker(music: Music, model: Model) -> Ranker:
     torch.manual_seed(0)
     sides = sides_of(music.graph, model)
     features = PairFeatures.of(music.graph, music.graph.interactions, music.graph.skips)
-    tastes, scores = (
-        features.tastes(music.graph.interactions, in_session(music.graph.interactions, None), None),
-        np.zeros((1 + NUM_SUMS, 80, 1), np.float32),
-    )
+    events = music.graph.interactions
+    tastes = features.tastes(events, LatestEvents.of(model, events, None).of_session, None)
+    scores = np.zeros((1 + NUM_SUMS, 80, 1), np.float32)
     numbers = features.numbers(tastes, np.zeros((80, 1), np.int64), scores)
     assert numbers.shape[2] == features.num_numbers
     network = PairwiseRanker(sides, features.num_numbers, RankerConfig())

@@ -22,6 +22,7 @@ from kindred.domain.sessions import SILENCE
 from kindred.evaluation.splits import temporal_split
 from kindred.ingest.generate.music import build_tracks
 from kindred.ingest.generate.tracks import TrackSample
+from kindred.linear.inputs.user_features import events_after
 from kindred.models.pairwise_ranker import RankerConfig
 from kindred.recommenders.answering.batch import open_published, recommend_to_all
 from kindred.recommenders.answering.recommender import Opened
@@ -118,7 +119,7 @@ def _pairs_in(items: IntArray) -> tuple[IntArray, IntArray]:
 def test_the_latest_events_are_scored_alone(music: Music) -> None:
     model, events = load_model(TRACKS, music.run.folder), music.graph.interactions
     assert events.at is not None
-    latest = LatestEvents.of(model, events, in_session(events, None))
+    latest = LatestEvents.of(model, events, None)
     for user in (0, 7, 40):
         mine = np.flatnonzero(events.user_index == user)
         ordered = mine[np.argsort(events.at[mine], kind="stable")]
@@ -131,7 +132,7 @@ def test_the_latest_events_are_scored_alone(music: Music) -> None:
             wanted = np.sum(added[-count:], axis=0) @ model.ranking.items.T
             assert np.allclose(latest.scores(np.array([user]))[column, 0], wanted, atol=1e-4)
     nothing = events.take(np.zeros(0, np.int64))
-    strangers = LatestEvents.of(model, nothing, in_session(nothing, None))
+    strangers = LatestEvents.of(model, nothing, None)
     assert not strangers.rows.any() and len(strangers.rows) == events.num_users
 
 
@@ -139,15 +140,16 @@ def test_a_session_ends_with_a_silence_and_is_the_last_ten_events_at_most() -> N
     at = np.array([0, 100, 5_000, 5_000 + SILENCE, 7_000, *range(20, 32)])
     user = np.array([0, 0, 0, 0, 0, *[2] * 12])
     events = Interactions(user, np.zeros(len(at), np.int64), 3, 1, at=at)
-    told = in_session(events, None)
+    after, timeless = events_after(events), replace(events, at=None)
+    told = in_session(events, after, None)
     assert told[:5].tolist() == [False, False, True, True, True]
     assert told[5:].tolist() == [False] * 2 + [True] * 10
-    assert in_session(replace(events, at=None), None).all()
-    asked = in_session(events, np.array([7_000 + SILENCE, 0, 31 + SILENCE]))
+    assert in_session(timeless, events_after(timeless), None).all()
+    asked = in_session(events, after, np.array([7_000 + SILENCE, 0, 31 + SILENCE]))
     assert (asked == told).all()
-    late = in_session(events, np.array([7_001 + SILENCE, 0, 31 + SILENCE]))
+    late = in_session(events, after, np.array([7_001 + SILENCE, 0, 31 + SILENCE]))
     assert not late[:5].any() and (late[5:] == told[5:]).all()
-    assert in_session(replace(events, at=None), np.full(3, 1 << 40)).all()
+    assert in_session(timeless, events_after(timeless), np.full(3, 1 << 40)).all()
 
 
 def test_a_saved_ranker_that_reads_other_numbers_is_refused(music: Music, tmp_path: Path) -> None:
@@ -209,8 +211,8 @@ def test_a_ranker_ranks_only_for_those_for_whom_it_was_better(music: Music) -> N
     users, user_id = np.arange(20), music.graph.users.external(3)
     history = read_histories(TRACKS, music.store, music.graph.items, [user_id])
     for asked_at, kind in ((None, "within"), (late, "between")):
-        latest = LatestEvents.of(model, events, in_session(events, asked_at))
-        ranked = RankedUsers(model.score_users, users, sides.user_graph, events, None, latest, asked_at)
+        latest = LatestEvents.of(model, events, asked_at)
+        ranked = RankedUsers(model.score_users, users, sides.user_graph, events, None, latest)
         retrieval, network = (ranked.scorer(ranker)(users) for ranker in (None, both))
         assert not same_order(retrieval, network)
         assert same_order(
