@@ -109,7 +109,7 @@ def _log(settings: Settings) -> SearchLog:
 
 def _fit(log: SearchLog, examples: Examples, config: TowerConfig) -> QueryModel:
     with TemporaryDirectory() as folder:
-        return fit_query_model(log, examples, None, config, RunOptions(Path(folder)))[0]
+        return fit_query_model(log, examples, config, RunOptions(Path(folder)))[0]
 
 
 def _esci(log: SearchLog) -> None:

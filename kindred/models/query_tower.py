@@ -49,7 +49,7 @@ class QueryTower:
         elif self.pooling == "mean":
             mixed = pooled
         else:
-            mixed = np.concatenate([text, np.broadcast_to(w["pad"], (HISTORY - len(text), text.shape[1]))]).ravel()
+            mixed = np.pad(text, ((0, HISTORY - len(text)), (0, 0))).ravel()
         hidden = w["mix.0.weight"] @ mixed + w["mix.0.bias"]
         hidden *= 0.5 * (1 + erf(hidden * np.float32(0.5**0.5)))
         found = pooled + w["mix.2.weight"] @ hidden + w["mix.2.bias"]

@@ -29,7 +29,7 @@ class TowerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     width: int = Field(128, ge=2, description="of the shared space")
-    pooling: Pooling = Field("attention", description="of the queries; concat: side by side, missing ones as [PAD]")
+    pooling: Pooling = Field("attention", description="of the queries; concat: side by side, zeros for missing ones")
     loss: TowerLoss = Field("softmax", description="sampled softmax, or the multi-class margin")
     temperature: float = Field(0.07, gt=0, description="cosines are divided by it")
     margin: float = Field(0.2, gt=0, description="of the margin loss, in cosine")
@@ -90,12 +90,9 @@ class TwoTower(nn.Module):
         config: settings.
         sizes: of the inputs.
         projection: what both towers begin as, `[width, text_dim]`.
-        pad: text vector of a missing query in the concat layout, `[text_dim]`.
     """
 
-    pad: Tensor
-
-    def __init__(self, config: TowerConfig, sizes: Sizes, projection: Tensor, pad: Tensor) -> None:
+    def __init__(self, config: TowerConfig, sizes: Sizes, projection: Tensor) -> None:
         super().__init__()
         self.config = config
         self.text = nn.Linear(sizes.text, config.width, bias=False)
@@ -110,7 +107,6 @@ class TwoTower(nn.Module):
         wide = HISTORY * sizes.text if config.pooling == "concat" else config.width
         out = nn.Linear(2 * config.width, config.width)
         self.mix = nn.Sequential(nn.Linear(wide, 2 * config.width), nn.GELU(), out)
-        self.register_buffer("pad", pad)
         with torch.no_grad():
             self.text.weight.copy_(projection)
             self.item_text.weight.copy_(projection)
@@ -128,8 +124,7 @@ class TwoTower(nn.Module):
         states = self.text(text) + self.graph(graph)
         pooled = (self._weights(states + self.slot, batch).unsqueeze(-1) * states).sum(1)
         if self.config.pooling == "concat":
-            padded = torch.where(batch.known.unsqueeze(-1), text, self.pad)
-            return functional.normalize(pooled + self.mix(padded.flatten(1)), dim=1)
+            return functional.normalize(pooled + self.mix(text.flatten(1)), dim=1)
         if self.config.pooling == "mean":
             return functional.normalize(pooled + self.mix(pooled), dim=1)
         told = (self._weights(states + self.slot, batch).unsqueeze(-1) * (states + self.slot)).sum(1)

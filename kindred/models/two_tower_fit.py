@@ -62,7 +62,6 @@ class TowerInputs:
         item_text: vectors of products, `[num_items, text_dim]`.
         item_graph: what the graph says of products; the first `graph_dim` of it come from queries, `[num_items, …]`.
         own: row of each product's own vector, 0 for none, `[num_items]`.
-        pad: text vector of a missing query, `[text_dim]`.
     """
 
     query_text: FloatArray
@@ -70,7 +69,6 @@ class TowerInputs:
     item_text: FloatArray
     item_graph: FloatArray
     own: IntArray
-    pad: FloatArray
 
     @property
     def sizes(self) -> Sizes:
@@ -137,7 +135,7 @@ def new_towers(config: TowerConfig, inputs: TowerInputs, seed: int) -> TwoTower:
         _, _, components = torch.svd_lowrank(texts, q=width, niter=4)
         projection = torch.zeros(config.width, texts.shape[1])
         projection[:width] = components.T
-        return TwoTower(config, inputs.sizes, projection, torch.from_numpy(inputs.pad))
+        return TwoTower(config, inputs.sizes, projection)
 
 
 def fit_towers(

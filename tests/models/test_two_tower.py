@@ -33,7 +33,7 @@ def inputs_of(own: bool = True) -> TowerInputs:
     queries, items = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in vectors)
     ids = np.arange(1, NUM + 1) if own else np.zeros(NUM, np.int64)
     nothing = np.zeros((NUM, 1), np.float32)
-    return TowerInputs(queries, nothing, items, nothing, ids, np.ones(DIMENSION, np.float32))
+    return TowerInputs(queries, nothing, items, nothing, ids)
 
 
 def pairs() -> TowerExamples:
@@ -94,7 +94,7 @@ def test_an_answer_is_taken_out_of_what_is_known_of_its_query() -> None:
     inputs = inputs_of()
     leads = np.eye(NUM, 4, dtype=np.float32)
     graph = leads[:1].repeat(NUM, 0)  # each query led to product 0 alone
-    known = TowerInputs(inputs.query_text, graph, inputs.item_text, leads, inputs.own, inputs.pad)
+    known = TowerInputs(inputs.query_text, graph, inputs.item_text, leads, inputs.own)
     examples = pairs()
     without = known.histories(examples.histories.take(slice(0, 1)), np.array([0]))
     assert not without.graph[0, 0].any() and known.histories(examples.histories.take(slice(0, 1))).graph[0, 0].any()
@@ -107,7 +107,7 @@ def test_one_history_in_numpy_is_as_in_torch(pooling: str, num: int) -> None:
     inputs = inputs_of()
     leads, graph = (rng.normal(size=(NUM, 4)).astype(np.float32) for _ in range(2))
     graph[3] = 0  # a query that led to nothing
-    inputs = TowerInputs(inputs.query_text, graph, inputs.item_text, leads, inputs.own, inputs.pad)
+    inputs = TowerInputs(inputs.query_text, graph, inputs.item_text, leads, inputs.own)
     towers = new(CONFIG.model_copy(update={"pooling": pooling}), inputs)
     query, age = np.full((1, HISTORY), -1), np.zeros((1, HISTORY), np.float32)
     query[0, :num] = rng.permutation(NUM)[:num] if num < HISTORY else [3, 5, 1, 0, 7]

@@ -102,9 +102,7 @@ def judge(held: Held, config: TowerConfig, variants: Mapping[str, TowerConfig], 
         options: folder, seed, device.
     """
     models = {
-        name: fit_query_model(held.before, held.train, None, settings, of_seed(options, options.seed, f"fit-{number}"))[
-            0
-        ]
+        name: fit_query_model(held.before, held.train, settings, of_seed(options, options.seed, f"fit-{number}"))[0]
         for number, (name, settings) in enumerate({OWN: config, **variants}.items())
     }
     rankers = {name: _ranker(model, held.log, model.weights) for name, model in models.items()}
@@ -137,9 +135,7 @@ def judge_in_folds(log: SearchLog, judged: Examples, config: TowerConfig, option
     found: list[dict[str, Metrics]] = []
     for number, part in enumerate(parts):
         held = hold_fold(log, judged, part)
-        model, _ = fit_query_model(
-            held.before, held.train, None, config, of_seed(options, options.seed, f"fit-{number}")
-        )
+        model, _ = fit_query_model(held.before, held.train, config, of_seed(options, options.seed, f"fit-{number}"))
         rankers = {OWN: _ranker(model, log, model.weights), **baselines(model, held)}
         if not len(log.bought):
             del rankers[POPULARITY]

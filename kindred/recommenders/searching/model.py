@@ -113,7 +113,7 @@ class QueryModel:
 
 
 def fit_query_model(
-    log: SearchLog, examples: Examples, pad: FloatArray | None, config: TowerConfig, run: RunOptions
+    log: SearchLog, examples: Examples, config: TowerConfig, run: RunOptions
 ) -> tuple[QueryModel, dict[str, Any]]:
     """The model fitted on these examples and on no other, and how it went.
 
@@ -123,11 +123,10 @@ def fit_query_model(
     Args:
         log: the search log; only its searches and what led to what up to the examples may be in it.
         examples: what to learn from.
-        pad: text vector of a missing query, for the concat layout.
         config: of the towers.
         run: folder, seed, device.
     """
-    whole = QueryModel(*_untrained(log, examples, pad, config))
+    whole = QueryModel(*_untrained(log, examples, config))
     if not len(examples):
         return whole, {"weights": asdict(Weights())}
     judged, epochs, scores = [], [], []
@@ -136,7 +135,7 @@ def fit_query_model(
         since = int(examples.at[held_out].min())
         before = log.before(since) if since else log
         rows = held_out[np.random.default_rng(run.seed).permutation(len(held_out))[:num_validated]]
-        start = QueryModel(*_untrained(before, examples.take(train), pad, config, whole.index))
+        start = QueryModel(*_untrained(before, examples.take(train), config, whole.index))
         fitted, made = _with_towers(start, before, examples.take(train), examples.take(rows), config, _in(run, number))
         judged.append((fitted, examples.take(rows)))
         epochs.append(int(made["best_epoch"]))
@@ -164,7 +163,7 @@ def folds(examples: Examples, seed: int) -> list[tuple[IntArray, IntArray]]:
 
 
 def _untrained(
-    log: SearchLog, examples: Examples, pad: FloatArray | None, config: TowerConfig, known: ProductIndex | None = None
+    log: SearchLog, examples: Examples, config: TowerConfig, known: ProductIndex | None = None
 ) -> tuple[ProductIndex, Weights, None, TowerInputs]:
     """All that needs no training: the parts of a model; `known` is an index of the same products at another time."""
     orders = examples.gains[np.flatnonzero(examples.user >= 0)]
@@ -174,7 +173,7 @@ def _untrained(
         index = build_index(log.products, popularity, queries=queries)
     else:
         index = index_as_of(known, popularity, queries)
-    return index, Weights(), None, tower_inputs(log, examples, pad, config)
+    return index, Weights(), None, tower_inputs(log, examples, config)
 
 
 def _with_towers(
@@ -230,7 +229,7 @@ def _fit_sums(parts: Sequence[tuple[ProductIndex, AskedQueries, csr_matrix]], st
     return best, score
 
 
-def tower_inputs(log: SearchLog, examples: Examples, pad: FloatArray | None, config: TowerConfig) -> TowerInputs:
+def tower_inputs(log: SearchLog, examples: Examples, config: TowerConfig) -> TowerInputs:
     """What the towers read: texts, what the graph says, and which products have a vector of their own."""
     num_items = len(log.products)
     counts = np.bincount(examples.gains.indices, minlength=num_items)
@@ -239,17 +238,16 @@ def tower_inputs(log: SearchLog, examples: Examples, pad: FloatArray | None, con
     own[often] = np.arange(1, len(often) + 1)
     nothing = np.zeros((num_items, 1), dtype=np.float32)
     leads = lead_vectors(log.led_to, len(log.queries), num_items) if config.graph else nothing
-    return inputs_of(log, leads, own, pad)
+    return inputs_of(log, leads, own)
 
 
-def inputs_of(log: SearchLog, leads: FloatArray, own: IntArray, pad: FloatArray | None) -> TowerInputs:
+def inputs_of(log: SearchLog, leads: FloatArray, own: IntArray) -> TowerInputs:
     """The inputs with these graph vectors of products and these rows of products' own vectors."""
     text = log.products.title_vectors + _DESCRIPTION_SHARE * log.products.text_vectors
     text /= np.maximum(np.linalg.norm(text, axis=1, keepdims=True), 1e-9)
     queries = np.zeros((len(log.queries), leads.shape[1]), dtype=np.float32)
     np.add.at(queries, log.led_to.source, leads[log.led_to.target])
-    padded = np.zeros(text.shape[1], np.float32) if pad is None else pad.astype(np.float32)
-    return TowerInputs(log.query_vectors, queries, text.astype(np.float32), leads, own, padded)
+    return TowerInputs(log.query_vectors, queries, text.astype(np.float32), leads, own)
 
 
 def lead_vectors(led_to: Links, num_queries: int, num_items: int) -> FloatArray:

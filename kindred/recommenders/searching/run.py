@@ -57,7 +57,7 @@ def train(system: System, store: GraphStore, config: ModelConfig, options: RunOp
     log, encoder = read_search_log(store, state.until), store.read_metadata().get("encoder")
     options.has_read()
     examples = examples_of(log)
-    model, made = fit_query_model(log, examples, None, config.tower, options)
+    model, made = fit_query_model(log, examples, config.tower, options)
     _save_towers(options.folder, model, log.products.ids, made)
     manifest = {
         **made_of(system, config, options, state),
@@ -106,7 +106,7 @@ def model_for(log: SearchLog, folder: Path, config: TowerConfig) -> QueryModel:
     tensors, noted = read_checkpoint(folder, MODEL)
     positions = IdMap(noted["items"]).positions(log.products.ids.ids)
     leads, own = (rows_at(tensors[name].numpy(), positions) for name in ("leads", "own"))
-    inputs = inputs_of(log, leads, own, None)
+    inputs = inputs_of(log, leads, own)
     towers, weights = _load_towers(folder, config, inputs)
     popularity = np.bincount(log.bought.target, minlength=len(log.products)).astype(np.float32)
     queries = log.known_queries if config.spelling else None
@@ -170,7 +170,6 @@ def save_release(folder: Path, release: Release) -> None:
         "leads": inputs.item_graph,
         "own": inputs.own,
         "popularity": index.popularity,
-        "pad": inputs.pad,
         **{f"number.{name}": values for name, values in products.numbers.items()},
         **_csr_arrays("groups", products.groups),
     }
@@ -224,7 +223,6 @@ def load_release(folder: Path, name: str, config: TowerConfig) -> Release:
         np.zeros((num, titles.shape[1]), np.float32),
         arrays["leads"],
         arrays["own"],
-        arrays["pad"],
     )
     towers, weights = _load_towers(folder, config, inputs)
     model = QueryModel(index, weights, towers, inputs)
@@ -234,11 +232,12 @@ def load_release(folder: Path, name: str, config: TowerConfig) -> Release:
 def _load_towers(folder: Path, config: TowerConfig, inputs: TowerInputs) -> tuple[TwoTower | None, Weights]:
     tensors, noted = read_checkpoint(folder, MODEL)
     leads, own = tensors.pop("leads"), tensors.pop("own")
+    tensors.pop("pad", None)  # zeros, that earlier versions kept
     weights = Weights(**noted["weights"])
     if not noted["trained"]:
         return None, weights
-    sizes = Sizes(inputs.pad.shape[0], leads.shape[1], leads.shape[1], int(own.max()) if len(own) else 0)
-    towers = TwoTower(config, sizes, torch.zeros(config.width, sizes.text), torch.from_numpy(inputs.pad))
+    sizes = Sizes(inputs.item_text.shape[1], leads.shape[1], leads.shape[1], int(own.max()) if len(own) else 0)
+    towers = TwoTower(config, sizes, torch.zeros(config.width, sizes.text))
     towers.load_state_dict(tensors)
     towers.eval()
     return towers, weights

@@ -233,7 +233,7 @@ def test_a_model_does_not_change_with_what_comes_later(searching: Searching, tmp
     def fitted(of: SearchLog, name: str) -> tuple[Examples, np.ndarray]:
         before = of.before(since)
         examples = order_examples(before)
-        model, _ = fit_query_model(before, examples, None, TINY, RunOptions(tmp_path / name, seed=1, device="cpu"))
+        model, _ = fit_query_model(before, examples, TINY, RunOptions(tmp_path / name, seed=1, device="cpu"))
         return examples, model.scores(examples.histories.take(np.arange(5)), before.queries)
 
     shuffled = log.bought.target.copy()
