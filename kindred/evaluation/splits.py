@@ -81,7 +81,7 @@ def split_by(protocol: ProtocolName, interactions: Interactions, seed: int) -> S
     return temporal_split(interactions) if protocol == "temporal" else random_split(interactions, seed)
 
 
-def temporal_split(interactions: Interactions, tie_order: IntArray | None = None) -> Split:
+def temporal_split(interactions: Interactions) -> Split:
     """Each user's last event is test, the one before it validation, the rest train.
 
     A user's only event is train: without any history there is nothing to predict from. Of two events the first is train
@@ -89,19 +89,13 @@ def temporal_split(interactions: Interactions, tie_order: IntArray | None = None
     (user, item, time, rating), which follows neither the rows nor anything that a model could guess. File or id order
     would: ids often follow an item's age, and the test items would be the newer and less popular ones.
 
-    Args:
-        interactions: every event.
-        tie_order: what orders a user's events of the same time before the hash does, `[num_events]`: a sequence number
-            that the source knows, or the convention of a published benchmark.
-
     Raises:
         SettingsError: the events have no times.
     """
     at = _times(interactions)
     user = interactions.user_index
     same_content = () if interactions.edge_index is None else (interactions.edge_index,)
-    known_order = () if tie_order is None else (tie_order,)
-    order = np.lexsort((*same_content, _content_hash(interactions), *known_order, at, user))
+    order = np.lexsort((*same_content, _content_hash(interactions), at, user))
     counts = np.bincount(user, minlength=interactions.num_users)
     history = counts[user[order]]
     ends = np.cumsum(counts)[user[order]]

@@ -116,13 +116,6 @@ def test_held_out_events_of_items_that_their_user_had_are_counted() -> None:
     assert [repeated_share(temporal_split(events(rows))) for rows in (twice, other, twice + other)] == [1.0, 0.0, 0.5]
 
 
-def test_a_known_order_decides_ties() -> None:
-    interactions = events([(0, item, 5, 0) for item in (2, 0, 3, 1)])
-    split = temporal_split(interactions, tie_order=interactions.item_index)
-    assert split.test_events.item_index.tolist() == [3]
-    assert split.validation_events.item_index.tolist() == [2]
-
-
 def test_random_split_meets_its_shares_and_seeds_are_independent() -> None:
     num_events = 20_000
     user, item = np.divmod(np.arange(num_events), 100)
