@@ -53,10 +53,10 @@ class MatchedNegatives:
         side that there is. An item that its user had before, which no list holds again, and one without negatives tell
         nothing and count .5.
 
-        The ROC-AUC of a user is that of Rendle et al., "BPR: Bayesian Personalized Ranking from Implicit Feedback", UAI
-        2009, arXiv 1205.2618. To rank among items of like popularity is due to Bellogín, Castells and Cantador,
-        "Statistical biases in Information Retrieval metrics for recommender systems", Information Retrieval Journal 20,
-        2017; their parts of the catalogue have fixed bounds.
+        The mean over a user's held-out items is the ROC-AUC of Rendle et al., "BPR: Bayesian Personalized Ranking from
+        Implicit Feedback", UAI 2009, arXiv 1205.2618. To rank among items of like popularity is due to Bellogín,
+        Castells and Cantador, "Statistical biases in Information Retrieval metrics for recommender systems",
+        Information Retrieval Journal 20, 2017; their parts of the catalogue have fixed bounds.
 
         Args:
             scores: of the catalogue, −inf where an item can't be recommended, `[batch, num_items]`.
@@ -65,7 +65,7 @@ class MatchedNegatives:
             items: item of each, `[num_pairs]`.
 
         Returns:
-            Mean over each user's held-out items, 0 for a user who has none, `[batch]`.
+            The chance of each pair, `[num_pairs]`.
         """
         chosen = self.chosen[users].toarray() > 0
         values = [np.zeros(0)]
@@ -73,10 +73,8 @@ class MatchedNegatives:
             part = slice(start, start + _CHUNK)
             values.append(self._of_pairs(scores, chosen, rows[part], items[part]))
         repeated = np.asarray(self.known[users[rows], items]).ravel() > 0
-        found = np.where(repeated, 0.5, np.concatenate(values))
-        counts = np.bincount(rows, minlength=len(users))
-        mean: DoubleArray = np.bincount(rows, found, len(users)) / np.maximum(counts, 1)
-        return mean
+        found: DoubleArray = np.where(repeated, 0.5, np.concatenate(values))
+        return found
 
     def _of_pairs(self, scores: FloatArray, chosen: BoolArray, rows: IntArray, items: IntArray) -> DoubleArray:
         """The same of each pair, all as if new to its user; `chosen` is `[batch, num_items]`."""

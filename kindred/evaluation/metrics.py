@@ -24,7 +24,7 @@ import torch
 
 from kindred.domain.distinct import distinct
 from kindred.domain.groups import spans
-from kindred.domain.interactions import DoubleArray, FloatArray, IntArray, Interactions, Scorer
+from kindred.domain.interactions import BoolArray, DoubleArray, FloatArray, IntArray, Interactions, Scorer
 from kindred.evaluation.matched_negatives import ROC_AUC, MatchedNegatives
 
 METRICS = ("recall", "ndcg", "mrr", "hit_rate")
@@ -73,29 +73,65 @@ def evaluate_ranking(
     Raises:
         ValueError: the scorer answered with the wrong shape or with NaN.
     """
+    every = np.ones(held_out.num_items, dtype=np.bool_)
+    return evaluate_groups(score_users, held_out, seen, [every], ks, batch_size, matched)[0]
+
+
+def evaluate_groups(
+    score_users: Scorer,
+    held_out: Interactions,
+    seen: Interactions | None,
+    groups: Sequence[BoolArray],
+    ks: Sequence[int] = (5, 10, 20),
+    batch_size: int = 1024,
+    matched: MatchedNegatives | None = None,
+) -> list[RankingResult]:
+    """`evaluate_ranking` of each group of items, as if only its items were held out; every user is scored once.
+
+    Args:
+        score_users: the model under test.
+        held_out: the answers.
+        seen: as in `evaluate_ranking`.
+        groups: which items each is of, `[num_items]`; they may overlap, and a group may have no held-out item.
+        ks: list lengths to report.
+        batch_size: users scored at a time.
+        matched: as in `evaluate_ranking`.
+
+    Raises:
+        ValueError: the scorer answered with the wrong shape or with NaN.
+    """
     relevant = ItemsByUser.of(held_out)
     removed = None if seen is None else ItemsByUser.of(seen)
     users = np.flatnonzero(np.diff(relevant.offsets)).astype(np.int64)
     longest = min(max(ks), held_out.num_items)
     names = [f"{metric}@{k}" for k in ks for metric in METRICS]
     names += [] if matched is None else [ROC_AUC]
-    per_user = {name: np.zeros(len(users)) for name in names}
+    per_user = [{name: np.zeros(len(users)) for name in names} for _ in groups]
+    num_held_out = np.zeros((len(groups), len(users)), dtype=np.int64)
     top_items = np.full((len(users), longest), -1, dtype=np.int64)
     for start in range(0, len(users), batch_size):
         batch = users[start : start + batch_size]
         scores = _checked_scores(score_users(batch), (len(batch), held_out.num_items))
         if removed is not None:
-            rows, items = removed.rows_and_items(batch)
-            scores[rows, items] = -torch.inf
-        rows_of_batch = slice(start, start + len(batch))
-        values, top_items[rows_of_batch] = _top(scores, longest)
-        groups = _tie_groups(scores, values, relevant, batch)
-        for k in ks:
-            for metric, column in _metrics_at(k, groups, relevant.counts(batch)).items():
-                per_user[f"{metric}@{k}"][rows_of_batch] = column
-        if matched is not None:
-            per_user[ROC_AUC][rows_of_batch] = matched.roc_auc(scores.numpy(), batch, *relevant.rows_and_items(batch))
-    return RankingResult(users, per_user, top_items)
+            scores[removed.rows_and_items(batch)] = -torch.inf
+        here = slice(start, start + len(batch))
+        values, top_items[here] = _top(scores, longest)
+        rows, items = relevant.rows_and_items(batch)
+        auc = None if matched is None else matched.roc_auc(scores.numpy(), batch, rows, items)
+        for group, counts, found in zip(groups, num_held_out, per_user, strict=True):
+            mine = group[items]
+            counts[here] = np.bincount(rows[mine], minlength=len(batch))
+            num_relevant = np.maximum(counts[here], 1)
+            tied = _tie_groups(scores, values, rows[mine], items[mine])
+            for k in ks:
+                for metric, column in _metrics_at(k, tied, num_relevant).items():
+                    found[f"{metric}@{k}"][here] = column
+            if auc is not None:
+                found[ROC_AUC][here] = np.bincount(rows[mine], auc[mine], len(batch)) / num_relevant
+    return [
+        RankingResult(users[some], {name: column[some] for name, column in found.items()}, top_items[some])
+        for some, found in zip(num_held_out > 0, per_user, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -159,9 +195,8 @@ def _top(scores: torch.Tensor, k: int) -> tuple[DoubleArray, IntArray]:
     return values.double().numpy(), items.numpy()
 
 
-def _tie_groups(scores: torch.Tensor, top: DoubleArray, relevant: ItemsByUser, users: IntArray) -> _TieGroups:
-    """The groups of equal scores that reach into the top k and hold a held-out item."""
-    rows, items = relevant.rows_and_items(users)
+def _tie_groups(scores: torch.Tensor, top: DoubleArray, rows: IntArray, items: IntArray) -> _TieGroups:
+    """The groups of equal scores that reach into the top k and hold one of these held-out items."""
     score = scores[torch.from_numpy(rows), torch.from_numpy(items)].double().numpy()
     reachable = (score >= top[rows, -1]) & np.isfinite(score)
     rows, score = rows[reachable], score[reachable]

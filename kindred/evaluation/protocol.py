@@ -22,7 +22,7 @@ from kindred.evaluation.matched_negatives import MatchedNegatives
 from kindred.evaluation.metrics import (
     RankingResult,
     catalogue_coverage,
-    evaluate_ranking,
+    evaluate_groups,
     exposure_gini,
     intra_list_diversity,
     makers_a_list,
@@ -249,26 +249,24 @@ class _Bench:
     def measure(self, fitted: FittedModel) -> Measured:
         ranking, by_popularity, lists = None, {}, {}
         if fitted.score_users is not None:
-            result = self._rank(fitted.score_users, self.test)
+            result, *by_bucket = self._rank(fitted.score_users)
             ranking = pooling.of_ranking(result, self.test.num_users)
-            by_popularity = self._by_popularity(fitted.score_users)
+            by_popularity = {
+                name: pooling.of_ranking(part, self.test.num_users)
+                for name, part in zip(POPULARITY_BUCKETS, by_bucket, strict=True)
+                if len(part.users)
+            }
             lists = self._lists(result)
         by_history = {} if ranking is None else _among_buckets(ranking, self.history)
         rating, confusion = self._rate(fitted.predict_rating)
         return Measured(ranking, by_history, by_popularity, lists, rating, confusion)
 
-    def _rank(self, score_users: Scorer, held_out: Interactions) -> RankingResult:
+    def _rank(self, score_users: Scorer) -> list[RankingResult]:
+        """The ranking of all held-out items, then of those of each bucket of popularity."""
         ks = sorted({*self.config.ks, LIST_LENGTH})
-        return evaluate_ranking(score_users, held_out, self.known, ks, matched=self.matched)
-
-    def _by_popularity(self, score_users: Scorer) -> dict[str, UserSums]:
-        found = {}
-        bucket_of_event = self.popularity[self.test.item_index]
-        for index, name in enumerate(POPULARITY_BUCKETS):
-            held_out = self.test.take(bucket_of_event == index)
-            if len(held_out):
-                found[name] = pooling.of_ranking(self._rank(score_users, held_out), held_out.num_users)
-        return found
+        buckets = [self.popularity == index for index in range(len(POPULARITY_BUCKETS))]
+        groups = [np.ones(self.test.num_items, dtype=np.bool_), *buckets]
+        return evaluate_groups(score_users, self.test, self.known, groups, ks, matched=self.matched)
 
     def _lists(self, result: RankingResult) -> dict[str, float]:
         lists = result.top_items[:, :LIST_LENGTH]

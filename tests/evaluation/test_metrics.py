@@ -10,8 +10,10 @@ from sklearn.metrics import ndcg_score
 
 from kindred.domain.interactions import Interactions
 from kindred.evaluation.bootstrap import paired_bootstrap
+from kindred.evaluation.matched_negatives import MatchedNegatives
 from kindred.evaluation.metrics import (
     catalogue_coverage,
+    evaluate_groups,
     evaluate_ranking,
     exposure_gini,
     intra_list_diversity,
@@ -119,6 +121,32 @@ def test_ndcg_agrees_with_scikit_learn_ties_included():
     result = evaluate_ranking(scorer(scores), held_out, None, ks=(7,), batch_size=13)
     reference = [ndcg_score(relevant[[user]], scores[[user]], k=7) for user in range(40)]
     np.testing.assert_allclose(result.per_user["ndcg@7"], reference, atol=1e-9)
+
+
+def test_a_group_of_items_is_ranked_as_if_it_alone_were_held_out_and_users_are_scored_once():
+    rng = np.random.default_rng(2)
+    scores, asked = rng.integers(0, 8, (40, 30)).astype(np.float32), []
+
+    def score(users):
+        asked.append(users)
+        return scores[users]
+
+    known, held_out = (
+        Interactions(*map(np.asarray, np.nonzero(rng.random((40, 30)) < share)), 40, 30) for share in (0.2, 0.1)
+    )
+    matched = MatchedNegatives.of(known, held_out)
+    group = rng.integers(0, 3, 30)
+    groups = [group == number for number in range(4)]  # the last one is empty
+    found = evaluate_groups(score, held_out, known, groups, ks=(3, 7), batch_size=9, matched=matched)
+    assert np.concatenate(asked).tolist() == np.unique(held_out.user_index).tolist()
+    for mask, result in zip(groups, found, strict=True):
+        own = held_out.take(mask[held_out.item_index])
+        alone = evaluate_ranking(scorer(scores), own, known, ks=(3, 7), matched=matched)
+        assert result.users.tolist() == alone.users.tolist()
+        assert {name: values.tolist() for name, values in result.per_user.items()} == {
+            name: values.tolist() for name, values in alone.per_user.items()
+        }
+        assert result.top_items.tolist() == alone.top_items.tolist()
 
 
 def test_metrics_agree_with_torch_geometric_without_ties():
