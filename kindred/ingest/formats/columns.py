@@ -13,8 +13,10 @@ from kindred.ingest.formats.source import Source
 _SHOWN = 12
 _OTHER_FILES = "load files of other columns by a command of their own"
 _IS_NAME = re.compile(r"[\w ./-]*")  # no line of several names
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-_OF_TIMES = {"time", "timestamp", "datetime", "date", "day", "when", "at", "ts", "created"}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+TIME_WORDS = frozenset(("time", "timestamp", "datetime", "date", "when", "at"))
+"""Words in the names of columns of times."""
+_LIKE_TIMES = TIME_WORDS | {"day", "ts", "created"}  # enough to ask whether it is one
 _NEAR = 0.6  # similarity of two names, 0 to 1
 # What columns are called elsewhere, by what they hold.
 _WORDS = {
@@ -64,11 +66,12 @@ def unread_columns(source: Source, found: Collection[str]) -> str:
 def _is_called_like(name: str, holds: str) -> bool:
     """Whether a column is called as those of a time are, or as those of an id of what it is to hold."""
     if holds == "time":
-        return not _OF_TIMES.isdisjoint(_words_of(name))
+        return not _LIKE_TIMES.isdisjoint(words_of(name))
     return letters_of(name).removesuffix("id").endswith(_WORDS[holds])
 
 
-def _words_of(name: str) -> set[str]:
+def words_of(name: str) -> set[str]:
+    """The words in the name of a column, in lower case: `createdAt` has two."""
     return {word.lower() for word in _WORD.findall(name)}
 
 

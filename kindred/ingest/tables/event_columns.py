@@ -37,7 +37,7 @@ def event_columns(
     columns = _with_guesses(path, event, given, head)
     columns = columns.model_copy(update={"clock": columns.clock or _clock_beside(columns, head)})
     at_format, remarks = form_of_times(columns, head)
-    remarks += _passed_over(given, columns, head)
+    remarks += _doubts(given, columns, head)
     remarks += _words_for_numbers(event, columns, head)
     decimal = columns.decimal or _decimal(columns, head)
     if decimal and not columns.decimal:
@@ -123,30 +123,49 @@ def _missing(name: str, head: Head) -> float:
     return sum(value is None or str(value).strip() in missing for value in values) / max(len(values), 1)
 
 
-def _passed_over(given: EventColumns, columns: EventColumns, head: Head) -> list[str]:
-    """A remark for each column of users or items that was not taken since too little stands in it, or was though."""
+def _doubts(given: EventColumns, columns: EventColumns, head: Head) -> list[str]:
+    """Remarks on the columns of users and of items, where they were guessed and may be others."""
     remarks = []
-    for role, chosen in (("user", columns.user), ("item", columns.item)):
-        first = guess(role, head.columns, ()) if not getattr(given, role) else chosen
-        if first != chosen and first not in columns.by_role().values():
-            share = _missing(str(first), head)
-            remark = f"{first} is missing in {share:.0%} of the first rows, so {chosen} is the {role}"
-            remarks.append(f"{remark}: --{role} says otherwise")
-        elif (share := _missing(str(chosen), head)) > _MANY_MISSING and not getattr(given, role):
-            taken = {name for name in columns.by_role().values() if name}
-            shares = {name: _missing(name, head) for name in guesses(role, head.columns, taken)}
-            remarks += [
-                f"{chosen} is missing in {share:.0%} of the first rows, {name} in {shares[name]:.0%}: --{role} {name}"
-                for name in sorted(shares, key=lambda name: shares[name])[:1]
-                if shares[name] < share / 2
-            ]
-            remarks += _continued(str(chosen), columns.status, head) if role == "user" else []
-        values = [str(row.get(str(chosen))) for row in head.rows]
-        if not getattr(given, role) and len(values) >= _MANY_ROWS and len({*values}) == 1:
-            remarks.append(
-                f"{chosen} is {values[0][:40]!r} in all of the first rows: another {role} is --{role} COLUMN"
-            )
+    for role in ("user", "item"):
+        if not getattr(given, role):
+            remarks += _passed_over(role, columns, head) or _often_missing(role, columns, head)
+            remarks += _all_alike(role, columns, head)
     return remarks
+
+
+def _passed_over(role: str, columns: EventColumns, head: Head) -> list[str]:
+    """A remark where a column that comes first by its name was not taken, since too little stands in it."""
+    first, chosen = guess(role, head.columns, ()), columns.by_role()[role]
+    if first is None or first == chosen or first in columns.by_role().values():
+        return []
+    share = _missing(first, head)
+    remark = f"{first} is missing in {share:.0%} of the first rows, so {chosen} is the {role}"
+    return [f"{remark}: --{role} says otherwise"]
+
+
+def _often_missing(role: str, columns: EventColumns, head: Head) -> list[str]:
+    """Remarks where much is missing in the column that was taken: on another, in which less is, and on the order."""
+    chosen = str(columns.by_role()[role])
+    share = _missing(chosen, head)
+    if share <= _MANY_MISSING:
+        return []
+    taken = {name for name in columns.by_role().values() if name}
+    shares = {name: _missing(name, head) for name in guesses(role, head.columns, taken)}
+    remarks = [
+        f"{chosen} is missing in {share:.0%} of the first rows, {name} in {shares[name]:.0%}: --{role} {name}"
+        for name in sorted(shares, key=lambda name: shares[name])[:1]
+        if shares[name] < share / 2
+    ]
+    return remarks + (_continued(chosen, columns.status, head) if role == "user" else [])
+
+
+def _all_alike(role: str, columns: EventColumns, head: Head) -> list[str]:
+    """A remark where the same stands in every row of the column that was taken."""
+    chosen = str(columns.by_role()[role])
+    values = [str(row.get(chosen)) for row in head.rows]
+    if len(values) < _MANY_ROWS or len({*values}) > 1:
+        return []
+    return [f"{chosen} is {values[0][:40]!r} in all of the first rows: another {role} is --{role} COLUMN"]
 
 
 def _continued(user: str, status: str | None, head: Head) -> list[str]:

@@ -15,7 +15,7 @@ from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.time_reader import EXCEL, ORDER, time_reader
 from kindred.ingest.cells.times import clock_of, milliseconds_of
 from kindred.ingest.cells.zones import without_zone
-from kindred.ingest.formats.columns import letters_of
+from kindred.ingest.formats.columns import TIME_WORDS, letters_of, words_of
 from kindred.ingest.tables.headless import is_number
 from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.table_head import Head
@@ -26,8 +26,7 @@ _FORMS_OF_DAYS = tuple(day + clock for day, clock in product(_DAYS, _CLOCKS))
 _OF_EXCEL = range(36_526, 55_153)  # the years 2000 to 2050
 _NO_TIMES = frozenset(("0", "0.0", "-1", "-1.0"))
 _MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0*)?)?|12:00:00 AM)$")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_OF_TIMES = frozenset(("time", "times", "date", "dates", "datetime", "dt", "timestamp", "at", "on", "when", "tstamp"))
+_OF_TIMES = TIME_WORDS | {"times", "dates", "dt", "on", "tstamp"}  # enough where the values are times too
 _OF_ORDER = re.compile(
     "day(?:no)?|week(?:no|number)?|month|period|step|round|sequence(?:number)?|(?:order|visit|session)(?:no|number)|"
     "time(?:frame|step|delta)|elapsed"
@@ -103,10 +102,6 @@ def named_like_times(head: Head, taken: Collection[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _words_of(name: str) -> set[str]:
-    return {word.casefold() for word in _WORD.findall(name)}
-
-
 def _is_of_our_age(value: object) -> bool:
     """Whether it is a number that counts seconds, or parts of them, up to a time since 1990."""
     try:
@@ -117,7 +112,7 @@ def _is_of_our_age(value: object) -> bool:
 
 
 def _is_of_events(name: str) -> bool:
-    words = _words_of(name)
+    words = words_of(name)
     return bool(words & _OF_TIMES) and not any(map(_OF_OTHER_TIMES.match, words))
 
 
@@ -127,7 +122,7 @@ def _holds_times(name: str, head: Head) -> bool:
     if not values:
         return False
     if any(isinstance(value, int | float | bool) or is_number(str(value).strip()) for value in values):
-        return bool(_words_of(name) & _OF_TIMES) and all(_is_of_our_age(value) for value in values)
+        return bool(words_of(name) & _OF_TIMES) and all(_is_of_our_age(value) for value in values)
     try:
         return all(milliseconds_of(value, name) is not None for value in values)
     except BadRecord:
