@@ -40,6 +40,7 @@ from kindred.ingest.cells.ratings import rating_of
 from kindred.ingest.cells.texts import long_text_of, name_in, parts_of, raw_text_of, short_text_of, text_of
 from kindred.ingest.cells.times import seconds_of
 from kindred.ingest.cells.values import NO_RATING, given, is_missing, optional, time_or_note, truth_of
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.source import Parsed, Source, Values
 
 RATING_SCALE = (1.0, 5.0)  # stars
@@ -116,12 +117,12 @@ def parse_review(row: Values) -> Parsed:
         raise bad_record(error, _COLUMNS[layout]) from error
     if layout is _OF_SNAP:
         title = optional(short_text_of, row.get("product/title"), "product/title", notes)
-        return Parsed((review, _user(review.source_id), _product(review.target_id, title)), notes)
+        return Parsed((review, node_of(User, review.source_id), _product(review.target_id, title)), notes)
     if layout is not _FLAT:
-        return Parsed((review, _user(review.source_id), _product(review.target_id)), notes or ())
+        return Parsed((review, node_of(User, review.source_id), _product(review.target_id)), notes or ())
     product_node = _product(review.target_id, optional(short_text_of, row.get("ProductName"), "ProductName", notes))
     categories = _in_categories(product_node.id, row.get("Style"), "Style", notes)
-    return Parsed((review, _user(review.source_id), product_node, *categories), notes)
+    return Parsed((review, node_of(User, review.source_id), product_node, *categories), notes)
 
 
 def _as_keyed(text: str) -> str:
@@ -181,35 +182,20 @@ def parse_metadata(row: Values) -> Parsed:
     brand_field = "store" if is_missing(row.get("brand")) else "brand"
     if brand := optional(name_in, row.get(brand_field), brand_field, notes):
         event_id = content_id(product.id, brand)
-        records += [_brand(brand), MadeBy(event_id=event_id, source_id=product.id, target_id=brand)]
+        records += [node_of(Brand, brand), MadeBy(event_id=event_id, source_id=product.id, target_id=brand)]
     return Parsed(records, notes)
 
 
 def _in_categories(product_id: str, value: object, field: str, notes: list[str]) -> Iterable[Node | Edge]:
     for name in dict.fromkeys(optional(name_in, part, field, notes) for part in parts_of(value)):
         if name:
-            yield _category(name)
+            yield node_of(Category, name)
             yield InCategory(event_id=content_id(product_id, name), source_id=product_id, target_id=name)
-
-
-@lru_cache(_REMEMBERED)
-def _user(user_id: str) -> User:
-    return User(id=user_id)
 
 
 @lru_cache(_REMEMBERED)
 def _product(product_id: str, title: str | None = None) -> Product:
     return Product(id=product_id, title=title)
-
-
-@lru_cache(_REMEMBERED)
-def _category(name: str) -> Category:
-    return Category(id=name)
-
-
-@lru_cache(_REMEMBERED)
-def _brand(name: str) -> Brand:
-    return Brand(id=name)
 
 
 _USER = ("reviewerID", "user_id", "nickname")

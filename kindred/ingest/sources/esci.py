@@ -22,17 +22,18 @@ import orjson
 
 from kindred.domain.errors import RecordError
 from kindred.domain.queries import query_id
-from kindred.domain.records import Judged, content_id
+from kindred.domain.records import Judged, Product, content_id
 from kindred.ingest.cells.bad_records import BadRecord, Reason, checked, shown
 from kindred.ingest.cells.ids import id_of
 from kindred.ingest.cells.numbers import count_of
 from kindred.ingest.cells.texts import text_of
 from kindred.ingest.cells.values import is_missing
 from kindred.ingest.formats.json_lines import is_document, read_document
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources import amazon
-from kindred.ingest.sources.search_records import product_node, query_node
+from kindred.ingest.sources.search_records import query_node
 
 _GAINS = {
     **{"E": 100.0, "S": 10.0, "C": 1.0, "I": 0.0},
@@ -84,7 +85,7 @@ def parse_judgment(row: Values, locale: Locale | None = None) -> Parsed:
         },
         {"source_id": "query", "target_id": "product_id"},
     )
-    return Parsed((judged, query_node(query), product_node(judged.target_id)))
+    return Parsed((judged, query_node(query), node_of(Product, judged.target_id)))
 
 
 def _gain(row: Values) -> float:

@@ -16,7 +16,6 @@ Names are brought to Unicode form NFC; ids stay as they are.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Artist, FriendOf, ListenedToArtist, Tag, TaggedArtist, UsedTag, User, content_id
@@ -28,9 +27,8 @@ from kindred.ingest.cells.ids import id_of
 from kindred.ingest.cells.numbers import count_of, whole_of
 from kindred.ingest.cells.texts import short_text_of
 from kindred.ingest.cells.values import NO_TIME, optional, time_or_note
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.source import Parsed, Source, Values
-
-_REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
 
 
 def parse_plays(row: Values) -> Parsed:
@@ -51,7 +49,7 @@ def parse_plays(row: Values) -> Parsed:
         },
         {"source_id": "userID", "target_id": "artistID"},
     )
-    return Parsed((listened, _user(listened.source_id), _artist(listened.target_id)), notes=(NO_TIME,))
+    return Parsed((listened, node_of(User, listened.source_id), node_of(Artist, listened.target_id)), notes=(NO_TIME,))
 
 
 def parse_artist(row: Values) -> Parsed:
@@ -81,7 +79,8 @@ def parse_tagging(row: Values) -> Parsed:
     ends = {"target_id": "tagID", "at": "year"}
     tagged = checked(TaggedArtist, {"source_id": artist_id, **event}, {"source_id": "artistID", **ends})
     used = checked(UsedTag, {"source_id": user_id, **event}, {"source_id": "userID", **ends})
-    return Parsed((tagged, used, _artist(tagged.source_id), _tag(tagged.target_id), _user(used.source_id)), notes)
+    nodes = (node_of(Artist, tagged.source_id), node_of(Tag, tagged.target_id), node_of(User, used.source_id))
+    return Parsed((tagged, used, *nodes), notes)
 
 
 def parse_friend(row: Values) -> Parsed:
@@ -89,7 +88,7 @@ def parse_friend(row: Values) -> Parsed:
     user_id, friend_id = id_of(row.get("userID"), "userID"), id_of(row.get("friendID"), "friendID")
     edge = {"event_id": _key("friend", user_id, friend_id), "source_id": user_id, "target_id": friend_id}
     friend = checked(FriendOf, edge, {"source_id": "userID", "target_id": "friendID"})
-    return Parsed((friend, _user(friend.source_id), _user(friend.target_id)))
+    return Parsed((friend, node_of(User, friend.source_id), node_of(User, friend.target_id)))
 
 
 def _midnight(row: Values) -> int | None:
@@ -106,21 +105,6 @@ def _midnight(row: Values) -> int | None:
 def _key(kind: str, *parts: object) -> str:
     """The key of an edge of this kind; parts that are no ids are refused by the record class, whatever the key."""
     return content_id(kind, *map(str, parts))
-
-
-@lru_cache(_REMEMBERED)
-def _user(user_id: str) -> User:
-    return User(id=user_id)
-
-
-@lru_cache(_REMEMBERED)
-def _artist(artist_id: str) -> Artist:
-    return Artist(id=artist_id)
-
-
-@lru_cache(_REMEMBERED)
-def _tag(tag_id: str) -> Tag:
-    return Tag(id=tag_id)
 
 
 PLAYS = Source(("userID", "artistID", "weight"), parse_plays, quoted=False)

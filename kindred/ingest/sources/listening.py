@@ -36,6 +36,7 @@ from kindred.ingest.cells.texts import name_in, parts_of, raw_text_of, short_tex
 from kindred.ingest.cells.time_reader import ReadTime, time_reader
 from kindred.ingest.cells.times import key_of_time, milliseconds_of
 from kindred.ingest.cells.values import optional, time_or_note
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources import listening_exports
 
@@ -72,7 +73,7 @@ def parse_event(row: Values, user: str = "", read_time: ReadTime = milliseconds_
     values["at"] = None if at_ms is None else at_ms // 1000
     listened = checked(Listened, values, _COLUMNS)
     track = parse_track(row)
-    return Parsed((listened, _user(listened.source_id), *track.records), (*notes, *track.notes))
+    return Parsed((listened, node_of(User, listened.source_id), *track.records), (*notes, *track.notes))
 
 
 def _listener(row: Values, user: str) -> str:
@@ -171,11 +172,6 @@ def _records(track: Track, artist: Artist | None, genres: tuple[str, ...]) -> tu
 def has_genre(track_id: str, genre: str) -> HasGenre:
     """The one edge between this track and this genre, whichever source names it."""
     return HasGenre(event_id=content_id(track_id, genre), source_id=track_id, target_id=genre)
-
-
-@lru_cache(_REMEMBERED)
-def _user(user_id: str) -> User:
-    return User(id=user_id)
 
 
 _COLUMNS = {"id": "track", "source_id": "user", "target_id": "track"}

@@ -10,8 +10,6 @@ they can be compared, and these come from another.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from kindred.domain.records import Post, User, Viewed, content_id
 from kindred.ingest.cells.bad_records import checked
 from kindred.ingest.cells.ids import id_of, id_text_of
@@ -19,9 +17,9 @@ from kindred.ingest.cells.numbers import whole_of
 from kindred.ingest.cells.times import milliseconds_of
 from kindred.ingest.cells.values import given_time, optional
 from kindred.ingest.formats.impressions import HISTORY, UNTIMED, read_clicked
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.source import Parsed, Source, Values
 
-_REMEMBERED = 50_000  # nodes that are kept ready, because clicks name the same users and articles again and again
 _CODES = {
     "device": "click_deviceGroup",
     "os": "click_os",
@@ -54,17 +52,7 @@ def parse_click(row: Values) -> Parsed:
         },
         _COLUMNS,
     )
-    return Parsed((viewed, _user(viewed.source_id), _article(viewed.target_id)), notes)
-
-
-@lru_cache(_REMEMBERED)
-def _user(user_id: str) -> User:
-    return User(id=user_id)
-
-
-@lru_cache(_REMEMBERED)
-def _article(article_id: str) -> Post:
-    return Post(id=article_id)
+    return Parsed((viewed, node_of(User, viewed.source_id), node_of(Post, viewed.target_id)), notes)
 
 
 CLICKS = Source(

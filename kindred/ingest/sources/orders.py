@@ -8,21 +8,21 @@ digits, an article number or a link; the summary counts each rule.
 
 from __future__ import annotations
 
+from kindred.domain.records import Product, User
 from kindred.ingest.cells.ids import id_of
 from kindred.ingest.cells.texts import text_of
 from kindred.ingest.cells.times import milliseconds_of
 from kindred.ingest.cells.values import given_time
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
     Search,
     bought,
     in_our_names,
     led_to,
-    product_node,
     query_node,
     searched,
     useful_query,
-    user_node,
 )
 
 _ACTION = "purchase"
@@ -53,7 +53,7 @@ def parse_order(row: Values) -> Parsed:
         bought(search, product_id),
         searched(search),
     )
-    nodes = (query_node(search.query), product_node(lead.target_id), user_node(purchase.source_id))
+    nodes = (query_node(search.query), node_of(Product, lead.target_id), node_of(User, purchase.source_id))
     return Parsed((lead, purchase, search_edge, *nodes))
 
 

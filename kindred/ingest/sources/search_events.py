@@ -30,13 +30,14 @@ from functools import lru_cache, partial
 
 import orjson
 
-from kindred.domain.records import Edge, Node
+from kindred.domain.records import Edge, Node, Product, User
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
 from kindred.ingest.cells.ids import id_of, id_text_of
 from kindred.ingest.cells.numbers import whole_of
 from kindred.ingest.cells.texts import text_of
 from kindred.ingest.cells.times import milliseconds_of
 from kindred.ingest.cells.values import given_time, is_missing, optional
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.sources.search_records import (
@@ -45,11 +46,9 @@ from kindred.ingest.sources.search_records import (
     bought,
     in_our_names,
     led_to,
-    product_node,
     query_node,
     searched,
     useful_query,
-    user_node,
 )
 
 Texts = Mapping[str, str]  # text of a query by its `query_id`
@@ -120,7 +119,7 @@ def _parse_search(row: Values, text: str) -> Parsed:
         return Parsed((), skipped=useless if text.strip() else _NO_TEXT)
     notes: list[str] = []
     edge = searched(_search(row, query, notes))
-    return Parsed((edge, user_node(edge.source_id), query_node(query)), notes)
+    return Parsed((edge, node_of(User, edge.source_id), query_node(query)), notes)
 
 
 def _parse_lead(row: Values, action: str, text: str) -> Parsed:
@@ -141,13 +140,13 @@ def _parse_lead(row: Values, action: str, text: str) -> Parsed:
     else:
         position = optional(_ordinal, attributes, "event_attributes.position", notes)
     lead = led_to(search, product_id, action, position)
-    records: list[Node | Edge] = [lead, query_node(query), product_node(lead.target_id)]
+    records: list[Node | Edge] = [lead, query_node(query), node_of(Product, lead.target_id)]
     if of_table:  # which has no rows for searches beside
         edge = searched(search)
-        records += [edge, user_node(edge.source_id)]
+        records += [edge, node_of(User, edge.source_id)]
     if action in _ACQUIRED:
         acquired = _ACQUIRED[action](search, product_id)
-        records += [acquired, user_node(acquired.source_id)]
+        records += [acquired, node_of(User, acquired.source_id)]
     return Parsed(records, notes)
 
 

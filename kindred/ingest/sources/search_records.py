@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kindred.domain.queries import contains_id, query_id, wordless_form
-from kindred.domain.records import AddedToCart, Bought, LedTo, Node, Product, Query, Searched, User, content_id
+from kindred.domain.records import AddedToCart, Bought, LedTo, Query, Searched, content_id
 from kindred.ingest.cells.bad_records import checked
 from kindred.ingest.formats.source import Values
 
@@ -120,15 +120,3 @@ def _acquired(search: Search, product_id: object, action: str) -> dict[str, obje
 def query_node(query: str) -> Query:
     """The node of a `query_id`."""
     return Query(id=query, text=query)
-
-
-@lru_cache(_REMEMBERED)
-def user_node(user_id: str) -> Node:
-    """The node of a user of whom nothing else is known here."""
-    return User(id=user_id)
-
-
-@lru_cache(_REMEMBERED)
-def product_node(product_id: str) -> Node:
-    """The node of a product of which nothing else is known here."""
-    return Product(id=product_id)

@@ -11,8 +11,6 @@ Ids may be numbers. Names and texts are brought to Unicode form NFC; ids stay as
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from kindred.domain.records import About, Edge, Liked, Node, Post, Topic, User, Viewed, content_id
 from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
 from kindred.ingest.cells.ids import id_of
@@ -21,9 +19,9 @@ from kindred.ingest.cells.texts import long_text_of, name_in, short_text_of, tex
 from kindred.ingest.cells.times import key_of_time, milliseconds_of
 from kindred.ingest.cells.values import given_time, optional, truth_of
 from kindred.ingest.formats.impressions import HISTORY, UNTIMED, read_news, read_views
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.source import Parsed, Source, Values
 
-_REMEMBERED = 50_000  # nodes that are kept ready, because events name the same users and posts again and again
 _NUMBERS = ("gender", "age", "exp_group")
 _NAMES = ("country", "city", "os", "source")
 _COLUMNS = {"id": "user_id", "source_id": "user_id", "target_id": "post_id", "at": "timestamp"}
@@ -60,7 +58,7 @@ def parse_post(row: Values) -> Parsed:
     records: list[Node | Edge] = [post]
     if topic := optional(_topic_name, row.get("topic"), "topic", notes):
         event_id = content_id(post.id, topic)
-        records += [_topic(topic), About(event_id=event_id, source_id=post.id, target_id=topic)]
+        records += [node_of(Topic, topic), About(event_id=event_id, source_id=post.id, target_id=topic)]
     return Parsed(records, notes)
 
 
@@ -100,22 +98,7 @@ def parse_event(row: Values) -> Parsed:
     else:
         reason = Reason.OUT_OF_RANGE if action else Reason.MISSING_VALUE
         raise BadRecord(reason, f"an action is view or like, got {action[:100]!r}", "action")
-    return Parsed((happened, _user(happened.source_id), _post(happened.target_id)), notes)
-
-
-@lru_cache(_REMEMBERED)
-def _user(user_id: str) -> User:
-    return User(id=user_id)
-
-
-@lru_cache(_REMEMBERED)
-def _post(post_id: str) -> Post:
-    return Post(id=post_id)
-
-
-@lru_cache(_REMEMBERED)
-def _topic(name: str) -> Topic:
-    return Topic(id=name)
+    return Parsed((happened, node_of(User, happened.source_id), node_of(Post, happened.target_id)), notes)
 
 
 USERS = Source(columns=("user_id", *_NUMBERS, *_NAMES), parse=parse_user, wanted={"user": ("user_id",)})

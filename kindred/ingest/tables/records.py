@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Edge, Event, Node, User, content_id
@@ -30,12 +29,12 @@ from kindred.ingest.cells.times import clock_of, key_of_time
 from kindred.ingest.cells.unrated import NEVER, read_unrated
 from kindred.ingest.cells.values import NO_RATING, NO_TIME, optional, says_yes
 from kindred.ingest.formats.columns import letters_of
+from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, category_edge
 from kindred.ingest.tables.taken_back import why_no_event
 
-_REMEMBERED = 50_000  # nodes that are kept ready, because rows name the same ones again and again
 _FEWEST_FLAGS = 3
 _NAMED_BY = ("name", "title", "label", "id")
 _EVENT_PROPERTIES = {
@@ -82,7 +81,7 @@ class _Items:
         if edge := category_edge(self.node):
             for name in self._categories(row, notes):
                 key = content_id(item.id, name)
-                found += [_node(edge.target, name), edge(event_id=key, source_id=item.id, target_id=name)]
+                found += [node_of(edge.target, name), edge(event_id=key, source_id=item.id, target_id=name)]
         return found
 
     def _categories(self, row: Values, notes: list[str]) -> Iterable[str]:
@@ -140,8 +139,8 @@ def event_source(
         if says_more:
             about = of_item.records(row, happened.target_id, notes)
         else:
-            about = [_node(event.target, happened.target_id)]
-        return Parsed((happened, _node(User, happened.source_id), *about), notes)
+            about = [node_of(event.target, happened.target_id)]
+        return Parsed((happened, node_of(User, happened.source_id), *about), notes)
 
     status = columns.status if columns.status != NEVER else None
     used = [*names.values(), columns.clock, status, items.title, items.text, *items.category]
@@ -182,11 +181,6 @@ def item_source(item: type[Node], columns: ItemColumns) -> Source:
     used = [name, columns.title, columns.text, *columns.category]
     columns_used = tuple(dict.fromkeys(column for column in used if column))
     return Source(columns_used, parse, {"item": (name,)}, named_by="--item-id and the like")
-
-
-@lru_cache(_REMEMBERED)
-def _node(node: type[Node], node_id: str) -> Node:
-    return node(id=node_id)
 
 
 def _name_of(part: Mapping[str, object]) -> object:
