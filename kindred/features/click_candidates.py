@@ -101,10 +101,9 @@ class CandidateFinder:
     def _popular_at(self, at: int) -> IntArray:
         tick = at // _TICK * _TICK
         if tick != self._tick:
-            counts = self.features.popular(tick)
-            best = [_highest(counts[:, n], most) for n, most in _POPULAR]
-            articles = distinct(*best)
-            self._tick, self._popular = tick, articles[counts[articles, -1] > 0]
+            articles, counts = self.features.popular(tick, [half_life for half_life, _ in _POPULAR])
+            best = [_highest(counts[:, n], most) for n, (_, most) in enumerate(_POPULAR)]
+            self._tick, self._popular = tick, articles[distinct(*best)]
         return self._popular
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from kindred.domain.distinct import distinct
 from kindred.domain.groups import place_in
 from kindred.domain.interactions import DoubleArray, IntArray
 from kindred.features.click_contexts import (
@@ -99,10 +100,14 @@ class ClickFeatures:
         """One number that grows by reader and time."""
         return reader * self._span + np.clip(at - self._first, 0, self._span - 1)
 
-    def popular(self, at: int) -> DoubleArray:
-        """Faded counts of every article before a time, `[num_articles, half-lives of everyone]`."""
-        articles = np.arange(self.log.num_articles)
-        return self._of["everyone"][0].before(articles, np.full(len(articles), at))
+    def popular(self, at: int, half_lives: Sequence[int]) -> tuple[IntArray, DoubleArray]:
+        """Articles clicked before a time, and their faded counts, `[num_found, num_half_lives]`.
+
+        Args:
+            at: the time.
+            half_lives: numbers of those of everyone.
+        """
+        return self._of["everyone"][0].between(0, self.log.num_articles, at, half_lives)
 
     def followers(self, asked: Asked, request: int) -> tuple[IntArray, DoubleArray]:
         """Articles that others clicked right after one of this reader's last three, and how often, faded.
@@ -111,27 +116,23 @@ class ClickFeatures:
             asked: the requests.
             request: which of them.
         """
-        counts, num = self._of[LAST][0], self.log.num_articles
-        row = asked.row[request, :3]
-        found, often = [np.empty(0, dtype=np.int64)], [np.empty(0)]
-        for article in np.unique(self.log.article[row[row >= 0]]).tolist():
-            low, high = np.searchsorted(counts.keys, [2 * article * num, (2 * article + 2) * num])
-            keys = counts.keys[low:high]
-            found.append(keys % num)
-            often.append(counts.before(keys, np.full(len(keys), asked.at[request]))[:, _FADING])
-        return np.concatenate(found), np.concatenate(often)
+        return self._beside(self._of[LAST][0], asked, request, 2, _FADING)
 
     def neighbours(self, asked: Asked, request: int) -> tuple[IntArray, DoubleArray]:
         """Articles clicked in one session with one of this reader's last three, and how often, hardly faded."""
-        counts, num = self._together, self.log.num_articles
+        return self._beside(self._together, asked, request, 1, 0)
+
+    def _beside(
+        self, counts: DecayedCounts, asked: Asked, request: int, kinds: int, half_life: int
+    ) -> tuple[IntArray, DoubleArray]:
+        """Articles counted with one of a reader's last three, and how often; `kinds` of keys an article has there."""
+        num, at = self.log.num_articles, int(asked.at[request])
         row = asked.row[request, :3]
         found, often = [np.empty(0, dtype=np.int64)], [np.empty(0)]
-        for article in np.unique(self.log.article[row[row >= 0]]).tolist():
-            low, high = np.searchsorted(counts.keys, [article * num, (article + 1) * num])
-            keys = counts.keys[low:high]
-            times = counts.before(keys, np.full(len(keys), asked.at[request]))[:, 0]
-            found.append(keys[times > 0] % num)
-            often.append(times[times > 0])
+        for article in distinct(self.log.article[row[row >= 0]]).tolist():
+            keys, times = counts.between(kinds * article * num, kinds * (article + 1) * num, at, [half_life])
+            found.append(keys % num)
+            often.append(times[:, 0])
         return np.concatenate(found), np.concatenate(often)
 
     def together(self, asked: Asked, request: IntArray, article: IntArray) -> DoubleArray:

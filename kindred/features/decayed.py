@@ -6,6 +6,8 @@ power of two, and no later event can enter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +46,27 @@ class DecayedCounts:
         counts = np.zeros((len(keys), len(self._half_lives)))
         counts[there] = self._faded(row[there], at[there])
         return counts
+
+    def between(self, low: int, high: int, at: int, half_lives: Sequence[int]) -> tuple[IntArray, DoubleArray]:
+        """The keys from `low` to below `high` with an event before a time, ascending, and the faded count of each.
+
+        Args:
+            low: the least key.
+            high: above the greatest.
+            at: the time.
+            half_lives: numbers of those to count by, `[num_columns]`; the counts are `[num_keys, num_columns]`.
+        """
+        first, last = np.searchsorted(self.keys, [low, high])
+        if first == last:
+            return self.keys[:0], np.empty((0, len(half_lives)))
+        start = self._starts[first:last]
+        begin, end = start[0], self._starts[last] if last < len(self._starts) else len(self._at)
+        since = min(max(at - self._first, 0), self._span - 1)
+        row = begin + np.searchsorted(self._known[begin:end], np.arange(first, last) * self._span + since) - 1
+        there = row >= start
+        row, columns = row[there], np.asarray(half_lives)
+        ages = (self._at[row] - at)[:, None] / self._half_lives[columns]
+        return self.keys[first:last][there], self._value[row[:, None], columns] * np.exp2(ages)
 
     def history(self, keys: IntArray, at: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """How many events of each key there were before a time, when the first and when the last; −1 for no time."""

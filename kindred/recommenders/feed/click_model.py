@@ -6,7 +6,7 @@ Candidates are found by counts, and trees rank those that stand high in one of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,9 +145,76 @@ def fit_click_model(log: ClickLog, until: int, seed: int) -> ClickModel:
     scorer = ClickScorer(known)
     since = int(known.at[int(len(known) * (1 - LEARNED_SHARE))]) if len(known) else until
     rows = warm_clicks(scorer, since, MOST_LEARNED, seed)
-    ranking, names = _fit_trees(scorer, rows, lasting_pays(scorer, rows, seed), seed)
+    (learned,) = examples(scorer, rows, (lasting_pays(scorer, rows, seed),))
+    trees = learned.fit(seed)
     ones = np.ones(len(known), dtype=np.float32)
-    return ClickModel(ranking, names, graph_space(known.reader, known.article, ones, known.num_articles, DIM))
+    return ClickModel(trees, learned.names, graph_space(known.reader, known.article, ones, known.num_articles, DIM))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clicks to learn from: the candidates that trees rank for each, and which of them was clicked.
+
+    Attributes:
+        names: of the features.
+        values: of the candidates, those of one click beside each other, `[num_rows, num_features]`.
+        chosen: the one that was clicked, `[num_rows]`.
+        sizes: candidates of each click; none where what was clicked is not among them, `[num_clicks]`.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+    chosen: NDArray[np.bool_]
+    sizes: IntArray
+
+    def fit(self, seed: int) -> Boosting:
+        """Trees that learned from them.
+
+        Raises:
+            RecordError: none of the clicks was on an article that is ranked.
+        """
+        if not self.chosen.any():
+            hint = "load more with `kindred ingest clicks --clicks FILE`"
+            raise RecordError("there are too few clicks of readers who clicked before", hint)
+        return fit_ranking(self.values, self.chosen, self.sizes[self.sizes > 0], seed)
+
+    def listed(self, trees: Boosting) -> NDArray[np.bool_]:
+        """Whether trees put what was clicked among the first, of each click, `[num_clicks]`."""
+        if not len(self.values):
+            return np.zeros(len(self.sizes), dtype=np.bool_)
+        click = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        there = self.chosen & (ranks_in(click, trees.score(self.values)) < _LISTED)
+        return np.bincount(click, there, len(self.sizes)) > 0
+
+
+def examples(scorer: ClickScorer, clicks: IntArray, kinds: Sequence[bool]) -> list[Examples]:
+    """Clicks as examples for trees of each kind, those that read what hardly fades and those that do not.
+
+    Args:
+        scorer: of the log.
+        clicks: rows of the log.
+        kinds: whether trees read what hardly fades, of each of the results.
+    """
+    parts: list[list[Examples]] = [[] for _ in kinds]
+    for rows, asked, found in batches(scorer, clicks):
+        right = found.article == scorer.log.article[rows][found.request]
+        for lasting, of in zip(kinds, parts, strict=True):
+            short = found.ranked(lasting)
+            request = found.request[short]
+            told = np.bincount(request, right[short], len(rows)) > 0
+            names, values = scorer.rows(asked, found, lasting)
+            kept = told[request]
+            sizes = np.where(told, np.bincount(request, minlength=len(rows)), 0)
+            of.append(Examples(tuple(names), values[kept].astype(np.float32), right[short][kept], sizes))
+    return [_joined(of) for of in parts]
+
+
+def _joined(parts: Sequence[Examples]) -> Examples:
+    """Examples of one batch after another's."""
+    if not parts:
+        return Examples((), np.empty((0, 0), np.float32), np.empty(0, np.bool_), np.empty(0, np.int64))
+    values, chosen = np.concatenate([part.values for part in parts]), np.concatenate([part.chosen for part in parts])
+    return Examples(parts[0].names, values, chosen, np.concatenate([part.sizes for part in parts]))
 
 
 def lasting_pays(scorer: ClickScorer, rows: IntArray, seed: int) -> bool:
@@ -161,48 +228,10 @@ def lasting_pays(scorer: ClickScorer, rows: IntArray, seed: int) -> bool:
         seed: of the trees.
     """
     some = rows[:: -(-len(rows) // _MOST_TRIED) or 1]
-    num_tried = round(len(some) * _TRIED_SHARE)
-    old, new = some[: len(some) - num_tried], some[len(some) - num_tried :]
-    if not num_tried or not _are_told(scorer, old):
+    num_old = len(some) - round(len(some) * _TRIED_SHARE)
+    old, new = (examples(scorer, of, (True, False)) for of in (some[:num_old], some[num_old:]))
+    if not all(early.chosen.any() for early in old):
         return True
-    none = np.empty((0, DIM), dtype=np.float32)
-    models = [ClickModel(*_fit_trees(scorer, old, lasting, seed), none) for lasting in (True, False)]
-    gain = []
-    for some, asked, found in batches(scorer, new):
-        right = found.article == scorer.log.article[some][found.request]
-        ranks = [ranks_in(found.request, scorer.scores(model, asked, found)) for model in models]
-        listed = [np.bincount(found.request, right & (rank < _LISTED), len(some)) for rank in ranks]
-        gain.append(listed[0] - listed[1])
-    gained = np.concatenate(gain)
+    lasting, fading = (late.listed(early.fit(seed)) for early, late in zip(old, new, strict=True))
+    gained = lasting.astype(np.float64) - fading
     return bool(gained.mean() > gained.std() / np.sqrt(len(gained)))
-
-
-def _are_told(scorer: ClickScorer, rows: IntArray) -> bool:
-    """Whether any of these clicks was on an article that trees of either kind rank."""
-    return any(
-        (found.is_short & (found.article == scorer.log.article[some][found.request])).any()
-        for some, _, found in batches(scorer, rows)
-    )
-
-
-def _fit_trees(scorer: ClickScorer, clicks: IntArray, lasting: bool, seed: int) -> tuple[Boosting, tuple[str, ...]]:
-    """Trees that learned from these clicks, and the names of the features that they read.
-
-    Raises:
-        RecordError: none of the clicks was on an article that is ranked.
-    """
-    names: list[str] = []
-    values, chosen, sizes = [], [], []
-    for rows, asked, found in batches(scorer, clicks):
-        short = found.ranked(lasting)
-        request, right = found.request[short], found.article == scorer.log.article[rows][found.request]
-        names, features = scorer.rows(asked, found, lasting)
-        told = np.bincount(request, right[short], len(rows)) > 0
-        kept = told[request]
-        values.append(features[kept].astype(np.float32))
-        chosen.append(right[short][kept])
-        sizes.append(np.bincount(request, minlength=len(rows))[told])
-    if not any(part.any() for part in chosen):
-        hint = "load more with `kindred ingest clicks --clicks FILE`"
-        raise RecordError("there are too few clicks of readers who clicked before", hint)
-    return fit_ranking(np.concatenate(values), np.concatenate(chosen), np.concatenate(sizes), seed), tuple(names)
