@@ -59,7 +59,7 @@ class Boosting:
         found: DoubleArray = np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float64)
         return found
 
-    def score(self, features: DoubleArray) -> DoubleArray:
+    def score(self, features: DoubleArray | NDArray[np.float32]) -> DoubleArray:
         """The sum of the trees, of each row, higher is better, `[num_rows]`."""
         found = self._booster.predict(features, raw_score=True, num_threads=1)
         return np.asarray(found, dtype=np.float64)
