@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kindred.domain.shown import counted
 from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.pooling import UserSums, paired_intervals
 from kindred.evaluation.protocol import ProtocolResult
@@ -73,7 +74,7 @@ def comparison_text(comparison: Comparison) -> str:
     first, second = comparison.runs
     lines = [
         f"first {first}, second {second}",
-        f"{comparison.split} protocol, {len(comparison.seeds)} seed{'s' if len(comparison.seeds) > 1 else ''}, "
+        f"{comparison.split} protocol, {counted(len(comparison.seeds), 'seed', 'seeds')}, "
         "95 % intervals, paired over users",
         "",
         f"{'':<11}{'first':>9}{'second':>9}{'users':>8}   first − second               the first is",

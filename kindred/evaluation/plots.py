@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kindred.domain.shown import counted
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -42,8 +44,7 @@ def write_plots(report: Report, folder: Path) -> list[Path]:
 
 def _figures(report: Report) -> dict[str, Figure]:
     run = report["protocol"]
-    seeds = f"{len(run['seeds'])} seed" + ("s" if len(run["seeds"]) > 1 else "")
-    protocol = f"{run['split']} protocol, {seeds}"
+    protocol = f"{run['split']} protocol, {counted(len(run['seeds']), 'seed', 'seeds')}"
     ranked = f"{protocol}, {run['items']:,} items ranked, seen items removed"
     figures = {}
     if "ranking" in report:

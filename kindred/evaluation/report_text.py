@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kindred.domain.shown import counted
 from kindred.evaluation.bootstrap import interval_text
 
 Report = dict[str, Any]
@@ -72,8 +73,9 @@ def verdict(interval: Report, metric: str) -> str:
 def render_table(report: Report) -> str:
     """The report in at most 100 columns, for a terminal."""
     protocol = report["protocol"]
+    seeds = counted(len(protocol["seeds"]), "seed", "seeds")
     lines = [
-        f"{protocol['split']} protocol, {_seeds(protocol)}: {protocol['tested_users']:,} users tested, "
+        f"{protocol['split']} protocol, {seeds}: {protocol['tested_users']:,} users tested, "
         f"{protocol['items']:,} items ranked, seen removed",
     ]
     if "ranking" in report:
@@ -254,8 +256,7 @@ def _meanings(report: Report) -> str:
 
 
 def _limits(split: str) -> str:
-    limits = [limit for limit in (_LIMITS_OF_SPLIT[split], *_LIMITS) if limit]
-    return "## Limits\n\n" + "\n".join(f"* {limit}" for limit in limits)
+    return "## Limits\n\n" + "\n".join(f"* {limit}" for limit in (_LIMITS_OF_SPLIT[split], *_LIMITS))
 
 
 def _figures_table(section: Report, metrics: Sequence[str]) -> str:
@@ -288,11 +289,7 @@ def _number(value: float | None) -> str:
 
 
 def _sign(found: str) -> str:
-    return {"better": "better", "worse": "worse"}.get(found, "~")
-
-
-def _seeds(protocol: Report) -> str:
-    return f"{len(protocol['seeds'])} seed" + ("s" if len(protocol["seeds"]) > 1 else "")
+    return found if found in ("better", "worse") else "~"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray
 from kindred.domain.recommendation import Reason
+from kindred.domain.shown import counted
 from kindred.recommenders.evidence import Evidence
 from kindred.recommenders.system import System
 
@@ -71,7 +72,7 @@ def _reason(
     start = (told.user_id or "you", event, mine)
     fans = evidence.common_fans(mine, theirs, besides=told.user_id)
     if fans:
-        others = f"{len(fans)} other{'s' if len(fans) > 1 else ''}"
+        others = counted(len(fans), "other", "others")
         they = "liked" if told.rated else did
         return Reason(f"you {did} {name}; {others} {they} both", (*start, event, fans[0], event, theirs))
     for edge_type, node in evidence.in_common(mine, theirs):

@@ -17,6 +17,7 @@ from kindred.domain.deadline import check_deadline
 from kindred.domain.embeddings import Vectors
 from kindred.domain.explanation import EvidencePath, PathNode, Quote, Standing
 from kindred.domain.interactions import IntArray
+from kindred.domain.shown import counted
 from kindred.recommenders.answering.aspects import Aspect, shared_aspect
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.answering.opened import Version
@@ -195,7 +196,7 @@ def _liked_both(question: Question, people: Sequence[str], start: str) -> Found:
     """The path over the person whose taste is nearest."""
     system, rated = question.system, question.version.model.scale is not None
     they = "liked" if rated else system.words.did
-    others = f" and {len(people) - 1} other{'s' if len(people) > 2 else ''}" if len(people) > 1 else ""
+    others = f" and {counted(len(people) - 1, 'other', 'others')}" if len(people) > 1 else ""
     edge = system.edge.type
     between = (PathNode(system.user_label, people[0]),)
     return Found("people", f"{start}; {people[0]}{others} {they} both", between, (edge, edge))

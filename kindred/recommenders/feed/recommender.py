@@ -83,7 +83,7 @@ class FeedRecommender:
         scores, values = held.order.scores(arm, reader, at)
         removed = self._removed(held, request, reader, at)
         scores = np.where(_asked_for(held.feed, request), scores, -np.inf)
-        best = _best(scores, held.feed.posts, removed, request.k)
+        best = _best(scores, removed, request.k)
         posts = tuple(
             _recommendation(held.feed, post, value, "new" if held.is_new[post] else "model")
             for post, value in zip(best.tolist(), values(best).tolist(), strict=True)
@@ -111,7 +111,7 @@ class FeedRecommender:
             since = known.counts(at - 1, held.feed.as_of)  # likes that came after the feed was read
             positions = held.feed.posts.positions(list(since))
             np.add.at(likes, positions[positions >= 0], np.array([*since.values()], dtype=np.int64)[positions >= 0])
-        return [held.feed.posts.external(post) for post in _best(likes.astype(np.float64), held.feed.posts, {}, limit)]
+        return [held.feed.posts.external(post) for post in _best(likes.astype(np.float64), {}, limit)]
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """The posts nearest in the spaces of texts and readers.
@@ -126,7 +126,7 @@ class FeedRecommender:
         rows = _rows(held).vectors
         lengths = np.linalg.norm(rows, axis=1)
         cosine = rows @ rows[position] / np.maximum(lengths * lengths[position], 1e-9)
-        nearest = _best(cosine.astype(np.float64), held.feed.posts, {position: "itself"}, k)
+        nearest = _best(cosine.astype(np.float64), {position: "itself"}, k)
         posts = tuple(_recommendation(held.feed, post, cosine[post], "similar") for post in nearest.tolist())
         title = self.system.titled(held.feed.words[position])
         about = Answer(None, posts, "similar", held.name, system=self.system.name, as_of=held.feed.as_of)
@@ -238,7 +238,7 @@ def _recommendation(feed: FeedTables, post: int, value: float, source: str) -> R
     return Recommendation(feed.posts.external(post), float(value), POSTS.titled(feed.words[post]), source=source)
 
 
-def _best(scores: NDArray[np.float64], posts: IdMap, removed: dict[int, str], k: int) -> NDArray[np.int64]:
+def _best(scores: NDArray[np.float64], removed: dict[int, str], k: int) -> NDArray[np.int64]:
     """Positions of the k best candidates that are not removed, best first; ties by id, whose order positions are in."""
     left = scores > -np.inf
     left[list(removed)] = False

@@ -15,6 +15,7 @@ import numpy as np
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import RecordError
 from kindred.domain.progress import Progress
+from kindred.domain.shown import counted
 from kindred.evaluation.bootstrap import interval_text
 from kindred.evaluation.report import Report
 from kindred.features.fine_tuning import FineTuning, fine_tune
@@ -116,7 +117,7 @@ def _means(found: Metrics) -> dict[str, float]:
 
 def summary(report: Report, judged_on: str) -> list[str]:
     """What people are told, line by line."""
-    epochs = "1 epoch" if report["epochs"] == 1 else f"{report['epochs']} epochs"
+    epochs = counted(report["epochs"], "epoch", "epochs")
     lines = [
         f"{report['pairs']:,} pairs of search and title, {epochs}, {report['cpu_seconds']:,.0f} CPU-s",
         "",

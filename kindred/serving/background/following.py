@@ -30,7 +30,7 @@ async def follow_versions(service: Service) -> None:
                 _LOG.info("system %s answers from version %s", opened.name, opened.version)
             elif opened.problem is None:
                 await asyncio.to_thread(opened.catch_up, num_applied)
-            elif opened.problem is not None and opened.problem != before:
+            elif opened.problem != before:
                 _LOG.warning("system %s stays with version %s: %s", opened.name, opened.version, opened.problem)
         try:
             await asyncio.to_thread(service.open_systems)
