@@ -45,12 +45,10 @@ class Difference:
     Attributes:
         interval: the difference with its bootstrap interval.
         p_value: of the bucketed test, that there is none.
-        rates: of control and test.
     """
 
     interval: Interval
     p_value: float
-    rates: tuple[float, float]
 
     @property
     def is_significant(self) -> bool:
@@ -118,7 +116,7 @@ def difference(control: Group, test: Group, rng: np.random.Generator) -> Differe
     else:
         p_value = float(ttest_ind(per_bucket[1], per_bucket[0], equal_var=False).pvalue)
     low, high = np.quantile(_resampled(*sums[1], rng) - _resampled(*sums[0], rng), (0.025, 0.975))
-    return Difference(Interval(test.rate - control.rate, float(low), float(high)), p_value, (control.rate, test.rate))
+    return Difference(Interval(test.rate - control.rate, float(low), float(high)), p_value)
 
 
 def _bucketed(group: Group) -> tuple[Floats, Floats]:

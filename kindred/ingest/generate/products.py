@@ -77,12 +77,10 @@ class ProductSample:
 
 @dataclass(frozen=True)
 class GeneratedFiles:
-    """Where the sample was written, and how many lines it has."""
+    """Where the sample was written."""
 
     reviews: Path
     metadata: Path
-    num_reviews: int
-    num_metadata: int
 
 
 def generate_products(sample: ProductSample, folder: Path, progress: Progress = silent) -> GeneratedFiles:
@@ -95,9 +93,9 @@ def generate_products(sample: ProductSample, folder: Path, progress: Progress = 
     """
     catalogue = build_catalogue(sample.products, Sampler(sample.seed, CATALOGUE))
     metadata, reviews = folder / "metadata.jsonl", folder / "reviews.jsonl"
-    num_metadata = write_json_lines(metadata, metadata_rows(catalogue, Sampler(sample.seed, METADATA)))
-    num_reviews = write_json_lines(reviews, _review_rows(sample, catalogue, progress))
-    return GeneratedFiles(reviews, metadata, num_reviews, num_metadata)
+    write_json_lines(metadata, metadata_rows(catalogue, Sampler(sample.seed, METADATA)))
+    write_json_lines(reviews, _review_rows(sample, catalogue, progress))
+    return GeneratedFiles(reviews, metadata)
 
 
 def user_id(number: int) -> str:
