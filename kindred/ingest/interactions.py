@@ -28,6 +28,7 @@ from kindred.ingest.tables.table_head import Head, lists_of_rows, read_head
 from kindred.ingest.tables.time_forms import holds_numbers
 
 _SHOWN_VALUES = 3
+_PICTURES = ("pics", "pictures", "photos", "images", "videos", "media", "attachments", "reviewphotos", "reviewimages")
 _ENDS_OF_IDS = ("id", "sku", "asin", "isbn")
 
 
@@ -197,11 +198,16 @@ def _head_of_events(path: Location, given: TableMapping) -> Head:
         for name in (outer := list(lists_of_rows(head))):
             within = read_head(path, given.file.model_copy(update={"unfold": name}))
             inner = _with_baskets(path, given, within)
-            if names_both(given.events, inner):
+            if names_both(given.events, inner) and not _illustrates(name, plain):
                 return inner
             outer += [deeper for deeper in lists_of_rows(within) if deeper.startswith(f"{name}.")]
         check_no_users(path, plain)
     return head
+
+
+def _illustrates(name: str, head: Head) -> bool:
+    """Whether lists are of pictures beside the rating that a row is of itself, so that their entries are no events."""
+    return letters_of(name.rpartition(".")[2]) in _PICTURES and guess("rating", head.columns, ()) is not None
 
 
 def _with_baskets(path: Location, given: TableMapping, head: Head) -> Head:

@@ -14,7 +14,7 @@ _ITEM = (
     "track song artist book article venue place business sku lineitem_sku ean gtin location_id location poi_id poi "
     "beer_id beer_beerid wine_id joke_id hotel_id goods_id show_id episode_id podcast_id paper_id page_id photo_id "
     "image_id doc_id document_id joke game anime url page aid object_id target_id dst_id dst dest_id product_sku "
-    "to_node_id track_uri product_no article_no item_no item_product_id"
+    "to_node_id track_uri product_no article_no item_no item_product_id gmap_id"
 )
 _NAMES_OF_ITEMS = (
     "item_name product_name prod_name movie_name movie_title book_title book_name track_name song_name game_name "
@@ -26,15 +26,16 @@ _USUAL = {
         "shopper_id subscriber_id "
         "player_id student_id username nickname customer member reader account visitor shopper "
         "subscriber domain_userid user_pseudo_id anonymous_id email "
-        "customer_email customer_user_id session_id session user_name user_md5 reviewers profile_name "
-        "review_profile_name buyer_id buyer household_id household_key household device_id cookie_id src_id src "
+        "customer_email customer_user_id reviewer_email user_email buyer_email payer_email from_email_address "
+        "consumer_user_id review_consumer_user_id device_id cookie_id session_id session user_name user_md5 reviewers "
+        "profile_name review_profile_name buyer_id buyer household_id household_key household src_id src "
         "source_id from_node_id user_token customer_no playlist_id pid distinct_id"
     ),
     "item": f"{_ITEM} {_NAMES_OF_ITEMS}",
     "rating": (
         "rating overall stars star_rating score rating_value user_rating my_rating book_rating grade "
-        "review_overall review_score review_rating points is_recommended recommended recommend voted_up vote liked "
-        "label is_click clicked"
+        "review_overall review_score review_rating review_stars points is_recommended recommended recommend voted_up "
+        "vote liked label is_click clicked"
     ),
     "flag": "click clk purchased is_purchased is_purchase bought is_like",
     "weight": (
@@ -46,9 +47,10 @@ _USUAL = {
         "at timestamp time time_ms timestamp_ms created_utc unix_review_time datetime date_time date created_at "
         "event_time ts review_time rated_at when click_timestamp date_added review_date order_date purchase_date "
         "invoice_date transaction_date event_timestamp event_date visited_at watched_at purchased_at t_dat posted "
-        "server_timestamp_epoch_ms"
+        "server_timestamp_epoch_ms created date_created created_date creation_date created_on created_time "
+        "review_created review_creation_date date_add"
     ),
-    "text": "text review_text review comment review_body body content",
+    "text": "text review_text review comment review_body review_content body content",
     "kind": "kind event_type event_name action event behavior behavior_type action_type feedback_type interaction_type",
     "status": (
         "status order_status financial_status payment_status order_state state order_status_name status_name "
@@ -121,8 +123,18 @@ _OF_ITEMS = frozenset(("item_text", "category", "maker"))
 _OF_ITS_ITEM = re.compile("^(?:item|product|article|book|movie|track|song|game|recipe|course|business)")
 _OF_ITS_OWNER = frozenset(("id", "name", "title"))
 _WRAPPERS = re.compile(r"(?:\.\$\w+|\.[SN])+$|_hash$")
+
+
+def _turned(words: str) -> list[str]:
+    """The names of ids with the `id` before them, as some shops write them: `id_customer` for `customer_id`."""
+    return [f"id_{name.removesuffix('_id')}" for name in words.split() if name.endswith("_id")]
+
+
 NAMES = {
-    role: tuple(map(letters_of, f"{words} {_ABROAD.get('item' if role == 'id' else role, '')}".split()))
+    role: tuple(
+        letters_of(name)
+        for name in (*words.split(), *_ABROAD.get("item" if role == "id" else role, "").split(), *_turned(words))
+    )
     for role, words in _USUAL.items()
 }
 """Role → names in plain form, the likeliest first."""
@@ -133,16 +145,27 @@ def guess(role: str, columns: Sequence[str], taken: Collection[str | None]) -> s
     return next(iter(guesses(role, columns, taken)), None)
 
 
-def guesses(role: str, columns: Sequence[str], taken: Collection[str | None]) -> list[str]:
+def guesses(role: str, columns: Sequence[str], taken: Collection[str | None], within: str = "") -> list[str]:
     """The columns that are called what columns of this role usually are, the likeliest first.
 
-    What stands within another column (`properties.product_id`) goes by its own name, after those that stand alone.
+    What stands within another column (`properties.product_id`) goes by its own name. Of several that have one name the
+    outermost is taken: `time`, not `reply.time`.
+
+    Args:
+        role: what the column holds.
+        columns: all of the table.
+        taken: those that hold something else.
+        within: the column of lists whose entries are the events, if any; what stands within goes first.
     """
-    by_depth = sorted(columns, key=lambda column: column.count("."), reverse=True)
-    free = {_plain(column): column for column in reversed(by_depth) if column not in taken}
+    last_first = sorted(columns, key=lambda name: (not _is_within(name, within), name.count(".")))[::-1]
+    free = {_plain(column): column for column in last_first if column not in taken}
     if role in _OF_ITEMS:
         free = {_OF_ITS_ITEM.sub("", name): column for name, column in free.items()} | free
     return list(dict.fromkeys(free[name] for name in NAMES[role] if name in free))
+
+
+def _is_within(name: str, outer: str) -> bool:
+    return bool(outer) and name.startswith(f"{outer}.")
 
 
 def of_entries(role: str, columns: Sequence[str], taken: Collection[str | None]) -> list[str]:

@@ -23,6 +23,7 @@ _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is miss
 _MANY_MISSING = 0.05  # share of rows
 _MANY_ROWS = 20
 _READERS = {"rating": rating_of, "weight": price_of}
+_OF_ONE_EVENT = ("at", "text", "kind")
 
 
 def event_columns(
@@ -88,10 +89,13 @@ def _guess(role: str, head: Head, taken: set[str]) -> str | None:
         taken = {*taken, *(name for name in guesses("at", head.columns, taken) if holds_clocks(name, head))}
     if role == "item" and head.layout.unfold in head.columns:
         return head.layout.unfold  # each entry of it is one
-    beside = head.layout.beside
-    names = guesses(role, head.columns, taken) or of_entries(role, beside, taken)
-    if role in _READERS and (within := head.layout.unfold):  # a number beside a list is of the list as a whole
-        names = [name for name in names if name.startswith(f"{within}.") or name in beside]
+    within, beside = head.layout.unfold, head.layout.beside
+    names = guesses(role, head.columns, taken, within) or of_entries(role, beside, taken)
+    of_entry = [name for name in names if within and (name.startswith(f"{within}.") or name in beside)]
+    if role in _READERS and within:  # a number beside a list is of the list as a whole
+        names = of_entry
+    elif role in _OF_ONE_EVENT:  # what an entry says of itself goes before what is said of all of them
+        names = list(dict.fromkeys((*of_entry, *names)))
     name = names[0] if names else None
     if most := _AT_MOST_MISSING.get(role):
         return next((other for other in names if _missing(other, head) <= most), name)

@@ -83,6 +83,8 @@ def items_of_table(
     known, of_ids = given.items, list[str]()
     if not known.id:
         item_id, of_ids = _guess_id(columns, events, head)
+        if item_id is None:
+            raise lacking(path, "item", "--item-id", head, _likely_id(columns, events, head))
         known = known.model_copy(update={"id": item_id})
     of_rows = _property_a_row(known.id, head)
     known, remarks = _with_parts(_with_guesses(path, event, known, head, of_rows), head)
@@ -112,8 +114,6 @@ def _with_guesses(
     _check(path, event, given, head)
     held = item_properties(event.target)
     taken = {given.id, given.title, given.text, *given.category, *(unused or ())}
-    if given.id is None:
-        raise lacking(path, "item", "--item-id", head)
     found: dict[str, str | None] = {"id": given.id}
     for role, usual in (("title", "title"), ("text", "item_text")):
         name = getattr(given, role) or (guess(usual, head.columns, taken) if role in held else None)
@@ -184,6 +184,14 @@ def _guess_id(columns: EventColumns, events: Head, items: Head) -> tuple[str | N
         f"{names[0]} holds {counts[names[0]]:,}: --item-id says otherwise"
     )
     return chosen, [remark]
+
+
+def _likely_id(columns: EventColumns, events: Head, items: Head) -> str:
+    """The column that holds most items of the first events, if these are more than half of them; else any."""
+    wanted = _keys(columns.item, events)
+    counts = {name: len(wanted & _keys(name, items)) for name in items.columns}
+    likely = max(counts, key=lambda name: counts[name], default="")
+    return likely if counts.get(likely, 0) > len(wanted) / 2 else "COLUMN"
 
 
 def _keys(column: str | None, head: Head) -> set[str]:

@@ -49,7 +49,7 @@ def check_named_once(path: Location, columns: EventColumns | ItemColumns, head: 
         raise RecordError(f"{path} names a column twice: {listed_columns(twice)}", "rename one of them")
 
 
-def lacking(path: Location, role: str, option: str, head: Head) -> RecordError:
+def lacking(path: Location, role: str, option: str, head: Head, likely: str = "COLUMN") -> RecordError:
     """The error of a table in which no column is called as those of a role are, and what may help.
 
     Args:
@@ -57,12 +57,13 @@ def lacking(path: Location, role: str, option: str, head: Head) -> RecordError:
         role: `user` or `item`.
         option: what names its column.
         head: of the table.
+        likely: the column that holds such values, if it is known.
     """
     if head.separator and not head.layout.columns and any(map(is_number, head.columns)):
         return no_names(path, head.separator.join(head.columns), head.columns)
     other = "item" if role == "user" else "user"
     both = option == f"--{role}" and not any(is_name_of(other, name) for name in head.columns)
-    next_step = "name them: --user COLUMN --item COLUMN" if both else f"name it: {option} COLUMN"
+    next_step = "name them: --user COLUMN --item COLUMN" if both else f"name it: {option} {quote(likely)}"
     if any(column.casefold() in ORDER_IDS for column in head.columns):
         other = "another table says whose order it was" if role == "user" else "it is the table of orders"
         next_step += f"; if {other}: kindred ingest interactions LINES --order-table ORDERS"

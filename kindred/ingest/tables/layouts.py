@@ -36,6 +36,8 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
     encoding = layout.encoding or told_encoding(head)
     lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content), names_an_end)
     bare = without_comments(head.decode(errors="replace"), names_an_end).encode()
+    if not layout.separator.strip(" "):  # blanks around a line part nothing
+        lines = (line._replace(raw=line.raw.strip(b" ")) for line in lines)
     if is_impressions(head) and layout.columns == CLICKS:
         return read_clicks(lines)
     if is_grouped(head):

@@ -22,7 +22,7 @@ from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import Layout
 from kindred.ingest.tables.table_head import Head, read_head
 
-ORDER_IDS = ("order_id", "basket_id", "transaction_id", "invoice_id", "cart_id", "receipt_id")
+ORDER_IDS = ("order_id", "basket_id", "transaction_id", "invoice_id", "cart_id", "receipt_id", "id_order")
 
 _NOTHING: Values = {}
 

@@ -1,0 +1,124 @@
+"""Exports of shops, reviews and analytics: what a row says of itself goes before what stands within it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kindred.domain.errors import RecordError
+from kindred.domain.records import Interacted
+from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.formats.files import read_rows
+from kindred.ingest.interactions import Tables, interaction_files
+from kindred.ingest.tables.column_names import guesses
+from kindred.ingest.tables.mapping import EventColumns, TableMapping
+
+DAY = 1583020800  # 2020-03-01
+
+
+def written(path: Path, *rows: object) -> Path:
+    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def events_of(tables: Tables) -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = []
+    for row in read_rows(tables.files[0].path, tables.files[0].source, lambda *_: None):
+        assert not isinstance(row.value, BadRecord)
+        for record in tables.files[0].source.parse(row.value).records[:1]:
+            assert isinstance(record, Interacted)
+            found.append((record.source_id, record.target_id, record.rating, record.at, record.text))
+    return found
+
+
+def understood(path: Path) -> list[tuple[object, ...]]:
+    return events_of(interaction_files(TableMapping(), [path]))
+
+
+REVIEW = {"user_id": "1", "rating": 4, "time": DAY * 1000, "text": "Fine", "pics": [{"url": ["https://a.example"]}]}
+REPLY = {"resp": {"time": (DAY + 9) * 1000, "text": "Thanks"}}
+
+
+def test_a_review_of_a_map_is_no_event_of_its_pictures_nor_of_its_reply(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "r.json", REVIEW | REPLY | {"gmap_id": "0x8:0x1"}, REPLY | REVIEW | {"gmap_id": "0x8:0x2"}
+    )
+    assert understood(path) == [("1", "0x8:0x1", 4.0, DAY, "Fine"), ("1", "0x8:0x2", 4.0, DAY, "Fine")]
+
+
+def test_pictures_beside_a_rating_are_no_items(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="columns of the item usually are"):
+        understood(written(tmp_path / "r.json", REVIEW | {"of": "m1"}))
+
+
+def test_an_outer_column_goes_before_one_of_its_name_within_another() -> None:
+    assert guesses("at", ("reply.time", "time"), ()) == ["time"]
+    assert guesses("at", ("time", "reply.time", "a.b.time"), {"time"}) == ["reply.time"]
+    assert guesses("at", ("time", "events.time"), (), "events") == ["events.time"]
+
+
+def test_what_an_entry_says_of_itself_goes_before_what_is_said_of_all(tmp_path: Path) -> None:
+    entries = [{"aid": 31, "ts": DAY + 1}, {"aid": 4, "ts": DAY + 2}]
+    path = written(tmp_path / "t.jsonl", {"session": 1, "time": DAY, "events": entries})
+    assert [event[:4] for event in understood(path)] == [("1", "31", None, DAY + 1), ("1", "4", None, DAY + 2)]
+
+
+@pytest.mark.parametrize(
+    ("header", "user_item_rating_at_text"),
+    [
+        ("body,rating,review_date,reviewer_name,reviewer_email,product_id,product_handle", "4 5 1 2 0"),  # Judge.me
+        (
+            "Review Content,Review Score,Review Creation date,Reviewer Display Name,Reviewer Email,Product ID",
+            "4 5 1 2 0",
+        ),  # Yotpo
+        ("id,Created (UTC),Amount,Status,Customer ID,product_id (metadata)", "4 5 - 1 -"),  # Stripe
+        ("Date,Time,Type,Status,Gross,From Email Address,Item ID", "5 6 - 0 -"),  # PayPal
+        ("id_order_detail,id_order,product_id,product_name,id_customer,date_add", "4 2 - 5 -"),  # PrestaShop
+        ("id_commande,id_client,id_product,date_commande", "1 2 - 3 -"),
+    ],
+)
+def test_columns_of_exports_are_known(tmp_path: Path, header: str, user_item_rating_at_text: str) -> None:
+    cells = {"rating": "4", "Review Score": "4", "Time": "10:11:12"}
+    names = header.split(",")
+    row = ",".join("2020-03-01" if "date" in n.lower() or "Created" in n else cells.get(n, f"v{n}") for n in names)
+    columns = interaction_files(TableMapping(), [written(tmp_path / "t.csv", header, row)]).mapping.events
+    found = (columns.user, columns.item, columns.rating, columns.at, columns.text)
+    assert " ".join("-" if name is None else str(names.index(name)) for name in found) == user_item_rating_at_text
+
+
+def test_a_device_that_is_never_missing_is_told_before_a_session(tmp_path: Path) -> None:
+    rows = [
+        {"user_id": None if n % 3 else f"u{n}", "device_id": f"d{n}", "session_id": n, "item": "i"} for n in range(30)
+    ]
+    remarks = interaction_files(TableMapping(), [written(tmp_path / "t.jsonl", *rows)]).remarks
+    assert any("so device_id is the user" in remark for remark in remarks), remarks
+
+
+def test_the_column_that_holds_the_items_of_the_events_is_named_where_none_is_called_so(tmp_path: Path) -> None:
+    events = written(tmp_path / "t.csv", "user,anime_id", *(f"u,{67 + n}" for n in range(9)))
+    items = written(tmp_path / "anime.csv", "MAL ID,Name,Score", *(f"{67 + n},N{n},8.5" for n in range(9)))
+    with pytest.raises(RecordError) as raised:
+        interaction_files(TableMapping(), [events], items)
+    assert raised.value.next_step.startswith("name it: --item-id 'MAL ID'")
+
+
+@pytest.mark.parametrize("separator", [" ", "  "])
+def test_blanks_around_a_line_part_nothing(tmp_path: Path, separator: str) -> None:
+    path = written(tmp_path / "trust.txt", *(f" {separator.join(('1', str(n), '5'))} " for n in range(3)))
+    proposed = "user,item,rating"
+    with pytest.raises(RecordError) as raised:
+        interaction_files(TableMapping(), [path])
+    assert proposed in raised.value.next_step
+    known = TableMapping()
+    known = known.model_copy(
+        update={"file": known.file.model_copy(update={"separator": separator, "columns": ("user", "item", "rating")})}
+    )
+    assert [event[:3] for event in events_of(interaction_files(known, [path]))] == [
+        ("1", str(n), 5.0) for n in range(3)
+    ]
+    named = TableMapping(events=EventColumns(user="a", item="b"))
+    headed = written(tmp_path / "headed.txt", f" {separator.join('abc')} ", f" {separator.join('xyz')} ")
+    named = named.model_copy(update={"file": known.file.model_copy(update={"separator": separator, "columns": ()})})
+    assert [event[:2] for event in events_of(interaction_files(named, [headed]))] == [("x", "y")]
