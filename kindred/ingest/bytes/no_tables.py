@@ -12,6 +12,7 @@ _BEGINNING, _SAMPLE = 256, 4096  # bytes that are looked at for control characte
 _STATA = ("a Stata file", "write the table as CSV: export delimited")
 _XML = ("an XML document", "write the table as CSV or JSON lines")
 _PICTURE = ("a picture", "give the table that it shows")
+_PLAYLIST = "write a row each, of playlist, artist and title, with a header"
 _NO_TABLES = {
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it: 7z x FILE"),
     b"Rar!": ("a RAR archive", "unpack it"),
@@ -51,6 +52,13 @@ _NO_TABLES = {
     },
     b"version https://git-lfs.github.com": ("a Git LFS pointer, not the data", "fetch the data: git lfs pull"),
     b"/annex/objects/": ("a pointer of git-annex, not the data", "fetch the data: git annex get"),
+    b"#EXTM3U": ("a playlist of M3U", _PLAYLIST),
+    b"[playlist]": ("a playlist of PLS", _PLAYLIST),
+    b"#AUDIOSCROBBLER/": (
+        "a log of AudioScrobbler",
+        "keep what was heard to its end: awk -F'\\t' '$6 == \"L\"' FILE, "
+        "then --columns artist,album,title,number,duration,heard,at,track_mbid",
+    ),
     b"<?xml": _XML,
 }
 _HTML_TABLE = b"<table"

@@ -40,6 +40,7 @@ class FileCount:
     remarks: list[str] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)  # of the bad rows, in order
     first_bad: str = ""
+    inner_rows: str = ""  # the column of a first, bad row that holds a list of objects
     given_up: str = ""  # why the rest was not read
 
     @property
@@ -83,6 +84,8 @@ class StagedFile:
             message += (
                 f"; {missing}; its columns are {listed_columns(count.columns)}: name them by {self.source.named_by}"
             )
+        elif not count.parsed and count.remarks:  # such as that no column is read as the time
+            message += f"; {'; '.join(count.remarks)}"
         return message
 
 
@@ -110,7 +113,10 @@ def read_file(
                 count.missing[bad.field or "the whole"] += 1
             count.first_bad = count.first_bad or f"line {row.number}, {bad.field or 'the whole'}: {bad.message}"
             if isinstance(row.value, dict):
-                count.columns.update(dict.fromkeys(flattened(row.value)))
+                columns = flattened(row.value)
+                count.columns.update(dict.fromkeys(columns))
+                if count.lines == 1:
+                    count.inner_rows = next((name for name, value in columns.items() if _are_rows(value)), "")
             quarantine.add(file.path.name, row, bad, file.source.columns)
             continue
         if not parsed.records:
@@ -121,6 +127,10 @@ def read_file(
             count.notes.update(parsed.notes)
         stage.add(parsed.records, number, row.length)
     return count
+
+
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(one, dict) for one in value)
 
 
 @dataclass(frozen=True)

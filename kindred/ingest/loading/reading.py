@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import tempfile
@@ -92,6 +93,11 @@ def _refused(refusal: str, count: FileCount, quarantine: Quarantine) -> RecordEr
     next_step += (
         f", or load the rest without them: --max-bad {enough:g}" if is_known else " for what they have in common"
     )
+    if count.lines == 1 and count.inner_rows:
+        inner = json.dumps(count.inner_rows.rpartition(".")[2], ensure_ascii=False)
+        next_step = (
+            f"if the list in {count.inner_rows} holds the rows: jq -c '.. | objects | .[{inner}] | arrays | .[]' FILE"
+        )
     if count.quarantined.most_common(1)[0][0] == Reason.INVALID_UTF8:
         next_step = f"{AS_UTF_8}; or {next_step}"
     return RecordError(f"{refusal}; nothing was loaded", next_step)

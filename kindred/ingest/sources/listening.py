@@ -55,7 +55,7 @@ def parse_event(row: Values, user: str = "", read_time: ReadTime = milliseconds_
     Raises:
         BadRecord: the row can't be used.
     """
-    row = listening_exports.usual(row)
+    row = listening_exports.usual_listen(row)
     if reason := listening_exports.no_listen(row):
         return Parsed((), skipped=reason)
     notes: list[str] = []

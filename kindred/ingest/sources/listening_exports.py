@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 
 import orjson
@@ -37,6 +38,10 @@ _PLAYED, _RATIO, _KIND, _MILLISECONDS = "ms_played", "played_ratio_pct", "event_
 _WITHIN = ("track_metadata", "additional_info")
 _OF_NAMED = "track_mbid"
 """Beside it `track` is a name, as in tables of scrobbles."""
+_ID = re.compile(
+    r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\w+(?::\w+)+|[0-9A-Za-z]{22}|TR[A-Z]{5}\w{11}"
+)
+"""Ids of tracks as MusicBrainz, Spotify and the Million Song data set write them."""
 _LEAST_PLAYED = 30_000
 """Milliseconds from which a listen counts, as streaming services count."""
 _SPOKEN = {
@@ -56,6 +61,21 @@ WANTED = {
     "track": (*_ALSO_CALLED["track"], "title", *_ALSO_CALLED["title"], *_WITHIN),
 }
 _PLAYLISTS = "playlists"
+
+
+def usual_listen(row: Values) -> dict[str, object]:
+    """The usual row of a listen; `track` beside an artist and an album, without a title, is a name (of scrobbles).
+
+    Two artists' tracks of one name would be one track else. Numbers beside numbers, and what is written as ids are,
+    stay ids.
+    """
+    found = usual(row)
+    names = [str(found.get(name) or "").strip() for name in ("track", "artist", "album")]
+    titles = ("title", *_ALSO_CALLED["title"], *_ALSO_CALLED["track"])
+    is_named = all(names[:2]) and "album" in found and all(found.get(name) is None for name in titles)
+    if not is_named or _ID.fullmatch(names[0]) or all(name.isdecimal() for name in names[:2]):
+        return found
+    return usual({**found, "title": found["track"], "track": None})
 
 
 def usual(row: Values) -> dict[str, object]:

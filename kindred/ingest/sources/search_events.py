@@ -6,7 +6,7 @@ Rows are told apart one by one, so that their order does not matter:
 * an event {action_name, query_id, client_id, timestamp, user_query, message, event_attributes}: `search` and
   `on_search` are searches for `user_query`, or else for `message`; `click` (`item_click`, `click_through` and the
   like), `add_to_cart` and `purchase` say that the query led to `event_attributes.object.object_id`, the last two also
-  that the client put it into the cart or bought it.
+  that the client put it into the cart or bought it. So do the words of Google Analytics and Segment for the same.
   An event that names its query by `query_id` alone is joined to the text in another row of the same files.
 
 A query document and the events of one search (equal `query_id`, client and text) are one SEARCHED edge, that of the
@@ -53,9 +53,9 @@ from kindred.ingest.sources.search_records import (
 
 Texts = Mapping[str, str]  # text of a query by its `query_id`
 
-_SEARCHES = {"search", "on_search"}
-_ACQUIRED = {"add_to_cart": added_to_cart, "purchase": bought}
-_CLICKS = {"click", "item_click", "product_click", "result_click", "click_through"}
+_SEARCHES = {"search", "on_search", "view_search_results", "products_searched"}
+_ACQUIRED = {"add_to_cart": added_to_cart, "purchase": bought, "product_added": added_to_cart}
+_CLICKS = {"click", "item_click", "product_click", "result_click", "click_through", "select_item", "product_clicked"}
 _LEADS = {*_CLICKS, *_ACQUIRED}
 _NO_TEXT = "no text of the query, here or under its query_id"
 _NO_PRODUCT = "no product"
@@ -134,7 +134,7 @@ def _parse_lead(row: Values, action: str, text: str) -> Parsed:
         return Parsed((), skipped=useless if text.strip() else _NO_TEXT)
     notes: list[str] = []
     search = _search(row, query, notes)
-    action = "click" if action in _CLICKS else action
+    action = "click" if action in _CLICKS else "add_to_cart" if action == "product_added" else action
     if of_table:
         position = optional(whole_of, row.get("position"), "position", notes)
     else:

@@ -208,6 +208,16 @@ SPOTIFY = {
         ),
         ({"user": "u", "uts": MOMENT, "artist": "A", "track": "T", "track_mbid": ""}, "A – T", None, None),
         ({"user": "u", "uts": MOMENT, "artist": "A", "track": "T", "track_mbid": "m1"}, "m1", None, None),
+        ({"user": "u", "uts": MOMENT, "artist": "A", "track": "T", "album": "R"}, "A – T", None, None),
+        ({"user": "u", "uts": MOMENT, "artist": "A", "track": "1999", "album": None}, "A – 1999", None, None),
+        ({"user": "u", "uts": MOMENT, "artist": "7", "track": "9", "album": "8"}, "9", None, None),
+        (
+            {"user": "u", "uts": MOMENT, "artist": "A", "track": "spotify:track:1", "album": "R"},
+            "spotify:track:1",
+            None,
+            None,
+        ),
+        ({"user": "u", "uts": MOMENT, "artist": "A", "track": "t1", "album": "R", "title": "T"}, "t1", None, None),
         (
             {"user_id": "u", "timestamp": MOMENT, "artist_name": "A", "track_id": "", "track_name": "T"},
             "A – T",

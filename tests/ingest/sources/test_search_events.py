@@ -75,6 +75,14 @@ def test_queries_and_events_become_edges(tmp_path: Path, graph: DictGraph, optio
     assert edges(graph, "Query", "id", "text") == {("red mug", "red mug"), ("red m", "red m")}
 
 
+def test_actions_of_analytics_are_the_same_events(tmp_path: Path, graph: DictGraph, options: IngestOptions) -> None:
+    words = ("view_search_results", "Products Searched", "select_item", "Product Clicked", "Product Added")
+    rows = [event(word, f"P{number}", query_id=f"q{number}") for number, word in enumerate(words)]
+    assert ingest(graph, tmp_path, options, events=rows).skipped == 0
+    assert edges(graph, "LED_TO", "target_id", "action") == {("P2", "click"), ("P3", "click"), ("P4", "add_to_cart")}
+    assert edges(graph, "ADDED_TO_CART", "source_id", "target_id") == {("c1", "P4")}
+
+
 def test_a_query_and_the_events_of_one_search_are_one_edge(
     tmp_path: Path, graph: DictGraph, options: IngestOptions
 ) -> None:
