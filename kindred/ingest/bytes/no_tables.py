@@ -59,6 +59,7 @@ _NO_TABLES = {
         "keep what was heard to its end: awk -F'\\t' '$6 == \"L\"' FILE, "
         "then --columns artist,album,title,number,duration,heard,at,track_mbid",
     ),
+    b"reviews[(": ("a program of Python that fills a dictionary", "keep its values: sed 's/^[^=]*] = //' FILE"),
     b"<?xml": _XML,
 }
 _HTML_TABLE = b"<table"

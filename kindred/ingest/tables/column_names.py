@@ -14,7 +14,8 @@ _ITEM = (
     "track song artist book article venue place business sku lineitem_sku ean gtin location_id location poi_id poi "
     "beer_id beer_beerid wine_id joke_id hotel_id goods_id show_id episode_id podcast_id paper_id page_id photo_id "
     "image_id doc_id document_id joke game anime url page aid object_id target_id dst_id dst dest_id product_sku "
-    "to_node_id track_uri product_no article_no item_no item_product_id gmap_id"
+    "to_node_id track_uri product_no article_no item_no item_product_id gmap_id item_number "
+    "product_number submission_id url_path page_path pathname"
 )
 _NAMES_OF_ITEMS = (
     "item_name product_name prod_name movie_name movie_title book_title book_name track_name song_name game_name "
@@ -29,7 +30,8 @@ _USUAL = {
         "customer_email customer_user_id reviewer_email user_email buyer_email payer_email from_email_address "
         "consumer_user_id review_consumer_user_id device_id cookie_id session_id session user_name user_md5 reviewers "
         "profile_name review_profile_name buyer_id buyer household_id household_key household src_id src "
-        "source_id from_node_id user_token customer_no playlist_id pid distinct_id"
+        "source_id from_node_id user_token customer_no playlist_id pid distinct_id customer_number "
+        "buyer_username"
     ),
     "item": f"{_ITEM} {_NAMES_OF_ITEMS}",
     "rating": (
@@ -48,7 +50,8 @@ _USUAL = {
         "event_time ts review_time rated_at when click_timestamp date_added review_date order_date purchase_date "
         "invoice_date transaction_date event_timestamp event_date visited_at watched_at purchased_at t_dat posted "
         "server_timestamp_epoch_ms created date_created created_date creation_date created_on created_time "
-        "review_created review_creation_date date_add"
+        "review_created review_creation_date date_add "
+        "order_date_time sale_date date_paid"
     ),
     "text": "text review_text review comment review_body review_content body content",
     "kind": "kind event_type event_name action event behavior behavior_type action_type feedback_type interaction_type",

@@ -20,6 +20,7 @@ _GROUPS = re.compile(rb"\d+:\s*\n\d+,\d+,\d{4}-\d\d-\d\d\s")
 _ASIN = re.compile(r"B0[0-9A-Z]{8}|\d{9}[\dX]")  # a product of Amazon, before whose reviewer it stands in 2018
 _HASH = re.compile(r"[0-9a-f]{8}")
 _MANY_HASHES = 8
+_HAPPENED = ("view", "click", "cart", "order", "buy", "purchase", "play", "listen", "read", "rent", "like", "fav", "pv")
 _LEAST_TIME = 10**8  # seconds, or milliseconds: no rating is as high
 _HIGHEST_RATING = 100
 _LINES_COMPARED = 20
@@ -109,10 +110,12 @@ def proposed_columns(cells: Sequence[str]) -> list[str]:
             kind = "at"  # of nine digits, as until 2001
         if kind == "at" and "at" not in names:
             names.append("at")
+        elif cell.casefold() in _HAPPENED and {*ends} <= {*names} and "kind" not in names:
+            names.append("kind")
         elif kind == "id" and (role := next((role for role in ends if role not in names), "")):
             names.append(role)
-        elif kind != "at" and "item" in names and "rating" not in names and _may_rate(cell):
-            names.append("rating")
+        elif kind != "at" and "item" in names and not {"rating", "weight"} & {*names} and _may_rate(cell):
+            names.append("weight" if "kind" in names else "rating")
         else:
             names.append(f"c{number}")
     return [*names, "…"] if len(cells) > _LARGEST_PROPOSAL else names

@@ -189,6 +189,7 @@ def test_columns_are_known_in_other_capitals_and_padded(name: str, named: Callab
         ("packed", b"of letters first" * 16 + bytes(range(256)), "no text and no table"),
         ("book.pdf", b"%PDF-1.7", "a PDF"),
         ("list.m3u8", b"\xef\xbb\xbf#EXTM3U\n#EXTINF:200,A - T\n", "a playlist of M3U"),
+        ("reviews.txt", b"reviews[('7', 'u')] = {'work': '7', 'user': 'u', 'stars': 4.0}\n", "a program of Python"),
         ("list.pls", b"[playlist]\nFile1=a.mp3\n", "a playlist of PLS"),
         (".scrobbler.log", b"#AUDIOSCROBBLER/1.1\n#TZ/UTC\n", "a log of AudioScrobbler"),
         ("rating.mtx", b"%%MatrixMarket matrix coordinate real general\n3 3 1\n1 1 4\n", "a matrix of Matrix Market"),

@@ -76,12 +76,16 @@ def test_what_an_entry_says_of_itself_goes_before_what_is_said_of_all(tmp_path: 
         ("id,Created (UTC),Amount,Status,Customer ID,product_id (metadata)", "4 5 - 1 -"),  # Stripe
         ("Date,Time,Type,Status,Gross,From Email Address,Item ID", "5 6 - 0 -"),  # PayPal
         ("id_order_detail,id_order,product_id,product_name,id_customer,date_add", "4 2 - 5 -"),  # PrestaShop
+        ("order_number,order_date_time,customer_number,product_number,label", "2 3 - 1 -"),  # Shopware
+        ('"Order Number","Buyer Username","Item Number","Item Title","Sale Date"', "1 2 - 4 -"),  # eBay
+        ("username,submission_id,vote,date", "0 1 2 3 -"),
+        ("session_id,visit_id,hostname,url_path,created_date", "0 3 - 4 -"),  # Umami
         ("id_commande,id_client,id_product,date_commande", "1 2 - 3 -"),
     ],
 )
 def test_columns_of_exports_are_known(tmp_path: Path, header: str, user_item_rating_at_text: str) -> None:
-    cells = {"rating": "4", "Review Score": "4", "Time": "10:11:12"}
-    names = header.split(",")
+    cells = {"rating": "4", "Review Score": "4", "Time": "10:11:12", "vote": "1"}
+    names = header.replace('"', "").split(",")
     row = ",".join("2020-03-01" if "date" in n.lower() or "Created" in n else cells.get(n, f"v{n}") for n in names)
     columns = interaction_files(TableMapping(), [written(tmp_path / "t.csv", header, row)]).mapping.events
     found = (columns.user, columns.item, columns.rating, columns.at, columns.text)
@@ -122,3 +126,10 @@ def test_blanks_around_a_line_part_nothing(tmp_path: Path, separator: str) -> No
     headed = written(tmp_path / "headed.txt", f" {separator.join('abc')} ", f" {separator.join('xyz')} ")
     named = named.model_copy(update={"file": known.file.model_copy(update={"separator": separator, "columns": ()})})
     assert [event[:2] for event in events_of(interaction_files(named, [headed]))] == [("x", "y")]
+
+
+def test_a_word_for_what_happened_and_how_much_are_proposed(tmp_path: Path) -> None:
+    path = written(tmp_path / "steam.csv", '151603712,"A, Game",purchase,1.0,0', '151603712,"A, Game",play,273.0,0')
+    with pytest.raises(RecordError) as raised:
+        interaction_files(TableMapping(), [path])
+    assert "--columns user,item,kind,weight,c5" in raised.value.next_step
