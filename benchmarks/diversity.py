@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import datasets
+from kindred.domain.distinct import DistinctPairs
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions, Scorer
-from kindred.evaluation.metrics import ItemsByUser
+from kindred.evaluation.metrics import items_of_users
 from kindred.evaluation.pooling import paired_intervals
 from kindred.evaluation.protocol import (
     LIST_LENGTH,
@@ -54,7 +55,7 @@ def fit(split: Split, seed: int, values: Sequence[float]) -> FittedModel:
     """The best first, and a variant for each value of diversity."""
     known = split.known_events
     model = fit_closed_form(known, seed)
-    seen = ItemsByUser.of(known)
+    seen = items_of_users(known)
     variants = {f"{value:g}": FittedModel(varied(model, seen, value)) for value in values}
     return FittedModel(model.score_users, variants=variants)
 
@@ -68,14 +69,14 @@ def fit_closed_form(known: Interactions, seed: int) -> Model:
     return Model(PRODUCTS, "gnn", users, items, core, None, False, lambda: rows, None)
 
 
-def varied(model: Model, seen: ItemsByUser, value: float) -> Scorer:
+def varied(model: Model, seen: DistinctPairs, value: float) -> Scorer:
     """Scores that put the chosen list first, in its order, and everything else level behind it."""
     similarity = model.similarity(list(model.items))
     count = LIST_LENGTH * CANDIDATES_PER_RANK
 
     def score(users: IntArray) -> FloatArray:
         scores = model.score_users(users)
-        rows, items = seen.rows_and_items(users)
+        rows, items = seen.rows_and_targets(users)
         scores[rows, items] = -np.inf
         chosen = np.full_like(scores, -1.0)
         for row, of_user in zip(chosen, scores, strict=True):

@@ -22,8 +22,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from kindred.domain.distinct import distinct
-from kindred.domain.groups import spans
+from kindred.domain.distinct import DistinctPairs
 from kindred.domain.interactions import BoolArray, DoubleArray, FloatArray, IntArray, Interactions, Scorer
 from kindred.evaluation.matched_negatives import ROC_AUC, MatchedNegatives
 
@@ -100,8 +99,8 @@ def evaluate_groups(
     Raises:
         ValueError: the scorer answered with the wrong shape or with NaN.
     """
-    relevant = ItemsByUser.of(held_out)
-    removed = None if seen is None else ItemsByUser.of(seen)
+    relevant = items_of_users(held_out)
+    removed = None if seen is None else items_of_users(seen)
     users = np.flatnonzero(np.diff(relevant.offsets)).astype(np.int64)
     longest = min(max(ks), held_out.num_items)
     names = [f"{metric}@{k}" for k in ks for metric in METRICS]
@@ -113,10 +112,10 @@ def evaluate_groups(
         batch = users[start : start + batch_size]
         scores = _checked_scores(score_users(batch), (len(batch), held_out.num_items))
         if removed is not None:
-            scores[removed.rows_and_items(batch)] = -torch.inf
+            scores[removed.rows_and_targets(batch)] = -torch.inf
         here = slice(start, start + len(batch))
         values, top_items[here] = _top(scores, longest)
-        rows, items = relevant.rows_and_items(batch)
+        rows, items = relevant.rows_and_targets(batch)
         auc = None if matched is None else matched.roc_auc(scores.numpy(), batch, rows, items)
         for group, counts, found in zip(groups, num_held_out, per_user, strict=True):
             mine = group[items]
@@ -134,29 +133,9 @@ def evaluate_groups(
     ]
 
 
-@dataclass(frozen=True)
-class ItemsByUser:
-    """Distinct items of each user as one sorted array with offsets (compressed sparse rows)."""
-
-    offsets: IntArray
-    items: IntArray
-
-    @classmethod
-    def of(cls, interactions: Interactions) -> ItemsByUser:
-        """The distinct items of every user of the axis, those without events included."""
-        pairs = distinct(interactions.user_index * np.int64(interactions.num_items) + interactions.item_index)
-        counts = np.bincount(pairs // interactions.num_items, minlength=interactions.num_users)
-        return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), pairs % interactions.num_items)
-
-    def counts(self, users: IntArray) -> IntArray:
-        """How many distinct items each of `users` has, `[batch]`."""
-        return self.offsets[users + 1] - self.offsets[users]
-
-    def rows_and_items(self, users: IntArray) -> tuple[IntArray, IntArray]:
-        """Row within `users` and item of every pair, both `[num_pairs]`, rows ascending."""
-        counts = self.counts(users)
-        rows = np.repeat(np.arange(len(users)), counts)
-        return rows, self.items[spans(self.offsets[users], counts)]
+def items_of_users(events: Interactions) -> DistinctPairs:
+    """The distinct items of every user of the axis, those without events included."""
+    return DistinctPairs.of(events.user_index, events.item_index, events.num_users, events.num_items)
 
 
 @dataclass(frozen=True)
@@ -267,7 +246,7 @@ def novelty(top_items: IntArray, seen: Interactions) -> float:
     Vargas and Castells, "Rank and Relevance in Novelty and Diversity Metrics for Recommender Systems", 2011. An item
     no user knows counts as known to one user.
     """
-    known = np.maximum(np.bincount(ItemsByUser.of(seen).items, minlength=seen.num_items), 1)
+    known = np.maximum(np.bincount(items_of_users(seen).targets, minlength=seen.num_items), 1)
     listed = top_items[top_items >= 0]
     return float(-np.log2(known[listed] / seen.num_users).mean()) if len(listed) else 0.0
 

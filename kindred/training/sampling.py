@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred.domain.distinct import distinct
-from kindred.domain.groups import spans
+from kindred.domain.distinct import DistinctPairs, distinct
 from kindred.domain.interactions import FloatArray, IntArray
 
 
@@ -60,20 +59,8 @@ def sample_candidates(popularity: IntArray, count: int, positives: IntArray, rng
     return Candidates(items, np.log(np.maximum(expected[items], 1e-12)).astype(np.float32))
 
 
-@dataclass(frozen=True)
-class KnownPairs:
-    """The targets of every source as sorted rows with offsets, to find false negatives among candidates."""
-
-    offsets: IntArray
-    targets: IntArray
-    num_targets: int
-
-    @classmethod
-    def of(cls, source_index: IntArray, target_index: IntArray, num_sources: int, num_targets: int) -> KnownPairs:
-        """The distinct pairs of these events."""
-        pairs = distinct(source_index * np.int64(num_targets) + target_index)
-        counts = np.bincount(pairs // num_targets, minlength=num_sources)
-        return cls(np.concatenate([[0], np.cumsum(counts)]), pairs % num_targets, num_targets)
+class KnownPairs(DistinctPairs):
+    """The known targets of every source, to find false negatives among candidates."""
 
     def among(self, sources: IntArray, candidates: IntArray) -> NDArray[np.bool_]:
         """True where the source is known to have the candidate, `[num_sources, num_candidates]`.
@@ -82,9 +69,7 @@ class KnownPairs:
             sources: `[num_rows]`.
             candidates: distinct targets, ascending, `[num_candidates]`.
         """
-        counts = self.offsets[sources + 1] - self.offsets[sources]
-        rows = np.repeat(np.arange(len(sources)), counts)
-        targets = self.targets[spans(self.offsets[sources], counts)]
+        rows, targets = self.rows_and_targets(sources)
         columns = np.full(self.num_targets, -1)
         columns[candidates] = np.arange(len(candidates))
         found = columns[targets] >= 0
