@@ -81,12 +81,13 @@ class EdgeOrder:
             other = new_place[other[at_place[other]]]
         num_sources, num_targets = self.num_nodes
         by_source = num_sources > num_targets
-        grouped_by_source = Grouping(None if by_source else other, _offsets(source, num_sources))
-        grouped_by_target = Grouping(other if by_source else None, _offsets(target, num_targets))
+        grouped_by_source = Grouping(None if by_source else other, offsets_of(source, num_sources))
+        grouped_by_target = Grouping(other if by_source else None, offsets_of(target, num_targets))
         return Adjacency(source, target, grouped_by_source, grouped_by_target), rows
 
 
-def _offsets(positions: Tensor, num_nodes: int) -> Tensor:
+def offsets_of(positions: Tensor, num_nodes: int) -> Tensor:
+    """Where the edges of each node begin when they lie in the order of the nodes, `[num_nodes + 1]`."""
     offsets = torch.zeros(num_nodes + 1, dtype=torch.int64, device=positions.device)
     torch.cumsum(torch.bincount(positions, minlength=num_nodes), 0, out=offsets[1:])
     return offsets

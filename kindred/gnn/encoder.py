@@ -53,14 +53,11 @@ class Relation:
         triple: the edge type, in the direction of the schema.
         adjacency: its edges.
         features: `[num_edges, edge_dim]`.
-        means: mean features and log number of the edges of each source and of each target, `[num_nodes, edge_dim + 1]`
-            both, where these are a sample of more edges; otherwise None, and they are those of the edges themselves.
     """
 
     triple: Triple
     adjacency: Adjacency
     features: Tensor
-    means: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -250,10 +247,7 @@ def both_ways(relation: Relation, edge: EdgeRows | None) -> tuple[Incoming, Inco
     """The edges as they arrive at their targets, and, walked back, at their sources."""
     source, _, target = relation.triple
     forward, backward = relation.adjacency, relation.adjacency.reversed()
-    of_sources, of_targets = relation.means or (
-        _mean_features(relation.features, backward),
-        _mean_features(relation.features, forward),
-    )
+    of_sources, of_targets = (_mean_features(relation.features, edges) for edges in (backward, forward))
     return (
         Incoming(relation.triple, source, forward, edge, of_targets),
         Incoming(reverse_of(relation.triple), target, backward, edge, of_sources),

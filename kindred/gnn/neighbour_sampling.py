@@ -5,12 +5,13 @@ Representation Learning on Large Graphs" (GraphSAGE), 2017, arXiv 1706.02216.
 
 Only attention sees a sample. Mean features and the number of a node's edges, from which its first state is made, are
 those of the whole graph but for the edges that the step must not see, so a node starts as it does when all edges are
-there.
+there. And each layer works out what the next one reads alone: the last one the states of the seeds, the one before it
+those of their neighbours too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +22,48 @@ from torch import Tensor
 from kindred.domain.distinct import distinct
 from kindred.domain.groups import spans
 from kindred.domain.interactions import IntArray
-from kindred.gnn.adjacency import EdgeOrder
-from kindred.gnn.encoder import Relation
+from kindred.gnn.adjacency import Adjacency, Grouping, offsets_of
+from kindred.gnn.attention import EdgeRows
+from kindred.gnn.encoder import HeteroEncoder, Incoming
 from kindred.gnn.graph_arrays import Triple
+from kindred.gnn.hetero_data import reverse_of
 from kindred.gnn.trained import GraphTensors
 
 _ROWS_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True)
+class SampledEdges:
+    """Edges of one type that messages run along in one direction, in the order of the nodes that they end at.
+
+    Attributes:
+        triple: the edge type, in the direction of the schema.
+        direction: the same in the direction of the messages.
+        ends: neighbour and node of each, positions in the sample, `[2, num_edges]`.
+        features: `[num_edges, edge_dim]`.
+        means: mean features and log number of the edges of each node in the whole graph, `[num_nodes, edge_dim + 1]`.
+    """
+
+    triple: Triple
+    direction: Triple
+    ends: Tensor
+    features: Tensor
+    means: Tensor
+
+    def arriving(self, projected: EdgeRows | None, num_neighbours: int, num_nodes: int) -> Incoming:
+        """Those that end at the first nodes.
+
+        Args:
+            projected: features as the encoder projects them, `[num_edges, hidden_dim]`, None where there are none.
+            num_neighbours: how many nodes of the neighbours' label have states.
+            num_nodes: how many nodes get states.
+        """
+        offsets = offsets_of(self.ends[1], len(self.means))[: num_nodes + 1]
+        source, target = self.ends[:, : int(offsets[-1])]
+        by_source = Grouping(torch.argsort(source, stable=True), offsets_of(source, num_neighbours))
+        adjacency = Adjacency(source, target, by_source, Grouping(None, offsets))
+        edge = None if projected is None else projected[: len(source)]
+        return Incoming(self.direction, self.direction[0], adjacency, edge, self.means)
 
 
 @dataclass(frozen=True)
@@ -34,14 +71,39 @@ class SampledGraph:
     """Some nodes and edges, with what the encoder reads of them.
 
     Attributes:
-        nodes: positions in the whole graph, ascending, of every label, `[num_nodes]`.
+        nodes: positions in the whole graph, of every label: the seeds, ascending, then what is one edge away, ….
+        within: how many nodes of every label are at most so many edges away from a seed, for 0, 1, … edges.
         node_features: `[num_nodes, node_dim]` of every label.
-        relations: the edges, between positions in `nodes`.
+        edges: what a state of a node is made of, if it is not the farthest from the seeds.
     """
 
     nodes: dict[str, IntArray]
+    within: list[dict[str, int]]
     node_features: dict[str, Tensor]
-    relations: list[Relation]
+    edges: list[SampledEdges]
+
+    def states(self, encoder: HeteroEncoder) -> list[dict[str, Tensor]]:
+        """States before the first layer and after each, of fewer nodes with each layer; all are there of the seeds."""
+        edges = [(own, encoder.project_edges(own.triple, own.features)) for own in self.edges]
+        states: list[dict[str, Tensor]] = []
+        for layer, (reach, reached) in enumerate(zip(self.within[-2::-1], self.within[:0:-1], strict=True)):
+            incoming: dict[str, list[Incoming]] = {label: [] for label in encoder.labels}
+            for own, projected in edges:
+                neighbour, _, label = own.direction
+                incoming[label].append(own.arriving(projected, reached[neighbour], reach[label]))
+            if not states:
+                first = {
+                    label: encoder.first_state(label, self.node_features[label], incoming[label]) for label in reach
+                }
+                states.append(first)
+            last = states[-1]
+            states.append(
+                {
+                    label: encoder.next_state(layer, label, last[label][:count], incoming[label], last)
+                    for label, count in reach.items()
+                }
+            )
+        return states
 
 
 @dataclass(frozen=True)
@@ -139,16 +201,15 @@ class NeighbourSampler:
             unseen: an edge type, and rows of it that may not be seen.
             rng: the source of randomness.
         """
-        nodes = {label: np.zeros(0, np.int64) for label in self.tensors.node_features}
-        nodes |= {label: distinct(positions) for label, positions in seeds.items()}
-        frontier, rows = dict(nodes), {triple: np.zeros(0, np.int64) for triple in self.edges}
+        nodes = {label: distinct(seeds.get(label, np.zeros(0, np.int64))) for label in self.tensors.node_features}
+        nearest, rows = {label: [own] for label, own in nodes.items()}, {t: np.zeros(0, np.int64) for t in self.edges}
         hidden = np.zeros(self.edges[unseen[0]].ends.shape[1], dtype=np.bool_)
         hidden[unseen[1]] = True
         for most in fanouts:
             reached: dict[str, list[IntArray]] = {label: [] for label in nodes}
             for triple, edges in self.edges.items():
                 for side, label in ((0, triple[0]), (1, triple[2])):
-                    found = edges.sample(side, frontier[label], most, rng)
+                    found = edges.sample(side, nearest[label][-1], most, rng)
                     if triple == unseen[0]:
                         found = found[~hidden[found]]
                     rows[triple] = distinct(rows[triple], found)
@@ -156,21 +217,53 @@ class NeighbourSampler:
             for label, parts in reached.items():
                 there = nodes[label]
                 nodes[label] = distinct(there, *parts)
-                frontier[label] = np.setdiff1d(nodes[label], there, assume_unique=True)
-        features = {
-            label: self.tensors.node_features[label][torch.from_numpy(positions)] for label, positions in nodes.items()
-        }
-        relations = [self._relation(triple, rows[triple], nodes, unseen) for triple in self.edges]
-        return SampledGraph(nodes, features, relations)
+                nearest[label].append(np.setdiff1d(nodes[label], there, assume_unique=True))
+        return self._sampled(nearest, nodes, rows, unseen)
 
-    def _relation(
-        self, triple: Triple, rows: IntArray, nodes: Mapping[str, IntArray], unseen: tuple[Triple, IntArray]
-    ) -> Relation:
-        edges, features = self.edges[triple], self.tensors.edge_features[triple]
-        sides = (nodes[triple[0]], nodes[triple[2]])
-        local = np.stack([np.searchsorted(own, edges.ends[side, rows]) for side, own in enumerate(sides)])
-        order = EdgeOrder.of(torch.from_numpy(local), len(sides[0]), len(sides[1]))
-        adjacency, chosen = order.select()
-        hidden = unseen[1] if triple == unseen[0] else np.zeros(0, np.int64)
-        means = tuple(edges.means(side, own, hidden, features).to(features.dtype) for side, own in enumerate(sides))
-        return Relation(triple, adjacency, features[torch.from_numpy(rows)[chosen]], (means[0], means[1]))
+    def _sampled(
+        self,
+        nearest: Mapping[str, Sequence[IntArray]],
+        nodes: Mapping[str, IntArray],
+        rows: Mapping[Triple, IntArray],
+        unseen: tuple[Triple, IntArray],
+    ) -> SampledGraph:
+        """A sample of these nodes of every label, ascending, and rows of edges.
+
+        Args:
+            nearest: the nodes once more: the seeds, then those that each round brought, ascending each.
+            nodes: all of them, ascending.
+            rows: of every edge type.
+            unseen: an edge type, and rows of it that may not be seen.
+        """
+        ordered = {label: np.concatenate(parts) for label, parts in nearest.items()}
+        place = {label: np.argsort(own) for label, own in ordered.items()}
+        sizes = {label: np.array([len(part) for part in parts]) for label, parts in nearest.items()}
+        away = {label: np.repeat(np.arange(len(own)), own) for label, own in sizes.items()}
+        within = [
+            {label: int(count) for label, count in zip(sizes, counts, strict=True)}
+            for counts in zip(*(np.cumsum(own) for own in sizes.values()), strict=True)
+        ]
+        edges = []
+        for triple, own in rows.items():
+            hidden = unseen[1] if triple == unseen[0] else np.zeros(0, np.int64)
+            whole, features = self.edges[triple], self.tensors.edge_features[triple]
+            labels = (triple[0], triple[2])
+            ends = [
+                place[label][np.searchsorted(nodes[label], whole.ends[side, own])] for side, label in enumerate(labels)
+            ]
+            for side, direction in ((1, triple), (0, reverse_of(triple))):
+                source, target, label = ends[1 - side], ends[side], labels[side]
+                # what is read of a neighbour must be worked out: it may not be two edges farther from the seeds
+                is_read = (target < within[-2][label]) & (away[labels[1 - side]][source] <= away[label][target] + 1)
+                kept = np.flatnonzero(is_read)
+                kept = kept[np.argsort(target[kept], kind="stable")]
+                means = torch.empty(len(nodes[label]), features.shape[1] + 1, dtype=features.dtype)
+                means[torch.from_numpy(place[label])] = whole.means(side, nodes[label], hidden, features).to(
+                    means.dtype
+                )
+                at = torch.from_numpy(np.stack([source[kept], target[kept]]))
+                edges.append(SampledEdges(triple, direction, at, features[torch.from_numpy(own[kept])], means))
+        node_features = {
+            label: self.tensors.node_features[label][torch.from_numpy(own)] for label, own in ordered.items()
+        }
+        return SampledGraph(ordered, within, node_features, edges)

@@ -66,8 +66,8 @@ class SampledLearner:
         # both ends may be nodes of one label
         seeds = {source: distinct(*ends)} if source == target else {source: ends[0], target: ends[1]}
         around = self.sampler.around(seeds, fanouts, (whole.target, unseen), rng)
-        states = whole.network.encoder(around.node_features, around.relations)
-        at = [np.searchsorted(around.nodes[label], own) for label, own in zip((source, target), ends, strict=True)]
+        states = around.states(whole.network.encoder)
+        at = [np.searchsorted(seeds[label], own) for label, own in zip((source, target), ends, strict=True)]
         return (
             whole.network("source", [layer[source][at[0]] for layer in states]),
             whole.network("target", [layer[target][at[1]] for layer in states]),

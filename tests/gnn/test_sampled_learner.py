@@ -27,11 +27,14 @@ def learner(conv: str = "transformer", **changed: object) -> EdgeLearner:
 
 
 @pytest.mark.parametrize("conv", ["transformer", "gat"])
-def test_a_sample_of_all_edges_gives_the_vectors_of_the_whole_graph(conv: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_a_sample_of_all_edges_gives_the_vectors_of_the_whole_graph(
+    conv: str, layers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of the very edges that a step may see: none that is predicted, none that is not for training."""
     monkeypatch.setattr(edge_learner, "has_bfloat16", lambda device: False)
-    whole = learner(conv, fanout=2000)
-    supervised = np.arange(3, 60, 4)
+    whole = learner(conv, fanout=2000, layers=layers)
+    supervised = np.arange(3, 60, 28)
     sources, targets = (np.unique(ends) for ends in whole.ends[:, supervised].numpy())
     sampled = SampledLearner.of(whole)
     with torch.no_grad():
@@ -43,6 +46,11 @@ def test_a_sample_of_all_edges_gives_the_vectors_of_the_whole_graph(conv: str, m
     losses = [one.losses(supervised, np.random.default_rng(1)) for one in (whole, sampled)]
     for name in ("rating", "ranking"):
         torch.testing.assert_close(losses[0][name], losses[1][name], atol=1e-5, rtol=1e-4)
+    told = [one["rating"] + one["ranking"] for one in losses]
+    gradients = [torch.autograd.grad(loss, list(whole.network.parameters()), allow_unused=True) for loss in told]
+    for of_whole, of_sample in zip(*gradients, strict=True):
+        if of_whole is not None:
+            torch.testing.assert_close(of_sample, of_whole, atol=1e-5, rtol=1e-3)
 
 
 def test_no_node_brings_more_edges_than_it_may() -> None:
@@ -50,10 +58,10 @@ def test_no_node_brings_more_edges_than_it_may() -> None:
     unseen = sampled.whole.rows[:9].numpy()
     seeds = {"User": np.array([4]), "Product": np.array([2])}
     around = sampled.sampler.around(seeds, (3,), (REVIEWED, unseen), np.random.default_rng(0))
-    relation = next(relation for relation in around.relations if relation.triple == REVIEWED)
-    assert 1 <= relation.adjacency.num_edges <= 6
-    users = around.nodes["User"][relation.adjacency.source.numpy()]
-    products = around.nodes["Product"][relation.adjacency.target.numpy()]
+    to_product, to_user = (edges.ends.numpy() for edges in around.edges if edges.triple == REVIEWED)
+    ends = np.concatenate([to_product, to_user[::-1]], axis=1)
+    assert 1 <= ends.shape[1] <= 6
+    users, products = around.nodes["User"][ends[0]], around.nodes["Product"][ends[1]]
     assert ((users == 4) | (products == 2)).all()
     whole = sampled.whole
     seen = {tuple(ends) for ends in whole.ends[:, 9:].T.tolist()}
