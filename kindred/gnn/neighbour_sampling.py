@@ -86,21 +86,21 @@ class SampledGraph:
         """States before the first layer and after each, of fewer nodes with each layer; all are there of the seeds."""
         edges = [(own, encoder.project_edges(own.triple, own.features)) for own in self.edges]
         states: list[dict[str, Tensor]] = []
-        for layer, (reach, reached) in enumerate(zip(self.within[-2::-1], self.within[:0:-1], strict=True)):
+        rounds = len(self.within) - 1
+        for layer in range(rounds):
+            known, wanted = self.within[rounds - layer], self.within[rounds - layer - 1]
             incoming: dict[str, list[Incoming]] = {label: [] for label in encoder.labels}
             for own, projected in edges:
                 neighbour, _, label = own.direction
-                incoming[label].append(own.arriving(projected, reached[neighbour], reach[label]))
+                incoming[label].append(own.arriving(projected, known[neighbour], wanted[label]))
             if not states:
-                first = {
-                    label: encoder.first_state(label, self.node_features[label], incoming[label]) for label in reach
-                }
-                states.append(first)
+                features = self.node_features
+                states = [{label: encoder.first_state(label, features[label], incoming[label]) for label in known}]
             last = states[-1]
             states.append(
                 {
                     label: encoder.next_state(layer, label, last[label][:count], incoming[label], last)
-                    for label, count in reach.items()
+                    for label, count in wanted.items()
                 }
             )
         return states
@@ -257,11 +257,9 @@ class NeighbourSampler:
                 is_read = (target < within[-2][label]) & (away[labels[1 - side]][source] <= away[label][target] + 1)
                 kept = np.flatnonzero(is_read)
                 kept = kept[np.argsort(target[kept], kind="stable")]
-                means = torch.empty(len(nodes[label]), features.shape[1] + 1, dtype=features.dtype)
-                means[torch.from_numpy(place[label])] = whole.means(side, nodes[label], hidden, features).to(
-                    means.dtype
-                )
                 at = torch.from_numpy(np.stack([source[kept], target[kept]]))
+                means = whole.means(side, nodes[label], hidden, features).to(features.dtype)
+                means = means[torch.from_numpy(np.argsort(place[label]))]
                 edges.append(SampledEdges(triple, direction, at, features[torch.from_numpy(own[kept])], means))
         node_features = {
             label: self.tensors.node_features[label][torch.from_numpy(own)] for label, own in ordered.items()
