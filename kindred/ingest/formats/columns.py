@@ -10,7 +10,7 @@ from unicodedata import normalize
 from kindred.domain.errors import RecordError
 from kindred.ingest.formats.source import Source
 
-_SHOWN = 12
+_SHOWN, _SHOWN_OF_OURS = 12, 24
 _OTHER_FILES = "load files of other columns by a command of their own"
 _IS_NAME = re.compile(r"[\w ./-]*")  # no line of several names
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -135,14 +135,14 @@ def not_understood(source: Source, found: Iterable[str], missing: str, repeats_n
             next_step += "; `kindred ingest interactions` takes any table of users and items"
     return RecordError(
         f"{source.file} has {missing or 'no column that is understood'}; {has}",
-        f"columns that are read are {', '.join(source.columns)}; {next_step}",
+        f"columns that are read are {listed_columns(source.columns, _SHOWN_OF_OURS)}; {next_step}",
     )
 
 
-def listed_columns(found: Iterable[str]) -> str:
-    """The columns, as messages name them."""
+def listed_columns(found: Iterable[str], most: int = _SHOWN) -> str:
+    """The columns, as messages name them: at most so many."""
     names = list(found)
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def nearest(wanted: Iterable[str], found: Iterable[str]) -> str:

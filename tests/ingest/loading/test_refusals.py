@@ -33,3 +33,12 @@ def test_a_time_of_another_name_is_told_where_every_row_lacks_one(tmp_path: Path
     path.write_text("event_timestamp,event_name,user_pseudo_id,search_term\n" + "1683000000000000,search,u,tent\n" * 9)
     with pytest.raises(RecordError, match="if event_timestamp holds it, say so: --column timestamp=event_timestamp"):
         ingest_files(DictGraph(), search_files(events=[path]), None, replace(options, max_bad=0.05))
+
+
+def test_names_of_columns_that_are_read_are_few_and_our_own_come_first(tmp_path: Path, options: IngestOptions) -> None:
+    table = tmp_path / "events.csv"
+    table.write_text("a,b\n1,2\n")
+    with pytest.raises(RecordError) as caught:
+        ingest_files(DictGraph(), track_files(events=[table]), None, options)
+    named = str(caught.value.next_step).split("; ")[0]
+    assert named.startswith("columns that are read are user, at, ") and named.endswith(", …") and named.count(",") <= 24
