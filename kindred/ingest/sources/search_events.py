@@ -53,7 +53,9 @@ from kindred.ingest.sources.search_records import (
 
 Texts = Mapping[str, str]  # text of a query by its `query_id`
 
-_SEARCHES = {"search", "on_search", "view_search_results", "products_searched"}
+_SEARCHES = {"search", "on_search"}
+_SEARCHES_WITH_WORDS = {"view_search_results", "products_searched"}
+"""Searches where the words stand beside them; in User Behavior Insights it is a list of results that is seen."""
 _ACQUIRED = {"add_to_cart": added_to_cart, "purchase": bought, "product_added": added_to_cart}
 _CLICKS = {"click", "item_click", "product_click", "result_click", "click_through", "select_item", "product_clicked"}
 _LEADS = {*_CLICKS, *_ACQUIRED}
@@ -97,10 +99,11 @@ def parse_search_event(row: Values, texts: Texts | None = None) -> Parsed:
 
 
 def _parse_event(row: Values, named: str, texts: Texts) -> Parsed:
-    action = _action_of(named)
+    action, text = _action_of(named), text_of(row.get("user_query"), "user_query")
+    if action in _SEARCHES_WITH_WORDS and text:
+        action = "search"
     if action not in _SEARCHES and action not in _LEADS:
         return Parsed((), skipped=f"{named[:_ACTION_CHARACTERS]} event")
-    text = text_of(row.get("user_query"), "user_query")
     if action in _SEARCHES:
         text = text or text_of(row.get("message"), "message")
     text = text or texts.get(id_of(row.get("query_id"), "query_id") or "", "")

@@ -83,6 +83,14 @@ def test_actions_of_analytics_are_the_same_events(tmp_path: Path, graph: DictGra
     assert edges(graph, "ADDED_TO_CART", "source_id", "target_id") == {("c1", "P4")}
 
 
+def test_a_list_of_results_that_is_seen_is_a_search_only_where_its_words_stand_beside(
+    tmp_path: Path, graph: DictGraph, options: IngestOptions
+) -> None:
+    seen = [event("view_search_results", user_query=words, message="results shown") for words in ("red mug", None)]
+    assert ingest(graph, tmp_path, options, events=seen).skipped == 1
+    assert edges(graph, "Query", "text") == {("red mug",)}
+
+
 def test_a_query_and_the_events_of_one_search_are_one_edge(
     tmp_path: Path, graph: DictGraph, options: IngestOptions
 ) -> None:
