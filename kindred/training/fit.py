@@ -23,7 +23,7 @@ from kindred.domain.errors import ArtifactError, KindredError
 from kindred.domain.parts import Together
 from kindred.domain.progress import Progress, silent
 from kindred.training.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
-from kindred.training.schedule import FitConfig, Metrics, Schedule, adamw, warm_cosine
+from kindred.training.schedule import FitConfig, Metrics, OptimizerOf, Schedule, adamw, warm_cosine
 from kindred.training.together import average_gradients, of_first, rank
 
 CHECKPOINT, METRICS = "training", "metrics.jsonl"
@@ -123,6 +123,7 @@ def fit(
     objective: Objective,
     config: FitConfig,
     run: RunOptions,
+    optimizer_of: OptimizerOf = adamw,
     schedule: Schedule = warm_cosine,
 ) -> FitResult:
     """Trains the model, leaves it with its best weights, and says how it went.
@@ -133,6 +134,7 @@ def fit(
         objective: what is learned.
         config: how long and how fast.
         run: where and how.
+        optimizer_of: the optimizer of the network's parameters.
         schedule: the learning rate of the next epoch.
 
     Raises:
@@ -140,7 +142,7 @@ def fit(
         KindredError: the loss became NaN or infinite.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
-    optimizer = adamw(objective.model.parameters(), config)
+    optimizer = optimizer_of(objective.model.parameters(), config)
     state = _resume(objective, optimizer, run) if run.resume else _State()
     _rewrite_metrics(run.folder, state)
     with torch.random.fork_rng(devices=[]):

@@ -26,6 +26,8 @@ class FitConfig(BaseModel):
     gradient_norm: float = Field(1.0, gt=0, description="longer gradients are shortened to this")
 
 
+OptimizerOf = Callable[[Iterable[nn.Parameter], FitConfig], torch.optim.Optimizer]
+"""The optimizer of these parameters."""
 Schedule = Callable[[Sequence[Metrics], FitConfig], float]
 """Metrics of the epochs so far -> learning rate of the next; a function of these alone, so that a resumed run goes on
 as it would have."""

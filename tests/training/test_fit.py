@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,7 +179,10 @@ def test_the_learning_rate_falls_on_a_plateau_and_is_a_function_of_the_epochs_so
     assert warm_cosine([], CONFIG) == CONFIG.learning_rate
 
 
-def test_a_run_with_another_schedule_resumes_bit_by_bit(tmp_path: Path) -> None:
+def test_a_run_with_another_optimizer_and_schedule_resumes_bit_by_bit(tmp_path: Path) -> None:
+    def momentum(parameters: Iterable[nn.Parameter], config: FitConfig) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=config.learning_rate, momentum=0.9)
+
     schedule, found = ReduceOnPlateau("score", patience=1), []
     given = (0.1, 0.2, 0.15, 0.12, 0.3)
     for folder, stops in ((tmp_path / "whole", (5,)), (tmp_path / "parts", (2, 5))):
@@ -187,7 +190,7 @@ def test_a_run_with_another_schedule_resumes_bit_by_bit(tmp_path: Path) -> None:
             begun = stops[part - 1] if part else 0
             objective = line_objective(scores(*given[begun:]))
             config = CONFIG.model_copy(update={"epochs": epochs, "learning_rate": 0.01})
-            fit(objective, config, RunOptions(folder, resume=True), schedule)
+            fit(objective, config, RunOptions(folder, resume=True), momentum, schedule)
         found.append(weights(objective))
         rates = [json.loads(line)["learning_rate"] for line in (folder / METRICS).read_text().splitlines()]
         assert np.allclose(rates, [0.01, 0.01, 0.01, 0.005, 0.0025])
