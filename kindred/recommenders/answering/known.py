@@ -5,6 +5,7 @@ A recommender reads it through `Known`. Commands read the graph (`StoreKnown`); 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -78,8 +79,8 @@ class Known(Protocol):
     def barred(self, until: int | None) -> Collection[str]:
         """Items that are no longer there, or came only after a time; another object whenever they are others."""
 
-    def busy_users(self, count: int) -> list[str]:
-        """Ids of users with many events."""
+    def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:
+        """Ids of users with events, with most first, of those whose events are with fewer different items."""
 
 
 def left_out(known: Known, request: Request) -> set[str]:
@@ -189,13 +190,14 @@ class StoreKnown:
     def barred(self, until: int | None) -> Collection[str]:
         return ()
 
-    def busy_users(self, count: int) -> list[str]:
+    def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:
         source, event, target = self._system.triple
         busy = (
-            f"MATCH (user:{source})-[event:{event}]->(:{target}) "
-            "RETURN user.id AS id, count(event) AS events ORDER BY events DESC, id LIMIT $count"
+            f"MATCH (user:{source})-[event:{event}]->(item:{target}) "
+            "WITH user.id AS id, count(event) AS events, count(DISTINCT item.id) AS items WHERE items < $fewer_than "
+            "RETURN id, events ORDER BY events DESC, id LIMIT $count"
         )
-        found = self._store.query(busy, {"count": count}, QueryLimits(rows=count))
+        found = self._store.query(busy, {"count": count, "fewer_than": float(fewer_than)}, QueryLimits(rows=count))
         ids: list[str] = found.column("id").to_pylist()
         return ids
 

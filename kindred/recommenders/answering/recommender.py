@@ -193,8 +193,8 @@ class Recommender:
         return ""
 
     def example_users(self, count: int) -> list[str]:
-        """Ids of users with many events, to show something with."""
-        return self._known.busy_users(count)
+        """Ids of users with many events, to show something with; those who had every item only where all users did."""
+        return self._known.busy_users(count, len(self.version().model.items)) or self._known.busy_users(count)
 
     def refresh(self) -> str:
         """Takes the published version, whole, before the next answer, and keeps it until called again; its name.

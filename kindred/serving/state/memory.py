@@ -190,7 +190,7 @@ class Memory:
         if held is None or held[0] is not past or held[1] != asked:
             self._counted = held = (past, asked, past.counts(until, after))
         found = Counter(held[2])
-        for user_id in self._forgotten:
+        for user_id in list(self._forgotten):
             found.subtract(past.item_ids(past.rows(user_id, until, after)))
         found.update(self._new_counts if until is None else self._counts_of_new(until))
         return {item: count for item, count in found.items() if count > 0}
@@ -203,11 +203,17 @@ class Memory:
     def barred(self, until: int | None) -> Collection[str]:
         return self._items.barred(until)
 
-    def busy_users(self, count: int) -> list[str]:
-        past = self.past
+    def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:
+        past, found = self.past, list[str]()
         num_events = np.diff(past.starts)
-        busiest = np.lexsort((np.arange(len(num_events)), -num_events))[:count]
-        return [past.users.external(int(user)) for user in busiest]
+        for user in np.argsort(-num_events, kind="stable")[: np.count_nonzero(num_events)]:
+            rows = slice(past.starts[user], past.starts[user + 1])
+            has_all = num_events[user] >= fewer_than and len(np.unique(past.item_index[rows])) >= fewer_than
+            if not has_all and (user_id := past.users.external(int(user))) not in self._forgotten:
+                found.append(user_id)
+            if len(found) == count:
+                break
+        return found
 
     # what others ask
 
@@ -259,12 +265,14 @@ class Memory:
         known = self.past.users.ids if self.system.user_label != User.label else self.past.active_users()
         users = len((set(known) - self._forgotten) | set(self._new))
         num_items = len(self._items.ids(self.past))
-        return users, num_items, len(self.past.item_index) + sum(len(events) for events in self._new.values())
+        gone = sum(len(self.past.item_index[rows]) for rows in self._forgotten_rows())
+        return users, num_items, len(self.past.item_index) - gone + sum(len(new) for new in self._new.values())
 
     def num_events(self, item_id: str) -> int:
         """Events of an item."""
         position = self.past.items.position(item_id)
-        before = 0 if position is None else int(np.count_nonzero(self.past.item_index == position))
+        chosen = self.past.item_index == (-1 if position is None else position)
+        before = int(np.count_nonzero(chosen)) - sum(int(np.count_nonzero(chosen[r])) for r in self._forgotten_rows())
         return before + sum(event.target_id == item_id for new in self._new.values() for event in new.values())
 
     def num_stale(self, version: str) -> int:
@@ -344,6 +352,10 @@ class Memory:
     def _rows(self, user_id: str, until: int | None = None) -> slice:
         """Where a user's past up to a time is; nowhere for those who were forgotten."""
         return slice(0, 0) if user_id in self._forgotten else self.past.rows(user_id, until)
+
+    def _forgotten_rows(self) -> list[slice]:
+        """Where the pasts of those are who were forgotten."""
+        return [self.past.rows(user_id) for user_id in list(self._forgotten)]
 
     def _later(self, user_id: str, until: int | None) -> list[Event]:
         """What came since the past was read, up to a time, oldest first."""
