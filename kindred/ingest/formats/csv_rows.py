@@ -36,6 +36,10 @@ _NO_ROWS = (b"", rb"\.")  # blank lines, and the end of a COPY of Postgres
 _FRAME = re.compile(rb"[\s|+:=-]*-{3,}[\s|+:=-]*|\(\d+ rows?(?: affected)?\)")  # of tables printed for people
 _ESCAPE = re.compile(rb'\\(["\\])')
 _SEPARATOR_LINE = re.compile(rb'\s*"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's own first line
+_LINES_OF_NAMES = 64  # that a header may take whose names have several lines, as wide sheets are written
+_QUOTED = re.compile(rb'"[^"]*"')
+_LEFT_OPEN = re.compile(rb'(?:^|[,\t;|])\s*"[^"]*$')
+_NEW_LINE = re.compile(r"\s*[\r\n]\s*")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,21 @@ def without_separator_line(head: bytes) -> bytes:
     return rest if _SEPARATOR_LINE.fullmatch(first) else head
 
 
+def header_line(head: bytes) -> bytes:
+    """The first row of a file that begins so: one line, or as many as its names take that go on within quotes."""
+    lines = without_separator_line(head).split(b"\n", _LINES_OF_NAMES)[:_LINES_OF_NAMES]
+    for count in range(1, len(lines) + 1):
+        row = b"\n".join(lines[:count])
+        if not _LEFT_OPEN.search(_QUOTED.sub(b"", row)):
+            return row
+    return lines[0]
+
+
+def on_one_line(name: str) -> str:
+    """The name of a column with a blank for each line that it goes on to."""
+    return _NEW_LINE.sub(" ", name.strip())
+
+
 def has_blanks(first: str, delimiter: str) -> bool:
     """Whether a blank stands after every delimiter of a line that is not within quotes."""
     cells = _IN_QUOTES.sub("", first).split(delimiter)[1:]
@@ -81,7 +100,7 @@ def dialect_of(head: bytes, source: Source) -> Dialect | None:
     Raises:
         RecordError: the file can be nothing but CSV, and its first line holds no column known.
     """
-    first = without_separator_line(head.lstrip()).split(b"\n", 1)[0].strip()
+    first = _first_row(head, source)
     cells = {name: _header_cells(first, name, source) for name in _DELIMITERS}
     known = {name: {*cells[name]} & {*source.columns} for name in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda delimiter: (len(known[delimiter]), len(cells[delimiter])))
@@ -95,9 +114,9 @@ def dialect_of(head: bytes, source: Source) -> Dialect | None:
 
 def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
     """How the cells between these delimiters are written, as the head of the file shows it."""
-    first = without_separator_line(head).split(b"\n", 1)[0].decode(errors="replace")
     if not source.quoted:
         return Dialect(delimiter)
+    first = header_line(head).decode(errors="replace")
     names = [cell.strip() for cell in first.split(delimiter)]
     quotes_texts = all(len(name) > 1 and name[0] == name[-1] == '"' for name in names)
     return Dialect(delimiter, bool(_ESCAPED_QUOTE.search(head)), has_blanks(first, delimiter), quotes_texts)
@@ -105,8 +124,12 @@ def dialect_with(delimiter: str, head: bytes, source: Source) -> Dialect:
 
 def header_of(head: bytes, dialect: Dialect, source: Source) -> list[str]:
     """The names of the columns, as the source calls those that it knows."""
-    first = without_separator_line(head.lstrip()).split(b"\n", 1)[0].strip()
-    return _header_cells(first, dialect.delimiter, source)
+    return _header_cells(_first_row(head, source), dialect.delimiter, source)
+
+
+def _first_row(head: bytes, source: Source) -> bytes:
+    start = head.lstrip()
+    return (header_line(start) if source.quoted else without_separator_line(start).split(b"\n", 1)[0]).strip()
 
 
 def _repeats_names(first: bytes, delimiter: str) -> bool:
@@ -118,7 +141,7 @@ def _repeats_names(first: bytes, delimiter: str) -> bool:
 def _names_in(line: bytes, delimiter: str) -> list[str]:
     """The names in a header, as they stand there."""
     cells = line.decode(errors="replace").split(delimiter)
-    return [name for cell in cells if (name := cell.strip().strip('"').strip())]
+    return [name for cell in cells if (name := on_one_line(cell.strip().strip('"')))]
 
 
 def _header_cells(line: bytes, delimiter: str, source: Source) -> list[str]:
@@ -183,7 +206,7 @@ def _header(cells: list[str] | BadRecord, source: Source) -> list[str]:
     if isinstance(cells, BadRecord):
         next_step = AS_UTF_8 if cells.reason is Reason.INVALID_UTF8 else "repair the first line"
         raise RecordError(f"the header of {source.file} can't be read: {cells.message}", next_step)
-    header = [cell.strip() for cell in cells]
+    header = [on_one_line(cell) for cell in cells]
     counts = Counter(column for column in header if column)
     ours = our_names(source, counts)
     if twice := [
@@ -204,9 +227,9 @@ def _are_named(rows: Sequence[list[str] | BadRecord], width: int) -> bool:
 
 def _header_again(cells: list[str], header: list[str]) -> list[str]:
     """The names of the columns where they come again, in this order or another; empty where this is a row."""
-    if cells[0].strip() not in header:
+    if on_one_line(cells[0]) not in header:
         return []
-    names = [cell.strip() for cell in cells]
+    names = [on_one_line(cell) for cell in cells]
     return names if sorted(names) == sorted(header) else []
 
 

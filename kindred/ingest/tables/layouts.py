@@ -12,7 +12,7 @@ from itertools import chain
 from kindred.ingest.bytes.encodings import in_utf8, told_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
 from kindred.ingest.formats.comments import lines_below_comments, without_comments
-from kindred.ingest.formats.csv_rows import dialect_with, has_blanks, read_csv_rows
+from kindred.ingest.formats.csv_rows import dialect_with, has_blanks, header_line, on_one_line, read_csv_rows
 from kindred.ingest.formats.impressions import CLICKS, is_impressions, read_clicks
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
@@ -48,8 +48,9 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
         header = layout.separator.join(layout.columns).encode()
         lines = chain([Line(0, header, len(header))], lines)
     if layout.matrix:
-        text = head.decode(errors="replace").lstrip("\ufeff").partition("\n")[0].rstrip("\r")
-        source = replace(source, columns=layout.columns or cells_of(text, layout.separator), firm=())
+        text = header_line(head.removeprefix(b"\xef\xbb\xbf")).decode(errors="replace").rstrip("\r")
+        names = layout.columns or [on_one_line(cell) for cell in cells_of(text, layout.separator)]
+        source = replace(source, columns=names, firm=())
         rows = read_csv_rows(lines, dialect_with(layout.separator, bare, source), source)
         return rows_of_matrix(rows, layout.matrix, layout.absent)
     return read_csv_rows(lines, dialect_with(layout.separator, bare, source), source)

@@ -22,7 +22,7 @@ from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.arrow_rows import arrow_columns, is_arrow
 from kindred.ingest.formats.columns import listed_columns
 from kindred.ingest.formats.comments import without_comments
-from kindred.ingest.formats.csv_rows import without_separator_line
+from kindred.ingest.formats.csv_rows import header_line, on_one_line, without_separator_line
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.impressions import CLICKS, is_impressions
 from kindred.ingest.formats.paragraphs import is_paragraphs
@@ -147,7 +147,7 @@ def _of_text(path: Location, start: bytes, layout: Layout, bare_layout: Layout) 
 
 def _of_matrix(path: Location, text: str, layout: Layout) -> Head:
     """The head of the events that the cells of a matrix are."""
-    names = list(layout.columns) or cells_of(text.partition("\n")[0].rstrip("\r"), layout.separator)
+    names = list(layout.columns) or _names_in(text, layout.separator)
     if layout.matrix not in (TO_BE_TOLD, FIRST, LINES, *names):
         raise RecordError(f"{path} has no column {layout.matrix!r}", f"--user is one of {listed_columns(names)}")
     has_header = not layout.columns and not all(map(is_number, filter(None, names)))
@@ -250,7 +250,7 @@ def _decoded(start: bytes, layout: Layout) -> str:
 
 
 def _separator(text: str) -> str:
-    first = text.split("\n", 1)[0]
+    first = header_line(text.encode()).decode()
     return max(_SEPARATORS, key=first.count) if any(map(first.count, _SEPARATORS)) else ","
 
 
@@ -272,9 +272,15 @@ def _check_first_line(path: Location, text: str) -> None:
             )
 
 
+def _names_in(text: str, separator: str) -> list[str]:
+    """The cells of the first row."""
+    row = header_line(text.encode()).decode() if len(separator) == 1 else text.split("\n", 1)[0]
+    return [on_one_line(cell) for cell in cells_of(row.rstrip("\r"), separator)]
+
+
 def _header(path: Location, text: str, separator: str) -> list[str]:
     line = text.split("\n", 1)[0].rstrip("\r")
-    names = cells_of(line, separator)
+    names = _names_in(text, separator)
     parts = [part.strip('"') for part in names[0].split()] if len(names) == 1 else []
     if len(parts) > 1 and all(map(is_number, parts)):
         raise no_names(path, text, parts, " ")

@@ -95,6 +95,30 @@ def test_quotes_after_backslashes_are_understood_also_where_the_separator_is_giv
     assert cells(rows_of(tmp_path / "t.csv", Layout(separator=";", encoding="latin-1"))) == [("u1", 'The "best" one')]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_names_of_columns_may_go_on_in_the_next_line_as_in_cells_that_are_wrapped(tmp_path: Path, end: str) -> None:
+    lines = ['user;"item', '(number)";"rating', "from 1", 'to 5";"5 or ""more"""', "u1;a;4;x", "u2;b;5;y", ""]
+    (tmp_path / "t.csv").write_bytes(end.join(lines).encode())
+    named = TableMapping(events=EventColumns(item="item (number)", rating="rating from 1 to 5"))
+    [file] = interaction_files(named, [tmp_path / "t.csv"]).files
+    assert cells(list(read_rows(file.path, file.source, silent))) == WANTED
+    (tmp_path / "r.csv").write_text('"reviewer\nID",asin,"overall","review\nText"\nU1,P1,4,"on\ntwo"\n')
+    [row] = read_rows(tmp_path / "r.csv", REVIEWS, silent)
+    assert not isinstance(row.value, BadRecord) and row.number == 4
+    assert row.value == {"reviewerID": "U1", "asin": "P1", "overall": "4", "reviewText": "on\ntwo"}
+
+
+def test_users_of_a_matrix_may_be_named_on_two_lines(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text('"reader\nno";"a\nb";c;d\nu1;4;5;3\nu2;1;2;4\n')
+    found = cells(rows_of(tmp_path / "m.csv", Layout(matrix="reader no")))
+    assert [row[:2] for row in found[:3]] == [("u1", "a b"), ("u1", "c"), ("u1", "d")] and len(found) == 6
+
+
+def test_a_quote_in_a_name_that_closes_nowhere_takes_no_row_with_it(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('user,item,rating,size 5"\nu1,a,4,"x"\nu2,b,5,6"\n')
+    assert cells(rows_of(tmp_path / "t.csv")) == WANTED
+
+
 def test_objects_that_break_off_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(json.dumps({"user": "u1", "item": "a"}, indent=1) + '\n{\n "user": "u2"')
     with pytest.raises(RecordError, match="broken after element 1"):
