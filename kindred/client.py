@@ -320,7 +320,7 @@ def _part(name: str) -> str:
 
 def _pause(tried: int, told: str | None) -> float:
     """Seconds to wait: as long as the service says, else twice as long each time, and a little at random."""
-    if told is not None and told.isdigit():
+    if told is not None and told.isdecimal():
         return min(float(told), _LONGEST_PAUSE)
     return min(0.1 * 2.0**tried, _LONGEST_PAUSE) * (0.5 + random.random())
 

@@ -220,7 +220,7 @@ def _at_most(given: Sequence[str]) -> dict[str, int]:
     from kindred.domain.errors import SettingsError
 
     pairs = [condition.partition("=") for condition in given]
-    if any(not name or not count.isdigit() or int(count) < 1 for name, _, count in pairs):
+    if any(not name or not count.isdecimal() or int(count) < 1 for name, _, count in pairs):
         raise SettingsError(f"--at-most takes LABEL=N, got {' '.join(given)!r}", "e.g. --at-most artist=2")
     return {label.lower(): int(count) for label, _, count in pairs}
 

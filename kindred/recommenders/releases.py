@@ -127,5 +127,5 @@ def next_version(run_name: str, versions: list[str]) -> str:
     taken = [version for version in versions if run_of(version) == run_name]
     if not taken:
         return run_name
-    numbers = [int(number) for version in taken if (number := version.partition(_BEHIND)[2]).isdigit()]
+    numbers = [int(number) for version in taken if (number := version.partition(_BEHIND)[2]).isdecimal()]
     return f"{run_name}{_BEHIND}{max([1, *numbers]) + 1}"

@@ -19,7 +19,7 @@ app = whole_tree()
 
 def test_at_most_takes_a_label_and_a_count() -> None:
     assert _at_most(["Artist=2", "genre=10"]) == {"artist": 2, "genre": 10}
-    for wrong in ("artist", "artist=", "artist=0", "artist=two", "=2"):
+    for wrong in ("artist", "artist=", "artist=0", "artist=two", "=2", "artist=²"):
         with pytest.raises(SettingsError, match="LABEL=N"):
             _at_most([wrong])
 

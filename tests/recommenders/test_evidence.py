@@ -14,11 +14,11 @@ from kindred.recommenders.products import PRODUCTS
 USERS, ITEMS = IdMap(["ann", "bob", "cy"]), IdMap(["a", "b", "c"])
 
 
-def evidence(names: dict[str, dict[str, str]] | None = None) -> Evidence:
+def evidence(names: dict[str, dict[str, str]] | None = None, shared: str = "MADE_BY") -> Evidence:
     """Ann and Bob liked a and b, Cy liked c; b and c are of one brand."""
     fans = Lists.group(np.array([0, 1, 0, 1, 2, 0]), np.array([0, 0, 1, 1, 2, 0]), 3)
     brands = Lists.group(np.array([1, 2]), np.array([0, 0]), 3)
-    return Evidence(USERS, ITEMS, fans, {"MADE_BY": (brands, IdMap(["Acme"]))}, names or {})
+    return Evidence(USERS, ITEMS, fans, {shared: (brands, IdMap(["Acme"]))}, names or {})
 
 
 def told(shares: list[list[float]], liked: list[bool], items: list[str]) -> Told:
@@ -49,6 +49,11 @@ def test_the_next_event_speaks_where_the_strongest_has_no_path() -> None:
     reasons = explain(PRODUCTS, evidence(), told([[0.1], [0.9]], [True, True], ["b", "a"]), ["c"], {})
     assert reasons["c"].text == "you reviewed b; both made by Acme"
     assert reasons["c"].path == ("ann", "REVIEWED", "b", "MADE_BY", "Acme", "MADE_BY", "c")
+
+
+def test_two_items_have_what_one_has() -> None:
+    reasons = explain(LISTENS, evidence({}, "HAS_GENRE"), told([[0.1]], [True], ["b"]), ["c"], {})
+    assert reasons["c"].text == f"you {LISTENS.words.did} b; both have genre Acme"
 
 
 def test_what_items_share_goes_by_its_name_where_it_has_one(tmp_path: Path) -> None:

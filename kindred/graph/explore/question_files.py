@@ -48,7 +48,7 @@ def question_of(name: str) -> Question:
     questions = read_questions()
     bare = re.sub(r"^\d+_|\.cypher$", "", name)
     for question in questions:
-        if bare == question.name or (name.isdigit() and int(name) == question.number):
+        if bare == question.name or (name.isdecimal() and int(name) == question.number):
             return question
     names = [question.name for question in questions]
     words = [word for word in bare.split("_") if len(word) > 2]

@@ -85,7 +85,7 @@ class Neo4jConnection:
         with self.session(read_only=True) as session:
             agent = session.run("RETURN 1").consume().server.agent
         number = agent.rpartition("/")[2]
-        found = tuple(int(part) for part in number.split(".")[:2] if part.isdigit())
+        found = tuple(int(part) for part in number.split(".")[:2] if part.isdecimal())
         if found < OLDEST_SERVER:
             oldest = ".".join(map(str, OLDEST_SERVER))
             raise StoreError(f"{self.url} runs {agent}; Kindred needs Neo4j {oldest} or newer", "upgrade the server")

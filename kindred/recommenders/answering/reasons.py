@@ -6,6 +6,7 @@ says only what the evidence holds: people who liked both, or something that both
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -76,7 +77,12 @@ def _reason(
         they = "liked" if told.rated else did
         return Reason(f"you {did} {name}; {others} {they} both", (*start, event, fans[0], event, theirs))
     for edge_type, node in evidence.in_common(mine, theirs):
-        words = edge_type.lower().replace("_", " ")
-        shared = f"both {words} {evidence.name_of(edge_type, node)}"
+        shared = both_lead_to(edge_type, evidence.name_of(edge_type, node))
         return Reason(f"you {did} {name}; {shared}", (*start, edge_type, node, edge_type, theirs))
     return None
+
+
+def both_lead_to(edge_type: str, name: str) -> str:
+    """What two items have in common that an edge of this type leads to, in words: `both in category Kitchen`."""
+    words = re.sub("^has ", "have ", edge_type.lower().replace("_", " "))
+    return f"both {words} {name}"

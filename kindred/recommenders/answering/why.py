@@ -21,6 +21,7 @@ from kindred.domain.shown import counted
 from kindred.recommenders.answering.aspects import Aspect, shared_aspect
 from kindred.recommenders.answering.known import Known
 from kindred.recommenders.answering.opened import Version
+from kindred.recommenders.answering.reasons import both_lead_to
 from kindred.recommenders.evidence import are_liked
 from kindred.recommenders.histories import Histories
 from kindred.recommenders.system import System
@@ -160,11 +161,10 @@ def _paths_from(question: Question, item: str, rows: IntArray) -> Iterator[Found
     if people:
         yield _liked_both(question, people, start)
     for edge_type, label, node in _in_common(question, item):
-        words = edge_type.lower().replace("_", " ")
         name = question.version.evidence.name_of(edge_type, node)
         yield Found(
             "shared",
-            f"{start}; both {words} {name}",
+            f"{start}; {both_lead_to(edge_type, name)}",
             (PathNode(label, node, None if name == node else name),),
             (edge_type, edge_type),
         )

@@ -244,4 +244,4 @@ def positions_of(lists: Mapping[str, Sequence[str]]) -> dict[int, list[int]]:
 
 def _position(external: str, letter: str) -> int | None:
     number = external.removeprefix(letter)
-    return int(number) - 1 if external.startswith(letter) and number.isdigit() else None
+    return int(number) - 1 if external.startswith(letter) and number.isdecimal() else None

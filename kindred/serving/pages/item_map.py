@@ -44,7 +44,8 @@ class ItemMap:
         groups: name, colour and number of items of each group, the largest first.
         kind: what the groups are, e.g. `category`.
         points: of at most so many items, a regular sample where there are more.
-        listed: items of the group that was chosen, as words.
+        only: the group that stands out; empty where all do.
+        listed: items of that group, as words.
         explained: share of the variance that the plane shows.
         is_learned: whether items stand by what an event with each adds to the scores, and not by vectors of their own.
     """
@@ -53,6 +54,7 @@ class ItemMap:
     kind: str
     points: tuple[Point, ...]
     num_items: int
+    only: str
     listed: tuple[Point, ...]
     explained: float
     is_learned: bool
@@ -63,7 +65,7 @@ def read_map(opened: OpenedSystem, only: str) -> ItemMap:
 
     Args:
         opened: the system.
-        only: name of the group that is to stand out; empty for all.
+        only: name of the group that is to stand out; all do where there is none of that name.
 
     Raises:
         UnknownError: the version has no vectors of items to lay out.
@@ -73,6 +75,10 @@ def read_map(opened: OpenedSystem, only: str) -> ItemMap:
     counts = Counter(group_of)
     named = [name for name, _ in counts.most_common() if name][: len(PALETTE)]
     colours = dict(zip(named, PALETTE, strict=False))
+    groups = [(name, colours[name], counts[name]) for name in named]
+    if rest := len(found.ids) - sum(count for _, _, count in groups):
+        groups.append((OTHERS, REST, rest))
+    only = only if only in (name for name, _, _ in groups) else ""
     positions, explained = plane(found.vectors)
     step = -(-len(positions) // MOST_POINTS)
     ids = found.ids.ids
@@ -90,12 +96,9 @@ def read_map(opened: OpenedSystem, only: str) -> ItemMap:
         for row in range(0, len(ids), step)
     ]
     points.sort(key=lambda point: (not point.is_faint, point.group != OTHERS))
-    groups = [(name, colours[name], counts[name]) for name in named]
-    if rest := len(ids) - sum(count for _, _, count in groups):
-        groups.append((OTHERS, REST, rest))
     listed = tuple(sorted((p for p in points if only and not p.is_faint), key=lambda p: p.title)[:_LISTED])
     is_learned = not isinstance(opened.recommender, MapsItems)
-    return ItemMap(tuple(groups), kind, tuple(points), len(ids), listed, explained, is_learned)
+    return ItemMap(tuple(groups), kind, tuple(points), len(ids), only, listed, explained, is_learned)
 
 
 def _item_rows(opened: OpenedSystem) -> Embeddings:

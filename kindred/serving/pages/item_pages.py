@@ -107,4 +107,4 @@ async def map_page(service: Service, system: str, only: str) -> Page:
     """All items on a plane, near each other where they speak for the same items."""
     opened = service.system(system)
     found = await service.in_thread(partial(read_map, opened, only))
-    return Page("map.html", {"map": found, "only": only}, system)
+    return Page("map.html", {"map": found, "only": found.only}, system)

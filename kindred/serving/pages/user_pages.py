@@ -50,7 +50,7 @@ async def user_page(service: Service, system: str, user: str, size: str) -> Page
     memory = service.system(system).memory
     if not user:
         raise UnknownError("which user?", "search for one by the beginning of their id")
-    k = int(size) if size.isdigit() and int(size) in SIZES else SIZES[0]
+    k = next((one for one in SIZES if str(one) == size), SIZES[0])
     answer = await service.answer(system, Request(user_id=user, k=k, removed=False))
     _load_soon(service.system(system))
     events = memory.light_events(user)[::-1]

@@ -293,6 +293,8 @@ def test_a_question_is_found_by_name_number_or_both_and_near_ones_are_named() ->
         question_of("friends")
     with pytest.raises(SettingsError, match="kindred explore"):
         question_of("xyzzy")
+    with pytest.raises(SettingsError, match="there is no question '²'"):
+        question_of("²")
 
 
 def test_a_file_in_the_right_form_is_read(tmp_path: Path) -> None:

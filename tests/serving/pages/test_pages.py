@@ -168,9 +168,9 @@ def test_who_tries_it_gets_what_a_recommender_answers(client: Client, service: S
     assert "encoded just now" in page.said and "Remove" in page.said
     assert ("value", picked[0]) in page.attributes
     high = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + ' | 9')}")
-    assert "line 1: rating: 9 is not from 1 to 5" in high.said
+    assert "Line 1: rating: 9 is not from 1 to 5." in high.said
     bad = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + ' | many')}")
-    assert "line 1 can't be understood: write" not in bad.said and "`id | stars | words`" in bad.said
+    assert "Line 1 can't be understood: write" not in bad.said and "`id | stars | words`" in bad.said
     unknown = text_of(client, f"/ui/products/try?pasted={quote(picked[0] + chr(10) + 'no such one | 4 | lovely')}")
     assert "Not among the products here: no such one. Only what is said of them counts." in unknown.said
     assert "Not among" not in page.said
@@ -188,6 +188,7 @@ def test_the_map_puts_every_item_in_the_frame(service: Service) -> None:
     name = found.groups[0][0]
     chosen = read_map(opened, name)
     assert {point.group for point in chosen.points if not point.is_faint} == {name} and chosen.listed
+    assert read_map(opened, "no such category") == found, "none stands out, none is faint"
 
 
 def test_runs_of_a_system_with_figures_and_weights_of_its_own_are_shown(client: Client, service: Service) -> None:
@@ -238,6 +239,12 @@ def test_numbers_and_long_names_are_written_as_people_do(client: Client) -> None
     found = text_of(client, "/ui/products").said
     assert "reviews" in found and "0 products." not in found
     assert Text(client.get("/ui/nowhere").text).said.count("There is no published system") == 1
+
+
+@pytest.mark.parametrize("k", ["²", "-5", "abc", "10.0", "11", ""])
+def test_a_number_of_recommendations_that_is_not_offered_is_the_usual_one(client: Client, user: str, k: str) -> None:
+    page = get(client, f"/ui/products/user?id={quote(user)}&k={quote(k)}")
+    assert page.status_code == 200 and page.text.count('class="rank"') == 10
 
 
 def test_ticks_are_round_and_hold_the_values() -> None:
