@@ -199,7 +199,7 @@ function showLegend() {
 
 function neighbourButton({ edge, other, outgoing }) {
   const { properties, times } = edges[edge];
-  const said = [...(times > 1 ? [`×${times}`] : []), ...["rating", "count", "plays", "action"].filter((name) => name in properties).map((name) => (name === "rating" ? `${properties[name]} ★` : `${name} ${properties[name]}`))];
+  const said = [...(times > 1 ? [`×${times}`] : []), ...["rating", "count", "plays", "action", "probability"].filter((name) => name in properties).map((name) => (name === "rating" ? `${properties[name]} ★` : `${name} ${properties[name]}`))];
   const button = element("button", { type: "button" }, [
     mark(nodes[other].label), spoken(shortened(nodes[other].caption, 80)), element("small", { textContent: [...said, (properties.at ?? "").slice(0, 10)].filter(Boolean).join(" · ") }),
   ]);

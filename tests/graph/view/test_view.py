@@ -12,11 +12,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from kindred.domain.errors import SchemaError
 from kindred.domain.records import RECORDS, Edge, Listened, Node, Product, Tagged, Track
-from kindred.domain.schema import edge_type_of, graph_schema
+from kindred.domain.schema import edge_type_of, graph_schema, to_table
 from kindred.graph.open import open_graph
 from kindred.graph.store import GraphStore
 from kindred.graph.view.neighbourhood import EDGES_READ, read_view
@@ -261,3 +262,18 @@ def test_the_page_works_in_a_browser(browser_page: Page, tmp_path: Path) -> None
     with page.expect_download() as download:
         page.get_by_role("button", name="Save PNG").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_panel_says_which_tags_are_predicted(browser_page: Page, tmp_path: Path) -> None:
+    with closing(open_graph(f"ladybug:{tmp_path / 'graph'}")) as store:
+        store.create_schema(graph_schema())
+        store.upsert_nodes(graph_schema().node("Track"), pa.table({"id": ["t"]}))
+        store.upsert_nodes(graph_schema().node("Tag"), pa.table({"id": ["given", "guessed"]}))
+        tags = [Tagged(event_id="1", source_id="t", target_id="given")]
+        tags.append(Tagged(event_id="2", source_id="t", target_id="guessed", probability=0.474, run="r"))
+        store.upsert_edges(edge_type_of(Tagged), to_table(edge_type_of(Tagged), tags))
+        page = page_of(read_view(store, graph_schema(), ("Track", "t"), hops=1))
+    (tmp_path / "view.html").write_text(page, "utf-8")
+    browser_page.goto((tmp_path / "view.html").as_uri())
+    said = [" ".join(line.split()) for line in browser_page.locator("#panel li").all_inner_texts()]
+    assert sorted(said) == ["given", "guessed probability 47.4 %"]

@@ -238,6 +238,22 @@ def test_on_a_phone_in_the_dark_nothing_is_cut_off_or_too_small(
                     assert page.get_by_text("+0.050 to +0.150, better").is_visible()
 
 
+@pytest.mark.parametrize("width", [390, 640, 900, 905, 1070, 1170, 1175])
+def test_drawings_can_be_read_at_every_width(
+    browser: Browser, address: str, user: str, shop: Service, width: int
+) -> None:
+    """As on a tablet, or where a page of 1,280 pixels is zoomed to twice its size."""
+    item = shop.system("products").recommender(Request(user_id=user, k=1)).recommendations[0].item_id
+    run = f"/ui/run?system=products&name={write_report(shop, 'nothing')}"
+    with watched(browser, address, width) as page:
+        for place, drawn in ((f"/ui/products/why?user={user}&item={item}", ".paths:visible"), (run, ".chart:visible")):
+            page.goto(place)
+            assert page.locator(drawn).count() >= 1 and page.evaluate(SMALL_LETTERS) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.locator(".bars th").first.evaluate("name => { name.textContent = 'regressions'; }")
+        assert page.locator(".bars th").first.evaluate("name => name.scrollWidth <= name.clientWidth")
+
+
 def test_the_map_by_keyboard(browser: Browser, address: str) -> None:
     with watched(browser, address) as page:
         page.goto("/ui/products/map")
