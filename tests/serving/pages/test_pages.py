@@ -267,6 +267,14 @@ def test_examples_stand_in_the_order_of_the_number_beside_them(
     assert len(counts) == 6 and len(set(counts)) > 1 and counts == sorted(counts, reverse=True)
 
 
+def test_where_there_is_no_example_the_page_says_so(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "no user to show yet" not in text_of(client, "/ui/products").said
+    monkeypatch.setattr(service.system("products").recommender, "example_users", lambda count: [])
+    assert "There is no user to show yet." in text_of(client, "/ui/products").said
+
+
 def test_what_an_item_leads_to_is_called_by_its_name(service: Service) -> None:
     with service.graph.write() as store:
         store.upsert_nodes(graph_schema().node("Artist"), pa.table({"id": ["a1", "a2"], "name": ["Marpha", None]}))
