@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.missing import MISSING_NUMBERS
+from kindred.ingest.cells.numbers import number_of
 from kindred.ingest.cells.zones import without_zone
 
 # A number tells its unit by its size: 1e11 is the year 5138 in seconds and 1973 in milliseconds, and so on.
@@ -136,6 +137,22 @@ def _milliseconds_of(value: object, field: str) -> int | None:
     raise _no_time(value, field)
 
 
+def day_of(year: object, month: object, day: object, field: str) -> int | None:
+    """Milliseconds UTC of the beginning of a day whose parts are numbers of their own; None where one is missing.
+
+    Raises:
+        BadRecord: there is no such day.
+    """
+    numbers = [number for part in (year, month, day) if (number := number_of(part, field)) is not None]
+    if len(numbers) < 3:
+        return None
+    if all(number == int(number) for number in numbers):
+        in_year, in_month, on = map(int, numbers)
+        with suppress(ValueError):
+            return _of_datetime(datetime(in_year, in_month, on))
+    raise BadRecord(Reason.WRONG_TYPE, f"no day: year {year}, month {month}, day {day}"[:100], field)
+
+
 def clock_of(value: object, field: str) -> int:
     """The time of a day in whole milliseconds since its beginning; 0 where there is none.
 
@@ -145,6 +162,8 @@ def clock_of(value: object, field: str) -> int:
     text = "" if value is None or value != value else str(value).strip()
     if text in MISSING_NUMBERS:
         return 0
+    if (hours := text.removesuffix(".0")).isdecimal() and int(hours) < 24:
+        return int(hours) * 3_600_000
     if not (found := _CLOCK.fullmatch(text)):
         raise BadRecord(
             Reason.WRONG_TYPE, f"no time of a day: {text[:100]!r}; 17:05, 17:05:09 or 5:05 PM are read", field

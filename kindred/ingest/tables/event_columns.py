@@ -17,7 +17,15 @@ from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.records import event_properties
 from kindred.ingest.tables.table_head import Head
 from kindred.ingest.tables.taken_back import find_status
-from kindred.ingest.tables.time_forms import form_of_times, holds_clocks, holds_days, holds_numbers, named_like_times
+from kindred.ingest.tables.time_forms import (
+    form_of_times,
+    holds_clocks,
+    holds_days,
+    holds_numbers,
+    hours_beside,
+    named_like_times,
+    parted_days,
+)
 
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _MANY_MISSING = 0.05  # share of rows
@@ -70,12 +78,14 @@ def _with_guesses(path: Location, event: type[Event], given: EventColumns, head:
     held = event_properties(event)
     found = {role: name for role, name in given.by_role().items() if name}
     check_there(path, found, head)
-    for role in found.keys() - {"user", "item", "at", "clock", "status"} - held.keys():
+    for role in found.keys() - {"user", "item", "at", "month", "day", "clock", "status"} - held.keys():
         raise SettingsError(f"{event.edge_type} events have no {role}", f"they have {', '.join(('at', *held))}")
     for role in ("user", "item", "rating", "at", "text", "weight", "kind"):
         if role not in found and (role in ("user", "item", "at") or role in held):
             name = _guess(role, head, set(found.values()))
             found |= {role: name} if name else {}
+    if "at" not in found:
+        found |= parted_days(head, set(found.values()))
     for role in ("user", "item"):
         if role not in found:
             raise lacking(path, role, f"--{role}", head)
@@ -114,10 +124,11 @@ def _says_yes_or_no(name: str, head: Head) -> bool:
 
 def _clock_beside(columns: EventColumns, head: Head) -> str | None:
     """The column of times of the day beside one of days; None where there is none."""
-    if columns.at is None or not holds_days(columns.at, head):
+    if columns.at is None or not (columns.month or holds_days(columns.at, head)):
         return None
     names = guesses("at", head.columns, {name for name in columns.by_role().values() if name})
-    return next((name for name in names if holds_clocks(name, head)), None)
+    hours = hours_beside(columns, head) if columns.month else None
+    return next((name for name in names if holds_clocks(name, head)), hours)
 
 
 def _missing(name: str, head: Head) -> float:

@@ -28,7 +28,9 @@ class EventColumns(_Part):
     Attributes:
         at_format: how times are written, where they are not told apart by themselves: a unit (`seconds`), `order` for
             numbers that only say what came first, or a form of `strptime` such as `%d/%m/%y`.
-        clock: times of the day, where `at` holds the day alone.
+        month: where `at` holds the year alone, the month as a number.
+        day: the day of that month.
+        clock: times of the day, or its hours, where the others hold the day alone.
         decimal: what stands before decimals of ratings and weights, a point or a comma, where numbers alone can't tell.
         kind: the table's own word for what happened.
         unrated: the number that stands for no rating, or `none`.
@@ -42,6 +44,8 @@ class EventColumns(_Part):
     weight: str | None = None
     at: str | None = None
     at_format: str | None = None
+    month: str | None = None
+    day: str | None = None
     clock: str | None = None
     text: str | None = None
     kind: str | None = None

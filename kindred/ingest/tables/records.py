@@ -24,8 +24,8 @@ from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.cells.numbers import price_of, whole_of, with_point
 from kindred.ingest.cells.ratings import Ratings
 from kindred.ingest.cells.texts import long_text_of, name_in, parts_of, raw_text_of, short_text_of
-from kindred.ingest.cells.time_reader import time_reader
-from kindred.ingest.cells.times import clock_of, key_of_time
+from kindred.ingest.cells.time_reader import ReadTime, time_reader
+from kindred.ingest.cells.times import clock_of, day_of, key_of_time
 from kindred.ingest.cells.unrated import NEVER, read_unrated
 from kindred.ingest.cells.values import NO_RATING, NO_TIME, optional, says_yes
 from kindred.ingest.formats.columns import letters_of
@@ -123,11 +123,9 @@ def event_source(
         row, notes = flattened(row), list[str]()
         if why := why_no_event(row, columns, weighs="weight" in held, has_kind="kind" in held):
             return Parsed((), skipped=why)
-        at_ms = read_time(row.get(columns.at), columns.at) if columns.at else None
+        at_ms = _time_of(row, columns, read_time)
         if at_ms is None:
             notes.append(NO_TIME)
-        elif columns.clock:
-            at_ms += clock_of(row.get(columns.clock), columns.clock)
         values = _values(row, columns, held, wholes, ratings)
         if columns.rating and values.get("rating") is None:
             notes.append(NO_RATING)
@@ -143,11 +141,25 @@ def event_source(
         return Parsed((happened, node_of(User, happened.source_id), *about), notes)
 
     status = columns.status if columns.status != NEVER else None
-    used = [*names.values(), columns.clock, status, items.title, items.text, *items.category]
+    of_time = (columns.month, columns.day, columns.clock)
+    used = [*names.values(), *of_time, status, items.title, items.text, *items.category]
     wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
     return Source(
         tuple(dict.fromkeys(name for name in used if name)), parse, wanted, named_by="--user, --item and the like"
     )
+
+
+def _time_of(row: Values, columns: EventColumns, read_time: ReadTime) -> int | None:
+    """Milliseconds UTC of the event; None where it has no time."""
+    if columns.at is None:
+        return None
+    if columns.month:
+        at_ms = day_of(row.get(columns.at), row.get(columns.month), row.get(columns.day or ""), columns.at)
+    else:
+        at_ms = read_time(row.get(columns.at), columns.at)
+    if at_ms is None or not columns.clock:
+        return at_ms
+    return at_ms + clock_of(row.get(columns.clock), columns.clock)
 
 
 def _values(

@@ -24,6 +24,8 @@ _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y",
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S", ", %I:%M:%S %p")
 _FORMS_OF_DAYS = tuple(day + clock for day, clock in product(_DAYS, _CLOCKS))
 _OF_EXCEL = range(36_526, 55_153)  # the years 2000 to 2050
+_RANGES = {"year": range(1970, 2101), "month": range(1, 13), "day": range(1, 32)}
+_HOURS = range(24)
 _NO_TIMES = frozenset(("0", "0.0", "-1", "-1.0"))
 _MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0*)?)?|12:00:00 AM)$")
 _OF_TIMES = TIME_WORDS | {"times", "dates", "dt", "on", "tstamp"}  # enough where the values are times too
@@ -47,6 +49,8 @@ def form_of_times(columns: EventColumns, head: Head) -> tuple[str | None, list[s
         return None, [
             f"{remark}; if {' or '.join(like_orders)} tells what came first: --at COLUMN" if like_orders else remark
         ]
+    if columns.month:
+        return None, []
     if columns.at_format is not None:
         time_reader(columns.at_format)
         return columns.at_format, []
@@ -76,6 +80,40 @@ def holds_clocks(name: str, head: Head) -> bool:
     """Whether the column tells the time of a day alone, which stands in another."""
     values = [value for row in head.rows if (value := row.get(name)) not in (None, "") and value == value]
     return bool(values) and all(":" in str(value) and _is_clock(value) for value in values)
+
+
+def parted_days(head: Head, taken: Collection[str]) -> dict[str, str]:
+    """The columns of year, month and day where each is one of its own, as `at`, `month`, `day`; {} if there are none.
+
+    Their names may begin alike, as `order_year`, `order_month` and `order_day` do.
+    """
+    by_letters = {letters_of(name): name for name in head.columns if name not in taken}
+    for letters in by_letters:
+        names = [by_letters.get(letters.removesuffix("year") + part) for part in _RANGES]
+        found = [name for name in names if name and _is_within(name, _RANGES[_part_of(name)], head)]
+        if letters.endswith("year") and len(found) == len(_RANGES) and not _is_of_something_else(found[0]):
+            return dict(zip(("at", "month", "day"), found, strict=True))
+    return {}
+
+
+def hours_beside(columns: EventColumns, head: Head) -> str | None:
+    """The column of hours beside those of year, month and day; None where there is none."""
+    beside = letters_of(columns.day or "").removesuffix("day") + "hour"
+    return next((name for name in head.columns if letters_of(name) == beside and _is_within(name, _HOURS, head)), None)
+
+
+def _part_of(name: str) -> str:
+    return next((part for part in _RANGES if letters_of(name).endswith(part)), "")
+
+
+def _is_within(name: str, numbers: range, head: Head) -> bool:
+    """Whether what stands in a column are whole numbers, of these alone."""
+    texts = {str(row[name]).strip().removesuffix(".0") for row in head.rows if row.get(name) is not None}
+    return holds_numbers(name, head) and all(int(text) in numbers for text in texts if text.isdecimal())
+
+
+def _is_of_something_else(name: str) -> bool:
+    return any(map(_OF_OTHER_TIMES.match, words_of(name)))
 
 
 def holds_days(name: str, head: Head) -> bool:
@@ -113,7 +151,7 @@ def _is_of_our_age(value: object) -> bool:
 
 def _is_of_events(name: str) -> bool:
     words = words_of(name)
-    return bool(words & _OF_TIMES) and not any(map(_OF_OTHER_TIMES.match, words))
+    return bool(words & _OF_TIMES) and not _is_of_something_else(name)
 
 
 def _holds_times(name: str, head: Head) -> bool:

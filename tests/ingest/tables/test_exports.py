@@ -133,3 +133,39 @@ def test_a_word_for_what_happened_and_how_much_are_proposed(tmp_path: Path) -> N
     with pytest.raises(RecordError) as raised:
         interaction_files(TableMapping(), [path])
     assert "--columns user,item,kind,weight,c5" in raised.value.next_step
+
+
+@pytest.mark.parametrize("names", [("year", "month", "day", "hour"), ("Order Year", "OrderMonth", "order_day", "time")])
+def test_year_month_and_day_may_be_columns_of_their_own(tmp_path: Path, names: tuple[str, ...]) -> None:
+    hours = ("17", "9") if names[3] == "hour" else ("17:00", "09:00")
+    header = f"user,item,{','.join(names)}"
+    path = written(tmp_path / "t.csv", header, f"u1,a,2020,03,01,{hours[0]}", f"u2,b,2020,2,29,{hours[1]}", "u3,c,,,,")
+    tables = interaction_files(TableMapping(), [path])
+    chosen = tables.mapping.events
+    assert (chosen.at, chosen.month, chosen.day, chosen.clock) == names
+    times = [event[3] for event in events_of(tables)]
+    assert times == [DAY + 17 * 3600, DAY - 24 * 3600 + 9 * 3600, None]
+    again = interaction_files(tables.mapping, [path])
+    assert events_of(again) == events_of(tables) and not tables.remarks
+
+
+def test_a_day_that_is_none_makes_a_bad_row_and_years_of_other_things_no_time(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "user,item,year,month,day", "u1,a,2020,2,30")
+    [file] = interaction_files(TableMapping(), [path]).files
+    [row] = read_rows(file.path, file.source, lambda *_: None)
+    assert not isinstance(row.value, BadRecord)
+    with pytest.raises(BadRecord, match="no day: year 2020, month 2, day 30"):
+        file.source.parse(row.value)
+    for header in ("user,item,birth_year,birth_month,birth_day", "user,item,year,month", "user,item,year,week,day"):
+        path = written(tmp_path / "u.csv", header, "u1,a,2020,2,3"[: 9 + 2 * header.count(",")])
+        assert interaction_files(TableMapping(), [path]).mapping.events.at is None, header
+
+
+def test_folders_of_years_months_and_days_say_when(tmp_path: Path) -> None:
+    for month, day in (("03", "01"), ("02", "29")):
+        folder = tmp_path / "year=2020" / f"month={month}" / f"day={day}"
+        folder.mkdir(parents=True)
+        written(folder / "part-0.jsonl", {"user": "u1", "item": f"of {day}"})
+    tables = interaction_files(TableMapping(), [tmp_path])
+    assert [file.source.columns[2:] for file in tables.files] == [("year", "month", "day")] * 2
+    assert events_of(tables) == [("u1", "of 29", None, DAY - 86_400, None)]
