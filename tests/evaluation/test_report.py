@@ -10,6 +10,7 @@ import pytest
 
 from kindred.domain.errors import GateError, SettingsError
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
+from kindred.evaluation import plots
 from kindred.evaluation.protocol import (
     Baselines,
     FittedModel,
@@ -300,3 +301,11 @@ def test_rolling_months_are_reported_together() -> None:
     assert report["protocol"]["known_events"] == [3 * NUM_USERS, 4 * NUM_USERS, 5 * NUM_USERS]
     assert len(report["ranking"]["by_seed"]["model"]["recall@10"]) == 3
     assert set(report["ranking"]["by_history"]) == {"2-3", "4-7"}
+
+
+def test_pictures_name_a_baseline_in_words(report: Report) -> None:
+    renamed = json.loads(json.dumps(report["ranking"]).replace('"random"', '"same_artist"'))
+    for figure in plots._figures({**report, "ranking": renamed}).values():
+        said = [text.get_text() for text in figure.findobj(lambda one: hasattr(one, "get_text"))]
+        assert not [text for text in said if "_" in text]
+        assert any("same artist" in text for text in said) or "stars" in " ".join(said)

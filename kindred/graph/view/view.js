@@ -184,14 +184,16 @@ function legendButton(set, name, sign, count) {
   return button;
 }
 
+const written = (number) => number.toLocaleString("en");
+
 function showLegend() {
   const counted = (names) => names.reduce((counts, [name, times]) => counts.set(name, (counts.get(name) ?? 0) + times), new Map());
   const labels = [...counted(nodes.map((node) => [node.label, 1]))].map(([name, all]) => {
     const open = nodes.filter((node, index) => node.label === name && shown[index]).length;
-    return legendButton(off.labels, name, mark(name), open < all ? `${open} of ${all}` : `${all}`);
+    return legendButton(off.labels, name, mark(name), open < all ? `${written(open)} of ${written(all)}` : written(all));
   });
   const types = [...counted(edges.map((edge) => [edge.type, edge.times]))].map(([name, all]) =>
-    legendButton(off.types, name, element("span", { className: "dash" }), `${all}`));
+    legendButton(off.types, name, element("span", { className: "dash" }), written(all)));
   byId("legend").replaceChildren(...labels, ...(types.length ? [element("hr"), ...types] : []));
 }
 

@@ -255,6 +255,8 @@ def test_the_page_works_in_a_browser(browser_page: Page, tmp_path: Path) -> None
     assert page.evaluate("others(selected).every((other) => shown[other])") and page.evaluate(drawn) > first
     page.get_by_role("button", name="Show all").click()
     assert page.evaluate(drawn) == page.evaluate("nodes.length")
+    page.evaluate("edges[0].times = 1_378; showLegend()")
+    assert re.search(r"1,\d{3}", page.locator("#legend").inner_text())
     page.locator("#legend").get_by_role("button", name="Book").click()
     assert page.evaluate(drawn) == 4
     page.evaluate("select(0)")
