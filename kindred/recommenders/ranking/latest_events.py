@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
@@ -76,14 +77,25 @@ class LatestEvents:
         """
         after = events_after(events)
         of_session = in_session(events, after, asked_at)
-        last = np.flatnonzero(of_session | (after < max(LATEST_EVENTS)))
-        added = model.rows_of_items(events.item_index[last])
-        rows = np.zeros((events.num_users, NUM_SUMS, added.shape[1]), dtype=np.float32)
-        for column, of_sum in enumerate([*(after < count for count in LATEST_EVENTS), of_session]):
-            counted = of_sum[last]
-            np.add.at(rows[:, column], events.user_index[last][counted], added[counted])
-        return cls(rows, model.ranking.items if items is None else items, of_session)
+        counted = np.stack([*(after < count for count in LATEST_EVENTS), of_session])
+        return cls(_sums(model, events, counted), model.ranking.items if items is None else items, of_session)
 
     def scores(self, users: IntArray) -> FloatArray:
         """Scores of the whole catalogue, `[NUM_SUMS, num_users, num_items]`."""
         return np.stack([self.rows[users, column] @ self.items.T for column in range(self.rows.shape[1])])
+
+
+def _sums(model: Model, events: Interactions, counted: NDArray[np.bool_]) -> FloatArray:
+    """Sums of the rows of users' events, `[num_users, num_sums, width]`; `counted`: which, `[num_sums, num_events]`.
+
+    One product with a sparse matrix that keeps the order of the events: a row for each event takes gigabytes.
+    """
+    column, event = np.nonzero(counted)
+    cell, num_cells = events.user_index[event] * len(counted) + column, events.num_users * len(counted)
+    order = np.argsort(cell, kind="stable")
+    items, item = np.unique(events.item_index[event[order]], return_inverse=True)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=num_cells))])
+    ones = np.ones(len(order), dtype=np.float32)
+    added = sp.csr_matrix((ones, item, offsets), shape=(num_cells, len(items))) @ model.rows_of_items(items)
+    found: FloatArray = added.reshape(events.num_users, len(counted), -1)
+    return found
