@@ -16,6 +16,7 @@ _RATINGS = (
     "jq -c 'to_entries[] | .key as $user | .value | to_entries[] | {user: $user, item: .key, rating: .value}' FILE"
 )
 _LISTS = "jq -c 'to_entries[] | {user: .key, item: .value[]}' FILE"
+_ROWS = "jq -c 'to_entries[] | {END: .key} + .value[]' FILE"
 
 
 def check_no_columns(path: Location, head: Head) -> None:
@@ -37,6 +38,7 @@ def check_no_users(path: Location, head: Head) -> None:
         RecordError: it is one.
     """
     held = _held(head)
+    _check_no_rows_by_key(path, held)
     lists = [value for value in held.values() if isinstance(value, list)]
     inner = [one for value in held.values() for one in (value if isinstance(value, list) else value.values())]
     if len(held) < 2 or len(lists) not in (0, len(held)) or any(isinstance(one, dict | list) for one in inner):
@@ -45,6 +47,23 @@ def check_no_users(path: Location, head: Head) -> None:
         f"{path} holds one JSON object of users, e.g. {next(iter(held))[:40]!r}, and no rows",
         f"make rows of it: {_LISTS if lists else _RATINGS}",
     )
+
+
+def _check_no_rows_by_key(path: Location, held: Mapping[str, object]) -> None:
+    """Makes sure that a file does not hold the rows of each user, or of each item, under what that one is called.
+
+    Raises:
+        RecordError: it does.
+    """
+    firsts = [value[0] if isinstance(value, list) and value else None for value in held.values()]
+    rows = [row for row in firsts if isinstance(row, dict)]
+    for end, other in (_ENDS, _ENDS[::-1]):
+        are_others = all(any(is_name_of(other, name) for name in row) for row in rows)
+        if len(rows) > 1 and len(rows) == len(firsts) and are_others:
+            raise RecordError(
+                f"{path} holds one JSON object of {end}s, e.g. {next(iter(held))[:40]!r}, and the rows of each",
+                f"say in each row whose it is: {_ROWS.replace('END', end)}",
+            )
 
 
 def check_no_named_rows(path: Location, head: Head) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from shlex import quote
 
 from kindred.domain.errors import RecordError
@@ -71,6 +72,9 @@ def lacking(path: Location, role: str, option: str, head: Head, likely: str = "C
         next_step += "; where a file is of one user alone: put it into a folder user=NAME, each user's into its own"
     if searches := on_searches(path, head):
         next_step = f"{searches}; else {next_step}"
+    if role == "item" and (keyed := _keyed_by_items(head)):
+        rows = f'. as $row | .["{keyed}"] | to_entries[] | $row + {{item: .key, rating: .value}} | del(.["{keyed}"])'
+        next_step += f"; if {keyed} holds a rating, or a count, by item: jq -c {quote(rows)} FILE makes a row of each"
     for name, within in lists_of_rows(head).items():
         next_step += f"; of the entries of {name}, each of them an event: --{role} {' or '.join(within)}"
     if head.separator and head.broken > _MANY_BROKEN:
@@ -92,6 +96,17 @@ def on_searches(path: Location, head: Head) -> str:
         if is_of_searches
         else ""
     )
+
+
+def _keyed_by_items(head: Head) -> str:
+    """The outermost column whose values are objects of numbers under names of their own; empty where there is none."""
+    for name in dict.fromkeys(chain.from_iterable(head.rows)):
+        held = [value for row in head.rows if isinstance(value := row.get(name), dict) and "." not in name]
+        keys = {key for value in held for key in value}
+        numbers = all(is_number(str(one)) for value in held for one in value.values())
+        if numbers and len(keys) >= _LEAST_ITEMS and len({tuple(value) for value in held}) > 1:
+            return name
+    return ""
 
 
 def _is_like_matrix(head: Head) -> bool:

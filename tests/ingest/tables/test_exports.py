@@ -169,3 +169,35 @@ def test_folders_of_years_months_and_days_say_when(tmp_path: Path) -> None:
     tables = interaction_files(TableMapping(), [tmp_path])
     assert [file.source.columns[2:] for file in tables.files] == [("year", "month", "day")] * 2
     assert events_of(tables) == [("u1", "of 29", None, DAY - 86_400, None)]
+
+
+@pytest.mark.parametrize(
+    ("held", "whose"),
+    [
+        ({"u1": [{"item": "a", "rating": 4}], "u2": [{"item": "b", "rating": 5}]}, "user"),
+        ({"a": [{"user": "u1", "rating": 4}], "b": [{"user": "u2", "rating": 5}]}, "item"),
+    ],
+)
+def test_rows_under_the_name_of_their_user_are_told_with_what_makes_a_table(
+    tmp_path: Path, held: dict[str, object], whose: str
+) -> None:
+    with pytest.raises(RecordError, match=f"holds one JSON object of {whose}s, e.g. '(u1|a)', and the rows") as raised:
+        understood(written(tmp_path / "t.json", held))
+    advice = f"jq -c 'to_entries[] | {{{whose}: .key}} + .value[]' FILE"
+    assert raised.value.next_step == f"say in each row whose it is: {advice}"
+    rows = [{whose: key, **row} for key, list_of in held.items() if isinstance(list_of, list) for row in list_of]
+    made = understood(written(tmp_path / "rows.json", *rows))
+    assert [event[:3] for event in made] == [("u1", "a", 4.0), ("u2", "b", 5.0)]
+
+
+def test_ratings_by_item_in_a_column_are_told_with_what_makes_a_row_of_each(tmp_path: Path) -> None:
+    rows = [{"user": f"u{n}", "held": {f"i{n + k}": k + 1 for k in range(3)}} for n in range(4)]
+    with pytest.raises(RecordError, match="columns of the item usually are") as raised:
+        understood(written(tmp_path / "t.jsonl", *rows))
+    jq = """. as $row | .["held"] | to_entries[] | $row + {item: .key, rating: .value} | del(.["held"])"""
+    assert (
+        f"if held holds a rating, or a count, by item: jq -c '{jq}' FILE makes a row of each" in raised.value.next_step
+    )
+    with pytest.raises(RecordError) as raised:
+        understood(written(tmp_path / "same.jsonl", *({"user": f"u{n}", "size": {"w": 1, "h": n}} for n in range(4))))
+    assert "jq" not in raised.value.next_step
