@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kindred.domain.errors import StoreError
 from kindred.domain.progress import Progress, silent, told_on_interrupt
+from kindred.files import locked_or
 from kindred.stores import (
     encoder_for,
     encoder_of,
@@ -162,12 +164,19 @@ def _judge(settings: Settings, run: Run, options: EvaluationOptions, folder: Pat
 
 
 def publish_run(settings: Settings, run: Run) -> Published:
-    """Makes the run the published version of its system; versions that arms of A/B tests name stay beside it."""
+    """Makes the run the published version of its system; versions that arms of A/B tests name stay beside it.
+
+    Raises:
+        StoreError: another process publishes a run of that system, whose new version must not be cleared away.
+    """
     from kindred.recommenders.systems import find_system
 
     module = find_system(run.manifest["system"])
     graph = graph_of if module.publishes_edges else graph_to_read
-    with graph(settings) as store, vectors_of(settings) as vectors:
+    folder = runs_folder_of(settings, module.system.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = StoreError(f"another process publishes a run of {module.system.name}", "let it end, then publish again")
+    with locked_or(taken, folder / ".publish.lock"), graph(settings) as store, vectors_of(settings) as vectors:
         name = module.system.name
         tests = [test for test in settings.experiments if test.system == name]
         in_use = {arm.version for test in tests for arm in test.arms}

@@ -112,6 +112,22 @@ def test_the_graph_can_be_written_while_a_model_learns_from_it(tmp_path: Path) -
     assert stages and run.manifest["events"] == 1
 
 
+def test_one_process_publishes_a_system_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(data_dir=tmp_path)
+    done = Published("20260101-000000-aaaaaa", {}, None, 0, 0)
+    first, second = (Run(f"20260101-000000-{end * 6}", tmp_path / end, {"system": "posts"}) for end in "ab")
+
+    def publish(run: Run, store: GraphStore, vectors: VectorStore, in_use: Collection[str] = ()) -> Published:
+        if run == first:  # while it builds its version, which another publish would clear away
+            with pytest.raises(StoreError, match="another process publishes a run of posts") as raised:
+                steps.publish_run(settings, second)
+            assert raised.value.next_step == "let it end, then publish again"
+        return done
+
+    monkeypatch.setattr(systems, "SYSTEMS", {"posts": replace(systems.SYSTEMS["posts"], publish=publish)})
+    assert steps.publish_run(settings, first) == done == steps.publish_run(settings, second)
+
+
 def test_publishing_keeps_the_versions_that_arms_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arms = (Arm(name="control", share=50), Arm(name="test", share=50, version="20200101-000000-aaaaaa"))
     of_others = Experiment(
