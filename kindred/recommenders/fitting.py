@@ -15,6 +15,7 @@ from kindred.gnn.calibration import calibrate_ratings
 from kindred.gnn.model import GnnEmbeddings
 from kindred.gnn.train import EdgeSplit, train_gnn
 from kindred.gnn.trained import StatesOfRows, TrainedGnn
+from kindred.linear.cold_items.unknown_users import row_without_history
 from kindred.linear.ensemble.fit import (
     LearnedFit,
     RankingConfig,
@@ -30,7 +31,7 @@ from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.interaction_graph import InteractionGraph, without_text
 from kindred.recommenders.item_context import ItemContext
 from kindred.recommenders.learned_part import LearnedPart
-from kindred.recommenders.model import Model
+from kindred.recommenders.model import ANONYMOUS, Model
 from kindred.recommenders.runs import OWN_MODEL
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import Metrics
@@ -76,7 +77,20 @@ def fit_model(
     learned = None if gnn is None or states is None else _learned_part(gnn, states, graph, rows, options.seed)
     source = None if learned is None else learned.vectors.source_ranking
     model = _model(graph, config, ensemble, ensemble.encode_users(events, text.events, source), learned)
-    return replace(model, context=context)
+    return _with_row_of_unknown(replace(model, context=context), events)
+
+
+def _with_row_of_unknown(model: Model, events: Interactions) -> Model:
+    """The model with a row of its own for users of whom nothing is known, where new items would lead their lists."""
+    cold, row = model.ranking.cold_items, model.anonymous
+    if cold is None:
+        return model
+    counts = np.bincount(events.item_index, minlength=events.num_items)
+    other = row_without_history(row[0], model.ranking.items, counts, cold)[None]
+    if np.array_equal(other, row):
+        return model
+    ranking = replace(model.ranking, sources={**model.ranking.sources, ANONYMOUS: other})
+    return replace(model, ranking=ranking)
 
 
 def fit_network_scores(

@@ -38,7 +38,10 @@ BaselineName = Literal["ease", "itemknn", "popularity", "gf-cf", "als", "lightgc
 ModelName = Literal["gnn", BaselineName]
 _LOG = logging.getLogger("kindred.recommenders")
 ANONYMOUS = "anonymous"
-"""The source of a baseline that holds the row of an anonymous user: as near to popularity as the space allows."""
+"""The source that holds the row of an anonymous user, where it is not what no events say.
+
+That of a baseline is as near to popularity as the space allows.
+"""
 RANKING, VECTORS = "ranking", "vectors"
 
 
@@ -110,6 +113,13 @@ class Model:
         """The same, and `learned_rows`, which they are made of."""
         if self.name != OWN_MODEL:
             return encode_plain(self.ranking, histories.events), None
+        rows, learned = self._encoded(histories)
+        if ANONYMOUS in self.ranking.sources:
+            rows = np.where(histories.events.are_active[:, None], rows, self.ranking.sources[ANONYMOUS])
+        return rows, learned
+
+    def _encoded(self, histories: Histories) -> tuple[Vectors, FloatArray | None]:
+        """Rows of the system's own model as its scorers have them, and `learned_rows`."""
         text = histories.text(self.system) if self.reads_text else None
         learned = self.learned_rows(histories)
         return self.ranking.encode_users(histories.events, text, learned), learned
@@ -140,6 +150,12 @@ class Model:
     def anonymous(self) -> Vectors:
         """The row of a user of whom nothing is known, `[1, width]`."""
         return self.encode(no_histories(1, len(self.items)))
+
+    @cached_property
+    def _of_no_events(self) -> Vectors:
+        """What the rows of users are sums upon, `[1, width]`: what no events say."""
+        nothing = no_histories(1, len(self.items))
+        return self._encoded(nothing)[0] if self.name == OWN_MODEL else self.encode(nothing)
 
     @property
     def knows_histories(self) -> bool:
@@ -195,7 +211,7 @@ class Model:
         best = None if self.scale is None else np.full(num, self.scale.high, dtype=np.float32)
         events = Interactions(np.arange(num), item_index, num, len(self.items), rating=best)
         rated = {} if best is None or self.system.rating is None else {self.system.rating: best}
-        rows: Vectors = self.encode(Histories(events, {**rated, **(columns or {})})) - self.anonymous
+        rows: Vectors = self.encode(Histories(events, {**rated, **(columns or {})})) - self._of_no_events
         return rows
 
     def contributions(self, histories: Histories, item_ids: Sequence[str]) -> FloatArray:

@@ -23,7 +23,8 @@ class Asked:
         excluded: items that may not be in the answer, with the reason.
         asker: who asks, for a ranker; None where retrieval alone ranks.
         numbers: of the items, those that the request bounds: name → item → value.
-        risen: what events since the version add to the scores of their items.
+        risen: what events since the version add to the scores of their items, or to that of an item without fans where
+            they stand below it.
         found: the nearest items, where they were searched together with those of other requests.
     """
 
@@ -68,7 +69,9 @@ def scored_anew(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float
     boosts = asked.request.boosts
     scores = _ranked(asked, candidates)
     if asked.risen:
-        scores = [s + asked.risen.get(c.item_id, 0.0) for s, c in zip(scores, candidates, strict=True)]
+        risen, least = asked.risen, asked.version.score_without_fans
+        pairs = zip(scores, candidates, strict=True)
+        scores = [max(s, least) + risen[c.item_id] if c.item_id in risen else s for s, c in pairs]
     if not boosts or not candidates:
         return scores
     spread = max(scores) - min(scores) or 1.0

@@ -97,15 +97,21 @@ class Version:
     def risen(self, later: Mapping[str, int]) -> dict[str, float]:
         """What later events of items add to their scores for the anonymous user.
 
-        As much as so many more fans are worth among the items of the version, whose scores are regressed on the
-        logarithm of their fans; of so many items those that rose most.
+        As much as so many more fans are worth among the items that have fans, whose scores are regressed on the
+        logarithm of their number; of so many items those that rose most.
         """
-        if not later or self._per_fan <= 0:
+        per_fan, fans = self._of_fans[1], self._num_fans
+        if not later or per_fan <= 0:
             return {}
-        fans, items = self._num_fans, self.evidence.items
-        before = {item: 0 if (place := items.position(item)) is None else int(fans[place]) for item in later}
-        risen = [(self._per_fan * math.log1p(count / (1 + before[item])), item) for item, count in later.items()]
+        rows = {item: self.evidence.items.position(item) for item in later}
+        before = {item: 0 if row is None else int(fans[row]) for item, row in rows.items()}
+        risen = [(per_fan * math.log1p(count / (1 + before[item])), item) for item, count in later.items()]
         return {item: added for added, item in heapq.nlargest(MOST_RISEN, risen)}
+
+    @property
+    def score_without_fans(self) -> float:
+        """Score for the anonymous user that the regression has of an item without fans."""
+        return self._of_fans[0]
 
     @cached_property
     def _num_fans(self) -> IntArray:
@@ -113,11 +119,18 @@ class Version:
         return np.diff(self.evidence.fans.starts)
 
     @cached_property
-    def _per_fan(self) -> float:
-        """Score of the anonymous user per logarithm of an item's fans."""
-        fans, scores = np.log1p(self._num_fans), self.model.ranking.items @ self.model.anonymous[0]
+    def _of_fans(self) -> tuple[float, float]:
+        """Score of the anonymous user without fans and per logarithm of their number.
+
+        Items without fans tell nothing of it: where they stand was learned from users who have histories.
+        """
+        liked = self._num_fans > 0
+        if len(np.unique(self._num_fans[liked])) < 2:
+            liked[:] = True
+        fans, scores = np.log1p(self._num_fans[liked]), self.model.ranking.items[liked] @ self.model.anonymous[0]
         spread = float(np.var(fans))
-        return float(np.mean((fans - fans.mean()) * (scores - scores.mean()))) / spread if spread > 0 else 0.0
+        per_fan = float(np.mean((fans - fans.mean()) * (scores - scores.mean()))) / spread if spread > 0 else 0.0
+        return float(scores.mean() - per_fan * fans.mean()), per_fan
 
     def similarity_vector(self, item_id: str) -> Vectors:
         """`Model.similarity_vector`, kept for the items last asked about."""

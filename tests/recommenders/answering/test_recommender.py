@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 
 from kindred.domain.embeddings import Vectors
 from kindred.domain.errors import ArtifactError, RecordError, SettingsError
-from kindred.domain.recommendation import Bounds, Request
+from kindred.domain.recommendation import Bounds, Candidate, Request
 from kindred.domain.records import Reviewed
 from kindred.domain.schema import graph_schema
+from kindred.recommenders.answering.asked import Asked, scored_anew
+from kindred.recommenders.answering.opened import Version
 from kindred.recommenders.answering.recommender import Opened, Recommender
 from kindred.recommenders.histories import histories_of_records, no_histories, read_histories
 from kindred.recommenders.model import ANONYMOUS, load_model
@@ -266,3 +269,27 @@ def test_before_the_first_publish_the_next_command_is_named(shop: Shop, tmp_path
         recommender(Request(user_id="u"))
     assert "kindred publish" in raised.value.next_step
     vectors.close()
+
+
+def test_what_an_event_is_worth_for_unknown_users_is_told_by_items_with_fans_alone(shop: Shop) -> None:
+    """Those without any may stand anywhere: it was learned from users who have histories."""
+    version, fans = shop.recommender.version(), np.diff(shop.recommender.version().evidence.fans.starts)
+    fans[:8] = 0
+    ranking, row, unliked = version.model.ranking, version.model.anonymous[0], version.model.items.external(0)
+    spread = float((ranking.items[fans > 0] @ row).std())
+
+    def placed(height: float) -> Version:
+        """The version with its first items without fans, and so much higher."""
+        items = ranking.items.copy()
+        items[:8] += height * row / (row @ row)
+        other = replace(version, model=replace(version.model, ranking=replace(ranking, items=items)))
+        vars(other)["_num_fans"] = fans
+        return other
+
+    expected = placed(0).risen({unliked: 3})
+    for height in (-50.0, 50.0):
+        other = placed(height)
+        assert other.risen({unliked: 3}) == expected and 0 < expected[unliked] < 5 * spread
+        asked = Asked(Request(), other, row, {}, risen=expected)
+        [low, left] = scored_anew(asked, [Candidate(unliked, -50.0), Candidate("another", -50.0)])
+        assert low == other.score_without_fans + expected[unliked] and left == -50.0
