@@ -30,13 +30,13 @@ def row_without_history(row: FloatArray, items: FloatArray, counts: IntArray, co
         counts: events of each, `[num_items]`.
         cold: makes the rows of new items.
     """
-    known = items[counts > 0].astype(np.float64)
-    kinds = [new.astype(np.float64) for new in (items[counts == 0], *_examples(cold)) if len(new)]
+    known = items[counts > 0]
+    kinds = [new for new in (items[counts == 0], *_examples(cold)) if len(new)]
     scores = known @ row
     tenth = np.sort(scores)[-LIST:][0]
     if all(np.median(new @ row) <= tenth for new in kinds):
         return row
-    others = np.concatenate(kinds)
+    known, others = known.astype(np.float64), np.concatenate(kinds).astype(np.float64)
     lowered = np.minimum(np.quantile(scores, _LOW) - others @ row, 0)
     gram = known.T @ known / len(known) + others.T @ others / len(others)
     gram[np.diag_indices_from(gram)] += _RIDGE * gram.trace() / len(gram)
