@@ -167,9 +167,8 @@ class Rows:
                     if self._sealed_bytes is not None:
                         os.fsync(file)
         except OSError as error:
-            raise StoreError(
-                f"{self.folder} can't be written: {error.strerror}", "free disk space, then run it again"
-            ) from error
+            told = f"{self.folder} can't be written: {error.strerror}"
+            raise StoreError(told, "free disk space, or make the folder writable, then run it again") from error
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[int, int]]:

@@ -172,7 +172,8 @@ class Keys:
                     os.fchmod(file.fileno(), 0o600)
                     file.write(json.dumps(value, indent=1).encode())
         except OSError as error:
-            raise StoreError(f"{self._path} can't be written: {error.strerror}", "free disk space") from error
+            told = f"{self._path} can't be written: {error.strerror}"
+            raise StoreError(told, "free disk space, or make the folder writable") from error
 
 
 def keys_of(data_dir: Path) -> Keys:
