@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from kindred.domain.records import Event
@@ -178,4 +179,5 @@ def best_first(candidates: Iterable[Candidate], k: int | None = None) -> list[Ca
     if k is not None and 0 < k < len(among):
         reached = sorted([candidate.score for candidate in among], reverse=True)[k - 1]
         among = [candidate for candidate in among if candidate.score >= reached]
-    return sorted(among, key=lambda candidate: (-candidate.score, candidate.item_id))[:k]
+    by_id = sorted(among, key=itemgetter(0))
+    return sorted(by_id, key=itemgetter(1), reverse=True)[:k]

@@ -130,7 +130,7 @@ class PairwiseScores:
         x · (1 + tanh(u)) / 2 is x / (1 + exp(−2u)). Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016,
         arXiv 1606.08415, as PyTorch has it.
         """
-        variance = np.einsum("ij,ij->i", hidden, hidden) / np.float32(hidden.shape[1])
+        variance = np.vecdot(hidden, hidden) / np.float32(hidden.shape[1])
         hidden /= np.sqrt(variance + np.float32(EPSILON))[:, None]
         hidden *= self.weights[f"norms.{layer}.weight"]
         hidden += self.weights[f"norms.{layer}.bias"]

@@ -37,7 +37,8 @@ def best_exact(view: View, question: Question) -> list[Candidate]:
     if not len(view):
         return []
     # Not `@`: its threads wait for one another wherever cores are shared, and cost more than they bring at this size.
-    scores = np.einsum("ij,j->i", view.vectors, question.vector)
+    # A product a row begins none, and takes half of what `einsum` does.
+    scores = np.vecdot(view.vectors, question.vector)
     slack = _ROUNDING * np.abs(scores).max()
     scores[question.refused] = -np.inf
     place = max(0, len(scores) - question.k)
@@ -66,7 +67,7 @@ def rank(view: View, rows: NDArray[np.int64], question: Question) -> list[Candid
 
 def _near_the_best(view: View, rows: NDArray[np.int64], question: Question) -> NDArray[np.int64]:
     """Those of the rows that may be among the best k, by their products in single precision."""
-    scores = np.einsum("ij,j->i", view.vectors[rows], question.vector)
+    scores = np.vecdot(view.vectors[rows], question.vector)
     place = len(rows) - question.k
     near: NDArray[np.int64] = rows[scores >= np.partition(scores, place)[place] - _ROUNDING * np.abs(scores).max()]
     return near

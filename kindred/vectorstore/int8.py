@@ -111,7 +111,7 @@ class Codes:
         for own, step, length, question in zip(products, steps, lengths.tolist(), questions, strict=True):
             np.multiply(own, self.scales[0], out=scores[:num_codes], dtype=np.float32, casting="unsafe")
             if len(late):
-                scores[num_codes : len(view)] = np.einsum("ij,j->i", late, question.vector) / step
+                scores[num_codes : len(view)] = np.vecdot(late, question.vector) / step
             scores[len(view) :] = -np.inf
             scores[question.refused] = -np.inf
             rows = self._in_reach(scores, scores.reshape(_GROUP, -1).max(axis=0), length, question.k)

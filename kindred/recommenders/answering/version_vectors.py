@@ -35,7 +35,7 @@ class VersionVectors:
     ) -> list[Candidate]:
         """The k best items of the version, `exclude`d ones left out."""
         ids, rows = self._items
-        scores = np.einsum("ij,j->i", rows, vector)
+        scores = np.vecdot(rows, vector)
         scores[ids.known_positions(exclude)] = -np.inf
         lowest = np.partition(scores, max(0, len(scores) - k))[max(0, len(scores) - k)]
         best = np.flatnonzero((scores >= lowest) & (scores > -np.inf))

@@ -199,7 +199,7 @@ def _products(
 
     def exact(rows: IntArray) -> FloatArray:
         of_rows = (index.vectors[name].take(rows, axis=0) for name in queries)
-        parts = [np.einsum("ij,j->i", some, query) for some, query in zip(of_rows, queries.values(), strict=True)]
+        parts = [np.vecdot(some, query) for some, query in zip(of_rows, queries.values(), strict=True)]
         summed: FloatArray = np.sum(parts, axis=0)
         return summed
 
