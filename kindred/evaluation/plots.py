@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kindred.domain.shown import counted
+from kindred.evaluation.report_text import called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,15 +72,14 @@ def _comparison(section: Report, metrics: Mapping[str, str], title: str) -> Figu
     figure, panels = _panels(len(metrics), 0.34 * len(names) + 0.9, title)
     for (metric, unit), (left, right) in zip(metrics.items(), panels, strict=True):
         values = [figures[name][metric] for name in names]
-        bars = left.barh([_said(name) for name in names], values, color=[colours[name] for name in names], height=0.66)
+        bars = left.barh([called(name) for name in names], values, color=[colours[name] for name in names], height=0.66)
         left.bar_label(bars, fmt="%.4f", padding=3)
         left.set_xlim(0, 1.18 * max(values) or 1)
         left.set_xlabel(unit)
         left.get_yticklabels()[-1].set_fontweight("bold")
         _forest(right, [None if name == "model" else section["delta"][name][metric] for name in names])
-        right.set_yticks(
-            range(len(names) - 1), [f"− {_said(name)}" for name in names[:-1]]
-        )  # nothing beside the model itself
+        others = [f"− {called(name)}" for name in names[:-1]]  # nothing beside the model itself
+        right.set_yticks(range(len(others)), others)
         right.set_xlabel(f"difference in {unit}, 95 % interval")
     better = "left" if "mse" in metrics else "right"
     panels[0][1].set_title(f"model minus baseline: {better} of 0 the model is better")
@@ -126,7 +126,7 @@ def _grouped_bars(axes: Axes, buckets: Mapping[str, Report], colours: Mapping[st
             position_x = index - 0.4 + width * (position + 0.5)
             strength = 0.3 if bucket["delta"] is None else 1.0
             axes.bar(position_x, figures["recall@10"], width, color=colour, alpha=strength)
-        axes.bar(0, 0, color=colour, label=_said(name))  # a bar of its own for the legend, never pale
+        axes.bar(0, 0, color=colour, label=called(name))  # a bar of its own for the legend, never pale
     axes.set_xticks(range(len(buckets)), [f"{name}\nn = {bucket['users']:,}" for name, bucket in buckets.items()])
     axes.set_ylabel("Recall@10")
     axes.grid(axis="y", color="#eeeeee")
@@ -159,11 +159,6 @@ def _forest(axes: Axes, rows: Sequence[Report | None]) -> None:
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.locator_params(axis="x", nbins=6)
     axes.grid(axis="x", color="#eeeeee")
-
-
-def _said(name: str) -> str:
-    """The name of a model in words."""
-    return name.replace("_", " ")
 
 
 def _colours(baselines: Mapping[str, Any]) -> dict[str, str]:

@@ -92,7 +92,7 @@ def render_table(report: Report) -> str:
 
 
 def called(variant: str) -> str:
-    """A variant of the model in words."""
+    """A variant of the model, or a baseline, in words."""
     return _VARIANTS.get(variant, variant.replace("_", " "))
 
 

@@ -32,7 +32,7 @@ from kindred.linear.ensemble.scorer_sum import ScorerSum
 from kindred.linear.inputs.user_features import HistoryStatistics, build_user_features
 from kindred.linear.scorers.scorer import LinearScorer
 from kindred.recommenders.baselines import ease_map_on
-from kindred.recommenders.model import ANONYMOUS, BaselineName, encode_plain, first_of_each_pair
+from kindred.recommenders.model import ANONYMOUS, BaselineName, encode_plain, first_of_each_pair, with_anonymous
 
 MAX_ITEMS = 20_000
 """Above this a matrix of items by items needs more memory than a laptop has."""
@@ -77,15 +77,8 @@ def fit_baseline(
     sources[ANONYMOUS] = nearest_map(items, counts[:, None]).T
     ensemble = LinearEnsemble(statistics, sources, items, {name: 1.0})
     if name in ("als", "lightgcn"):
-        return ensemble, _with_anonymous(ensemble, train, users)
+        return ensemble, with_anonymous(ensemble, train, users)
     return ensemble, encode_plain(ensemble, train)
-
-
-def _with_anonymous(ensemble: LinearEnsemble, events: Interactions, rows: FloatArray) -> Vectors:
-    """The rows, with that of an anonymous user for users without an event."""
-    known = events.are_active
-    filled: Vectors = np.where(known[:, None], rows, ensemble.sources[ANONYMOUS]).astype(np.float32)
-    return filled
 
 
 def _statistics(num_items: int) -> HistoryStatistics:

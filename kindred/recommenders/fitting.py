@@ -25,6 +25,7 @@ from kindred.linear.ensemble.fit import (
 )
 from kindred.linear.ensemble.model import LinearEnsemble
 from kindred.linear.inputs.event_text import EventText, TextVectors
+from kindred.linear.inputs.known_items import item_counts
 from kindred.linear.scorers.availability import FEWEST_EVENTS_TO_LEARN
 from kindred.recommenders.baseline_models import fit_baseline
 from kindred.recommenders.config import ModelConfig
@@ -82,15 +83,14 @@ def fit_model(
 
 def _with_row_of_unknown(model: Model, events: Interactions) -> Model:
     """The model with a row of its own for users of whom nothing is known, where new items would lead their lists."""
-    cold, row = model.ranking.cold_items, model.anonymous
-    if cold is None:
+    ranking = model.ranking
+    if ranking.cold_items is None:
         return model
-    counts = np.bincount(events.item_index, minlength=events.num_items)
-    other = row_without_history(row[0], model.ranking.items, counts, cold)[None]
-    if np.array_equal(other, row):
+    [row] = model.anonymous
+    other = row_without_history(row, ranking.items, item_counts(events), ranking.cold_items)
+    if other is row:
         return model
-    ranking = replace(model.ranking, sources={**model.ranking.sources, ANONYMOUS: other})
-    return replace(model, ranking=ranking)
+    return replace(model, ranking=replace(ranking, sources={**ranking.sources, ANONYMOUS: other[None]}))
 
 
 def fit_network_scores(

@@ -114,9 +114,7 @@ class Model:
         if self.name != OWN_MODEL:
             return encode_plain(self.ranking, histories.events), None
         rows, learned = self._encoded(histories)
-        if ANONYMOUS in self.ranking.sources:
-            rows = np.where(histories.events.are_active[:, None], rows, self.ranking.sources[ANONYMOUS])
-        return rows, learned
+        return with_anonymous(self.ranking, histories.events, rows), learned
 
     def _encoded(self, histories: Histories) -> tuple[Vectors, FloatArray | None]:
         """Rows of the system's own model as its scorers have them, and `learned_rows`."""
@@ -368,8 +366,15 @@ def first_of_each_pair(events: Interactions) -> Interactions:
 def encode_plain(ensemble: LinearEnsemble, events: Interactions) -> Vectors:
     """Rows of a baseline's users from these events alone, `[num_users, width]`; to know an item twice is to know it."""
     known = first_of_each_pair(events)
-    rows: Vectors = np.where(known.are_active[:, None], ensemble.encode_users(known), ensemble.sources[ANONYMOUS])
-    return np.asarray(rows, dtype=np.float32)
+    return with_anonymous(ensemble, known, ensemble.encode_users(known))
+
+
+def with_anonymous(ensemble: LinearEnsemble, events: Interactions, rows: FloatArray) -> Vectors:
+    """The rows of users, with that of an anonymous one for users without an event, where there is one of its own."""
+    if ANONYMOUS not in ensemble.sources:
+        return rows
+    filled: Vectors = np.where(events.are_active[:, None], rows, ensemble.sources[ANONYMOUS]).astype(np.float32)
+    return filled
 
 
 def cosines(rows: FloatArray, gram: FloatArray) -> FloatArray:

@@ -88,11 +88,11 @@ def parted_days(head: Head, taken: Collection[str]) -> dict[str, str]:
     Their names may begin alike, as `order_year`, `order_month` and `order_day` do.
     """
     by_letters = {letters_of(name): name for name in head.columns if name not in taken}
-    for letters in by_letters:
-        names = [by_letters.get(letters.removesuffix("year") + part) for part in _RANGES]
-        found = [name for name in names if name and _is_within(name, _RANGES[_part_of(name)], head)]
-        if letters.endswith("year") and len(found) == len(_RANGES) and not _is_of_something_else(found[0]):
-            return dict(zip(("at", "month", "day"), found, strict=True))
+    for begin in [letters.removesuffix("year") for letters in by_letters if letters.endswith("year")]:
+        named = {part: name for part in _RANGES if (name := by_letters.get(begin + part))}
+        are_within = all(_is_within(name, _RANGES[part], head) for part, name in named.items())
+        if len(named) == len(_RANGES) and are_within and not _is_of_something_else(named["year"]):
+            return {"at": named["year"], "month": named["month"], "day": named["day"]}
     return {}
 
 
@@ -100,10 +100,6 @@ def hours_beside(columns: EventColumns, head: Head) -> str | None:
     """The column of hours beside those of year, month and day; None where there is none."""
     beside = letters_of(columns.day or "").removesuffix("day") + "hour"
     return next((name for name in head.columns if letters_of(name) == beside and _is_within(name, _HOURS, head)), None)
-
-
-def _part_of(name: str) -> str:
-    return next((part for part in _RANGES if letters_of(name).endswith(part)), "")
 
 
 def _is_within(name: str, numbers: range, head: Head) -> bool:

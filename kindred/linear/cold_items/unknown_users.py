@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import DoubleArray, FloatArray
 from kindred.linear.cold_items.folds import LIST
 from kindred.linear.cold_items.rows import ColdItemMap
 
@@ -19,7 +19,7 @@ _LOW = 0.1
 _RIDGE = 1e-6
 
 
-def row_without_history(row: FloatArray, items: FloatArray, counts: IntArray, cold: ColdItemMap) -> FloatArray:
+def row_without_history(row: FloatArray, items: FloatArray, counts: DoubleArray, cold: ColdItemMap) -> FloatArray:
     """The row, or where most new items would come among its first ten, the nearest one for which they stand low.
 
     It gives the known items the scores that they have and new ones a low one, by least squares of both alike.
