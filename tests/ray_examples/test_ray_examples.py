@@ -39,3 +39,22 @@ def test_the_example_of_ray_up_is_a_cluster_of_ray() -> None:
         pytest.skip("ray is not installed")
     schema = json.loads((Path(spec.origin).parent / "autoscaler" / "ray-schema.json").read_text("utf-8"))
     assert not [*jsonschema.Draft7Validator(schema).iter_errors(example("ray-up.yaml"))]
+
+
+def test_the_probes_of_kuberay_need_nothing_that_the_image_lacks() -> None:
+    spec = example("kuberay.yaml")["spec"]
+    groups = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
+    for group, port in zip(groups, [6379, int(groups[1]["rayStartParams"]["node-manager-port"])], strict=True):
+        for container in group["template"]["spec"]["containers"]:
+            for probe in ("readinessProbe", "livenessProbe"):
+                assert container[probe]["tcpSocket"] == {"port": port}, (
+                    "without one KubeRay asks by wget, of a dashboard"
+                )
+
+
+def test_the_head_of_ray_up_starts_the_workers_and_gets_the_clone_alone() -> None:
+    config = example("ray-up.yaml")
+    (start,) = [command for command in config["head_start_ray_commands"] if "ray start" in command]
+    assert "--autoscaling-config=~/ray_bootstrap_config.yaml" in start.split(), "without it no worker is ever started"
+    assert config["auth"]["ssh_private_key"], "by it the head reaches the workers"
+    assert ".gitignore" in config["rsync_filter"], "else data and environments are copied to every machine"

@@ -98,7 +98,9 @@ class _Dump:
             held = f"it holds those of {', '.join(sorted(seen)[:10])}" if seen else "it holds none at all"
             raise RecordError(
                 f"a dump without rows of {', '.join(tables)}: {held}",
-                "give a plain dump: pg_dump --format=plain",
+                "in a dump they must have these names; of a database the options --…-table tell others"
+                if seen
+                else "give a plain dump: pg_dump --format=plain",
             )
 
     def _columns(self, name: str, statement: re.Match[bytes]) -> list[str]:

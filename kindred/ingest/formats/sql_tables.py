@@ -241,15 +241,17 @@ class SqlTable:
             ) from None
 
     def _described(self, connection: Connection) -> Table:
-        from sqlalchemy import MetaData, Table
+        from sqlalchemy import MetaData, Table, inspect
         from sqlalchemy.exc import NoSuchTableError
 
         *schema, name = _names(self.table)
         try:
             return Table(name, MetaData(), schema=".".join(schema) or None, autoload_with=connection)
         except NoSuchTableError:
+            there = ", ".join(sorted(inspect(connection).get_table_names())[:10]) or "none"
             raise RecordError(
-                f"the database has no table {self.table}", "name it, with its schema if need be"
+                f"the database has no table {self.table}; it has {there}",
+                "name it by the option for it, such as --events-table, with its schema if need be",
             ) from None
 
     def _fetched(self, engine: Engine, query: Select[tuple[object, ...]]) -> list[tuple[object, ...]]:

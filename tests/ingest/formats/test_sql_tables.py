@@ -178,6 +178,9 @@ def test_sqlite_is_read_by_its_key(tmp_path: Path) -> None:
         database.executemany("INSERT INTO users VALUES (?, ?, ?)", reversed(rows))
     found = read_table(find_table(f"sqlite:///{path}", "users"), social_feed.USERS)
     assert [row.value["age"] for row in found] == [age for _, _, age in rows]  # type: ignore[call-overload]
+    with pytest.raises(RecordError, match="no table user_data; it has users") as raised:
+        list(read_table(find_table(f"sqlite:///{path}", "user_data"), social_feed.USERS))
+    assert "-table" in str(raised.value.next_step)
 
 
 def test_an_address_that_is_none_or_has_no_driver_is_said() -> None:
