@@ -12,6 +12,7 @@ that is safe, because reading changes nothing and every event carries a key unde
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -125,6 +126,17 @@ class Written(TypedDict):
     results: list[dict[str, str]]
 
 
+def key_header(key: str | None) -> dict[str, str]:
+    """What a request carries for a key, nothing for None.
+
+    Raises:
+        ValueError: a key that can be none, for it has other characters than ASCII's visible ones.
+    """
+    if key and not re.fullmatch(r"[!-~]+", key):
+        raise ValueError("this is no key: one has letters, digits, - and _ only, as `kindred keys create` printed it")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 class ServiceError(Exception):
     """The service refused a request, or can't be reached.
 
@@ -153,6 +165,9 @@ class Client:
         timeout: seconds for one try.
         retries: how often a request is made again.
         transport: another way to the service, for tests.
+
+    Raises:
+        ValueError: a key that can be none, for it has other characters than ASCII's visible ones.
     """
 
     def __init__(
@@ -164,8 +179,7 @@ class Client:
         retries: int = 3,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        self._http = httpx.Client(base_url=url, headers=key_header(key), timeout=timeout, transport=transport)
         self._retries = retries
 
     def recommend(

@@ -39,10 +39,15 @@ def load_test(
     from kindred.steps import recommender_of
 
     try:
+        from kindred.client import key_header
         from kindred.serving.load_test import Load, report_text, run_load
     except ImportError as error:
         raise SettingsError("the package httpx is missing", f"run `{install_hint('client')}`") from error
 
+    try:
+        key_header(key)
+    except ValueError as error:
+        raise SettingsError(str(error), "give it with --key or KINDRED_KEY") from None
     settings = settings_of(context)
     where = url or f"http://127.0.0.1:{settings.serve_port}"
     users = user or []

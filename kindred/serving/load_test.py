@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import numpy as np
 
+from kindred.client import key_header
 from kindred.domain.errors import SettingsError, StoreError
 from kindred.serving.protection.keys import is_loopback
 
@@ -109,7 +110,7 @@ class _Replies:
 
 
 async def _run(load: Load) -> LoadReport:
-    headers = {"Authorization": f"Bearer {load.key}"} if load.key else {}
+    headers = key_header(load.key)
     limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
     replies, number = _Replies(), max(1, round(load.rate * load.seconds))
     async with httpx.AsyncClient(base_url=load.url, headers=headers, timeout=30, limits=limits) as client:

@@ -102,6 +102,14 @@ def test_the_load_test_is_of_this_machine_and_says_what_failed(address: str) -> 
     assert json.loads(found.stdout)["statuses"] == {"404": 2}
 
 
+def test_what_can_be_no_key_is_said() -> None:
+    for key in ("…", "kd_1 2", "a\nb"):
+        with pytest.raises(ValueError, match="this is no key"):
+            Client("http://service", key=key)
+        command = ("load-test", "http://127.0.0.1:9", "--user", "u", "--key", key)
+        assert isinstance(CliRunner().invoke(app, command).exception, SettingsError)
+
+
 def flaky(replies: list[Callable[[], httpx.Response]]) -> tuple[Client, list[httpx.Request]]:
     """A client on a way that gives these replies in turn, and the requests that it made."""
     asked: list[httpx.Request] = []
