@@ -12,6 +12,7 @@ import sys
 
 STEPS = (
     "planted",
+    "planted_network",
     "parsing",
     "scale",
     "encoding",

@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 
 from kindred.domain.errors import SettingsError
-from kindred.domain.interactions import IntArray
 from kindred.domain.progress import Progress, silent
 from kindred.ingest.generate.aspects import ASPECTS
 from kindred.ingest.generate.catalogue import ALL_BRANDS, Catalogue, build_catalogue
@@ -32,7 +31,7 @@ from kindred.ingest.generate.phrases import DESCRIPTIONS
 from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.shop import FIRST_NAMES, LINES, SHELVES, STYLES, SURNAME_INITIALS
 from kindred.ingest.generate.sizes import check_least
-from kindred.ingest.generate.tastes import choose, review_counts, sample_users
+from kindred.ingest.generate.tastes import Users, choose, review_counts, sample_users
 from kindred.ingest.generate.wording import Phrasebook, phrasebook, spoken_aspects, word
 from kindred.ingest.generate.write import write_json_lines
 
@@ -91,7 +90,7 @@ def generate_products(sample: ProductSample, folder: Path, progress: Progress = 
     Raises:
         SettingsError: the folder can't be written.
     """
-    catalogue = build_catalogue(sample.products, Sampler(sample.seed, CATALOGUE))
+    catalogue = catalogue_of(sample)
     metadata, reviews = folder / "metadata.jsonl", folder / "reviews.jsonl"
     write_json_lines(metadata, metadata_rows(catalogue, Sampler(sample.seed, METADATA)))
     write_json_lines(reviews, _review_rows(sample, catalogue, progress))
@@ -108,22 +107,35 @@ def product_id(number: int) -> str:
     return f"P{number:05d}"
 
 
-def _review_rows(sample: ProductSample, catalogue: Catalogue, progress: Progress) -> Iterator[Row]:
+def catalogue_of(sample: ProductSample) -> Catalogue:
+    """The products of a sample with everything hidden about them."""
+    return build_catalogue(sample.products, Sampler(sample.seed, CATALOGUE))
+
+
+def users_of(sample: ProductSample) -> Iterator[tuple[Users, Sampler]]:
+    """The users of a sample with everything hidden about them, chunk after chunk, and what the rest is sampled from."""
     counts = review_counts(sample.users, sample.products, sample.reviews, Sampler(sample.seed, _COUNTS))
-    book = phrasebook()
     ends = np.cumsum(counts)
     begin = done = chunk = 0
     while begin < sample.users:
         end = max(begin + 1, int(np.searchsorted(ends, done + REVIEWS_A_CHUNK, side="right")))
-        yield from _chunk_rows(catalogue, book, counts[begin:end], begin, Sampler(sample.seed, _CHUNK, chunk))
+        sampler = Sampler(sample.seed, _CHUNK, chunk)
+        yield sample_users(counts[begin:end], sampler), sampler
         begin, done, chunk = end, int(ends[end - 1]), chunk + 1
-        progress("write reviews", done, sample.reviews)
+
+
+def _review_rows(sample: ProductSample, catalogue: Catalogue, progress: Progress) -> Iterator[Row]:
+    book = phrasebook()
+    num_users = num_reviews = 0
+    for users, sampler in users_of(sample):
+        yield from _chunk_rows(catalogue, book, users, num_users, sampler)
+        num_users, num_reviews = num_users + len(users), num_reviews + int(users.num_reviews.sum())
+        progress("write reviews", num_reviews, sample.reviews)
 
 
 def _chunk_rows(
-    catalogue: Catalogue, book: Phrasebook, num_reviews: IntArray, first_user: int, sampler: Sampler
+    catalogue: Catalogue, book: Phrasebook, users: Users, first_user: int, sampler: Sampler
 ) -> Iterator[Row]:
-    users = sample_users(num_reviews, sampler)
     purchases = choose(catalogue, users, sampler)
     wording = word(book, catalogue, purchases, spoken_aspects(catalogue, users, purchases, sampler), sampler)
     names = _names(len(users), sampler)

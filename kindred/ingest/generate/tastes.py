@@ -146,7 +146,7 @@ def choose(catalogue: Catalogue, users: Users, sampler: Sampler) -> Purchases:
     repeats = np.flatnonzero(_repeats(visits.user, product) & ~again)
     _replace(catalogue, visits, product, repeats, sampler)
     product[again] = product[visits.is_first][visits.user[again]]
-    match = _match(catalogue, users, visits.user, product)
+    match = match_of(catalogue, users, visits.user, product)
     verified = sampler.chance(users.verified[visits.user], len(visits))
     # Above all the aspects decide; unverified judgements scatter more.
     noise = sampler.bell(len(visits)) * np.where(verified, 0.45, 0.9)
@@ -180,7 +180,7 @@ def _sample_products(catalogue: Catalogue, users: Users, visits: Visits, which: 
         np.broadcast_to(season[:, None], shape), np.broadcast_to(shelf[:, None], shape), sampler.uniform(*shape)
     )
     liked = _LIKES_STYLE[users.community[user][:, None], catalogue.style[considered]]
-    fit = (1.0 + _match(catalogue, users, user[:, None], considered)) * 0.5
+    fit = (1.0 + match_of(catalogue, users, user[:, None], considered)) * 0.5
     squared = fit * fit
     fourth = squared * squared
     fit = np.where(sampler.chance(IMPULSE, num)[:, None], 0.25, fourth * fourth)
@@ -190,7 +190,8 @@ def _sample_products(catalogue: Catalogue, users: Users, visits: Visits, which: 
     return product
 
 
-def _match(catalogue: Catalogue, users: Users, user: IntArray, product: IntArray) -> DoubleArray:
+def match_of(catalogue: Catalogue, users: Users, user: IntArray, product: IntArray) -> DoubleArray:
+    """How well each product serves what its user cares about, −1 … 1, of the shape of both positions together."""
     first, second = users.cares[user, 0], users.cares[user, 1]
     quality = catalogue.quality
     matched: DoubleArray = CARE[0] * quality[product, first] + CARE[1] * quality[product, second]
