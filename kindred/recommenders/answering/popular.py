@@ -6,24 +6,64 @@ from collections.abc import Callable, Collection, Mapping
 
 from kindred.domain.recommendation import Candidate, Recommendation, Request, best_first
 from kindred.recommenders.answering.known import Known, left_out
+from kindred.recommenders.diversity import at_most_of_each
 
 NodesOf = Callable[[str, str], Collection[str]]
 """The nodes of a label that an item leads to, by the item's id and the label in lower case."""
 
 
 def most_popular(
-    known: Known, request: Request, counts: Mapping[str, int], nodes_of: NodesOf
+    known: Known, request: Request, counts: Mapping[str, int], nodes_of: NodesOf, is_item: Callable[[str], bool]
 ) -> tuple[Recommendation, ...]:
-    """The k items counted most often, of those that the request asks for and that may be in its answer."""
+    """The k items counted most often that may be in the answer, pinned ones first.
+
+    Conditions, exclusions, boosts and most of one node count as in any answer; `not_looked_at` says what does not.
+
+    Args:
+        known: what is known of users and items.
+        request: what is asked.
+        counts: item → how often it counts.
+        nodes_of: what items lead to.
+        is_item: whether there is such an item, for those that are pinned or boosted.
+    """
     barred, numbers = left_out(known, request), known.numbers(request.bounds)
-    suited = [
-        Candidate(item, float(count))
-        for item, count in counts.items()
+    raised = dict.fromkeys((item for item in request.boosts if item not in counts and is_item(item)), 0)
+    suited = {
+        item: float(count)
+        for item, count in {**counts, **raised}.items()
         if item not in barred and unmet_condition(request, item, numbers, nodes_of) is None
-    ]
-    best = best_first(suited, request.k)
-    titles = known.titles([candidate.item_id for candidate in best])
-    return tuple(Recommendation(c.item_id, c.score, titles.get(c.item_id), None, "popular") for c in best)
+    }
+    gone = {*request.exclude, *known.barred(request.at)}
+    pinned = [item for item in dict.fromkeys(request.pinned) if item not in gone and is_item(item)]
+    spread = max(suited.values(), default=0.0) - min(suited.values(), default=0.0) or 1.0
+    boosted = (Candidate(item, count + spread * request.boosts.get(item, 0.0)) for item, count in suited.items())
+    ordered = best_first(boosted, None if request.at_most else request.k + len(pinned))
+    for label, most in request.at_most.items():
+        ordered = at_most_of_each(ordered, [nodes_of(candidate.item_id, label) for candidate in ordered], most)
+    first = [Candidate(item, float(counts.get(item, 0))) for item in pinned]
+    best = [*first, *(candidate for candidate in ordered if candidate.item_id not in pinned)][: request.k]
+    titles, rules = known.titles([candidate.item_id for candidate in best]), set(pinned)
+    return tuple(
+        Recommendation(item, score, titles.get(item), None, "rule" if item in rules else "popular")
+        for item, score in best
+    )
+
+
+def not_looked_at(request: Request) -> str:
+    """What a request asks that a list made of counts can't look at, in words; empty where it asks nothing of the kind.
+
+    Args:
+        request: what is asked.
+    """
+    asked = {
+        "diversity": request.diversity,
+        "what is viewed": request.viewed,
+        "the text": request.text,
+        "the queries": request.queries,
+        "the events": request.events,
+    }
+    parts = [name for name, given in asked.items() if given]
+    return f"counts do not look at {', '.join(parts)}" if parts else ""
 
 
 def unmet_condition(

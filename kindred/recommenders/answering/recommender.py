@@ -25,7 +25,7 @@ from kindred.recommenders.answering.opened import (
     Version,
     load_version,
 )
-from kindred.recommenders.answering.popular import most_popular
+from kindred.recommenders.answering.popular import most_popular, not_looked_at
 from kindred.recommenders.answering.reasons import Told, explain
 from kindred.recommenders.answering.request_parts import OF_EVENTS, check_parts, left_aside, named_items
 from kindred.recommenders.answering.user_pasts import UserPasts
@@ -283,8 +283,10 @@ class Recommender:
     def _as_it_was(self, request: Request, version: Version) -> Answer:
         """What was most popular up to a time before the published version: that version knows too much for it."""
         counts = self._known.counts(request.at)
-        found = most_popular(self._known, request, counts, partial(self._finder.nodes, version))
-        return self._answer(request.user_id, found, "popular", version, {}, POPULAR_THEN if found else NOTHING_THEN)
+        nodes_of, there = partial(self._finder.nodes, version), version.model.items
+        found = most_popular(self._known, request, counts, nodes_of, there.__contains__)
+        note = "; ".join(filter(None, [POPULAR_THEN if found else NOTHING_THEN, not_looked_at(request)]))
+        return self._answer(request.user_id, found, "popular", version, {}, note)
 
     def _nothing_left(self, request: Request, asker: Asker, version: Version) -> str:
         words = self.system.words

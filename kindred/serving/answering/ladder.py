@@ -18,7 +18,7 @@ import numpy as np
 from kindred.domain.errors import ArtifactError, KindredError, StoreError
 from kindred.domain.recommendation import Answer, Request
 from kindred.recommenders.answering.known import left_out
-from kindred.recommenders.answering.popular import most_popular
+from kindred.recommenders.answering.popular import most_popular, not_looked_at
 from kindred.recommenders.recommends import AnswersTogether, Recommends
 from kindred.serving.answering.breaker import Breaker
 from kindred.serving.state.graph_door import NotReadError
@@ -131,9 +131,8 @@ class Ladder:
         if last is not None:
             return _degraded(last, "last", cause)
         alike = self._alike(request)
-        if alike:
-            return _degraded(self._listed(request, alike), "like", cause)
-        return _degraded(self._listed(request, self._memory.counts(request.at)), "popular", cause)
+        level, counts = ("like", alike) if alike else ("popular", self._memory.counts(request.at))
+        return _degraded(self._listed(request, counts), level, cause, not_looked_at(request))
 
     def _keep(self, request: Request, answer: Answer) -> None:
         if request.user_id is None or not answer.recommendations:
@@ -174,7 +173,7 @@ class Ladder:
         return found
 
     def _listed(self, request: Request, counts: Mapping[str, int]) -> Answer:
-        items = most_popular(self._memory, request, counts, self._nodes_of)
+        items = most_popular(self._memory, request, counts, self._nodes_of, self._memory.knows_item)
         system, version = self._memory.system.name, self._version()
         return Answer(request.user_id, items, "popular", version, {}, system)
 
@@ -197,6 +196,6 @@ def is_plain(request: Request) -> bool:
     return not (special or said or rules)
 
 
-def _degraded(answer: Answer, level: str, cause: str) -> Answer:
-    note = answer.note or f"{cause}; {INSTEAD[level]}"
+def _degraded(answer: Answer, level: str, cause: str, aside: str = "") -> Answer:
+    note = answer.note or "; ".join(filter(None, [cause, INSTEAD[level], aside]))
     return replace(answer, served_by=level, degraded=True, note=note)

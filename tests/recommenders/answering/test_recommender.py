@@ -202,6 +202,9 @@ def test_nothing_later_than_the_asked_time_is_known(changing: Shop) -> None:
     assert target not in ids(changing.recommender(Request(user_id=user, at=now + 60)))
     early = changing.recommender(Request(user_id=user, at=now - 1))
     assert early.level == "popular" and "later events" in early.note and len(ids(early)) == 10
+    last = ids(early)[-1]
+    pinned = changing.recommender(Request(user_id=user, at=now - 1, pinned=[last], viewed=[last]))
+    assert ids(pinned) == [last, *ids(early)[:-1]] and pinned.note.endswith("counts do not look at what is viewed")
 
 
 def test_only_what_was_asked_for(shop: Shop) -> None:

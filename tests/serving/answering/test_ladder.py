@@ -79,6 +79,28 @@ def test_every_level_answers(settings: Settings) -> None:
         assert popular.recommendations[0].score == max(counts.values())
 
 
+def test_lists_made_of_counts_keep_to_what_is_asked_and_say_what_they_do_not_look_at(service: Service) -> None:
+    ladder, memory = service.system("products").ladder, service.system("products").memory
+    error, plain = StoreError("gone"), Request(user_id=USER, k=8, reasons=False)
+    ladder.forget_user(USER)
+    usual = [item.item_id for item in ladder.from_lists(plain, error).recommendations]
+    seen, raised = memory.seen(USER, None)[0], usual[-1]
+    pinned = ["no such item", usual[3], seen, usual[3], usual[0]]
+    asked = replace(plain, pinned=pinned, boosts={raised: 10.0, "nor this": 9.0}, exclude=frozenset([usual[0]]))
+    answer = ladder.from_lists(asked, error)
+    found = [item.item_id for item in answer.recommendations]
+    assert found[:3] == [usual[3], seen, raised] and usual[0] not in found and len(set(found)) == 8
+    assert [item.source for item in answer.recommendations[:3]] == ["rule", "rule", "popular"]
+    assert "do not look at" not in answer.note
+    looking = ladder.from_lists(replace(plain, diversity=0.5, viewed=[usual[0]], text="warm tone"), error)
+    assert looking.note.endswith("counts do not look at diversity, what is viewed, the text")
+    [category] = {triple[2].lower() for triple in memory.system.triples[1:] if triple[2] == "Category"}
+    nodes = [ladder._nodes_of(item, category) for item in usual]
+    few = ladder.from_lists(replace(plain, at_most={category: 1}), error)
+    held = [node for item in few.recommendations for node in ladder._nodes_of(item.item_id, category)]
+    assert any(nodes) and len(set(held)) == len(held)
+
+
 def test_a_graph_that_can_t_be_read_is_not_taken_for_a_vector_engine_that_fails(settings: Settings) -> None:
     with opened(settings) as service:
         system = service.system("products")
