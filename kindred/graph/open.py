@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from kindred.domain.errors import SettingsError
 from kindred.domain.schema import GraphSchema
 from kindred.files import at_home
@@ -40,6 +42,20 @@ def open_graph(url: str, *, read_only: bool = False, server: GraphServer | None 
 def is_server(url: str) -> bool:
     """Whether the graph at a URL is a server's, which takes readers and writers at once."""
     return url.partition(":")[0] in SCHEMES
+
+
+def graph_identity(url: str) -> Hashable:
+    """What tells the embedded graph at a URL from one that takes its place; None where there is none, or of a server.
+
+    It is quick and opens nothing.
+    """
+    if is_server(url):
+        return None
+    try:
+        found = at_home(url.partition(":")[2]).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def open_to_read(url: str, schema: GraphSchema, server: GraphServer | None = None) -> GraphStore:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 
 from kindred.domain.errors import KindredError
+from kindred.graph.open import graph_identity
 from kindred.serving.answering.ladder import FAILURES
 from kindred.serving.service import Service
 
@@ -43,9 +45,22 @@ async def follow_versions(service: Service) -> None:
 
 
 async def watch_fit(service: Service) -> None:
-    """Looks every minute whether the graph was replaced by an empty or another one under the service."""
+    """Looks every minute whether the graph was replaced by an empty or another one under the service.
+
+    And within two seconds after an embedded one was moved away or another was moved to where it was.
+    """
+    url, looked = service.settings.effective_graph_url, time.monotonic()
+    before = graph_identity(url)
     while True:
-        await asyncio.sleep(FIT_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)
+        identity = await asyncio.to_thread(graph_identity, url)
+        if identity != before:
+            if not await asyncio.to_thread(service.graph.let_go, at_once=True):
+                continue  # somebody reads what was there before
+            before = identity
+        elif time.monotonic() - looked < FIT_SECONDS:
+            continue
+        looked = time.monotonic()
         for opened in list(service.systems.values()):
             with suppress(KindredError, *FAILURES):  # that the graph can't be read is told elsewhere
                 await asyncio.to_thread(opened.look_at_graph)

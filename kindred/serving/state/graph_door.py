@@ -229,12 +229,20 @@ class GraphDoor:
             with self._changed:
                 del self._looking[this]
 
-    def let_go(self) -> None:
-        """Closes a reader that has not been used for a while, so that others can write."""
+    def let_go(self, at_once: bool = False) -> bool:
+        """Closes a reader that has not been used for a while, so that others can write.
+
+        Args:
+            at_once: also one that was used just now.
+
+        Returns:
+            Whether none is open.
+        """
         with self._changed:
-            idle = time.monotonic() - self._last_read > IDLE_SECONDS
+            idle = at_once or time.monotonic() - self._last_read > IDLE_SECONDS
             if idle and not self._reading and self._turning_since is None:
                 self._close_reader()
+            return self._reader is None
 
     def close(self) -> None:
         """Closes what is open."""

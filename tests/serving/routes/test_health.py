@@ -109,6 +109,27 @@ def test_a_graph_that_is_not_that_of_the_version_is_told_of(
         assert client.get("/health/deps").json()["systems"]["products"]["graph"] == said.format(version)
 
 
+def test_a_graph_that_was_moved_away_is_told_of_at_once_and_that_it_is_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the service had it open, and looks every minute only whether its content is another one."""
+    monkeypatch.setattr(following, "LOOK_SECONDS", 0.01)
+    graph, away = settings.data_dir / "graph", settings.data_dir / "away"
+
+    async def ask_after(client: httpx.AsyncClient) -> None:
+        assert "All is well" in (await client.get("/ui/status")).text
+        graph.rename(away)
+        problems = (await until(client, "degraded"))["problems"]
+        assert len(problems) == 1 and "the graph is not the one that version" in problems[0]
+        assert "it holds 0 users" in (await client.get("/ui/status")).text
+        away.rename(graph)
+        await until(client, "ready")
+        assert "All is well" in (await client.get("/ui/status")).text
+
+    with opened(settings) as service:
+        ask(service, ask_after)
+
+
 def test_a_graph_that_does_not_answer_is_told_of_and_answers_go_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
