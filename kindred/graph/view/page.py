@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from html import escape
 from importlib import resources
+from pathlib import PurePath
 
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import Property, Table
@@ -180,6 +181,8 @@ def _readable(prop: Property, value: Scalar) -> str:
         return ", ".join(map(str, value))
     if isinstance(value, float):
         return _WITH_UNITS.get(prop.name, "{:,g}".format)(value)
+    if prop.name in _FILES:  # where it lies is no business of who reads the page
+        return PurePath(str(value)).name
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -194,6 +197,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+_FILES = frozenset({"frames"})
 _WITH_UNITS: Mapping[str, Callable[[float], str]] = {
     "duration": _playing_time,
     "price": "{:,.2f}".format,

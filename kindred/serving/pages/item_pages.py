@@ -45,7 +45,7 @@ async def item_page(service: Service, system: str, item: str) -> Page:
         "text": text,
         "degraded": degraded,
         "context": await service.in_thread(partial(_context, service, opened, item)),
-        "num_events": opened.memory.num_events(item),
+        "num_events": opened.memory.counts(None).get(item, 0),
         "item_label": opened.module.system.item_label,
     }
     return Page("item.html", values, system)

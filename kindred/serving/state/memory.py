@@ -261,19 +261,11 @@ class Memory:
         return self._items.find(self.past, text, count)
 
     def size(self) -> tuple[int, int, int]:
-        """Numbers of users, items and events; of people those who did something here: others are of other domains."""
+        """Numbers of users, items and events, skips left out; of people those who did something in this domain."""
         known = self.past.users.ids if self.system.user_label != User.label else self.past.active_users()
         users = len((set(known) - self._forgotten) | set(self._new))
         num_items = len(self._items.ids(self.past))
-        gone = sum(len(self.past.item_index[rows]) for rows in self._forgotten_rows())
-        return users, num_items, len(self.past.item_index) - gone + sum(len(new) for new in self._new.values())
-
-    def num_events(self, item_id: str) -> int:
-        """Events of an item."""
-        position = self.past.items.position(item_id)
-        chosen = self.past.item_index == (-1 if position is None else position)
-        before = int(np.count_nonzero(chosen)) - sum(int(np.count_nonzero(chosen[r])) for r in self._forgotten_rows())
-        return before + sum(event.target_id == item_id for new in self._new.values() for event in new.values())
+        return users, num_items, sum(self.counts(None).values())
 
     def num_stale(self, version: str) -> int:
         """Users whose published row does not say all that they did; each is encoded anew when they ask."""
@@ -352,10 +344,6 @@ class Memory:
     def _rows(self, user_id: str, until: int | None = None) -> slice:
         """Where a user's past up to a time is; nowhere for those who were forgotten."""
         return slice(0, 0) if user_id in self._forgotten else self.past.rows(user_id, until)
-
-    def _forgotten_rows(self) -> list[slice]:
-        """Where the pasts of those are who were forgotten."""
-        return [self.past.rows(user_id) for user_id in list(self._forgotten)]
 
     def _later(self, user_id: str, until: int | None) -> list[Event]:
         """What came since the past was read, up to a time, oldest first."""

@@ -103,6 +103,7 @@ def test_the_page_holds_what_the_graph_holds(tmp_path: Path) -> None:
     [
         (Track, {"duration": 309.0, "popularity": 0.75}, {"duration": "5:09 min", "popularity": "0.75"}),
         (Track, {"duration": 59.6}, {"duration": "1:00 min"}),
+        (Track, {"frames": "/srv/audio/T1.npy"}, {"frames": "T1.npy"}),
         (Track, {"duration": 3723.0}, {"duration": "1:02:03 h"}),
         (Product, {"price": 1234567.5, "in_stock": False}, {"price": "1,234,567.50", "in_stock": "no"}),
         (Product, {"price": 5.0}, {"price": "5.00"}),
@@ -110,7 +111,7 @@ def test_the_page_holds_what_the_graph_holds(tmp_path: Path) -> None:
         (Tagged, {"probability": 0.0623}, {"probability": "6.23 %"}),
     ],
 )
-def test_numbers_are_shown_as_people_read_them(
+def test_values_are_shown_as_people_read_them(
     record: type[Node | Edge], values: dict[str, Any], expected: dict[str, str]
 ) -> None:
     table = edge_type_of(record) if issubclass(record, Edge) else graph_schema().node(record.label)

@@ -10,8 +10,10 @@ from kindred.domain.recommendation import Request
 from kindred.domain.records import Listened
 from kindred.recommenders.answering.known import StoreKnown
 from kindred.recommenders.tracks import SKIPPED, TRACKS
+from kindred.serving.state.graph_door import GraphDoor
+from kindred.serving.state.memory import Memory
 from kindred.serving.state.past import read_past
-from tests.recommenders.conftest import ids
+from tests.recommenders.conftest import ENCODER, ids
 from tests.recommenders.ranking.conftest import Music
 
 
@@ -50,6 +52,11 @@ def test_skips_do_not_make_a_track_popular(music: Music) -> None:
     answer = music.recommender(Request(user_id="new", k=1, at=late))
     expected = Counter(items.external(int(item)) for item in events.item_index[events.at <= late])
     assert answer.recommendations[0].score == max(expected.values())
+
+
+def test_what_pages_count_are_the_events_that_a_run_counts(music: Music) -> None:
+    memory = Memory(TRACKS, GraphDoor(lambda: music.store, lambda: music.store), lambda: ENCODER)
+    assert memory.size()[2] == music.run.manifest["events"]
 
 
 def test_a_listener_who_only_skipped_is_known_by_nothing(music: Music) -> None:

@@ -49,13 +49,13 @@ def test_what_a_deleted_user_did_is_not_counted(settings: Settings) -> None:
             user = memory.busy_users(1)[0]
             did = memory.seen(user, None)
             users, items, events = memory.size()
-            before = memory.num_events(did[0])
+            before = memory.counts(None)[did[0]]
             await client.delete(f"/v1/products/users/{user}")
             await applied(service)
             past = memory.read()
             held = len(past.active_users()), len(past.items), len(past.item_index)
             assert memory.size() == (users - 1, items, events - len(did)) == held
-            assert memory.num_events(did[0]) == before - did.count(did[0])
+            assert memory.counts(None)[did[0]] == before - did.count(did[0])
             told = REVIEW | {"user_id": user, "item_id": did[0]}
             assert (await client.post("/v1/events", json=told)).json()["accepted"] == 1
             await applied(service)
