@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from kindred.domain.recommendation import Candidate, Recommendation, Request, best_first
 from kindred.recommenders.answering.known import Known, left_out
 from kindred.recommenders.diversity import at_most_of_each
 
-NodesOf = Callable[[str, str], Collection[str]]
+NodesOf = Callable[[str, str], Sequence[str]]
 """The nodes of a label that an item leads to, by the item's id and the label in lower case."""
 
 
