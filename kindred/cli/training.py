@@ -194,7 +194,7 @@ def evaluate(
     system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """Judge a run's settings beside every baseline; report.json, report.md and plots land in its folder."""
+    """Judge a run's settings beside every baseline; report.json, report.md and what plots there are land in its folder."""
     from kindred.recommenders.runs import find_run
 
     settings = settings_of(context)
@@ -212,7 +212,7 @@ def evaluate(
         console.json_result(report)
     else:
         console.result("\n".join(report["summary"]) if "summary" in report else render_table(report))
-        console.note(f"report and plots: {folder}")
+        console.note(f"report{' and plots' if any(folder.glob('*.png')) else ''}: {folder}")
     if gate:
         check(report, report.get("above") or find_system(system).above or ABOVE_POPULARITY)
 

@@ -89,7 +89,7 @@ class FeedRecommender:
             for post, value in zip(best.tolist(), values(best).tolist(), strict=True)
         )
         is_known = held.order.is_known(reader, at)
-        nothing = "" if posts else "there is no post left to recommend that fits what was asked for"
+        nothing = "" if posts else _nothing_left(held.feed, request)
         aside = left_aside(named_items(request), held.feed.posts, held.name)
         return Answer(
             request.user_id,
@@ -227,6 +227,12 @@ def _asked_for(feed: FeedTables, request: Request) -> NDArray[np.bool_]:
     for name in request.where.values():
         fits &= feed.log.topic == (feed.topics.index(name) if name in feed.topics else -1)
     return fits
+
+
+def _nothing_left(feed: FeedTables, request: Request) -> str:
+    """Why an answer is empty, in words."""
+    unknown = [f"no post is of {label} {name}" for label, name in request.where.items() if name not in feed.topics]
+    return "; ".join(unknown) or "there is no post left to recommend that fits what was asked for"
 
 
 def _rows(held: FeedVersion) -> Embeddings:
