@@ -194,7 +194,7 @@ def evaluate(
     system: SystemName = "products",
     as_json: AsJson = False,
 ) -> None:
-    """Judge a run's settings beside every baseline; report.json, report.md and what plots there are land in its folder."""
+    """Judge a run's settings beside every baseline; report.json, report.md and plots land in its folder."""
     from kindred.recommenders.runs import find_run
 
     settings = settings_of(context)
