@@ -59,7 +59,7 @@ class RankingConfig:
     """One family of settings for all data sets.
 
     Attributes:
-        width: most dimensions of the space, but for `compression.MANY_COLUMNS`.
+        width: most dimensions of the space, but for `compression.WIDER`.
         temporal: whether recommendations are for the time after the data; validation is then each user's last event.
         history_exponent: see `HistoryStatistics`.
         recency_decay: see `HistoryStatistics`.

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 from kindred.domain.interactions import Interactions
 from kindred.linear.cold_items.rows import FirstEvents
+from kindred.linear.ensemble import compression
 from kindred.linear.ensemble.compression import compress
 from kindred.linear.ensemble.fit import RankingConfig, fit_linear_ensemble
 from kindred.linear.ensemble.list_fit import ListFitConfig
@@ -262,8 +263,9 @@ def test_a_few_users_get_the_space_that_their_scores_span():
     np.testing.assert_allclose(spaces[0], spaces[1], atol=1e-3)
 
 
-def test_a_few_users_of_many_factors_get_the_same_space_as_many_users():
-    """Twice the same users are more than the columns, and need the same space."""
+def test_a_few_users_of_many_factors_get_the_same_space_as_many_users(monkeypatch):
+    """Twice the same users are more than the columns, and need the same space, where it may not be wider."""
+    monkeypatch.setattr(compression, "HELD", 0.0)
     rng = np.random.default_rng(0)
     known = (rng.random((12, 30)) < 0.3).astype(np.float32)
     known[np.arange(30) % 12, np.arange(30)] = 1
@@ -277,13 +279,42 @@ def test_a_few_users_of_many_factors_get_the_same_space_as_many_users():
     np.testing.assert_allclose(spaces[0], spaces[1], atol=1e-2)
 
 
-def test_factors_of_very_many_columns_get_twice_the_width():
+def scores_left_out(rank: int, num_users: int) -> tuple[int, float]:
+    """Width of a space of 5 where scores have that rank, and the share of squared scores that it leaves out."""
     rng = np.random.default_rng(0)
-    features = {"items": sp.csr_matrix(rng.random((40, 60)) < 0.3, dtype=np.float32)}
-    for columns, wide in ((24, 3), (25, 6)):
-        factors = LinearScorer("factors", "items", *rng.normal(size=(2, 60, columns)).astype(np.float32))
-        _, items = compress(ScorerSum([(factors, 1.0)]), features, 3, 0)
-        assert items.shape == (60, wide)
+    known = (rng.random((num_users, 90)) < 0.3).astype(np.float32)
+    known[np.arange(90) % num_users, np.arange(90)] = 1
+    left = rng.normal(size=(90, rank)).astype(np.float32) @ rng.normal(size=(rank, 50)).astype(np.float32)
+    factors = LinearScorer("factors", "items", left, rng.normal(size=(90, 50)).astype(np.float32))
+    features = {"items": sp.csr_matrix(known)}
+    rows, items = compress(ScorerSum([(factors, 1.0)]), features, 5, 0)
+    exact = known @ left @ factors.right.T
+    missing = known @ rows["items"] @ items.T - exact
+    return items.shape[1], float((missing**2).sum() / (exact**2).sum())
+
+
+def test_few_users_whose_scores_lie_in_many_directions_get_a_wider_space(monkeypatch):
+    width, lost = scores_left_out(rank=4, num_users=40)
+    assert width == 5 and lost < 0.01
+    width, lost = scores_left_out(rank=40, num_users=40)
+    assert width == 5 * compression.WIDER and lost < 0.15
+    assert scores_left_out(rank=40, num_users=60)[0] == 5, "more users than columns"
+    monkeypatch.setattr(compression, "MOST_NUMBERS", 90 * 7)
+    assert scores_left_out(rank=40, num_users=40)[0] == 7
+    monkeypatch.setattr(compression, "MOST_NUMBERS", 90 * 3)
+    width, before = scores_left_out(rank=40, num_users=40)
+    assert width == 5 and before > 2 * lost
+
+
+def test_vectors_found_at_once_are_those_that_iterations_find(monkeypatch):
+    scores = np.random.default_rng(0).normal(size=(30, 80)).astype(np.float32)
+    scores *= np.linspace(3, 0.1, 80, dtype=np.float32)
+    at_once, share = compression._right_vectors(scores, 12, 0)
+    monkeypatch.setattr(compression, "MOST_EXACT", 0)
+    monkeypatch.setattr(compression, "ITERATIONS", 30)
+    found, its_share = compression._right_vectors(scores, 12, 0)
+    assert share == pytest.approx(its_share, rel=1e-4) and 0.4 < share < 1
+    np.testing.assert_allclose(at_once @ at_once.T, found @ found.T, atol=2e-3)
 
 
 @pytest.mark.parametrize(("users", "items", "rank"), [(50, 70, 50), (40, 100, 512), (41, 100, 0), (10, 60, 0)])
