@@ -97,14 +97,23 @@ def open_file(path: Location, unpack: bool = True) -> Iterator[OpenFile]:
         ) from error
 
 
+_RECORD_SEPARATOR = b"\x1e"
+"""What begins each record of a JSON text sequence (RFC 7464), and stands nowhere else in one."""
+
+
 class _CarriageReturns(io.RawIOBase):
     """What a text holds, a line feed for each lone carriage return that ends a line, as Excel for the Mac writes them.
 
     One within quotes is text. Files that were joined to one may end their lines in several ways.
+
+    Args:
+        content: the text.
+        left_out: bytes that mean nothing in it.
     """
 
-    def __init__(self, content: io.BufferedReader) -> None:
+    def __init__(self, content: io.BufferedReader, left_out: bytes) -> None:
         self._content = content
+        self._left_out = left_out
         self._ready = b""
 
     def readable(self) -> bool:
@@ -121,6 +130,8 @@ class _CarriageReturns(io.RawIOBase):
         chunk = self._content.read(BUFFER_BYTES - 1)
         if chunk.endswith(b"\r"):  # what follows tells whether it ends a line by itself
             chunk += self._content.read(1)
+        if self._left_out:
+            chunk = chunk.translate(None, self._left_out) or (b"\n" if chunk else b"")  # nothing would be the end
         if not _LONE_RETURN.search(chunk):
             return chunk
         return _QUOTED_OR_RETURN.sub(lambda found: b"\n" if found[0] == b"\r" else found[0], chunk)
@@ -129,7 +140,8 @@ class _CarriageReturns(io.RawIOBase):
 def _in_lines(content: io.BufferedReader) -> io.BufferedReader:
     if b"\x00" in content.peek(BUFFER_BYTES):  # no text, or one in UTF-16
         return content
-    return io.BufferedReader(_CarriageReturns(content), BUFFER_BYTES)
+    left_out = _RECORD_SEPARATOR if content.peek(1).startswith(_RECORD_SEPARATOR) else b""
+    return io.BufferedReader(_CarriageReturns(content, left_out), BUFFER_BYTES)
 
 
 def _raw(path: Location) -> tuple[io.RawIOBase, int | None, Path | None]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kindred.domain.errors import RecordError
-from kindred.ingest.bytes.lines import KEPT_BYTES, MAX_LINE_BYTES, Line, read_lines
+from kindred.ingest.bytes.lines import BUFFER_BYTES, KEPT_BYTES, MAX_LINE_BYTES, Line, read_lines
 from kindred.ingest.bytes.opening import open_file
 
 
@@ -72,3 +72,14 @@ def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
     for path, message in wrong.items():
         with pytest.raises(RecordError, match=message):
             lines_of(path)
+
+
+def test_a_json_text_sequence_is_read_as_the_lines_that_it_holds(tmp_path: Path) -> None:
+    lines = [b'{"user": "u%d", "item": "i%d"}\n' % (row % 7, row % 11) for row in range(5_000)]
+    path = tmp_path / "sequence.json"
+    path.write_bytes(b"".join(b"\x1e" + line for line in lines))
+    with open_file(path) as opened:
+        assert opened.content.read() == b"".join(lines)
+    path.write_bytes(b"\x1e" * (3 * BUFFER_BYTES) + lines[0])
+    with open_file(path) as opened:
+        assert opened.content.read().strip() == lines[0].strip(), "separators alone are not the end"
