@@ -134,10 +134,12 @@ class Codes:
         """Rows that may be among the best k, given what each of them scores and what is best of each group."""
         enough = _kth(best if len(best) >= k else scores, k) - 2 * _off(length, *self._largest)
         groups = np.flatnonzero(best >= max(enough, _LOWEST))
-        if len(groups) > _MAX_COMPARED * len(best):
-            return np.flatnonzero(scores >= max(enough, _LOWEST))
-        rows: NDArray[np.int64] = (groups + len(best) * np.arange(_GROUP)[:, None]).ravel()
-        rows = rows[scores[rows] >= max(enough, _LOWEST)]
+        rows: NDArray[np.int64]
+        if len(groups) > _MAX_COMPARED * len(best):  # one long row makes the largest error larger than most scores
+            rows = np.flatnonzero(scores >= max(enough, _LOWEST))
+        else:
+            rows = (groups + len(best) * np.arange(_GROUP)[:, None]).ravel()
+            rows = rows[scores[rows] >= max(enough, _LOWEST)]
         if len(rows) <= _FEW * k:
             return rows
         found, off = scores[rows], np.zeros(len(rows), np.float32)

@@ -10,6 +10,7 @@ import pytest
 
 from kindred.domain.embeddings import Embeddings
 from kindred.domain.ids import IdMap
+from kindred.vectorstore import int8
 from kindred.vectorstore.exact import ExactSearch
 from kindred.vectorstore.folder_store import FolderVectors
 from kindred.vectorstore.int8 import CODES_FILE
@@ -40,3 +41,18 @@ def test_the_best_are_those_of_exact_search(
     expected = [exact.search("v1", "items", one.vector, one.k, exclude=one.exclude) for one in asked]
     assert [integers.search("v1", "items", one.vector, one.k, exclude=one.exclude) for one in asked] == expected
     assert integers.search_all("v1", "items", asked) == expected
+
+
+def test_one_long_row_does_not_make_a_search_compare_all_rows_in_full(
+    tmp_path: Path, embeddings_of: MakeEmbeddings, sealed: Seal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What most items score is less than how far the codes of the longest may be off, as in rows of linear models."""
+    items = embeddings_of(5_000, dimension=64)
+    items.vectors[17] *= 200
+    integers = FolderVectors("", tmp_path, EdgeSearch(IndexLimits(codes_bytes=0))).of("products")
+    sealed(integers, "v1", {"items": items})
+    exact = FolderVectors("", tmp_path, ExactSearch()).of("products")
+    queries, longest = embeddings_of(20, dimension=64, seed=4).vectors, items.ids.external(17)
+    expected = [exact.search("v1", "items", query, 10, exclude=[longest]) for query in queries]
+    monkeypatch.setattr(int8, "best_exact", lambda view, question: pytest.fail("all rows are compared in full"))
+    assert [integers.search("v1", "items", query, 10, exclude=[longest]) for query in queries] == expected
