@@ -43,9 +43,13 @@ class Reviews:
     """A generated sample as arrays.
 
     Attributes:
+        users: ids of the users of `events`.
+        products: ids of its items.
         said: +1 praise, −1 fault of each aspect, 0 nothing, `[num_reviews, num_aspects]`.
     """
 
+    users: IdMap
+    products: IdMap
     events: Interactions
     texts: list[str]
     said: FloatArray
@@ -73,7 +77,7 @@ def read_reviews(sample: ProductSample) -> Reviews:
         np.array([row["overall"] for row in rows], dtype=np.float32),
         np.array([row["unixReviewTime"] for row in rows], dtype=np.int64),
     )
-    return Reviews(events, [f"{row['summary']}. {row['reviewText']}" for row in rows], said)
+    return Reviews(users, products, events, [f"{row['summary']}. {row['reviewText']}" for row in rows], said)
 
 
 def total(index: IntArray, num: int, values: FloatArray) -> FloatArray:

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from benchmarks.planted import read_reviews
 from benchmarks.planted_network import THINGS, Hidden, figures
-from kindred.domain.ids import IdMap
 from kindred.domain.interactions import FloatArray, IntArray, Interactions
 from kindred.ingest.generate.catalogue import NUM_SEASONS
-from kindred.ingest.generate.products import ProductSample, generate_products
+from kindred.ingest.generate.products import ProductSample
 from kindred.ingest.generate.tastes import match_of
 
 # More reviews than a chunk has: users of several chunks are told apart.
@@ -18,19 +15,9 @@ SAMPLE = ProductSample(users=900, products=160, reviews=9000, seed=3)
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Hidden, Interactions]:
-    files = generate_products(SAMPLE, Path(tmp_path_factory.mktemp("sample")))
-    rows = [json.loads(line) for line in files.reviews.open(encoding="utf-8")]
-    users, products = (IdMap.sorted(row[column] for row in rows) for column in ("reviewerID", "asin"))
-    events = Interactions(
-        users.positions([row["reviewerID"] for row in rows]),
-        products.positions([row["asin"] for row in rows]),
-        len(users),
-        len(products),
-        np.array([row["overall"] for row in rows], dtype=np.float32),
-        np.array([row["unixReviewTime"] for row in rows], dtype=np.int64),
-    )
-    return Hidden.of(SAMPLE, users, products), events
+def planted() -> tuple[Hidden, Interactions]:
+    reviews = read_reviews(SAMPLE)
+    return Hidden.of(SAMPLE, reviews.users, reviews.products), reviews.events
 
 
 def match(hidden: Hidden, row: int) -> FloatArray:
