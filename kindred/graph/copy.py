@@ -35,6 +35,7 @@ def copy_graph(source: GraphStore, target: GraphStore, schema: GraphSchema, prog
         StoreError: the target holds something else besides, so the hashes differ.
     """
     target.create_schema(schema)
+    _check_part(target, source, schema)
     _copy_metadata(source, target)
     for node in schema.nodes:
         for done, rows in _calls(source.read_nodes(node)):
@@ -52,6 +53,17 @@ def copy_graph(source: GraphStore, target: GraphStore, schema: GraphSchema, prog
             "copy into an empty graph while nothing is written",
         )
     return CopyReport(sum(found.nodes.values()), sum(found.edges.values()), found.content_hash)
+
+
+def _check_part(target: GraphStore, source: GraphStore, schema: GraphSchema) -> None:
+    """Tells before the first row of a target that can't be a part of the source. Raises: StoreError."""
+    for table in (*schema.nodes, *schema.edges):
+        held = target.count(table)
+        if held and held > (given := source.count(table)):
+            raise StoreError(
+                f"{target.url} holds {held:,} of {table.name}, {source.url} {given:,}: it holds something else already",
+                "copy into an empty graph",
+            )
 
 
 def _copy_metadata(source: GraphStore, target: GraphStore) -> None:

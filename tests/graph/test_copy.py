@@ -71,6 +71,19 @@ def test_a_copy_that_differs_is_an_error(tmp_path: Path, empty_neo4j: Neo4jStore
             copy_graph(here, empty_neo4j, SCHEMA)
 
 
+def test_a_target_that_holds_more_is_told_before_anything_is_copied(tmp_path: Path) -> None:
+    with (
+        closing(open_graph(f"ladybug:{tmp_path / 'here'}")) as here,
+        closing(open_graph(f"ladybug:{tmp_path / 'there'}")) as there,
+    ):
+        fill(here)
+        there.create_schema(SCHEMA)
+        there.upsert_nodes(USER, pa.table({"id": [f"other {i}" for i in range(8)]}))
+        with pytest.raises(StoreError, match=r"holds 8 of User, .* 7: it holds something else already"):
+            copy_graph(here, there, SCHEMA)
+        assert (there.count(USER), there.count(PRODUCT)) == (8, 0) and not there.read_metadata()
+
+
 def test_vectors_of_two_encoders_never_meet(tmp_path: Path, empty_neo4j: Neo4jStore) -> None:
     with closing(open_graph(f"ladybug:{tmp_path / 'here'}")) as here:
         fill(here)
