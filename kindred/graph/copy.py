@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kindred.domain.errors import SchemaError, StoreError
 from kindred.domain.progress import Progress, silent
-from kindred.domain.schema import GraphSchema
+from kindred.domain.schema import GraphSchema, Table
 from kindred.graph.statistics import graph_statistics
 from kindred.graph.store import GraphStore
 
@@ -57,7 +57,8 @@ def copy_graph(source: GraphStore, target: GraphStore, schema: GraphSchema, prog
 
 def _check_part(target: GraphStore, source: GraphStore, schema: GraphSchema) -> None:
     """Tells before the first row of a target that can't be a part of the source. Raises: StoreError."""
-    for table in (*schema.nodes, *schema.edges):
+    tables: list[Table] = [*schema.nodes, *schema.edges]
+    for table in tables:
         held = target.count(table)
         if held and held > (given := source.count(table)):
             raise StoreError(
