@@ -26,12 +26,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.network import ALONE, EASE, LEFT_OUT, WHOLE
 from benchmarks.product_graphs import read_product_data, sample_lines
 from kindred.domain.ids import IdMap
 from kindred.domain.interactions import IntArray, Interactions, Scorer
 from kindred.domain.roc_auc import roc_auc
 from kindred.evaluation.bootstrap import paired_bootstrap
-from kindred.evaluation.splits import temporal_split
+from kindred.evaluation.splits import Split, temporal_split
 from kindred.ingest.generate.catalogue import Catalogue, seasons
 from kindred.ingest.generate.products import ProductSample, catalogue_of, product_id, user_id, users_of
 from kindred.ingest.generate.shop import COMMUNITIES, SHELVES, STYLES
@@ -43,11 +44,9 @@ from kindred.recommenders.fitting import fit_model, fit_network_scores
 from kindred.recommenders.interaction_graph import InteractionGraph
 from kindred.training.fit import RunOptions
 
-WHOLE = "whole model"
-CONFIGS = {WHOLE: ModelConfig(), "without network": ModelConfig(network=False), "without text": ModelConfig(text=False)}
 THINGS = ("aspects", "styles", "shelves", "fashion", "spared")
 SUITS = 0.4
-"""From this match on, −1 to 1, a product suits a user: a fifth of each shelf."""
+"""From this match on, −1 to 1, a product suits a user: about a sixth of each shelf."""
 WEAK = -0.5
 LOW_STARS = 2
 
@@ -62,9 +61,8 @@ def main() -> None:
     arguments = parser.parse_args()
     graph = read_product_data(sample_lines()).graph
     split = temporal_split(graph.interactions)
-    known = split.known_events
     hidden = Hidden.of(ProductSample(), graph.users, graph.items)
-    found = {name: figures(hidden, known, score) for name, score in scorers(graph, split.known, arguments.seed)}
+    found = {name: figures(hidden, split.known_events, score) for name, score in scorers(graph, split, arguments.seed)}
     rows = report(found)
     if arguments.json:
         print(json.dumps(rows))
@@ -73,18 +71,18 @@ def main() -> None:
         print(f"{title:28s}" + "".join(f"  {thing} {row[thing]}" for thing in THINGS))
 
 
-def scorers(graph: InteractionGraph, rows: IntArray, seed: int) -> list[tuple[str, Scorer]]:
+def scorers(graph: InteractionGraph, split: Split, seed: int) -> list[tuple[str, Scorer]]:
     """EASE, the network by itself, and the model as it is, without the network and without text."""
-    split = temporal_split(graph.interactions)
     ridge = choose_ease_ridge(split.train_events, split.validation_events)
-    found: list[tuple[str, Scorer]] = [("EASE", fit_ease(split.known_events, ridge))]
-    alone = fit_network_scores(graph, rows, ModelConfig(), seed, temporal=True)
+    found: list[tuple[str, Scorer]] = [(EASE, fit_ease(split.known_events, ridge))]
+    alone = fit_network_scores(graph, split.known, ModelConfig(), seed, temporal=True)
     if alone is not None:
-        found.append(("network alone", alone))
-    for name, config in CONFIGS.items():
+        found.append((ALONE, alone))
+    for name, config in {WHOLE: ModelConfig(), **LEFT_OUT}.items():
         print(f"fits {name}", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            found.append((name, fit_model(graph, rows, config, RunOptions(Path(folder), seed=seed)).score_users))
+            model = fit_model(graph, split.known, config, RunOptions(Path(folder), seed=seed))
+        found.append((name, model.score_users))
     return found
 
 
@@ -107,7 +105,7 @@ class Hidden:
     @classmethod
     def of(cls, sample: ProductSample, user_ids: IdMap, product_ids: IdMap) -> Hidden:
         """Those of a sample, for the users and products of the graph that was loaded from it."""
-        catalogue = catalogue_of(sample)
+        catalogue = catalogue_of(sample.products, sample.seed)
         chunks, first = [], 0
         for users, _ in users_of(sample):
             chunks.append((first, users))

@@ -13,6 +13,7 @@ from functools import cache
 from html import escape
 from importlib import resources
 from pathlib import PurePath
+from typing import Any
 
 from kindred.domain.properties import PropertyKind
 from kindred.domain.schema import Property, Table
@@ -175,14 +176,14 @@ def _readable(prop: Property, value: Scalar) -> str:
     if prop.kind is PropertyKind.TIMESTAMP and isinstance(value, int):
         at = _EPOCH + timedelta(seconds=value)
         return f"{at:%Y-%m-%d}" if value % 86_400 == 0 else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    if prop.name in _IN_WORDS:
+        return _IN_WORDS[prop.name](value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     if isinstance(value, float):
-        return _WITH_UNITS.get(prop.name, "{:,g}".format)(value)
-    if prop.name in _FILES:  # where it lies is no business of who reads the page
-        return PurePath(str(value)).name
+        return f"{value:,g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -197,14 +198,14 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-_FILES = frozenset({"frames"})
-_WITH_UNITS: Mapping[str, Callable[[float], str]] = {
+_IN_WORDS: Mapping[str, Callable[[Any], str]] = {
     "duration": _playing_time,
     "price": "{:,.2f}".format,
     "share": _percent,
     "probability": _percent,
+    "frames": lambda path: PurePath(path).name,  # where it lies is no business of who reads the page
 }
-"""How numbers are read that are something else than plain ones; the currency of a price is not known."""
+"""How values are read that are something else than plain ones; the currency of a price is not known."""
 
 
 def _shortened(text: str, characters: int, note: str = "… (shortened)") -> str:

@@ -29,6 +29,9 @@ STANDARD_INPUT = Path("-")
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _QUOTED_OR_RETURN = re.compile(rb'(?<![^\s,;|:{\[])"(?:[^"\\]++|\\.|"")*+"|\r(?!\n)', re.DOTALL)
 
+_RECORD_SEPARATOR = b"\x1e"
+"""What begins each record of a JSON text sequence (RFC 7464), and stands nowhere else in one."""
+
 
 @dataclass(frozen=True)
 class OpenFile:
@@ -95,10 +98,6 @@ def open_file(path: Location, unpack: bool = True) -> Iterator[OpenFile]:
         raise RecordError(
             f"{path} can't be read: {error.strerror or error}", "check the path and its permissions"
         ) from error
-
-
-_RECORD_SEPARATOR = b"\x1e"
-"""What begins each record of a JSON text sequence (RFC 7464), and stands nowhere else in one."""
 
 
 class _CarriageReturns(io.RawIOBase):

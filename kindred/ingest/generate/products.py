@@ -42,7 +42,7 @@ NO_BRAND = 0.03
 HONEST_CLAIM = 0.5  # share of descriptions whose claim is a true strength
 NAMELESS = 0.06  # share of users without a name
 
-CATALOGUE, _COUNTS, _CHUNK, METADATA = range(1, 5)  # what the second part of a key of the sampler stands for
+_CATALOGUE, _COUNTS, _CHUNK, METADATA = range(1, 5)  # what the second part of a key of the sampler stands for
 
 Row = dict[str, object]
 
@@ -90,7 +90,7 @@ def generate_products(sample: ProductSample, folder: Path, progress: Progress = 
     Raises:
         SettingsError: the folder can't be written.
     """
-    catalogue = catalogue_of(sample)
+    catalogue = catalogue_of(sample.products, sample.seed)
     metadata, reviews = folder / "metadata.jsonl", folder / "reviews.jsonl"
     write_json_lines(metadata, metadata_rows(catalogue, Sampler(sample.seed, METADATA)))
     write_json_lines(reviews, _review_rows(sample, catalogue, progress))
@@ -107,9 +107,9 @@ def product_id(number: int) -> str:
     return f"P{number:05d}"
 
 
-def catalogue_of(sample: ProductSample) -> Catalogue:
-    """The products of a sample with everything hidden about them."""
-    return build_catalogue(sample.products, Sampler(sample.seed, CATALOGUE))
+def catalogue_of(num_products: int, seed: int) -> Catalogue:
+    """The products of a sample of that size and seed with everything hidden about them."""
+    return build_catalogue(num_products, Sampler(seed, _CATALOGUE))
 
 
 def users_of(sample: ProductSample) -> Iterator[tuple[Users, Sampler]]:

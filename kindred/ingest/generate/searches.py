@@ -21,8 +21,8 @@ from pathlib import Path
 from kindred.domain.errors import SettingsError
 from kindred.domain.interactions import IntArray
 from kindred.domain.progress import Progress, silent
-from kindred.ingest.generate.catalogue import ALL_BRANDS, Catalogue, build_catalogue, seasons
-from kindred.ingest.generate.products import CATALOGUE, METADATA, metadata_rows, product_id, user_id
+from kindred.ingest.generate.catalogue import ALL_BRANDS, Catalogue, seasons
+from kindred.ingest.generate.products import METADATA, catalogue_of, metadata_rows, product_id, user_id
 from kindred.ingest.generate.sampler import Sampler
 from kindred.ingest.generate.shop import SHELVES, STYLES
 from kindred.ingest.generate.sizes import check_least
@@ -92,7 +92,7 @@ def generate_searches(sample: SearchSample, folder: Path, progress: Progress = s
     Raises:
         SettingsError: the folder can't be written.
     """
-    catalogue = build_catalogue(sample.products, Sampler(sample.seed, CATALOGUE))
+    catalogue = catalogue_of(sample.products, sample.seed)
     files = SearchFiles(*(folder / f"{name}.jsonl" for name in ("events", "orders", "products")))
     write_json_lines(files.products, _product_rows(sample, catalogue))
     write_json_lines(files.events, _event_rows(_sessions(sample, catalogue, progress)))

@@ -66,12 +66,16 @@ def _ranked(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
 
 def scored_anew(asked: Asked, candidates: Sequence[Candidate]) -> Sequence[float]:
     """Scores of the ranker, if there is one, with what rose and the boosts of the request in units of their spread."""
-    boosts = asked.request.boosts
     scores = _ranked(asked, candidates)
     if asked.risen:
         risen, least = asked.risen, asked.version.score_without_fans
         pairs = zip(scores, candidates, strict=True)
         scores = [max(s, least) + risen[c.item_id] if c.item_id in risen else s for s, c in pairs]
+    return boosted(scores, candidates, asked.request.boosts)
+
+
+def boosted(scores: Sequence[float], candidates: Sequence[Candidate], boosts: Mapping[str, float]) -> Sequence[float]:
+    """The scores of these candidates with the boosts of a request, in units of the spread of all."""
     if not boosts or not candidates:
         return scores
     spread = max(scores) - min(scores) or 1.0

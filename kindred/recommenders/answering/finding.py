@@ -9,7 +9,7 @@ import numpy as np
 
 from kindred.domain.recommendation import Candidate, Request, best_first
 from kindred.recommenders.answering.asked import Asked, excluded_among, scored_anew
-from kindred.recommenders.answering.known import Known
+from kindred.recommenders.answering.known import Known, pinned_items
 from kindred.recommenders.answering.opened import Version
 from kindred.recommenders.answering.pipeline import Pipeline, Selection, Source
 from kindred.recommenders.answering.popular import unmet_condition
@@ -102,9 +102,9 @@ class Finder:
         request = asked.request
         if not request.pinned:
             return selection
-        barred = {*request.exclude, *self._known.barred(request.at)}
-        scores = {c.item_id: c for c in self._scored(asked, [i for i in request.pinned if i not in barred])}
-        first = [scores[item] for item in dict.fromkeys(request.pinned) if item in scores]
+        pinned = pinned_items(self._known, request)
+        scores = {c.item_id: c for c in self._scored(asked, pinned)}
+        first = [scores[item] for item in pinned if item in scores]
         others = [candidate for candidate in selection.chosen if candidate.item_id not in scores]
         chosen = tuple([*first, *others][: request.k])
         return Selection(chosen, selection.sources | dict.fromkeys(scores, "rule"), selection.removed)

@@ -85,10 +85,20 @@ class Known(Protocol):
 
 def left_out(known: Known, request: Request) -> set[str]:
     """Items that a list made of counts may not hold: excluded, not there, or chosen or skipped by who asks."""
-    barred = {*request.exclude, *known.barred(request.at)}
+    barred = _not_there(known, request)
     if request.user_id is not None and request.exclude_seen:
         barred |= {*known.seen(request.user_id, request.at), *known.skipped(request.user_id, request.at)}
     return barred
+
+
+def pinned_items(known: Known, request: Request) -> list[str]:
+    """The pinned items that may be in an answer, in their order, each once; also what the asker has."""
+    barred = _not_there(known, request)
+    return [item for item in dict.fromkeys(request.pinned) if item not in barred]
+
+
+def _not_there(known: Known, request: Request) -> set[str]:
+    return {*request.exclude, *known.barred(request.at)}
 
 
 class StoreKnown:

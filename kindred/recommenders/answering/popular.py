@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from kindred.domain.recommendation import Candidate, Recommendation, Request, best_first
-from kindred.recommenders.answering.known import Known, left_out
+from kindred.recommenders.answering.asked import boosted
+from kindred.recommenders.answering.known import Known, left_out, pinned_items
 from kindred.recommenders.diversity import at_most_of_each
 
 NodesOf = Callable[[str, str], Sequence[str]]
@@ -28,16 +29,15 @@ def most_popular(
     """
     barred, numbers = left_out(known, request), known.numbers(request.bounds)
     raised = dict.fromkeys((item for item in request.boosts if item not in counts and is_item(item)), 0)
-    suited = {
-        item: float(count)
+    suited = [
+        Candidate(item, float(count))
         for item, count in {**counts, **raised}.items()
         if item not in barred and unmet_condition(request, item, numbers, nodes_of) is None
-    }
-    gone = {*request.exclude, *known.barred(request.at)}
-    pinned = [item for item in dict.fromkeys(request.pinned) if item not in gone and is_item(item)]
-    spread = max(suited.values(), default=0.0) - min(suited.values(), default=0.0) or 1.0
-    boosted = (Candidate(item, count + spread * request.boosts.get(item, 0.0)) for item, count in suited.items())
-    ordered = best_first(boosted, None if request.at_most else request.k + len(pinned))
+    ]
+    scores = boosted([candidate.score for candidate in suited], suited, request.boosts)
+    pinned = [item for item in pinned_items(known, request) if is_item(item)]
+    scored = (Candidate(candidate.item_id, score) for candidate, score in zip(suited, scores, strict=True))
+    ordered = best_first(scored, None if request.at_most else request.k + len(pinned))
     for label, most in request.at_most.items():
         ordered = at_most_of_each(ordered, [nodes_of(candidate.item_id, label) for candidate in ordered], most)
     first = [Candidate(item, float(counts.get(item, 0))) for item in pinned]
