@@ -26,6 +26,11 @@ class Bounds:
         """Whether the value is known and inside."""
         return value is not None and self._from <= value <= self._to
 
+    def within(self, other: Bounds) -> Bounds:
+        """The values that are inside of both."""
+        least = max((of.least for of in (self, other) if of.least is not None), default=None)
+        return Bounds(least, min((of.most for of in (self, other) if of.most is not None), default=None))
+
     def admit_each(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Which of the values are known, so no NaN, and inside."""
         inside: NDArray[np.bool_] = (values >= self._from) & (values <= self._to)

@@ -166,7 +166,7 @@ class System:
         found = [triple for triple in self.triples[1:] if triple[2].lower() == label]
         if not found:
             labels = ", ".join(target.lower() for _, _, target in self.triples[1:])
-            raise SettingsError(f"{self.words.items} have no {label}", f"they have {labels}")
+            raise SettingsError(f"{self.words.items} have no {label}", f"they have {labels or 'no labels'}")
         return found
 
     @cached_property

@@ -15,12 +15,12 @@ _TRUTHS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 
 
 def conditions_of(system: System, given: Iterable[str]) -> tuple[dict[str, str], dict[str, Bounds]]:
-    """What `Request.where` and `Request.bounds` are to hold; conditions on one number are taken together.
+    """What `Request.where` and `Request.bounds` are to hold; conditions on one number hold all together.
 
     Raises:
-        SettingsError: one can't be read, or the system's items have nothing that it names.
+        SettingsError: one can't be read, the system's items have nothing that it names, or two name a label.
     """
-    where: dict[str, str] = {}
+    labels: list[tuple[str, str]] = []
     bounds: dict[str, Bounds] = {}
     for text in given:
         found = _CONDITION.fullmatch(text)
@@ -28,13 +28,27 @@ def conditions_of(system: System, given: Iterable[str]) -> tuple[dict[str, str],
             raise _unread(text)
         name, sign, value = found[1].lower(), found[2], found[3]
         if name not in system.numbers and sign == "=":
-            where[name] = value
+            labels.append((name, value))
             continue
-        before, number = bounds.get(name, Bounds()), _number(text, value)
-        least, most = (number if sign != "<=" else before.least), (number if sign != ">=" else before.most)
-        bounds[name] = Bounds(least, most)
+        number = _number(text, value)
+        told = Bounds(number if sign != "<=" else None, number if sign != ">=" else None)
+        bounds[name] = told.within(bounds.get(name, Bounds()))
+    where = one_of_each(labels)
     system.check_conditions(where, bounds)
     return where, bounds
+
+
+def one_of_each(labels: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Label in lower case → the name that items are to lead to.
+
+    Raises:
+        SettingsError: a label has two names; that of either alone would be left aside without a word.
+    """
+    where: dict[str, str] = {}
+    for label, name in labels:
+        if where.setdefault(label.lower(), name) != name:
+            raise SettingsError(f"two of {label.lower()}: {where[label.lower()]!r} and {name!r}", "ask for one of them")
+    return where
 
 
 def _number(text: str, value: str) -> float:

@@ -18,7 +18,7 @@ from kindred.domain.interactions import FloatArray, IntArray
 from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
 from kindred.domain.records import Bought
 from kindred.domain.schema import edge_type_of
-from kindred.domain.shown import counted, shortened
+from kindred.domain.shown import shortened
 from kindred.graph.store import QueryLimits
 from kindred.linear.words.bm25 import words_of
 from kindred.models.two_tower_fit import QueryHistories
@@ -39,6 +39,7 @@ from kindred.recommenders.searching.asked_searches import (
 from kindred.recommenders.searching.best_products import BestProducts, best_products, prepare
 from kindred.recommenders.searching.edges import Edges, EdgesOfGraph, HeldEdges
 from kindred.recommenders.searching.histories import NOW, histories_before
+from kindred.recommenders.searching.notes import LONGEST_QUERY, note_of, nothing_left
 from kindred.recommenders.searching.product_index import AskedQueries, rows_of_best
 from kindred.recommenders.searching.run import Release, load_release
 from kindred.recommenders.searching.search_log import read_search_log
@@ -49,8 +50,6 @@ WORDS, VECTORS, BOTH, POPULAR = "words", "vectors", "words and vectors", "popula
 """What found a product: it is among the first by its words, by vectors, by both; or it is what most people order."""
 _RANKS = 100
 """Ranks that are looked at to tell where a product stands."""
-_NOTHING_LEFT = "no product is left that fits what was asked for"
-_NOTED = 60  # characters of a query in a note or reason
 
 
 class QueryRecommender:
@@ -85,7 +84,7 @@ class QueryRecommender:
         scores = dict(zip(best, found.scores.tolist(), strict=True))
         chosen = _recommendations(release, best, scores, _sources(found), reasons)
         level = "inductive" if request.queries or request.text else "model"
-        note = _note(searches, len(chosen), request.k, release)
+        note = note_of(searches, len(chosen), request, release)
         return _told_stale(self._answer(request, chosen, level, release, note), stale)
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
@@ -287,6 +286,8 @@ class QueryRecommender:
                     np.add.at(counts, release.products.ids.known_positions(batch["target_id"].to_pylist()), 1)
             allowed = allowed & (counts > 0)
             note = POPULAR_THEN if allowed.any() else NOTHING_THEN
+        elif not allowed.any():
+            note = nothing_left(request, release)
         scores = np.where(allowed, counts, -np.inf)
         best = _best_of(scores, request.k)
         chosen = _recommendations(release, list(best), best, dict.fromkeys(best, POPULAR))
@@ -316,7 +317,7 @@ class QueryRecommender:
             if matched:
                 reasons[row] = Reason(f"its title has your words: {', '.join(matched)}")
             elif index.title_vectors[row].any() or index.text_vectors[row].any():
-                reasons[row] = Reason(f"close in meaning to “{shortened(meant[0], _NOTED)}”")
+                reasons[row] = Reason(f"close in meaning to “{shortened(meant[0], LONGEST_QUERY)}”")
         return reasons
 
     def _answer(
@@ -330,7 +331,7 @@ class QueryRecommender:
             release.name,
             system=self.system.name,
             as_of=release.as_of,
-            note="; ".join(filter(None, [note or ("" if chosen else _NOTHING_LEFT), aside])),
+            note="; ".join(filter(None, [note, aside])),
         )
 
     @cached_property
@@ -386,15 +387,3 @@ def _sources(found: BestProducts) -> dict[int, str]:
     """What found each of the best: whichever of the two alone would have listed it, or both together."""
     told = zip(found.rows.tolist(), found.by_words.tolist(), found.by_vectors.tolist(), strict=True)
     return {row: BOTH if words == vectors else WORDS if words else VECTORS for row, words, vectors in told}
-
-
-def _note(searches: Searches, found: int, k: int, release: Release) -> str:
-    """What to know of an answer with so many of k products: how queries were read, and what is missing."""
-    read = {text: release.model.index.meant(text) for text in searches.texts}
-    mended = ((shortened(text, _NOTED), shortened(meant, _NOTED)) for text, meant in read.items() if meant != text)
-    notes = [f"“{text}” is read as “{meant}”" for text, meant in mended]
-    if searches.num_filtered:
-        notes.append(f"left out for want of words: {counted(searches.num_filtered, 'query', 'queries')}")
-    if found < k:
-        notes.append(f"no more than {counted(found, 'product fits', 'products fit')} what was asked for")
-    return "; ".join(notes)

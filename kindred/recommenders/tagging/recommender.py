@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LEVELS = {HEARD: "model", GIVEN: "folded-in", PRIOR: "popular"}
 _GIVEN_ALREADY = "the track was given this tag: it is not predicted"
+_NOTHING_LEFT = "there is no tag left that was asked for and is neither given nor excluded"
 _NO_PATHS = "a predicted tag rests on what the track sounds like, and on no path of the graph"
 
 
@@ -90,7 +91,8 @@ class TagRecommender:
             Recommendation(release.tags[tag], p, release.tag_names.get(release.tags[tag])) for tag, p in chosen
         )
         removed = {release.tags[tag]: "given" for tag in np.flatnonzero(barred).tolist()} if request.removed else {}
-        note = left_aside(named_items(request), release.tags, held.name)
+        nothing = "" if tags else _NOTHING_LEFT
+        note = "; ".join(filter(None, [nothing, left_aside(named_items(request), release.tags, held.name)]))
         return Answer(request.user_id, tags, level, held.name, removed, self.system.name, note=note)
 
     def of_track(self, track: str, k: int) -> tuple[list[TrackTag], str] | None:

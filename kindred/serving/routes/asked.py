@@ -22,7 +22,7 @@ from pydantic import (
 from kindred.domain.id_text import id_in
 from kindred.domain.properties import MAX_ID_LENGTH, check_storable_id
 from kindred.domain.recommendation import Bounds, Request
-from kindred.recommenders.answering.conditions import conditions_of
+from kindred.recommenders.answering.conditions import conditions_of, one_of_each
 from kindred.recommenders.system import System
 from kindred.serving.http.known_parameters import check_known
 from kindred.serving.http.times import seconds_of
@@ -33,6 +33,12 @@ MOST_IDS = 1_000
 """Ids in one field of a request."""
 MOST_USERS = 100
 """Users of one batch."""
+_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
+"""What stands for nothing at either end of a text: blanks and control characters."""
+
+
+def _bare(text: Any) -> Any:
+    return text.strip(_BLANKS) if isinstance(text, str) else text
 
 
 def _without_blanks(value: Any) -> Any:
@@ -102,7 +108,9 @@ class Asked(Body):
         list[Id],
         Field(max_length=50, description="items that they look at now; each counts like an event that speaks for it"),
     ] = []
-    text: Annotated[str, Field(max_length=2_000, description="what they look for, in their words")] = ""
+    text: Annotated[
+        str, Field(max_length=2_000, description="what they look for, in their words"), BeforeValidator(_bare)
+    ] = ""
     queries: Annotated[
         list[Annotated[str, Field(max_length=2_000)]],
         Field(
@@ -137,15 +145,19 @@ class Asked(Body):
     debug: Debug = False
 
     def request(self) -> Request:
-        """What it asks a recommender."""
+        """What it asks a recommender. Raises: SettingsError where two conditions are on one label."""
+        bounds: dict[str, Bounds] = {}
+        for name, of in self.where.items():
+            if not isinstance(of, str):
+                bounds[name.lower()] = _bounds(of).within(bounds.get(name.lower(), Bounds()))
         return Request(
             user_id=self.user_id,
             k=self.k,
             at=seconds_of(self.at),
             exclude=frozenset(self.exclude),
             exclude_seen=self.exclude_seen,
-            where={label.lower(): node for label, node in self.where.items() if isinstance(node, str)},
-            bounds={name.lower(): _bounds(of) for name, of in self.where.items() if not isinstance(of, str)},
+            where=one_of_each((label, node) for label, node in self.where.items() if isinstance(node, str)),
+            bounds=bounds,
             diversity=self.diversity,
             reasons=self.reasons,
             viewed=self.viewed,
@@ -189,11 +201,12 @@ class AskedOfUser(Body):
         """What it asks a recommender of a system for this user.
 
         Raises:
-            SettingsError: a condition can't be read, or the system's items have nothing that it names.
+            SettingsError: a condition can't be read, the system's items have nothing that it names, or two name a
+                label.
         """
         where, bounds = conditions_of(system, self.where)
         if self.category is not None:
-            where["category"] = self.category
+            where = one_of_each([*where.items(), ("category", self.category)])
         return Request(
             user_id=user_id,
             k=self.k,

@@ -17,7 +17,8 @@ class Item(BaseModel):
     """An item of an answer, best first.
 
     Attributes:
-        source: what found it: model, similar, new (it came after the training), popular, rule (the request has it).
+        source: what found it: model, similar, new (it came after the training), popular, rule (the request has it); of
+            searches words, vectors, or words and vectors.
     """
 
     id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -33,27 +33,34 @@ def event_of(system: System, said: Mapping[str, Any]) -> Event:
     Raises:
         BadRecord: something is missing or can't be kept.
     """
+    _check_names(said, [_NAMES.get(name, name) for name in system.target.model_fields])
     values = {_names_here(name): value for name, value in said.items() if value is not None}
     said_at = values.pop("at", "")
     at = None if said_at == "" else given(seconds_of(said_at, "at"), "at")
     values["at"] = int(time.time()) if at is None else at
     if "event_id" not in values:
-        values["event_id"] = uuid4().hex if at is None else content_id(*(f"{k}={values[k]}" for k in sorted(values)))
+        values["event_id"] = uuid4().hex if at is None else content_id(*_content(values))
     for prop in edge_type_of(system.target).properties:
         if prop.kind is PropertyKind.FLOAT and type(values.get(prop.name)) is int:
             values[prop.name] = float(number_of(values[prop.name], prop.name) or 0)
-    _check_names(values, [*system.target.model_fields])
     event = checked(system.target, values, _NAMES)
     check_rating(system, event)
     return event
+
+
+def _content(values: Mapping[str, Any]) -> Iterator[str]:
+    """What an event says, in one form: 5.0 says what 5 says, and an empty text what none says."""
+    for name in sorted(values):
+        value = values[name]
+        if value != "":
+            yield f"{name}={int(value) if isinstance(value, float) and value.is_integer() else value}"
 
 
 def _check_names(said: Collection[str], known: Sequence[str]) -> None:
     """Nothing, where all that is said has a place in a record. Raises: BadRecord."""
     for name in said:
         if name not in known:
-            there = [_NAMES.get(other, other) for other in known]
-            meant = did_you_mean(name, there) or f"; there are {', '.join(there)}"
+            meant = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise BadRecord(Reason.WRONG_TYPE, f"there is no such property here{meant}", name)
 
 

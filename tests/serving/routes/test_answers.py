@@ -165,6 +165,39 @@ def test_only_what_costs_so_much_and_is_there(client: Client, service: Service, 
         assert client.post("/v1/products/recommendations", {"filters": wrong}).status_code == 422
 
 
+def test_two_conditions_on_one_label_are_refused_and_bounds_of_one_number_hold_all(
+    client: Client, service: Service, published: Published
+) -> None:
+    asked = f"/v1/products/users/{users_of(published)[0]}/recommendations"
+    assert client.get(asked, category="Guitars", where="category=Guitars").status_code == 200
+    for refused in (
+        client.get(asked, category="Guitars", where="category=Amps"),
+        client.get(asked, where=["category=Guitars", "category=Amps"]),
+        client.post("/v1/products/recommendations", {"where": {"Category": "Guitars", "category": "Amps"}}),
+    ):
+        assert refused.status_code == 422 and "two of category" in refused.json()["error"]["message"]
+    first, second = ids(client.get("/v1/products/users/somebody else/recommendations", k=2))
+    service.system("products").memory.put_numbers(first, {"price": 7.5})
+    service.system("products").memory.put_numbers(second, {"price": 8.5})
+    both = {"where": {"Price": {"max": 8}, "price": {"max": 800, "min": 7}}}
+    assert ids(client.post("/v1/products/recommendations", both)) == [first]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t ", "\x00", "\u3000 \x1f"])
+def test_a_text_without_a_word_says_nothing(client: Client, text: str) -> None:
+    answer = client.post("/v1/products/recommendations", {"text": text}).json()
+    without = client.post("/v1/products/recommendations", {}).json()
+    assert answer["level"] == "popular" and answer["items"] == without["items"]
+    user = {"user_id": "U00003", "k": 3}
+    said = client.post("/v1/products/recommendations", {**user, "text": f" warm tone {text}"})
+    assert ids(said) == ids(client.post("/v1/products/recommendations", {**user, "text": "warm tone"}))
+
+
+def test_candidates_that_are_all_unknown_are_not_called_reviewed(client: Client, published: Published) -> None:
+    note = client.post("/v1/products/rank", {"user_id": users_of(published)[0], "items": ["no such"]}).json()["note"]
+    assert "reviewed" not in note and note.startswith("none of the given products can be put in order; left aside")
+
+
 def test_rules_of_a_request_hold(client: Client, published: Published) -> None:
     user = users_of(published)[0]
     plain = ids(client.post("/v1/products/recommendations", {"user_id": user, "k": 20}))

@@ -81,6 +81,19 @@ def test_a_user_gets_only_what_costs_so_much_and_is_there(client: Client, servic
     assert [item["id"] for item in client.get(asked, k=5).json()["items"]] != [item["id"] for item in found]
 
 
+@pytest.mark.parametrize("said", [{"queries": ["yoga mat"]}, {}])
+@pytest.mark.parametrize(
+    ("where", "note"),
+    [
+        ({"category": "no such"}, "no product is of category no such"),
+        ({"price": {"min": 9, "max": 3}}, "no product is left that fits what was asked for"),
+    ],
+)
+def test_an_empty_answer_says_why(client: Client, said: dict[str, object], where: dict[str, object], note: str) -> None:
+    answer = client.post("/v1/queries/recommendations", {**said, "where": where}).json()
+    assert (answer["items"], answer["note"]) == ([], note)
+
+
 def test_the_openapi_shows_how_a_condition_is_written(client: Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     parameters = paths["/v1/{system}/users/{user_id}/recommendations"]["get"]["parameters"]

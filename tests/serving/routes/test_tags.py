@@ -177,6 +177,12 @@ def test_tags_of_a_track_are_those_that_were_published(client: Client, audio: Au
     assert {"1", "2"}.isdisjoint(item["id"] for item in listed["items"])
 
 
+def test_an_answer_without_a_tag_says_why(client: Client) -> None:
+    every = [item["id"] for item in client.post("/v1/tags/recommendations", {"k": 200}).json()["items"]]
+    answer = client.post("/v1/tags/recommendations", {"exclude": every}).json()
+    assert answer["items"] == [] and answer["note"].startswith("there is no tag left that was asked for")
+
+
 def test_frames_that_are_sent_get_the_answer_of_the_track_that_they_are_of(client: Client, audio: Audio) -> None:
     track = asked(audio)[1]
     sent = client.send("/v1/tags/predict", frames_of(audio, track), k=10)
