@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -53,6 +53,14 @@ class ListsEveryone(Protocol):
 
     def everyone(self, k: int) -> Iterator[tuple[str, list[str], list[float]]]:
         """Each user with the k best items, best first, and their scores."""
+
+
+@runtime_checkable
+class ListsWhatIsThere(Protocol):
+    """A recommender whose version lists items and users that may be deleted since it was published."""
+
+    def listed(self) -> tuple[Collection[str], Collection[str]]:
+        """Ids of the items and of the users that the version in force lists; no users where none stay listed."""
 
 
 @runtime_checkable

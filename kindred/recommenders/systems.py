@@ -16,6 +16,7 @@ from kindred.recommenders.posts import POSTS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.queries import QUERIES
 from kindred.recommenders.recommends import Recommends
+from kindred.recommenders.releases import ITEMS, USERS
 from kindred.recommenders.runs import OWN_MODEL, model_of
 from kindred.recommenders.system import System
 from kindred.recommenders.tags import TAGS
@@ -65,6 +66,7 @@ class SystemModule:
         above: figures of its report and the line that each must be above for `--gate`, unless the report names others
             under `above`; None for the usual one.
         publishes_edges: whether what it predicts becomes edges of the graph, which `publish` then writes.
+        finds_users: whether what is similar is looked for among its users, whose rows stand for those of items.
     """
 
     system: System
@@ -77,6 +79,13 @@ class SystemModule:
     evaluate: Callable[[GraphStore, Run, EvaluationOptions, RunOptions], Report] | None = None
     above: Mapping[str, float] | None = None
     publishes_edges: bool = False
+    finds_users: bool = False
+
+    def collection_of(self, label: str) -> str | None:
+        """The collection of a version with the rows of nodes of a label; None where these have no rows."""
+        if label == self.system.user_label:
+            return ITEMS if self.finds_users else USERS
+        return ITEMS if label == self.system.item_label and not self.finds_users else None
 
     def check_usual(self, what: str) -> None:
         """Checks that `of_interactions` could train the system, which `what` takes for granted.
@@ -262,6 +271,7 @@ def of_tags() -> SystemModule:
         evaluate=_evaluate_tags,
         above=_ABOVE_LOGISTIC,
         publishes_edges=True,
+        finds_users=True,
     )
 
 

@@ -134,3 +134,14 @@ class Client:
 def client(service: Service) -> Client:
     """Asks the shared service."""
     return Client(service)
+
+
+def forgotten(service: Service, node_id: str) -> Asks:
+    """A test's wait until what was deleted is out of graph and journal, where `FORGET_SECONDS` is 0."""
+
+    async def wait(client: httpx.AsyncClient) -> None:
+        with anyio.fail_after(20):
+            while f'"{node_id}"' in (service.live.folder / "writes.log").read_text("utf-8"):
+                await anyio.sleep(0.05)
+
+    return wait

@@ -79,6 +79,9 @@ class Known(Protocol):
     def barred(self, until: int | None) -> Collection[str]:
         """Items that are no longer there, or came only after a time; another object whenever they are others."""
 
+    def gone_users(self) -> Collection[str]:
+        """Users that were deleted since the version was published, of those that it lists."""
+
     def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:
         """Ids of users with events, with most first, of those whose events are with fewer different items."""
 
@@ -198,6 +201,9 @@ class StoreKnown:
         return dict(zip(found["id"].to_pylist(), found["events"].to_pylist(), strict=True))
 
     def barred(self, until: int | None) -> Collection[str]:
+        return ()
+
+    def gone_users(self) -> Collection[str]:
         return ()
 
     def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:

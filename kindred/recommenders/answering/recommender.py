@@ -220,6 +220,10 @@ class Recommender:
             return True
         return not version.ranks_at(self._pasts.of(request.user_id, request.at).seen_at, request.at)
 
+    def listed(self) -> tuple[Collection[str], Collection[str]]:
+        """The items of the version in force; rows of deleted users are out of it."""
+        return self.version().model.items.ids, ()
+
     def row_of(self, user_id: str) -> Vectors | None:
         """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""
         row = self._rows.get(self.version().name, user_id)

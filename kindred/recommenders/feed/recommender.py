@@ -111,7 +111,8 @@ class FeedRecommender:
             since = known.counts(at - 1, held.feed.as_of)  # likes that came after the feed was read
             positions = held.feed.posts.positions(list(since))
             np.add.at(likes, positions[positions >= 0], np.array([*since.values()], dtype=np.int64)[positions >= 0])
-        return [held.feed.posts.external(post) for post in _best(likes.astype(np.float64), {}, limit)]
+        best = _best(likes.astype(np.float64), self._gone(held.feed), limit)
+        return [held.feed.posts.external(post) for post in best]
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """The posts nearest in the spaces of texts and readers.
@@ -120,13 +121,13 @@ class FeedRecommender:
             RecordError: the published version has no such post.
         """
         held = self._versions.of()
-        position = held.feed.posts.position(item_id)
-        if position is None:
+        position, gone = held.feed.posts.position(item_id), self._gone(held.feed)
+        if position is None or position in gone:
             raise RecordError(f"there is no post {item_id!r} in the published version", "see `kindred publish`")
         rows = _rows(held).vectors
         lengths = np.linalg.norm(rows, axis=1)
         cosine = rows @ rows[position] / np.maximum(lengths * lengths[position], 1e-9)
-        nearest = _best(cosine.astype(np.float64), {position: "itself"}, k)
+        nearest = _best(cosine.astype(np.float64), gone | {position: "itself"}, k)
         posts = tuple(_recommendation(held.feed, post, cosine[post], "similar") for post in nearest.tolist())
         title = self.system.titled(held.feed.words[position])
         about = Answer(None, posts, "similar", held.name, system=self.system.name, as_of=held.feed.as_of)
@@ -204,10 +205,13 @@ class FeedRecommender:
         if request.exclude_seen:
             removed |= dict.fromkeys(held.order.chosen_by(reader, at).tolist(), held.order.chosen)
             removed |= dict.fromkeys(self._liked_since(posts, request.user_id, at), "liked before")
-        if self._opened.known is not None:
-            barred = posts.known_positions(self._opened.known.barred(request.at))
-            removed |= dict.fromkeys(barred.tolist(), "no longer there")
-        return removed
+        return removed | self._gone(held.feed, request.at)
+
+    def _gone(self, feed: FeedTables, at: int | None = None) -> dict[int, str]:
+        """Posts that are there no more or, as of a time, had not come yet, by position, and why they are left out."""
+        known = self._opened.known
+        barred = () if known is None else known.barred(at)
+        return dict.fromkeys(feed.posts.known_positions(barred).tolist(), "no longer there")
 
     def _liked_since(self, posts: IdMap, user_id: str | None, at: int) -> list[int]:
         """Likes that came after the feed was read."""

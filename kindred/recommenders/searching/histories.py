@@ -123,3 +123,10 @@ def single_queries(query: IntArray | Sequence[int]) -> QueryHistories:
     histories = np.full((len(query), HISTORY), -1, dtype=np.int64)
     histories[:, 0] = query
     return QueryHistories(histories, np.zeros(histories.shape, dtype=np.float32))
+
+
+def renumbered(histories: QueryHistories, positions: IntArray) -> QueryHistories:
+    """The histories with other positions of the queries; what has none any more moves to the end, missing."""
+    query = np.where(histories.query >= 0, positions[histories.query], -1)
+    order = np.argsort(query < 0, axis=1, kind="stable")
+    return QueryHistories(np.take_along_axis(query, order, 1), np.take_along_axis(histories.age, order, 1))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from kindred.domain.recommendation import Request
+from kindred.domain.recommendation import Answer, Request
 from kindred.domain.shown import counted, shortened
 from kindred.recommenders.searching.asked_searches import Searches
 from kindred.recommenders.searching.run import Release
 
 LONGEST_QUERY = 60
 """Characters of a query in a note or reason."""
+_STALE = "the graph can't be read: searches and orders as they were when it was read last"
 
 
 def nothing_left(request: Request, release: Release) -> str:
@@ -35,3 +38,8 @@ def note_of(searches: Searches, found: int, request: Request, release: Release) 
     elif found < request.k:
         notes.append(f"no more than {counted(found, 'product fits', 'products fit')} what was asked for")
     return "; ".join(notes)
+
+
+def told_stale(answer: Answer, is_stale: bool) -> Answer:
+    """The answer, which says so where the graph could not be read for it."""
+    return replace(answer, degraded=True, note="; ".join(filter(None, [answer.note, _STALE]))) if is_stale else answer

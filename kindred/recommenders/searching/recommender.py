@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -14,14 +14,14 @@ from kindred.domain.embeddings import Embeddings, TextEncoder
 from kindred.domain.errors import RecordError, StoreError
 from kindred.domain.explanation import Explanation, Standing
 from kindred.domain.ids import rows_at
-from kindred.domain.interactions import FloatArray, IntArray
+from kindred.domain.interactions import FloatArray
 from kindred.domain.recommendation import Answer, Reason, Recommendation, Request
 from kindred.domain.records import Bought
 from kindred.domain.schema import edge_type_of
 from kindred.domain.shown import shortened
 from kindred.graph.store import QueryLimits
 from kindred.linear.words.bm25 import words_of
-from kindred.models.two_tower_fit import QueryHistories
+from kindred.recommenders.answering.gone import gone_from_graph
 from kindred.recommenders.answering.held_versions import HeldVersions
 from kindred.recommenders.answering.known import left_out
 from kindred.recommenders.answering.opened import NOTHING_THEN, POPULAR_THEN, Opened
@@ -38,8 +38,8 @@ from kindred.recommenders.searching.asked_searches import (
 )
 from kindred.recommenders.searching.best_products import BestProducts, best_products, prepare
 from kindred.recommenders.searching.edges import Edges, EdgesOfGraph, HeldEdges
-from kindred.recommenders.searching.histories import NOW, histories_before
-from kindred.recommenders.searching.notes import LONGEST_QUERY, note_of, nothing_left
+from kindred.recommenders.searching.histories import NOW, histories_before, renumbered
+from kindred.recommenders.searching.notes import LONGEST_QUERY, note_of, nothing_left, told_stale
 from kindred.recommenders.searching.product_index import AskedQueries, rows_of_best
 from kindred.recommenders.searching.run import Release, load_release
 from kindred.recommenders.searching.search_log import read_search_log
@@ -61,6 +61,7 @@ class QueryRecommender:
         self._versions = HeldVersions(system, opened.vectors.of(system.name), self._load)
         self._held: HeldEdges | None = None
         self._state: Hashable | None = None
+        self._gone_of: dict[str, frozenset[str]] = {}
 
     def __call__(self, request: Request) -> Answer:
         """The k best products for these queries; who has none gets what is popular.
@@ -76,7 +77,7 @@ class QueryRecommender:
         searches, bought, stale = self._asker(request)
         allowed = self._allowed(request, release, bought)
         if as_it_was or not searches.texts:
-            return _told_stale(self._popular(request, release, allowed, searches, as_it_was), stale)
+            return told_stale(self._popular(request, release, allowed, searches, as_it_was), stale)
         model = release.model
         found = best_products(model.index, self._asked(searches, release), model.weights, allowed, request.k)
         best = found.rows.tolist()
@@ -85,7 +86,7 @@ class QueryRecommender:
         chosen = _recommendations(release, best, scores, _sources(found), reasons)
         level = "inductive" if request.queries or request.text else "model"
         note = note_of(searches, len(chosen), request, release)
-        return _told_stale(self._answer(request, chosen, level, release, note), stale)
+        return told_stale(self._answer(request, chosen, level, release, note), stale)
 
     def similar(self, item_id: str, k: int = 10) -> Answer:
         """The products nearest to one, by their texts and by who ordered them.
@@ -96,9 +97,12 @@ class QueryRecommender:
         """
         release = self._versions.of()
         position = _position(release, item_id)
+        gone = self._gone(release)
+        if item_id in gone:
+            raise _unknown(item_id)
         rows = release.model.item_rows()
         scores = rows @ rows[position]
-        scores[position] = -np.inf
+        scores[[position, *release.products.ids.known_positions(gone)]] = -np.inf
         best = _best_of(scores, k)
         chosen = _recommendations(release, list(best), best, dict.fromkeys(best, "similar"))
         answer = self._answer(Request(k=k), chosen, "similar", release, "")
@@ -211,12 +215,14 @@ class QueryRecommender:
         bought = log.bought
         starts = np.searchsorted(bought.source[by_user := np.argsort(bought.source, kind="stable")], [users, users + 1])
         mapped = release.products.ids.positions(log.products.ids.ids)
-        known = _renumbered(histories, release.queries.positions(log.queries.ids))
+        gone = release.products.ids.known_positions(self._gone(release))
+        known = renumbered(histories, release.queries.positions(log.queries.ids))
         for rows, scores in release.model.in_batches(known, release.queries):
             for number in range(rows.start, rows.stop):
                 mine = scores[number - rows.start]
                 owned = mapped[bought.target[by_user[starts[0, number] : starts[1, number]]]]
                 mine[owned[owned >= 0]] = -np.inf
+                mine[gone] = -np.inf
                 best = _best_of(mine, k)
                 ids = [release.products.ids.external(row) for row in best]
                 yield log.users.external(int(users[number])), ids, list(best.values())
@@ -247,7 +253,7 @@ class QueryRecommender:
             allowed[:] = False
             allowed[products.ids.known_positions(request.among)] = True
         known = self._opened.known  # also of what is on its way into the graph
-        out = request.exclude if known is None else left_out(known, request)
+        out = {*request.exclude, *self._gone(release)} if known is None else left_out(known, request)
         allowed[products.ids.known_positions([*out, *bought])] = False
         for number, bounds in request.bounds.items():
             values = products.numbers.get(number)  # a version may have been published without them
@@ -259,6 +265,19 @@ class QueryRecommender:
                 inside[release.model.index.members[products.group_names.index(group)].indices] = True
             allowed &= inside
         return allowed
+
+    def listed(self) -> tuple[Collection[str], Collection[str]]:
+        """The products of the version in force; users are in the graph alone."""
+        return self._versions.of().products.ids.ids, ()
+
+    def _gone(self, release: Release) -> Collection[str]:
+        """Products of a version that are there no more."""
+        if self._opened.known is not None:
+            return self._opened.known.barred(None)
+        if release.name not in self._gone_of:
+            listed = release.products.ids.ids
+            self._gone_of[release.name] = gone_from_graph(self._opened, self.system.item, listed)
+        return self._gone_of[release.name]
 
     def _asked(self, searches: Searches, release: Release) -> AskedQueries:
         """The queries with their vectors; those that the version does not know are read as meant, and encoded now."""
@@ -339,21 +358,19 @@ class QueryRecommender:
         return self._opened.encoder()
 
 
-_STALE = "the graph can't be read: searches and orders as they were when it was read last"
 _FILTERED = "no query says anything in words (digits, article numbers and links do not): what is popular"
-
-
-def _told_stale(answer: Answer, is_stale: bool) -> Answer:
-    """The answer, which says so where the graph could not be read for it."""
-    return replace(answer, degraded=True, note="; ".join(filter(None, [answer.note, _STALE]))) if is_stale else answer
 
 
 def _position(release: Release, product: str) -> int:
     """Position of a product. Raises: RecordError where the version does not have it."""
     position = release.products.ids.position(product)
     if position is None:
-        raise RecordError(f"there is no product {product!r} in the published version", "see `kindred publish`")
+        raise _unknown(product)
     return position
+
+
+def _unknown(product: str) -> RecordError:
+    return RecordError(f"there is no product {product!r} in the published version", "see `kindred publish`")
 
 
 def _recommendations(
@@ -368,13 +385,6 @@ def _recommendations(
     return tuple(
         Recommendation(ids.external(row), scores[row], titles[row] or None, told.get(row), sources[row]) for row in best
     )
-
-
-def _renumbered(histories: QueryHistories, positions: IntArray) -> QueryHistories:
-    """The histories with other positions of the queries; what has none any more moves to the end, missing."""
-    query = np.where(histories.query >= 0, positions[histories.query], -1)
-    order = np.argsort(query < 0, axis=1, kind="stable")
-    return QueryHistories(np.take_along_axis(query, order, 1), np.take_along_axis(histories.age, order, 1))
 
 
 def _best_of(scores: FloatArray, k: int) -> dict[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +16,7 @@ from kindred.domain.explanation import Explanation
 from kindred.domain.recommendation import Request
 from kindred.recommenders.answering.known import left_out
 from kindred.recommenders.answering.opened import Opened
-from kindred.recommenders.recommends import AnswersTogether, HoldsGraph, Recommends
+from kindred.recommenders.recommends import AnswersTogether, HoldsGraph, ListsWhatIsThere, Recommends
 from kindred.recommenders.releases import run_of
 from kindred.recommenders.runs import read_manifest
 from kindred.recommenders.systems import SystemModule
@@ -31,6 +31,8 @@ from kindred.vectorstore.store import VectorStore
 _LOG = logging.getLogger("kindred.serving")
 RETRY_SECONDS = 10.0
 """A version that could not be taken is tried again after this time."""
+_SOMEBODY = ""
+"""Stands for who is unknown: no id is empty."""
 _READING_SHARE = 0.1
 """Share of the time that may go into reading the graph again because of writes."""
 _LEAST_SETTLED, _SETTLED_SHARE = 50_000, 0.1
@@ -103,6 +105,12 @@ class OpenedSystem:
         )
         self.together = Together(self.ladder)
         self._compare(self.memory.past)
+        self._note_listed()
+
+    def _note_listed(self) -> None:
+        """Tells memory what the version lists, so that what was deleted before it was read is in no answer."""
+        if isinstance(self.recommender, ListsWhatIsThere):
+            self.memory.note_listed(*self.recommender.listed(), self._leaving)
 
     def _compare(self, past: Past) -> None:
         """Compares what the graph holds with what the version was made from."""
@@ -130,9 +138,12 @@ class OpenedSystem:
         self._compare(past)
         if self.misfit is None:
             self.memory.reload(past)
+            self._note_listed()
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
         """The evidence for an item; its note says where the graph could not be asked for words of users."""
+        if self.is_leaving(user_id):
+            return replace(self.recommender.why(_SOMEBODY, item_id, at), user_id=user_id)
         began = time.monotonic()
         found = self.recommender.why(user_id, item_id, at)
         if found.note or self.memory.graph_problem(began) is None:
@@ -153,10 +164,19 @@ class OpenedSystem:
         else:
             self._leaving.discard(user_id)
 
+    @property
+    def leaving(self) -> Collection[str]:
+        """Deleted users whom what answers may still know."""
+        return frozenset(self._leaving)
+
+    def is_leaving(self, user_id: str) -> bool:
+        """Whether a user was deleted whom what answers may still know; no answer tells of them."""
+        return user_id in self._leaving
+
     def as_stranger(self, request: Request) -> Request | None:
         """The request of a deleted user, whom what answers still knows, as one of somebody unknown; None for others."""
         user_id = request.user_id
-        if user_id is None or user_id not in self._leaving:
+        if user_id is None or not self.is_leaving(user_id):
             return None
         return replace(request, user_id=None, exclude=frozenset(left_out(self.memory, request)))
 
@@ -203,6 +223,7 @@ class OpenedSystem:
                 self._by_memory.num_applied = num_applied
             self.version = self.recommender.refresh()
             self._compare(self.memory.past)
+            self._note_listed()
         except FAILURES as error:
             self.problem = str(error)
             return False

@@ -147,8 +147,7 @@ class Applier:
             label, node_id = entry.value["label"], entry.value["id"]
             store.delete_nodes(graph_schema().node(label), [node_id])
             for name, opened in list(self._service.systems.items()):
-                system, vectors = opened.module.system, self._service.vectors.of(name)
-                collection = {system.user_label: USERS, system.item_label: ITEMS}.get(label)
+                vectors, collection = self._service.vectors.of(name), opened.module.collection_of(label)
                 for version in vectors.versions() if collection else ():
                     vectors.remove(version, str(collection), [node_id])
 

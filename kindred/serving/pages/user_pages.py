@@ -74,7 +74,8 @@ async def user_page(service: Service, system: str, user: str, size: str) -> Page
 def _searches(opened: OpenedSystem, user: str) -> tuple[str, ...]:
     """What a user searched for of late, where the system goes by that; nothing while the graph can't be read."""
     with suppress(StoreError):
-        return opened.recommender.searched(user) if isinstance(opened.recommender, KnowsSearches) else ()
+        if isinstance(opened.recommender, KnowsSearches) and not opened.is_leaving(user):
+            return opened.recommender.searched(user)
     return ()
 
 

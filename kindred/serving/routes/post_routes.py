@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time as clock
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from kindred.domain.errors import RecordError
 from kindred.domain.experiments import Arm
+from kindred.domain.interactions import IntArray
 from kindred.domain.recommendation import Answer, Request
 from kindred.domain.records import Liked
 from kindred.domain.schema import graph_schema
@@ -70,12 +71,13 @@ def router(service: Service) -> APIRouter:
         recommender = _recommender(service)
         ids = await service.in_thread(lambda: recommender.most_liked(_seconds(time), limit))
         feed = recommender.feed()
-        return orjson_response([_post(feed, post) for post in ids])
+        return orjson_response([_post(feed, post) for post in ids if post in feed.posts])
 
     @routes.get("/user/{id}")
     async def user(id: PostId) -> Response:
         """A reader's profile."""
-        if _recommender(service).feed().readers.position(str(id)) is None:
+        is_leaving = service.system(POSTS.name).is_leaving(str(id))
+        if is_leaving or _recommender(service).feed().readers.position(str(id)) is None:
             raise UnknownError(f"there is no user {id}", "ids are those of the users table")
         return orjson_response(await service.in_thread(lambda: _profile(service, id)))
 
@@ -83,7 +85,7 @@ def router(service: Service) -> APIRouter:
     async def post(id: PostId) -> Response:
         """A post."""
         feed = _recommender(service).feed()
-        if feed.posts.position(str(id)) is None:
+        if feed.posts.position(str(id)) is None or str(id) in _hidden(service).posts:
             raise UnknownError(f"there is no post {id}", "ids are those of the posts table")
         return orjson_response(_post(feed, str(id)))
 
@@ -91,15 +93,19 @@ def router(service: Service) -> APIRouter:
     async def user_feed(id: PostId, limit: Limit = 10) -> Response:
         """What a reader was shown and liked, newest first."""
         feed = _recommender(service).feed()
-        rows = _events(feed, "reader", feed.readers.position(str(id)), limit)
-        return orjson_response(_newest([*rows, *_told(service, feed, {str(id)})], limit))
+        hidden = _hidden(service)
+        rows = _events(feed, "reader", feed.readers.position(str(id)), limit, hidden)
+        told = [row for row in _told(service, feed, {str(id)}) if str(row["post_id"]) not in hidden.posts]
+        return orjson_response(_newest([*rows, *told], limit))
 
     @routes.get("/post/{id}/feed")
     async def post_feed(id: PostId, limit: Limit = 10) -> Response:
         """Who was shown a post and who liked it, newest first."""
         feed = _recommender(service).feed()
-        rows = _events(feed, "post", feed.posts.position(str(id)), limit)
-        memory = service.system(POSTS.name).memory
+        hidden, memory = _hidden(service), service.system(POSTS.name).memory
+        if str(id) in hidden.posts:
+            return orjson_response([])
+        rows = _events(feed, "post", feed.posts.position(str(id)), limit, hidden)
         told = _told(service, feed, memory.users_after(str(id), feed.as_of or 0), str(id))
         return orjson_response(_newest([*rows, *told], limit))
 
@@ -118,7 +124,7 @@ async def _recommended(service: Service, reader: str, at: int, limit: int) -> ob
 
     answer = await service.chosen(POSTS.name, Request(user_id=reader, k=limit, reasons=False), answered)
     feed = recommender.feed()
-    posts = [_post(feed, item.item_id) for item in answer.recommendations]
+    posts = [_post(feed, item.item_id) for item in answer.recommendations if item.item_id in feed.posts]
     return {"exp_group": answer.variant, "recommendations": posts} if answer.variant else posts
 
 
@@ -127,6 +133,19 @@ def _recommender(service: Service) -> FeedRecommender:
     recommender = service.system(POSTS.name).recommender
     assert isinstance(recommender, FeedRecommender)
     return recommender
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """Ids of deleted readers and posts that the feed which was read may still hold."""
+
+    readers: Collection[str]
+    posts: Collection[str]
+
+
+def _hidden(service: Service) -> _Hidden:
+    opened = service.system(POSTS.name)
+    return _Hidden(opened.leaving, opened.memory.barred(None))
 
 
 def _seconds(time: datetime | None) -> int:
@@ -153,13 +172,19 @@ def _profile(service: Service, user_id: int) -> dict[str, Any]:
     return {"id": user_id, **(rows[0] if rows else dict.fromkeys(PROFILE))}
 
 
-def _events(feed: FeedTables, side: str, position: int | None, limit: int) -> list[dict[str, Any]]:
-    """Rows of the feed table, newest first; none for somebody or something unknown."""
+def _events(feed: FeedTables, side: str, position: int | None, limit: int, hidden: _Hidden) -> list[dict[str, Any]]:
+    """Rows of the feed table, newest first; none for somebody or something unknown, or deleted."""
     if position is None or limit == 0:
         return []
     log = feed.log
-    views = np.flatnonzero((log.reader if side == "reader" else log.post) == position)[-limit:]
-    likes = np.flatnonzero((feed.like_reader if side == "reader" else feed.like_post) == position)[-limit:]
+    readers, posts = feed.readers.known_positions(hidden.readers), feed.posts.known_positions(hidden.posts)
+
+    def rows_of(reader: IntArray, post: IntArray) -> IntArray:
+        own = np.flatnonzero((reader if side == "reader" else post) == position)
+        own = own[~np.isin(reader[own], readers) & ~np.isin(post[own], posts)]
+        return own[len(own) - min(limit, len(own)) :]
+
+    views, likes = rows_of(log.reader, log.post), rows_of(feed.like_reader, feed.like_post)
     rows = [
         _row(feed, int(log.at[row]), int(log.reader[row]), int(log.post[row]), "view", int(log.liked[row]))
         for row in views

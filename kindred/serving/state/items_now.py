@@ -19,6 +19,7 @@ class ItemsNow:
         self._numbers: dict[str, dict[str, float]] = {}
         self._came: dict[str, int] = {}
         self._gone: frozenset[str] = frozenset()
+        self._absent: frozenset[str] = frozenset()
 
     def ids(self, past: Past) -> set[str]:
         """Of all items that there are."""
@@ -68,6 +69,11 @@ class ItemsNow:
         """What the numbers of an item are now; others that it has stay."""
         for name, value in numbers.items():
             self._numbers.setdefault(name, {})[item_id] = value
+
+    def note_absent(self, items: frozenset[str]) -> None:
+        """Items that the version lists and the past does not hold: they were deleted before it was read."""
+        self._gone = (self._gone - self._absent) | (items - set(self._titles))
+        self._absent = items
 
     def forget(self, item_id: str) -> None:
         """The item is gone."""

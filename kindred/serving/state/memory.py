@@ -18,6 +18,7 @@ from kindred.domain.interactions import IntArray, Interactions, ratings_of
 from kindred.domain.records import Event, User
 from kindred.domain.schema import to_table
 from kindred.ingest.loading.load import with_embeddings
+from kindred.recommenders.answering.gone import gone_since
 from kindred.recommenders.answering.known import read_texts
 from kindred.recommenders.histories import BEFORE_ALL, Histories, histories_of_table, no_histories
 from kindred.recommenders.releases import Release
@@ -58,6 +59,7 @@ class Memory:
         self._counted: tuple[Past, tuple[int | None, int | None], Mapping[str, int]] | None = None
         self._items = ItemsNow()
         self._forgotten: set[str] = set()
+        self._gone_users: frozenset[str] = frozenset()
         self._current: dict[str, set[str]] = {}
         self._written: dict[str, set[str]] = {}
 
@@ -203,6 +205,9 @@ class Memory:
     def barred(self, until: int | None) -> Collection[str]:
         return self._items.barred(until)
 
+    def gone_users(self) -> Collection[str]:
+        return self._gone_users
+
     def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:
         past, found = self.past, list[str]()
         num_events = np.diff(past.starts)
@@ -320,6 +325,7 @@ class Memory:
         """As if they had never been there, until an event of theirs comes."""
         with self._lock:
             self._forgotten.add(user_id)
+            self._gone_users |= {user_id}
             self._new.pop(user_id, None)
             self._new_counts = self._counts_of_new(None)
             self._stored.forget(user_id)
@@ -331,6 +337,12 @@ class Memory:
         """The item is in no answer any more."""
         with self._lock:
             self._items.forget(item_id)
+
+    def note_listed(self, items: Collection[str], users: Collection[str], leaving: Collection[str]) -> None:
+        """What a version lists when it is taken: what the graph held no more of it then, or lets go, is gone."""
+        with self._lock:
+            self._items.note_absent(gone_since(items, self.past.items))
+            self._gone_users = gone_since(users, self.past.users) | set(leaving)
 
     def row_written(self, user_id: str, version: str) -> None:
         """The row of a user in that version says all that was told of them so far."""

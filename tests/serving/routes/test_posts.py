@@ -345,3 +345,27 @@ def test_a_reader_who_was_deleted_is_a_stranger_from_then_on(folder: Path, tmp_p
             assert (await client.get(ways[0])).json()["level"] == "popular"
 
         ask(service, asks)
+
+
+def test_a_post_and_a_reader_that_were_deleted_are_in_no_answer_at_once(folder: Path, tmp_path: Path) -> None:
+    """Before what was read of the graph has let them go, too."""
+    shutil.copytree(folder, tmp_path / "data")
+    with opened(Settings(data_dir=tmp_path / "data", serve_port=0)) as service:
+        client, system = Client(service), service.system("posts")
+        gone, other = (post["id"] for post in client.get("/post/top", limit=2).json())
+        near = client.get(f"/v1/posts/items/{gone}/similar").json()["items"][0]["id"]
+        reader = next(row["user_id"] for row in client.get(f"/post/{other}/feed", limit=1000).json())
+        system.memory.forget_item(str(gone))  # as when deletions are told, and the graph holds them still
+        system.forget_user(str(reader))
+        assert gone not in ids(client.get("/post/top", limit=1000))
+        assert client.get(f"/post/{gone}").status_code == client.get(f"/user/{reader}").status_code == 404
+        assert client.get(f"/post/{gone}/feed").json() == client.get(f"/user/{reader}/feed").json() == []
+        assert client.get(f"/v1/posts/items/{gone}/similar").status_code == 404
+        similar = client.get(f"/v1/posts/items/{near}/similar", k=200).json()["items"]
+        assert similar and str(gone) not in [post["id"] for post in similar]
+        left = client.get(f"/post/{other}/feed", limit=1000).json()
+        assert left and reader not in [row["user_id"] for row in left]
+        somebody = left[0]["user_id"]
+        assert gone not in [row["post_id"] for row in client.get(f"/user/{somebody}/feed", limit=1000).json()]
+        told = client.get(f"/v1/posts/users/{reader}/why/{other}").json()
+        assert (told["level"], told["user_id"]) == ("popular", str(reader))

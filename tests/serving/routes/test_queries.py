@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow as pa
 import pytest
 
@@ -19,6 +21,7 @@ from kindred.ingest.generate.searches import SearchSample, generate_searches
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.searches import search_files
 from kindred.models.two_tower import TowerConfig
+from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.searching.recommender import QueryRecommender
 from kindred.recommenders.systems import SYSTEMS
@@ -27,10 +30,11 @@ from kindred.serving.answering.ladder import is_plain
 from kindred.serving.service import Service
 from kindred.settings import Settings
 from kindred.steps import publish_run
+from kindred.stores import graph_to_read, vectors_of
 from kindred.training.fit import RunOptions
 from kindred.training.schedule import FitConfig
 from tests.recommenders.conftest import ENCODER
-from tests.serving.conftest import Client, opened
+from tests.serving.conftest import Client, ask, forgotten, opened
 
 TINY = ModelConfig(tower=TowerConfig(width=16, fit=FitConfig(epochs=2, patience=2, warmup_epochs=0)))
 
@@ -217,3 +221,49 @@ def test_an_answer_reads_the_graph_only_where_it_has_changed(
     with service.graph.write() as store:
         store.delete_edges(edge, ["now"])
     assert ask() == before and reads
+
+
+def test_a_deleted_product_is_in_no_answer_then_nor_after_a_restart_nor_of_a_command(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kindred.serving.background.applying.FORGET_SECONDS", 0.0)
+    shutil.copytree(service.settings.data_dir, tmp_path / "data")
+    settings = Settings(data_dir=tmp_path / "data", serve_port=0)
+    gone, near = "", ""
+
+    def check(client: Client) -> None:
+        assert client.get(f"/v1/queries/items/{gone}/similar").status_code == 404
+        assert gone not in ids_of(client.get(f"/v1/queries/items/{near}/similar", k=120))
+        assert gone not in ids_of(client.post("/v1/queries/recommendations", {"queries": ["yoga mat"], "k": 120}))
+        assert client.post("/v1/queries/rank", {"items": [gone]}).json()["items"] == []
+
+    with opened(settings) as first:
+        client = Client(first)
+        gone = ids_of(client.post("/v1/queries/recommendations", {"queries": ["yoga mat"]}))[0]
+        near = ids_of(client.get(f"/v1/queries/items/{gone}/similar"))[0]
+        client.delete(f"/v1/queries/items/{gone}")
+        check(client)
+        ask(first, forgotten(first, gone))
+    with opened(settings) as again:
+        check(Client(again))
+    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
+        read = Opened(store, vectors, settings.data_dir / "artifacts/queries", lambda: ENCODER)
+        command = QueryRecommender(SYSTEMS["queries"].system, read)
+        assert gone not in {item.item_id for item in command(Request(queries=["yoga mat"], k=120)).recommendations}
+        assert gone not in {item for _, items, _ in command.everyone(120) for item in items}
+
+
+def test_why_for_a_deleted_user_knows_no_search_of_theirs(service: Service, tmp_path: Path) -> None:
+    shutil.copytree(service.settings.data_dir, tmp_path / "data")
+    with opened(Settings(data_dir=tmp_path / "data", serve_port=0)) as other:
+        client = Client(other)
+        best = ids_of(client.get("/v1/queries/users/U00001/recommendations"))[0]
+        assert client.get(f"/v1/queries/users/U00001/why/{best}").json()["level"] == "model"
+        opened_system = other.system("queries")
+        opened_system.forget_user("U00001")  # as when the deletion is told, and the graph holds them still
+        told = client.get(f"/v1/queries/users/U00001/why/{best}").json()
+        assert (told["level"], told["user_id"]) == ("popular", "U00001")
+
+
+def ids_of(reply: httpx.Response) -> list[str]:
+    return [item["id"] for item in reply.json()["items"]]

@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kindred.domain.errors import RecordError
+from kindred.domain.recommendation import Request
 from kindred.domain.records import Tagged
 from kindred.domain.schema import edge_type_of, graph_schema
 from kindred.graph.open import open_graph
@@ -25,18 +26,20 @@ from kindred.ingest.loading.frame_files import write_frames
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.music import tag_files
 from kindred.models.sequence_tagger import TaggerConfig
+from kindred.recommenders.answering.opened import Opened
 from kindred.recommenders.config import ModelConfig
 from kindred.recommenders.runs import Run, find_run
 from kindred.recommenders.systems import SYSTEMS
 from kindred.recommenders.tagging.file import read_asked
+from kindred.recommenders.tagging.recommender import TagRecommender
 from kindred.recommenders.training import GraphState
 from kindred.serving.service import Service
 from kindred.settings import Settings
 from kindred.steps import predict_tags, publish_run, write_answers_to_all
-from kindred.stores import graph_of, graph_to_read
+from kindred.stores import graph_of, graph_to_read, vectors_of
 from kindred.training.fit import RunOptions
 from tests.recommenders.conftest import ENCODER
-from tests.serving.conftest import Client, opened
+from tests.serving.conftest import Client, ask, forgotten, opened
 
 TINY = ModelConfig(tagger=TaggerConfig(encoder="frames", width=8, heads=2, epochs=1))
 EDGE = edge_type_of(Tagged)
@@ -315,3 +318,45 @@ def test_pages_call_what_a_system_counts_by_its_own_words(client: Client, audio:
         assert page.status_code == 200
         assert "<dt>tracks</dt>" in said and "<dt>tags</dt>" in said and "<dt>tags of tracks</dt>" in said
         assert "<dt>users" not in said and "<dt>items</dt>" not in said and "<dt>events</dt>" not in said
+
+
+def test_a_deleted_tag_or_track_is_in_no_answer_then_nor_after_a_restart_nor_of_a_command(
+    audio: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kindred.serving.background.applying.FORGET_SECONDS", 0.0)
+    copytree(audio.settings.data_dir, tmp_path / "data")
+    settings = Settings(data_dir=tmp_path / "data", serve_port=0)
+    tag, track, near = "", "", ""
+
+    def check(client: Client) -> None:
+        asked = f"/v1/tags/users/{track}/recommendations"
+        stranger = client.get(asked, k=10, exclude_seen=False).json()
+        assert stranger["level"] == "popular" and tag not in [item["id"] for item in stranger["items"]]
+        assert client.get(f"/v1/tags/users/{track}/why/{stranger['items'][0]['id']}").json()["level"] == "popular"
+        assert client.get(f"/v1/tags/tracks/{track}").status_code == 404
+        assert client.get(f"/v1/tags/items/{track}/similar").status_code == 404
+        assert track not in [item["id"] for item in client.get(f"/v1/tags/items/{near}/similar", k=90).json()["items"]]
+        assert tag not in [of["tag"] for of in client.get(f"/v1/tags/tracks/{near}", k=10).json()["tags"]]
+        assert client.post("/v1/tags/rank", {"items": [tag]}).json()["items"] == []
+        assert f"user?id={track}" not in client.get("/ui/tags").text
+
+    with opened(settings) as first:
+        client = Client(first)
+        track = first.system("tags").recommender.example_users(1)[0]
+        near = client.get(f"/v1/tags/items/{track}/similar").json()["items"][0]["id"]
+        tag = client.get(f"/v1/tags/tracks/{near}").json()["tags"][0]["tag"]
+        client.delete(f"/v1/tags/items/{tag}")
+        client.delete(f"/v1/tags/users/{track}")
+        check(client)
+        ask(first, forgotten(first, track))
+        check(client)
+        version = first.system("tags").version
+        assert not len(first.vectors.of("tags").fetch(version, "items", [track]).ids)
+    with opened(settings) as again:
+        check(Client(again))
+    with graph_to_read(settings) as store, vectors_of(settings) as vectors:
+        read = Opened(store, vectors, settings.data_dir / "artifacts/tags", lambda: ENCODER)
+        command = TagRecommender(SYSTEMS["tags"].system, read)
+        assert command(Request(user_id=track)).level == "popular"
+        listed = {user: tags for user, tags, _ in command.everyone(10)}
+        assert track not in listed and near in listed and tag not in listed[near]
