@@ -31,6 +31,7 @@ class Reason(StrEnum):
     WRONG_SHAPE = "wrong_shape"  # an array of other dimensions than the rest
     CONTROL_CHARACTER = "control_character"  # NUL, bell, escape …: no engine keeps them
     LONE_SURROGATE = "lone_surrogate"  # half of a UTF-16 pair
+    NO_RECORD = "no_record"  # a line of a table that holds sums of its rows, or kinds or units of its columns
     MISSING_ID = "missing_id"  # an id that is absent, null or empty
     BAD_ID = "bad_id"  # an id with a blank at its start or end
     MISSING_VALUE = "missing_value"  # a required value that is absent or null

@@ -21,6 +21,7 @@ from kindred.ingest.formats.columns import (
     our_names,
     unread_columns,
 )
+from kindred.ingest.formats.no_records import marked
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
 
@@ -59,11 +60,15 @@ def read_arrow_rows(
             ours = our_names(source, schema.names)
             if told := unread_columns(source, [ours.get(name, name) for name in schema.names]):
                 remark(told)
-            for batch in batches(_columns_to_read(schema, source, ours)):
-                size = batch.nbytes // max(batch.num_rows, 1)
-                for values in _values_of(_plain_batch(batch, ours)):
-                    number += 1
-                    yield _row(number, values, size)
+            columns = _columns_to_read(schema, source, ours)
+            sized = (
+                ((values, batch.nbytes // max(batch.num_rows, 1)), _cells(values))
+                for batch in batches(columns)
+                for values in _values_of(_plain_batch(batch, ours))
+            )
+            for (values, size), cells in marked(sized):
+                number += 1
+                yield _row(number, cells if isinstance(cells, BadRecord) else values, size)
     except pa.ArrowException as error:
         raise RecordError(f"{path} can't be read after row {number}: {error}", "write the file again") from error
 
@@ -187,6 +192,10 @@ def _values_of(batch: pa.RecordBatch) -> Iterator[dict[str, object] | BadRecord]
                 yield BadRecord(Reason.INVALID_UTF8, str(error.reason))
             except (ValueError, OverflowError) as error:
                 yield BadRecord(Reason.WRONG_TYPE, str(error))
+
+
+def _cells(values: dict[str, object] | BadRecord) -> list[object] | BadRecord:
+    return values if isinstance(values, BadRecord) else [*values.values()]
 
 
 def _row(number: int, values: dict[str, object] | BadRecord, size: int) -> Row:

@@ -22,6 +22,7 @@ from kindred.ingest.formats.columns import (
     our_names,
 )
 from kindred.ingest.formats.json_lines import decode_utf8
+from kindred.ingest.formats.no_records import marked
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
 
@@ -154,7 +155,8 @@ def _header_cells(line: bytes, delimiter: str, source: Source) -> list[str]:
 def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> Iterator[Row]:
     """Every row below the header; an empty cell is None. A row may span lines where a quote is open.
 
-    A header that comes again, as where files were joined to one, is no row, and says the order of columns below it.
+    A header that comes again, as where files were joined to one, is no row, says the order of columns below it, and is
+    told. Lines of sums, kinds or units are bad records.
 
     Args:
         lines: of the file.
@@ -162,39 +164,41 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> It
         source: what the rows are.
 
     Raises:
-        RecordError: the header names a column twice, lacks one that is firm or can't be read.
+        RecordError: the header names a column twice, lacks one that is firm or can't be read; or another one below it
+            lacks a column that is read.
     """
-    header: list[str] | None = None
-    titles: list[str] | BadRecord = []
-    is_all_known, width = False, 0
     if dialect.escapes_quotes:
         lines = (line._replace(raw=_ESCAPE.sub(_unescaped, line.raw)) for line in lines)
     rows = (_split_rows if source.quoted else _split_plain_rows)(lines, dialect)
     head = list(islice(rows, _ROWS_LOOKED_AT))
-    for group, cells in chain(head, rows):
+    if head and head[0][0][0].number == 1 and _SEPARATOR_LINE.fullmatch(head[0][0][0].raw):
+        head = head[1:]
+    if not head:
+        return
+    first = head[0][1]
+    names = _header(first, source)
+    titles = dict(zip(map(_plain_name, [] if isinstance(first, BadRecord) else first), names, strict=True))
+    header = ["", *names] if _are_named([cells for _, cells in head], len(names)) else names
+    check_firm_columns(source, header)
+    is_all_known = all(name in source.columns for name in header if name)
+    width = num_again = 0
+    for group, cells in marked(chain(head[1:], rows)):
         length = sum(line.length for line in group) + len(group) - 1
-        if header is None:
-            if group[0].number == 1 and _SEPARATOR_LINE.fullmatch(group[0].raw):
-                continue
-            header, titles = _header(cells, source), cells
-            if _are_named([cells for _, cells in head], len(header)):
-                header = ["", *header]
-            check_firm_columns(source, header)
-            is_all_known = all(name in source.columns for name in header if name)
-            continue
-        if cells == titles:
-            continue
-        if isinstance(cells, list) and (again := _header_again(cells, header)):
-            header = again
+        if not isinstance(cells, BadRecord) and (
+            again := _header_again(cells, header, titles, source, group[0].number)
+        ):
+            header, num_again, width = again, num_again + 1, 0
             continue
         if isinstance(cells, BadRecord) and cells.reason is Reason.BROKEN_CSV:
             cells = _with_other_quotes(group, dialect, len(header)) or cells
         value = cells if isinstance(cells, BadRecord) else _values(header, cells, source, width)
-        if not width and isinstance(cells, list) and not isinstance(value, BadRecord):
+        if not width and not isinstance(cells, BadRecord) and not isinstance(value, BadRecord):
             width = len(cells)
         # Which cells of a broken row are those that parsing leaves out can't be told, so it is kept only without such.
         raw = b"\n".join(line.raw for line in group) if is_all_known else b""
         yield Row(group[0].number, raw, length, value)
+    if num_again:
+        source.remark(f"{num_again:,} more line{'s' * (num_again > 1)} with the names of the columns: no rows")
 
 
 def _unescaped(escape: re.Match[bytes]) -> bytes:
@@ -225,15 +229,44 @@ def _are_named(rows: Sequence[list[str] | BadRecord], width: int) -> bool:
     return len(numbers) == len(rows) - 1 > 1 and numbers == [str(number) for number, _ in enumerate(numbers, 1)]
 
 
-def _header_again(cells: list[str], header: list[str]) -> list[str]:
-    """The names of the columns where they come again, in this order or another; empty where this is a row."""
-    if on_one_line(cells[0]) not in header:
+def _header_again(
+    cells: Sequence[str], header: Sequence[str], titles: Mapping[str, str], source: Source, line: int
+) -> list[str]:
+    """The names of the columns where a line names them again, in this order or another; empty where it is a row.
+
+    Args:
+        cells: of the line.
+        header: the names so far.
+        titles: the same by how the file writes them, in lower case.
+        source: what the rows are.
+        line: its number.
+
+    Raises:
+        RecordError: it names the columns that are wanted, and lacks another that is read.
+    """
+    if _plain_name(cells[0]) not in titles:  # most are rows, and that is their cost
         return []
-    names = [on_one_line(cell) for cell in cells]
-    return names if sorted(names) == sorted(header) else []
+    names = [titles.get(_plain_name(cell), str(cell)) for cell in cells]
+    bare = [name for name in header if name]
+    if sorted(name for name in names if name) == sorted(bare):
+        return names if len(names) == len(header) else ["", *names]
+    ends = [{*columns} & {*header} for columns in source.wanted.values()]
+    if len(ends) < 2 or not all(end & {*names} for end in ends):
+        return []
+    if lost := [name for name in bare if name in source.columns and name not in names]:
+        raise RecordError(
+            f"line {line} of {source.file} names other columns than the first, without {listed_columns(lost)}: "
+            f"{listed_columns(names)}",
+            "these are tables of two kinds: save each as a file, and load one after the other",
+        )
+    return names
 
 
-def _values(header: list[str], cells: list[str], source: Source, width: int) -> Mapping[str, object] | BadRecord:
+def _plain_name(cell: object) -> str:
+    return str(cell).strip('\ufeff \t"').casefold()
+
+
+def _values(header: list[str], cells: Sequence[str], source: Source, width: int) -> Mapping[str, object] | BadRecord:
     """The cells by column; a bad record where they are too many or too few, `width` being how many the first row has.
 
     A row that is shorter than that and ends in an empty cell lacks a separator, so that its cells stand too far left.
@@ -249,7 +282,7 @@ def _values(header: list[str], cells: list[str], source: Source, width: int) -> 
     return cell_values(header, cells, source)
 
 
-def _fits(header: list[str], cells: list[str]) -> bool:
+def _fits(header: list[str], cells: Sequence[str]) -> bool:
     """Whether only cells without a value or a name are too many or missing: what commas at the end of lines make."""
     return not any(cells[len(header) :]) and not any(header[len(cells) :])
 

@@ -26,7 +26,7 @@ from kindred.ingest.formats.json_lines import known_pairs
 from kindred.ingest.formats.paragraphs import is_paragraphs, read_paragraphs
 from kindred.ingest.formats.partitions import partition_of, with_columns, without_columns
 from kindred.ingest.formats.rows import Row, unfolded
-from kindred.ingest.formats.source import Source
+from kindred.ingest.formats.source import Source, unremarked
 from kindred.ingest.formats.sql_tables import read_table
 
 Remark = Callable[[str], None]
@@ -37,10 +37,6 @@ _ROWS_LOOKED_AT = 200  # that tell which columns a file of JSON lines has
 _UTF8_MARK = b"\xef\xbb\xbf"
 _DOCUMENT = "_source"  # search engines dump documents in a wrapper
 _BULK_ACTIONS = ("index", "create", "delete")  # and load them from files in which a line of these is above each
-
-
-def unremarked(remark: str) -> None:
-    """Takes a remark on a file and forgets it."""
 
 
 def read_rows(path: Location, source: Source, progress: Progress, remark: Remark = unremarked) -> Iterator[Row]:
@@ -67,7 +63,7 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
             progress(stage, count, None)
             yield row
         return
-    source = replace(source, file=str(path))
+    source = replace(source, file=str(path), remark=remark)
     parted = {name: value for name, value in partition_of(path).items() if name in source.columns}
     with open_file(path, unpack=not source.is_archive) as file:
         rows = _unfolded(_rows_of(path, file, without_columns(source, parted) if parted else source, remark), source)

@@ -16,6 +16,10 @@ from kindred.ingest.formats.rows import Row
 Values = Mapping[str, object]
 
 
+def unremarked(remark: str) -> None:
+    """Takes a remark on a file and forgets it."""
+
+
 class Parsed(NamedTuple):
     """The records of one row.
 
@@ -58,6 +62,7 @@ class Source:
         beside: columns whose lists go with it, entry by entry.
         is_archive: its files are archives, which are left packed.
         file: what the file that is being read is called, for messages.
+        remark: told what had to be decided about that file as a whole.
         named_by: the options that name columns which are called otherwise.
         prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
@@ -81,6 +86,7 @@ class Source:
     beside: Sequence[str] = ()
     is_archive: bool = False
     file: str = "the file"
+    remark: Callable[[str], None] = unremarked
     named_by: str = "--column NAME=THEIRS"
     prepare: Callable[[Iterable[Row]], Source] | None = None
 

@@ -24,6 +24,7 @@ from kindred.ingest.loading.staging import Stage
 
 _GIVE_UP_AFTER = 2_000  # rows; a file that is mostly bad by then is another file than was thought
 MOSTLY = 0.5
+_NO_FAULTS = (Reason.MISSING_ID.value, Reason.NO_RECORD.value)
 _ALL = 1 << 62
 
 
@@ -65,11 +66,11 @@ class StagedFile:
         """Why the file can't be loaded; empty where it can.
 
         Rows that name no user or no item are no faults of a file, as long as they are not most of it: purchases of
-        guests stand in many. Who lets nothing bad pass lets these not pass either.
+        guests stand in many, and lines of sums below. Who lets nothing bad pass lets these not pass either.
         """
         count, most = self.count, max(max_bad, at_least)
         share = count.share_bad
-        others = (count.num_quarantined - count.quarantined[Reason.MISSING_ID.value]) / max(count.lines, 1)
+        others = (count.num_quarantined - sum(count.quarantined[reason] for reason in _NO_FAULTS)) / max(count.lines, 1)
         if share <= most or (max_bad and others <= most and share <= MOSTLY):
             return ""
         top = ", ".join(f"{reason} {number:,}" for reason, number in count.quarantined.most_common(3))

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 
 from kindred.ingest.bytes.encodings import in_utf8, told_encoding
 from kindred.ingest.bytes.lines import BUFFER_BYTES, Line, read_lines
@@ -46,7 +46,7 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
         if len(layout.separator) == 1 and any(is_name_of(role, layout.columns[-1]) for role in ("title", "text")):
             lines = rows_with_open_end(lines, layout.separator.encode(), len(layout.columns))
         header = layout.separator.join(layout.columns).encode()
-        lines = chain([Line(0, header, len(header))], lines)
+        lines = chain([Line(0, header, len(header))], _without_names(lines, layout.separator, source))
     if layout.matrix:
         text = header_line(head.removeprefix(b"\xef\xbb\xbf")).decode(errors="replace").rstrip("\r")
         names = layout.columns or [on_one_line(cell) for cell in cells_of(text, layout.separator)]
@@ -54,6 +54,17 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
         rows = read_csv_rows(lines, dialect_with(layout.separator, bare, source), source)
         return rows_of_matrix(rows, layout.matrix, layout.absent)
     return read_csv_rows(lines, dialect_with(layout.separator, bare, source), source)
+
+
+def _without_names(lines: Iterator[Line], separator: str, source: Source) -> Iterator[Line]:
+    """The lines of a file whose columns are named beforehand, without a first one that names them too."""
+    for line in islice(lines, 1):
+        names = cells_of(line.raw.decode(errors="replace").strip("\ufeff\r"), separator)
+        if all(any(is_name_of(role, name) for name in names) for role in ("user", "item")):
+            source.remark(f"the first line names columns, and is no row: {', '.join(names)[:100]}")
+        else:
+            yield line
+    yield from lines
 
 
 def cells_of(line: str, separator: str) -> list[str]:

@@ -59,6 +59,8 @@ class Orders:
         found: dict[str, Values] = {}
         source = in_layout(Source((self.key, *names), lambda row: Parsed(())), self.head.layout)
         for row in read_rows(self.path, source, silent):
+            if isinstance(row.value, BadRecord) and row.value.reason is Reason.NO_RECORD:
+                continue
             if isinstance(row.value, BadRecord):
                 raise RecordError(f"{self.path} line {row.number}: {row.value.message}", "mend that line")
             values = flattened(row.value)

@@ -13,7 +13,7 @@ from kindred.ingest.bytes.encodings import told_encoding
 from kindred.ingest.bytes.opening import is_stream, open_file
 from kindred.ingest.bytes.paths import Given, one_file
 from kindred.ingest.bytes.remote import Location
-from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.ids import id_of
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.source import Parsed, Source
@@ -47,7 +47,12 @@ def _of_table(path: Location) -> list[str | None] | None:
     if column is None:
         return None
     source = in_layout(Source([column], lambda row: Parsed(())), head.layout)
-    return [_id(path, row.number, row.value, column) for row in read_rows(path, source, silent)]
+    rows = (row for row in read_rows(path, source, silent) if not _is_no_record(row.value))
+    return [_id(path, row.number, row.value, column) for row in rows]
+
+
+def _is_no_record(value: object) -> bool:
+    return isinstance(value, BadRecord) and value.reason is Reason.NO_RECORD
 
 
 def _id(path: Location, number: int, value: object, column: str) -> str | None:
