@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Literal
 
 FAILURES = 3
@@ -11,6 +12,10 @@ FAILURES = 3
 REST_SECONDS = 2.0
 """So long it stays open; then one try decides."""
 State = Literal["closed", "open", "half-open"]
+
+
+WORDS: Mapping[State, str] = {"closed": "asked", "open": "left alone", "half-open": "tried by one request"}
+"""What each state means for what may fail: closed is the healthy one."""
 
 
 class Breaker:

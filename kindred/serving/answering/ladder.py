@@ -65,7 +65,7 @@ class Ladder:
         self._version = version
         self._graph_problem = graph_problem
         self._as_stranger = as_stranger
-        self._last: OrderedDict[str, tuple[Answer, int]] = OrderedDict()
+        self._last: OrderedDict[tuple[str, bool], tuple[Answer, int]] = OrderedDict()
         self.breaker = Breaker()
 
     def __call__(self, request: Request) -> Answer:
@@ -135,23 +135,25 @@ class Ladder:
         return _degraded(self._listed(request, counts), level, cause, not_looked_at(request))
 
     def _keep(self, request: Request, answer: Answer) -> None:
-        if request.user_id is None or not answer.recommendations:
+        if request.user_id is None or request.exclude or not answer.recommendations:
             return
-        kept = self._last.get(request.user_id)
+        asked = request.user_id, request.exclude_seen  # with or without what they had is another list
+        kept = self._last.get(asked)
         if kept is None or kept[1] <= request.k or kept[0].version != answer.version:
-            self._last[request.user_id] = (answer, request.k)
-        self._last.move_to_end(request.user_id)
+            self._last[asked] = (answer, request.k)
+        self._last.move_to_end(asked)
         while len(self._last) > LISTS_KEPT:
             self._last.popitem(last=False)
 
     def forget_user(self, user_id: str) -> None:
         """Drops what is kept of a user, here and by who recommends."""
-        self._last.pop(user_id, None)
+        for exclude_seen in (True, False):
+            self._last.pop((user_id, exclude_seen), None)
         if isinstance(self._recommender, AnswersTogether):
             self._recommender.forget_user(user_id)
 
     def _last_list(self, request: Request) -> Answer | None:
-        kept = self._last.get(request.user_id or "")
+        kept = self._last.get((request.user_id or "", request.exclude_seen))
         if kept is None or not is_plain(request):
             return None
         barred = left_out(self._memory, request)

@@ -149,7 +149,8 @@ EXAMPLES: Mapping[str, Example] = {
             "texts": "ok",
             "systems": {
                 "products": {
-                    "version": _MODEL, "graph": "ok", "newest": "ok", "engine": "closed", "engine_problem": ""
+                    "version": _MODEL, "graph": "ok", "newest": "ok", "engine": "closed", "engine_is": "asked",
+                    "engine_problem": ""
                 }
             },
         }

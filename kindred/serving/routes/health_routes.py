@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from kindred.serving.answering.breaker import WORDS
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.replied import PROBLEMS
 from kindred.serving.service import Service
@@ -31,13 +32,17 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/health/deps")
     async def dependencies() -> Response:
-        """How the graph, the vector engine and the newest version of each system are; 200 even where they fail."""
+        """How the graph, the vector engine and the newest version of each system are; 200 even where they fail.
+
+        `engine` is the state of the breaker before it: `closed` is the healthy one. `engine_is` says it in words.
+        """
         systems = {
             name: {
                 "version": opened.version,
                 "graph": opened.misfit or "ok",
                 "newest": opened.problem or "ok",
-                "engine": opened.ladder.breaker.state,
+                "engine": (state := opened.ladder.breaker.state),
+                "engine_is": WORDS[state],
                 "engine_problem": opened.ladder.breaker.reason,
             }
             for name, opened in service.systems.items()

@@ -54,7 +54,8 @@ def test_files_of_the_engine_are_gone_or_garbage(settings: Settings) -> None:
             answer = client.get(f"/v1/products/users/{USER}/recommendations").json()
             assert (answer["served_by"], answer["degraded"]) == ("exact", True) and answer["note"]
             assert [i["id"] for i in answer["items"]] == [i["id"] for i in good["items"]]
-        assert client.get("/health/deps").json()["systems"]["products"]["engine"] != "closed"
+        told = client.get("/health/deps").json()["systems"]["products"]
+        assert told["engine"] != "closed" and told["engine_is"] in ("left alone", "tried by one request")
         status = client.get("/ui/status").text
         assert "All is well" not in status and "The vector engine fails" in status
         assert 'kindred_engine_up{system="products"} 0.0' in client.get("/metrics").text
@@ -77,6 +78,23 @@ def test_every_level_answers(settings: Settings) -> None:
         assert popular.served_by == "popular" and len(popular.recommendations) == 5
         counts = service.system("products").memory.counts(None)
         assert popular.recommendations[0].score == max(counts.values())
+
+
+def test_the_last_list_is_one_that_was_asked_for_in_the_same_way(settings: Settings) -> None:
+    with opened(settings) as service:
+        ladder, error = service.system("products").ladder, StoreError("gone")
+        plain = Request(user_id=USER, k=5, reasons=False)
+        with_seen = replace(plain, exclude_seen=False)
+        seen = set(service.system("products").memory.seen(USER, None))
+        best = ladder(plain).recommendations
+        instead = ladder.from_lists(with_seen, error)
+        assert instead.served_by == "like" and seen & {item.item_id for item in instead.recommendations}
+        best_of_all = ladder(with_seen).recommendations
+        assert ladder.from_lists(with_seen, error).recommendations == best_of_all != best
+        ladder(replace(plain, k=20, exclude=frozenset(item.item_id for item in best)))
+        assert ladder.from_lists(plain, error).recommendations == best, "what another request excluded is there"
+        ladder.forget_user(USER)
+        assert {ladder.from_lists(request, error).served_by for request in (plain, with_seen)} == {"like"}
 
 
 def test_lists_made_of_counts_keep_to_what_is_asked_and_say_what_they_do_not_look_at(service: Service) -> None:
