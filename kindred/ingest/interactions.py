@@ -16,6 +16,7 @@ from kindred.ingest.formats.impressions import CLICKS
 from kindred.ingest.formats.source import SourceFile
 from kindred.ingest.tables.baskets import basket_column, lists_beside
 from kindred.ingest.tables.column_names import guess, guesses, is_name_of, name_of_entry
+from kindred.ingest.tables.continued import with_orders_filled
 from kindred.ingest.tables.event_columns import event_columns, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
 from kindred.ingest.tables.json_documents import check_no_columns, check_no_named_rows, check_no_users
@@ -91,7 +92,7 @@ def interaction_files(
     paths = expand(events)
     if not paths:
         raise SettingsError("nothing to load: no table of events is given", "name a file")
-    lines = _head_of_first(paths, given)
+    lines = with_orders_filled(_head_of_first(paths, given), given.events)
     of_orders = None if orders is None else find_orders(orders, lines)
     head = lines if of_orders is None else of_orders.beside(lines)
     columns, remarks = event_columns(paths[0], event, given.events, head)
@@ -136,6 +137,11 @@ def _on_layout(found: Layout, given: Layout) -> list[str]:
         by = f", parted by {found.parted_by!r}," if found.parted_by else ""
         beside = f", and with it that of {', '.join(found.beside)}" if found.beside else ""
         remarks.append(f"each entry of the lists in {unfold}{by} is an event{beside}")
+    if (key := found.carried_by) and not given.carried_by:
+        said = ", ".join(found.carried)
+        remarks.append(
+            f"lines with one {key} are of one order: what its first line alone says is of all of them ({said})"
+        )
     if found.columns == CLICKS:
         remarks.append("what was shown and not clicked is left out: `kindred ingest posts --feed` takes both")
     return remarks

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.texts import listed
+from kindred.ingest.cells.values import is_missing
 
 
 class Row(NamedTuple):
@@ -35,6 +36,44 @@ def flattened(values: Mapping[str, object]) -> Mapping[str, object]:
         if isinstance(value, dict):
             found |= {f"{name}.{inner}": held for inner, held in flattened(value).items()}
     return found
+
+
+class Carried:
+    """Gives rows that follow each other and belong together what the first of them alone says.
+
+    Args:
+        key: the column in which they have the same, or later ones nothing.
+        names: of the columns that the first one fills.
+    """
+
+    def __init__(self, key: str, names: Sequence[str]) -> None:
+        self._key, self._names = key, names
+        self._first, self._of_first = dict[str, object](), ""
+
+    def filled(self, row: Mapping[str, object]) -> Mapping[str, object]:
+        """The row, the next one, with what is empty in it as the first that it belongs to has it."""
+        this = "" if is_missing(held := row.get(self._key)) else str(held)
+        if this in ("", self._of_first):
+            found = {name: value for name, value in self._first.items() if is_missing(row.get(name))}
+            return {**row, **found} if found else row
+        self._first = {name: value for name in self._names if not is_missing(value := row.get(name))}
+        self._of_first = this
+        return row
+
+    def forget(self) -> None:
+        """Ends what belongs together, as a row that can't be read may begin other rows."""
+        self._first, self._of_first = {}, ""
+
+
+def carried_down(rows: Iterator[Row], key: str, names: Sequence[str]) -> Iterator[Row]:
+    """The rows of a file as `Carried` fills them."""
+    carried = Carried(key, names)
+    for row in rows:
+        if isinstance(row.value, BadRecord):
+            carried.forget()
+            yield row
+        else:
+            yield row._replace(value=carried.filled(row.value))
 
 
 def unfolded(rows: Iterator[Row], name: str, parted_by: str = "", beside: Sequence[str] = ()) -> Iterator[Row]:

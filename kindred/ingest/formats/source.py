@@ -60,6 +60,8 @@ class Source:
         unfold: the column whose lists hold rows of their own: each becomes a row, with the other columns beside it.
         parted_by: what stands between the entries of such a list where it is a text.
         beside: columns whose lists go with it, entry by entry.
+        carried_by: the column in which rows that belong together have the same, where the first says more than others.
+        carried: the columns that the first alone fills.
         is_archive: its files are archives, which are left packed.
         file: what the file that is being read is called, for messages.
         remark: told what had to be decided about that file as a whole.
@@ -84,6 +86,8 @@ class Source:
     unfold: str = ""
     parted_by: str = ""
     beside: Sequence[str] = ()
+    carried_by: str = ""
+    carried: Sequence[str] = ()
     is_archive: bool = False
     file: str = "the file"
     remark: Callable[[str], None] = unremarked

@@ -25,6 +25,9 @@ from kindred.ingest.tables.matrices import rows_of_matrix
 def in_layout(source: Source, layout: Layout) -> Source:
     """The source of files that are written so."""
     source = replace(source, unfold=layout.unfold, parted_by=layout.parted_by, beside=layout.beside)
+    if carried := [name for name in layout.carried if name in source.columns]:
+        columns = dict.fromkeys((*source.columns, layout.carried_by))
+        source = replace(source, columns=tuple(columns), carried_by=layout.carried_by, carried=carried)
     if not layout.separator:
         return replace(source, encoding=layout.encoding or source.encoding)
     source = replace(source, quoted=len(layout.separator) == 1)

@@ -88,6 +88,8 @@ class Layout(_Part):
         unfold: the column whose lists hold rows of their own, or several items.
         parted_by: what stands between the entries of such a list where it is a text.
         beside: columns whose lists go with that one, entry by entry: the ratings of its items, and the times.
+        carried_by: the column that numbers orders, of whose lines the first alone says what holds for all.
+        carried: the columns of which that is so.
         matrix: the column of users, where every other column is an item; `?` if not told.
         absent: the number that stands for no rating in a matrix.
     """
@@ -98,6 +100,8 @@ class Layout(_Part):
     unfold: str = ""
     parted_by: str = ""
     beside: tuple[str, ...] = ()
+    carried_by: str = ""
+    carried: tuple[str, ...] = ()
     matrix: str = ""
     absent: str = ""
 

@@ -97,7 +97,7 @@ def read_head(path: Location, layout: Layout) -> Head:
         raise RecordError(f"{path} can be read only once, and its head is looked at first", "save it to a file")
     if layout.encoding:
         _check_encoding(layout.encoding)
-    bare_layout = Layout(unfold=layout.unfold, parted_by=layout.parted_by, beside=layout.beside)
+    bare_layout = layout.model_copy(update={"separator": "", "columns": (), "encoding": "", "matrix": "", "absent": ""})
     with open_file(path) as file:
         start = file.content.peek(BUFFER_BYTES)
         if layout == Layout():

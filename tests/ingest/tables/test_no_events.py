@@ -6,15 +6,18 @@ import json
 from contextlib import closing
 from pathlib import Path
 
+import pandas
 import pytest
 
 from kindred.domain.errors import RecordError
 from kindred.domain.records import Interacted
 from kindred.graph.open import open_graph
+from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.interactions import Tables, interaction_files
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
 from kindred.ingest.tables.mapping import EventColumns, TableMapping
+from kindred.library import read_interactions
 from tests.ingest.tables.test_interactions import DAY, events_of, short, understood, write
 
 
@@ -170,15 +173,56 @@ def test_what_a_weight_of_nothing_counts_is_told(tmp_path: Path) -> None:
     assert any("watch_ratio is 0 in 25% of the first rows, which counts as 1" in r for r in understood(path).remarks)
 
 
-def test_orders_of_several_lines_that_name_their_user_once_are_told(tmp_path: Path) -> None:
-    rows = ["#1,paid,a@x.org,s1", "#1,,,s2", "#1,,,s3", "#2,paid,b@x.org,s1", "#3,paid,c@x.org,s1", "#3,,,s2"]
-    head = "Name,Financial Status,Email,Lineitem sku\n"
-    remarks = understood(write(tmp_path / "orders.csv", head + "\n".join(rows))).remarks
+_ORDERS = "Name,Financial Status,Email,Created at,Lineitem sku\n"
+
+
+@pytest.mark.parametrize("key", ["Name", "Order Number"])
+def test_lines_of_an_order_have_what_its_first_line_says_of_all(tmp_path: Path, key: str) -> None:
+    rows = [f"1,paid,a@x.org,{DAY},s1", "1,,,,s2", "1,,,,s3", f"2,refunded,b@x.org,{DAY + 9},s1", "2,,,,s2"]
+    rows += [f"3,paid,c@x.org,{DAY + 99},s1"]
+    path = write(tmp_path / "orders.csv", _ORDERS.replace("Name", key) + "\n".join(rows))
+    tables = understood(path)
+    assert f"lines with one {key} are of one order" in " ".join(tables.remarks)
+    a, b = [("a@x.org", f"s{n}", None, DAY) for n in (1, 2, 3)], [("c@x.org", "s1", None, DAY + 99)]
+    assert users_of(tables) == ["a@x.org"] * 3 + ["c@x.org"]
+    again = understood(path, tables.mapping)
+    assert users_of(again) == users_of(tables) and not any("are of one order" in told for told in again.remarks)
+    (file,) = tables.files
+    parsed = [file.source.parse(row.value) for row in read_rows(file.path, file.source, lambda *_: None)]  # type: ignore[arg-type]
+    assert short([found.records[0] for found in parsed if not found.skipped]) == a + b
+    frame = pandas.read_csv(path)
+    with pytest.warns(UserWarning, match="are of one order"):
+        assert read_interactions(frame, folder=tmp_path / "library").summary.skipped == 2
+
+
+def test_lines_without_a_number_belong_to_the_order_above_but_not_past_one_that_can_t_be_read(tmp_path: Path) -> None:
+    rows = [f"1,paid,a@x.org,{DAY},s1", ",,,,s2", f'2,paid,"b"@x.org",{DAY},s1', ",,,,s2", f"3,paid,c@x.org,{DAY},s1"]
+    (file,) = understood(write(tmp_path / "t.csv", _ORDERS.replace("Name", "Order ID") + "\n".join(rows))).files
+    values = [row.value for row in read_rows(file.path, file.source, lambda *_: None)]
+    emails = [value.reason if isinstance(value, BadRecord) else value["Email"] for value in values]
+    assert emails == ["a@x.org", "a@x.org", Reason.BROKEN_CSV, None, "c@x.org"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["1,paid,a@x.org,,s1", "2,paid,,,s2", "3,,c@x.org,,s3"],  # guests
+        ["1,paid,a@x.org,1,s1", "1,,,,s2", "1,paid,a@x.org,2,s3", "2,paid,b@x.org,3,s1"],  # gaps in any line
+        ["DE,paid,a@x.org,,s1", "DE,,,,s2", "FR,paid,b@x.org,,s3", "DE,paid,c@x.org,,s1", "DE,,,,s2"],  # no orders
+        ["1,paid,a@x.org,1,s1", "1,,,,s2"],  # one alone
+    ],
+)
+def test_what_is_missing_otherwise_is_filled_by_no_other_row(tmp_path: Path, rows: list[str]) -> None:
+    tables = understood(write(tmp_path / "t.csv", _ORDERS + "\n".join(rows)))
+    assert not any("are of one order" in remark for remark in tables.remarks)
+    assert tables.mapping.file.carried == ()
+
+
+def test_orders_of_several_lines_of_which_not_the_first_alone_names_the_user_are_told(tmp_path: Path) -> None:
+    rows = ["#1,paid,a@x.org,,s1", "#1,paid,,,s2", "#2,paid,b@x.org,,s1", "#3,paid,c@x.org,,s1", "#1,paid,d@x.org,,s2"]
+    remarks = understood(write(tmp_path / "orders.csv", _ORDERS + "\n".join(rows))).remarks
     (told,) = (remark for remark in remarks if remark.startswith("rows without Email have the Name of the row above"))
     assert "table.groupby('Name')[['Email', 'Financial Status']].ffill()" in told
-    guests = "#1,paid,a@x.org,s1\n#2,paid,,s2\n"
-    remarks = understood(write(tmp_path / "guests.csv", head + guests)).remarks
-    assert not any("row above" in remark for remark in remarks)
 
 
 def test_one_item_in_all_rows_is_told(tmp_path: Path) -> None:
