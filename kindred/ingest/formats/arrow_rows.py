@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from kindred.ingest.formats.columns import (
     unread_columns,
 )
 from kindred.ingest.formats.no_records import marked
-from kindred.ingest.formats.rows import Row
+from kindred.ingest.formats.rows import Row, flattened
 from kindred.ingest.formats.source import Source
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ FEATHER_MAGIC = b"FEA1"
 ORC_MAGIC = b"ORC"
 _BATCH_ROWS = 2_048
 _TEXT_BYTES = 256
+_MOST_KEYS = 1_000  # of maps; more are no names of columns
 
 
 def is_arrow(head: bytes) -> bool:
@@ -80,14 +81,32 @@ def arrow_columns(path: Location, file: IO[bytes], head: bytes) -> list[str]:
         RecordError: the file is broken.
     """
     try:
-        with _open(file, head) as (schema, _):
-            return [name for column in schema for name in _names(column)]
+        with _open(file, head) as (schema, batches):
+            keyed = [column.name for column in schema if _has_maps(column.type)]
+            first = next(iter(batches(keyed)), None) if keyed else None
+            rows = [row for row in _values_of(first) if isinstance(row, dict)] if first else []
+            keys = dict.fromkeys(name for row in rows for name in flattened(row))
+            within = keys if len(keys) <= _MOST_KEYS else ()
+            return [name for column in schema for name in _names(column, within=within)]
     except pa.ArrowException as error:
         raise RecordError(f"{path} can't be read: {error}", "write the file again") from error
 
 
-def _names(column: pa.Field, in_lists: bool = False) -> list[str]:
-    """The name of the column, and of those within it; with `in_lists` also of those within each entry of a list."""
+def _has_maps(kind: pa.DataType) -> bool:
+    """Whether values of this type hold keys of their own in each row."""
+    return pa.types.is_map(kind) or (pa.types.is_struct(kind) and any(_has_maps(one.type) for one in kind))
+
+
+def _names(column: pa.Field, in_lists: bool = False, within: Collection[str] = ()) -> list[str]:
+    """The name of the column, and of those within it.
+
+    Args:
+        column: of the file, or within one of its own.
+        in_lists: whether those within each entry of a list count too.
+        within: names of columns in full, of which some may be keys of a map.
+    """
+    if _has_maps(column.type):
+        return [column.name, *(name for name in within if name.startswith(f"{column.name}."))]
     kind = column.type
     while in_lists and (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
         kind = kind.value_type
@@ -98,7 +117,7 @@ def _names(column: pa.Field, in_lists: bool = False) -> list[str]:
 def _columns_to_read(schema: pa.Schema, source: Source, ours: Mapping[str, str]) -> list[str]:
     """Names of the columns that hold what the source knows; `ours` is what it calls those that it calls otherwise."""
     in_lists = bool(source.unfold)
-    known = {one.name: [ours.get(name, name) for name in _names(one, in_lists)] for one in schema}
+    known = {one.name: [ours.get(name, name) for name in _names(one, in_lists, source.columns)] for one in schema}
     names = [name for inner in known.values() for name in inner]
     columns = [column for column, inner in known.items() if not {*inner}.isdisjoint(source.columns)]
     if twice := [name for name in columns if schema.names.count(name) > 1]:
@@ -183,11 +202,11 @@ def _is_binary(kind: pa.DataType) -> bool:
 
 def _values_of(batch: pa.RecordBatch) -> Iterator[dict[str, object] | BadRecord]:
     try:
-        yield from batch.to_pylist()
+        yield from batch.to_pylist(maps_as_pydicts="lossy")
     except (ValueError, OverflowError):  # one value has no Python form; `to_pylist` fails before the first row comes
         for row in range(batch.num_rows):
             try:
-                yield batch.slice(row, 1).to_pylist()[0]
+                yield batch.slice(row, 1).to_pylist(maps_as_pydicts="lossy")[0]
             except UnicodeDecodeError as error:
                 yield BadRecord(Reason.INVALID_UTF8, str(error.reason))
             except (ValueError, OverflowError) as error:

@@ -19,7 +19,7 @@ _ITEM = (
 )
 _NAMES_OF_ITEMS = (
     "item_name product_name prod_name movie_name movie_title book_title book_name track_name song_name game_name "
-    "course_name recipe_name app_name title"
+    "course_name recipe_name app_name game_title song_title track_title title"
 )
 _USUAL = {
     "user": (
@@ -54,7 +54,10 @@ _USUAL = {
         "order_date_time sale_date date_paid"
     ),
     "text": "text review_text review comment review_body review_content body content",
-    "kind": "kind event_type event_name action event behavior behavior_type action_type feedback_type interaction_type",
+    "kind": (
+        "kind event_type event_name action event behavior behavior_type behavior_name behaviour behaviour_type "
+        "action_type feedback_type interaction_type"
+    ),
     "status": (
         "status order_status financial_status payment_status order_state state order_status_name status_name "
         "purchase_status transaction_status sale_status invoice_status shipment_status shipping_status "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from kindred.domain.errors import SettingsError
 from kindred.domain.records import Event
 from kindred.ingest.bytes.remote import Location
@@ -30,6 +32,7 @@ from kindred.ingest.tables.time_forms import (
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _MANY_MISSING = 0.05  # share of rows
 _MANY_ROWS = 20
+_FEWEST_WEIGHTS = 3
 _READERS = {"rating": rating_of, "weight": price_of}
 _OF_ONE_EVENT = ("at", "text", "kind")
 
@@ -59,11 +62,29 @@ def event_columns(
         remarks.append(
             f"{columns.weight} is 0 in {share:.0%} of the first rows, which counts as 1: leave out what is none"
         )
+    remarks += _weights_of_nothing(columns, head)
     if columns.status and not given.status:
         remarks.append(
             f"rows of cancelled or refunded orders, by {columns.status}, are no events: --status {NEVER} counts them"
         )
     return columns.model_copy(update={"at_format": at_format, "decimal": decimal, "unrated": unrated}), remarks
+
+
+def _weights_of_nothing(columns: EventColumns, head: Head) -> list[str]:
+    """A remark where the weight says nothing of rows of one kind: 1 hour in each purchase, beside hours of play."""
+    if not (columns.kind and columns.weight):
+        return []
+    weights = defaultdict[str, list[str]](list)
+    for row in head.rows:
+        weights[str(row.get(columns.kind))].append(str(row.get(columns.weight)))
+    if max((len({*held}) for held in weights.values()), default=0) < _FEWEST_WEIGHTS:
+        return []
+    return [
+        f"{columns.weight} is {held[0]} in all of the first rows with {word} in {columns.kind}: "
+        "if it says nothing there, load these rows by a command of their own, without it"
+        for word, held in weights.items()
+        if len(held) >= _FEWEST_WEIGHTS and len({*held}) == 1
+    ]
 
 
 def names_both(given: EventColumns, head: Head) -> bool:

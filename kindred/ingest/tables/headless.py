@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from kindred.domain.errors import RecordError
@@ -24,6 +25,11 @@ _HAPPENED = ("view", "click", "cart", "order", "buy", "purchase", "play", "liste
 _LEAST_TIME = 10**8  # seconds, or milliseconds: no rating is as high
 _HIGHEST_RATING = 100
 _LINES_COMPARED = 20
+_LINES_OF_VALUES = 500
+_FEWEST_VALUES = 5
+_HIGHEST_SCALE = 10
+_MOST_RATINGS = 21
+_SIGNS = ("::", "\t", ",", ";", "|", " ")
 _LARGEST_PROPOSAL = 12
 
 
@@ -93,18 +99,53 @@ def no_names(path: Location, text: str, cells: Sequence[str], separator: str = "
             message, "if a line is a user and a column an item: --matrix; else name the columns: --columns A,B,…"
         )
     parted = f"--separator '{separator}' " if separator else ""
-    return RecordError(message, f"name them in this order, e.g. {parted}--columns {','.join(proposed_columns(cells))}")
+    columns = _columns_of(text, cells, separator)
+    names = proposed_columns(cells, columns)
+    return RecordError(
+        message, f"name them in this order, e.g. {parted}--columns {','.join(names)}{_doubts(names, columns)}"
+    )
 
 
-def proposed_columns(cells: Sequence[str]) -> list[str]:
-    """A name for each cell of a first row, as its value and its place suggest."""
+def _columns_of(text: str, cells: Sequence[str], separator: str) -> list[list[str]]:
+    """What stands in each column of the first lines that have as many cells as the first one."""
+    first, *others = text.split("\n")[:_LINES_OF_VALUES]
+    signs = (separator, *_SIGNS) if separator else _SIGNS
+    sign = next((sign for sign in signs if len(first.split(sign)) == len(cells)), "")
+    rows = [[cell.strip('" \r') for cell in line.split(sign)] for line in others[:-1]] if sign else []
+    return [list(column) for column in zip(cells, *(row for row in rows if len(row) == len(cells)), strict=True)]
+
+
+def _doubts(names: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+    """What else the columns may be, where it can't be told."""
+    ids = [
+        name for name, values in zip(names, columns, strict=False) if re.fullmatch(r"c\d+", name) and _are_ids(values)
+    ]
+    if ids:
+        several = f"{' and '.join(ids)} may be ids of other things, or numbers"
+        return f"; {several}: call the one item that was taken, and what is a rating or a count rating or weight"
+    is_short = not columns or len(columns[0]) < _FEWEST_VALUES
+    return "" if "rating" not in names or "at" in names or is_short else "; weight in place of rating if it is a count"
+
+
+def _are_ids(values: Sequence[str]) -> bool:
+    return len(values) >= _FEWEST_VALUES and len({*values}) > 1 and all(map(str.isdecimal, values))
+
+
+def proposed_columns(cells: Sequence[str], columns: Sequence[Sequence[str]] = ()) -> list[str]:
+    """A name for each cell of a first row, as its value, its place and what stands below it suggest.
+
+    Args:
+        cells: of the row.
+        columns: the values of each, where more rows are known; the first among them.
+    """
     names: list[str] = []
+    columns = columns or [[cell] for cell in cells]
     ends = (
         ("item", "user")
         if _ASIN.fullmatch(cells[0]) and not _ASIN.fullmatch(cells[min(1, len(cells) - 1)])
         else ("user", "item")
     )
-    for number, cell in enumerate(cells[:_LARGEST_PROPOSAL], 1):
+    for number, (cell, values) in enumerate(zip(cells[:_LARGEST_PROPOSAL], columns, strict=False), 1):
         kind = _kind_of(cell)
         if "rating" in names and is_number(cell) and float(cell) >= _LEAST_TIME:
             kind = "at"  # of nine digits, as until 2001
@@ -114,10 +155,13 @@ def proposed_columns(cells: Sequence[str]) -> list[str]:
             names.append("kind")
         elif kind == "id" and (role := next((role for role in ends if role not in names), "")):
             names.append(role)
-        elif kind != "at" and "item" in names and not {"rating", "weight"} & {*names} and _may_rate(cell):
-            names.append("weight" if "kind" in names else "rating")
+        elif kind != "at" and "item" in names and not {"rating", "weight"} & {*names} and (role := _amount(values)):
+            names.append("weight" if "kind" in names else role)
         else:
             names.append(f"c{number}")
+    rating = names.index("rating") if "rating" in names else len(names)
+    if any(_amount(values) and _kind_of(values[0]) == "id" for values in columns[rating + 1 : len(names)]):
+        names[rating] = f"c{rating + 1}"  # several may be
     return [*names, "…"] if len(cells) > _LARGEST_PROPOSAL else names
 
 
@@ -131,5 +175,18 @@ def _kind_of(cell: str) -> str:
         return "id"
 
 
-def _may_rate(cell: str) -> bool:
-    return is_number(cell) and abs(float(cell)) <= _HIGHEST_RATING
+def _amount(values: Sequence[str]) -> str:
+    """Whether numbers of a column are ratings or say how much, `rating` or `weight`; empty where they may be ids.
+
+    Plays and the like are whole numbers of which most are 1 and some are high.
+    """
+    if not all(map(is_number, values)):
+        return ""
+    numbers = Counter(map(float, values))
+    if len(values) < _FEWEST_VALUES:
+        return "rating" if max(map(abs, numbers)) <= _HIGHEST_RATING else ""
+    if not all(map(float.is_integer, numbers)) and max(numbers) > _HIGHEST_SCALE:
+        return "weight"
+    if min(numbers) == 1 and numbers[1.0] >= len(values) / 2 and len(numbers) > 2:
+        return "weight"
+    return "rating" if max(map(abs, numbers)) <= _HIGHEST_RATING and len(numbers) <= _MOST_RATINGS else ""

@@ -61,7 +61,8 @@ def lacking(path: Location, role: str, option: str, head: Head, likely: str = "C
         likely: the column that holds such values, if it is known.
     """
     if head.separator and not head.layout.columns and any(map(is_number, head.columns)):
-        return no_names(path, head.separator.join(head.columns), head.columns)
+        lines = [head.columns, *([str(row.get(name, "")) for name in head.columns] for row in head.rows)]
+        return no_names(path, "".join(f"{head.separator.join(cells)}\n" for cells in lines), head.columns)
     other = "item" if role == "user" else "user"
     both = option == f"--{role}" and not any(is_name_of(other, name) for name in head.columns)
     next_step = "name them: --user COLUMN --item COLUMN" if both else f"name it: {option} {quote(likely)}"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from kindred.domain.properties import PropertyKind
 from kindred.domain.records import Edge, Event, Node, User, content_id
 from kindred.domain.schema import edge_type_of
-from kindred.ingest.cells.bad_records import checked
+from kindred.ingest.cells.bad_records import BadRecord, Reason, checked
 from kindred.ingest.cells.ids import known_id_of
 from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.cells.numbers import price_of, whole_of, with_point
@@ -126,7 +126,7 @@ def event_source(
         at_ms = _time_of(row, columns, read_time)
         if at_ms is None:
             notes.append(NO_TIME)
-        values = _values(row, columns, held, wholes, ratings)
+        values = _values(row, columns, held, wholes, ratings, notes)
         if columns.rating and values.get("rating") is None:
             notes.append(NO_RATING)
         user, item = (known_id_of(row.get(names[end]), names[end], missing[end]) for end in ("source_id", "target_id"))
@@ -163,7 +163,7 @@ def _time_of(row: Values, columns: EventColumns, read_time: ReadTime) -> int | N
 
 
 def _values(
-    row: Values, columns: EventColumns, held: dict[str, str], wholes: set[str], ratings: Ratings
+    row: Values, columns: EventColumns, held: dict[str, str], wholes: set[str], ratings: Ratings, notes: list[str]
 ) -> dict[str, object]:
     """What the row says of the event beside who, what and when; what it does not say is left out."""
     found: dict[str, object] = {}
@@ -173,13 +173,25 @@ def _values(
     if columns.weight and "weight" in held:
         weight = price_of(with_point(row.get(columns.weight), columns.decimal or ""), columns.weight)
         if weight is not None and held["weight"] in wholes:
-            weight = whole_of(weight, columns.weight)
+            weight = _count(weight, columns.weight)
         found[held["weight"]] = weight if weight is None or held["weight"] in wholes else float(weight)
     if columns.text and "text" in held:
-        found[held["text"]] = long_text_of(row.get(columns.text), columns.text)
+        found[held["text"]] = optional(long_text_of, row.get(columns.text), columns.text, notes)
     if columns.kind and "kind" in held:
         found[held["kind"]] = short_text_of(row.get(columns.kind), columns.kind)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _count(weight: float, column: str) -> int | None:
+    """The weight as a whole number, of events whose weight is a count.
+
+    Raises:
+        BadRecord: it is none, or none of 64 bits.
+    """
+    if weight != weight // 1:
+        message = f"such events are counted, got {weight:g}: round it, or --event INTERACTED, of any weight"
+        raise BadRecord(Reason.WRONG_TYPE, message, column)
+    return whole_of(weight, column)
 
 
 def item_source(item: type[Node], columns: ItemColumns) -> Source:

@@ -20,6 +20,7 @@ from kindred.domain.records import Interacted
 from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.formats.arrow_rows import PARQUET_MAGIC, read_arrow_rows
 from kindred.ingest.formats.files import read_rows, unremarked
+from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source
 from kindred.ingest.interactions import Tables, interaction_files
 from kindred.ingest.tables.mapping import EventColumns, TableMapping
@@ -55,6 +56,21 @@ def test_columns_within_columns_are_found_as_those_of_json_are(tmp_path: Path) -
     tables = understood(tmp_path / "t.parquet", pa.table({"user": users, "shown": shown}))
     assert events(tables) == [("u1", "a", int(DAY.timestamp())), ("u2", "b", None)]
     assert tables.unused["events"] == ["user.name"]
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.arrow"])
+def test_keys_of_maps_are_columns_as_those_of_json_are(tmp_path: Path, name: str) -> None:
+    kind = pa.map_(pa.string(), pa.string())
+    held = pa.array([[("product_id", "a"), ("page", "1")], [("product_id", "b")], None, [("page", "2")]], kind)
+    deep = pa.StructArray.from_arrays([held], ["params"])
+    times = pa.array([int(DAY.timestamp())] * 4)
+    users = pa.array(["u1", "u2", "u3", "u4"])
+    tables = understood(tmp_path / name, pa.table({"user_id": users, "event": deep, "time": times}))
+    assert tables.mapping.events.item == "event.params.product_id"
+    assert tables.unused["events"] == ["event.params.page"]
+    values = [row.value for row in read_rows(tables.files[0].path, tables.files[0].source, silent)]
+    read = [flattened(value).get("event.params.product_id") for value in values if isinstance(value, Mapping)]
+    assert read == ["a", "b", None, None]
 
 
 def test_a_missing_outer_column_is_a_missing_inner_one(tmp_path: Path) -> None:
