@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, TypeVar
 
@@ -88,3 +88,9 @@ def rows_at(values: NDArray[Scalar], positions: NDArray[np.int64]) -> NDArray[Sc
     known = positions >= 0
     rows[known] = values[positions[known]]
     return rows
+
+
+def gone_since(listed: Collection[str], there: IdMap) -> frozenset[str]:
+    """Those listed that are not there; none where most are not, for then that is another graph."""
+    gone = frozenset(node for node in listed if node not in there)
+    return gone if 2 * len(gone) <= len(listed) else frozenset()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kindred.domain.embeddings import Embeddings, Vectors
 from kindred.domain.errors import ArtifactError
-from kindred.domain.ids import IdMap
+from kindred.domain.ids import IdMap, gone_since
 from kindred.gnn.onnx_encoder import can_run, has_encoder
 from kindred.graph.store import GraphStore
 from kindred.graph.tables import edge_table, ids_of_nodes, texts_of_nodes
@@ -75,10 +75,12 @@ def publish(
     before = here.published()
     release = Release("", users.ids, now.keys(system), new.ids, as_of, until, titles)
     rows, encoded = _user_rows(system, store, model, run, release)
-    items = IdMap((*model.items, *new.ids))
+    gone_items = gone_since(model.items.ids, ids_of_nodes(store, system.item))
+    left = np.array([item not in gone_items for item in model.items], dtype=np.bool_)
+    items = IdMap((*(item for item in model.items if item not in gone_items), *new.ids))
     collections = {
         USERS: Embeddings(users, rows),
-        ITEMS: Embeddings(items, np.concatenate([model.ranking.items, new.rows]).astype(np.float32)),
+        ITEMS: Embeddings(items, np.concatenate([model.ranking.items[left], new.rows]).astype(np.float32)),
         ANONYMOUS: Embeddings(IdMap([ANONYMOUS]), model.anonymous),
     }
     counts = {name: len(embeddings.ids) for name, embeddings in collections.items()}
@@ -91,9 +93,12 @@ def publish(
     payloads = {ITEMS: [{"title": titles.get(item, "")} for item in items]}
 
     def gone() -> dict[str, list[str]]:
-        """Users who were deleted meanwhile, from a graph that a service writes: it took them out of what was there."""
+        """What was deleted meanwhile, from a graph that a service writes: it took them out of what was there."""
         there = ids_of_nodes(store, system.user)
-        return {USERS: [user for user in users.ids if user not in there]}
+        return {
+            USERS: [user for user in users.ids if user not in there],
+            ITEMS: sorted(gone_since(items.ids, ids_of_nodes(store, system.item))),
+        }
 
     options = PublishOptions(in_use=in_use, searched=(ITEMS,), gone=gone)
     publish_collections(here, version, collections, payloads, options)

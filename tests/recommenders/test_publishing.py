@@ -111,6 +111,28 @@ def test_who_is_deleted_while_a_version_is_made_is_not_in_it(changing: Shop, mon
     assert version != changing.run.name and list(found.ids) == [stays]
 
 
+def test_a_product_that_was_deleted_since_the_training_is_in_no_later_version(changing: Shop) -> None:
+    gone, stays = ids(changing.recommender(Request(k=2)))
+    changing.store.delete_nodes(graph_schema().node("Product"), [gone])
+    version = publish(PRODUCTS, changing.run, changing.store, changing.vectors).version
+    assert list(changing.vectors.of("products").fetch(version, ITEMS, [gone, stays]).ids) == [stays]
+    assert gone not in ids(changing.recommender(Request(k=100))) and stays in ids(changing.recommender(Request(k=100)))
+
+
+def test_a_product_that_is_deleted_while_a_version_is_made_is_not_in_it(
+    changing: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, stays = ids(changing.recommender(Request(k=2)))
+
+    def meanwhile(*_: object) -> None:
+        changing.store.delete_nodes(graph_schema().node("Product"), [gone])
+
+    write_product(changing.store, "brand-new", "A warm guitar")
+    monkeypatch.setattr(publishing, "_export_encoder", meanwhile)
+    version = publish(PRODUCTS, changing.run, changing.store, changing.vectors).version
+    assert list(changing.vectors.of("products").fetch(version, ITEMS, [gone, stays]).ids) == [stays]
+
+
 def test_publishing_one_run_after_another_and_going_back(changing: Shop) -> None:
     other: Run = train(changing.store, changing.folder / RUNS / "20260102-000000-bbbbbb")
     user = changing.recommender.example_users(15)[-1]

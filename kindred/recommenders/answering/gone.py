@@ -6,16 +6,10 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from kindred.domain.errors import StoreError
-from kindred.domain.ids import IdMap
+from kindred.domain.ids import gone_since
 from kindred.domain.schema import NodeType
 from kindred.graph.tables import ids_of_nodes
 from kindred.recommenders.answering.opened import Opened
-
-
-def gone_since(listed: Collection[str], there: IdMap) -> frozenset[str]:
-    """Those listed that are not there; none where most are not, for then that is another graph."""
-    gone = frozenset(node for node in listed if node not in there)
-    return gone if 2 * len(gone) <= len(listed) else frozenset()
 
 
 def gone_from_graph(opened: Opened, node: NodeType, listed: Collection[str]) -> frozenset[str]:

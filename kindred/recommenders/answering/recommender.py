@@ -296,7 +296,7 @@ class Recommender:
         words = self.system.words
         if unmet := self._finder.met_by_none(version, request):
             return unmet
-        if request.among is not None and not any(item in version.model.items for item in request.among):
+        if request.among is not None:
             return f"none of the given {words.items} can be put in order"
         if request.where or request.bounds:
             return f"no {words.item} is left that fits what was asked for"

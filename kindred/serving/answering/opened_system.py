@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from kindred.domain.embeddings import TextEncoder
-from kindred.domain.errors import ArtifactError, StoreError
+from kindred.domain.errors import ArtifactError, RecordError, StoreError
 from kindred.domain.explanation import Explanation
 from kindred.domain.recommendation import Request
 from kindred.recommenders.answering.known import left_out
@@ -22,6 +22,7 @@ from kindred.recommenders.runs import read_manifest
 from kindred.recommenders.systems import SystemModule
 from kindred.serving.answering.ladder import FAILURES, Ladder
 from kindred.serving.answering.together import Together
+from kindred.serving.http.problems import UnknownError
 from kindred.serving.state.graph_door import GraphDoor
 from kindred.serving.state.graph_fit import misfit
 from kindred.serving.state.memory import Memory
@@ -31,6 +32,7 @@ from kindred.vectorstore.store import VectorStore
 _LOG = logging.getLogger("kindred.serving")
 RETRY_SECONDS = 10.0
 """A version that could not be taken is tried again after this time."""
+_SOON = "it came after that version and is not placed yet: ask again in some seconds; it needs a text or an event"
 _SOMEBODY = ""
 """Stands for who is unknown: no id is empty."""
 _READING_SHARE = 0.1
@@ -141,14 +143,24 @@ class OpenedSystem:
             self._note_listed()
 
     def why(self, user_id: str, item_id: str, at: int | None = None) -> Explanation:
-        """The evidence for an item; its note says where the graph could not be asked for words of users."""
-        if self.is_leaving(user_id):
-            return replace(self.recommender.why(_SOMEBODY, item_id, at), user_id=user_id)
-        began = time.monotonic()
-        found = self.recommender.why(user_id, item_id, at)
+        """The evidence for an item; its note says where the graph could not be asked for words of users.
+
+        Raises:
+            UnknownError: the version has no such item.
+        """
+        began, asker = time.monotonic(), _SOMEBODY if self.is_leaving(user_id) else user_id
+        try:
+            found = replace(self.recommender.why(asker, item_id, at), user_id=user_id)
+        except RecordError as error:
+            raise self.not_there(item_id, error) from error
         if found.note or self.memory.graph_problem(began) is None:
             return found
         return replace(found, note="the graph can't be read: without the words of users")
+
+    def not_there(self, item_id: str, error: RecordError) -> UnknownError:
+        """The error of an item that the version has not, which says where it will have it soon."""
+        is_placed_soon = self.module.takes == "events" and self.memory.knows_item(item_id)
+        return UnknownError(error.message, _SOON if is_placed_soon else error.next_step)
 
     def forget_user(self, user_id: str) -> None:
         """As if they had never been there: nothing of them is in memory."""

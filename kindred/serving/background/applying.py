@@ -88,6 +88,7 @@ class Applier:
         self._may_place_at = 0.0
         self._to_place: set[str] = set()
         self._to_clear: set[str] = set()
+        self._put_again: dict[str, set[str]] = {}
 
     def apply(self, batch: Sequence[Entry]) -> None:
         """Brings a batch, oldest first, into the graph and the vectors, and notes that in the journal.
@@ -181,6 +182,8 @@ class Applier:
             if value["kind"] == NODE and value["label"] == opened.module.system.item_label:
                 self._to_place.add(opened.name)
                 self._may_place_at = 0.0
+                if _knows(opened.recommender, value["said"]["id"]):
+                    self._put_again.setdefault(opened.name, set()).add(value["said"]["id"])
             elif value["kind"] == EVENT and not _knows(opened.recommender, value["record"]["target_id"]):
                 self._to_place.add(opened.name)
 
@@ -210,9 +213,21 @@ class Applier:
                 placed = {*version.model.items.ids, *new.ids}
                 unplaced = [item for item in opened.memory.past.items.ids if item not in placed]
                 self._service.vectors.of(name).remove(version.name, ITEMS, unplaced)
+            self._place_again(opened, opened.recommender)
             self._to_place.discard(name)
             self._to_clear.discard(name)
         self._may_place_at = time.monotonic() + (time.monotonic() - began) / _PLACING_SHARE
+
+    def _place_again(self, opened: OpenedSystem, recommender: Recommender) -> None:
+        """Rows of items that the model knows, which were deleted and put again, as the next `publish` has them."""
+        put, version = sorted(self._put_again.pop(opened.name, ())), recommender.version()
+        vectors = self._service.vectors.of(opened.name)
+        there = vectors.fetch(version.name, ITEMS, put).ids if put else ()
+        back = IdMap(item for item in put if item not in there and opened.memory.knows_item(item))
+        if len(back):
+            titles = opened.memory.titles(back.ids)
+            rows = version.model.ranking.items[version.model.items.known_positions(back.ids)]
+            vectors.upsert(version.name, ITEMS, Embeddings(back, rows), [{"title": titles.get(i, "")} for i in back])
 
     def _compact(self) -> None:
         """Takes out of the journal what no longer may be in it, and what it need not hold."""

@@ -18,7 +18,7 @@ from kindred.domain.errors import RecordError
 from kindred.domain.recommendation import Answer, Request
 from kindred.serving.answering.together import MOST_TOGETHER
 from kindred.serving.http.known_parameters import ONLY_KNOWN
-from kindred.serving.http.problems import UnknownError, request_id_of
+from kindred.serving.http.problems import request_id_of
 from kindred.serving.http.quick_routes import QuickRoute
 from kindred.serving.http.replies import orjson_response
 from kindred.serving.routes.answer_values import answer_value, ranked_value
@@ -31,7 +31,6 @@ HowMany = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many items"
 SYSTEM_PATH: Parameter = ("system", {"type": "string", "description": "which recommender", "example": "products"})
 USER_PATH: Parameter = ("user_id", {**TypeAdapter(Id).json_schema(), "example": "U00042"})
 DEFAULT_SYSTEM = "products"
-_SOON = "it came after that version and is not placed yet: ask again in some seconds; it needs a text or an event"
 
 
 class _OfUser(BaseModel):
@@ -110,9 +109,7 @@ def router(service: Service) -> APIRouter:
         try:
             answer = await service.similar(system, item_id, k)
         except RecordError as error:  # all that can be wrong with an id: no item of the version is called so
-            opened = service.system(system)
-            is_placed_soon = opened.module.takes == "events" and opened.memory.knows_item(item_id)
-            raise UnknownError(error.message, _SOON if is_placed_soon else error.next_step) from error
+            raise service.system(system).not_there(item_id, error) from error
         return orjson_response(answer_value(answer, request_id_of(http)))
 
     return routes

@@ -13,12 +13,11 @@ import pyarrow as pa
 
 from kindred.domain.embeddings import TextEncoder
 from kindred.domain.errors import StoreError
-from kindred.domain.ids import IdMap
+from kindred.domain.ids import IdMap, gone_since
 from kindred.domain.interactions import IntArray, Interactions, ratings_of
 from kindred.domain.records import Event, User
 from kindred.domain.schema import to_table
 from kindred.ingest.loading.load import with_embeddings
-from kindred.recommenders.answering.gone import gone_since
 from kindred.recommenders.answering.known import read_texts
 from kindred.recommenders.histories import BEFORE_ALL, Histories, histories_of_table, no_histories
 from kindred.recommenders.releases import Release
