@@ -68,10 +68,11 @@ class Experiments:
     def choose(self, system: str, request: Request) -> Choice | None:
         """The request as the user's arm has it answered; None where no experiment has this user.
 
-        None as well where it asks for another time or version than the one in force.
+        None as well where it asks for another time or version than the one in force, or gives the candidates, which
+        are put in order and not shown for that.
         """
-        experiment = self._by_system.get(system)
-        if experiment is None or request.user_id is None or request.at is not None or request.version is not None:
+        experiment, own = self._by_system.get(system), (request.at, request.version, request.among)
+        if experiment is None or request.user_id is None or any(part is not None for part in own):
             return None
         arm = experiment.arm_of(request.user_id)
         if arm is None:

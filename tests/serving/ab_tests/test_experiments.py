@@ -222,6 +222,8 @@ def test_the_service_answers_by_arm_and_logs_what_it_showed(published: Published
     async def ask(service: Service) -> list[Answer]:
         past = await service.answer("products", Request(user_id=users[0], at=1))
         assert past.variant == ""
+        given = Request(user_id=users[0], among=[str(published.reviews[0]["asin"])], exclude_seen=False)
+        assert (await service.answer("products", given)).variant == "", "what is put in order is not shown for that"
         return [await service.answer("products", Request(user_id=user, k=3)) for user in users]
 
     with opened(settings) as service:
