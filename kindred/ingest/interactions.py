@@ -23,6 +23,7 @@ from kindred.ingest.tables.json_documents import check_no_columns, check_no_name
 from kindred.ingest.tables.lacking import check_named_once, on_searches
 from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, Layout, TableMapping, find_event_type
+from kindred.ingest.tables.objects_in_cells import with_objects_opened
 from kindred.ingest.tables.order_table import find_orders
 from kindred.ingest.tables.records import event_source
 from kindred.ingest.tables.table_head import Head, lists_of_rows, read_head
@@ -200,6 +201,8 @@ def _head_of_events(path: Location, given: TableMapping) -> Head:
         check_no_columns(path, plain)
         check_no_named_rows(path, plain)
     head = _with_baskets(path, given, plain)
+    if not names_both(given.events, head) and names_both(given.events, opened := with_objects_opened(head)):
+        return opened
     if not names_both(given.events, head):
         for name in (outer := list(lists_of_rows(head))):
             within = read_head(path, given.file.model_copy(update={"unfold": name}))

@@ -54,3 +54,17 @@ def guess_unrated(values: Iterable[object]) -> str | None:
         return "-1"
     low = max((counts[number] for number in others if number <= others[-1] / 2), default=0)
     return "0" if others[0] >= 1 and counts[0] >= _MANY * max(low, 1) else None
+
+
+def below_scale(values: Iterable[object]) -> bool:
+    """Whether some of the ratings are 0 and all others from 1 to 5 or to 10, as where 0 may say that none was given."""
+    try:
+        numbers = {number for number, scale in map(_rating, values) if number is not None and not scale}
+    except BadRecord:
+        return False
+    others = numbers - {0.0}
+    return 0.0 in numbers and len(others) > 2 and min(others) >= 1 and max(others) in (5.0, 10.0)
+
+
+def _rating(value: object) -> tuple[float | None, str]:
+    return rating_of(value, "")

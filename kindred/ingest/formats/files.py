@@ -25,7 +25,7 @@ from kindred.ingest.formats.json_arrays import objects_run_on, read_array
 from kindred.ingest.formats.json_lines import known_pairs
 from kindred.ingest.formats.paragraphs import is_paragraphs, read_paragraphs
 from kindred.ingest.formats.partitions import partition_of, with_columns, without_columns
-from kindred.ingest.formats.rows import Row, carried_down, unfolded
+from kindred.ingest.formats.rows import Row, carried_down, unfolded, with_objects
 from kindred.ingest.formats.source import Source, unremarked
 from kindred.ingest.formats.sql_tables import read_table
 
@@ -76,6 +76,8 @@ def read_rows(path: Location, source: Source, progress: Progress, remark: Remark
 
 
 def _unfolded(rows: Iterator[Row], source: Source) -> Iterator[Row]:
+    if source.objects:
+        rows = with_objects(rows, source.objects, source.columns)
     if source.carried_by:
         rows = carried_down(rows, source.carried_by, source.carried)
     return unfolded(rows, source.unfold, source.parted_by, source.beside) if source.unfold else rows

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from kindred.ingest.cells.bad_records import BadRecord, Reason
 from kindred.ingest.cells.texts import listed
 from kindred.ingest.cells.values import is_missing
+from kindred.ingest.formats.json_lines import decode_json_or_literal
+
+COUNTED = "×"
+"""What parts entries of which each begins with how many there are: `1× Mug, 2× Lamp`."""
+_NEXT_COUNTED = re.compile(r",\s*(?=\d+\s*[×x]\s)")
+_ONE_COUNTED = re.compile(r"\s*(\d+)\s*[×x]\s+(.*\S)\s*", re.DOTALL)
 
 
 class Row(NamedTuple):
@@ -36,6 +43,35 @@ def flattened(values: Mapping[str, object]) -> Mapping[str, object]:
         if isinstance(value, dict):
             found |= {f"{name}.{inner}": held for inner, held in flattened(value).items()}
     return found
+
+
+def object_in(value: object) -> Mapping[str, object] | None:
+    """The object that was written into a text, as JSON or as Python prints it; None where there is none."""
+    if not isinstance(value, str) or value.lstrip()[:1] != "{":
+        return None
+    try:
+        found = decode_json_or_literal(value.encode())
+    except BadRecord:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def with_objects(rows: Iterator[Row], names: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
+    """The rows with what stands in the objects of some columns, in place of these; `columns` says what is wanted."""
+    for row in rows:
+        if isinstance(row.value, BadRecord):
+            yield row
+            continue
+        found = flattened({name: object_in(row.value.get(name)) for name in names})
+        others = {name: value for name, value in row.value.items() if name not in names}
+        yield row._replace(
+            value=others
+            | {
+                name: value
+                for name, value in found.items()
+                if name in columns and value is not None and name not in names
+            }
+        )
 
 
 class Carried:
@@ -125,11 +161,19 @@ def _entries(
         yield from ({**value, **others, name: one} for one in within)
 
 
+def counted_in(text: str) -> list[tuple[int, str]]:
+    """How many of what a text such as `1× Mug, 2× Lamp` says; empty of any other."""
+    found = [_ONE_COUNTED.fullmatch(part) for part in _NEXT_COUNTED.split(text)]
+    return [(int(one[1]), one[2]) for one in found if one] if all(found) else []
+
+
 def entries_of(value: object, parted_by: str) -> object:
     """The entries of a list, also of one that was printed into a text or is parted by a sign; else what is there."""
     if not isinstance(value, str):
         return value
     found = listed(value)
+    if isinstance(found, str) and parted_by == COUNTED:
+        return [name for _, name in counted_in(found)] or found
     if isinstance(found, str) and parted_by:
         return [part for text in found.split(parted_by) if (part := text.strip())]
     return found

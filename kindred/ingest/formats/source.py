@@ -60,6 +60,7 @@ class Source:
         unfold: the column whose lists hold rows of their own: each becomes a row, with the other columns beside it.
         parted_by: what stands between the entries of such a list where it is a text.
         beside: columns whose lists go with it, entry by entry.
+        objects: columns whose cells are objects of JSON as texts, which hold columns of the source.
         carried_by: the column in which rows that belong together have the same, where the first says more than others.
         carried: the columns that the first alone fills.
         is_archive: its files are archives, which are left packed.
@@ -86,6 +87,7 @@ class Source:
     unfold: str = ""
     parted_by: str = ""
     beside: Sequence[str] = ()
+    objects: Sequence[str] = ()
     carried_by: str = ""
     carried: Sequence[str] = ()
     is_archive: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kindred.ingest.cells.texts import listed
-from kindred.ingest.formats.rows import entries_of
+from kindred.ingest.formats.rows import COUNTED, counted_in, entries_of
 from kindred.ingest.tables.column_names import is_name_of, name_of_entry
 from kindred.ingest.tables.table_head import Head
 
@@ -29,6 +29,9 @@ def basket_column(head: Head, given: str | None) -> tuple[str, str] | None:
         if lists > (0 if _holds_items(name) else _USUAL * len(values)):
             return name, ""
         texts = [value for value in values if isinstance(value, str)]
+        counted = [len(counted_in(text)) for text in texts]
+        if texts and all(counted) and max(counted) > 1:
+            return name, COUNTED
         if _holds_items(name) and (sign := _sign_between(texts)):
             return name, sign
     return None

@@ -15,7 +15,7 @@ _ITEM = (
     "beer_id beer_beerid wine_id joke_id hotel_id goods_id show_id episode_id podcast_id paper_id page_id photo_id "
     "image_id doc_id document_id joke game anime url page aid object_id target_id dst_id dst dest_id product_sku "
     "to_node_id track_uri product_no article_no item_no item_product_id gmap_id item_number "
-    "product_number submission_id url_path page_path pathname"
+    "product_number submission_id url_path page_path pathname item_sku bookmark_id pin_id"
 )
 _NAMES_OF_ITEMS = (
     "item_name product_name prod_name movie_name movie_title book_title book_name track_name song_name game_name "
@@ -43,7 +43,7 @@ _USUAL = {
     "weight": (
         "weight plays play_count played_ratio_pct listens count times quantity hours minutes playtime_forever playtime "
         "listen_count hours_played play_hours number_of_times num_repeat qty item_quantity lineitem_quantity "
-        "watch_ratio"
+        "watch_ratio qty_ordered"
     ),
     "at": (
         "at timestamp time time_ms timestamp_ms created_utc unix_review_time datetime date_time date created_at "
@@ -144,6 +144,7 @@ NAMES = {
     for role, words in _USUAL.items()
 }
 """Role → names in plain form, the likeliest first."""
+_IN_WORDS = frozenset(map(letters_of, _NAMES_OF_ITEMS.split()))
 
 
 def guess(role: str, columns: Sequence[str], taken: Collection[str | None]) -> str | None:
@@ -195,6 +196,11 @@ def title_beside(item: str, columns: Sequence[str]) -> str | None:
 def is_name_of(role: str, name: str) -> bool:
     """Whether columns of this role are called so."""
     return _plain(name) in NAMES[role]
+
+
+def is_name_in_words(name: str) -> bool:
+    """Whether a column called so holds names of items, or titles, which several may have."""
+    return _plain(name) in _IN_WORDS
 
 
 def _plain(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from kindred.domain.errors import SettingsError
 from kindred.domain.records import Event
@@ -11,14 +11,15 @@ from kindred.ingest.cells.bad_records import BadRecord
 from kindred.ingest.cells.missing import MISSING_IDS, MISSING_NUMBERS
 from kindred.ingest.cells.numbers import decimal_of, price_of
 from kindred.ingest.cells.ratings import rating_of
-from kindred.ingest.cells.unrated import NEVER, guess_unrated
+from kindred.ingest.cells.unrated import NEVER, below_scale, guess_unrated
 from kindred.ingest.cells.values import is_missing, says_yes
-from kindred.ingest.tables.column_names import guess, guesses, of_entries
+from kindred.ingest.formats.columns import letters_of
+from kindred.ingest.tables.column_names import guess, guesses, is_name_in_words, of_entries
 from kindred.ingest.tables.lacking import check_there, lacking
 from kindred.ingest.tables.mapping import EventColumns
 from kindred.ingest.tables.records import event_properties
 from kindred.ingest.tables.table_head import Head
-from kindred.ingest.tables.taken_back import find_status
+from kindred.ingest.tables.taken_back import find_status, tells_what_happened
 from kindred.ingest.tables.time_forms import (
     form_of_times,
     holds_clocks,
@@ -32,8 +33,10 @@ from kindred.ingest.tables.time_forms import (
 _AT_MOST_MISSING = {"user": 0.4, "item": 0.99}  # share of rows; whoever is missing more often is named elsewhere
 _MANY_MISSING = 0.05  # share of rows
 _MANY_ROWS = 20
+_MANY_APART = 100
 _FEWEST_WEIGHTS = 3
 _READERS = {"rating": rating_of, "weight": price_of}
+_OF_KINDS = ("type", "verb", "activity", "interaction", "act")
 _OF_ONE_EVENT = ("at", "text", "kind")
 
 
@@ -57,6 +60,8 @@ def event_columns(
     unrated = columns.unrated or guess_unrated(row.get(columns.rating or "") for row in head.rows)
     if unrated and not columns.unrated:
         remarks.append(f"{unrated} in {columns.rating} is read as not rated: --unrated {NEVER} says otherwise")
+    if not unrated and below_scale(row.get(columns.rating or "") for row in head.rows):
+        remarks.append(f"0 in {columns.rating} is read as the lowest rating: --unrated 0 if it stands for none")
     if columns.weight and (num_zeros := sum(_is_zero(row.get(columns.weight)) for row in head.rows)):
         share = num_zeros / len(head.rows)
         remarks.append(
@@ -134,7 +139,15 @@ def _guess(role: str, head: Head, taken: set[str]) -> str | None:
         return next((flag for flag in guesses("flag", head.columns, taken) if _says_yes_or_no(flag, head)), None)
     if role in _READERS and name and not _holds(role, name, head):
         return _guess(role, head, {*taken, name})  # such as the weight of a person, `137lbs`
+    if role == "kind" and name is None:
+        return _words_for_what_happened(head, taken)
     return named_like_times(head, taken) if role == "at" and name is None else name
+
+
+def _words_for_what_happened(head: Head, taken: set[str]) -> str | None:
+    """The column called as one of kinds of anything in which only words for what users did stand; None for none."""
+    names = [name for name in head.columns if name not in taken and letters_of(name).endswith(_OF_KINDS)]
+    return next((name for name in names if tells_what_happened(row.get(name) for row in head.rows)), None)
 
 
 def _says_yes_or_no(name: str, head: Head) -> bool:
@@ -165,8 +178,8 @@ def _doubts(given: EventColumns, columns: EventColumns, head: Head) -> list[str]
     for role in ("user", "item"):
         if not getattr(given, role):
             remarks += _passed_over(role, columns, head) or _often_missing(role, columns, head)
-            remarks += _all_alike(role, columns, head)
-    return remarks
+            remarks += _all_alike(role, columns, head) or _all_apart(role, columns, head)
+    return remarks + ([] if given.item else _named_alike(columns, head))
 
 
 def _passed_over(role: str, columns: EventColumns, head: Head) -> list[str]:
@@ -202,6 +215,44 @@ def _all_alike(role: str, columns: EventColumns, head: Head) -> list[str]:
     if len(values) < _MANY_ROWS or len({*values}) > 1:
         return []
     return [f"{chosen} is {values[0][:40]!r} in all of the first rows: another {role} is --{role} COLUMN"]
+
+
+def _all_apart(role: str, columns: EventColumns, head: Head) -> list[str]:
+    """A remark where each of many rows has another item, or user: what stands there may be an order or a basket."""
+    chosen, other = str(columns.by_role()[role]), str(columns.by_role()["item" if role == "user" else "user"])
+    values = [str(row.get(chosen)) for row in head.rows]
+    others = {str(row.get(other)) for row in head.rows}
+    if len(values) < _MANY_APART or len({*values}) < len(values) or len(others) == 1:
+        return []
+    return [f"{chosen} is another one in each of the first {len(values):,} rows: another {role} is --{role} COLUMN"]
+
+
+def _named_alike(columns: EventColumns, head: Head) -> list[str]:
+    """A remark where items go by names though a column of their ids may tell those of one name apart."""
+    item = columns.item or ""
+    if not is_name_in_words(item):
+        return []
+    taken = {name for name in columns.by_role().values() if name}
+    outer = f"{item.rpartition('.')[0]}." if "." in item else ""
+    apart = {name: _names_with_several(item, name, head, bool(outer)) for name in head.columns if name not in taken}
+    names = [name for name, count in apart.items() if count and name.startswith(outer) and _is_called_an_id(name)]
+    if not names:
+        return []
+    return [f"items go by {item}, and {apart[names[0]]:,} of its names have several {names[0]}: --item {names[0]}"]
+
+
+def _is_called_an_id(name: str) -> bool:
+    outer, _, last = name.rpartition(".")
+    return letters_of(last).endswith(("id", "uri", "url", "sku", "isbn", "slug")) or outer.endswith("ids")
+
+
+def _names_with_several(item: str, other: str, head: Head, is_of_item: bool) -> int:
+    """How many of the items have several values in another column, which each are of one item and no event's own."""
+    rows = [(str(row.get(item)), str(row.get(other))) for row in head.rows if row.get(other) not in (None, "")]
+    pairs = {*rows}
+    if len({value for _, value in pairs}) < len(pairs) or (len(pairs) == len(rows) and not is_of_item):
+        return 0
+    return sum(count > 1 for count in Counter(name for name, _ in pairs).values())
 
 
 def _continued(user: str, status: str | None, head: Head) -> list[str]:

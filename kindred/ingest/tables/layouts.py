@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -25,6 +25,7 @@ from kindred.ingest.tables.matrices import rows_of_matrix
 def in_layout(source: Source, layout: Layout) -> Source:
     """The source of files that are written so."""
     source = replace(source, unfold=layout.unfold, parted_by=layout.parted_by, beside=layout.beside)
+    source = _opening(source, layout.objects)
     if carried := [name for name in layout.carried if name in source.columns]:
         columns = dict.fromkeys((*source.columns, layout.carried_by))
         source = replace(source, columns=tuple(columns), carried_by=layout.carried_by, carried=carried)
@@ -32,6 +33,21 @@ def in_layout(source: Source, layout: Layout) -> Source:
         return replace(source, encoding=layout.encoding or source.encoding)
     source = replace(source, quoted=len(layout.separator) == 1)
     return replace(source, read=partial(_read_cells, layout))
+
+
+def _opening(source: Source, names: Sequence[str]) -> Source:
+    """The source, which finds columns within objects in the cells of these columns."""
+    used = [name for name in names if any(column.startswith(f"{name}.") for column in source.columns)]
+    if not used:
+        return source
+    within = tuple(f"{name}." for name in used)
+    firm = [name for name in source.firm if not name.startswith(within)]
+    wanted = {
+        holds: (*known, *used) if any(name.startswith(within) for name in known) else known
+        for holds, known in source.wanted.items()
+    }
+    columns = tuple(dict.fromkeys((*source.columns, *used)))
+    return replace(source, columns=columns, firm=tuple(firm), wanted=wanted, objects=used)
 
 
 def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> Iterator[Row] | None:

@@ -88,6 +88,7 @@ class Layout(_Part):
         unfold: the column whose lists hold rows of their own, or several items.
         parted_by: what stands between the entries of such a list where it is a text.
         beside: columns whose lists go with that one, entry by entry: the ratings of its items, and the times.
+        objects: the columns whose cells are objects of JSON as texts, which hold columns of their own.
         carried_by: the column that numbers orders, of whose lines the first alone says what holds for all.
         carried: the columns of which that is so.
         matrix: the column of users, where every other column is an item; `?` if not told.
@@ -100,6 +101,7 @@ class Layout(_Part):
     unfold: str = ""
     parted_by: str = ""
     beside: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
     carried_by: str = ""
     carried: tuple[str, ...] = ()
     matrix: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from kindred.ingest.cells.missing import MISSING_NUMBERS
@@ -22,6 +22,14 @@ _AGAINST = re.compile(
     "impress(?:ions?|ed)|exposures?|exposed|shown|list(?:viewed|filtered)|viewitemlist)"
 )
 """Words for what happened, their letters alone, that take an item back, turn it down, or say that it was shown."""
+_FOR = re.compile(
+    "(?:page|product|item|track|song|video|article|post|book|movie)?"
+    "(?:views?|viewed|clicks?|clicked|clickouts?|carts?|addtocart|addedtocart|addtobasket|orders?|ordered|buys?|bought|"
+    "purchases?|purchased|transactions?|plays?|played|listens?|listened|watch|watched|scrobbles?|reads?|rents?|rented|"
+    "likes?|liked|favou?rites?|favou?rited|fav|pv|wishlist|addtowishlist|downloads?|downloaded|shares?|shared|"
+    "bookmarks?|bookmarked|pageviews?|visits?|visited|checkins?|borrow|borrowed|rate|rated)"
+)
+"""Words for what happened that do neither."""
 _CANCELLED = (
     "cancell?ed|cancell?ation|refund|refunded|void|voided|chargeback|chargedback|"
     "storniert|erstattet|annulee?|remboursee?|cancelad[oa]|anulad[oa]|reembolsad[oa]|annullat[oa]|rimborsat[oa]|"
@@ -51,6 +59,12 @@ _OF_ORDERS = re.compile(
 _FLAG = re.compile("(?:is|was|order|item)?(?:cancell?ed|refunded|voided)(at|on|date|time)?")
 """Names of columns, their letters alone, in which a yes or a time says it."""
 _REMEMBERED = 1_024
+
+
+def tells_what_happened(words: Iterable[object]) -> bool:
+    """Whether these are words for what users did, each of them, and there is one."""
+    letters = {_letters(word) for word in words if not is_missing(word)}
+    return bool(letters) and all(_FOR.fullmatch(word) or _AGAINST.fullmatch(word) for word in letters)
 
 
 def find_status(

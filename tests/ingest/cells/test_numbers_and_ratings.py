@@ -94,7 +94,9 @@ def test_a_number_that_stands_for_no_rating_is_none(
     known = TableMapping(events=EventColumns(unrated=given))
     tables = interaction_files(known, [written(tmp_path / "t.csv", "rating", values)])
     assert [event.rating for event in events(tables)] == ratings
-    assert any("--unrated" in remark for remark in tables.remarks) == (None in ratings and given is None)
+    told = [remark for remark in tables.remarks if "--unrated" in remark]
+    assert any("is read as not rated" in remark for remark in told) == (None in ratings and given is None)
+    assert any("as the lowest rating" in remark for remark in told) == (ratings == [0, 1, 0, 2, 5])
 
 
 def test_what_stands_for_no_rating_is_a_number(tmp_path: Path) -> None:
