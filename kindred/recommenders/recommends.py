@@ -60,7 +60,7 @@ class ListsWhatIsThere(Protocol):
     """A recommender whose version lists items and users that may be deleted since it was published."""
 
     def listed(self) -> tuple[Collection[str], Collection[str]]:
-        """Ids of the items and of the users that the version in force lists; no users where none stay listed."""
+        """Ids of the items and of the users that the version in force lists; no users where it lists none."""
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from kindred.domain.interactions import IntArray
 from kindred.domain.recommendation import Request
 from kindred.domain.schema import graph_schema
 from kindred.graph.store import GraphStore, QueryLimits
-from kindred.graph.tables import numbers_of_nodes
+from kindred.graph.tables import ids_of_nodes, numbers_of_nodes
 from kindred.recommenders.histories import Histories, events_of_user, histories_of_tables, read_histories
 from kindred.recommenders.releases import Release
 from kindred.recommenders.system import System, Triple
@@ -82,6 +82,9 @@ class Known(Protocol):
     def gone_users(self) -> Collection[str]:
         """Users that were deleted since the version was published, of those that it lists."""
 
+    def still_there(self, user_ids: Sequence[str]) -> Sequence[str]:
+        """Those of these users, in their order, who were not deleted since the version was published."""
+
     def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:
         """Ids of users with events, with most first, of those whose events are with fewer different items."""
 
@@ -111,6 +114,7 @@ class StoreKnown:
         self._system = system
         self._store = store
         self._read: dict[tuple[str, int | None], pa.Table] | None = None
+        self._users: tuple[Hashable, IdMap] | None = None
 
     @contextmanager
     def one_answer(self) -> Iterator[None]:
@@ -205,6 +209,11 @@ class StoreKnown:
 
     def gone_users(self) -> Collection[str]:
         return ()
+
+    def still_there(self, user_ids: Sequence[str]) -> Sequence[str]:
+        if self._users is None or self._users[0] != self._store.state:
+            self._users = self._store.state, ids_of_nodes(self._store, self._system.user)
+        return [user for user in user_ids if user in self._users[1]]
 
     def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:
         source, event, target = self._system.triple

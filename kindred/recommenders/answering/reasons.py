@@ -7,7 +7,7 @@ says only what the evidence holds: people who liked both, or something that both
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ class Told:
         liked: which events say that the user liked the item, `[num_events]`.
         shares: what each event adds to the score of each recommended item, `[num_events, num_recommended]`.
         rated: whether events have ratings, so that it is known who liked an item and who only had to do with it.
+        still_there: gives those of users who were not deleted since.
     """
 
     user_id: str | None
@@ -37,6 +38,7 @@ class Told:
     liked: NDArray[np.bool_]
     shares: FloatArray
     rated: bool = True
+    still_there: Callable[[Sequence[str]], Sequence[str]] = list
 
 
 def explain(
@@ -71,7 +73,7 @@ def _reason(
     name = f"“{titles[mine]}”" if mine in titles else mine
     did, event = system.words.did, system.edge.type
     start = (told.user_id or "you", event, mine)
-    fans = evidence.common_fans(mine, theirs, besides=told.user_id)
+    fans = told.still_there(evidence.common_fans(mine, theirs, besides=told.user_id))
     if fans:
         others = counted(len(fans), "other", "others")
         they = "liked" if told.rated else did

@@ -221,8 +221,9 @@ class Recommender:
         return not version.ranks_at(self._pasts.of(request.user_id, request.at).seen_at, request.at)
 
     def listed(self) -> tuple[Collection[str], Collection[str]]:
-        """The items of the version in force; rows of deleted users are out of it."""
-        return self.version().model.items.ids, ()
+        """The items of the version in force, and the users whom its reasons may name."""
+        version = self.version()
+        return version.model.items.ids, version.evidence.users.ids
 
     def row_of(self, user_id: str) -> Vectors | None:
         """The row of a user that says all that they did, `[width]`; None unless an answer had it encoded."""
@@ -281,7 +282,7 @@ class Recommender:
             return {}
         liked = are_liked(self.system, histories.events.user_index, histories.columns, model.scale)
         shares = model.contributions(histories, recommended)
-        told = Told(asker.user_id, histories.item_ids, liked, shares, rated=model.scale is not None)
+        told = Told(asker.user_id, histories.item_ids, liked, shares, model.scale is not None, self._known.still_there)
         return explain(self.system, version.evidence, told, recommended, titles)
 
     def _as_it_was(self, request: Request, version: Version) -> Answer:

@@ -185,7 +185,8 @@ def _start(question: Question, item: str, rows: IntArray) -> str:
 def _people(question: Question, item: str) -> list[str]:
     """Who liked both items, those first who liked most of what the user liked."""
     evidence = question.version.evidence
-    people = evidence.common_fans(item, question.item_id, besides=question.user_id)
+    fans = evidence.common_fans(item, question.item_id, besides=question.user_id)
+    people = question.known.still_there(fans)
     if not people:
         return []
     overlaps = evidence.overlaps(list(dict.fromkeys(question.history.item_ids)))

@@ -25,7 +25,7 @@ from kindred.recommenders.system import System, Triple
 from kindred.serving.state.graph_door import GraphDoor
 from kindred.serving.state.graph_fit import LEAST_SHARE
 from kindred.serving.state.items_now import ItemsNow
-from kindred.serving.state.past import LightEvent, Past, light_columns, read_past
+from kindred.serving.state.past import LightEvent, Past, light_columns, read_past, times_of_events
 from kindred.serving.state.stored_events import StoredEvents
 
 _USERS_LOOKED_AT = 3
@@ -104,7 +104,7 @@ class Memory:
             past, rows = self.past, self._rows(user_id, until)
             return past.item_ids(rows), past.times(rows)
         events = self.light_events(user_id, until)
-        return [event.item_id for event in events], _times(events)
+        return [event.item_id for event in events], times_of_events(events)
 
     def skipped(self, user_id: str, until: int | None) -> Sequence[str]:
         least = self.system.skipped_below
@@ -206,6 +206,10 @@ class Memory:
 
     def gone_users(self) -> Collection[str]:
         return self._gone_users
+
+    def still_there(self, user_ids: Sequence[str]) -> Sequence[str]:
+        gone = self._gone_users
+        return [user for user in user_ids if user not in gone] if gone else user_ids
 
     def busy_users(self, count: int, fewer_than: float = math.inf) -> list[str]:
         past, found = self.past, list[str]()
@@ -379,17 +383,13 @@ class Memory:
     def _light(self, user_id: str, items: IdMap, until: int | None) -> Histories:
         """A history without texts, where the graph can't be read."""
         events = self.light_events(user_id, until)
-        at = _times(events)
+        at = times_of_events(events)
         rating = np.array([np.nan if e.rating is None else e.rating for e in events], np.float32)
         ids = [event.item_id for event in events]
         columns = light_columns(self.system, at, rating)
         rated = None if self.system.rating is None else ratings_of(np.nan_to_num(rating), ~np.isnan(rating))
         index = Interactions(np.zeros(len(events), np.int64), items.positions(ids), 1, len(items), rated, at)
         return Histories(index, columns, ids)
-
-
-def _times(events: Sequence[LightEvent]) -> IntArray:
-    return np.array([BEFORE_ALL if event.at is None else event.at for event in events], np.int64)
 
 
 def _is_skip(event: Event, skipped_below: tuple[str, float] | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -216,3 +216,8 @@ def _context(store: GraphStore, triple: Triple, items: IdMap) -> tuple[Lists, Id
     nodes = IdMap.sorted(node for _, node in pairs)
     sources, targets = items.positions([item for item, _ in pairs]), nodes.positions([node for _, node in pairs])
     return Lists.group(sources, targets, len(items)), nodes
+
+
+def times_of_events(events: Sequence[LightEvent]) -> IntArray:
+    """Seconds UTC of each event, `BEFORE_ALL` where unknown, `[num_events]`."""
+    return np.array([BEFORE_ALL if event.at is None else event.at for event in events], np.int64)
