@@ -328,8 +328,8 @@ def _user(system: str, user_id: str) -> str:
 
 
 def _part(name: str) -> str:
-    """An id as a part of a path, whatever is in it."""
-    return quote(name, safe="")
+    """An id as a part of a path, whatever is in it; `.` and `..` are ids too, not a way to another path."""
+    return name.replace(".", "%2E") if name in (".", "..") else quote(name, safe="")
 
 
 def _pause(tried: int, told: str | None) -> float:

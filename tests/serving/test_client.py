@@ -42,6 +42,16 @@ def a_user(published: Published) -> str:
     return str(published.reviews[0]["reviewerID"])
 
 
+@pytest.mark.parametrize("user", [".", "..", "...", "a/../b", "%2e", "ä?#"])
+def test_any_id_is_one_part_of_an_address(address: str, user: str) -> None:
+    with Client(address) as client:
+        assert client.recommend(user, k=1)["user_id"] == user
+        assert client.why(user, client.recommend(user, k=1)["items"][0]["id"])["user_id"] == user
+        with pytest.raises(ServiceError) as refused:
+            client.similar(user)
+        assert (refused.value.status, refused.value.code) == (404, "unknown")
+
+
 def test_it_asks_and_tells(address: str, published: Published) -> None:
     user = a_user(published)
     with Client(address) as client:
