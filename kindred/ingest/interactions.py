@@ -20,7 +20,7 @@ from kindred.ingest.tables.continued import with_orders_filled
 from kindred.ingest.tables.event_columns import event_columns, names_both
 from kindred.ingest.tables.item_columns import items_beside, items_of_table
 from kindred.ingest.tables.json_documents import check_no_columns, check_no_named_rows, check_no_users
-from kindred.ingest.tables.lacking import check_named_once, on_searches
+from kindred.ingest.tables.lacking import check_named_once, check_no_records, on_searches
 from kindred.ingest.tables.layouts import in_layout
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, Layout, TableMapping, find_event_type
 from kindred.ingest.tables.objects_in_cells import with_objects_opened
@@ -101,6 +101,7 @@ def interaction_files(
         raise SettingsError(
             f"user and item are one column: {columns.user}", "name another: --user COLUMN --item COLUMN"
         )
+    check_no_records(paths[0], columns.item, head)
     remarks += filter(None, [*_on_layout(head.layout, given.file), on_searches(paths[0], head)])
     if items is None:
         known = items_beside(paths[0], event, given.items, columns, head)

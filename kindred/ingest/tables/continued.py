@@ -11,16 +11,9 @@ from kindred.ingest.formats.columns import letters_of
 from kindred.ingest.formats.rows import Carried
 from kindred.ingest.tables.column_names import guess, guesses
 from kindred.ingest.tables.mapping import EventColumns
-from kindred.ingest.tables.order_table import ORDER_IDS
+from kindred.ingest.tables.order_table import ORDER_NUMBERS
 from kindred.ingest.tables.table_head import Head
 
-_NUMBERS_OF_ORDERS = (
-    "order ordernumber orderno ordernum ordername orderref orderreference incrementid realorderid invoice invoiceno "
-    "invoicenumber receipt receiptnumber transaction transactionnumber salesorder purchaseid bookingid checkoutid "
-    "bestellnummer bestellnr bestellung auftragsnummer rechnungsnummer belegnummer commande numerodecommande pedido "
-    "numerodepedido ordine numeroordine заказ номерзаказа 订单号 订单编号 注文番号"
-)
-_OF_ORDERS = frozenset(map(letters_of, (*ORDER_IDS, *_NUMBERS_OF_ORDERS.split())))
 _OF_AN_ORDER = ("user", "at", "status")
 _FEWEST = 2  # later lines that show it where the column of orders is not called so
 
@@ -38,7 +31,7 @@ def _likely_keys(head: Head, given: EventColumns) -> Iterator[str]:
     """The columns that may number orders, those that are called so first."""
     of_rows = {*_of_an_order(head, given), given.item or guess("item", head.columns, ())}
     others = [name for name in head.columns if name not in of_rows]
-    yield from sorted(others, key=lambda name: letters_of(name) not in _OF_ORDERS)
+    yield from sorted(others, key=lambda name: letters_of(name) not in ORDER_NUMBERS)
 
 
 def _of_an_order(head: Head, given: EventColumns) -> list[str]:
@@ -54,7 +47,7 @@ def _said_once(key: str, head: Head, given: EventColumns) -> tuple[str, ...]:
     One of them or another column must be filled in the first line of every order, and in no other line.
     """
     keys = [None if is_missing(row.get(key)) else str(row[key]) for row in head.rows]
-    is_called_so = letters_of(key) in _OF_ORDERS
+    is_called_so = letters_of(key) in ORDER_NUMBERS
     is_later = [False, *(this in (None, above) for above, this in pairwise(keys))]
     starts = [this for this, later in zip(keys, is_later, strict=False) if not later]
     if len(starts) < 2 or keys[0] is None or (None in keys and not is_called_so):

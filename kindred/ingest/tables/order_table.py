@@ -14,7 +14,7 @@ from kindred.ingest.bytes.paths import GivenTable, one_file
 from kindred.ingest.bytes.remote import Location
 from kindred.ingest.cells.bad_records import BadRecord, Reason, shown
 from kindred.ingest.cells.ids import id_of
-from kindred.ingest.formats.columns import listed_columns
+from kindred.ingest.formats.columns import letters_of, listed_columns
 from kindred.ingest.formats.files import read_rows
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
@@ -24,6 +24,14 @@ from kindred.ingest.tables.table_head import Head, read_head
 
 ORDER_IDS = ("order_id", "basket_id", "transaction_id", "invoice_id", "cart_id", "receipt_id", "id_order")
 
+_NUMBERS_OF_ORDERS = (
+    "order ordernumber orderno ordernum ordername orderref orderreference incrementid realorderid invoice invoiceno "
+    "invoicenumber receipt receiptnumber transaction transactionnumber salesorder purchaseid bookingid checkoutid "
+    "bestellnummer bestellnr bestellung auftragsnummer rechnungsnummer belegnummer commande numerodecommande pedido "
+    "numerodepedido ordine numeroordine заказ номерзаказа 订单号 订单编号 注文番号"
+)
+ORDER_NUMBERS = frozenset(map(letters_of, (*ORDER_IDS, *_NUMBERS_OF_ORDERS.split())))
+"""What columns that number orders are called, their letters alone."""
 _NOTHING: Values = {}
 
 

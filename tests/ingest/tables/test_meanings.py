@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kindred.domain.errors import RecordError
 from kindred.domain.records import Interacted
 from kindred.ingest.interactions import Tables
 from kindred.ingest.loading.pipeline import IngestOptions, ingest_files
@@ -111,3 +112,34 @@ def test_another_item_in_each_of_many_rows_is_told(tmp_path: Path) -> None:
     assert told not in understood(write(tmp_path / "t.csv", f"user,product\n{apart}u1,a1 and b1\n")).remarks
     of_one = "".join(f"ann,book {n}\n" for n in range(150))
     assert told not in understood(write(tmp_path / "t.csv", f"user,product\n{of_one}")).remarks
+
+
+@pytest.mark.parametrize(
+    ("cell", "key"),
+    [("Product ID: {n}, Product Qty: 1|Product ID: 9, Product Qty: 2", "Product ID"), ("name:A|sku:S{n}|qty:1", "sku")],
+)
+@pytest.mark.parametrize("name", ["Product Details", "line_item_1", "product"])
+def test_cells_that_say_several_things_of_items_are_no_ids(tmp_path: Path, name: str, cell: str, key: str) -> None:
+    rows = [["Customer ID", "Order ID", name], *([f"c{n}", n, cell.format(n=n)] for n in range(9))]
+    path = write(tmp_path / "orders.csv", as_csv([*rows]))
+    for known in (TableMapping(), TableMapping(events=EventColumns(item=name))):
+        with pytest.raises(RecordError, match=f"cells of {name} in .* hold several things") as raised:
+            understood(path, known)
+        assert f"table[{name!r}].str.findall('{key}: *([^,|;]+)')" in raised.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "told"),
+    [
+        ("userID,tagID,timestamp,order_id", "{n},t{n},1583020800,{n}", "items may stand in tagID"),
+        ("Username,Day,Film_Link,Star", "u{n},2020-03-01,x/{n},4", "items may stand in Film_Link"),
+        ("movie_id,rating,Name of rater,Login", "{n},4,A {n},u{n}", "users may stand in Login"),
+        ("username,ts,ms_played,spotify_track_uri", "u{n},1583020800,{n},s:{n}", "`kindred ingest tracks --events"),
+        ("ncodpers,day,a,b,c,d,e", "{n},2020-03-01,0,1,1,0,1", "pandas.melt(table, id_vars=['ncodpers', 'day']"),
+    ],
+)
+def test_where_items_or_users_may_stand_is_told(tmp_path: Path, header: str, row: str, told: str) -> None:
+    rows = "".join(f"{row.format(n=n)}\n" for n in range(9))
+    with pytest.raises(RecordError, match="no column of") as raised:
+        understood(write(tmp_path / "t.csv", f"{header}\n{rows}"))
+    assert told in raised.value.next_step
