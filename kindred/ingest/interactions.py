@@ -119,7 +119,7 @@ def interaction_files(
     mapping = given.model_copy(update={"events": columns, "items": known.columns, "file": head.layout})
     choices = [*_choices("events", given.events, columns, head)]
     choices += _choices("items", given.items, known.columns, known.head)
-    unused = {"events": _unused(head, choices, "events" if items else None)}
+    unused = {"events": _unused(head, choices, "events" if items else None, columns.undone)}
     remarks += [*_lists_left_out(head, unused["events"]), *_items_left_out(head, unused["events"])]
     if items is not None:
         mapping = mapping.model_copy(update={"item_file": known.head.layout})
@@ -245,6 +245,6 @@ def _choices(
     return found
 
 
-def _unused(head: Head, choices: Sequence[Choice], table: str | None) -> list[str]:
-    used = {choice.column for choice in choices if table in (None, choice.table)}
+def _unused(head: Head, choices: Sequence[Choice], table: str | None, others: Sequence[str] = ()) -> list[str]:
+    used = {choice.column for choice in choices if table in (None, choice.table)} | {*others}
     return [name for name in head.columns if name not in used]

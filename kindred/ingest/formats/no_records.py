@@ -80,6 +80,11 @@ def marked(rows: Iterable[tuple[T, Cells | BadRecord]]) -> Iterator[tuple[T, Cel
     yield from _end(list(last), seen, num_above)
 
 
+def is_called_sums(name: str) -> bool:
+    """Whether a column or a row called so may hold sums of the others."""
+    return name.strip().casefold().rstrip(":") in _WORDS
+
+
 def _end(rows: list[tuple[T, Cells | BadRecord]], seen: set[str], num_above: int) -> list[tuple[T, Cells | BadRecord]]:
     """The last rows of a table, above which there are so many and some begin with these words."""
     words = [None if isinstance(cells, BadRecord) else _first_word(cells) for _, cells in rows]

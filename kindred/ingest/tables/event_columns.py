@@ -69,8 +69,9 @@ def event_columns(
         )
     remarks += _weights_of_nothing(columns, head)
     if columns.status and not given.status:
+        told_by = " and ".join((columns.status, *columns.undone))
         remarks.append(
-            f"rows of cancelled or refunded orders, by {columns.status}, are no events: --status {NEVER} counts them"
+            f"rows of cancelled or refunded orders, by {told_by}, are no events: --status {NEVER} counts them"
         )
     return columns.model_copy(update={"at_format": at_format, "decimal": decimal, "unrated": unrated}), remarks
 

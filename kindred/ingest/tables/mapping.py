@@ -35,6 +35,7 @@ class EventColumns(_Part):
         kind: the table's own word for what happened.
         unrated: the number that stands for no rating, or `none`.
         status: what became of the order that a row is of; `none` where it does not matter.
+        undone: columns beside the status that say that the order does not stand: `is_cancelled`, `cancelled_at`.
         of_orders: whether the status is of orders for sure, and not of loans, which are returned in the end.
     """
 
@@ -52,11 +53,14 @@ class EventColumns(_Part):
     decimal: Literal[".", ","] | None = None
     unrated: str | None = None
     status: str | None = None
+    undone: tuple[str, ...] = ()
     of_orders: bool = False
 
     def by_role(self) -> dict[str, str | None]:
         """The column of each role."""
-        left_out = {"at_format", "decimal", "unrated", "of_orders"} | ({"status"} if self.status == NEVER else set())
+        left_out = {"at_format", "decimal", "unrated", "undone", "of_orders"} | (
+            {"status"} if self.status == NEVER else set()
+        )
         return self.model_dump(exclude=left_out)
 
 

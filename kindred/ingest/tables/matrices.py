@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from math import isclose
 
 from kindred.ingest.cells.bad_records import BadRecord
+from kindred.ingest.formats.no_records import is_called_sums
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.tables.column_names import guess
 
@@ -41,9 +43,20 @@ def rows_of_matrix(rows: Iterable[Row], user: str, absent: str) -> Iterator[Row]
             continue
         column = next(iter(row.value)) if user == FIRST else user
         who = str(row.number) if user == LINES else row.value.get(column)
+        left_out = ("", column, *_sums_in(row.value, column))
         for item, cell in row.value.items():
-            if item not in ("", column) and cell is not None and (nothing is None or _number(cell) != nothing):
+            if item not in left_out and cell is not None and (nothing is None or _number(cell) != nothing):
                 yield row._replace(raw=b"", value={"user": who, "item": item, "rating": cell})
+
+
+def _sums_in(row: Mapping[str, object], user: str) -> list[str]:
+    """The columns called so that hold the sum, the mean or the number of what the others of the row hold."""
+    names = [name for name in row if is_called_sums(name)]
+    others = [
+        number for name in row if name != user and name not in names if (number := _number(row[name])) is not None
+    ]
+    made = (sum(others), sum(others) / max(len(others), 1), len(others), sum(map(bool, others)))
+    return [name for name in names if any(isclose(_number(row[name]) or 0.0, one, abs_tol=0.01) for one in made)]
 
 
 def absent_in(cells: Iterable[object]) -> tuple[str, bool]:

@@ -140,9 +140,9 @@ def event_source(
             about = [node_of(event.target, happened.target_id)]
         return Parsed((happened, node_of(User, happened.source_id), *about), notes)
 
-    status = columns.status if columns.status != NEVER else None
+    of_orders = [columns.status, *columns.undone] if columns.status != NEVER else []
     of_time = (columns.month, columns.day, columns.clock)
-    used = [*names.values(), *of_time, status, items.title, items.text, *items.category]
+    used = [*names.values(), *of_time, *of_orders, items.title, items.text, *items.category]
     wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
     return Source(
         tuple(dict.fromkeys(name for name in used if name)), parse, wanted, named_by="--user, --item and the like"

@@ -73,7 +73,8 @@ def find_status(
     """The columns with the one that says what became of each row's order, where there is one, and what kind it is of.
 
     Of those called so it is the likeliest in which a word for cancelled orders stands, else one of other words for
-    orders. A `returned` tells of orders only where the name or another word does: it is good of loans.
+    orders; beside it any that only says whether, or when, an order was cancelled. A `returned` tells of orders only
+    where the name or another word does: it is good of loans.
     """
     names = [given.status] if given.status else guesses("status", columns, taken)
     words = {name: {_letters(row.get(name)) for row in rows} for name in names}
@@ -81,8 +82,11 @@ def find_status(
     known.sort(key=lambda name: not any(map(_IS_CANCELLED.fullmatch, words[name])))
     if not (name := given.status or next(iter(known), None)):
         return given
+    undone = tuple(other for other in known if other != name and _flag_of(other)) if not given.status else ()
     of_orders = bool(_OF_ORDERS.search(letters_of(name))) or any(map(_IS_PAID.fullmatch, words.get(name, ())))
-    return given.model_copy(update={"status": name, "of_orders": of_orders or given.of_orders})
+    return given.model_copy(
+        update={"status": name, "undone": undone or given.undone, "of_orders": of_orders or given.of_orders}
+    )
 
 
 @lru_cache(_REMEMBERED)
@@ -115,17 +119,18 @@ def why_no_event(row: Values, columns: EventColumns, *, weighs: bool, has_kind: 
     word = row.get(columns.kind) if columns.kind and has_kind else None
     if isinstance(word, str) and _AGAINST.fullmatch(letters_of(word)):
         return f"{word.strip()} in {columns.kind}: no event for the item"
-    if columns.status and columns.status != NEVER and _is_undone(row.get(columns.status), columns):
-        word = "a value" if _flag_of(columns.status) else str(row.get(columns.status)).strip()
-        return f"{word} in {columns.status}: the order does not stand, no event"
+    for name in (columns.status, *columns.undone) if columns.status and columns.status != NEVER else ():
+        if _is_undone(row.get(name), name, columns.of_orders):
+            word = "a value" if _flag_of(name) else str(row.get(name)).strip()
+            return f"{word} in {name}: the order does not stand, no event"
     return ""
 
 
-def _is_undone(value: object, columns: EventColumns) -> bool:
-    """Whether an order of this status does not stand, because it was cancelled, refunded, returned …"""
-    if _flag_of(columns.status or ""):
+def _is_undone(value: object, name: str, of_orders: bool) -> bool:
+    """Whether an order that has this in such a column does not stand, because it was cancelled, refunded, returned …"""
+    if _flag_of(name):
         return not is_missing(value) and str(value).strip() not in MISSING_NUMBERS and says_yes(value) is not False
-    return isinstance(value, str) and _is_undone_word(value, columns.of_orders)
+    return isinstance(value, str) and _is_undone_word(value, of_orders)
 
 
 @lru_cache(_REMEMBERED)

@@ -150,3 +150,12 @@ def test_names_in_the_first_line_are_no_row_where_others_are_given(tmp_path: Pat
     with pytest.warns(UserWarning, match="no column of times"):
         data = read_interactions(path, folder=tmp_path / "library", columns="user,item")
     assert "the first line names columns, and is no row: user_id, movie_id" in data.summary.files[0].remarks
+
+
+@pytest.mark.parametrize(("name", "sums"), [("Total", ("7", "5")), ("Mean", ("3.5", "5.0")), ("Count", ("2", "1"))])
+def test_sums_beside_and_below_a_matrix_are_no_ratings(tmp_path: Path, name: str, sums: tuple[str, str]) -> None:
+    path = write(tmp_path / "t.csv", f"user,a,b,{name}\nu1,4,3,{sums[0]}\nu2,5,,{sums[1]}\n{name},9,3,12\n")
+    known = TableMapping(file=Layout(matrix="user"))
+    assert num_events(path, known) == (3, ["no_record"])
+    rated = write(tmp_path / "rated.csv", f"user,a,b,{name}\nu1,4,3,1\nu2,5,,4\n")
+    assert num_events(rated, known) == (5, [])

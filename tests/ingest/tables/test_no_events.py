@@ -102,6 +102,17 @@ def test_rows_of_orders_that_do_not_stand_are_no_events_and_told(
     assert len(users_of(understood(path, TableMapping(events=EventColumns(status="none"))))) == len(rows)
 
 
+def test_an_order_that_was_cancelled_does_not_stand_though_it_was_paid(tmp_path: Path) -> None:
+    rows = "u1,a,paid,2020-03-02 10:00,\nu2,a,paid,,\nu3,a,refunded,,\nu4,a,paid,,true\nu5,a,paid,,false\n"
+    path = write(tmp_path / "t.csv", f"user,item,Financial Status,Cancelled at,is_refunded\n{rows}")
+    tables = understood(path)
+    assert users_of(tables) == users_of(understood(path, tables.mapping)) == ["u2", "u5"]
+    assert tables.unused["events"] == []
+    assert any("by Financial Status and is_refunded and Cancelled at, are no" in told for told in tables.remarks)
+    named = understood(path, TableMapping(events=EventColumns(status="Financial Status")))
+    assert users_of(named) == ["u1", "u2", "u4", "u5"]
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
