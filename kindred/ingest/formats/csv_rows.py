@@ -40,6 +40,7 @@ _SEPARATOR_LINE = re.compile(rb'\s*"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's ow
 _LINES_OF_NAMES = 64  # that a header may take whose names have several lines, as wide sheets are written
 _QUOTED = re.compile(rb'"[^"]*"')
 _LEFT_OPEN = re.compile(rb'(?:^|[,\t;|])\s*"[^"]*$')
+_PARTS = re.compile(r'[\ufeff\s"_-]+')  # of names of columns
 _NEW_LINE = re.compile(r"\s*[\r\n]\s*")
 
 
@@ -182,7 +183,9 @@ def read_csv_rows(lines: Iterator[Line], dialect: Dialect, source: Source) -> It
     check_firm_columns(source, header)
     is_all_known = all(name in source.columns for name in header if name)
     width = num_again = 0
-    for group, cells in marked(chain(head[1:], rows)):
+    for group, cells in marked(
+        chain(head[1:], rows), lambda found: all(_plain_name(cell) in titles for cell in found), source.names_columns
+    ):
         length = sum(line.length for line in group) + len(group) - 1
         if not isinstance(cells, BadRecord) and (
             again := _header_again(cells, header, titles, source, group[0].number)
@@ -237,7 +240,7 @@ def _header_again(
     Args:
         cells: of the line.
         header: the names so far.
-        titles: the same by how the file writes them, in lower case.
+        titles: the same by how the file writes them, in lower case and without what parts words.
         source: what the rows are.
         line: its number.
 
@@ -263,7 +266,8 @@ def _header_again(
 
 
 def _plain_name(cell: object) -> str:
-    return str(cell).strip('\ufeff \t"').casefold()
+    """What names a column, however its words are parted."""
+    return _PARTS.sub("", str(cell)).casefold()
 
 
 def _values(header: list[str], cells: Sequence[str], source: Source, width: int) -> Mapping[str, object] | BadRecord:

@@ -23,6 +23,7 @@ from kindred.ingest.formats.comments import below_comments
 from kindred.ingest.formats.csv_rows import dialect_of, header_of, read_csv_rows
 from kindred.ingest.formats.json_arrays import objects_run_on, read_array
 from kindred.ingest.formats.json_lines import known_pairs
+from kindred.ingest.formats.no_records import marked
 from kindred.ingest.formats.paragraphs import is_paragraphs, read_paragraphs
 from kindred.ingest.formats.partitions import partition_of, with_columns, without_columns
 from kindred.ingest.formats.rows import Row, carried_down, unfolded, with_objects
@@ -132,7 +133,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
     if _ARRAY_START.match(first) or objects_run_on(head):
         if source.encoding != "utf-8" and not encoding:
             content = in_utf8(content, source.encoding)
-        return _read_json_rows(read_array(path, content), source)
+        return _told_apart(_read_json_rows(read_array(path, content), source))
     if b"\x00" in first and not first.startswith(b"{"):
         raise RecordError(
             f"{path} is no text, and no other format that is understood", "give JSON lines, CSV or Parquet"
@@ -148,7 +149,7 @@ def _rows_of(path: Location, file: OpenFile, source: Source, remark: Remark) -> 
         if told := unread_columns(source, header_of(head, dialect, source)):
             remark(told)
         return read_csv_rows(lines, dialect, source)
-    return _read_json_rows(lines, source)
+    return _told_apart(_read_json_rows(lines, source))
 
 
 def _arrow_rows(path: Location, file: OpenFile, head: bytes, source: Source, remark: Remark) -> Iterator[Row]:
@@ -184,6 +185,13 @@ def _read_json_rows(lines: Iterator[Line], source: Source) -> Iterator[Row]:
             continue
         document = value.get(_DOCUMENT)
         yield Row(number, raw, length, document if isinstance(document, dict) else value)
+
+
+def _told_apart(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows, those that hold sums of the others as bad records."""
+    pairs = ((row, row.value if isinstance(row.value, BadRecord) else [*row.value.values()]) for row in rows)
+    for row, cells in marked(pairs):
+        yield row._replace(value=cells) if isinstance(cells, BadRecord) else row
 
 
 def _is_bulk_action(value: dict[str, object]) -> bool:

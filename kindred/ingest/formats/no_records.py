@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -27,6 +27,8 @@ _SUMS = (
     "合计;总计;总和;小计;合計;総計;小計"
 )
 _WORDS = frozenset(_SUMS.split(";"))
+_OF_PARTS = frozenset(("sub total", "sub-total", "subtotal", "zwischensumme", "sous-total", "小计", "小計"))
+"""Words for sums of some rows, which may stand between them."""
 _IN_WORDS = re.compile(
     rf"(?P<word>{'|'.join(sorted(map(re.escape, _WORDS), key=len, reverse=True))})"
     r"(?:\s*(?:rows?|records?|of all|count))?\s*[:=]?\s*(?:\(?\d[\d.,\s]*\)?)?|"
@@ -52,7 +54,15 @@ _BRACKETED = re.compile(r"\s*\(.*\)$|^[\[({<#]+|[\])}>]+$")
 _NO_UNIT = frozenset(("-", "—", "–", "%", "#", "€", "$", "n/a", ""))
 
 
-def marked(rows: Iterable[tuple[T, Cells | BadRecord]]) -> Iterator[tuple[T, Cells | BadRecord]]:
+def _never(cells: Sequence[object]) -> bool:
+    return False
+
+
+def marked(
+    rows: Iterable[tuple[T, Cells | BadRecord]],
+    is_header: Callable[[Cells], bool] = _never,
+    names_columns: Callable[[Cells], bool] = _never,
+) -> Iterator[tuple[T, Cells | BadRecord]]:
     """The rows, in place of the cells of each that is no record a bad record that says why.
 
     Sums are told by the word in their first cell, beside which numbers stand alone, and only where no other row begins
@@ -60,16 +70,33 @@ def marked(rows: Iterable[tuple[T, Cells | BadRecord]]) -> Iterator[tuple[T, Cel
 
     Args:
         rows: below the header, each with whatever it is to come with.
+        is_header: whether cells are names of columns again, above which another table ends.
+        names_columns: whether cells are called as columns are, so that a first row of them is a second header.
     """
     rows = iter(rows)
     head = list(islice(rows, _LOOKED_AT))
     for number, (kept, cells) in enumerate(head):
-        if not (why := _why_no_first(cells, [other for _, other in head[number + 1 :]])):
+        below = [other for _, other in head[number + 1 :] if not isinstance(other, BadRecord)]
+        if isinstance(cells, BadRecord) or not below or is_header(cells):
+            break
+        is_named = names_columns(cells) and not _come_again(cells, below)
+        why = f"names of columns: {_shown(cells)}" if is_named else _why_no_first(cells, below)
+        if not why:
             break
         head[number] = kept, BadRecord(Reason.NO_RECORD, why)
     last, seen = deque[tuple[T, Cells | BadRecord]](), set[str]()
     num_above = 0
     for row in chain(head, rows):
+        kept, cells = row
+        if not isinstance(cells, BadRecord):
+            if is_header(cells):
+                yield from _end(list(last), seen, num_above)
+                last.clear()
+                num_above = 0
+                yield row
+                continue
+            if _first_word(cells) in _OF_PARTS and _totals_in(cells):
+                row = kept, BadRecord(Reason.NO_RECORD, _sums(cells))
         last.append(row)
         if len(last) > _LAST:
             num_above += 1
@@ -98,11 +125,8 @@ def _end(rows: list[tuple[T, Cells | BadRecord]], seen: set[str], num_above: int
     return rows
 
 
-def _why_no_first(cells: Sequence[object] | BadRecord, below: Sequence[Sequence[object] | BadRecord]) -> str:
+def _why_no_first(cells: Sequence[object], others: Sequence[Sequence[object]]) -> str:
     """Why the first row is no record, in few words; empty where it may be one."""
-    if isinstance(cells, BadRecord) or not below:
-        return ""
-    others = [row for row in below if not isinstance(row, BadRecord)]
     filled = [cell for cell in cells if cell not in (None, "")]
     if (
         len(filled) > 1

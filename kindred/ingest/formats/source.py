@@ -20,6 +20,11 @@ def unremarked(remark: str) -> None:
     """Takes a remark on a file and forgets it."""
 
 
+def names_none(cells: Iterable[str]) -> bool:
+    """Says of no row that it names columns."""
+    return False
+
+
 class Parsed(NamedTuple):
     """The records of one row.
 
@@ -67,6 +72,7 @@ class Source:
         file: what the file that is being read is called, for messages.
         remark: told what had to be decided about that file as a whole.
         named_by: the options that name columns which are called otherwise.
+        names_columns: whether cells of a row name columns; such a first row is a second header.
         prepare: the source that knows what stands in other rows; it is given all rows of all its files beforehand.
     """
 
@@ -94,6 +100,7 @@ class Source:
     file: str = "the file"
     remark: Callable[[str], None] = unremarked
     named_by: str = "--column NAME=THEIRS"
+    names_columns: Callable[[Iterable[str]], bool] = names_none
     prepare: Callable[[Iterable[Row]], Source] | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from kindred.ingest.formats.columns import letters_of
 
@@ -196,6 +196,12 @@ def title_beside(item: str, columns: Sequence[str]) -> str | None:
 def is_name_of(role: str, name: str) -> bool:
     """Whether columns of this role are called so."""
     return _plain(name) in NAMES[role]
+
+
+def name_both_ends(cells: Iterable[str]) -> bool:
+    """Whether among these are a name of columns of users and one of columns of items."""
+    names = [*cells]
+    return all(any(is_name_of(role, name) for name in names) for role in ("user", "item"))
 
 
 def is_name_in_words(name: str) -> bool:

@@ -16,7 +16,7 @@ from kindred.ingest.formats.csv_rows import dialect_with, has_blanks, header_lin
 from kindred.ingest.formats.impressions import CLICKS, is_impressions, read_clicks
 from kindred.ingest.formats.rows import Row
 from kindred.ingest.formats.source import Source
-from kindred.ingest.tables.column_names import is_name_of
+from kindred.ingest.tables.column_names import is_name_of, name_both_ends
 from kindred.ingest.tables.headless import is_grouped, names_an_end, rows_of_groups, rows_with_open_end
 from kindred.ingest.tables.mapping import Layout
 from kindred.ingest.tables.matrices import rows_of_matrix
@@ -54,7 +54,7 @@ def _read_cells(layout: Layout, content: io.BufferedReader, source: Source) -> I
     head = content.peek(BUFFER_BYTES)
     encoding = layout.encoding or told_encoding(head)
     lines = lines_below_comments(read_lines(in_utf8(content, encoding) if encoding else content), names_an_end)
-    bare = without_comments(head.decode(errors="replace"), names_an_end).encode()
+    bare = without_comments(head.decode(errors="replace"), names_an_end).lstrip("\r\n").encode()
     if not layout.separator.strip(" "):  # blanks around a line part nothing
         lines = (line._replace(raw=line.raw.strip(b" ")) for line in lines)
     if is_impressions(head) and layout.columns == CLICKS:
@@ -79,7 +79,7 @@ def _without_names(lines: Iterator[Line], separator: str, source: Source) -> Ite
     """The lines of a file whose columns are named beforehand, without a first one that names them too."""
     for line in islice(lines, 1):
         names = cells_of(line.raw.decode(errors="replace").strip("\ufeff\r"), separator)
-        if all(any(is_name_of(role, name) for name in names) for role in ("user", "item")):
+        if name_both_ends(names):
             source.remark(f"the first line names columns, and is no row: {', '.join(names)[:100]}")
         else:
             yield line

@@ -32,6 +32,7 @@ from kindred.ingest.formats.columns import letters_of
 from kindred.ingest.formats.nodes import node_of
 from kindred.ingest.formats.rows import flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
+from kindred.ingest.tables.column_names import name_both_ends
 from kindred.ingest.tables.mapping import EventColumns, ItemColumns, category_edge
 from kindred.ingest.tables.taken_back import why_no_event
 
@@ -145,7 +146,11 @@ def event_source(
     used = [*names.values(), *of_time, *of_orders, items.title, items.text, *items.category]
     wanted = {"user": (names["source_id"],), "item": (names["target_id"],)}
     return Source(
-        tuple(dict.fromkeys(name for name in used if name)), parse, wanted, named_by="--user, --item and the like"
+        tuple(dict.fromkeys(name for name in used if name)),
+        parse,
+        wanted,
+        named_by="--user, --item and the like",
+        names_columns=name_both_ends,
     )
 
 

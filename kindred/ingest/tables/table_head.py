@@ -30,7 +30,7 @@ from kindred.ingest.formats.partitions import partition_of
 from kindred.ingest.formats.rows import Row, flattened
 from kindred.ingest.formats.source import Parsed, Source, Values
 from kindred.ingest.formats.sql_tables import columns_of_table
-from kindred.ingest.tables.column_names import is_name_of
+from kindred.ingest.tables.column_names import is_name_of, name_both_ends
 from kindred.ingest.tables.headless import (
     GROUPS,
     is_grouped,
@@ -135,7 +135,7 @@ def _of_text(path: Location, start: bytes, layout: Layout, bare_layout: Layout) 
         layout = GROUPS
     if is_impressions(start) and not layout.columns:
         layout = Layout(separator="\t", columns=CLICKS)
-    bare = without_comments(text, names_an_end)
+    bare = without_comments(text, names_an_end).lstrip("\r\n")
     separator = layout.separator or _separator(bare)
     if layout.matrix:
         return _of_matrix(path, bare, layout.model_copy(update={"separator": separator}))
@@ -181,7 +181,10 @@ def _are_rows(value: object) -> bool:
 def _with_rows(path: Location, names: list[str], layout: Layout) -> Head:
     parted = partition_of(path)
     twice = tuple(name for name, count in Counter(names).items() if count > 1)  # a fault only if one of them is used
-    source = in_layout(Source([*(name for name in names if name not in twice), *parted], _never_parsed), layout)
+    source = in_layout(
+        Source([*(name for name in names if name not in twice), *parted], _never_parsed, names_columns=name_both_ends),
+        layout,
+    )
     head = list(islice(read_rows(path, source, silent), _ROWS_LOOKED_AT))
     rows = tuple(
         dict.fromkeys(twice) | dict(flattened(row.value)) for row in head if not isinstance(row.value, BadRecord)

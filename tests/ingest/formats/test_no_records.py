@@ -159,3 +159,33 @@ def test_sums_beside_and_below_a_matrix_are_no_ratings(tmp_path: Path, name: str
     assert num_events(path, known) == (3, ["no_record"])
     rated = write(tmp_path / "rated.csv", f"user,a,b,{name}\nu1,4,3,1\nu2,5,,4\n")
     assert num_events(rated, known) == (5, [])
+
+
+@pytest.mark.parametrize("second", ["User ID,Item ID", "用户编号,商品编号", "Kunde,Artikel"])
+def test_a_second_header_in_other_words_is_no_event_and_words_of_events_are_one(tmp_path: Path, second: str) -> None:
+    rows = "".join(f"u{n},i{n % 4}\n" for n in range(9))
+    alike = second.startswith("User")  # but for what parts its words
+    expected = (9, [] if alike else ["no_record"])
+    assert num_events(write(tmp_path / "t.csv", f"user_id,item_id\n{second}\n{rows}")) == expected
+    kinds = "member,page\nvisitor,page\nmember,book\n"
+    assert num_events(write(tmp_path / "t.csv", f"user_id,item_id\n{kinds}")) == (3, [])
+
+
+def test_sums_between_the_rows_and_at_the_end_of_each_of_several_tables_in_a_file_are_no_events(tmp_path: Path) -> None:
+    half = "".join(f"u{n},i{n % 4},{n}\n" for n in range(9))
+    between = f"user,item,plays\n{half}Subtotal,4,36\n{half}Subtotal,4,36\n{half}Grand total,4,108\n"
+    assert num_events(write(tmp_path / "t.csv", between)) == (27, ["no_record"] * 3)
+    joined = f"user,item,plays\n{half}Total,4,36\n" * 3
+    assert num_events(write(tmp_path / "t.csv", joined)) == (27, ["no_record"] * 3)
+
+
+def test_sums_below_lines_of_json_are_no_event(tmp_path: Path) -> None:
+    rows = [{"user": f"u{n}", "item": f"i{n % 3}", "plays": n} for n in range(9)]
+    rows.append({"user": "Total", "item": 3, "plays": 36})
+    lines = write(tmp_path / "t.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+    assert num_events(lines) == num_events(write(tmp_path / "t.json", json.dumps(rows))) == (9, ["no_record"])
+
+
+def test_a_blank_line_below_comments_is_none_of_the_header(tmp_path: Path) -> None:
+    report = f"# ----\n# All pages\n# 20200101-20200131\n# ----\n\nuser_id,item_id,plays\n{ROWS}"
+    assert num_events(write(tmp_path / "t.csv", report)) == (20, [])
