@@ -16,7 +16,6 @@ from kindred.recommenders.posts import POSTS
 from kindred.recommenders.products import PRODUCTS
 from kindred.recommenders.queries import QUERIES
 from kindred.recommenders.recommends import Recommends
-from kindred.recommenders.releases import ITEMS, USERS
 from kindred.recommenders.runs import OWN_MODEL, model_of
 from kindred.recommenders.system import System
 from kindred.recommenders.tags import TAGS
@@ -80,12 +79,6 @@ class SystemModule:
     above: Mapping[str, float] | None = None
     publishes_edges: bool = False
     finds_users: bool = False
-
-    def collection_of(self, label: str) -> str | None:
-        """The collection of a version with the rows of nodes of a label; None where these have no rows."""
-        if label == self.system.user_label:
-            return ITEMS if self.finds_users else USERS
-        return ITEMS if label == self.system.item_label and not self.finds_users else None
 
     def check_usual(self, what: str) -> None:
         """Checks that `of_interactions` could train the system, which `what` takes for granted.

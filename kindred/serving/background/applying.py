@@ -29,6 +29,7 @@ from kindred.recommenders.answering.recommender import Recommender
 from kindred.recommenders.histories import read_histories
 from kindred.recommenders.publishing import place_new_items
 from kindred.recommenders.releases import ITEMS, USERS
+from kindred.recommenders.systems import SystemModule
 from kindred.serving.answering.ladder import FAILURES
 from kindred.serving.answering.opened_system import OpenedSystem
 from kindred.serving.service import Service
@@ -148,7 +149,7 @@ class Applier:
             label, node_id = entry.value["label"], entry.value["id"]
             store.delete_nodes(graph_schema().node(label), [node_id])
             for name, opened in list(self._service.systems.items()):
-                vectors, collection = self._service.vectors.of(name), opened.module.collection_of(label)
+                vectors, collection = self._service.vectors.of(name), _collection_of(opened.module, label)
                 for version in vectors.versions() if collection else ():
                     vectors.remove(version, str(collection), [node_id])
 
@@ -242,6 +243,13 @@ class Applier:
         live.journal.keep_only(lambda e: e.seq > through or not (too_big or _is_about(e, gone)))
         for about in gone:
             live.deletions.pop(about, None)
+
+
+def _collection_of(module: SystemModule, label: str) -> str | None:
+    """The collection of a version with the rows of nodes of a label; None where these have no rows."""
+    if label == module.system.user_label:
+        return ITEMS if module.finds_users else USERS
+    return ITEMS if label == module.system.item_label and not module.finds_users else None
 
 
 def _knows(recommender: Recommender, item_id: str) -> bool:
